@@ -1,0 +1,203 @@
+// Package auth verifies the JWTs of people and tills: who they are, which tenant they belong to and what they may do.
+//
+// Keys come from a JWKS URL or, in development, from one shared secret. Algorithms are pinned by the kind of key, so a
+// token can never choose its own check (RFC 8725 §3.1).
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/MicahParks/keyfunc/v3"
+	"github.com/golang-jwt/jwt/v5"
+
+	"orderbell/internal/event"
+	"orderbell/internal/member"
+	"orderbell/internal/problem"
+)
+
+// Config says how tokens are verified. Exactly one of JWKSURL and DevSecret is set.
+type Config struct {
+	JWKSURL     string            `envconfig:"AUTH_JWKS_URL"`
+	DevSecret   string            `envconfig:"AUTH_DEV_SECRET"` // HS256, at least 32 bytes; never in production
+	Issuer      string            `envconfig:"AUTH_ISSUER" default:"orderbell"`
+	Audience    string            `envconfig:"AUTH_AUDIENCE" default:"orderbell"`
+	TenantClaim string            `envconfig:"AUTH_TENANT_CLAIM" default:"tenant_id"`
+	RolesClaim  string            `envconfig:"AUTH_ROLES_CLAIM" default:"roles"`
+	RoleNames   map[string]string `envconfig:"AUTH_ROLE_NAMES"` // the provider's role name:ours,…
+	Leeway      time.Duration     `envconfig:"AUTH_LEEWAY" default:"30s"`
+}
+
+// Principal is who a verified token speaks for.
+type Principal struct {
+	UserID   string // the claim sub
+	TenantID string
+	Roles    []member.Role
+	Expires  time.Time
+	TokenID  string // the claim jti, "" if the token has none
+}
+
+// Has says whether p has one of the roles.
+func (p Principal) Has(roles ...member.Role) bool { return member.HasAny(p.Roles, roles) }
+
+// Verifier checks tokens. It is safe for concurrent use.
+type Verifier struct {
+	cfg    Config
+	keys   jwt.Keyfunc
+	parser *jwt.Parser
+}
+
+// NewVerifier returns a verifier that refreshes its keys in the background until ctx ends. It does not wait for the
+// JWKS URL to answer: tokens are refused until it has.
+func NewVerifier(ctx context.Context, cfg Config) (*Verifier, error) {
+	v := &Verifier{cfg: cfg}
+	var methods []string
+	switch {
+	case cfg.JWKSURL != "" && cfg.DevSecret != "":
+		return nil, errors.New("AUTH_JWKS_URL and AUTH_DEV_SECRET are both set, want one")
+	case cfg.JWKSURL != "":
+		set, err := keyfunc.NewDefaultCtx(ctx, []string{cfg.JWKSURL})
+		if err != nil {
+			return nil, fmt.Errorf("AUTH_JWKS_URL %s: %w", cfg.JWKSURL, err)
+		}
+		v.keys = set.Keyfunc
+		methods = []string{"RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"}
+	case len(cfg.DevSecret) >= 32:
+		secret := []byte(cfg.DevSecret)
+		v.keys = func(*jwt.Token) (any, error) { return secret, nil }
+		methods = []string{"HS256"}
+	default:
+		return nil, errors.New("AUTH_JWKS_URL is not set (nor AUTH_DEV_SECRET, which wants at least 32 bytes)")
+	}
+	v.parser = jwt.NewParser(jwt.WithValidMethods(methods), jwt.WithExpirationRequired(), jwt.WithIssuer(cfg.Issuer),
+		jwt.WithAudience(cfg.Audience), jwt.WithLeeway(cfg.Leeway), jwt.WithIssuedAt())
+	return v, nil
+}
+
+// Verify returns the token's principal, or an error whose text may be shown to the client.
+func (v *Verifier) Verify(token string) (Principal, error) {
+	claims := jwt.MapClaims{}
+	if _, err := v.parser.ParseWithClaims(token, claims, v.keys); err != nil {
+		return Principal{}, reason(err)
+	}
+	p := Principal{}
+	p.UserID, _ = claims["sub"].(string)
+	p.TenantID, _ = claims[v.cfg.TenantClaim].(string)
+	p.TokenID, _ = claims["jti"].(string)
+	if exp, err := claims.GetExpirationTime(); err == nil && exp != nil {
+		p.Expires = exp.Time
+	}
+	switch {
+	case p.UserID == "" || len(p.UserID) > 255:
+		return Principal{}, errors.New("the token's claim sub is missing or longer than 255 bytes")
+	case !event.IsTenantID(p.TenantID):
+		return Principal{}, fmt.Errorf("the token's claim %s does not name a tenant", v.cfg.TenantClaim)
+	}
+	for _, name := range claimNames(claims[v.cfg.RolesClaim]) {
+		if ours, ok := v.cfg.RoleNames[name]; ok {
+			name = ours
+		}
+		if r := member.Role(name); r.Valid() && !slices.Contains(p.Roles, r) {
+			p.Roles = append(p.Roles, r)
+		}
+	}
+	return p, nil
+}
+
+// claimNames reads a roles claim: an array of strings, or one string of names between spaces (as in RFC 8693 scope).
+func claimNames(claim any) []string {
+	switch c := claim.(type) {
+	case string:
+		return strings.Fields(c)
+	case []any:
+		var names []string
+		for _, n := range c {
+			if s, ok := n.(string); ok {
+				names = append(names, s)
+			}
+		}
+		return names
+	}
+	return nil
+}
+
+func reason(err error) error {
+	for _, known := range []error{
+		jwt.ErrTokenExpired, jwt.ErrTokenNotValidYet, jwt.ErrTokenUsedBeforeIssued, jwt.ErrTokenInvalidIssuer,
+		jwt.ErrTokenInvalidAudience, jwt.ErrTokenRequiredClaimMissing, jwt.ErrTokenSignatureInvalid, jwt.ErrTokenMalformed,
+	} {
+		if errors.Is(err, known) {
+			return known
+		}
+	}
+	return errors.New("token is not acceptable")
+}
+
+type contextKey struct{}
+
+// FromContext returns the principal that [Verifier.Require] put there.
+func FromContext(ctx context.Context) (Principal, bool) {
+	p, ok := ctx.Value(contextKey{}).(Principal)
+	return p, ok
+}
+
+// Bearer returns the request's token, or a 401 problem as RFC 6750 wants it.
+func Bearer(r *http.Request) (string, error) {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if token = strings.TrimSpace(token); !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return "", problem.New(http.StatusUnauthorized, "the header Authorization: Bearer is missing").
+			With("WWW-Authenticate", "Bearer")
+	}
+	return token, nil
+}
+
+// Authenticate returns the request's principal, or a 401 problem.
+func (v *Verifier) Authenticate(r *http.Request) (Principal, error) {
+	token, err := Bearer(r)
+	if err != nil {
+		return Principal{}, err
+	}
+	p, err := v.Verify(token)
+	if err != nil {
+		return Principal{}, problem.New(http.StatusUnauthorized, "%s", err).
+			With("WWW-Authenticate", `Bearer error="invalid_token"`)
+	}
+	return p, nil
+}
+
+// Require lets a request pass to next if its token holds one of the roles: 401 without a good token, 403 without a
+// role.
+func (v *Verifier) Require(roles []member.Role, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p, err := v.Authenticate(r)
+		if err == nil && !p.Has(roles...) {
+			err = problem.New(http.StatusForbidden, "this needs one of the roles %v", roles)
+		}
+		var refused *problem.Problem
+		if errors.As(err, &refused) {
+			refused.Write(w)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, p)))
+	})
+}
+
+// Sign returns a token for p, signed with the development secret.
+func (c Config) Sign(p Principal, now time.Time) (string, error) {
+	if len(c.DevSecret) < 32 {
+		return "", errors.New("AUTH_DEV_SECRET has fewer than 32 bytes")
+	}
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
+		"sub": p.UserID, c.TenantClaim: p.TenantID, c.RolesClaim: p.Roles, "iss": c.Issuer, "aud": c.Audience,
+		"iat": now.Unix(), "exp": p.Expires.Unix(), "jti": p.TokenID,
+	}).SignedString([]byte(c.DevSecret))
+	if err != nil {
+		return "", fmt.Errorf("sign token: %w", err)
+	}
+	return token, nil
+}

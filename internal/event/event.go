@@ -1,0 +1,94 @@
+// Package event is the contract of topic orders.events in Go: what an order's change looks like as a CloudEvent, what
+// makes one valid, and the message that the feed carries to the gateway.
+//
+// The written contract is specs/004-order-notifications/contracts/asyncapi-orders-events.yaml; `make contract` holds
+// the two together.
+package event
+
+import (
+	"slices"
+	"time"
+
+	"orderbell/internal/order"
+)
+
+// Type says what happened to an order. It is the CloudEvents type and the SSE event name.
+type Type string
+
+// The types of topic orders.events.
+const (
+	OrderCreated       Type = "order_created"
+	OrderPaid          Type = "order_paid"
+	OrderStatusUpdated Type = "order_status_updated"
+)
+
+// Types returns every type.
+func Types() []Type { return []Type{OrderCreated, OrderPaid, OrderStatusUpdated} }
+
+// Valid says whether t is one of [Types].
+func (t Type) Valid() bool { return slices.Contains(Types(), t) }
+
+// TypeFor returns the type of the event that an order's change to status s makes.
+func TypeFor(s order.Status) Type {
+	switch s {
+	case order.Submitted:
+		return OrderCreated
+	case order.Paid:
+		return OrderPaid
+	case order.Preparing, order.Ready, order.Completed, order.Cancelled, order.Refunded:
+		return OrderStatusUpdated
+	}
+	return OrderStatusUpdated
+}
+
+// Source is the CloudEvents source of events that order-api makes. Other order services use their own.
+const Source = "/orderbell/order-api"
+
+// Data is an event's JSON data: the order as it is after the change.
+type Data struct {
+	OrderID     string       `json:"order_id"`  // UUID
+	TenantID    string       `json:"tenant_id"` // equals the extension tenantid
+	Status      order.Status `json:"status"`
+	Reference   string       `json:"reference,omitempty"`
+	TotalAmount int64        `json:"total_amount"` // in the currency's minor unit
+	Currency    string       `json:"currency"`     // ISO 4217
+	Version     int64        `json:"version"`      // 1 at creation, one more with each change of the order
+	Timestamp   time.Time    `json:"timestamp"`    // when the order changed, RFC 3339
+}
+
+// Event is one valid event of the topic.
+type Event struct {
+	ID          string // UUIDv7; with Source and Time's day the key of exactly-once
+	Source      string
+	Type        Type
+	Time        time.Time // when the order changed
+	TraceParent string    // W3C trace context, may be empty
+	Data        Data
+	Raw         []byte // the data's bytes as they came: the same id with other bytes is a conflict
+}
+
+// Day is the event's UTC day: the partition of event_records that holds it.
+func (e Event) Day() time.Time { return e.Time.UTC().Truncate(24 * time.Hour) }
+
+// Recipient is a person with a notification row for an event.
+type Recipient struct {
+	UserID         string `json:"user_id"`
+	NotificationID string `json:"notification_id"`
+}
+
+// Message is what the feed carries from a function to the gateway.
+type Message struct {
+	ID          string      `json:"id"`    // the event id
+	Event       Type        `json:"event"` // the SSE event name
+	Data        Data        `json:"data"`
+	Recipients  []Recipient `json:"recipients"`
+	TraceParent string      `json:"traceparent,omitempty"`
+}
+
+// Message returns the feed's message for e and the people who have a notification of it.
+func (e Event) Message(to []Recipient) Message {
+	if to == nil {
+		to = []Recipient{} // the contract wants an array, never null
+	}
+	return Message{ID: e.ID, Event: e.Type, Data: e.Data, Recipients: to, TraceParent: e.TraceParent}
+}

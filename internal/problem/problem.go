@@ -1,0 +1,161 @@
+// Package problem answers HTTP errors as RFC 9457 problem details and reads JSON bodies strictly.
+package problem
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+)
+
+// FieldError says what is wrong with one field of a request.
+type FieldError struct {
+	Field  string `json:"field"` // dotted path in the body, or the parameter's name
+	Detail string `json:"detail"`
+}
+
+// Problem is an RFC 9457 problem. It is an error, so handlers return it.
+type Problem struct {
+	Type   string       `json:"type"` // "about:blank": the status says it all
+	Title  string       `json:"title"`
+	Status int          `json:"status"`
+	Detail string       `json:"detail,omitempty"`
+	Errors []FieldError `json:"errors,omitempty"`
+
+	header http.Header
+}
+
+func (p *Problem) Error() string { return fmt.Sprintf("%d %s: %s", p.Status, p.Title, p.Detail) }
+
+// New returns a problem of the HTTP status with a detail for people.
+func New(status int, format string, args ...any) *Problem {
+	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: fmt.Sprintf(format, args...)}
+}
+
+// Field returns 422 for one field.
+func Field(field, format string, args ...any) *Problem {
+	p := New(http.StatusUnprocessableEntity, "%s "+format, append([]any{field}, args...)...)
+	p.Errors = []FieldError{{Field: field, Detail: fmt.Sprintf(format, args...)}}
+	return p
+}
+
+// With adds a response header, such as Retry-After or WWW-Authenticate, and returns p.
+func (p *Problem) With(name, value string) *Problem {
+	if p.header == nil {
+		p.header = http.Header{}
+	}
+	p.header.Set(name, value)
+	return p
+}
+
+// Write answers with p.
+func (p *Problem) Write(w http.ResponseWriter) {
+	for name, values := range p.header {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p) // the client has gone if this fails
+}
+
+// Handler is an [http.Handler] that returns its error: a *[Problem] is written as it is, anything else is logged and
+// becomes 500 (or 503 if it says Temporary() true) without its text.
+func Handler(log *slog.Logger, h func(http.ResponseWriter, *http.Request) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := h(w, r)
+		if err == nil {
+			return
+		}
+		var p *Problem
+		if errors.As(err, &p) {
+			p.Write(w)
+			return
+		}
+		if r.Context().Err() != nil {
+			return // nobody is listening
+		}
+		log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "err", err)
+		var t interface{ Temporary() bool }
+		if errors.As(err, &t) && t.Temporary() {
+			New(http.StatusServiceUnavailable, "a store is out of reach, try again").With("Retry-After", "1").Write(w)
+			return
+		}
+		New(http.StatusInternalServerError, "an unexpected error, see the log").Write(w)
+	})
+}
+
+// MaxBody bounds a request body: orders and users need far less.
+const MaxBody = 64 << 10
+
+// ReadBody returns a JSON request's body: 415 for another media type, 413 over [MaxBody].
+func ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
+		return nil, New(http.StatusUnsupportedMediaType, "Content-Type is %q, want application/json", r.Header.Get("Content-Type")).
+			With("Accept", "application/json")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return nil, New(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", MaxBody)
+	}
+	if err != nil {
+		return nil, New(http.StatusBadRequest, "the body could not be read")
+	}
+	return body, nil
+}
+
+// Decode fills v from body: one JSON object, UTF-8, no unknown field. Malformed JSON is 400, a wrong or unknown field
+// 422 with its name.
+func Decode(body []byte, v any) error {
+	if !utf8.Valid(body) {
+		return New(http.StatusBadRequest, "the body is not UTF-8")
+	}
+	dec := json.NewDecoder(strings.NewReader(string(body)))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return decodeProblem(err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return New(http.StatusBadRequest, "the body has more than one JSON value")
+	}
+	return nil
+}
+
+func decodeProblem(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		if wrong.Field == "" {
+			return New(http.StatusBadRequest, "the body is a JSON %s, want an object", wrong.Value)
+		}
+		return Field(wrong.Field, "is a JSON %s, want %s", wrong.Value, wrong.Type)
+	}
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return Field(strings.Trim(name, `"`), "is not a field of this request")
+	}
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return New(http.StatusBadRequest, "the body is not JSON: %s at byte %d", syntax.Error(), syntax.Offset)
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return New(http.StatusBadRequest, "the body is not complete JSON")
+	}
+	return New(http.StatusBadRequest, "the body is not JSON: %s", err)
+}
+
+// WriteJSON answers with v.
+func WriteJSON(w http.ResponseWriter, status int, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode answer: %w", err)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(body, '\n')) // the client has gone if this fails
+	return nil
+}

@@ -1,0 +1,204 @@
+// Package service runs one Orderbell program: it reads the configuration, sets up log, metrics and traces, serves
+// health beside the program's own handler, and on SIGTERM drains before it stops.
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"reflect"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/kelseyhightower/envconfig"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// Config is what every program takes from its environment. Mains embed it beside the Configs of the packages they use.
+type Config struct {
+	ListenHost      string        `envconfig:"LISTEN_HOST"` // empty: all interfaces, as a container wants it
+	Port            int           `envconfig:"PORT" default:"8080"`
+	LogLevel        slog.Level    `envconfig:"LOG_LEVEL" default:"INFO"`
+	LogFormat       string        `envconfig:"LOG_FORMAT" default:"json"` // json or text
+	ShutdownTimeout time.Duration `envconfig:"SHUTDOWN_TIMEOUT" default:"20s"`
+	OTLPEndpoint    string        `envconfig:"OTEL_EXPORTER_OTLP_ENDPOINT"` // empty: nothing is pushed
+}
+
+// Seconds is a duration that the environment gives as a whole number of seconds, for variables that end in _SECONDS.
+type Seconds time.Duration
+
+// Decode implements envconfig's Decoder.
+func (s *Seconds) Decode(value string) error {
+	n, err := strconv.ParseInt(value, 10, 32)
+	if err != nil || n < 0 {
+		return fmt.Errorf("%q is not a whole number of seconds", value)
+	}
+	*s = Seconds(time.Duration(n) * time.Second)
+	return nil
+}
+
+// Duration returns s as a [time.Duration].
+func (s Seconds) Duration() time.Duration { return time.Duration(s) }
+
+// Load fills cfg, a pointer to a struct of Configs, from the environment. Its error names the variable.
+func Load(cfg any) error {
+	if err := envconfig.Process("", cfg); err != nil {
+		var parse *envconfig.ParseError
+		if errors.As(err, &parse) {
+			return fmt.Errorf("environment variable %s: %q is not a %s: %w", parse.KeyName, parse.Value, parse.TypeName, parse.Err)
+		}
+		return fmt.Errorf("environment: %w", err)
+	}
+	return checkNotBlank(reflect.ValueOf(cfg).Elem())
+}
+
+// checkNotBlank refuses a required variable that is set but empty, which envconfig takes: an unset key of a Secret
+// arrives so.
+func checkNotBlank(v reflect.Value) error {
+	for i := range v.NumField() {
+		f, t := v.Field(i), v.Type().Field(i)
+		if f.Kind() == reflect.Struct {
+			if err := checkNotBlank(f); err != nil {
+				return err
+			}
+		} else if t.Tag.Get("required") == "true" && f.IsZero() {
+			return fmt.Errorf("environment variable %s is empty", t.Tag.Get("envconfig"))
+		}
+	}
+	return nil
+}
+
+// Check is one condition of readiness.
+type Check struct {
+	Name  string
+	Probe func(context.Context) error
+}
+
+// Service is a running program.
+type Service struct {
+	Name  string
+	Log   *slog.Logger
+	Meter metric.Meter
+
+	cfg       Config
+	telemetry *telemetry
+	checks    []Check
+	draining  atomic.Bool
+}
+
+// Main runs the program called name until run returns or SIGTERM or SIGINT ends run's context. An error is logged in
+// one line and the process exits with 1.
+func Main(name string, run func(context.Context, *Service) error) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	err := start(ctx, name, run)
+	stop()
+	if err != nil {
+		os.Exit(1)
+	}
+}
+
+func start(ctx context.Context, name string, run func(context.Context, *Service) error) error {
+	s := &Service{Name: name, Log: newLogger(name, Config{LogFormat: "json"})}
+	err := Load(&s.cfg)
+	if err == nil {
+		s.Log = newLogger(name, s.cfg)
+		s.telemetry, err = newTelemetry(ctx, name, s.cfg)
+	}
+	if err == nil {
+		s.Meter = s.telemetry.meter
+		err = run(ctx, s)
+		err = errors.Join(err, s.telemetry.shutdown(context.WithoutCancel(ctx)))
+	}
+	if err != nil {
+		s.Log.ErrorContext(ctx, "stopped", "err", err)
+	}
+	return err
+}
+
+func newLogger(name string, cfg Config) *slog.Logger {
+	options := &slog.HandlerOptions{Level: cfg.LogLevel}
+	if cfg.LogFormat == "text" {
+		return slog.New(slog.NewTextHandler(os.Stderr, options)).With("service", name)
+	}
+	return slog.New(slog.NewJSONHandler(os.Stderr, options)).With("service", name)
+}
+
+// Ready adds conditions of readiness. Call it before Serve.
+func (s *Service) Ready(checks ...Check) { s.checks = append(s.checks, checks...) }
+
+// Draining says whether the program is about to stop: readiness is false and new streams are refused.
+func (s *Service) Draining() bool { return s.draining.Load() }
+
+// Handler returns h with the health and metrics routes in front of it.
+func (s *Service) Handler(h http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz/live", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	mux.HandleFunc("GET /healthz/ready", s.serveReady)
+	mux.Handle("GET /metrics", s.telemetry.handler)
+	mux.Handle("/", h)
+	return mux
+}
+
+// probeTimeout stays below the second that Kubernetes gives a probe by default.
+const probeTimeout = 900 * time.Millisecond
+
+func (s *Service) serveReady(w http.ResponseWriter, r *http.Request) {
+	if s.Draining() {
+		http.Error(w, "draining", http.StatusServiceUnavailable)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
+	defer cancel()
+	for _, c := range s.checks {
+		if err := c.Probe(ctx); err != nil {
+			http.Error(w, c.Name+": "+err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// Serve listens on PORT and serves h with [Service.Handler] until ctx ends. Then it stops being ready, runs drain (may
+// be nil) with SHUTDOWN_TIMEOUT to go, waits for the requests under way, and returns.
+func (s *Service) Serve(ctx context.Context, h http.Handler, drain func(context.Context)) error {
+	return s.ServeWith(ctx, &http.Server{Handler: s.Handler(h), ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute}, drain)
+}
+
+// ServeWith is [Service.Serve] for a server with its own timeouts; the caller wraps its handler in [Service.Handler].
+func (s *Service) ServeWith(ctx context.Context, server *http.Server, drain func(context.Context)) error {
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", net.JoinHostPort(s.cfg.ListenHost, strconv.Itoa(s.cfg.Port)))
+	if err != nil {
+		return fmt.Errorf("listen on PORT: %w", err)
+	}
+	if server.ReadHeaderTimeout == 0 {
+		server.ReadHeaderTimeout = 5 * time.Second // slowloris
+	}
+	server.ErrorLog = slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug)
+	s.Log.InfoContext(ctx, "serving", "address", listener.Addr().String())
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	s.draining.Store(true)
+	s.Log.InfoContext(ctx, "draining", "timeout", s.cfg.ShutdownTimeout)
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.ShutdownTimeout)
+	defer cancel()
+	if drain != nil {
+		drain(stopping)
+	}
+	if err := server.Shutdown(stopping); err != nil {
+		return fmt.Errorf("drain: %w", errors.Join(err, server.Close()))
+	}
+	return nil
+}

@@ -1,0 +1,3 @@
+ALTER TABLE users
+    DROP COLUMN notification_in_app_enabled,
+    DROP COLUMN notification_email_enabled;
