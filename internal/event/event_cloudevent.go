@@ -74,7 +74,7 @@ func (e Event) CloudEvent() (cloudevents.Event, error) {
 	if e.TraceParent != "" {
 		ce.SetExtension(ExtTraceParent, e.TraceParent)
 	}
-	if err := ce.SetData(cloudevents.ApplicationJSON, json.RawMessage(data)); err != nil {
+	if err := ce.SetData(cloudevents.ApplicationJSON, data); err != nil {
 		return cloudevents.Event{}, fmt.Errorf("encode event data: %w", err)
 	}
 	if err := ce.Validate(); err != nil {
@@ -202,7 +202,7 @@ func isControl(r rune) bool { return r < 0x20 || r == 0x7f }
 // CheckAge refuses an event whose time lies before the oldest kept day of event_records, where a late replay could run
 // twice, or further in the future than a wrong clock explains.
 func (e Event) CheckAge(now time.Time, keepDays int) error {
-	if oldest := now.UTC().Truncate(24 * time.Hour).AddDate(0, 0, -keepDays); e.Day().Before(oldest) {
+	if oldest := now.UTC().Truncate(24*time.Hour).AddDate(0, 0, -keepDays); e.Day().Before(oldest) {
 		return invalid("time", "%s is before %s, the oldest day kept", e.Time.Format(time.RFC3339), oldest.Format(time.DateOnly))
 	}
 	if e.Time.After(now.Add(MaxSkew)) {

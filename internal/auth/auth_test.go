@@ -1,0 +1,183 @@
+package auth_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/go-cmp/cmp"
+
+	"orderbell/internal/auth"
+	"orderbell/internal/member"
+)
+
+const secret = "0123456789abcdef0123456789abcdef"
+
+func config() auth.Config {
+	return auth.Config{
+		DevSecret: secret, Issuer: "orderbell", Audience: "orderbell", TenantClaim: "tenant_id", RolesClaim: "roles",
+		RoleNames: map[string]string{"kasir": "cashier"}, Leeway: time.Second,
+	}
+}
+
+func setup(t *testing.T) *auth.Verifier {
+	t.Helper()
+	v, err := auth.NewVerifier(t.Context(), config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// token signs the claims of a good token after change has had its way with them.
+func token(t *testing.T, method jwt.SigningMethod, key any, change func(jwt.MapClaims)) string {
+	t.Helper()
+	claims := jwt.MapClaims{
+		"sub": "u1", "tenant_id": "demo", "roles": []string{"owner"}, "iss": "orderbell", "aud": "orderbell",
+		"exp": time.Now().Add(time.Hour).Unix(),
+	}
+	if change != nil {
+		change(claims)
+	}
+	s, err := jwt.NewWithClaims(method, claims).SignedString(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestVerify(t *testing.T) {
+	t.Parallel()
+	v := setup(t)
+	set := func(claim string, value any) func(jwt.MapClaims) {
+		return func(c jwt.MapClaims) {
+			c[claim] = value
+			if value == nil {
+				delete(c, claim)
+			}
+		}
+	}
+	t.Run("a token signed here is accepted", func(t *testing.T) {
+		t.Parallel()
+		want := auth.Principal{
+			UserID: "u1", TenantID: "demo", Roles: []member.Role{member.Kitchen}, TokenID: "t1",
+			Expires: time.Now().Add(time.Minute).Truncate(time.Second),
+		}
+		signed, err := config().Sign(want, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := v.Verify(signed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	})
+	for name, tt := range map[string]struct {
+		token string
+		want  string
+	}{
+		"no token at all":           {"", "malformed"},
+		"three words":               {"a.b.c", "malformed"},
+		"an unsigned token":         {token(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, nil), "signature is invalid"},
+		"another algorithm":         {token(t, jwt.SigningMethodHS512, []byte(secret), nil), "signature is invalid"},
+		"another secret":            {token(t, jwt.SigningMethodHS256, []byte(strings.Repeat("x", 32)), nil), "signature is invalid"},
+		"a token that has expired":  {token(t, jwt.SigningMethodHS256, []byte(secret), set("exp", 1)), "expired"},
+		"a token without an end":    {token(t, jwt.SigningMethodHS256, []byte(secret), set("exp", nil)), "required claim"},
+		"a token of tomorrow":       {token(t, jwt.SigningMethodHS256, []byte(secret), set("nbf", time.Now().Add(time.Hour).Unix())), "not valid yet"},
+		"another issuer":            {token(t, jwt.SigningMethodHS256, []byte(secret), set("iss", "x")), "issuer"},
+		"another audience":          {token(t, jwt.SigningMethodHS256, []byte(secret), set("aud", "x")), "audience"},
+		"no subject":                {token(t, jwt.SigningMethodHS256, []byte(secret), set("sub", "")), "claim sub"},
+		"no tenant":                 {token(t, jwt.SigningMethodHS256, []byte(secret), set("tenant_id", nil)), "tenant_id"},
+		"a tenant with a hash tag":  {token(t, jwt.SigningMethodHS256, []byte(secret), set("tenant_id", "{demo}")), "tenant_id"},
+		"a tenant that is a number": {token(t, jwt.SigningMethodHS256, []byte(secret), set("tenant_id", 7)), "tenant_id"},
+	} {
+		t.Run(name+" is refused", func(t *testing.T) {
+			t.Parallel()
+			_, err := v.Verify(tt.token)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want an error with %q", err, tt.want)
+			}
+		})
+	}
+	for name, tt := range map[string]struct {
+		claim any
+		want  []member.Role
+	}{
+		"roles in an array":                 {[]string{"owner", "viewer"}, []member.Role{member.Owner, member.Viewer}},
+		"roles in a string":                 {"kitchen viewer", []member.Role{member.Kitchen, member.Viewer}},
+		"a provider's own name":             {[]string{"kasir"}, []member.Role{member.Cashier}},
+		"names that mean nothing here":      {[]any{"boss", 7}, nil},
+		"a role that is told twice is once": {"owner owner", []member.Role{member.Owner}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := v.Verify(token(t, jwt.SigningMethodHS256, []byte(secret), set("roles", tt.claim)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, got.Roles); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestRequire(t *testing.T) {
+	t.Parallel()
+	h := setup(t).Require(member.Sellers(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p, ok := auth.FromContext(r.Context())
+		if !ok || p.TenantID != "demo" {
+			t.Errorf("the handler sees %+v, want the token's tenant", p)
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	good := token(t, jwt.SigningMethodHS256, []byte(secret), nil)
+	kitchen := token(t, jwt.SigningMethodHS256, []byte(secret), func(c jwt.MapClaims) { c["roles"] = "kitchen" })
+	for name, tt := range map[string]struct {
+		header    string
+		status    int
+		challenge string
+	}{
+		"a seller passes":          {"Bearer " + good, 204, ""},
+		"the scheme has no case":   {"bearer " + good, 204, ""},
+		"no header is 401":         {"", 401, "Bearer"},
+		"another scheme is 401":    {"Basic " + good, 401, "Bearer"},
+		"a bad token is 401":       {"Bearer x", 401, `Bearer error="invalid_token"`},
+		"a role too small is 403":  {"Bearer " + kitchen, 403, ""},
+		"a token without a scheme": {good, 401, "Bearer"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+			r.Header.Set("Authorization", tt.header)
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			if w.Code != tt.status || w.Header().Get("WWW-Authenticate") != tt.challenge {
+				t.Errorf("got %d with challenge %q, want %d with %q", w.Code, w.Header().Get("WWW-Authenticate"), tt.status, tt.challenge)
+			}
+		})
+	}
+}
+
+func TestNewVerifier(t *testing.T) {
+	t.Parallel()
+	for name, cfg := range map[string]auth.Config{
+		"neither keys nor a secret": {},
+		"a short secret":            {DevSecret: "short"},
+		"keys and a secret":         {DevSecret: secret, JWKSURL: "http://127.0.0.1:1/jwks"},
+		"a URL that is none":        {JWKSURL: "::"},
+	} {
+		t.Run(name+" is refused", func(t *testing.T) {
+			t.Parallel()
+			if _, err := auth.NewVerifier(t.Context(), cfg); err == nil {
+				t.Error("accepted")
+			}
+		})
+	}
+}

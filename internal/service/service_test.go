@@ -1,0 +1,157 @@
+package service_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"orderbell/internal/service"
+)
+
+type storeConfig struct {
+	URL  string          `envconfig:"STORE_URL" required:"true"`
+	Keep service.Seconds `envconfig:"KEEP_SECONDS" default:"60"`
+}
+
+type programConfig struct {
+	Store storeConfig
+}
+
+func TestLoad(t *testing.T) { //nolint:paralleltest // the environment is the process's
+	for name, tt := range map[string]struct {
+		env  map[string]string
+		want string // in the error, "" for none
+	}{
+		"everything is there":             {map[string]string{"STORE_URL": "x", "KEEP_SECONDS": "5"}, ""},
+		"a required variable is missing":  {nil, "STORE_URL"},
+		"a required variable is empty":    {map[string]string{"STORE_URL": ""}, "STORE_URL is empty"},
+		"a number of seconds with a unit": {map[string]string{"STORE_URL": "x", "KEEP_SECONDS": "5s"}, "KEEP_SECONDS"},
+		"a number of seconds below zero":  {map[string]string{"STORE_URL": "x", "KEEP_SECONDS": "-1"}, "KEEP_SECONDS"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for k, v := range tt.env {
+				t.Setenv(k, v)
+			}
+			var cfg programConfig
+			err := service.Load(&cfg)
+			if tt.want == "" {
+				if err != nil || cfg.Store.Keep.Duration() != 5*time.Second {
+					t.Errorf("got %v and %s, want 5s", err, cfg.Store.Keep.Duration())
+				}
+			} else if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want an error with %q", err, tt.want)
+			}
+		})
+	}
+}
+
+// TestMain lets the test binary be the program that TestService starts, so that real signals reach a real process.
+func TestMain(m *testing.M) {
+	if os.Getenv("SERVICE_TEST_PROGRAM") == "" {
+		os.Exit(m.Run())
+	}
+	service.Main("bell", func(ctx context.Context, s *service.Service) error {
+		s.Ready(service.Check{Name: "store", Probe: func(context.Context) error {
+			if _, err := os.Stat(os.Getenv("STORE_URL")); err != nil {
+				return fmt.Errorf("the store is away: %w", err)
+			}
+			return nil
+		}})
+		release := make(chan struct{})
+		return s.Serve(ctx, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusOK)
+			_ = http.NewResponseController(w).Flush()
+			<-release
+			_, _ = fmt.Fprint(w, "whole")
+		}), func(context.Context) { close(release) })
+	})
+}
+
+func TestService(t *testing.T) {
+	t.Parallel()
+	store := t.TempDir() + "/store"
+	port := freePort(t)
+	cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // our own test binary
+	cmd.Env = append(os.Environ(), "SERVICE_TEST_PROGRAM=1", "LISTEN_HOST=127.0.0.1", "PORT="+strconv.Itoa(port), "STORE_URL="+store)
+	var log strings.Builder
+	cmd.Stderr = &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	base := "http://127.0.0.1:" + strconv.Itoa(port)
+	eventually(t, base+"/healthz/live", http.StatusNoContent)
+	if code := get(t, base+"/healthz/ready"); code != http.StatusServiceUnavailable {
+		t.Errorf("ready without its store: %d", code)
+	}
+	if err := os.WriteFile(store, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, base+"/healthz/ready", http.StatusNoContent)
+	if code := get(t, base+"/metrics"); code != http.StatusOK {
+		t.Errorf("metrics: %d", code)
+	}
+
+	// A request under way when SIGTERM comes is answered whole.
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/slow", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	body := make([]byte, 5)
+	if n, _ := res.Body.Read(body); string(body[:n]) != "whole" {
+		t.Errorf("the drained request got %q, want all of it", body[:n])
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("exit: %v\n%s", err, log.String())
+	}
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // a TCP listener has a TCP address
+}
+
+func get(t *testing.T, url string) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0 // not up yet
+	}
+	_ = res.Body.Close()
+	return res.StatusCode
+}
+
+func eventually(t *testing.T, url string, want int) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+		if get(t, url) == want {
+			return
+		}
+	}
+	t.Fatalf("%s never answered %d", url, want)
+}
