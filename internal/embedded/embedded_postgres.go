@@ -1,0 +1,324 @@
+package embedded
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// PostgresOptions says how [StartPostgres] runs its server.
+type PostgresOptions struct {
+	// DataDir keeps the data from one start to the next; it is made if need be. Empty: a directory that vanishes with
+	// the server.
+	DataDir string
+	// Port on 127.0.0.1; 0 takes a free one.
+	Port int
+	// Log takes what the server writes; nil drops it.
+	Log io.Writer
+	// NoSync leaves writing to disk to the operating system: several times faster, and a machine that loses power loses
+	// the data. For tests.
+	NoSync bool
+	// Settings are further server settings, as in postgresql.conf. They win over ours.
+	Settings map[string]string
+	// CacheDir holds the unpacked programs; empty: /var/cache/orderbell for root, else the user's cache directory.
+	CacheDir string
+}
+
+// Postgres is a running server.
+type Postgres struct {
+	dir     postgresDir
+	account account
+	url     string
+	cmd     *exec.Cmd
+	guard   *guard
+	tail    *tailWriter
+	done    chan struct{} // closed once the server is gone and cleaned up after
+	exit    error         // how the server ended; read after done
+	stop    sync.Once
+}
+
+// Times that a start and a stop may take. They are for slow, busy machines: usually it is a fraction of a second.
+const (
+	startTimeout = time.Minute
+	stopTimeout  = 30 * time.Second // a fast shutdown writes a checkpoint; then it is killed
+	pollEvery    = 10 * time.Millisecond
+)
+
+// portTries bounds how often a free port is chosen anew because somebody else took it before the server could.
+const portTries = 5
+
+// StartPostgres starts a PostgreSQL server on 127.0.0.1 and returns once it takes connections. The first call on a
+// machine fetches the programs; later ones need no network. ctx bounds the start alone.
+//
+// The server ends with [Postgres.Stop], or when this process ends in whatever way, SIGKILL included. As root it runs
+// under the account postgres or nobody, since PostgreSQL refuses root. A data directory has one server at a time:
+// a second start waits a moment for the first to go, then fails.
+func StartPostgres(ctx context.Context, opts PostgresOptions) (*Postgres, error) {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	programs, err := postgresPrograms(ctx, opts.CacheDir)
+	if err != nil {
+		return nil, fmt.Errorf("embedded PostgreSQL: %w", err)
+	}
+	dir, who, err := openPostgresDir(ctx, opts.DataDir)
+	if err != nil {
+		return nil, fmt.Errorf("embedded PostgreSQL: %w", err)
+	}
+	p, err := startPostgresIn(ctx, opts, programs, dir, who)
+	if err != nil {
+		return nil, fmt.Errorf("embedded PostgreSQL: %w", errors.Join(err, dir.close()))
+	}
+	return p, nil
+}
+
+func startPostgresIn(ctx context.Context, opts PostgresOptions, programs string, dir postgresDir, who account) (*Postgres, error) {
+	if err := dir.initialise(ctx, programs, who, opts.NoSync); err != nil {
+		return nil, err
+	}
+	password, err := dir.password()
+	if err != nil {
+		return nil, err
+	}
+	for try := 1; ; try++ {
+		port := opts.Port
+		if port == 0 {
+			if port, err = freePort(ctx); err != nil {
+				return nil, err
+			}
+		}
+		p := &Postgres{dir: dir, account: who, tail: &tailWriter{next: opts.Log}, done: make(chan struct{})}
+		p.url = (&url.URL{
+			Scheme: "postgres", User: url.UserPassword(superuser, password), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
+			Path: "/postgres", RawQuery: "sslmode=disable",
+		}).String()
+		err = p.start(ctx, programs, serverArgs(opts, port))
+		if err == nil {
+			return p, nil
+		}
+		if opts.Port != 0 || try == portTries || !strings.Contains(p.tail.String(), "Address already in use") {
+			return nil, err
+		}
+	}
+}
+
+// serverArgs returns the server's settings as command line arguments: nothing is written into the data directory, so a
+// later version's settings hold for old data too.
+func serverArgs(opts PostgresOptions, port int) []string {
+	settings := map[string]string{
+		"port":                    strconv.Itoa(port),
+		"listen_addresses":        "127.0.0.1",
+		"unix_socket_directories": "",
+		"timezone":                "UTC",
+		"log_timezone":            "UTC",
+		"max_connections":         "200",
+		"shared_buffers":          "64MB",
+		"jit":                     "off", // short statements only: compiling them costs more than it saves
+	}
+	if opts.NoSync {
+		settings["fsync"] = "off"
+		settings["synchronous_commit"] = "off"
+		settings["full_page_writes"] = "off"
+	}
+	for name, value := range opts.Settings {
+		settings[name] = value
+	}
+	var args []string
+	for name, value := range settings {
+		args = append(args, "-c", name+"="+value)
+	}
+	return args
+}
+
+func freePort(ctx context.Context) (int, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("look for a free port: %w", err)
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		return 0, fmt.Errorf("look for a free port: %w", errors.Join(err, l.Close()))
+	}
+	n, err := strconv.Atoi(port)
+	if err = errors.Join(err, l.Close()); err != nil {
+		return 0, fmt.Errorf("look for a free port: %w", err)
+	}
+	return n, nil
+}
+
+func (p *Postgres) start(ctx context.Context, programs string, args []string) error {
+	//nolint:gosec // the program comes from our own cache
+	p.cmd = exec.Command(filepath.Join(programs, "bin", "postgres"), append([]string{"-D", p.dir.cluster()}, args...)...)
+	p.account.run(p.cmd, p.dir)
+	p.cmd.Stdout, p.cmd.Stderr = p.tail, p.tail
+	p.cmd.WaitDelay = stopTimeout // a backend may hold the pipe a little longer than the server itself
+	started := make(chan error)
+	go p.run(started)
+	if err := <-started; err != nil {
+		return fmt.Errorf("start the server: %w", err)
+	}
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for {
+		if p.dir.ready(p.cmd.Process.Pid) {
+			return nil
+		}
+		select {
+		case <-p.done:
+			return fmt.Errorf("the server stopped at once (%w):\n%s", p.exit, p.tail)
+		case <-ctx.Done():
+			p.kill(syscall.SIGQUIT)
+			return fmt.Errorf("the server is not ready: %w:\n%s", ctx.Err(), p.tail)
+		case <-tick.C:
+		}
+	}
+}
+
+// run is the server's goroutine from start to end. It keeps its thread, because the kernel ties the parent death
+// signal to the thread that started the child, not to the process.
+func (p *Postgres) run(started chan<- error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err := p.cmd.Start()
+	if err == nil {
+		if p.guard, err = startGuard(p.cmd.Process.Pid, p.dir); err != nil {
+			err = errors.Join(err, p.cmd.Process.Kill(), p.cmd.Wait())
+		}
+	}
+	started <- err
+	if err != nil {
+		return
+	}
+	p.exit = p.cmd.Wait()
+	p.guard.dismiss()
+	close(p.done)
+}
+
+// URL returns the server's address with user and password, as DATABASE_URL takes it.
+func (p *Postgres) URL() string { return p.url }
+
+// PID returns the server's process id.
+func (p *Postgres) PID() int { return p.cmd.Process.Pid }
+
+// Done is closed when the server has ended, whether stopped or not.
+func (p *Postgres) Done() <-chan struct{} { return p.done }
+
+// Stop ends the server: connections are cut, data is written. A directory that was made for it is removed. Further
+// calls do nothing.
+func (p *Postgres) Stop() error {
+	var err error
+	p.stop.Do(func() {
+		how := syscall.SIGINT // fast shutdown
+		if p.dir.throwaway {
+			how = syscall.SIGQUIT // immediate: the data goes anyway
+		}
+		p.kill(how)
+		err = p.dir.close()
+	})
+	if err != nil {
+		return fmt.Errorf("stop embedded PostgreSQL: %w", err)
+	}
+	return nil
+}
+
+// kill signals the server and waits for its end, with SIGKILL as the last word.
+func (p *Postgres) kill(how syscall.Signal) {
+	_ = p.cmd.Process.Signal(how) // an error means that it has ended already
+	deadline := time.NewTimer(stopTimeout)
+	defer deadline.Stop()
+	select {
+	case <-p.done:
+	case <-deadline.C:
+		_ = p.cmd.Process.Kill()
+		<-p.done
+	}
+}
+
+// tailWriter passes everything on and remembers the end of it for an error's text.
+type tailWriter struct {
+	mu   sync.Mutex
+	next io.Writer
+	tail []byte
+}
+
+// tailSize holds some twenty lines: what the server says when it gives up.
+const tailSize = 4 << 10
+
+func (w *tailWriter) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.tail = append(w.tail, b...)
+	if over := len(w.tail) - tailSize; over > 0 {
+		w.tail = w.tail[over:]
+	}
+	if w.next != nil {
+		_, _ = w.next.Write(b) // a full disk under the log must not stop the server
+	}
+	return len(b), nil
+}
+
+func (w *tailWriter) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return string(bytes.TrimSpace(w.tail))
+}
+
+// guard is a small process that outlives ours by a moment: when our end of its standard input closes, however we
+// ended, it stops the server and removes a throwaway directory.
+type guard struct {
+	cmd   *exec.Cmd
+	alive io.Closer
+}
+
+// guardScript waits at most ten seconds, since a container without an init process never reaps the dead server.
+const guardScript = `read -r _
+kill -"$1" "$2" 2>/dev/null
+i=0
+while [ $i -lt 100 ] && kill -0 "$2" 2>/dev/null; do sleep 0.1; i=$((i + 1)); done
+[ -z "$3" ] || rm -rf -- "$3"`
+
+func startGuard(pid int, dir postgresDir) (*guard, error) {
+	how, remove := "INT", ""
+	if dir.throwaway {
+		how, remove = "QUIT", dir.path
+	}
+	//nolint:gosec // a fixed script; its arguments are numbers and our own directory
+	cmd := exec.Command("/bin/sh", "-c", guardScript, "guard", how, strconv.Itoa(pid), remove)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C is not for it
+	alive, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("guard the server: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("guard the server: %w", err)
+	}
+	return &guard{cmd: cmd, alive: alive}, nil
+}
+
+// dismiss ends the guard without its doing anything: the server is gone.
+func (g *guard) dismiss() {
+	_ = g.cmd.Process.Kill()
+	_ = g.cmd.Wait()
+	_ = g.alive.Close()
+}
+
+// The server's end while we live leaves a throwaway directory to Stop, which everybody calls.
+var _ io.Writer = (*tailWriter)(nil)
+
+func exists(elem ...string) bool {
+	_, err := os.Stat(filepath.Join(elem...))
+	return err == nil
+}
