@@ -1,0 +1,56 @@
+# shellcheck shell=bash
+# Shared by up and down: where each service keeps its things.
+#
+#   .services/<name>/port   chosen once, then kept, so that a restart is found at the same address
+#   .services/<name>/pid    of the running server
+#   .services/<name>/log    what it said
+#   .services/<name>/data   what it stores
+#   .services/env           addresses to export: . .services/env
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+services=$root/.services
+all_services=(postgres redis kafka mailpit)
+
+die() {
+	printf 'test/services: %s\n' "$*" >&2
+	exit 1
+}
+
+say() { printf 'test/services: %s\n' "$*"; }
+
+known() {
+	local name
+	for name in "${all_services[@]}"; do
+		[[ $name == "$1" ]] && return 0
+	done
+	return 1
+}
+
+# running NAME: its pid file names a live process that is really this service's (pids are used again).
+running() {
+	local pid
+	[[ -s $services/$1/pid ]] || return 1
+	pid=$(<"$services/$1/pid")
+	kill -0 "$pid" 2>/dev/null || return 1
+	[[ $(ps -p "$pid" -o command= 2>/dev/null) == *"$(mark_of "$1")"* ]]
+}
+
+# mark_of NAME: a part of the command line that only this tree's server of that name has.
+mark_of() {
+	case $1 in
+	postgres) postgres_data ;;
+	redis) printf 'redis-server 127.0.0.1:%s' "$(port_of redis)" ;; # redis rewrites its own title
+	*) printf '%s' "$services/$1/" ;;
+	esac
+}
+
+port_of() { cat "$services/$1/${2:-port}" 2>/dev/null || true; }
+
+# postgres_data: PostgreSQL's folder; elsewhere if its unprivileged user cannot enter this tree.
+postgres_data() {
+	if [[ -s $services/postgres/elsewhere ]]; then
+		cat "$services/postgres/elsewhere"
+	else
+		printf '%s' "$services/postgres/data"
+	fi
+}
