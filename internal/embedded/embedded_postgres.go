@@ -213,6 +213,9 @@ func (p *Postgres) URL() string { return p.url }
 // PID returns the server's process id.
 func (p *Postgres) PID() int { return p.cmd.Process.Pid }
 
+// Dir returns the data directory.
+func (p *Postgres) Dir() string { return p.dir.path }
+
 // Done is closed when the server has ended, whether stopped or not.
 func (p *Postgres) Done() <-chan struct{} { return p.done }
 
@@ -314,9 +317,6 @@ func (g *guard) dismiss() {
 	_ = g.cmd.Wait()
 	_ = g.alive.Close()
 }
-
-// The server's end while we live leaves a throwaway directory to Stop, which everybody calls.
-var _ io.Writer = (*tailWriter)(nil)
 
 func exists(elem ...string) bool {
 	_, err := os.Stat(filepath.Join(elem...))
