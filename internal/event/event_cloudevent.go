@@ -77,6 +77,7 @@ func (e Event) CloudEvent() (cloudevents.Event, error) {
 	if err := ce.SetData(cloudevents.ApplicationJSON, data); err != nil {
 		return cloudevents.Event{}, fmt.Errorf("encode event data: %w", err)
 	}
+	ce.DataBase64 = false // it is JSON: an event written as one JSON document shows it as it is
 	if err := ce.Validate(); err != nil {
 		return cloudevents.Event{}, fmt.Errorf("encode event: %w", err)
 	}
@@ -164,12 +165,27 @@ func ParseData(raw []byte) (Data, error) {
 		if errors.As(err, &wrong) && wrong.Field != "" {
 			return Data{}, invalid("data."+wrong.Field, "is a JSON %s, want %s", wrong.Value, wrong.Type)
 		}
+		var notTime *time.ParseError
+		if errors.As(err, &notTime) {
+			return Data{}, invalid("data.timestamp", "%q is not an RFC 3339 time", clip(notTime.Value))
+		}
 		return Data{}, invalid("data", "is not the JSON object of the contract: %s", clip(err.Error()))
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return Data{}, invalid("data", "has more than one JSON value")
 	}
+	if d.TotalAmount == 0 && !hasAmount(raw) {
+		return Data{}, invalid("data.total_amount", "is missing")
+	}
 	return d, d.check()
+}
+
+// hasAmount tells an amount of 0 from none: of all required fields it is the one whose zero value is good.
+func hasAmount(raw []byte) bool {
+	var data struct {
+		TotalAmount *int64 `json:"total_amount"`
+	}
+	return json.Unmarshal(raw, &data) == nil && data.TotalAmount != nil
 }
 
 func (d Data) check() error {
