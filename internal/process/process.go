@@ -18,6 +18,9 @@ type Process struct {
 	err  error // written before done is closed
 }
 
+// outputGrace is how long the output of a child that has ended is still read: what it started may hold the pipe open.
+const outputGrace = 500 * time.Millisecond
+
 // Start starts cmd. Its own process group keeps a terminal's Ctrl-C from it, so that the parent decides the order in
 // which children stop. The caller must not call cmd.Wait.
 func Start(cmd *exec.Cmd) (*Process, error) {
@@ -26,6 +29,9 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 	}
 	cmd.SysProcAttr.Setpgid = true
 	dieWithParent(cmd.SysProcAttr)
+	if cmd.WaitDelay == 0 {
+		cmd.WaitDelay = outputGrace
+	}
 	p := &Process{done: make(chan struct{})}
 	started := make(chan error, 1)
 	go func() {
@@ -39,7 +45,9 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 		}
 		p.pid = cmd.Process.Pid
 		started <- nil
-		p.err = cmd.Wait()
+		if p.err = cmd.Wait(); errors.Is(p.err, exec.ErrWaitDelay) {
+			p.err = nil
+		}
 		p.signal(syscall.SIGKILL) // what the child itself started
 		close(p.done)
 	}()

@@ -1,0 +1,139 @@
+// Package console writes what several programs say at once to one terminal: whole lines, each with its speaker's name.
+package console
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// Console is safe for concurrent use.
+type Console struct {
+	mu     sync.Mutex
+	out    io.Writer
+	colour bool
+	voices int // speakers so far, which chooses the next one's colour
+}
+
+// New returns a console that writes to out, in colour if out is a terminal and NO_COLOR is not set (no-color.org).
+func New(out io.Writer) *Console {
+	file, ok := out.(*os.File)
+	return &Console{out: out, colour: ok && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == ""}
+}
+
+// Printf writes one line of the console's own.
+func (c *Console) Printf(format string, args ...any) {
+	c.writeLine("", []byte(fmt.Sprintf(format, args...)))
+}
+
+func (c *Console) writeLine(prefix string, line []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	// One write per line; a terminal that is gone is nobody's error.
+	_, _ = c.out.Write(append(append([]byte(prefix), line...), '\n'))
+}
+
+// Time runs work and writes how long it took, or that it did not succeed.
+func (c *Console) Time(what string, work func() error) error {
+	began := time.Now()
+	if err := work(); err != nil {
+		c.Printf("  %s %s", c.paint(red, "✗"), what)
+		return err
+	}
+	c.Printf("  %s %-22s %s", c.paint(green, "✓"), what, Seconds(time.Since(began)))
+	return nil
+}
+
+// Seconds shows a duration as people read it: "1.2 s", "38 ms".
+func Seconds(d time.Duration) string {
+	switch {
+	case d < 10*time.Millisecond:
+		return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
+}
+
+const (
+	red   = "31"
+	green = "32"
+)
+
+// palette are the colours of speakers: readable on dark and light ground, without red, which is for errors.
+func palette() []string { return []string{"36", "33", "35", "34", "32", "96", "93", "95", "94", "92"} }
+
+func (c *Console) paint(colour, text string) string {
+	if !c.colour {
+		return text
+	}
+	return "\x1b[" + colour + "m" + text + "\x1b[0m"
+}
+
+// nameWidth fits the longest program name, order-status-updated.
+const nameWidth = 20
+
+// maxLine bounds what is held for a speaker that never ends its line.
+const maxLine = 64 << 10
+
+// Voice is one speaker's writer: its bytes reach the console line by line.
+type Voice struct {
+	console *Console
+	prefix  string
+	mu      sync.Mutex
+	pending []byte
+	last    [][]byte
+}
+
+// Voice returns a new speaker.
+func (c *Console) Voice(name string) *Voice {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	colours := palette()
+	colour := colours[c.voices%len(colours)]
+	c.voices++
+	return &Voice{console: c, prefix: c.paint(colour, fmt.Sprintf("%-*s │ ", nameWidth, name))}
+}
+
+// Write takes bytes in any portions. It returns no error.
+func (v *Voice) Write(p []byte) (int, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.pending = append(v.pending, p...)
+	for {
+		end := bytes.IndexByte(v.pending, '\n')
+		if end < 0 {
+			break
+		}
+		v.say(v.pending[:end])
+		v.pending = v.pending[end+1:]
+	}
+	if len(v.pending) > maxLine {
+		v.say(v.pending)
+		v.pending = nil
+	}
+	return len(p), nil
+}
+
+// lastLines are enough to hold the reason of a crash.
+const lastLines = 3
+
+func (v *Voice) say(line []byte) {
+	line = bytes.TrimRight(line, "\r")
+	v.console.writeLine(v.prefix, line)
+	if v.last = append(v.last, bytes.Clone(line)); len(v.last) > lastLines {
+		v.last = v.last[1:]
+	}
+}
+
+// LastWords returns the last lines that were said, between newlines.
+func (v *Voice) LastWords() string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return string(bytes.Join(v.last, []byte("\n")))
+}

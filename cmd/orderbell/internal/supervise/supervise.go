@@ -1,0 +1,207 @@
+// Package supervise keeps child programs running: what crashes is started again, after a pause that grows while it
+// keeps crashing, and a stop leaves nothing behind.
+package supervise
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"sync"
+	"time"
+
+	"orderbell/internal/process"
+)
+
+// Program is what to run and how.
+type Program struct {
+	Name  string
+	Path  string
+	Args  []string
+	Env   []string                    // the whole environment, NAME=value
+	Ready func(context.Context) error // nil error once the program serves; a nil func means at once
+	Grace time.Duration               // from SIGTERM to SIGKILL
+	Pause time.Duration               // before the first restart; 0 is [DefaultPause]
+	Log   Log
+}
+
+// Log takes a program's output and remembers its end.
+type Log interface {
+	io.Writer
+	LastWords() string
+}
+
+const (
+	// DefaultPause lets a port be released, and is short enough that nobody waits for it.
+	DefaultPause = 200 * time.Millisecond
+	// longestPause keeps a program that cannot start from filling the terminal.
+	longestPause = 5 * time.Second
+	// settled is how long a program must run for its next crash to count as a first one.
+	settled = 10 * time.Second
+	// triesToStart is how often a program may end before it was ready for the first time.
+	triesToStart = 3
+)
+
+// Running is a program under supervision.
+type Running struct {
+	program  Program
+	changed  func()
+	stop     context.CancelFunc
+	done     chan struct{}
+	hopeless chan struct{} // closed when the program has ended triesToStart times
+
+	mu      sync.Mutex
+	child   *process.Process // nil while it is down
+	ready   bool
+	ends    int // since the start, or since it was ready
+	lastErr error
+	stopErr error
+}
+
+// Start runs p until Stop. changed is called after each start and end of the program's process; it may be nil.
+func Start(p Program, changed func()) *Running {
+	if p.Pause == 0 {
+		p.Pause = DefaultPause
+	}
+	if changed == nil {
+		changed = func() {}
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	r := &Running{program: p, changed: changed, stop: stop, done: make(chan struct{}), hopeless: make(chan struct{})}
+	go r.run(ctx)
+	return r
+}
+
+// Name is the program's name.
+func (r *Running) Name() string { return r.program.Name }
+
+// PID is the process id now, 0 while the program is down.
+func (r *Running) PID() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.child == nil {
+		return 0
+	}
+	return r.child.PID()
+}
+
+func (r *Running) run(ctx context.Context) {
+	defer close(r.done)
+	pause := r.program.Pause
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := r.runOnce(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) > settled {
+			pause = r.program.Pause
+		}
+		r.noteEnd(err)
+		_, _ = fmt.Fprintf(r.program.Log, "ended (%s), starts again in %s\n", describe(err), pause)
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+		pause = min(2*pause, longestPause)
+	}
+}
+
+// runOnce starts the program and returns when it has ended, by itself or because ctx did.
+func (r *Running) runOnce(ctx context.Context) error {
+	cmd := exec.Command(r.program.Path, r.program.Args...) //nolint:gosec,noctx // programs beside our own; Stop ends them in order
+	cmd.Env = r.program.Env
+	cmd.Stdout, cmd.Stderr = r.program.Log, r.program.Log
+	child, err := process.Start(cmd)
+	if err != nil {
+		return err
+	}
+	r.setChild(child)
+	defer r.setChild(nil)
+	select {
+	case <-child.Done():
+		return child.Err()
+	case <-ctx.Done():
+	}
+	err = child.Stop(r.program.Grace)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err != nil {
+		r.stopErr = fmt.Errorf("%s: %w", r.program.Name, err)
+	}
+	return nil
+}
+
+func (r *Running) setChild(child *process.Process) {
+	r.mu.Lock()
+	r.child = child
+	r.mu.Unlock()
+	r.changed()
+}
+
+func (r *Running) noteEnd(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lastErr = err
+	if r.ends++; r.ends == triesToStart && !r.ready {
+		close(r.hopeless)
+	}
+}
+
+func describe(err error) string {
+	if err == nil {
+		return "exit status 0"
+	}
+	return err.Error()
+}
+
+// pollEvery finds a ready program soon, at the cost of a loopback request.
+const pollEvery = 10 * time.Millisecond
+
+// WaitReady returns nil when the program is ready. It gives up when ctx ends or the program keeps ending, and then says
+// why, with the program's last words.
+func (r *Running) WaitReady(ctx context.Context) error {
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	var unready error
+	for {
+		if r.PID() != 0 {
+			if r.program.Ready == nil {
+				return r.noteReady()
+			}
+			if unready = r.program.Ready(ctx); unready == nil {
+				return r.noteReady()
+			}
+		}
+		select {
+		case <-r.hopeless:
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return fmt.Errorf("%s ended %d times before it was ready (%s); its last words:\n%s",
+				r.program.Name, triesToStart, describe(r.lastErr), r.program.Log.LastWords())
+		case <-ctx.Done():
+			return fmt.Errorf("%s is not ready: %w", r.program.Name, errors.Join(ctx.Err(), unready))
+		case <-tick.C:
+		}
+	}
+}
+
+func (r *Running) noteReady() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ready = true
+	return nil
+}
+
+// Stop ends the program and returns when nothing of it is left. Its error says that it had to be killed.
+func (r *Running) Stop() error {
+	r.stop()
+	<-r.done
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stopErr
+}
