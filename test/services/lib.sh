@@ -8,7 +8,8 @@
 #   .services/env           addresses to export: . .services/env
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-services=$root/.services
+services=${SERVICES_DIR:-$root/.services}
+host=${SERVICES_HOST:-127.0.0.1} # what the servers listen on; pods of a cluster on this host need an address they reach
 all_services=(postgres redis kafka mailpit)
 
 die() {
@@ -39,7 +40,7 @@ running() {
 mark_of() {
 	case $1 in
 	postgres) postgres_data ;;
-	redis) printf 'redis-server 127.0.0.1:%s' "$(port_of redis)" ;; # redis rewrites its own title
+	redis) printf 'redis-server %s:%s' "$host" "$(port_of redis)" ;; # redis rewrites its own title
 	*) printf '%s' "$services/$1/" ;;
 	esac
 }
