@@ -1,0 +1,179 @@
+// Package origin is the one address of `orderbell dev`: it serves the front end and passes /api to the programs, as the
+// ingress of a cluster does.
+package origin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+
+	"orderbell/internal/problem"
+)
+
+// Route passes a path to a program.
+type Route struct {
+	// Path is a prefix of whole segments: /api/orders is also /api/orders/1, but not /api/ordersheet.
+	Path   string
+	Target *url.URL
+}
+
+// Config is what an origin serves.
+type Config struct {
+	Routes []Route
+	Files  http.Handler // everything that is no route
+	Users  http.Handler // GET /dev/users
+	Log    *log.Logger  // requests that could not be passed on
+}
+
+// New returns the origin's handler.
+func New(cfg Config) http.Handler {
+	mux := http.NewServeMux()
+	transport := newTransport()
+	for _, r := range cfg.Routes {
+		proxy := newProxy(r.Target, transport, cfg.Log)
+		mux.Handle(r.Path, proxy)
+		mux.Handle(r.Path+"/", proxy)
+	}
+	mux.Handle("GET /dev/users", cfg.Users)
+	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
+		problem.New(http.StatusNotFound, "no program serves %s", r.URL.Path).Write(w)
+	})
+	mux.Handle("/", cfg.Files)
+	return mux
+}
+
+func newProxy(target *url.URL, transport http.RoundTripper, logger *log.Logger) http.Handler {
+	return &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.SetXForwarded()
+			r.Out.Host = r.In.Host // links and cookies are made for the address that the browser knows
+		},
+		Transport:     transport,
+		FlushInterval: -1, // an event is worth nothing in a buffer
+		ErrorLog:      logger,
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			if r.Context().Err() != nil {
+				return // the client left
+			}
+			logger.Printf("%s %s: %v", r.Method, r.URL.Path, err)
+			problem.New(http.StatusBadGateway, "the program behind %s does not answer", r.URL.Path).
+				With("Retry-After", "1").Write(w)
+		},
+	}
+}
+
+const (
+	// dialPatience bridges the restart of a crashed program: what has not been sent can be sent once it is back.
+	dialPatience = 5 * time.Second
+	dialAgain    = 50 * time.Millisecond
+)
+
+func newTransport() *http.Transport {
+	var dialer net.Dialer
+	return &http.Transport{
+		// No proxy, no timeout on answers: a stream may be silent for as long as it likes.
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			ctx, cancel := context.WithTimeout(ctx, dialPatience)
+			defer cancel()
+			for {
+				conn, err := dialer.DialContext(ctx, network, addr)
+				if err == nil || !errors.Is(err, syscall.ECONNREFUSED) {
+					return conn, err
+				}
+				timer := time.NewTimer(dialAgain)
+				select {
+				case <-ctx.Done():
+					timer.Stop()
+					return nil, err
+				case <-timer.C:
+				}
+			}
+		},
+		MaxIdleConnsPerHost: 256, // the load of a whole test goes through here
+		IdleConnTimeout:     time.Minute,
+		DisableCompression:  true, // bytes pass as they are
+	}
+}
+
+// Listen returns listeners on port of the loopback interface, IPv4 and, where the machine has it, IPv6: a browser may
+// take localhost for either. Port 0 takes a free one.
+func Listen(ctx context.Context, port int) ([]net.Listener, error) {
+	var lc net.ListenConfig
+	four, err := lc.Listen(ctx, "tcp4", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		return nil, explainListen(port, err)
+	}
+	chosen := four.Addr().(*net.TCPAddr).Port //nolint:errcheck,forcetypeassert // a tcp4 listener has no other address
+	six, err := lc.Listen(ctx, "tcp6", fmt.Sprintf("[::1]:%d", chosen))
+	switch {
+	case err == nil:
+		return []net.Listener{four, six}, nil
+	case errors.Is(err, syscall.EADDRINUSE) && port != 0:
+		return nil, errors.Join(explainListen(port, err), four.Close())
+	}
+	return []net.Listener{four}, nil
+}
+
+func explainListen(port int, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("port %d is in use by another program: stop it, or choose another port with PORT=%d", port, port+1)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("port %d needs more rights than this user has: choose one from 1024 on with PORT", port)
+	}
+	return fmt.Errorf("listen on port %d: %w", port, err)
+}
+
+// Server serves an origin on its listeners.
+type Server struct {
+	http      *http.Server
+	listeners []net.Listener
+	failed    chan error
+}
+
+// Serve starts to serve h; it takes the listeners over.
+func Serve(h http.Handler, listeners []net.Listener, logger *log.Logger) *Server {
+	s := &Server{
+		// No read or write timeout: a stream lasts as long as its token.
+		http:      &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ErrorLog: logger},
+		listeners: listeners,
+		failed:    make(chan error, len(listeners)),
+	}
+	for _, l := range listeners {
+		go func() {
+			if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				s.failed <- fmt.Errorf("serve %s: %w", l.Addr(), err)
+			}
+		}()
+	}
+	return s
+}
+
+// Failed receives an error if a listener breaks.
+func (s *Server) Failed() <-chan error { return s.failed }
+
+// Address is the origin's address for a browser.
+func (s *Server) Address() string {
+	_, port, _ := strings.Cut(s.listeners[0].Addr().String(), ":")
+	return "http://localhost:" + port
+}
+
+// Stop lets requests under way finish until ctx ends, then cuts what is left: open streams.
+func (s *Server) Stop(ctx context.Context) error {
+	if err := s.http.Shutdown(ctx); err == nil {
+		return nil
+	}
+	if err := s.http.Close(); err != nil {
+		return fmt.Errorf("close the origin: %w", err)
+	}
+	return nil
+}
