@@ -49,6 +49,8 @@ func invalid(field, format string, args ...any) error {
 
 var tenantPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
+var traceParentPattern = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
+
 // IsTenantID says whether s may name a tenant: 1 to 64 letters, digits, dots, dashes and underscores. Braces are out,
 // since the id is a Redis hash tag.
 func IsTenantID(s string) bool { return tenantPattern.MatchString(s) }
@@ -115,8 +117,8 @@ func FromCloudEvent(ce cloudevents.Event) (Event, error) {
 	if TypeFor(e.Data.Status) != e.Type {
 		return Event{}, invalid("data.status", "%q does not go with type %s", e.Data.Status, e.Type)
 	}
-	if s, ok := extension(ce, ExtTraceParent); ok {
-		e.TraceParent = s
+	if s, ok := extension(ce, ExtTraceParent); ok && traceParentPattern.MatchString(s) {
+		e.TraceParent = s // a malformed one is dropped, as W3C Trace Context says, and the event is served all the same
 	}
 	return e, nil
 }

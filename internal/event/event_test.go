@@ -130,6 +130,15 @@ func TestFromCloudEvent(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a malformed traceparent is dropped", func(t *testing.T) {
+		t.Parallel()
+		ce := cloudEvent(t)
+		ce.SetExtension("traceparent", "00-\x00")
+		got, err := event.FromCloudEvent(ce)
+		if err != nil || got.TraceParent != "" {
+			t.Errorf("got %q, %v", got.TraceParent, err)
+		}
+	})
 	t.Run("a field of a later contract is ignored", func(t *testing.T) {
 		t.Parallel()
 		ce := cloudEvent(t)

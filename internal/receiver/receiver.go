@@ -1,0 +1,227 @@
+// Package receiver takes CloudEvents over HTTP and answers as the Knative delivery rules want it: 202 with an empty
+// body for an event that is done with, a 4xx that is never retried for one that can't become right, 409 or 5xx for one
+// that is worth another try. Every refusal carries its reason in the header kne-reason, which the broker hands on to
+// the dead letter.
+package receiver
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/cloudevents/sdk-go/v2/binding"
+	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"orderbell/internal/event"
+	"orderbell/internal/problem"
+)
+
+// Config bounds what one event may cost.
+type Config struct {
+	// EventTimeout is below the broker's time-out for a delivery, so that the answer still says why.
+	EventTimeout time.Duration `envconfig:"EVENT_TIMEOUT" default:"10s"`
+}
+
+// MaxBody bounds a request: [event.MaxData] as base64 in a structured event, and its attributes.
+const MaxBody = 2 * event.MaxData
+
+// Handle does the work of one CloudEvent. Its error decides the answer: an *[event.InvalidError] 400, one that says
+// Conflict() true 409, one that says Temporary() true or a deadline 503, any other 500.
+type Handle func(context.Context, cloudevents.Event) error
+
+// Only returns the Handle of a function for events of type t: others, and those that break the contract, are refused.
+func Only(t event.Type, next func(context.Context, event.Event) error) Handle {
+	return func(ctx context.Context, ce cloudevents.Event) error {
+		e, err := event.FromCloudEvent(ce)
+		if err != nil {
+			return err //nolint:wrapcheck // the contract's words are the answer
+		}
+		if e.Type != t {
+			return &event.InvalidError{Field: "type", Reason: fmt.Sprintf("is %s, this function takes %s", e.Type, t)}
+		}
+		return next(ctx, e)
+	}
+}
+
+// Receiver is the HTTP handler of a function.
+type Receiver struct {
+	timeout  time.Duration
+	handle   Handle
+	log      *slog.Logger
+	duration metric.Float64Histogram
+}
+
+// New returns the handler that gives each event timeout to run in.
+func New(timeout time.Duration, log *slog.Logger, meter metric.Meter, handle Handle) (*Receiver, error) {
+	duration, err := meter.Float64Histogram("orderbell.event.duration", metric.WithUnit("s"),
+		metric.WithDescription("From an event's arrival to its answer, by HTTP status"),
+		metric.WithExplicitBucketBoundaries(.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10))
+	if err != nil {
+		return nil, fmt.Errorf("set up metrics: %w", err)
+	}
+	return &Receiver{timeout: timeout, handle: handle, log: log, duration: duration}, nil
+}
+
+// ServeHTTP takes POST /.
+func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
+	p, id := rc.serve(w, r)
+	status := http.StatusAccepted
+	if p == nil {
+		w.WriteHeader(status) // no body: the broker would take it for an event and refuse it
+	} else {
+		status = p.Status
+		rc.logRefusal(r.Context(), p, id)
+		p.With("kne-reason", headerLine(p.Detail)).Write(w)
+	}
+	rc.duration.Record(context.WithoutCancel(r.Context()), time.Since(began).Seconds(),
+		metric.WithAttributes(attribute.Int("status", status)))
+}
+
+func (rc *Receiver) logRefusal(ctx context.Context, p *problem.Problem, id string) {
+	level := slog.LevelWarn
+	if p.Status == http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	rc.log.LogAttrs(ctx, level, "event not taken", slog.String("event_id", id), slog.Int("status", p.Status),
+		slog.String("reason", p.Detail))
+}
+
+// serve returns nil for an event that is done with, else the refusal, and the event's id if it is known.
+func (rc *Receiver) serve(w http.ResponseWriter, r *http.Request) (*problem.Problem, string) {
+	if r.URL.Path != "/" {
+		return problem.New(http.StatusNotFound, "%s is not here, events go to POST /", r.URL.Path), ""
+	}
+	if r.Method != http.MethodPost {
+		return problem.New(http.StatusMethodNotAllowed, "%s is not POST", r.Method).With("Allow", http.MethodPost), ""
+	}
+	ce, p := decode(w, r)
+	if p != nil {
+		return p, ""
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), rc.timeout)
+	defer cancel()
+	return refusal(ctx, rc.run(ctx, *ce)), ce.ID()
+}
+
+// run is handle; a panic in it is this event's failure, not the program's.
+func (rc *Receiver) run(ctx context.Context, ce cloudevents.Event) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			rc.log.ErrorContext(ctx, "event handler panicked", "event_id", ce.ID(), "panic", v, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", v)
+		}
+	}()
+	return rc.handle(ctx, ce)
+}
+
+func refusal(ctx context.Context, err error) *problem.Problem {
+	if err == nil {
+		return nil
+	}
+	var (
+		invalid   *event.InvalidError
+		conflict  interface{ Conflict() bool }
+		temporary interface{ Temporary() bool }
+	)
+	switch {
+	case errors.As(err, &invalid):
+		return problem.New(http.StatusBadRequest, "%s", invalid.Error())
+	case errors.As(err, &conflict) && conflict.Conflict():
+		return problem.New(http.StatusConflict, "%v", err)
+	case errors.As(err, &temporary) && temporary.Temporary(),
+		errors.Is(err, context.DeadlineExceeded), ctx.Err() != nil:
+		return problem.New(http.StatusServiceUnavailable, "%v", err)
+	}
+	return problem.New(http.StatusInternalServerError, "%v", err)
+}
+
+// decode reads the one event of a request, binary or structured.
+func decode(w http.ResponseWriter, r *http.Request) (*cloudevents.Event, *problem.Problem) {
+	if p := checkMedia(r.Header); p != nil {
+		return nil, p
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, problem.New(http.StatusRequestEntityTooLarge, "the event is larger than %d bytes", MaxBody)
+	case err != nil:
+		return nil, problem.New(http.StatusBadRequest, "the event could not be read: %v", err)
+	}
+	ce, err := toEvent(r.Context(), r.Header, body)
+	if err != nil {
+		return nil, problem.New(http.StatusBadRequest, "malformed CloudEvent: %v", err)
+	}
+	if ce.SpecVersion() != cloudevents.VersionV1 {
+		return nil, problem.New(http.StatusBadRequest, "CloudEvents %s is not taken, want %s", ce.SpecVersion(), cloudevents.VersionV1)
+	}
+	return ce, nil
+}
+
+// toEvent is the SDK's decoder. The SDK indexes into header names and event JSON without looking first; what makes it
+// panic is a malformed event like any other.
+func toEvent(ctx context.Context, header http.Header, body []byte) (ce *cloudevents.Event, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			ce, err = nil, fmt.Errorf("%v", v)
+		}
+	}()
+	return binding.ToEvent(ctx, cehttp.NewMessage(header, io.NopCloser(bytes.NewReader(body)))) //nolint:wrapcheck // wrapped by decode
+}
+
+// checkMedia tells the three ways apart in which a request can fail to be one JSON event.
+func checkMedia(header http.Header) *problem.Problem {
+	given := header.Get("Content-Type")
+	media, _, err := mime.ParseMediaType(given)
+	if given != "" && err != nil {
+		return problem.New(http.StatusUnsupportedMediaType, "Content-Type %q cannot be read", given)
+	}
+	binary := header.Get("ce-specversion") != ""
+	switch {
+	case media == cloudevents.ApplicationCloudEventsJSON:
+		return nil
+	case strings.HasPrefix(media, "application/cloudevents"):
+		return unsupported(given, cloudevents.ApplicationCloudEventsJSON)
+	case media == cloudevents.ApplicationJSON && binary:
+		return nil
+	case media == cloudevents.ApplicationJSON:
+		return problem.New(http.StatusBadRequest, "not a CloudEvent: neither ce-specversion nor Content-Type %s",
+			cloudevents.ApplicationCloudEventsJSON)
+	case media == "" && binary:
+		return nil // an event without data has no media type; whether that is allowed is for the handler to say
+	}
+	return unsupported(given, cloudevents.ApplicationJSON)
+}
+
+func unsupported(given, want string) *problem.Problem {
+	return problem.New(http.StatusUnsupportedMediaType, "Content-Type is %q, want %s", given, want).With("Accept", want)
+}
+
+// headerLine returns s as one line of at most 512 bytes of visible ASCII: the broker makes it an extension of the dead
+// letter, and Kafka headers are for reading.
+func headerLine(s string) string {
+	const most = 512
+	s = strings.ReplaceAll(s, "…", "...")
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, s)
+	if len(s) > most {
+		s = s[:most-3] + "..."
+	}
+	return s
+}
