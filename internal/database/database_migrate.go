@@ -1,0 +1,226 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/golang-migrate/migrate/v4"
+	migratepgx "github.com/golang-migrate/migrate/v4/database/pgx/v5"
+	"github.com/golang-migrate/migrate/v4/source/iofs"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"orderbell/migrations"
+)
+
+// Migration is one step of the schema.
+type Migration struct {
+	Version uint
+	Name    string // such as create_orders
+}
+
+// Migrations returns every step that this program was built with, from the first.
+func Migrations() []Migration {
+	names, _ := fs.Glob(migrations.Files, "*.up.sql") // fails only for a bad pattern
+	var all []Migration
+	for _, file := range names {
+		number, name, _ := strings.Cut(strings.TrimSuffix(file, ".up.sql"), "_")
+		if v, err := strconv.ParseUint(number, 10, 32); err == nil {
+			all = append(all, Migration{Version: uint(v), Name: name})
+		}
+	}
+	slices.SortFunc(all, func(a, b Migration) int { return int(a.Version) - int(b.Version) }) //nolint:gosec // small numbers
+	return all
+}
+
+// Latest is the schema version that this program needs.
+func Latest() uint {
+	all := Migrations()
+	return all[len(all)-1].Version
+}
+
+// Status is how far a database's schema has come.
+type Status struct {
+	Version uint // 0: no step was ever applied
+	Dirty   bool // a step was cut off in the middle
+	Pending []Migration
+}
+
+// SchemaError is a schema that does not fit the program.
+type SchemaError struct {
+	Status
+	Needs uint
+}
+
+func (e *SchemaError) Error() string {
+	if e.Dirty {
+		return fmt.Sprintf("schema version %d was cut off in the middle: look whether its step is done, then correct schema_migrations",
+			e.Version)
+	}
+	return fmt.Sprintf("schema version is %d, this program needs %d: run `orderbell migrate up`", e.Version, e.Needs)
+}
+
+// Check returns nil if the database answers and has the schema that this program needs, or a later one: migrations run
+// before programs are replaced, so old programs meet new schemas. Else the error is a *[SchemaError] or [Wrap]ped.
+func Check(ctx context.Context, pool *pgxpool.Pool) error {
+	status, err := status(ctx, pool)
+	if err != nil {
+		return Wrap("check schema version", err)
+	}
+	if status.Dirty || status.Version < Latest() {
+		return &SchemaError{Status: status, Needs: Latest()}
+	}
+	return nil
+}
+
+type querier interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+func status(ctx context.Context, db querier) (Status, error) {
+	var s Status
+	var version int64
+	err := db.QueryRow(ctx, "SELECT version, dirty FROM schema_migrations").Scan(&version, &s.Dirty)
+	var pg *pgconn.PgError
+	switch {
+	case errors.Is(err, pgx.ErrNoRows): // every step was taken back
+	case errors.As(err, &pg) && pg.Code == "42P01": // undefined_table: no step was ever applied
+	case err != nil:
+		return s, err
+	default:
+		s.Version = uint(max(version, 0)) //nolint:gosec // not negative
+	}
+	for _, m := range Migrations() {
+		if m.Version > s.Version {
+			s.Pending = append(s.Pending, m)
+		}
+	}
+	return s, nil
+}
+
+// MigrationStatus returns how far the database of cfg has come, and changes nothing.
+func MigrationStatus(ctx context.Context, cfg Config) (s Status, err error) {
+	pc, err := parse(cfg, "orderbell-migrate")
+	if err != nil {
+		return Status{}, err
+	}
+	conn, err := pgx.ConnectConfig(ctx, pc.ConnConfig)
+	if err != nil {
+		return Status{}, Wrap("read schema version", err)
+	}
+	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
+	s, err = status(ctx, conn)
+	return s, Wrap("read schema version", err)
+}
+
+// MigrateUp applies every pending step, and calls applied (may be nil) after each. Several may run at once: they take
+// turns. A step is one transaction: one that fails changes nothing and leaves no trace. When ctx ends, the step under
+// way is finished first.
+func MigrateUp(ctx context.Context, cfg Config, applied func(Migration)) error {
+	return run(ctx, cfg, 1, len(Migrations()), applied)
+}
+
+// MigrateDown takes back the last steps, at most n of them, and calls undone (may be nil) after each. The data in the
+// tables that a step made is lost.
+func MigrateDown(ctx context.Context, cfg Config, n int, undone func(Migration)) error {
+	return run(ctx, cfg, -1, n, undone)
+}
+
+// migrateLock is how long one migration waits for another, such as two replicas of a Job.
+const migrateLock = 5 * time.Minute
+
+func run(ctx context.Context, cfg Config, direction, most int, done func(Migration)) (err error) {
+	pc, err := parse(cfg, "orderbell-migrate")
+	if err != nil {
+		return err
+	}
+	pc.ConnConfig.Tracer = nil // a step may take longer than a statement of the programs
+	source, err := iofs.New(migrations.Files, ".")
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	db := stdlib.OpenDB(*pc.ConnConfig)
+	driver, err := migratepgx.WithInstance(db, &migratepgx.Config{})
+	if err != nil {
+		return Wrap("open database for migration", errors.Join(err, db.Close()))
+	}
+	m, err := migrate.NewWithInstance("embedded", source, "pgx5", driver)
+	if err != nil {
+		return fmt.Errorf("prepare migrations: %w", errors.Join(err, driver.Close()))
+	}
+	m.LockTimeout = migrateLock
+	defer func() {
+		sourceErr, driverErr := m.Close()
+		err = errors.Join(err, sourceErr, driverErr)
+	}()
+	for range most {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("migrate: %w", err)
+		}
+		more, err := step(m, direction, done)
+		if err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// step applies or takes back one step, and returns false if there is none left.
+func step(m *migrate.Migrate, direction int, done func(Migration)) (bool, error) {
+	before, _, err := m.Version()
+	if err != nil && !errors.Is(err, migrate.ErrNilVersion) {
+		return false, Wrap("read schema version", err)
+	}
+	err = m.Steps(direction)
+	var short migrate.ErrShortLimit
+	if errors.Is(err, fs.ErrNotExist) || errors.As(err, &short) || errors.Is(err, migrate.ErrNoChange) {
+		return false, nil
+	}
+	after, dirty, versionErr := m.Version()
+	if errors.Is(versionErr, migrate.ErrNilVersion) {
+		versionErr = nil // the first step was taken back
+	}
+	var alreadyDirty migrate.ErrDirty
+	if errors.As(err, &alreadyDirty) {
+		return false, &SchemaError{Status: Status{Version: uint(max(alreadyDirty.Version, 0)), Dirty: true}, Needs: Latest()} //nolint:gosec // not negative
+	}
+	if err != nil {
+		if dirty { // the step's transaction was rolled back
+			err = errors.Join(err, m.Force(clean(after, direction)))
+		}
+		return false, Wrap("migrate from schema version "+strconv.FormatUint(uint64(before), 10), err)
+	}
+	if versionErr != nil {
+		return false, Wrap("read schema version", versionErr)
+	}
+	if done != nil {
+		done(find(max(before, after)))
+	}
+	return true, nil
+}
+
+// clean returns the version before a failed step: golang-migrate notes the version that a step leads to, then runs it.
+func clean(target uint, direction int) int {
+	all := Migrations()
+	i := slices.IndexFunc(all, func(m Migration) bool { return m.Version == target })
+	if i -= direction; i < 0 || i >= len(all) {
+		return -1 // golang-migrate's "no version"
+	}
+	return int(all[i].Version) //nolint:gosec // small numbers
+}
+
+func find(version uint) Migration {
+	all := Migrations()
+	if i := slices.IndexFunc(all, func(m Migration) bool { return m.Version == version }); i >= 0 {
+		return all[i]
+	}
+	return Migration{Version: version}
+}
