@@ -1,0 +1,170 @@
+package ordermail_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/html"
+
+	"orderbell/internal/event"
+	"orderbell/internal/letter"
+	"orderbell/internal/order"
+	"orderbell/internal/ordermail"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func due() letter.Due {
+	return letter.Due{
+		ID: "0193b5a2-1c1e-8c3a-9d55-0a1b2c3d4e5f", Attempt: 1, MessageID: "0193b5a2-1c1e-8c3a-9d55-0a1b2c3d4e5f@orderbell.example",
+		Source: event.Source, EventID: "0193b5a2-1c1e-7c3a-9d55-0a1b2c3d4e5f", Type: event.OrderPaid,
+		Data: event.Data{
+			OrderID: "0193b5a2-0000-7000-8000-000000001042", TenantID: "demo", Status: order.Paid, Reference: "A-1042",
+			TotalAmount: 125000, Currency: "IDR", Version: 2, Timestamp: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC),
+		},
+		TenantName: "Kopi & Co", Locale: "en", Email: "owner@demo.example", Name: "Ayu",
+	}
+}
+
+func write(t *testing.T, unsubscribe func(letter.Due) string, d letter.Due) letter.Letter {
+	t.Helper()
+	w, err := ordermail.New(unsubscribe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := w.Write(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path) //nolint:gosec // a fixed folder
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got), go test -update writes it anew:\n%s", path, diff)
+	}
+}
+
+func TestWrite(t *testing.T) {
+	t.Parallel()
+	t.Run("a paid order", func(t *testing.T) {
+		t.Parallel()
+		l := write(t, nil, due())
+		golden(t, "order_paid.golden.txt", "Subject: "+l.Subject+"\n\n"+l.Text)
+		golden(t, "order_paid.golden.html", l.HTML)
+		l.Subject, l.Text, l.HTML = "", "", ""
+		want := letter.Letter{MessageID: due().MessageID, To: "owner@demo.example", ToName: "Ayu"}
+		if diff := cmp.Diff(want, l); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("a paid order without reference, to someone without a name, who can unsubscribe", func(t *testing.T) {
+		t.Parallel()
+		d := due()
+		d.Name, d.Data.Reference = "", ""
+		l := write(t, func(d letter.Due) string { return "https://orderbell.example/unsubscribe?id=" + d.ID + "&x=1" }, d)
+		golden(t, "order_paid_bare.golden.txt", "Subject: "+l.Subject+"\n\n"+l.Text)
+		golden(t, "order_paid_bare.golden.html", l.HTML)
+		if l.Unsubscribe != "https://orderbell.example/unsubscribe?id="+d.ID+"&x=1" {
+			t.Errorf("unsubscribe is %q", l.Unsubscribe)
+		}
+	})
+	t.Run("a type without a template is an error", func(t *testing.T) {
+		t.Parallel()
+		w, err := ordermail.New(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := due()
+		d.Type = event.OrderCreated
+		if _, err := w.Write(d); err == nil || !strings.Contains(err.Error(), "order_created") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestWriteHostileNames(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"Ayu\r\nBcc: everyone@example.com", "</title><script>alert(1)</script>", `" onmouseover="x`, "{{.Amount}}",
+		"a\u2028b\u2029c\u0085d\ve\ff", "\u202egnp.exe\u2066", "\xff\xfe", "\x00",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clean := write(t, nil, due())
+			d := due()
+			d.Name, d.TenantName, d.Data.Reference = name, name, name
+			l := write(t, nil, d)
+			for _, header := range []string{l.Subject, l.ToName} {
+				if strings.ContainsAny(header, "\r\n\v\f\x00\u0085\u2028\u2029\u202e\u2066") {
+					t.Errorf("a header could break or turn: %q", header)
+				}
+			}
+			if diff := cmp.Diff(elements(t, clean.HTML), elements(t, l.HTML)); diff != "" {
+				t.Errorf("a name changed the page's structure: %s", diff)
+			}
+			if want, got := strings.Count(clean.Text, "\n"), strings.Count(l.Text, "\n"); got != want {
+				t.Errorf("the text has %d lines, want %d", got, want)
+			}
+		})
+	}
+}
+
+// elements returns the tags and attribute names of a page, in order.
+func elements(t *testing.T, page string) []string {
+	t.Helper()
+	root, err := html.Parse(strings.NewReader(page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for n := range root.Descendants() {
+		if n.Type != html.ElementNode {
+			continue
+		}
+		got = append(got, n.Data)
+		for _, a := range n.Attr {
+			got = append(got, n.Data+"."+a.Key)
+		}
+	}
+	return got
+}
+
+func TestAmount(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		minor int64
+		code  string
+		want  string
+	}{
+		{125000, "IDR", "IDR\u00a0125,000"},
+		{500, "JPY", "JPY\u00a0500"},
+		{1500, "KWD", "KWD\u00a01.500"},
+		{1, "EUR", "EUR\u00a00.01"},
+		{0, "USD", "USD\u00a00.00"},
+		{order.MaxAmount, "USD", "USD\u00a010,000,000,000.00"},
+		{order.MaxAmount - 1, "USD", "USD\u00a09,999,999,999.99"},
+		{order.MaxAmount - 1, "KWD", "KWD\u00a0999,999,999.999"},
+		{1250, "QQQ", "QQQ 1,250 minor units"},
+	} {
+		if got := ordermail.Amount(tt.minor, tt.code); got != tt.want {
+			t.Errorf("Amount(%d, %s) = %q, want %q", tt.minor, tt.code, got, tt.want)
+		}
+	}
+}
