@@ -34,3 +34,21 @@ func Leaders() []Role { return []Role{Owner, Manager} }
 func HasAny(held, wanted []Role) bool {
 	return slices.ContainsFunc(held, func(r Role) bool { return slices.Contains(wanted, r) })
 }
+
+// Tenant is one business.
+type Tenant struct {
+	ID     string // 1 to 64 letters, digits, dots, dashes and underscores
+	Name   string
+	Locale string // BCP 47: the language of its e-mails
+}
+
+// Person is a user of a tenant.
+type Person struct {
+	ID           string // UUID
+	TenantID     string
+	Email        string
+	Name         string
+	Roles        []Role
+	EmailEnabled bool // takes notifications by e-mail
+	InAppEnabled bool // takes notifications in the inbox
+}

@@ -1,0 +1,71 @@
+// Package seed knows the demo businesses: enough people to try every role, in two tenants, so that one can be seen not
+// to see the other.
+package seed
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"orderbell/internal/member"
+)
+
+// Business is a tenant with its people.
+type Business struct {
+	Tenant   member.Tenant
+	Currency string // ISO 4217: what its orders are in
+	People   []member.Person
+}
+
+// Demo returns the demo businesses.
+func Demo() []Business {
+	return []Business{
+		newBusiness(member.Tenant{ID: "demo", Name: "Demo Deli", Locale: "en"}, "EUR", "demo.example"),
+		newBusiness(member.Tenant{ID: "kopi", Name: "Kopi Senja", Locale: "id"}, "IDR", "kopi.example"),
+	}
+}
+
+// Check returns a business of its own for one run of checks, so that a database in use can serve: id tells it from
+// those of other runs.
+func Check(id string) Business {
+	return newBusiness(member.Tenant{ID: id, Name: "Check " + id, Locale: "en"}, "EUR", id+".example")
+}
+
+// newBusiness gives the tenant one person of each role, owner@domain and so on.
+func newBusiness(t member.Tenant, currency, domain string) Business {
+	b := Business{Tenant: t, Currency: currency}
+	for _, role := range member.Roles() {
+		name := strings.ToUpper(string(role[:1])) + string(role[1:])
+		b.People = append(b.People, member.Person{
+			TenantID: t.ID, Email: string(role) + "@" + domain, Name: name + " of " + t.Name, Roles: []member.Role{role},
+			EmailEnabled: true, InAppEnabled: true,
+		})
+	}
+	return b
+}
+
+// Store is where tenants and people are kept. What is there already stays as it is.
+type Store interface {
+	EnsureTenant(context.Context, member.Tenant) error
+	EnsurePerson(context.Context, member.Person) (member.Person, error)
+}
+
+// Apply makes sure that the businesses are stored, and returns them with their people as they are there: what somebody
+// changed since the last run is kept.
+func Apply(ctx context.Context, store Store, businesses []Business) ([]Business, error) {
+	stored := make([]Business, len(businesses))
+	for i, b := range businesses {
+		if err := store.EnsureTenant(ctx, b.Tenant); err != nil {
+			return nil, fmt.Errorf("seed: %w", err)
+		}
+		stored[i] = Business{Tenant: b.Tenant, Currency: b.Currency}
+		for _, p := range b.People {
+			person, err := store.EnsurePerson(ctx, p)
+			if err != nil {
+				return nil, fmt.Errorf("seed: %w", err)
+			}
+			stored[i].People = append(stored[i].People, person)
+		}
+	}
+	return stored, nil
+}

@@ -1,0 +1,109 @@
+package seed_test
+
+import (
+	"encoding/json"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbell/cmd/orderbell/internal/seed"
+	"orderbell/internal/auth"
+	"orderbell/internal/database/databasetest"
+	"orderbell/internal/member"
+	"orderbell/internal/memberstore"
+)
+
+func TestSeedsTwiceAreSeedsOnce(t *testing.T) {
+	t.Parallel()
+	store := memberstore.New(databasetest.New(t))
+	first, err := seed.Apply(t.Context(), store, seed.Demo())
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := seed.Apply(t.Context(), store, seed.Demo())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(first, second); diff != "" {
+		t.Errorf("the second time differs:\n%s", diff)
+	}
+	for _, b := range second {
+		people, err := store.People(t.Context(), b.Tenant.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(people) != len(member.Roles()) {
+			t.Errorf("tenant %s has %d people, want one of each of %v", b.Tenant.ID, len(people), member.Roles())
+		}
+	}
+}
+
+func TestUsers(t *testing.T) {
+	t.Parallel()
+	businesses, err := seed.Apply(t.Context(), memberstore.New(databasetest.New(t)), seed.Demo())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := auth.Config{
+		DevSecret: strings.Repeat("s", 32), Issuer: "orderbell", Audience: "orderbell", TenantClaim: "tenant_id", RolesClaim: "roles",
+	}
+	h := seed.NewUsersHandler(businesses, seed.Tokens{Auth: cfg, TTL: time.Hour}, log.New(io.Discard, "", 0))
+	ask := func(host string) *httptest.ResponseRecorder {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+host+"/dev/users", nil)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w
+	}
+	t.Run("every token is good for its person", func(t *testing.T) {
+		t.Parallel()
+		verifier, err := auth.NewVerifier(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var users []struct {
+			UserID   string        `json:"user_id"`
+			TenantID string        `json:"tenant_id"`
+			Email    string        `json:"email"`
+			Roles    []member.Role `json:"roles"`
+			Token    string        `json:"token"`
+			Currency string        `json:"currency"`
+		}
+		if err := json.Unmarshal(ask("localhost:8080").Body.Bytes(), &users); err != nil {
+			t.Fatal(err)
+		}
+		if len(users) != 2*len(member.Roles()) {
+			t.Fatalf("%d users, want one of each role in two tenants", len(users))
+		}
+		for _, u := range users {
+			p, err := verifier.Verify(u.Token)
+			if err != nil {
+				t.Errorf("%s: %v", u.Email, err)
+				continue
+			}
+			want := auth.Principal{UserID: u.UserID, TenantID: u.TenantID, Roles: u.Roles, Expires: p.Expires, TokenID: p.TokenID}
+			if diff := cmp.Diff(want, p); diff != "" {
+				t.Errorf("%s: %s", u.Email, diff)
+			}
+			if u.Currency == "" {
+				t.Errorf("%s has no currency", u.Email)
+			}
+		}
+	})
+	t.Run("a foreign name for this machine gets nothing", func(t *testing.T) {
+		t.Parallel()
+		if w := ask("attacker.example"); w.Code != http.StatusForbidden || strings.Contains(w.Body.String(), "token\"") {
+			t.Errorf("GET at attacker.example: %d %s, want 403", w.Code, w.Body)
+		}
+		for _, host := range []string{"127.0.0.1:8080", "[::1]:8080", "localhost"} {
+			if w := ask(host); w.Code != http.StatusOK {
+				t.Errorf("GET at %s: %d, want 200", host, w.Code)
+			}
+		}
+	})
+}
