@@ -8,7 +8,6 @@ import (
 	htmltemplate "html/template"
 	"strings"
 	texttemplate "text/template"
-	"time"
 	"unicode"
 
 	"orderbell/internal/event"
@@ -44,6 +43,7 @@ type view struct {
 	Tenant      string
 	Name        string // may be empty
 	Order       string // "Order A-1042"
+	Reference   string // "A-1042"
 	OrderID     string
 	Amount      string
 	Time        string
@@ -56,12 +56,13 @@ func (w *Writer) Write(d letter.Due) (letter.Letter, error) {
 		return letter.Letter{}, fmt.Errorf("write mail: there is no template for %s", d.Type)
 	}
 	v := view{
-		Tenant:  oneLine(d.TenantName),
-		Name:    oneLine(d.Name),
-		Order:   orderName(d.Data),
-		OrderID: d.Data.OrderID,
-		Amount:  Amount(d.Data.TotalAmount, d.Data.Currency),
-		Time:    d.Data.Timestamp.UTC().Format("2 January 2006, 15:04 ") + time.UTC.String(),
+		Tenant:    oneLine(d.TenantName),
+		Name:      oneLine(d.Name),
+		Order:     "Order " + reference(d.Data),
+		Reference: reference(d.Data),
+		OrderID:   d.Data.OrderID,
+		Amount:    Amount(d.Data.TotalAmount, d.Data.Currency),
+		Time:      d.Data.Timestamp.UTC().Format("2 January 2006, 15:04 UTC"),
 	}
 	if w.unsubscribe != nil {
 		v.Unsubscribe = w.unsubscribe(d)
@@ -83,13 +84,13 @@ func (w *Writer) Write(d letter.Due) (letter.Letter, error) {
 	return l, nil
 }
 
-// orderName is how people call the order: by its reference, or by the last digits of its id where it has none (the
+// reference is how people call the order: by its reference, or by the last digits of its id where it has none (the
 // first ones of a UUIDv7 are the time, alike for all orders of a day).
-func orderName(d event.Data) string {
+func reference(d event.Data) string {
 	if r := oneLine(d.Reference); r != "" {
-		return "Order " + r
+		return r
 	}
-	return "Order …" + d.OrderID[max(0, len(d.OrderID)-6):]
+	return "…" + d.OrderID[max(0, len(d.OrderID)-6):]
 }
 
 // oneLine returns s without the characters that could break a line, hide, or turn its direction: names come from
