@@ -1,0 +1,87 @@
+/** The rules of an order's life as a screen needs them; the server's internal/order has the last word. */
+
+export const statuses = [
+  'submitted',
+  'paid',
+  'preparing',
+  'ready',
+  'completed',
+  'cancelled',
+  'refunded',
+] as const;
+export type Status = (typeof statuses)[number];
+
+export const roles = ['owner', 'manager', 'cashier', 'kitchen', 'viewer'] as const;
+export type Role = (typeof roles)[number];
+
+export interface Order {
+  readonly orderId: string;
+  readonly tenantId: string;
+  /** The number people call out, such as A-1042; may be empty. */
+  readonly reference: string;
+  readonly status: Status;
+  /** In the currency's minor unit. */
+  readonly totalAmount: number;
+  /** ISO 4217. */
+  readonly currency: string;
+  /** 1 at creation, one more with each change. */
+  readonly version: number;
+  /** Milliseconds since 1970. Until the snapshot or the first event tells, the earliest change seen. */
+  readonly createdAt: number;
+  /** Milliseconds since 1970. */
+  readonly updatedAt: number;
+}
+
+const following: Readonly<Record<Status, readonly Status[]>> = {
+  submitted: ['paid', 'cancelled'],
+  paid: ['preparing', 'ready', 'completed', 'refunded'],
+  preparing: ['ready', 'completed', 'refunded'],
+  ready: ['completed', 'refunded'],
+  completed: ['refunded'],
+  cancelled: [],
+  refunded: [],
+};
+
+const sellers: readonly Role[] = ['owner', 'manager', 'cashier'];
+const workers: readonly Role[] = [...sellers, 'kitchen'];
+
+function hasAny(held: readonly Role[], wanted: readonly Role[]): boolean {
+  return held.some((role) => wanted.includes(role));
+}
+
+/** Whether a person with these roles creates orders and takes payments. */
+export function maySell(held: readonly Role[]): boolean {
+  return hasAny(held, sellers);
+}
+
+/** The states a person with these roles may move an order to, the natural next step first. */
+export function nextStatuses(status: Status, held: readonly Role[]): readonly Status[] {
+  return following[status].filter((next) => hasAny(held, next === 'paid' ? sellers : workers));
+}
+
+/** Whether nothing more is to be done for the order, at the counter or in the kitchen. */
+export function isDone(status: Status): boolean {
+  return status === 'completed' || status === 'cancelled' || status === 'refunded';
+}
+
+/** What people call the order: its reference, or the end of its id, where UUIDs of one second still differ. */
+export function orderName(order: Pick<Order, 'reference' | 'orderId'>): string {
+  return order.reference === '' ? `#${order.orderId.slice(-6)}` : order.reference;
+}
+
+/** Newest first; the id decides between orders of one millisecond, so that the place never depends on arrival. */
+export function byNewest(a: Order, b: Order): number {
+  if (a.createdAt !== b.createdAt) return b.createdAt - a.createdAt;
+  if (a.orderId === b.orderId) return 0;
+  return a.orderId < b.orderId ? 1 : -1;
+}
+
+/**
+ * What is known after hearing of an order twice, in whatever order: the higher version, and the earliest creation.
+ * Commutative, associative and idempotent, so replays, overtaking events and snapshots cannot disagree.
+ */
+export function newest(a: Order, b: Order): Order {
+  const winner = b.version > a.version ? b : a;
+  const createdAt = Math.min(a.createdAt, b.createdAt);
+  return winner.createdAt === createdAt ? winner : { ...winner, createdAt };
+}

@@ -1,0 +1,87 @@
+/** The whole of the page outside React: who is signed in, and the feed that belongs to them. */
+import { type Feed, openFeed } from '../store/feed';
+import { announcer, type Observable } from '../store/observable';
+import type { Fetch } from './problem';
+import { renewed, type Session, type SessionKeeper } from './session';
+
+export type ClientState =
+  | { readonly kind: 'signed_out'; readonly notice: string }
+  | { readonly kind: 'signed_in'; readonly session: Session; readonly feed: Feed };
+
+export interface Client extends Observable<ClientState> {
+  signIn(session: Session): void;
+  signOut(): void;
+  close(): void;
+}
+
+export interface ClientOptions {
+  readonly fetch: Fetch;
+  readonly keeper: SessionKeeper;
+  readonly origin: string;
+}
+
+export function openClient({ fetch, keeper, origin }: ClientOptions): Client {
+  const { subscribe, announce } = announcer();
+  let state: ClientState = { kind: 'signed_out', notice: '' };
+
+  const kept = keeper.load();
+  if (kept !== undefined) signIn(kept);
+
+  return {
+    subscribe,
+    getSnapshot: () => state,
+    signIn,
+    signOut: () => leave(''),
+    close() {
+      if (state.kind === 'signed_in') state.feed.close();
+    },
+  };
+
+  function signIn(session: Session): void {
+    if (state.kind === 'signed_in') state.feed.close();
+    keeper.save(session);
+    let current = session;
+    let renewing: Promise<boolean> | undefined;
+    const feed = openFeed({
+      fetch,
+      origin,
+      credentials: {
+        token: () => current.token,
+        // One renewal at a time: the stream and a call may find out together that the token is no longer good.
+        renew() {
+          renewing ??= renew().finally(() => {
+            renewing = undefined;
+          });
+          return renewing;
+        },
+      },
+    });
+    feed.connection.subscribe(() => {
+      const connection = feed.connection.getSnapshot();
+      if (connection.kind !== 'closed' || state.kind !== 'signed_in' || state.feed !== feed) return;
+      if (connection.reason === 'unauthorized') leave('Your session has ended. Please sign in again.');
+      if (connection.reason === 'forbidden') leave('This account may not see the orders.');
+    });
+    state = { kind: 'signed_in', session, feed };
+    announce();
+
+    async function renew(): Promise<boolean> {
+      try {
+        const fresh = await renewed(fetch, current);
+        if (fresh === undefined || fresh.token === current.token) return false;
+        current = fresh;
+        if (state.kind === 'signed_in' && state.feed === feed) keeper.save(fresh);
+        return true;
+      } catch {
+        return false; // no answer: what asked for it fails with its own error
+      }
+    }
+  }
+
+  function leave(notice: string): void {
+    if (state.kind === 'signed_in') state.feed.close();
+    keeper.clear();
+    state = { kind: 'signed_out', notice };
+    announce();
+  }
+}

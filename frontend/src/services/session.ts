@@ -1,0 +1,115 @@
+/** Who uses this page: demo users with ready-made tokens in development, a pasted token elsewhere. */
+import { type Role, roles } from '../model/order';
+import { fields, list, optionalText, parseRoles, text, WireError } from '../model/wire';
+import { call, type Fetch, Problem, readJSON } from './problem';
+
+export interface Session {
+  readonly token: string;
+  readonly tenantId: string;
+  readonly tenantName: string;
+  readonly name: string;
+  readonly email: string;
+  readonly roles: readonly Role[];
+}
+
+const demoUsersPath = '/dev/users';
+
+/** The demo users, or undefined where this is not `orderbell dev`. */
+export async function demoUsers(fetcher: Fetch, signal?: AbortSignal): Promise<Session[] | undefined> {
+  const headers = { Accept: 'application/json' };
+  let response: Response;
+  try {
+    response = await call(fetcher, demoUsersPath, signal === undefined ? { headers } : { headers, signal });
+  } catch (err) {
+    if (err instanceof Problem && err.status === 404) return undefined;
+    throw err;
+  }
+  // A static host may answer every unknown path with index.html.
+  if (!(response.headers.get('Content-Type') ?? '').startsWith('application/json')) return undefined;
+  return list(await readJSON(response), 'users', parseSession);
+}
+
+/** The same person with a fresh token, or undefined if there is no way to get one here. */
+export async function renewed(fetcher: Fetch, session: Session): Promise<Session | undefined> {
+  const users = (await demoUsers(fetcher)) ?? [];
+  return users.find((user) => user.tenantId === session.tenantId && user.email === session.email);
+}
+
+/**
+ * Reads a JWT's claims for display. The server alone verifies it; here a wrong claim only shows a button too many or too
+ * few.
+ */
+export function sessionFromToken(pasted: string): Session {
+  const token = pasted.trim().replace(/^Bearer\s+/i, '');
+  const [, payload = '', signature = ''] = token.split('.');
+  if (payload === '' || signature === '' || /\s/.test(token)) {
+    throw new WireError('This is not a token: want three parts between dots.');
+  }
+  let claims: ReturnType<typeof fields>;
+  try {
+    claims = fields(JSON.parse(fromBase64URL(payload)), 'claims');
+  } catch {
+    throw new WireError('This is not a token: its middle part cannot be read.');
+  }
+  const tenantId = text(claims, 'tenant_id', 'claims');
+  const email = optionalText(claims, 'email', 'claims');
+  return {
+    token,
+    tenantId,
+    tenantName: optionalText(claims, 'tenant_name', 'claims') || tenantId,
+    email,
+    name: optionalText(claims, 'name', 'claims') || email || text(claims, 'sub', 'claims'),
+    // Where the provider has names of its own, every button shows and the server decides.
+    roles: claims['roles'] === undefined ? roles : parseRoles(claims['roles']),
+  };
+}
+
+export function parseSession(value: unknown, where: string): Session {
+  const of = fields(value, where);
+  const email = optionalText(of, 'email', where);
+  const tenantId = text(of, 'tenant_id', where);
+  return {
+    token: text(of, 'token', where),
+    tenantId,
+    tenantName: optionalText(of, 'tenant_name', where) || tenantId,
+    email,
+    name: optionalText(of, 'name', where) || email,
+    roles: parseRoles(of['roles']),
+  };
+}
+
+/** Keeps a session across reloads of this tab only, so that two tabs can be two people. */
+export interface SessionKeeper {
+  load(): Session | undefined;
+  save(session: Session): void;
+  clear(): void;
+}
+
+const storageKey = 'orderbell.session';
+
+export function keepIn(storage: Storage): SessionKeeper {
+  return {
+    load() {
+      const kept = storage.getItem(storageKey);
+      if (kept === null) return undefined;
+      try {
+        return parseSession(JSON.parse(kept), 'session');
+      } catch {
+        storage.removeItem(storageKey); // written by another version of this page
+        return undefined;
+      }
+    },
+    save(session) {
+      const { tenantId: tenant_id, tenantName: tenant_name, ...same } = session;
+      storage.setItem(storageKey, JSON.stringify({ tenant_id, tenant_name, ...same }));
+    },
+    clear() {
+      storage.removeItem(storageKey);
+    },
+  };
+}
+
+function fromBase64URL(encoded: string): string {
+  const bytes = atob(encoded.replaceAll('-', '+').replaceAll('_', '/'));
+  return new TextDecoder('utf-8', { fatal: true }).decode(Uint8Array.from(bytes, (c) => c.charCodeAt(0)));
+}

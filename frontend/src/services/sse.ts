@@ -1,0 +1,278 @@
+/**
+ * The connection to GET /api/sse/notifications: one at a time, opened again whenever it ends, with the Last-Event-ID.
+ *
+ * fetch rather than EventSource, because the token belongs in a header, a status other than 200 must not be the end, and
+ * a silent connection must be noticed; eventsource-parser reads the format. It knows nothing of orders beyond parsing.
+ */
+import { createParser, type EventSourceMessage } from 'eventsource-parser';
+import { type Frame, parseFrame } from '../model/frame';
+import type { Credentials } from './orders';
+import type { Fetch } from './problem';
+
+export type ConnectionState =
+  /** `attempt` is 0 at first and after each live connection. */
+  | { readonly kind: 'connecting'; readonly attempt: number }
+  | { readonly kind: 'live' }
+  /** Cut off: what is shown may be old. The next attempt is at `retryAt` (ms since 1970). */
+  | {
+      readonly kind: 'stale';
+      readonly reason: StaleReason;
+      readonly retryAt: number;
+      readonly attempt: number;
+    }
+  /** No further attempt is made. */
+  | { readonly kind: 'closed'; readonly reason: ClosedReason };
+
+/** ended: the server closed; lost: the network did; silent: no byte came; overloaded, refused: the server said so. */
+export type StaleReason = 'ended' | 'lost' | 'silent' | 'overloaded' | 'refused';
+export type ClosedReason = 'stopped' | 'unauthorized' | 'forbidden' | 'dismissed';
+
+export interface Stream {
+  getSnapshot(): ConnectionState;
+  subscribe(listener: () => void): () => void;
+  /** Ends the waiting of a stale connection, as when the network is back or a person asks. */
+  retryNow(): void;
+  /** Opens the connection anew behind the present one's end, as when there is a fresh token. */
+  reopen(): void;
+  close(): void;
+}
+
+export interface StreamOptions {
+  readonly fetch: Fetch;
+  readonly credentials: Credentials;
+  readonly onFrame: (frame: Frame) => void;
+  /** A frame that breaks the contract: something happened that could not be read. */
+  readonly onBadFrame: (err: unknown) => void;
+  /** 0 ≤ random() < 1, spreads reconnects. */
+  readonly random?: () => number;
+}
+
+const address = '/api/sse/notifications';
+
+/** Until the stream says `retry:`. */
+const defaultRetry = 1000;
+/** Backoff ends here, unless the server asks for longer: a till should be back soon after the network is. */
+const longestBackoff = 30_000;
+/** The gateway's heartbeat comes every 25 s; two missed and some slack. */
+const longestSilence = 60_000;
+/** For the answer's headers. */
+const longestConnect = 20_000;
+/** No frame comes near it; what does is no event stream. */
+const largestFrame = 1 << 20;
+
+type Ending =
+  | { readonly kind: 'again'; readonly reason: StaleReason; readonly retryAfter?: number }
+  | { readonly kind: 'at_once' }
+  | { readonly kind: 'final'; readonly reason: ClosedReason };
+
+export function openStream(options: StreamOptions): Stream {
+  const { credentials, random = Math.random } = options;
+  const listeners = new Set<() => void>();
+  let state: ConnectionState = { kind: 'connecting', attempt: 0 };
+  let lastEventId = '';
+  let retry = defaultRetry;
+  let failures = 0;
+  let renewedInVain = false;
+  let current: AbortController | undefined;
+  let wake: (() => void) | undefined;
+
+  void run();
+
+  return {
+    getSnapshot: () => state,
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    retryNow() {
+      if (state.kind === 'stale' && state.reason !== 'overloaded') wake?.();
+    },
+    reopen() {
+      if (state.kind === 'live') current?.abort(reopened);
+    },
+    close() {
+      become({ kind: 'closed', reason: 'stopped' });
+      current?.abort();
+      wake?.();
+    },
+  };
+
+  async function run(): Promise<void> {
+    while (!isClosed()) {
+      become({ kind: 'connecting', attempt: failures });
+      const ending = await attempt();
+      if (isClosed()) return;
+      if (ending.kind === 'final') return become({ kind: 'closed', reason: ending.reason });
+      if (ending.kind === 'again') await wait(ending);
+    }
+  }
+
+  async function attempt(): Promise<Ending> {
+    current = new AbortController();
+    const { signal } = current;
+    const watchdog = startWatchdog(longestConnect, current);
+    try {
+      const response = await options.fetch(address, { headers: requestHeaders(), cache: 'no-store', signal });
+      watchdog.allow(longestSilence);
+      const refused = await refusal(response);
+      if (refused !== undefined || response.body === null) {
+        await response.body?.cancel();
+        return refused ?? { kind: 'again', reason: 'refused' };
+      }
+      retry = defaultRetry; // the last stream's wish, such as a long one at overload, is no longer this one's
+      return await read(response.body, watchdog);
+    } catch {
+      if (signal.reason === reopened) return { kind: 'at_once' };
+      return { kind: 'again', reason: signal.reason === silence ? 'silent' : 'lost' };
+    } finally {
+      watchdog.stop();
+      current.abort(); // frees the socket where the stream is left early
+    }
+  }
+
+  function requestHeaders(): Record<string, string> {
+    return {
+      Accept: 'text/event-stream',
+      Authorization: `Bearer ${credentials.token()}`,
+      ...(lastEventId === '' ? {} : { 'Last-Event-ID': asHeaderValue(lastEventId) }),
+    };
+  }
+
+  /** Why an answer is no stream, or undefined if it is one. */
+  async function refusal(response: Response): Promise<Ending | undefined> {
+    switch (response.status) {
+      case 200: {
+        const isStream = (response.headers.get('Content-Type') ?? '').startsWith('text/event-stream');
+        return isStream ? undefined : { kind: 'again', reason: 'refused' };
+      }
+      case 204: // how a server tells an event source to stop (WHATWG HTML §9.2)
+        return { kind: 'final', reason: 'dismissed' };
+      case 401: {
+        if (renewedInVain || !(await credentials.renew())) return { kind: 'final', reason: 'unauthorized' };
+        renewedInVain = true;
+        return { kind: 'at_once' };
+      }
+      case 403:
+        return { kind: 'final', reason: 'forbidden' };
+      case 429:
+      case 503: {
+        const retryAfter = parseRetryAfter(response.headers.get('Retry-After'));
+        return { kind: 'again', reason: 'overloaded', ...(retryAfter === undefined ? {} : { retryAfter }) };
+      }
+      default:
+        return { kind: 'again', reason: 'refused' };
+    }
+  }
+
+  async function read(body: ReadableStream<Uint8Array>, watchdog: Watchdog): Promise<Ending> {
+    let overloaded = false;
+    let tooLarge = false;
+    const parser = createParser({
+      maxBufferSize: largestFrame,
+      onRetry(interval) {
+        retry = interval;
+      },
+      onEvent(message) {
+        const frame = receive(message);
+        if (frame?.kind === 'overloaded') overloaded = true;
+      },
+      onError(err) {
+        if (err.type === 'max-buffer-size-exceeded') tooLarge = true;
+      },
+    });
+    const reader = body.getReader();
+    const decoder = new TextDecoder();
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done || isClosed()) return { kind: 'again', reason: overloaded ? 'overloaded' : 'ended' };
+      watchdog.allow(longestSilence); // any byte, comments included
+      parser.feed(decoder.decode(value, { stream: true }));
+      if (tooLarge) return { kind: 'again', reason: 'lost' };
+    }
+  }
+
+  function receive(message: EventSourceMessage): Frame | undefined {
+    if (isClosed()) return undefined;
+    if (message.id !== undefined) lastEventId = message.id;
+    try {
+      const frame = parseFrame(message.event ?? 'message', message.data);
+      if (frame.kind === 'ready') {
+        failures = 0;
+        renewedInVain = false;
+        become({ kind: 'live' });
+      }
+      options.onFrame(frame);
+      return frame;
+    } catch (err) {
+      options.onBadFrame(err);
+      return undefined;
+    }
+  }
+
+  /** Waits at least as long as the server asked, longer after each failure in a row, and never the same for all. */
+  async function wait(ending: Ending & { kind: 'again' }): Promise<void> {
+    const asked = Math.max(retry, ending.retryAfter ?? 0);
+    const backedOff = Math.max(asked, Math.min(longestBackoff, retry * 2 ** failures));
+    const delay = Math.round(backedOff * (1 + random() / 2));
+    failures += 1;
+    become({ kind: 'stale', reason: ending.reason, retryAt: Date.now() + delay, attempt: failures });
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, delay);
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    wake = undefined;
+  }
+
+  function isClosed(): boolean {
+    return state.kind === 'closed';
+  }
+
+  function become(next: ConnectionState): void {
+    if (isClosed()) return;
+    state = next;
+    for (const listener of listeners) listener();
+  }
+}
+
+/** Reasons of an abort, told apart by identity. */
+const silence = new Error('no byte for too long');
+const reopened = new Error('opened anew');
+
+interface Watchdog {
+  /** From now on, so many milliseconds may pass until the next call. */
+  allow(ms: number): void;
+  stop(): void;
+}
+
+function startWatchdog(ms: number, controller: AbortController): Watchdog {
+  let timer = setTimeout(bite, ms);
+  return {
+    allow(next) {
+      clearTimeout(timer);
+      timer = setTimeout(bite, next);
+    },
+    stop() {
+      clearTimeout(timer);
+    },
+  };
+
+  function bite(): void {
+    controller.abort(silence);
+  }
+}
+
+/** Seconds or an HTTP date, as milliseconds from now. */
+function parseRetryAfter(value: string | null): number | undefined {
+  if (value === null) return undefined;
+  if (/^\d+$/.test(value)) return Number(value) * 1000;
+  const at = Date.parse(value);
+  return Number.isNaN(at) ? undefined : Math.max(0, at - Date.now());
+}
+
+/** fetch takes header values byte by byte; an id travels as UTF-8 (WHATWG HTML §9.2.4). */
+function asHeaderValue(id: string): string {
+  return String.fromCharCode(...new TextEncoder().encode(id));
+}

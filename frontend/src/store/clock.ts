@@ -1,0 +1,29 @@
+/** The time for texts such as "2 min ago": one timer for the page, running only while somebody watches. */
+import type { Observable } from './observable';
+
+const step = 10_000;
+
+export function clock(now: () => number = Date.now): Observable<number> {
+  const listeners = new Set<() => void>();
+  let timer: ReturnType<typeof setInterval> | undefined;
+  let time = now();
+  return {
+    getSnapshot: () => time,
+    subscribe(listener) {
+      if (listeners.size === 0) {
+        time = now();
+        timer = setInterval(tick, step);
+      }
+      listeners.add(listener);
+      return () => {
+        listeners.delete(listener);
+        if (listeners.size === 0) clearInterval(timer);
+      };
+    },
+  };
+
+  function tick(): void {
+    time = now();
+    for (const listener of listeners) listener();
+  }
+}
