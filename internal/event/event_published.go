@@ -1,0 +1,50 @@
+package event
+
+import (
+	"cmp"
+	"strconv"
+	"strings"
+)
+
+// Position is a place in a tenant's stream: the store's milliseconds and a number within them. The zero Position is
+// before everything.
+type Position struct{ Millis, Seq uint64 }
+
+// Compare returns -1, 0 or 1 as p lies before, at or after q.
+func (p Position) Compare(q Position) int {
+	return cmp.Or(cmp.Compare(p.Millis, q.Millis), cmp.Compare(p.Seq, q.Seq))
+}
+
+// Next returns the first possible position behind p.
+func (p Position) Next() Position { return Position{p.Millis, p.Seq + 1} }
+
+// String returns p as "millis-seq".
+func (p Position) String() string {
+	return strconv.FormatUint(p.Millis, 10) + "-" + strconv.FormatUint(p.Seq, 10)
+}
+
+// ParsePosition reads "millis-seq".
+func ParsePosition(s string) (Position, bool) {
+	millis, seq, ok := strings.Cut(s, "-")
+	if !ok {
+		return Position{}, false
+	}
+	var p Position
+	var err1, err2 error
+	p.Millis, err1 = strconv.ParseUint(millis, 10, 64)
+	p.Seq, err2 = strconv.ParseUint(seq, 10, 64)
+	return p, err1 == nil && err2 == nil
+}
+
+// Published is a message in its place in the tenant's stream. A reader that saw Prev last has missed nothing.
+type Published struct {
+	Prev, At Position
+	Message  Message
+	Err      error // not nil: the entry is there, but its message could not be read
+}
+
+// Tail is the end of a tenant's stream: the last position and its event, or the zero Tail where nothing ever happened.
+type Tail struct {
+	At      Position
+	EventID string
+}

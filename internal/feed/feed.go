@@ -1,0 +1,195 @@
+// Package feed tells a tenant's watchers what just happened to its orders: it publishes messages through Redis, once per
+// event, and follows, reads and probes what was published.
+//
+// One tenant is one hash slot: `orders:{tenant}:stream` is a ring of the latest messages, `orders:{tenant}:event:<id>`
+// marks an event as published and says where, `orders:{tenant}:tail` keeps the last position and event (30 days, longer
+// than the ring, so that a tenant's first order of the morning follows the last one of the evening without a doubt), and
+// `orders:{tenant}` is the channel. One Lua script does it all.
+//
+// Order: messages of a tenant arrive in the order of the stream. Duplicates: an event is published once while its mark
+// lives (SSE_REPLAY_BUFFER_TTL_SECONDS). Loss: pub/sub forgets; every message names the one before it, so a reader sees
+// the hole and reads it from the stream. A Redis that loses its memory shows as a tail that went back.
+package feed
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"orderbell/internal/event"
+	"orderbell/internal/service"
+)
+
+// Config says where Redis is and how much it remembers.
+type Config struct {
+	// URL is one of
+	//   redis://[user:password@]host:6379/0                    one server (rediss:// for TLS)
+	//   redis://host:26379?master_name=orders&addr=host2:26379 Sentinel: the sentinels and the master's name
+	//   redis://host:6379?addr=host2:6379&addr=host3:6379      Cluster: some of its nodes
+	//   redis://host:6379?cluster=true                         Cluster behind one address
+	// and takes go-redis's parameters, such as pool_size or read_timeout.
+	URL string `envconfig:"REDIS_URL" required:"true"`
+	// ReplayTTL is how long a reconnecting client can be replayed what it missed, and how long a repeated event is
+	// known as such.
+	ReplayTTL service.Seconds `envconfig:"SSE_REPLAY_BUFFER_TTL_SECONDS" default:"900"`
+	// ReplayMax is the length of a tenant's ring in Redis, some 700 bytes an event.
+	ReplayMax int `envconfig:"SSE_REPLAY_BUFFER_MAX_EVENTS" default:"4096"`
+	// Sharded is on, off or auto: sharded pub/sub where the server is Redis 7 or newer. All programs must have the same.
+	Sharded string `envconfig:"REDIS_SHARDED_PUBSUB" default:"auto"`
+}
+
+//go:embed publish.lua
+var publishLua string
+
+//go:embed sharded.lua
+var shardedLua string
+
+// Feed is a client of one Redis. It is safe for concurrent use.
+type Feed struct {
+	cfg     Config
+	client  redis.UniversalClient
+	publish *redis.Script
+	sharded *redis.Script // answers 1 or 0
+	echo    *redis.Script // publishes ARGV[1] on channel KEYS[1]
+
+	mu      sync.Mutex
+	started bool
+	run     follower
+	probes  map[string]chan struct{}
+}
+
+// Open returns a client for cfg. It does not wait for Redis to answer: calls fail, with Temporary, until it does.
+func Open(cfg Config) (*Feed, error) {
+	switch {
+	case cfg.ReplayTTL.Duration() < time.Second:
+		return nil, fmt.Errorf("SSE_REPLAY_BUFFER_TTL_SECONDS is %s, want 1 or more", cfg.ReplayTTL.Duration())
+	case cfg.ReplayMax < 1:
+		return nil, fmt.Errorf("SSE_REPLAY_BUFFER_MAX_EVENTS is %d, want 1 or more", cfg.ReplayMax)
+	case !slices.Contains([]string{"auto", "on", "off"}, cfg.Sharded):
+		return nil, fmt.Errorf("REDIS_SHARDED_PUBSUB is %q, want auto, on or off", cfg.Sharded)
+	}
+	client, err := connect(cfg.URL)
+	if err != nil {
+		return nil, err
+	}
+	f := &Feed{
+		cfg: cfg, client: client, probes: map[string]chan struct{}{},
+		publish: redis.NewScript(shardedLua + publishLua),
+		sharded: redis.NewScript(shardedLua + "return sharded(ARGV[1]) and 1 or 0"),
+		echo: redis.NewScript(shardedLua +
+			"return redis.call(sharded(ARGV[2]) and 'SPUBLISH' or 'PUBLISH', KEYS[1], ARGV[1])"),
+	}
+	f.run.init()
+	return f, nil
+}
+
+// Close ends the connections.
+func (f *Feed) Close() error {
+	if err := f.client.Close(); err != nil {
+		return fmt.Errorf("close redis: %w", err)
+	}
+	return nil
+}
+
+func connect(address string) (redis.UniversalClient, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, fmt.Errorf("REDIS_URL is not a URL: %w", redact(err))
+	}
+	query := u.Query()
+	cluster := query.Get("cluster") == "true"
+	query.Del("cluster")
+	u.RawQuery = query.Encode()
+	switch {
+	case query.Has("master_name"):
+		o, err := redis.ParseFailoverURL(u.String())
+		if err != nil {
+			return nil, fmt.Errorf("REDIS_URL: %w", redact(err))
+		}
+		// A sentinel URL's user and password are the sentinels'; the servers take the same.
+		o.Username, o.Password = o.SentinelUsername, o.SentinelPassword
+		o.Protocol, o.ContextTimeoutEnabled = 2, true
+		timeouts(&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout)
+		return redis.NewFailoverClient(o), nil
+	case query.Has("addr") || cluster:
+		o, err := redis.ParseClusterURL(u.String())
+		if err != nil {
+			return nil, fmt.Errorf("REDIS_URL: %w", redact(err))
+		}
+		o.Protocol, o.ContextTimeoutEnabled = 2, true
+		o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+		timeouts(&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout)
+		return redis.NewClusterClient(o), nil
+	}
+	o, err := redis.ParseURL(u.String())
+	if err != nil {
+		return nil, fmt.Errorf("REDIS_URL: %w", redact(err))
+	}
+	o.Protocol, o.ContextTimeoutEnabled = 2, true
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	timeouts(&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout)
+	return redis.NewClient(o), nil
+}
+
+// redact keeps a password in the URL out of the error's text.
+func redact(err error) error {
+	if u, ok := err.(*url.Error); ok { //nolint:errorlint // url.Parse returns it unwrapped
+		return u.Err
+	}
+	return err
+}
+
+// timeouts sets what the URL does not: a Redis that takes two seconds is down, and an event's delivery is tried again.
+func timeouts(durations ...*time.Duration) {
+	for _, d := range durations {
+		if *d == 0 {
+			*d = 2 * time.Second
+		}
+	}
+}
+
+func streamKey(tenant string) string        { return "orders:{" + tenant + "}:stream" }
+func tailKey(tenant string) string          { return "orders:{" + tenant + "}:tail" }
+func markKey(tenant, eventID string) string { return "orders:{" + tenant + "}:event:" + eventID }
+func channel(tenant string) string          { return "orders:{" + tenant + "}" }
+
+// Error is a call of Redis that did not succeed.
+type Error struct {
+	Op  string
+	Err error
+}
+
+func (e *Error) Error() string { return e.Op + ": " + e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+// Temporary is always true: whatever Redis says, the event is not at fault and may be delivered again.
+func (e *Error) Temporary() bool { return true }
+
+func wrap(op string, err error) error { return &Error{Op: op, Err: err} }
+
+// Publish tells the tenant's watchers of m, unless an event with its id was published before: publishing again after a
+// crash is safe.
+func (f *Feed) Publish(ctx context.Context, tenantID string, m event.Message) error {
+	if !event.IsTenantID(tenantID) {
+		return fmt.Errorf("publish: %q does not name a tenant", tenantID)
+	}
+	payload, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("encode message: %w", err)
+	}
+	keys := []string{streamKey(tenantID), markKey(tenantID, m.ID), tailKey(tenantID)}
+	err = f.publish.Run(ctx, f.client, keys, channel(tenantID), m.ID, payload,
+		f.cfg.ReplayTTL.Duration().Milliseconds(), f.cfg.ReplayMax, f.cfg.Sharded).Err()
+	if err != nil {
+		return wrap("publish event", err)
+	}
+	return nil
+}

@@ -1,0 +1,347 @@
+package feed
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"orderbell/internal/event"
+)
+
+// Sink takes what is followed. Its methods are called from a connection's reader and must not block. Calls for one
+// tenant come one after the other.
+type Sink interface {
+	// Published is called for each message on a followed tenant's channel.
+	Published(tenantID string, p event.Published)
+	// Confirmed is called when a tenant's subscription begins, and begins again after a lost connection. What was
+	// published before it may have been missed.
+	Confirmed(tenantID string)
+}
+
+// How the connections to Redis are watched.
+const (
+	pingEvery = 5 * time.Second // a dead peer is noticed within two of these
+	retryMin  = 50 * time.Millisecond
+	retryMax  = 2 * time.Second // a failover takes a few seconds; a storm of connects helps nobody
+)
+
+// follower homes the followed tenants on connections: one for a single server, one for each master of a Cluster with
+// sharded pub/sub, since a shard's channels are told by its owner alone.
+type follower struct {
+	mu      sync.Mutex
+	homes   map[string]*link // by tenant; nil: homeless, to be subscribed
+	links   map[string]*link // by node address, "" for the whole of Redis
+	leaving map[string]*link // by tenant: to be unsubscribed
+	changed chan struct{}    // signals that homes has nil links, or leaving any
+	probe   string           // a channel of this process alone, as if it were a tenant's
+}
+
+// link is one pub/sub connection.
+type link struct {
+	node    string
+	pubsub  *redis.PubSub
+	sharded bool
+
+	mu         sync.Mutex
+	heard      time.Time      // when anything came in
+	unfollowed map[string]int // channels whose unsubscribe is under way
+}
+
+func (r *follower) init() {
+	r.homes, r.links, r.leaving = map[string]*link{}, map[string]*link{}, map[string]*link{}
+	r.changed = make(chan struct{}, 1)
+	r.probe = "~" + strings.ToLower(rand.Text()) // no tenant's name begins so
+	r.homes[r.probe] = nil
+}
+
+// Follow subscribes to a tenant's channel. The sink hears Confirmed once the subscription exists.
+func (f *Feed) Follow(tenantID string) {
+	r := &f.run
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, ok := r.homes[tenantID]; !ok {
+		r.homes[tenantID] = nil
+		r.wake()
+	}
+}
+
+// Unfollow ends a tenant's subscription. A message that was under way may still reach the sink.
+func (f *Feed) Unfollow(tenantID string) {
+	r := &f.run
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if l := r.homes[tenantID]; l != nil {
+		r.leaving[tenantID] = l
+		r.wake()
+	}
+	delete(r.homes, tenantID)
+}
+
+func (r *follower) wake() {
+	select {
+	case r.changed <- struct{}{}:
+	default:
+	}
+}
+
+// Run follows until ctx ends and tells sink. It may be called once.
+func (f *Feed) Run(ctx context.Context, sink Sink) error {
+	f.mu.Lock()
+	again := f.started
+	f.started = true
+	f.mu.Unlock()
+	if again {
+		return errors.New("follow: Run was called twice")
+	}
+	r := &f.run
+	var readers sync.WaitGroup
+	defer readers.Wait()
+	defer r.closeAll()
+	r.wake()
+	ping := time.NewTicker(pingEvery)
+	defer ping.Stop()
+	backoff := retryMin
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ping.C:
+			r.pingAll(ctx)
+			continue
+		case <-r.changed:
+		}
+		if f.settle(ctx, sink, &readers) {
+			backoff = retryMin
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(backoff): // not jittered: an instance has one connection, not thousands
+		}
+		backoff = min(2*backoff, retryMax)
+		r.wake()
+	}
+}
+
+// settle unsubscribes those who leave and subscribes every homeless tenant; one goroutine does both, so they never
+// overtake each other. It returns false if some could not be subscribed.
+func (f *Feed) settle(ctx context.Context, sink Sink, readers *sync.WaitGroup) bool {
+	r := &f.run
+	r.mu.Lock()
+	leaving := r.leaving
+	r.leaving = map[string]*link{}
+	var tenants []string
+	for tenant, l := range r.homes {
+		if l == nil {
+			tenants = append(tenants, tenant)
+		}
+	}
+	r.mu.Unlock()
+	for tenant, l := range leaving {
+		l.unsubscribe(ctx, tenant)
+	}
+	if len(tenants) == 0 {
+		return true
+	}
+	sharded, err := f.sharded.Run(ctx, f.client, []string{}, f.cfg.Sharded).Bool()
+	if err != nil {
+		return false
+	}
+	byNode := map[string][]string{}
+	clients := map[string]redis.UniversalClient{}
+	ok := true
+	for _, tenant := range tenants {
+		node, client := "", f.client
+		if cluster, is := f.client.(*redis.ClusterClient); is && sharded {
+			master, err := cluster.MasterForKey(ctx, channel(tenant))
+			if err != nil {
+				ok = false
+				continue
+			}
+			node, client = master.Options().Addr, master
+		}
+		byNode[node] = append(byNode[node], tenant)
+		clients[node] = client
+	}
+	for node, tenants := range byNode {
+		if !f.subscribe(ctx, clients[node], node, sharded, tenants, sink, readers) {
+			ok = false
+		}
+	}
+	return ok
+}
+
+// subscribe puts the tenants on the node's link, opening it if there is none.
+func (f *Feed) subscribe(ctx context.Context, client redis.UniversalClient, node string, sharded bool, tenants []string, sink Sink, readers *sync.WaitGroup) bool {
+	r := &f.run
+	r.mu.Lock()
+	l := r.links[node]
+	fresh := l == nil
+	if fresh {
+		l = &link{node: node, sharded: sharded, heard: time.Now(), unfollowed: map[string]int{}}
+		// The connection outlives a canceled ctx until closeAll.
+		if sharded {
+			l.pubsub = client.SSubscribe(context.WithoutCancel(ctx))
+		} else {
+			l.pubsub = client.Subscribe(context.WithoutCancel(ctx))
+		}
+		r.links[node] = l
+	}
+	var names []string
+	for _, tenant := range tenants {
+		if home, followed := r.homes[tenant]; followed && home == nil {
+			r.homes[tenant] = l
+			names = append(names, channel(tenant))
+		}
+	}
+	r.mu.Unlock()
+	err := l.subscribe(ctx, names)
+	if fresh {
+		readers.Go(func() { f.listen(ctx, l, sink) })
+	}
+	if err != nil {
+		_ = l.pubsub.Close() // the reader ends and sends its tenants back
+	}
+	return err == nil
+}
+
+func (l *link) subscribe(ctx context.Context, channels []string) error {
+	if len(channels) == 0 {
+		return nil
+	}
+	if l.sharded {
+		return l.pubsub.SSubscribe(ctx, channels...)
+	}
+	return l.pubsub.Subscribe(ctx, channels...)
+}
+
+func (l *link) unsubscribe(ctx context.Context, tenant string) {
+	l.mu.Lock()
+	l.unfollowed[tenant]++
+	l.mu.Unlock()
+	if l.sharded {
+		_ = l.pubsub.SUnsubscribe(ctx, channel(tenant)) // on a broken connection nothing is subscribed any more
+	} else {
+		_ = l.pubsub.Unsubscribe(ctx, channel(tenant))
+	}
+}
+
+// listen reads a link until it breaks. go-redis would reconnect by itself, but only to the node that it knows: instead
+// the link's tenants look for a new home, which after a failover is another.
+func (f *Feed) listen(ctx context.Context, l *link, sink Sink) {
+	for {
+		got, err := l.pubsub.Receive(context.WithoutCancel(ctx))
+		if err != nil {
+			break
+		}
+		l.mu.Lock()
+		l.heard = time.Now()
+		l.mu.Unlock()
+		switch m := got.(type) {
+		case *redis.Message:
+			f.deliver(m, sink)
+		case *redis.Subscription:
+			f.subscription(ctx, l, m, sink)
+		}
+	}
+	_ = l.pubsub.Close()
+	r := &f.run
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.links[l.node] == l {
+		delete(r.links, l.node)
+	}
+	for tenant, home := range r.homes {
+		if home == l {
+			r.homes[tenant] = nil
+		}
+	}
+	if cluster, ok := f.client.(*redis.ClusterClient); ok {
+		cluster.ReloadState(ctx)
+	}
+	r.wake()
+}
+
+func (f *Feed) deliver(m *redis.Message, sink Sink) {
+	tenant := tenantOf(m.Channel)
+	if tenant == f.run.probe {
+		f.probed(m.Payload)
+		return
+	}
+	p, ok := ParsePayload(m.Payload)
+	if !ok {
+		p.Err = fmt.Errorf("message on channel %s is not ours", m.Channel)
+	}
+	sink.Published(tenant, p)
+}
+
+func (f *Feed) subscription(ctx context.Context, l *link, m *redis.Subscription, sink Sink) {
+	tenant := tenantOf(m.Channel)
+	switch m.Kind {
+	case "subscribe", "ssubscribe":
+		if tenant != f.run.probe {
+			sink.Confirmed(tenant)
+		}
+	case "unsubscribe", "sunsubscribe":
+		l.mu.Lock()
+		ours := l.unfollowed[tenant] > 0
+		if ours {
+			if l.unfollowed[tenant]--; l.unfollowed[tenant] == 0 {
+				delete(l.unfollowed, tenant)
+			}
+		}
+		l.mu.Unlock()
+		if ours {
+			return
+		}
+		// The server ended it: the tenant's slot has moved to another node.
+		if cluster, ok := f.client.(*redis.ClusterClient); ok {
+			cluster.ReloadState(ctx)
+		}
+		f.run.mu.Lock()
+		defer f.run.mu.Unlock()
+		if f.run.homes[tenant] == l {
+			f.run.homes[tenant] = nil
+			f.run.wake()
+		}
+	}
+}
+
+func tenantOf(channel string) string {
+	_, rest, _ := strings.Cut(channel, "{")
+	tenant, _, _ := strings.Cut(rest, "}")
+	return tenant
+}
+
+// pingAll closes the links that have been silent for too long and asks the others for a sign of life.
+func (r *follower) pingAll(ctx context.Context) {
+	r.mu.Lock()
+	links := make([]*link, 0, len(r.links))
+	for _, l := range r.links {
+		links = append(links, l)
+	}
+	r.mu.Unlock()
+	for _, l := range links {
+		l.mu.Lock()
+		silent := time.Since(l.heard)
+		l.mu.Unlock()
+		if silent > 2*pingEvery || l.pubsub.Ping(ctx) != nil {
+			_ = l.pubsub.Close()
+		}
+	}
+}
+
+func (r *follower) closeAll() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range r.links {
+		_ = l.pubsub.Close()
+	}
+}

@@ -1,0 +1,49 @@
+package feed
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+)
+
+// probeAgain is when a probe is sent anew: the first may have left before the subscription existed.
+const probeAgain = 100 * time.Millisecond
+
+// Probe publishes a message through Redis and waits until it comes back on the way that orders take, or ctx ends. It
+// needs [Feed.Run] to be running.
+func (f *Feed) Probe(ctx context.Context) error {
+	nonce := rand.Text()
+	came := make(chan struct{})
+	f.mu.Lock()
+	f.probes[nonce] = came
+	f.mu.Unlock()
+	defer func() {
+		f.mu.Lock()
+		delete(f.probes, nonce)
+		f.mu.Unlock()
+	}()
+	again := time.NewTicker(probeAgain)
+	defer again.Stop()
+	for {
+		if err := f.echo.Run(ctx, f.client, []string{channel(f.run.probe)}, nonce, f.cfg.Sharded).Err(); err != nil {
+			return wrap("publish probe", err)
+		}
+		select {
+		case <-came:
+			return nil
+		case <-again.C:
+		case <-ctx.Done():
+			return wrap("probe", errors.New("the message did not come back from Redis"))
+		}
+	}
+}
+
+func (f *Feed) probed(nonce string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if came, ok := f.probes[nonce]; ok {
+		close(came)
+		delete(f.probes, nonce)
+	}
+}

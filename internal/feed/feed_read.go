@@ -1,0 +1,153 @@
+package feed
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"orderbell/internal/event"
+)
+
+// Read returns up to limit messages of the tenant behind a position, oldest first, and the stream's tail, which was
+// taken before them.
+func (f *Feed) Read(ctx context.Context, tenantID string, after event.Position, limit int) ([]event.Published, event.Tail, error) {
+	return f.read(ctx, tenantID, func(p redis.Pipeliner) *redis.XMessageSliceCmd {
+		return p.XRangeN(ctx, streamKey(tenantID), after.Next().String(), "+", int64(limit))
+	})
+}
+
+// Recent returns the latest messages of the tenant, at most limit, oldest first, and the stream's tail, which was taken
+// before them.
+func (f *Feed) Recent(ctx context.Context, tenantID string, limit int) ([]event.Published, event.Tail, error) {
+	found, tail, err := f.read(ctx, tenantID, func(p redis.Pipeliner) *redis.XMessageSliceCmd {
+		return p.XRevRangeN(ctx, streamKey(tenantID), "+", "-", int64(limit))
+	})
+	slices.Reverse(found)
+	return found, tail, err
+}
+
+func (f *Feed) read(ctx context.Context, tenantID string, query func(redis.Pipeliner) *redis.XMessageSliceCmd) ([]event.Published, event.Tail, error) {
+	p := f.client.Pipeline()
+	last := p.Get(ctx, tailKey(tenantID))
+	messages := query(p)
+	if _, err := p.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return nil, event.Tail{}, wrap("read stream", err)
+	}
+	tail, err := parseTail(last)
+	if err != nil {
+		return nil, event.Tail{}, err
+	}
+	if err := messages.Err(); err != nil { // Exec names the first command's error alone
+		return nil, event.Tail{}, wrap("read stream", err)
+	}
+	found := make([]event.Published, len(messages.Val()))
+	for i, m := range messages.Val() {
+		found[i] = fromStream(m)
+	}
+	return found, tail, nil
+}
+
+// Tails returns the tails of the tenants' streams, in one round trip for each server.
+func (f *Feed) Tails(ctx context.Context, tenantIDs []string) ([]event.Tail, error) {
+	p := f.client.Pipeline()
+	cmds := make([]*redis.StringCmd, len(tenantIDs))
+	for i, id := range tenantIDs {
+		cmds[i] = p.Get(ctx, tailKey(id))
+	}
+	if _, err := p.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return nil, wrap("read tails", err)
+	}
+	tails := make([]event.Tail, len(cmds))
+	for i, cmd := range cmds {
+		var err error
+		if tails[i], err = parseTail(cmd); err != nil {
+			return nil, err
+		}
+	}
+	return tails, nil
+}
+
+func parseTail(cmd *redis.StringCmd) (event.Tail, error) {
+	value, err := cmd.Result()
+	if errors.Is(err, redis.Nil) {
+		return event.Tail{}, nil
+	}
+	if err != nil {
+		return event.Tail{}, wrap("read tail", err)
+	}
+	at, id, _ := strings.Cut(value, " ")
+	position, ok := event.ParsePosition(at)
+	if !ok {
+		return event.Tail{}, wrap("read tail", fmt.Errorf("%q is not a position and an event", value))
+	}
+	return event.Tail{At: position, EventID: id}, nil
+}
+
+// Lookup returns where an event is in the tenant's stream, or false if it was not published within the replay time.
+func (f *Feed) Lookup(ctx context.Context, tenantID, eventID string) (event.Position, bool, error) {
+	value, err := f.client.Get(ctx, markKey(tenantID, eventID)).Result()
+	if errors.Is(err, redis.Nil) {
+		return event.Position{}, false, nil
+	}
+	if err != nil {
+		return event.Position{}, false, wrap("look event up", err)
+	}
+	at, ok := event.ParsePosition(value)
+	if !ok {
+		return event.Position{}, false, wrap("look event up", fmt.Errorf("%q is not a position", value))
+	}
+	return at, true, nil
+}
+
+func fromStream(m redis.XMessage) event.Published {
+	at, ok := event.ParsePosition(m.ID)
+	prev, okPrev := m.Values["p"].(string)
+	data, okData := m.Values["d"].(string)
+	p := event.Published{At: at}
+	p.Prev, okPrev = parsePrev(prev, okPrev)
+	if !ok || !okPrev || !okData {
+		p.Err = fmt.Errorf("entry %s of the stream is not ours", m.ID)
+		return p
+	}
+	p.Message, p.Err = parseMessage(data)
+	return p
+}
+
+func parsePrev(s string, ok bool) (event.Position, bool) {
+	if !ok {
+		return event.Position{}, false
+	}
+	return event.ParsePosition(s)
+}
+
+// ParsePayload reads what the channel carries: "previous position, position, message as JSON", between spaces. It
+// returns false if not even the positions can be read; a message that cannot be is told in the result's Err.
+func ParsePayload(payload string) (event.Published, bool) {
+	prev, rest, _ := strings.Cut(payload, " ")
+	at, data, ok := strings.Cut(rest, " ")
+	var p event.Published
+	var okPrev, okAt bool
+	p.Prev, okPrev = event.ParsePosition(prev)
+	p.At, okAt = event.ParsePosition(at)
+	if !ok || !okPrev || !okAt || p.At.Compare(p.Prev) <= 0 {
+		return event.Published{}, false
+	}
+	p.Message, p.Err = parseMessage(data)
+	return p, true
+}
+
+func parseMessage(data string) (event.Message, error) {
+	var m event.Message
+	if err := json.Unmarshal([]byte(data), &m); err != nil {
+		return event.Message{}, fmt.Errorf("decode message: %w", err)
+	}
+	if m.ID == "" || !m.Event.Valid() {
+		return event.Message{}, fmt.Errorf("message %q of type %q is not of the contract", m.ID, m.Event)
+	}
+	return m, nil
+}

@@ -1,0 +1,498 @@
+// Package feedtest is the conformance suite of the feed: what every Redis, stand-in or real, one server or a cluster,
+// must do before Orderbell may rely on it.
+package feedtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"orderbell/internal/event"
+	"orderbell/internal/feed"
+	"orderbell/internal/order"
+	"orderbell/internal/service"
+)
+
+// Patience is how long a test waits for what must come: the machine may be slow.
+const Patience = 30 * time.Second
+
+// Config returns a configuration for the Redis at url.
+func Config(url string) feed.Config {
+	return feed.Config{URL: url, ReplayTTL: service.Seconds(15 * time.Minute), ReplayMax: 4096, Sharded: "auto"}
+}
+
+// Open returns a feed that is closed with the test.
+func Open(tb testing.TB, cfg feed.Config) *feed.Feed {
+	tb.Helper()
+	f, err := feed.Open(cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = f.Close() })
+	return f
+}
+
+// Tenant returns a tenant that no other test uses.
+func Tenant() string { return "t-" + uuid.NewString() }
+
+// Message returns a new message of the tenant: order number n paid, for the recipients.
+func Message(tenantID string, n int, to ...event.Recipient) event.Message {
+	e := event.Event{
+		ID: uuid.Must(uuid.NewV7()).String(), Type: event.OrderPaid,
+		Data: event.Data{
+			OrderID: uuid.NewString(), TenantID: tenantID, Status: order.Paid, Reference: fmt.Sprintf("A-%d", n),
+			TotalAmount: int64(n), Currency: "IDR", Version: 2, Timestamp: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC),
+		},
+	}
+	return e.Message(to)
+}
+
+// Heard is one call of a [Sink].
+type Heard struct {
+	TenantID  string
+	Confirmed bool
+	Published event.Published
+}
+
+// Sink hands on what it is told.
+type Sink struct{ C chan Heard }
+
+// Published implements [feed.Sink].
+func (s Sink) Published(tenantID string, p event.Published) {
+	s.C <- Heard{TenantID: tenantID, Published: p}
+}
+
+// Confirmed implements [feed.Sink].
+func (s Sink) Confirmed(tenantID string) { s.C <- Heard{TenantID: tenantID, Confirmed: true} }
+
+// Next returns what the sink hears next.
+func (s Sink) Next(tb testing.TB) Heard {
+	tb.Helper()
+	select {
+	case h := <-s.C:
+		return h
+	case <-time.After(Patience):
+		tb.Fatal("the sink heard nothing")
+		return Heard{}
+	}
+}
+
+// Run starts following with f until the test ends.
+func Run(tb testing.TB, f *feed.Feed) Sink {
+	tb.Helper()
+	s := Sink{make(chan Heard, 100_000)} // never blocks the reader
+	ctx, cancel := context.WithCancel(context.WithoutCancel(tb.Context()))
+	done := make(chan error, 1)
+	go func() { done <- f.Run(ctx, s) }()
+	tb.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			tb.Error(err)
+		}
+	})
+	return s
+}
+
+func publish(tb testing.TB, f *feed.Feed, tenant string, messages ...event.Message) {
+	tb.Helper()
+	for _, m := range messages {
+		if err := f.Publish(tb.Context(), tenant, m); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+func batch(tenant string, n int) []event.Message {
+	messages := make([]event.Message, n)
+	for i := range messages {
+		messages[i] = Message(tenant, i)
+	}
+	return messages
+}
+
+// Suite runs the suite against the Redis at url.
+func Suite(t *testing.T, url string) {
+	t.Helper()
+	for name, test := range map[string]func(*testing.T, string){
+		"a repeated event is published once":              repeated,
+		"what was published is read in order, as a chain": chain,
+		"recent messages are the newest":                  recent,
+		"a message comes back as it was":                  fidelity,
+		"followers hear a tenant's messages in order":     follow,
+		"concurrent publishers make one chain":            concurrent,
+		"who unfollows hears no more, and may come back":  unfollow,
+		"tenants do not hear each other":                  isolation,
+		"the ring is bounded":                             ring,
+		"tails of many tenants come together":             tails,
+		"a ticket is redeemed once":                       tickets,
+		"a probe goes through Redis and back":             probe,
+		"a probe fails when its time is over":             probeTimeout,
+		"a tenant's name that breaks the keys is refused": badTenant,
+		"an unknown event is nowhere":                     unknown,
+		"a tenant where nothing happened has a zero tail": empty,
+		"reading goes on where the last page ended":       pages,
+		"following twice is one subscription":             followTwice,
+		"Run may be called once":                          runTwice,
+		"the mark says where an event is":                 lookup,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, url)
+		})
+	}
+}
+
+func repeated(t *testing.T, url string) {
+	f, tenant := Open(t, Config(url)), Tenant()
+	m := Message(tenant, 1)
+	publish(t, f, tenant, m, m, m)
+	got, _, err := f.Read(t.Context(), tenant, event.Position{}, 10)
+	if err != nil || len(got) != 1 {
+		t.Fatalf("read %d messages, %v; want 1", len(got), err)
+	}
+}
+
+func chain(t *testing.T, url string) {
+	f, tenant := Open(t, Config(url)), Tenant()
+	want := batch(tenant, 50)
+	publish(t, f, tenant, want...)
+	got, tail, err := f.Read(t.Context(), tenant, event.Position{}, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkChain(t, event.Position{}, want, got)
+	if diff := cmp.Diff(event.Tail{At: got[49].At, EventID: want[49].ID}, tail); diff != "" {
+		t.Errorf("tail (-want +got):\n%s", diff)
+	}
+}
+
+func checkChain(t *testing.T, prev event.Position, want []event.Message, got []event.Published) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("got %d messages, want %d", len(got), len(want))
+	}
+	for i, p := range got {
+		if p.Err != nil || p.Prev != prev || p.At.Compare(prev) <= 0 {
+			t.Fatalf("message %d: %s behind %s, %v; want one behind %s", i, p.At, p.Prev, p.Err, prev)
+		}
+		if diff := cmp.Diff(want[i], p.Message); diff != "" {
+			t.Fatalf("message %d (-want +got):\n%s", i, diff)
+		}
+		prev = p.At
+	}
+}
+
+func recent(t *testing.T, url string) {
+	f, tenant := Open(t, Config(url)), Tenant()
+	want := batch(tenant, 20)
+	publish(t, f, tenant, want...)
+	got, tail, err := f.Recent(t.Context(), tenant, 5)
+	if err != nil || len(got) != 5 {
+		t.Fatalf("got %d messages, %v; want 5", len(got), err)
+	}
+	checkChain(t, got[0].Prev, want[15:], got)
+	if tail.EventID != want[19].ID {
+		t.Errorf("tail is %v, want event %s", tail, want[19].ID)
+	}
+}
+
+func pages(t *testing.T, url string) {
+	f, tenant := Open(t, Config(url)), Tenant()
+	want := batch(tenant, 25)
+	publish(t, f, tenant, want...)
+	var got []event.Published
+	var after event.Position
+	for {
+		page, _, err := f.Read(t.Context(), tenant, after, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		got = append(got, page...)
+		after = page[len(page)-1].At
+	}
+	checkChain(t, event.Position{}, want, got)
+}
+
+func fidelity(t *testing.T, url string) {
+	f, tenant := Open(t, Config(url)), Tenant()
+	s := Run(t, f)
+	f.Follow(tenant)
+	s.Next(t)
+	m := Message(tenant, 1, event.Recipient{UserID: "u 1", NotificationID: "n-1"})
+	m.Data.Reference = "a b  c\u2028d\"e\\f<&>'é😀 %s {x}"
+	m.TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	publish(t, f, tenant, m)
+	checkChain(t, event.Position{}, []event.Message{m}, []event.Published{s.Next(t).Published})
+	read, _, err := f.Read(t.Context(), tenant, event.Position{}, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkChain(t, event.Position{}, []event.Message{m}, read)
+}
+
+func follow(t *testing.T, url string) {
+	f, tenant := Open(t, Config(url)), Tenant()
+	s := Run(t, f)
+	f.Follow(tenant)
+	if h := s.Next(t); !h.Confirmed || h.TenantID != tenant {
+		t.Fatalf("heard %+v first, want the confirmation", h)
+	}
+	want := batch(tenant, 100)
+	publish(t, f, tenant, want...)
+	got := make([]event.Published, len(want))
+	for i := range got {
+		got[i] = s.Next(t).Published
+	}
+	checkChain(t, event.Position{}, want, got)
+}
+
+func concurrent(t *testing.T, url string) {
+	f, tenant := Open(t, Config(url)), Tenant()
+	s := Run(t, f)
+	f.Follow(tenant)
+	s.Next(t)
+	const publishers, each = 8, 50
+	var wait sync.WaitGroup
+	for range publishers {
+		wait.Go(func() {
+			for _, m := range batch(tenant, each) {
+				if err := f.Publish(t.Context(), tenant, m); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	var prev event.Position
+	seen := map[string]bool{}
+	for range publishers * each {
+		p := s.Next(t).Published
+		if p.Prev != prev {
+			t.Fatalf("%s comes behind %s, want %s", p.At, p.Prev, prev)
+		}
+		prev, seen[p.Message.ID] = p.At, true
+	}
+	if len(seen) != publishers*each {
+		t.Errorf("heard %d events, want %d", len(seen), publishers*each)
+	}
+}
+
+func unfollow(t *testing.T, url string) {
+	f, tenant, other := Open(t, Config(url)), Tenant(), Tenant()
+	s := Run(t, f)
+	f.Follow(tenant)
+	s.Next(t)
+	f.Unfollow(tenant)
+	f.Follow(other) // its confirmation comes after the end of the other subscription
+	if h := s.Next(t); h.TenantID != other {
+		t.Fatalf("heard %+v, want the confirmation of %s", h, other)
+	}
+	for range 20 {
+		f.Follow(tenant)
+		f.Unfollow(tenant)
+	}
+	f.Follow(tenant)
+	m := Message(tenant, 2)
+	confirmed := false
+	for h := range s.until(t) {
+		if h.Confirmed && h.TenantID == tenant && !confirmed {
+			confirmed = true
+			publish(t, f, tenant, m)
+		}
+		if h.Published.Message.ID == m.ID {
+			return
+		}
+	}
+	t.Fatal("the tenant that came back hears nothing")
+}
+
+// until yields what is heard until Patience is over.
+func (s Sink) until(tb testing.TB) func(func(Heard) bool) {
+	tb.Helper()
+	over := time.After(Patience)
+	return func(yield func(Heard) bool) {
+		for {
+			select {
+			case h := <-s.C:
+				if !yield(h) {
+					return
+				}
+			case <-over:
+				return
+			}
+		}
+	}
+}
+
+func isolation(t *testing.T, url string) {
+	f, a, b := Open(t, Config(url)), Tenant(), Tenant()
+	s := Run(t, f)
+	f.Follow(a)
+	s.Next(t)
+	publish(t, f, b, Message(b, 1))
+	m := Message(a, 2)
+	publish(t, f, a, m)
+	if h := s.Next(t); h.TenantID != a || h.Published.Message.ID != m.ID {
+		t.Errorf("heard %+v, want event %s of %s", h, m.ID, a)
+	}
+}
+
+func ring(t *testing.T, url string) {
+	cfg, tenant := Config(url), Tenant()
+	cfg.ReplayMax = 100
+	f := Open(t, cfg)
+	want := batch(tenant, 350)
+	publish(t, f, tenant, want...)
+	got, _, err := f.Read(t.Context(), tenant, event.Position{}, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) < 100 || len(got) > 200 { // Redis trims whole nodes of 100 entries
+		t.Errorf("the ring of 100 holds %d entries", len(got))
+	}
+	checkChain(t, got[0].Prev, want[350-len(got):], got)
+}
+
+func tails(t *testing.T, url string) {
+	f := Open(t, Config(url))
+	tenants := make([]string, 40)
+	want := make([]event.Tail, len(tenants))
+	for i := range tenants {
+		tenants[i] = Tenant()
+		if i%2 == 0 {
+			m := Message(tenants[i], i)
+			publish(t, f, tenants[i], m)
+			at, _, err := f.Lookup(t.Context(), tenants[i], m.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want[i] = event.Tail{At: at, EventID: m.ID}
+		}
+	}
+	got, err := f.Tails(t.Context(), tenants)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+func lookup(t *testing.T, url string) {
+	f, tenant := Open(t, Config(url)), Tenant()
+	m := Message(tenant, 1)
+	publish(t, f, tenant, m)
+	read, _, err := f.Read(t.Context(), tenant, event.Position{}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, ok, err := f.Lookup(t.Context(), tenant, m.ID)
+	if err != nil || !ok || at != read[0].At {
+		t.Errorf("got %s, %t, %v; want %s", at, ok, err, read[0].At)
+	}
+}
+
+func unknown(t *testing.T, url string) {
+	f := Open(t, Config(url))
+	if at, ok, err := f.Lookup(t.Context(), Tenant(), uuid.NewString()); ok || err != nil {
+		t.Errorf("got %s, %t, %v; want nothing", at, ok, err)
+	}
+}
+
+func empty(t *testing.T, url string) {
+	f := Open(t, Config(url))
+	got, tail, err := f.Recent(t.Context(), Tenant(), 10)
+	if len(got) != 0 || tail != (event.Tail{}) || err != nil {
+		t.Errorf("got %v, %v, %v; want nothing", got, tail, err)
+	}
+}
+
+func tickets(t *testing.T, url string) {
+	f := Open(t, Config(url))
+	ticket, err := f.IssueTicket(t.Context(), []byte(`{"sub":"u"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wins, losses atomic.Int32
+	var wait sync.WaitGroup
+	for range 10 {
+		wait.Go(func() {
+			switch claims, err := f.RedeemTicket(t.Context(), ticket); {
+			case err == nil && string(claims) == `{"sub":"u"}`:
+				wins.Add(1)
+			case errors.Is(err, feed.ErrNoTicket):
+				losses.Add(1)
+			default:
+				t.Errorf("redeem: %q, %v", claims, err)
+			}
+		})
+	}
+	wait.Wait()
+	if wins.Load() != 1 || losses.Load() != 9 {
+		t.Errorf("%d redeemed and %d refused, want 1 and 9", wins.Load(), losses.Load())
+	}
+	for _, bad := range []string{"", "short", strings.Repeat("a", 32), strings.Repeat("a", 10_000)} {
+		if _, err := f.RedeemTicket(t.Context(), bad); !errors.Is(err, feed.ErrNoTicket) {
+			t.Errorf("redeem of a foreign ticket of %d bytes: %v, want ErrNoTicket", len(bad), err)
+		}
+	}
+}
+
+func probe(t *testing.T, url string) {
+	f := Open(t, Config(url))
+	Run(t, f)
+	ctx, cancel := context.WithTimeout(t.Context(), Patience)
+	defer cancel()
+	if err := f.Probe(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+func probeTimeout(t *testing.T, url string) {
+	f := Open(t, Config(url)) // nobody runs it, so nothing can come back
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := f.Probe(ctx); err == nil {
+		t.Error("a probe that cannot come back succeeded")
+	}
+}
+
+func badTenant(t *testing.T, url string) {
+	f := Open(t, Config(url))
+	for _, tenant := range []string{"", "a}b", "a b", "{x}", "~x"} {
+		if err := f.Publish(t.Context(), tenant, Message("x", 1)); err == nil {
+			t.Errorf("tenant %q was taken", tenant)
+		}
+	}
+}
+
+func followTwice(t *testing.T, url string) {
+	f, tenant := Open(t, Config(url)), Tenant()
+	s := Run(t, f)
+	f.Follow(tenant)
+	f.Follow(tenant)
+	s.Next(t)
+	a, b := Message(tenant, 1), Message(tenant, 2)
+	publish(t, f, tenant, a, b)
+	if got := []string{s.Next(t).Published.Message.ID, s.Next(t).Published.Message.ID}; got[0] != a.ID || got[1] != b.ID {
+		t.Errorf("heard %v, want %s and %s once each", got, a.ID, b.ID)
+	}
+}
+
+func runTwice(t *testing.T, url string) {
+	f, tenant := Open(t, Config(url)), Tenant()
+	s := Run(t, f)
+	f.Follow(tenant)
+	s.Next(t) // the first Run is under way
+	if err := f.Run(t.Context(), s); err == nil {
+		t.Error("the second Run did not fail")
+	}
+}

@@ -1,0 +1,34 @@
+-- Publishes one event to its tenant's watchers, once.
+--
+-- KEYS: the stream, the event's mark, the stream's tail (all in the tenant's hash slot)
+-- ARGV: channel, event id, payload, life of mark and stream in ms, length of the ring, sharded (auto, on or off)
+--
+-- Returns {1, id} for a new event and {0, id} for one that was published before. The ids come from this server's clock
+-- and never go back, even when the stream itself has expired: the tail outlives it.
+local known = redis.call('GET', KEYS[2])
+if known then return { 0, known } end
+
+local prev = '0-0'
+local tail = redis.call('GET', KEYS[3])
+if tail then
+  prev = string.match(tail, '^[%d-]+')
+else
+  local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
+  if newest[1] then prev = newest[1][1] end
+end
+
+local ms, seq = string.match(prev, '^(%d+)-(%d+)$')
+ms, seq = tonumber(ms), tonumber(seq)
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+if now > ms then ms, seq = now, 0 else seq = seq + 1 end
+local id = string.format('%.0f-%.0f', ms, seq)
+
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[5], id, 'p', prev, 'd', ARGV[3])
+redis.call('XTRIM', KEYS[1], 'MINID', '~', string.format('%.0f', now - tonumber(ARGV[4])))
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+redis.call('SET', KEYS[2], id, 'PX', ARGV[4])
+redis.call('SET', KEYS[3], id .. ' ' .. ARGV[2], 'PX', 2592000000) -- 30 days: see the package comment
+
+redis.call(sharded(ARGV[6]) and 'SPUBLISH' or 'PUBLISH', ARGV[1], prev .. ' ' .. id .. ' ' .. ARGV[3])
+return { 1, id }
