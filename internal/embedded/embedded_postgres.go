@@ -22,7 +22,7 @@ import (
 // PostgresOptions says how [StartPostgres] runs its server.
 type PostgresOptions struct {
 	// DataDir keeps the data from one start to the next; it is made if need be. Empty: a directory that vanishes with
-	// the server.
+	// the server, in memory if there is room and NoSync is set.
 	DataDir string
 	// Port on 127.0.0.1; 0 takes a free one.
 	Port int
@@ -73,7 +73,7 @@ func StartPostgres(ctx context.Context, opts PostgresOptions) (*Postgres, error)
 	if err != nil {
 		return nil, fmt.Errorf("embedded PostgreSQL: %w", err)
 	}
-	dir, who, err := openPostgresDir(ctx, opts.DataDir)
+	dir, who, err := openPostgresDir(ctx, opts.DataDir, opts.NoSync)
 	if err != nil {
 		return nil, fmt.Errorf("embedded PostgreSQL: %w", err)
 	}

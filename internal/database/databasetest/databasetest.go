@@ -45,7 +45,6 @@ const patience = 2 * time.Minute
 type server struct {
 	url      *url.URL // the maintenance database
 	template string
-	lasting  bool // it outlives this process: databases are dropped
 }
 
 // The one server of this process. It is never stopped here: no code runs when the last test has ended, so it goes when
@@ -106,9 +105,6 @@ func (s *server) create(tb testing.TB, how string) string {
 		tb.Fatalf("create test database: %v", err)
 	}
 	tb.Cleanup(func() {
-		if !s.lasting {
-			return // it vanishes with its server
-		}
 		if err := s.admin(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
 			tb.Errorf("drop test database: %v", err)
 		}
@@ -147,8 +143,8 @@ func start() (*server, error) {
 		p, err := embedded.StartPostgres(ctx, embedded.PostgresOptions{NoSync: true, Settings: map[string]string{
 			"max_connections": "400",
 			"shared_buffers":  "32MB",
-			"autovacuum":      "off", // databases live for a second
-			"max_wal_size":    "512MB",
+			"autovacuum":      "off",  // databases live for a second
+			"max_wal_size":    "64MB", // it may all be memory
 		}})
 		if err != nil {
 			return nil, err
@@ -159,12 +155,12 @@ func start() (*server, error) {
 	if err != nil {
 		return nil, errors.New("DATABASE_URL is not a URL")
 	}
-	s := &server{url: u, lasting: lasting}
-	return s, s.prepare(ctx)
+	s := &server{url: u}
+	return s, s.prepare(ctx, lasting)
 }
 
 // prepare makes the template if it is not there: under another name first, so that it is whole wherever it is seen.
-func (s *server) prepare(ctx context.Context) (err error) {
+func (s *server) prepare(ctx context.Context, lasting bool) (err error) {
 	if s.template, err = templateName(); err != nil {
 		return err
 	}
@@ -177,7 +173,7 @@ func (s *server) prepare(ctx context.Context) (err error) {
 	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock($1)", int64(lock)); err != nil {
 		return fmt.Errorf("lock the template: %w", err)
 	}
-	if s.lasting {
+	if lasting {
 		if err := sweep(ctx, conn); err != nil {
 			return err
 		}
