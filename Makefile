@@ -1,0 +1,122 @@
+# Orderbell: every job of a developer and of CI, each with a line of help. `make` alone prints them.
+#
+# What a job needs, it makes first: tools into bin/, npm packages, Chromium. After the first run nothing is fetched, and
+# nothing is built that has not changed.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+say = @printf '== %s\n'
+
+GO_ROOTS := $(wildcard cmd functions internal migrations outbox-relay sse-gateway)
+GO_INPUTS := go.mod go.sum $(shell find $(GO_ROOTS) -type f -not -name '*_test.go' -not -path '*/testdata/*')
+GO_PROGRAMS := $(addprefix ./,$(addsuffix /...,$(filter cmd functions outbox-relay sse-gateway,$(GO_ROOTS))))
+FRONTEND_INPUTS := $(shell find frontend -type f -not -path '*/node_modules/*' -not -path 'frontend/dist/*')
+TOOLS := bin/golangci-lint bin/gotestsum bin/mailpit
+SHELL_SCRIPTS := .ci/run $(shell git ls-files -co --exclude-standard '*.sh' test/services/up test/services/down)
+
+.PHONY: help
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ---- build
+
+.PHONY: build
+build: bin/.programs frontend/dist/index.html bin/mailpit ## Build every program into bin/, and the front end
+
+bin/.programs: $(GO_INPUTS)
+	$(say) 'building the Go programs into bin/'
+	mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -o bin/ $(GO_PROGRAMS)
+	touch $@
+
+frontend/dist/index.html: frontend/node_modules/.package-lock.json $(FRONTEND_INPUTS)
+	$(say) 'building the front end into frontend/dist/'
+	npm --prefix frontend run --silent build
+	touch $@
+
+.PHONY: tools
+tools: $(TOOLS) ## Build the developer tools into bin/ (a few minutes, once)
+
+bin/golangci-lint: TOOL := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+bin/gotestsum: TOOL := gotest.tools/gotestsum
+bin/golangci-lint bin/gotestsum: tools/go.mod tools/go.sum
+	$(say) 'building $@'
+	CGO_ENABLED=0 go -C tools build -trimpath -ldflags='-s -w' -o ../$@ $(TOOL)
+	touch $@
+
+bin/mailpit: tools/go.mod tools/go.sum tools/build-mailpit.sh
+	$(say) 'building $@ and its pages'
+	tools/build-mailpit.sh $@ .cache/mailpit
+	touch $@
+
+%/node_modules/.package-lock.json: %/package.json %/package-lock.json
+	$(say) 'installing the npm packages of $*'
+	npm --prefix $* ci --no-fund --no-audit --prefer-offline --loglevel=error
+	touch $@
+
+# ---- run
+
+.PHONY: dev
+dev: build ## Run everything on this machine (ARGS="--reset" begins anew)
+	exec bin/orderbell dev $(ARGS)
+
+# ---- check and test
+
+.PHONY: check
+check: check-lint check-shell check-frontend check-contract check-house ## What CI runs first: formats, linters, types, house rules
+
+.PHONY: check-lint
+check-lint: bin/golangci-lint ## Go: linters and formats
+	$(say) 'Go: linters and formats'
+	bin/golangci-lint run ./...
+
+.PHONY: check-shell
+check-shell: ## Shell scripts
+	$(say) 'shell scripts: shellcheck'
+	@command -v shellcheck >/dev/null || { echo 'shellcheck is missing: apt-get install shellcheck' >&2; exit 1; }
+	shellcheck -x $(SHELL_SCRIPTS)
+
+.PHONY: check-frontend
+check-frontend: frontend/node_modules/.package-lock.json ## Front end: lint and types
+	$(say) 'front end: lint and types'
+	npm --prefix frontend run --silent lint
+	npm --prefix frontend run --silent typecheck
+
+.PHONY: check-contract
+check-contract: test/contract/node_modules/.package-lock.json ## The AsyncAPI document
+	$(say) 'event contract: AsyncAPI parser'
+	npm --prefix test/contract run --silent check
+
+.PHONY: check-house
+check-house: ## House rules: arrows, variables, documents
+	$(say) 'house rules'
+	go test -count=1 ./test/house/...
+
+.PHONY: format
+format: bin/golangci-lint ## Format the Go files
+	bin/golangci-lint fmt
+
+.PHONY: test
+test: test-go contract test-frontend test-e2e ## Run all tests: units, embedded stores, contract, front end, Chromium
+
+.PHONY: test-go
+test-go: bin/mailpit ## Run the Go tests alone, on embedded stores
+	$(say) 'Go tests on embedded stores'
+	go test ./...
+
+.PHONY: contract
+contract: check-contract ## Hold the code to the written contracts
+	$(say) 'contract: examples, Go types, and what order-api and the gateway emit'
+	go test -count=1 ./specs/...
+
+.PHONY: test-frontend
+test-frontend: frontend/node_modules/.package-lock.json ## Run the front end's unit tests
+	$(say) 'front end: unit tests'
+	npm --prefix frontend run --silent test
+
+.PHONY: clean
+clean: ## Remove what was built and what dev kept (not the npm packages)
+	rm -rf bin .cache .dev .report frontend/dist

@@ -1,0 +1,141 @@
+package house_test
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const (
+	mostLinesOfMain = 50  // a main connects things; what it does lies in packages with tests
+	mostLinesOfFile = 400 // what a reader holds in mind
+)
+
+// source says whether people write and read the file as code.
+func source(name string) bool {
+	switch path.Ext(name) {
+	case ".go", ".ts", ".tsx", ".js", ".mjs", ".sh", ".sql", ".css":
+		return true
+	}
+	return name == "Makefile" || name == ".ci/run" || strings.HasPrefix(name, "test/services/")
+}
+
+func TestFileLengths(t *testing.T) {
+	t.Parallel()
+	for _, name := range files(t) {
+		if !source(name) {
+			continue
+		}
+		most := mostLinesOfFile
+		if path.Base(name) == "main.go" && !strings.HasPrefix(name, "tools/") {
+			most = mostLinesOfMain
+		}
+		if lines := strings.Count(read(t, name), "\n"); lines > most {
+			t.Errorf("%s has %d lines, want at most %d", name, lines, most)
+		}
+	}
+}
+
+// foreign are texts that tie the tree to one machine or one network. They are written in two parts here, so that this
+// file is not among those it finds.
+func foreign() []string {
+	return []string{
+		"/work" + "/", "/root" + "/", "/home" + "/",
+		"proxy.golang" + ".org", "registry.npmjs" + ".org", "repo1.maven" + ".org", "repo.maven" + ".apache",
+		"deb.debian" + ".org", "pypi" + ".org", "files.pythonhosted" + ".org",
+	}
+}
+
+func TestNoMachineInTheTree(t *testing.T) {
+	t.Parallel()
+	for _, name := range files(t) {
+		text := read(t, name)
+		for _, bad := range foreign() {
+			if at := strings.Index(text, bad); at >= 0 {
+				t.Errorf("%s:%d has %q", name, 1+strings.Count(text[:at], "\n"), bad)
+			}
+		}
+	}
+}
+
+var migrationName = regexp.MustCompile(`^migrations/(\d{6})_([a-z0-9_]+)\.(up|down)\.sql$`)
+
+func TestMigrations(t *testing.T) {
+	t.Parallel()
+	halves := map[int]map[string]string{} // number → up, down → name
+	for _, name := range files(t) {
+		if !strings.HasPrefix(name, "migrations/") || path.Ext(name) != ".sql" {
+			continue
+		}
+		match := migrationName.FindStringSubmatch(name)
+		if match == nil {
+			t.Errorf("%s is not called NNNNNN_words.up.sql or .down.sql", name)
+			continue
+		}
+		number, err := strconv.Atoi(match[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if halves[number] == nil {
+			halves[number] = map[string]string{}
+		}
+		if other := halves[number][match[3]]; other != "" {
+			t.Errorf("number %06d is taken twice: %s and %s", number, other, match[2])
+		}
+		halves[number][match[3]] = match[2]
+	}
+	if len(halves) == 0 {
+		t.Fatal("there are no migrations")
+	}
+	for i, number := range slices.Sorted(maps.Keys(halves)) {
+		if number != i+1 {
+			t.Fatalf("migration %06d follows %06d: the numbers have a gap", number, i)
+		}
+		if pair := halves[number]; pair["up"] == "" || pair["up"] != pair["down"] {
+			t.Errorf("migration %06d is no pair: up %q, down %q", number, pair["up"], pair["down"])
+		}
+	}
+}
+
+// deployables returns the folder of each program that runs in a cluster.
+func deployables(t *testing.T) []string {
+	t.Helper()
+	all := []string{"outbox-relay", "sse-gateway"}
+	for _, name := range folders(t, "functions") {
+		all = append(all, "functions/"+name)
+	}
+	return slices.DeleteFunc(all, func(dir string) bool { return !exists(dir + "/main.go") })
+}
+
+func TestDeployables(t *testing.T) {
+	t.Parallel()
+	t.Run("the program is called as its folder", func(t *testing.T) {
+		t.Parallel()
+		for _, dir := range deployables(t) {
+			if want := fmt.Sprintf("service.Main(%q", path.Base(dir)); !strings.Contains(read(t, dir+"/main.go"), want) {
+				t.Errorf("%s/main.go does not say %s…)", dir, want)
+			}
+		}
+	})
+	t.Run("each has a k8s base and a skaffold artifact", func(t *testing.T) {
+		t.Parallel()
+		if len(folders(t, "k8s/base")) == 0 {
+			return // no manifests yet: nothing is deployed, so nothing can be forgotten
+		}
+		skaffold := read(t, "skaffold.yaml")
+		for _, dir := range deployables(t) {
+			name := path.Base(dir)
+			if !exists("k8s/base/" + name + "/kustomization.yaml") {
+				t.Errorf("%s has no k8s/base/%s/kustomization.yaml", dir, name)
+			}
+			if !regexp.MustCompile(`(?m)image: .*\b` + regexp.QuoteMeta(name) + `$`).MatchString(skaffold) {
+				t.Errorf("%s has no artifact in skaffold.yaml", dir)
+			}
+		}
+	})
+}
