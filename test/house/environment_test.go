@@ -4,22 +4,28 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"path"
 	"path/filepath"
 	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
-
-	"gopkg.in/yaml.v3"
 )
 
 const envExample = ".env.example"
 
-// declared returns where each environment variable is declared: the struct tags envconfig:"NAME" of the code.
-func declared(t *testing.T) map[string][]string {
+// variable is an environment variable of the code.
+type variable struct {
+	files    []string // that declare it
+	standard string   // its default
+	required bool
+}
+
+// declared returns the environment variables that the struct tags envconfig:"NAME" of the code declare.
+func declared(t *testing.T) map[string]variable {
 	t.Helper()
-	places := map[string][]string{}
+	all := map[string]variable{}
 	for _, name := range files(t) {
 		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
 			continue
@@ -37,38 +43,44 @@ func declared(t *testing.T) map[string][]string {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if variable, ok := reflect.StructTag(text).Lookup("envconfig"); ok {
-				places[variable] = append(places[variable], name)
+			tag := reflect.StructTag(text)
+			if key, ok := tag.Lookup("envconfig"); ok {
+				v := all[key]
+				v.files = append(v.files, name)
+				v.standard = tag.Get("default")
+				v.required = tag.Get("required") == "true"
+				all[key] = v
 			}
 			return true
 		})
 	}
-	if len(places) == 0 {
+	if len(all) == 0 {
 		t.Fatal("no environment variable is declared anywhere")
 	}
-	return places
+	return all
 }
 
-var envLine = regexp.MustCompile(`^# ?([A-Z][A-Z0-9_]*)=|^([A-Z][A-Z0-9_]*)=`)
+// envLine is a variable of .env.example: behind a # with its default, or without one with an example.
+var envLine = regexp.MustCompile(`^(# )?([A-Z][A-Z0-9_]*)=(.*)$`)
 
-// explained returns the variables of .env.example that have words above them.
-func explained(t *testing.T) map[string]bool {
+// explained returns the variables of .env.example, of which each has words above it.
+func explained(t *testing.T) map[string]variable {
 	t.Helper()
-	names := map[string]bool{}
+	all := map[string]variable{}
 	words := false
 	for line := range strings.Lines(read(t, envExample)) {
 		line = strings.TrimSpace(line)
 		match := envLine.FindStringSubmatch(line)
 		switch {
 		case match != nil:
-			name := match[1] + match[2]
+			name := match[2]
 			if !words {
 				t.Errorf("%s: %s has no explanation above it", envExample, name)
 			}
-			if names[name] {
+			if _, twice := all[name]; twice {
 				t.Errorf("%s: %s is there twice", envExample, name)
 			}
-			names[name] = true
+			all[name] = variable{files: []string{envExample}, standard: match[3], required: match[1] == ""}
 			words = false
 		case line == "":
 			words = false
@@ -76,75 +88,54 @@ func explained(t *testing.T) map[string]bool {
 			words = true
 		}
 	}
-	return names
+	return all
 }
 
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
-	places := declared(t)
+	variables := declared(t)
 	t.Run("each variable is declared once", func(t *testing.T) {
 		t.Parallel()
-		for name, where := range places {
-			if len(where) != 1 {
-				t.Errorf("%s is declared in %v", name, where)
+		for name, v := range variables {
+			if len(v.files) != 1 {
+				t.Errorf("%s is declared in %v", name, v.files)
 			}
 		}
 	})
-	t.Run("each variable is explained in .env.example, and no other", func(t *testing.T) {
+	t.Run("each variable is explained in .env.example with its default, and no other", func(t *testing.T) {
 		t.Parallel()
 		words := explained(t)
-		for name, where := range places {
-			if !words[name] {
-				t.Errorf("%s (%s) is not explained in %s", name, where[0], envExample)
+		for name, v := range variables {
+			w, ok := words[name]
+			switch {
+			case !ok:
+				t.Errorf("%s (%s) is not explained in %s", name, v.files[0], envExample)
+			case v.required && !w.required:
+				t.Errorf("%s is required, but %s comments it out", name, envExample)
+			case !w.required && w.standard != v.standard:
+				t.Errorf("%s says that %s is %q by default, but it is %q", envExample, name, w.standard, v.standard)
 			}
 		}
 		for name := range words {
-			if places[name] == nil {
+			if _, ok := variables[name]; !ok {
 				t.Errorf("%s explains %s, which no Config declares", envExample, name)
 			}
 		}
 	})
-	t.Run("ConfigMaps and Secrets of k8s name declared variables only", func(t *testing.T) {
+	t.Run("k8s sets declared variables only", func(t *testing.T) {
 		t.Parallel()
 		for _, name := range files(t) {
-			if !strings.HasPrefix(name, "k8s/") || !strings.HasSuffix(name, ".yaml") {
+			if !strings.HasPrefix(name, "k8s/") || path.Ext(name) != ".env" {
 				continue
 			}
-			for _, variable := range manifestVariables(t, name) {
-				if places[variable] == nil {
-					t.Errorf("%s sets %s, which no Config declares", name, variable)
+			for _, match := range setVariable.FindAllStringSubmatch(read(t, name), -1) {
+				if _, ok := variables[match[1]]; !ok {
+					t.Errorf("%s sets %s, which no Config declares", name, match[1])
 				}
 			}
 		}
 	})
 }
 
-// manifestVariables returns the environment variables that a manifest gives to a program of ours: the data of ConfigMaps
-// with names of that form, and env entries.
-func manifestVariables(t *testing.T, name string) []string {
-	t.Helper()
-	form := regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
-	var names []string
-	decoder := yaml.NewDecoder(strings.NewReader(read(t, name)))
-	for {
-		var object struct {
-			Kind     string            `yaml:"kind"`
-			Data     map[string]string `yaml:"data"`
-			Metadata struct {
-				Labels map[string]string `yaml:"labels"`
-			} `yaml:"metadata"`
-		}
-		if err := decoder.Decode(&object); err != nil {
-			break // the end, or no Kubernetes object: manifests themselves are checked elsewhere
-		}
-		if object.Kind != "ConfigMap" || object.Metadata.Labels["app.kubernetes.io/part-of"] == "third-party" {
-			continue
-		}
-		for key := range object.Data {
-			if form.MatchString(key) {
-				names = append(names, key)
-			}
-		}
-	}
-	return names
-}
+// setVariable is a line of a file that kustomize makes a ConfigMap of.
+var setVariable = regexp.MustCompile(`(?m)^([A-Z][A-Z0-9_]*)=`)
