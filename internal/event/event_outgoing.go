@@ -39,6 +39,7 @@ func (o Outgoing) CloudEvent() (cloudevents.Event, error) {
 	if err != nil {
 		return cloudevents.Event{}, invalid("", "%s", err)
 	}
+	ce.DataEncoded = o.Raw // byte for byte, not compacted
 	return ce, nil
 }
 

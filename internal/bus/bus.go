@@ -1,0 +1,90 @@
+// Package bus takes CloudEvents to Kafka and brings them back in order. It is the only importer of the Kafka client.
+//
+// What it promises:
+//   - [Producer.Send] tells of each event whether Kafka has it (acks=all). An event it reports as failed may have
+//     arrived nevertheless, so that sending again can duplicate.
+//   - Events with the same partitionkey go to one partition, the one that Kafka's own Java clients would choose too.
+//   - [Consumer.Consume] hands out each partition's messages in order and marks a message only when its handler has
+//     returned without error: after a crash or a rebalance messages come again, none is lost.
+//   - A message that is no CloudEvent is handed out like every other one, with its bytes and the reason.
+package bus
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/IBM/sarama"
+)
+
+// Config says where Kafka is and what the topics are called.
+type Config struct {
+	Brokers         []string `envconfig:"KAFKA_BROKERS" required:"true"` // host:port, separated by commas
+	Topic           string   `envconfig:"KAFKA_TOPIC" default:"orders.events"`
+	DeadLetterTopic string   `envconfig:"KAFKA_DEAD_LETTER_TOPIC" default:"orders.dead-letters"`
+
+	TLS         bool   `envconfig:"KAFKA_TLS"`
+	TLSCAFile   string `envconfig:"KAFKA_TLS_CA_FILE"`   // PEM; empty: the system's authorities
+	TLSCertFile string `envconfig:"KAFKA_TLS_CERT_FILE"` // PEM; with KAFKA_TLS_KEY_FILE for a broker that asks who we are
+	TLSKeyFile  string `envconfig:"KAFKA_TLS_KEY_FILE"`
+
+	SASLMechanism string `envconfig:"KAFKA_SASL_MECHANISM"` // PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; empty: none
+	SASLUsername  string `envconfig:"KAFKA_SASL_USERNAME"`
+	SASLPassword  string `envconfig:"KAFKA_SASL_PASSWORD"`
+}
+
+const (
+	// dialTimeout lets a dead broker's address be given up before a caller's patience ends.
+	dialTimeout = 5 * time.Second
+	// requestTimeout has to outlast a rebalance, since joining a group waits for the other members.
+	requestTimeout   = 30 * time.Second
+	rebalanceTimeout = 20 * time.Second
+	// maxMessage stays below the broker's default message.max.bytes of 1 MiB with room for a batch's own overhead.
+	maxMessage = 1_000_000
+)
+
+// client returns the settings that every use of the client shares.
+func (c Config) client() (*sarama.Config, error) {
+	if len(c.Brokers) == 0 {
+		return nil, fmt.Errorf("KAFKA_BROKERS names no broker")
+	}
+	s := sarama.NewConfig()
+	s.ClientID = "orderbell"
+	// The newest protocol that we ask for. With each broker the client agrees on the newest that both speak, so this
+	// fits Kafka 2.1 to 4.x and kfake.
+	s.Version = sarama.V4_0_0_0
+	s.Net.DialTimeout = dialTimeout
+	s.Net.ReadTimeout = requestTimeout
+	s.Net.WriteTimeout = requestTimeout
+	// A topic made by accident would have the wrong number of partitions for good.
+	s.Metadata.AllowAutoTopicCreation = false
+	s.Metadata.Full = false // only the topics in use, however many the cluster has
+	s.Consumer.Group.Rebalance.Timeout = rebalanceTimeout
+	if err := c.secure(s); err != nil {
+		return nil, err
+	}
+	if err := s.Validate(); err != nil {
+		return nil, fmt.Errorf("configure Kafka: %w", err)
+	}
+	return s, nil
+}
+
+// within runs f, which knows no context, and stops waiting for it when ctx ends; what f returns then is dropped.
+func within[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := f()
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, context.Cause(ctx)
+	}
+}

@@ -1,0 +1,158 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/IBM/sarama"
+)
+
+// Admin makes topics and looks after them. It connects at its first use and again after Kafka was away.
+type Admin struct {
+	config   Config
+	settings *sarama.Config
+
+	mu     sync.Mutex
+	client sarama.Client
+}
+
+// NewAdmin returns an admin for c's brokers. Its error is about c alone.
+func NewAdmin(c Config) (*Admin, error) {
+	s, err := c.client()
+	if err != nil {
+		return nil, err
+	}
+	s.Metadata.Full = true // making a topic starts from the whole cluster's metadata
+	return &Admin{config: c, settings: s}, nil
+}
+
+// EnsureTopics makes the topic of events and the topic of dead letters where they do not exist. Topics that exist stay
+// as they are.
+func (a *Admin) EnsureTopics(ctx context.Context, partitions int32, replication int16) error {
+	return a.do(ctx, func(client sarama.Client) error {
+		admin, err := sarama.NewClusterAdminFromClient(client)
+		if err != nil {
+			return fmt.Errorf("connect to Kafka: %w", err)
+		}
+		for _, topic := range []string{a.config.Topic, a.config.DeadLetterTopic} {
+			detail := &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: replication}
+			if err := admin.CreateTopic(topic, detail, false); err != nil && !errors.Is(err, sarama.ErrTopicAlreadyExists) {
+				return fmt.Errorf("create topic %s: %w", topic, err)
+			}
+		}
+		return nil
+	})
+}
+
+// Check returns nil if Kafka answers and every partition of the topic of events has a leader.
+func (a *Admin) Check(ctx context.Context) error {
+	return a.do(ctx, func(client sarama.Client) error {
+		if err := client.RefreshMetadata(a.config.Topic); err != nil {
+			return fmt.Errorf("read topic %s: %w", a.config.Topic, err)
+		}
+		all, err := client.Partitions(a.config.Topic)
+		if err != nil {
+			return fmt.Errorf("read topic %s: %w", a.config.Topic, err)
+		}
+		writable, err := client.WritablePartitions(a.config.Topic)
+		if err != nil {
+			return fmt.Errorf("read topic %s: %w", a.config.Topic, err)
+		}
+		if len(writable) < len(all) {
+			return fmt.Errorf("topic %s: %d of %d partitions have no leader", a.config.Topic, len(all)-len(writable), len(all))
+		}
+		return nil
+	})
+}
+
+// Lag returns, by partition of the topic of events, how many messages group has not committed. A partition of which it
+// never committed one counts whole.
+func (a *Admin) Lag(ctx context.Context, group string) (map[int32]int64, error) {
+	lag := map[int32]int64{}
+	err := a.do(ctx, func(client sarama.Client) error {
+		partitions, err := client.Partitions(a.config.Topic)
+		if err != nil {
+			return fmt.Errorf("read topic %s: %w", a.config.Topic, err)
+		}
+		admin, err := sarama.NewClusterAdminFromClient(client)
+		if err != nil {
+			return fmt.Errorf("connect to Kafka: %w", err)
+		}
+		committed, err := admin.ListConsumerGroupOffsets(group, map[string][]int32{a.config.Topic: partitions})
+		if err == nil && !errors.Is(committed.Err, sarama.ErrNoError) {
+			err = committed.Err
+		}
+		if err != nil && !errors.Is(err, sarama.ErrGroupIDNotFound) {
+			return fmt.Errorf("read offsets of group %s: %w", group, err)
+		}
+		for _, p := range partitions {
+			end, err := client.GetOffset(a.config.Topic, p, sarama.OffsetNewest)
+			if err != nil {
+				return fmt.Errorf("read end of partition %d: %w", p, err)
+			}
+			at, err := position(client, committed.GetBlock(a.config.Topic, p), a.config.Topic, p)
+			if err != nil {
+				return err
+			}
+			lag[p] = max(end-at, 0)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return lag, nil
+}
+
+// position is the offset of the next message that a group reads.
+func position(client sarama.Client, block *sarama.OffsetFetchResponseBlock, topic string, partition int32) (int64, error) {
+	if block != nil && !errors.Is(block.Err, sarama.ErrNoError) {
+		return 0, fmt.Errorf("read offset of partition %d: %w", partition, block.Err)
+	}
+	if block != nil && block.Offset >= 0 {
+		return block.Offset, nil
+	}
+	oldest, err := client.GetOffset(topic, partition, sarama.OffsetOldest)
+	if err != nil {
+		return 0, fmt.Errorf("read start of partition %d: %w", partition, err)
+	}
+	return oldest, nil
+}
+
+// do runs f with a connected client; one that fails is thrown away, so that the next use finds a Kafka that came back
+// elsewhere. Calls wait for each other.
+func (a *Admin) do(ctx context.Context, f func(sarama.Client) error) error {
+	_, err := within(ctx, func() (struct{}, error) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if ctx.Err() != nil {
+			return struct{}{}, context.Cause(ctx) // gave up while another call held the client
+		}
+		if a.client == nil {
+			client, err := sarama.NewClient(a.config.Brokers, a.settings)
+			if err != nil {
+				return struct{}{}, fmt.Errorf("connect to Kafka: %w", err)
+			}
+			a.client = client
+		}
+		err := f(a.client)
+		if err != nil {
+			_ = a.client.Close() // err is what the caller has to know
+			a.client = nil
+		}
+		return struct{}{}, err
+	})
+	return err
+}
+
+// Close closes the connection once the calls under way have returned.
+func (a *Admin) Close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.client != nil {
+		_ = a.client.Close() // it only held connections
+		a.client = nil
+	}
+}

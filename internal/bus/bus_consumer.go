@@ -1,0 +1,238 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/IBM/sarama"
+	kafka "github.com/cloudevents/sdk-go/protocol/kafka_sarama/v2"
+	"github.com/cloudevents/sdk-go/v2/binding"
+
+	"orderbell/internal/event"
+)
+
+// Start says where a group begins that has never committed an offset.
+type Start int
+
+// The beginnings.
+const (
+	Latest   Start = iota // with what is written from now on, as Knative's consumer groups do
+	Earliest              // with the oldest message that the topic has
+)
+
+// Consumer reads the topic of events as a member of consumer groups.
+type Consumer struct {
+	brokers  []string
+	topic    string
+	settings *sarama.Config
+	log      *slog.Logger
+}
+
+// NewConsumer returns a consumer of c's topic. Its error is about c alone; that Kafka is away is logged by Consume.
+func NewConsumer(c Config, start Start, log *slog.Logger) (*Consumer, error) {
+	s, err := c.client()
+	if err != nil {
+		return nil, err
+	}
+	s.Consumer.Return.Errors = true
+	s.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{sarama.NewBalanceStrategySticky()}
+	s.Consumer.Offsets.AutoCommit.Interval = 250 * time.Millisecond // bounds what a crash delivers again
+	s.Consumer.Offsets.Initial = sarama.OffsetNewest
+	if start == Earliest {
+		s.Consumer.Offsets.Initial = sarama.OffsetOldest
+	}
+	return &Consumer{brokers: c.Brokers, topic: c.Topic, settings: s, log: log}, nil
+}
+
+const (
+	minBackoff = 100 * time.Millisecond
+	maxBackoff = 5 * time.Second
+)
+
+// Consume takes part in group and calls handle for each message until ctx ends. Up to inFlight messages of a partition
+// are with handle at once; with 1 a partition's messages are handled strictly one after the other. A message whose
+// handler fails is handled again, and nothing behind it is marked before it. The context of handle ends with ctx, and
+// when another member takes the partition over.
+//
+// Consume returns nil when ctx has ended, handlers have returned and marks are committed. While Kafka or the topic is
+// away, it logs and tries again.
+func (c *Consumer) Consume(ctx context.Context, group string, inFlight int, handle func(context.Context, event.Record) error) error {
+	log := c.log.With("group", group)
+	for pause := minBackoff; ; pause = min(2*pause, maxBackoff) {
+		began := time.Now()
+		err := c.join(ctx, group, &claims{inFlight: max(inFlight, 1), handle: handle, log: log}, log)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if time.Since(began) > time.Minute {
+			pause = minBackoff // it had worked for a while
+		}
+		log.WarnContext(ctx, "consumer group lost", "err", err, "again_in", pause)
+		if !sleep(ctx, pause) {
+			return nil
+		}
+	}
+}
+
+// join is a member of group until ctx ends or something fails that a new member may overcome.
+func (c *Consumer) join(ctx context.Context, group string, handler sarama.ConsumerGroupHandler, log *slog.Logger) error {
+	member, err := within(ctx, func() (sarama.ConsumerGroup, error) {
+		return sarama.NewConsumerGroup(c.brokers, group, c.settings)
+	})
+	if err != nil {
+		return fmt.Errorf("connect to Kafka: %w", err)
+	}
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		for err := range member.Errors() {
+			log.WarnContext(ctx, "consumer group error", "err", err)
+		}
+	})
+	for err == nil && ctx.Err() == nil {
+		err = member.Consume(ctx, []string{c.topic}, handler) // returns nil after each rebalance
+	}
+	err = errors.Join(err, member.Close())
+	reading.Wait()
+	if err != nil {
+		return fmt.Errorf("consume %s: %w", c.topic, err)
+	}
+	return nil
+}
+
+// claims handles the partitions of one member.
+type claims struct {
+	inFlight int
+	handle   func(context.Context, event.Record) error
+	log      *slog.Logger
+}
+
+func (*claims) Setup(sarama.ConsumerGroupSession) error { return nil }
+
+func (*claims) Cleanup(sarama.ConsumerGroupSession) error { return nil } // sarama commits the marks itself
+
+// ConsumeClaim handles one partition until it is taken away.
+func (c *claims) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
+	w := &window{mark: func(offset int64) {
+		session.MarkOffset(claim.Topic(), claim.Partition(), offset+1, "")
+	}}
+	var handlers sync.WaitGroup
+	defer handlers.Wait()
+	slots := make(chan struct{}, c.inFlight)
+	for {
+		select {
+		case slots <- struct{}{}:
+		case <-session.Context().Done():
+			return nil
+		}
+		select {
+		case <-session.Context().Done():
+			return nil
+		case m, ok := <-claim.Messages():
+			if !ok {
+				return nil
+			}
+			w.begin(m.Offset)
+			handlers.Go(func() {
+				defer func() { <-slots }()
+				if c.until(session.Context(), record(session.Context(), m)) {
+					w.done(m.Offset)
+				}
+			})
+		}
+	}
+}
+
+// until handles r until that succeeds, and reports whether it did before ctx ended.
+func (c *claims) until(ctx context.Context, r event.Record) bool {
+	for pause := minBackoff; ; pause = min(2*pause, maxBackoff) {
+		err := c.handle(ctx, r)
+		if err == nil {
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		c.log.WarnContext(ctx, "message not handled", "err", err, "partition", r.Partition, "offset", r.Offset, "again_in", pause)
+		if !sleep(ctx, pause) {
+			return false
+		}
+	}
+}
+
+// window marks a partition's messages in order, though they are done in any.
+type window struct {
+	mark    func(offset int64)
+	mu      sync.Mutex
+	pending []pendingOffset // ascending; the first is not done
+}
+
+type pendingOffset struct {
+	offset int64
+	done   bool
+}
+
+func (w *window) begin(offset int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pending = append(w.pending, pendingOffset{offset: offset})
+}
+
+func (w *window) done(offset int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range w.pending {
+		if w.pending[i].offset == offset {
+			w.pending[i].done = true
+			break
+		}
+	}
+	n := 0
+	for n < len(w.pending) && w.pending[n].done {
+		n++
+	}
+	if n > 0 {
+		w.mark(w.pending[n-1].offset)
+		w.pending = w.pending[n:]
+	}
+}
+
+// positions are the extensions that kafka_sarama adds to what was published.
+var positions = [...]string{"kafkatopic", "kafkapartition", "kafkaoffset"}
+
+// record reads m. Only what the publisher wrote is in its event.
+func record(ctx context.Context, m *sarama.ConsumerMessage) event.Record {
+	r := event.Record{Topic: m.Topic, Partition: m.Partition, Offset: m.Offset, Time: m.Timestamp, Key: m.Key, Value: m.Value}
+	for _, h := range m.Headers {
+		r.Headers = append(r.Headers, event.Header{Key: string(h.Key), Value: h.Value})
+	}
+	message := kafka.NewMessageFromConsumerMessage(m)
+	for _, name := range positions {
+		delete(message.Headers, "ce_"+name)
+	}
+	e, err := binding.ToEvent(ctx, message)
+	if err == nil {
+		err = e.Validate()
+	}
+	if err != nil {
+		r.Err = fmt.Errorf("not a CloudEvent: %w", err)
+		return r
+	}
+	r.Event = *e
+	return r
+}
+
+// sleep reports whether d passed before ctx ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
