@@ -9,6 +9,8 @@ SHELL := bash
 .SUFFIXES:
 
 say = @printf '== %s\n'
+# Go tests with a line for each package, the output of those that fail, and a count; the events go to .report/.
+GO_TEST = mkdir -p .report && bin/gotestsum --format pkgname --format-hide-empty-pkg --jsonfile .report/$@.json --
 
 GO_ROOTS := $(wildcard cmd functions internal migrations outbox-relay sse-gateway)
 GO_INPUTS := go.mod go.sum $(shell find $(GO_ROOTS) -type f -not -name '*_test.go' -not -path '*/testdata/*')
@@ -103,19 +105,50 @@ format: bin/golangci-lint ## Format the Go files
 test: test-go contract test-frontend test-e2e ## Run all tests: units, embedded stores, contract, front end, Chromium
 
 .PHONY: test-go
-test-go: bin/mailpit ## Run the Go tests alone, on embedded stores
+test-go: bin/gotestsum bin/mailpit ## Run the Go tests alone, on embedded stores
 	$(say) 'Go tests on embedded stores'
-	go test ./...
+	$(GO_TEST) ./...
 
 .PHONY: contract
-contract: check-contract ## Hold the code to the written contracts
+contract: bin/gotestsum check-contract ## Hold the code to the written contracts
 	$(say) 'contract: examples, Go types, and what order-api and the gateway emit'
-	go test -count=1 ./specs/...
+	$(GO_TEST) -count=1 ./specs/...
 
 .PHONY: test-frontend
 test-frontend: frontend/node_modules/.package-lock.json ## Run the front end's unit tests
 	$(say) 'front end: unit tests'
 	npm --prefix frontend run --silent test
+
+.PHONY: test-e2e
+test-e2e: build test/e2e/node_modules/.package-lock.json ## Run the page in Chromium over `orderbell dev`
+	$(say) 'end to end in Chromium, on embedded stores'
+	tools/chromium.sh
+	npm --prefix test/e2e run --silent test
+
+.PHONY: test-real
+test-real: bin/gotestsum build test/e2e/node_modules/.package-lock.json ## Run the tests against the servers of test/services/up
+	@test -s .services/env || { echo 'no servers: test/services/up starts them' >&2; exit 1; }
+	$(say) 'Go tests on real PostgreSQL, Redis and Kafka'
+	. .services/env; $(GO_TEST) -count=1 -tags real ./...
+	$(say) 'one order through everything, on the real servers'
+	. .services/env; bin/orderbell dev --check
+	$(say) 'end to end in Chromium, on the real servers'
+	tools/chromium.sh
+	. .services/env; npm --prefix test/e2e run --silent test
+
+FUZZTIME := 10s
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME (10s)
+	@grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' $(GO_ROOTS) | while IFS=: read -r file name; do \
+		printf '== fuzzing %s in %s\n' "$${name#func }" "$$(dirname "$$file")"; \
+		go test -run '^$$' -fuzz "^$${name#func }$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")"; \
+	done
+
+.PHONY: bench
+bench: ## Run the Go benchmarks
+	@packages=$$(grep -rl --include='*_test.go' '^func Benchmark' $(GO_ROOTS) | xargs -r -n1 dirname | sort -u | sed 's|^|./|'); \
+	if [ -z "$$packages" ]; then echo 'there are no benchmarks'; else go test -run '^$$' -bench . -benchmem $$packages; fi
 
 .PHONY: clean
 clean: ## Remove what was built and what dev kept (not the npm packages)

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Sees to it that there is a Chromium for the end-to-end tests: Debian's package as root, Playwright's build elsewhere.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if command -v chromium >/dev/null; then exit 0; fi
+if ((EUID == 0)) && [[ -e /etc/debian_version ]] && command -v apt-get >/dev/null; then
+	echo 'installing Chromium with apt-get'
+	apt-get update -q
+	DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends chromium
+else
+	echo "installing Chromium with Playwright's installer (nothing is fetched if it is there)"
+	(cd test/e2e && npx playwright install chromium)
+fi
