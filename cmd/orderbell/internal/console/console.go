@@ -38,10 +38,16 @@ func (c *Console) writeLine(prefix string, line []byte) {
 	_, _ = c.out.Write(append(append([]byte(prefix), line...), '\n'))
 }
 
-// Time runs work and writes how long it took, or that it did not succeed.
-func (c *Console) Time(what string, work func() error) error {
+// slow is when people begin to wonder whether anything still happens.
+const slow = 3 * time.Second
+
+// Time runs work and writes how long it took, or that it did not succeed. If it takes long, hint says why it may.
+func (c *Console) Time(what, hint string, work func() error) error {
 	began := time.Now()
-	if err := work(); err != nil {
+	wondering := time.AfterFunc(slow, func() { c.Printf("  … %s: %s", what, hint) })
+	err := work()
+	wondering.Stop()
+	if err != nil {
 		c.Printf("  %s %s", c.paint(red, "✗"), what)
 		return err
 	}

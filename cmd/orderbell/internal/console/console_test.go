@@ -63,7 +63,7 @@ func TestTime(t *testing.T) {
 	var out bytes.Buffer
 	c := console.New(&out)
 	want := errors.New("no disk")
-	if err := c.Time("PostgreSQL", func() error { return want }); !errors.Is(err, want) {
+	if err := c.Time("PostgreSQL", "a hint", func() error { return want }); !errors.Is(err, want) {
 		t.Errorf("Time = %v, want the work's error", err)
 	}
 	if diff := cmp.Diff("  ✗ PostgreSQL\n", out.String()); diff != "" {

@@ -135,18 +135,16 @@ func explainListen(port int, err error) error {
 
 // Server serves an origin on its listeners.
 type Server struct {
-	http      *http.Server
-	listeners []net.Listener
-	failed    chan error
+	http   *http.Server
+	failed chan error
 }
 
 // Serve starts to serve h; it takes the listeners over.
 func Serve(h http.Handler, listeners []net.Listener, logger *log.Logger) *Server {
 	s := &Server{
 		// No read or write timeout: a stream lasts as long as its token.
-		http:      &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ErrorLog: logger},
-		listeners: listeners,
-		failed:    make(chan error, len(listeners)),
+		http:   &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ErrorLog: logger},
+		failed: make(chan error, len(listeners)),
 	}
 	for _, l := range listeners {
 		go func() {
@@ -161,9 +159,9 @@ func Serve(h http.Handler, listeners []net.Listener, logger *log.Logger) *Server
 // Failed receives an error if a listener breaks.
 func (s *Server) Failed() <-chan error { return s.failed }
 
-// Address is the origin's address for a browser.
-func (s *Server) Address() string {
-	_, port, _ := strings.Cut(s.listeners[0].Addr().String(), ":")
+// Address is the address of listeners for a browser.
+func Address(listeners []net.Listener) string {
+	_, port, _ := strings.Cut(listeners[0].Addr().String(), ":")
 	return "http://localhost:" + port
 }
 

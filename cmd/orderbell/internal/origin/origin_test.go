@@ -219,11 +219,11 @@ func TestListen(t *testing.T) {
 	}
 	server := origin.Serve(http.NotFoundHandler(), listeners, quiet())
 	t.Cleanup(func() { _ = server.Stop(context.Background()) })
-	u, err := url.Parse(server.Address())
+	u, err := url.Parse(origin.Address(listeners))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if resp := get(t, http.MethodGet, server.Address()+"/x"); resp.StatusCode != http.StatusNotFound {
+	if resp := get(t, http.MethodGet, origin.Address(listeners)+"/x"); resp.StatusCode != http.StatusNotFound {
 		t.Errorf("GET /x: %s, want 404", resp.Status)
 	}
 	port, err := net.DefaultResolver.LookupPort(t.Context(), "tcp", u.Port())
@@ -246,7 +246,7 @@ func TestStopCutsStreams(t *testing.T) {
 		<-r.Context().Done()
 	})
 	server := origin.Serve(stream, listeners, quiet())
-	resp := get(t, http.MethodGet, server.Address())
+	resp := get(t, http.MethodGet, origin.Address(listeners))
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	if err := server.Stop(ctx); err != nil {

@@ -1,0 +1,255 @@
+// Package devstack runs all of Orderbell on one machine: the stores, the programs, the local broker and one origin, with
+// one start and one stop.
+//
+// A stop leaves no process behind, and neither does a kill of this process: children are bound to it by the kernel. What
+// the data directory keeps is there at the next start. Redis alone begins empty, as after a loss of its memory: watchers
+// get resync and load the snapshot.
+package devstack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"orderbell/cmd/orderbell/internal/console"
+	"orderbell/cmd/orderbell/internal/origin"
+	"orderbell/cmd/orderbell/internal/seed"
+	"orderbell/internal/auth"
+	"orderbell/internal/bus"
+	"orderbell/internal/database"
+	"orderbell/internal/memberstore"
+	"orderbell/internal/service"
+)
+
+// Options say what to run and where.
+type Options struct {
+	DataDir string
+	Reset   bool   // begin with an empty data directory
+	Port    int    // of the origin; 0 takes a free one
+	BinDir  string // the folder of the programs
+	Dist    fs.FS  // the built front end
+	Console *console.Console
+}
+
+// TokenTTL is how long the demo users' tokens are good: a day at work.
+const TokenTTL = 12 * time.Hour
+
+// Stack is a running Orderbell.
+type Stack struct {
+	Stores
+	Businesses []seed.Business
+	Tokens     seed.Tokens
+	Origin     string // http://localhost:8080
+
+	opts     Options
+	dir      *Dir
+	stores   *stores
+	programs *programs
+	broker   *broker
+	server   *origin.Server
+	stateMu  sync.Mutex
+	ready    bool
+}
+
+// Start starts everything and returns when all of it is ready. On an error nothing is left running.
+func Start(ctx context.Context, opts Options) (*Stack, error) {
+	if err := checkPrograms(opts.BinDir); err != nil {
+		return nil, err
+	}
+	dir, err := OpenDir(opts.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	if opts.Reset {
+		if err := dir.Reset(); err != nil {
+			return nil, errors.Join(err, dir.Close())
+		}
+	}
+	// The port first: if it is taken, nobody should wait for the stores to hear of it.
+	listeners, err := origin.Listen(ctx, opts.Port)
+	if err != nil {
+		return nil, errors.Join(err, dir.Close())
+	}
+	s := &Stack{opts: opts, dir: dir, Origin: origin.Address(listeners)}
+	if err := s.start(ctx, listeners); err != nil {
+		for _, l := range listeners {
+			_ = l.Close() // the server may have closed it already
+		}
+		return nil, errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
+	}
+	return s, nil
+}
+
+func (s *Stack) start(ctx context.Context, listeners []net.Listener) error {
+	var err error
+	if s.Tokens, err = s.newTokens(); err != nil {
+		return err
+	}
+	s.opts.Console.Printf("starting the stores …")
+	if s.stores, err = startStores(ctx, s.opts, s.dir); err != nil {
+		return err
+	}
+	s.Stores = s.stores.Stores
+	if err := s.prepare(ctx); err != nil {
+		return err
+	}
+	s.opts.Console.Printf("starting the programs …")
+	if s.programs, err = startPrograms(ctx, s.opts, s.Origin, s.programChanged); err != nil {
+		return err
+	}
+	if s.broker, err = startBroker(ctx, s.opts, s.Stores, s.programs.urls); err != nil {
+		return err
+	}
+	if err := s.serve(listeners); err != nil {
+		return err
+	}
+	s.stateMu.Lock()
+	s.ready = true
+	s.stateMu.Unlock()
+	return s.writeState()
+}
+
+// newTokens takes the secret of the environment, else the data directory's, and puts it into the environment, where
+// the programs read it.
+func (s *Stack) newTokens() (seed.Tokens, error) {
+	secret := os.Getenv("AUTH_DEV_SECRET")
+	if secret == "" {
+		var err error
+		if secret, err = s.dir.Secret(); err != nil {
+			return seed.Tokens{}, err
+		}
+	}
+	// A key server would lock the demo users out.
+	if err := errors.Join(os.Setenv("AUTH_DEV_SECRET", secret), os.Unsetenv("AUTH_JWKS_URL")); err != nil {
+		return seed.Tokens{}, fmt.Errorf("set AUTH_DEV_SECRET: %w", err)
+	}
+	var cfg auth.Config
+	if err := service.Load(&cfg); err != nil {
+		return seed.Tokens{}, err
+	}
+	return seed.Tokens{Auth: cfg, TTL: TokenTTL}, nil
+}
+
+// prepare makes the schema, the demo businesses and the topics.
+func (s *Stack) prepare(ctx context.Context) error {
+	var cfg struct {
+		Database database.Config
+		Bus      bus.Config
+	}
+	if err := service.Load(&cfg); err != nil {
+		return err
+	}
+	return s.opts.Console.Time("schema and demo users", "waiting for the database", func() error {
+		if err := database.MigrateUp(ctx, cfg.Database, nil); err != nil {
+			return err
+		}
+		pool, err := database.Open(ctx, cfg.Database, "orderbell-dev")
+		if err != nil {
+			return err
+		}
+		defer pool.Close()
+		s.Businesses, err = seed.Apply(ctx, memberstore.New(pool), seed.Demo())
+		if err != nil {
+			return err
+		}
+		return ensureTopics(ctx, cfg.Bus)
+	})
+}
+
+// partitions are few, since a local broker's order per partition is all that they give here.
+const partitions = 6
+
+func ensureTopics(ctx context.Context, cfg bus.Config) error {
+	admin, err := bus.NewAdmin(cfg)
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	return admin.EnsureTopics(ctx, partitions, 1)
+}
+
+func (s *Stack) serve(listeners []net.Listener) error {
+	logger := log.New(s.opts.Console.Voice("origin"), "", 0)
+	files, err := origin.NewFiles(s.opts.Dist)
+	if err != nil {
+		s.opts.Console.Printf("  · %s", err)
+	}
+	s.server = origin.Serve(origin.New(origin.Config{
+		Routes: s.programs.routes(), Files: files, Users: seed.NewUsersHandler(s.Businesses, s.Tokens, logger), Log: logger,
+	}), listeners, logger)
+	return nil
+}
+
+// State is where everything is now.
+func (s *Stack) State() State {
+	return State{
+		PID: os.Getpid(), Origin: s.Origin, MailpitURL: s.MailpitURL, DatabaseURL: s.DatabaseURL, RedisURL: s.RedisURL,
+		Brokers: s.Brokers, SMTPURL: s.SMTPURL, Secret: s.Tokens.Auth.DevSecret, Programs: s.programs.states(),
+	}
+}
+
+// programChanged keeps the state file's process ids true. Before the stack is ready and after it stops there is none.
+func (s *Stack) programChanged() {
+	if err := s.writeState(); err != nil {
+		s.opts.Console.Printf("%s", err)
+	}
+}
+
+func (s *Stack) writeState() error {
+	s.stateMu.Lock()
+	defer s.stateMu.Unlock()
+	if !s.ready {
+		return nil
+	}
+	return s.dir.writeState(s.State())
+}
+
+// Wait returns nil when ctx ends, or earlier an error if something ended that cannot be started again.
+func (s *Stack) Wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-s.server.Failed():
+		return err
+	case err := <-s.stores.broken:
+		return err
+	case err := <-s.broker.failed():
+		return fmt.Errorf("local broker: %w", err)
+	}
+}
+
+// streamPatience is how long requests under way may take once the origin stops; streams are cut after it, and their
+// clients come back with Last-Event-ID.
+const streamPatience = 500 * time.Millisecond
+
+// Stop stops everything, in the order of the orders' way, and returns when nothing is left. It may be called once.
+func (s *Stack) Stop(ctx context.Context) error {
+	s.stateMu.Lock()
+	s.ready = false
+	s.stateMu.Unlock()
+	var err error
+	if s.server != nil {
+		ctx, cancel := context.WithTimeout(ctx, streamPatience)
+		err = s.server.Stop(ctx)
+		cancel()
+	}
+	if s.programs != nil {
+		err = errors.Join(err, s.programs.stop(makers()))
+	}
+	if s.broker != nil {
+		err = errors.Join(err, s.broker.stop())
+	}
+	if s.programs != nil {
+		err = errors.Join(err, s.programs.stop(nil))
+	}
+	if s.stores != nil {
+		err = errors.Join(err, s.stores.stop())
+	}
+	return errors.Join(err, s.dir.Close())
+}

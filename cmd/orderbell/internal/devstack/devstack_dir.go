@@ -1,0 +1,119 @@
+package devstack
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// What the data directory holds.
+const (
+	lockName     = "dev.lock"   // locked while a stack runs; holds its process id
+	stateName    = "dev.json"   // where everything is, while a stack runs
+	secretName   = "dev.secret" //nolint:gosec // a file name
+	postgresName = "postgres"   // the directories and files of the embedded stores
+	kafkaName    = "kafka"      //
+	mailName     = "mailpit.db" //
+	ours         = 0o700        // tokens, passwords and orders are nobody else's
+	oursAlone    = 0o600        //
+)
+
+// Dir is a data directory that is locked for one stack.
+type Dir struct {
+	path string
+	lock *os.File
+}
+
+// OpenDir makes the data directory if need be and locks it. The lock ends with the process, however that ends.
+func OpenDir(path string) (*Dir, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	if err := os.MkdirAll(abs, ours); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	lock, err := os.OpenFile(filepath.Join(abs, lockName), os.O_RDWR|os.O_CREATE, oursAlone)
+	if err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	if err := tryLock(lock, syscall.LOCK_EX); err != nil {
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, errors.Join(fmt.Errorf("lock the data directory %s: %w", path, err), lock.Close())
+		}
+		pid, _ := io.ReadAll(io.LimitReader(lock, 20))
+		return nil, errors.Join(fmt.Errorf("another orderbell dev (process %s) runs on %s: stop it, or choose another directory with --data",
+			strings.TrimSpace(string(pid)), path), lock.Close())
+	}
+	if err := writePID(lock); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock the data directory %s: %w", path, err), lock.Close())
+	}
+	return &Dir{path: abs, lock: lock}, nil
+}
+
+func tryLock(f *os.File, how int) error {
+	return syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB) //nolint:gosec // a descriptor fits an int
+}
+
+func writePID(f *os.File) error {
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	_, err := f.WriteAt(fmt.Appendf(nil, "%d\n", os.Getpid()), 0)
+	return err
+}
+
+// Close takes the state file away and unlocks the directory.
+func (d *Dir) Close() error {
+	err := os.Remove(d.file(stateName))
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil
+	}
+	if err = errors.Join(err, d.lock.Close()); err != nil {
+		return fmt.Errorf("close the data directory: %w", err)
+	}
+	return nil
+}
+
+func (d *Dir) file(name string) string { return filepath.Join(d.path, name) }
+
+// Reset removes what a stack keeps in the directory, and nothing else: a wrong --data must not cost anybody a file.
+func (d *Dir) Reset() error {
+	for _, name := range []string{postgresName, kafkaName, mailName, mailName + "-shm", mailName + "-wal", secretName, stateName} {
+		if err := os.RemoveAll(d.file(name)); err != nil {
+			return fmt.Errorf("reset: %w", err)
+		}
+	}
+	return nil
+}
+
+// Secret returns the directory's secret for development tokens, which the first call makes.
+func (d *Dir) Secret() (string, error) {
+	secret, err := readSecret(d.path)
+	if !errors.Is(err, os.ErrNotExist) {
+		return secret, err
+	}
+	random := make([]byte, 32) // what HS256 signs with
+	if _, err := rand.Read(random); err != nil {
+		return "", fmt.Errorf("make a secret: %w", err)
+	}
+	secret = hex.EncodeToString(random)
+	if err := os.WriteFile(d.file(secretName), []byte(secret+"\n"), oursAlone); err != nil {
+		return "", fmt.Errorf("keep the secret: %w", err)
+	}
+	return secret, nil
+}
+
+func readSecret(dir string) (string, error) {
+	content, err := os.ReadFile(filepath.Join(dir, secretName)) //nolint:gosec // the user names the directory
+	if err != nil {
+		return "", fmt.Errorf("read the secret: %w", err)
+	}
+	return strings.TrimSpace(string(content)), nil
+}

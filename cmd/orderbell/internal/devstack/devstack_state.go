@@ -1,0 +1,74 @@
+package devstack
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// State is where everything of a running stack is: the file dev.json in its data directory, for `orderbell token`,
+// tests and other tools. The file is there only while the stack is ready.
+type State struct {
+	PID         int                `json:"pid"`
+	Origin      string             `json:"origin"`
+	MailpitURL  string             `json:"mailpit_url"` // "" where SMTP_URL is set and MAILPIT_URL is not
+	DatabaseURL string             `json:"database_url"`
+	RedisURL    string             `json:"redis_url"`
+	Brokers     string             `json:"kafka_brokers"`
+	SMTPURL     string             `json:"smtp_url"`
+	Secret      string             `json:"auth_dev_secret"`
+	Programs    map[string]Program `json:"programs"`
+}
+
+// Program is where one program of a stack is.
+type Program struct {
+	URL string `json:"url"`
+	PID int    `json:"pid"` // 0 while it is down
+}
+
+// ErrNotRunning says that no stack runs on a data directory.
+var ErrNotRunning = errors.New("no orderbell dev is ready there")
+
+// ReadState returns the state of the stack that runs on the data directory, or [ErrNotRunning].
+func ReadState(dir string) (State, error) {
+	content, err := os.ReadFile(filepath.Join(dir, stateName)) //nolint:gosec // the user names the directory
+	if errors.Is(err, os.ErrNotExist) {
+		return State{}, fmt.Errorf("%s: %w", dir, ErrNotRunning)
+	}
+	if err != nil {
+		return State{}, fmt.Errorf("read the state of orderbell dev: %w", err)
+	}
+	lock, err := os.Open(filepath.Join(dir, lockName)) //nolint:gosec // the user names the directory
+	if err != nil {
+		return State{}, fmt.Errorf("read the state of orderbell dev: %w", err)
+	}
+	defer lock.Close() //nolint:errcheck // only read
+	// A stack that was killed leaves its file behind, but not its lock.
+	if err := tryLock(lock, syscall.LOCK_SH); !errors.Is(err, syscall.EWOULDBLOCK) {
+		return State{}, fmt.Errorf("%s: %w", dir, ErrNotRunning)
+	}
+	var s State
+	if err := json.Unmarshal(content, &s); err != nil {
+		return State{}, fmt.Errorf("read the state of orderbell dev in %s: %w", filepath.Join(dir, stateName), err)
+	}
+	return s, nil
+}
+
+// writeState puts the whole file in place at once: a reader sees the old state or the new one.
+func (d *Dir) writeState(s State) error {
+	content, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write the state: %w", err)
+	}
+	next := d.file(stateName + ".next")
+	if err := os.WriteFile(next, append(content, '\n'), oursAlone); err != nil {
+		return fmt.Errorf("write the state: %w", err)
+	}
+	if err := os.Rename(next, d.file(stateName)); err != nil {
+		return fmt.Errorf("write the state: %w", err)
+	}
+	return nil
+}

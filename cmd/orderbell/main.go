@@ -1,0 +1,16 @@
+// Command orderbell is Orderbell's command line: it runs everything on one machine, migrates databases and makes tokens.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	// A second Ctrl-C kills: whoever presses it twice does not want to wait.
+	context.AfterFunc(ctx, stop)
+	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}

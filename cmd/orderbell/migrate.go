@@ -1,0 +1,160 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"orderbell/internal/database"
+	"orderbell/internal/service"
+)
+
+func newMigrateCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "migrate",
+		Short: "Bring the schema of the database in DATABASE_URL to another version",
+		Example: `  orderbell migrate up
+  orderbell migrate status --json
+  orderbell migrate down 1`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return errors.New("migrate wants one of up, down, status") },
+	}
+	cmd.AddCommand(newMigrateUpCommand(), newMigrateDownCommand(), newMigrateStatusCommand())
+	return cmd
+}
+
+func databaseConfig() (database.Config, error) {
+	var cfg database.Config
+	err := service.Load(&cfg)
+	return cfg, err
+}
+
+func newMigrateUpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "up",
+		Short:   "Apply every step that is pending",
+		Example: "  DATABASE_URL=postgres://orderbell@db/orderbell orderbell migrate up",
+		Args:    cobra.NoArgs,
+		RunE: work(func(cmd *cobra.Command, _ []string) error {
+			cfg, err := databaseConfig()
+			if err != nil {
+				return err
+			}
+			steps := 0
+			err = database.MigrateUp(cmd.Context(), cfg, func(m database.Migration) {
+				steps++
+				cmd.Printf("applied %06d %s\n", m.Version, m.Name)
+			})
+			if err == nil && steps == 0 {
+				cmd.Printf("nothing to do: the schema is at version %d\n", database.Latest())
+			}
+			return err
+		}),
+	}
+}
+
+func newMigrateDownCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "down [N]",
+		Short: "Take back the last N steps (1 unless given) and the data in their tables",
+		Example: `  orderbell migrate down      # the last step
+  orderbell migrate down 3    # the last three`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return fmt.Errorf("down takes one number of steps, not %d", len(args))
+			}
+			_, err := stepsDown(args)
+			return err
+		},
+		RunE: work(func(cmd *cobra.Command, args []string) error {
+			cfg, err := databaseConfig()
+			if err != nil {
+				return err
+			}
+			n, err := stepsDown(args)
+			if err != nil {
+				return err
+			}
+			return database.MigrateDown(cmd.Context(), cfg, n, func(m database.Migration) {
+				cmd.Printf("took back %06d %s\n", m.Version, m.Name)
+			})
+		}),
+	}
+}
+
+func stepsDown(args []string) (int, error) {
+	if len(args) == 0 {
+		return 1, nil
+	}
+	n, err := strconv.Atoi(args[0])
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("%q is not a number of steps: want 1 or more", args[0])
+	}
+	return n, nil
+}
+
+// schemaStatus is the answer of migrate status.
+type schemaStatus struct {
+	Version uint         `json:"version"` // 0: no step was applied
+	Needs   uint         `json:"needs"`
+	Dirty   bool         `json:"dirty"` // a step was cut off in the middle
+	Steps   []schemaStep `json:"steps"`
+}
+
+type schemaStep struct {
+	Version uint   `json:"version"`
+	Name    string `json:"name"`
+	Applied bool   `json:"applied"`
+}
+
+func newMigrateStatusCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show which steps are applied and which are pending",
+		Example: `  orderbell migrate status
+  orderbell migrate status --json | jq .version`,
+		Args: cobra.NoArgs,
+		RunE: work(func(cmd *cobra.Command, _ []string) error {
+			cfg, err := databaseConfig()
+			if err != nil {
+				return err
+			}
+			found, err := database.MigrationStatus(cmd.Context(), cfg)
+			if err != nil {
+				return err
+			}
+			status := schemaStatus{Version: found.Version, Needs: database.Latest(), Dirty: found.Dirty}
+			for _, m := range database.Migrations() {
+				status.Steps = append(status.Steps, schemaStep{Version: m.Version, Name: m.Name, Applied: m.Version <= found.Version})
+			}
+			if asJSON {
+				encoder := json.NewEncoder(cmd.OutOrStdout())
+				encoder.SetIndent("", "  ")
+				return encoder.Encode(status)
+			}
+			return printStatus(cmd, status)
+		}),
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "answer in JSON")
+	return cmd
+}
+
+func printStatus(cmd *cobra.Command, status schemaStatus) error {
+	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+	for _, step := range status.Steps {
+		state := "pending"
+		switch {
+		case step.Applied && step.Version == status.Version && status.Dirty:
+			state = "cut off in the middle"
+		case step.Applied:
+			state = "applied"
+		}
+		_, _ = fmt.Fprintf(table, "%06d\t%s\t%s\n", step.Version, step.Name, state) // kept until Flush
+	}
+	return table.Flush()
+}
