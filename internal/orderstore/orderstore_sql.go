@@ -1,0 +1,83 @@
+package orderstore
+
+// The statements. Those that write are built of common parts: each first makes or changes the row o of orders, then
+// hangs the outbox row and the kept answer on it, so either all of them come to be or none.
+
+const columns = `id, tenant_id, reference, status, total_amount, currency, version, created_at, updated_at`
+
+// outboxPart writes o's event. Its data are [event.Data]'s JSON; a test holds the two together. The server's clock
+// gives the time, so that an order's times rise with its version whichever instance changes it.
+const outboxPart = `
+e AS (
+    INSERT INTO outbox (shard, event_id, source, type, tenant_id, order_id, data, occurred_at, traceparent)
+    SELECT @shard::smallint, @event_id::uuid, @source::text, @type::text, tenant_id, id, convert_to(
+        '{"order_id":"' || id || '","tenant_id":' || to_json(tenant_id) || ',"status":"' || status || '"' ||
+        CASE reference WHEN '' THEN '' ELSE ',"reference":' || to_json(reference) END ||
+        ',"total_amount":' || total_amount || ',"currency":"' || currency || '","version":' || version ||
+        ',"timestamp":"' || to_char(updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '"}', 'UTF8'),
+        updated_at, @traceparent::text
+    FROM o
+)`
+
+// newPart is the row that an order begins as.
+const newPart = `
+n AS (
+    SELECT @id::uuid AS id, @tenant::text AS tenant_id, @reference::text AS reference, @status::text AS status,
+        @amount::bigint AS total_amount, @currency::text AS currency, 1::bigint AS version,
+        now() AS created_at, now() AS updated_at
+)`
+
+const createSQL = `WITH` + newPart + `,
+o AS (INSERT INTO orders (` + columns + `) SELECT ` + columns + ` FROM n RETURNING ` + columns + `),` + outboxPart + `
+SELECT ` + columns + ` FROM o`
+
+// createOnceSQL takes the key first: a second request with it waits here for the first one's end, then makes nothing.
+const createOnceSQL = `WITH` + newPart + `,
+k AS (
+    INSERT INTO idempotency_keys (tenant_id, key, request_hash, status, body)
+    SELECT tenant_id, @key::text, @hash::bytea, 201, convert_to(row_to_json(n)::text, 'UTF8') FROM n
+    ON CONFLICT DO NOTHING RETURNING 1
+),
+o AS (
+    INSERT INTO orders (` + columns + `) SELECT ` + columns + ` FROM n WHERE EXISTS (SELECT FROM k) RETURNING ` + columns + `
+),` + outboxPart + `
+SELECT ` + columns + ` FROM o`
+
+// changePart waits for the row's lock and then looks at the state again, as READ COMMITTED does; clock_timestamp() is
+// read behind that wait.
+const changePart = `
+o AS (
+    UPDATE orders SET status = @status::text, version = version + 1, updated_at = clock_timestamp()
+    WHERE id = @id::uuid AND tenant_id = @tenant::text AND status = ANY (@from::text[])`
+
+const changeSQL = `WITH` + changePart + `
+    RETURNING ` + columns + `
+),` + outboxPart + `
+SELECT ` + columns + ` FROM o`
+
+// changeOnceSQL changes nothing if the key is there. A key that another request commits meanwhile breaks its primary
+// key, which undoes the whole statement.
+const changeOnceSQL = `WITH` + changePart + `
+        AND NOT EXISTS (SELECT FROM idempotency_keys WHERE tenant_id = @tenant::text AND key = @key::text)
+    RETURNING ` + columns + `
+),
+k AS (
+    INSERT INTO idempotency_keys (tenant_id, key, request_hash, status, body)
+    SELECT tenant_id, @key::text, @hash::bytea, 200, convert_to(row_to_json(o)::text, 'UTF8') FROM o
+),` + outboxPart + `
+SELECT ` + columns + ` FROM o`
+
+const getSQL = `SELECT ` + columns + ` FROM orders WHERE id = @id::uuid AND tenant_id = @tenant::text`
+
+const firstAnswerSQL = `SELECT request_hash, body FROM idempotency_keys WHERE tenant_id = @tenant::text AND key = @key::text`
+
+const firstPageSQL = `SELECT ` + columns + ` FROM orders WHERE tenant_id = @tenant::text
+ORDER BY created_at DESC, id DESC LIMIT @limit::int`
+
+const nextPageSQL = `SELECT ` + columns + ` FROM orders
+WHERE tenant_id = @tenant::text AND (created_at, id) < (@created_at::timestamptz, @id::uuid)
+ORDER BY created_at DESC, id DESC LIMIT @limit::int`
+
+const forgetKeysSQL = `DELETE FROM idempotency_keys WHERE (tenant_id, key) IN (
+    SELECT tenant_id, key FROM idempotency_keys WHERE created_at < @before::timestamptz
+    ORDER BY created_at LIMIT @limit::int FOR UPDATE SKIP LOCKED)`
