@@ -40,6 +40,13 @@ func parse(t *testing.T, raw []byte) cloudevents.Event {
 // record returns a structured event in the form of the topic: the headers and the value of a Kafka record.
 func record(t *testing.T, ce cloudevents.Event) (headers, data map[string]any) {
 	t.Helper()
+	headers, value := rawRecord(t, ce)
+	return headers, generic(t, value)
+}
+
+// rawRecord is record for data that need not be JSON.
+func rawRecord(t *testing.T, ce cloudevents.Event) (headers map[string]any, value []byte) {
+	t.Helper()
 	var m sarama.ProducerMessage
 	if err := kafka_sarama.WriteProducerMessage(t.Context(), binding.ToMessage(&ce), &m); err != nil {
 		t.Fatal(err)
@@ -52,11 +59,11 @@ func record(t *testing.T, ce cloudevents.Event) (headers, data map[string]any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return headers, generic(t, value)
+	return headers, value
 }
 
-// rawRecord is record for events that the SDK would not take: it moves the fields as they are.
-func rawRecord(t *testing.T, raw []byte) (headers, data map[string]any) {
+// asWritten is record for events that the SDK would not take: it moves the fields as they are.
+func asWritten(t *testing.T, raw []byte) (headers, data map[string]any) {
 	t.Helper()
 	headers, data = map[string]any{}, map[string]any{}
 	for name, value := range generic(t, raw) {
@@ -173,6 +180,20 @@ func TestEventExamplesOfTheDocument(t *testing.T) {
 	})
 }
 
+func TestDeadLetterOfTheOutbox(t *testing.T) {
+	t.Parallel()
+	doc := readDocument(t)
+	row := event.Outgoing{ID: "not a UUID", Raw: []byte("not JSON")}
+	_, err := row.CloudEvent()
+	if err == nil {
+		t.Fatal("CloudEvent takes a row that is no event")
+	}
+	headers, _ := rawRecord(t, row.DeadLetter(err))
+	if err := doc.schema(t, doc.Components.Messages["dead_letter"].Headers.Ref).Validate(headers); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestRefusedEvents(t *testing.T) {
 	t.Parallel()
 	doc := readDocument(t)
@@ -191,7 +212,7 @@ func TestRefusedEvents(t *testing.T) {
 			if diff := cmp.Diff(want.Reason, err.Error()); diff != "" {
 				t.Error(diff)
 			}
-			headers, data := rawRecord(t, want.Event)
+			headers, data := asWritten(t, want.Event)
 			typ, _ := headers["ce_type"].(string)
 			message, ok := doc.Components.Messages[typ]
 			if !ok {
