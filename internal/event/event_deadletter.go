@@ -18,8 +18,8 @@ const (
 // the prefix.
 const ErrorHeaderPrefix = "kne-"
 
-// clean returns s as an attribute of a CloudEvent may hold it: without control characters.
-func clean(s string) string {
+// Printable returns s as an attribute of a CloudEvent may hold it: without control characters.
+func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == unicode.ReplacementChar {
 			return ' '

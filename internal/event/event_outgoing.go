@@ -62,7 +62,7 @@ func (o Outgoing) DeadLetter(err error) cloudevents.Event {
 	ce.SetTime(o.Time)
 	ce.SetExtension(ExtPartitionKey, o.OrderID)
 	ce.SetExtension(ExtTenantID, o.TenantID)
-	ce.SetExtension(ExtReason, clean(reason))
+	ce.SetExtension(ExtReason, Printable(reason))
 	ce.DataEncoded = raw // as it is, be it JSON or not
 	ce.SetDataContentType(cloudevents.ApplicationJSON)
 	return ce

@@ -1,0 +1,175 @@
+// Package bridge takes events from a Kafka topic to the ingress of a Knative broker on an in-memory channel, and the dead
+// letters of that broker to a topic, so that nothing depends on the channel's memory.
+//
+// Loss: the ingress answers only when every Trigger's subscriber has, or the dead-letter sink in its place; an event
+// counts as read after that answer. Until then it comes again. Duplicates: what was under way when the bridge or the
+// broker stopped is delivered again. Order: see BRIDGE_IN_FLIGHT.
+package bridge
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/cloudevents/sdk-go/v2/binding"
+	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"orderbell/internal/event"
+)
+
+// Config says where events go.
+type Config struct {
+	BrokerURL string `envconfig:"BROKER_URL" required:"true"` // the broker's ingress: http://host/namespace/broker
+	Group     string `envconfig:"BRIDGE_GROUP" default:"kafka-bridge"`
+	// InFlight is how many events of a partition are with the broker at once. Those of one order follow each other
+	// whatever it is.
+	InFlight int `envconfig:"BRIDGE_IN_FLIGHT" default:"1"`
+	// PostTimeout outlasts all retries of the Triggers, which happen while the ingress keeps us waiting: an earlier end
+	// would have the broker try the same event twice at once.
+	PostTimeout time.Duration `envconfig:"BRIDGE_POST_TIMEOUT" default:"15m"`
+}
+
+// Producer sends events to a topic and returns one error per event.
+type Producer interface {
+	Send(ctx context.Context, topic string, events []cloudevents.Event) []error
+}
+
+// Bridge forwards events one way, and is the HTTP handler that takes dead letters the other way.
+type Bridge struct {
+	cfg         Config
+	deadLetters string
+	producer    Producer
+	client      *http.Client
+	log         *slog.Logger
+	events      metric.Int64Counter
+}
+
+// New returns a bridge that writes dead letters to the topic deadLetters.
+func New(cfg Config, deadLetters string, producer Producer, log *slog.Logger, meter metric.Meter) (*Bridge, error) {
+	u, err := url.Parse(cfg.BrokerURL)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, fmt.Errorf("BROKER_URL is %q, want http://host/namespace/broker", cfg.BrokerURL)
+	}
+	if cfg.InFlight < 1 {
+		return nil, fmt.Errorf("BRIDGE_IN_FLIGHT is %d, want 1 or more", cfg.InFlight)
+	}
+	events, err := meter.Int64Counter("orderbell.bridge.events",
+		metric.WithDescription("Events that the bridge is done with, by outcome: forwarded, refused, dead_letter"))
+	if err != nil {
+		return nil, fmt.Errorf("set up metrics: %w", err)
+	}
+	transport := &http.Transport{
+		MaxIdleConnsPerHost: 512, // partitions × BRIDGE_IN_FLIGHT, all to one host
+		IdleConnTimeout:     time.Minute,
+	}
+	return &Bridge{
+		cfg: cfg, deadLetters: deadLetters, producer: producer, log: log, events: events,
+		client: &http.Client{Transport: transport, Timeout: cfg.PostTimeout},
+	}, nil
+}
+
+// Forward posts r to the broker. It returns an error where another try may help; what can never be delivered becomes a
+// dead letter.
+func (b *Bridge) Forward(ctx context.Context, r event.Record) error {
+	if r.Err != nil {
+		return b.refuse(ctx, unreadable(r), r.Err.Error())
+	}
+	status, answer, err := b.post(ctx, r.Event)
+	switch {
+	case err != nil:
+		return fmt.Errorf("post to BROKER_URL: %w", err)
+	case status >= 200 && status < 300:
+		b.count(ctx, "forwarded")
+		return nil
+	case retryable(status):
+		return fmt.Errorf("post to BROKER_URL: the broker answered %d %s", status, answer)
+	}
+	dead := r.Event.Clone()
+	dead.SetExtension(event.ExtErrorDest, b.cfg.BrokerURL)
+	dead.SetExtension(event.ExtErrorCode, strconv.Itoa(status))
+	dead.SetExtension(event.ExtErrorData, base64.StdEncoding.EncodeToString(answer))
+	return b.refuse(ctx, dead, fmt.Sprintf("the broker answered %d", status))
+}
+
+// mostAnswer is as much of a refusal as Knative puts into knativeerrordata.
+const mostAnswer = 1024
+
+func (b *Bridge) post(ctx context.Context, e cloudevents.Event) (status int, answer []byte, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, b.cfg.BrokerURL, http.NoBody)
+	if err != nil {
+		return 0, nil, err //nolint:wrapcheck // the caller says what was done
+	}
+	if err := cehttp.WriteRequest(ctx, (*binding.EventMessage)(&e), req); err != nil {
+		return 0, nil, fmt.Errorf("encode event: %w", err)
+	}
+	resp, err := b.client.Do(req)
+	if err != nil {
+		return 0, nil, err //nolint:wrapcheck // names method and URL itself
+	}
+	defer func() { _ = resp.Body.Close() }()
+	answer, err = io.ReadAll(io.LimitReader(resp.Body, mostAnswer))
+	if err != nil {
+		return 0, nil, fmt.Errorf("read answer: %w", err)
+	}
+	_, _ = io.Copy(io.Discard, resp.Body) // so that the connection is used again
+	return resp.StatusCode, answer, nil
+}
+
+// retryable is Knative's own rule of what is worth another try.
+func retryable(status int) bool {
+	switch status {
+	case http.StatusNotFound, http.StatusRequestTimeout, http.StatusConflict, http.StatusTooManyRequests:
+		return true
+	}
+	return status >= 500
+}
+
+// unreadable is r, which is no CloudEvent, in the form of one.
+func unreadable(r event.Record) cloudevents.Event {
+	e := cloudevents.NewEvent()
+	e.SetID(fmt.Sprintf("%s/%d/%d", r.Topic, r.Partition, r.Offset))
+	e.SetSource("/orderbell/kafka-bridge")
+	e.SetType("unreadable")
+	e.SetTime(r.Time)
+	e.DataEncoded = r.Value
+	e.SetDataContentType("application/octet-stream")
+	return e
+}
+
+// refuse writes e to the topic of dead letters, with the reason that it is there.
+func (b *Bridge) refuse(ctx context.Context, e cloudevents.Event, reason string) error {
+	e.SetExtension(event.ExtReason, event.Printable(reason))
+	if err := b.bury(ctx, e); err != nil {
+		return err
+	}
+	b.log.WarnContext(ctx, "event refused", "event_id", e.ID(), "event_type", e.Type(), "reason", reason)
+	b.count(ctx, "refused")
+	return nil
+}
+
+// bury writes e to the topic of dead letters; one that is too large for it goes without its data.
+func (b *Bridge) bury(ctx context.Context, e cloudevents.Event) error {
+	err := errors.Join(b.producer.Send(ctx, b.deadLetters, []cloudevents.Event{e})...)
+	if errors.Is(err, event.ErrRefused) && len(e.DataEncoded) > 0 {
+		e.DataEncoded = nil
+		err = errors.Join(b.producer.Send(ctx, b.deadLetters, []cloudevents.Event{e})...)
+	}
+	if err != nil {
+		return fmt.Errorf("write dead letter: %w", err)
+	}
+	return nil
+}
+
+func (b *Bridge) count(ctx context.Context, outcome string) {
+	b.events.Add(ctx, 1, metric.WithAttributes(attribute.String("outcome", outcome)))
+}

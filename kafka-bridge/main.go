@@ -1,0 +1,48 @@
+// Command kafka-bridge stands in for Knative's Kafka Broker on clusters without it: events go from the topic to the
+// broker's ingress, and the broker's dead letters to theirs.
+package main
+
+import (
+	"context"
+
+	"golang.org/x/sync/errgroup"
+
+	"orderbell/internal/bus"
+	"orderbell/internal/service"
+	"orderbell/kafka-bridge/internal/bridge"
+)
+
+func main() { service.Main("kafka-bridge", run) }
+
+func run(ctx context.Context, s *service.Service) error {
+	var cfg struct {
+		Bus    bus.Config
+		Bridge bridge.Config
+	}
+	if err := service.Load(&cfg); err != nil {
+		return err
+	}
+	admin, err := bus.NewAdmin(cfg.Bus)
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	producer, err := bus.NewProducer(cfg.Bus)
+	if err != nil {
+		return err
+	}
+	defer producer.Close()
+	consumer, err := bus.NewConsumer(cfg.Bus, bus.Earliest, s.Log)
+	if err != nil {
+		return err
+	}
+	b, err := bridge.New(cfg.Bridge, cfg.Bus.DeadLetterTopic, producer, s.Log, s.Meter)
+	if err != nil {
+		return err
+	}
+	s.Ready(service.Check{Name: "kafka", Probe: admin.Check})
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return consumer.Consume(ctx, cfg.Bridge.Group, cfg.Bridge.InFlight, b.Forward) })
+	group.Go(func() error { return s.Serve(ctx, b, nil) })
+	return group.Wait()
+}
