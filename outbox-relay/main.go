@@ -1,0 +1,49 @@
+// Command outbox-relay takes the events of committed orders from PostgreSQL to Kafka.
+package main
+
+import (
+	"context"
+	"net/http"
+
+	"orderbell/internal/bus"
+	"orderbell/internal/database"
+	"orderbell/internal/outbox"
+	"orderbell/internal/service"
+	"orderbell/outbox-relay/internal/relay"
+)
+
+func main() { service.Main("outbox-relay", run) }
+
+func run(ctx context.Context, s *service.Service) error {
+	var cfg struct {
+		Database database.Config
+		Bus      bus.Config
+		Relay    relay.Config
+	}
+	if err := service.Load(&cfg); err != nil {
+		return err
+	}
+	pool, err := database.Open(ctx, cfg.Database, s.Name)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	producer, err := bus.NewProducer(cfg.Bus)
+	if err != nil {
+		return err
+	}
+	defer producer.Close()
+	admin, err := bus.NewAdmin(cfg.Bus)
+	if err != nil {
+		return err
+	}
+	topics := relay.Topics{Events: cfg.Bus.Topic, DeadLetters: cfg.Bus.DeadLetterTopic}
+	r, err := relay.New(cfg.Relay, topics, outbox.New(pool), producer, admin, s.Log, s.Meter)
+	if err != nil {
+		return err
+	}
+	s.Ready(service.Check{Name: "database", Probe: func(ctx context.Context) error { return database.Check(ctx, pool) }},
+		service.Check{Name: "kafka", Probe: admin.Check})
+	r.Start(ctx)
+	return s.Serve(ctx, http.NotFoundHandler(), r.Wait)
+}
