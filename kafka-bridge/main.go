@@ -42,7 +42,7 @@ func run(ctx context.Context, s *service.Service) error {
 	}
 	s.Ready(service.Check{Name: "kafka", Probe: admin.Check})
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return consumer.Consume(ctx, cfg.Bridge.Group, cfg.Bridge.InFlight, b.Forward) })
+	group.Go(func() error { return consumer.ConsumeByKey(ctx, cfg.Bridge.Group, cfg.Bridge.InFlight, b.Forward) })
 	group.Go(func() error { return s.Serve(ctx, b, nil) })
 	return group.Wait()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -61,10 +62,21 @@ const (
 // Consume returns nil when ctx has ended, handlers have returned and marks are committed. While Kafka or the topic is
 // away, it logs and tries again.
 func (c *Consumer) Consume(ctx context.Context, group string, inFlight int, handle func(context.Context, event.Record) error) error {
+	return c.consume(ctx, group, claims{inFlight: max(inFlight, 1), handle: handle})
+}
+
+// ConsumeByKey is [Consumer.Consume], but for this: messages of one key are handled one after the other, however many
+// are in flight. One that fails holds up its own key alone, until inFlight of them wait.
+func (c *Consumer) ConsumeByKey(ctx context.Context, group string, inFlight int, handle func(context.Context, event.Record) error) error {
+	return c.consume(ctx, group, claims{inFlight: max(inFlight, 1), handle: handle, byKey: true})
+}
+
+func (c *Consumer) consume(ctx context.Context, group string, as claims) error {
 	log := c.log.With("group", group)
+	as.log = log
 	for pause := minBackoff; ; pause = min(2*pause, maxBackoff) {
 		began := time.Now()
-		err := c.join(ctx, group, &claims{inFlight: max(inFlight, 1), handle: handle, log: log}, log)
+		err := c.join(ctx, group, &as, log)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -107,6 +119,7 @@ func (c *Consumer) join(ctx context.Context, group string, handler sarama.Consum
 type claims struct {
 	inFlight int
 	handle   func(context.Context, event.Record) error
+	byKey    bool // messages of one key wait for each other
 	log      *slog.Logger
 }
 
@@ -122,6 +135,7 @@ func (c *claims) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama.
 	var handlers sync.WaitGroup
 	defer handlers.Wait()
 	slots := make(chan struct{}, c.inFlight)
+	turns := turns{}
 	for {
 		select {
 		case slots <- struct{}{}:
@@ -136,8 +150,16 @@ func (c *claims) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama.
 				return nil
 			}
 			w.begin(m.Offset)
+			before, done := (<-chan struct{})(nil), make(chan struct{})
+			if c.byKey {
+				before = turns.take(string(m.Key), done, c.inFlight)
+			}
 			handlers.Go(func() {
 				defer func() { <-slots }()
+				defer close(done)
+				if before != nil {
+					<-before // ends with the session too, since its handler does
+				}
 				if c.until(session.Context(), record(session.Context(), m)) {
 					w.done(m.Offset)
 				}
@@ -146,9 +168,29 @@ func (c *claims) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama.
 	}
 }
 
+// turns are the latest message of each key that may still be in hand, by the channel that closes when it no longer is.
+type turns map[string]<-chan struct{}
+
+// take queues a message of key, which closes done when it is handled, and returns what it waits for; nil for nothing.
+func (t turns) take(key string, done <-chan struct{}, inFlight int) <-chan struct{} {
+	if len(t) > 2*inFlight { // at most inFlight are in hand, the others are remembered for nothing
+		maps.DeleteFunc(t, func(_ string, done <-chan struct{}) bool {
+			select {
+			case <-done:
+				return true
+			default:
+				return false
+			}
+		})
+	}
+	before := t[key]
+	t[key] = done
+	return before
+}
+
 // until handles r until that succeeds, and reports whether it did before ctx ended.
 func (c *claims) until(ctx context.Context, r event.Record) bool {
-	for pause := minBackoff; ; pause = min(2*pause, maxBackoff) {
+	for pause := minBackoff; ctx.Err() == nil; pause = min(2*pause, maxBackoff) {
 		err := c.handle(ctx, r)
 		if err == nil {
 			return true
@@ -161,6 +203,7 @@ func (c *claims) until(ctx context.Context, r event.Record) bool {
 			return false
 		}
 	}
+	return false
 }
 
 // window marks a partition's messages in order, though they are done in any.

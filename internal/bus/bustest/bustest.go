@@ -38,6 +38,7 @@ func Run(t *testing.T, server Server) {
 			"a message whose handler fails comes again":                testHandlerError,
 			"a message in hand comes again after a crash":              testCrash,
 			"with many in flight nothing is marked before its turn":    testInFlight,
+			"with many in flight messages of one key wait in line":     testByKey,
 			"partitions move between members without loss":             testRebalance,
 			"a group that begins at the latest sees no older message":  testLatest,
 			"a topic that is missing is an error, then waited for":     testMissingTopic,
@@ -158,15 +159,30 @@ func consume(t *testing.T, c bus.Config, group string, inFlight int, handle func
 	return consumeFrom(t, c, bus.Earliest, group, inFlight, handle)
 }
 
-func consumeFrom(t *testing.T, c bus.Config, start bus.Start, group string, inFlight int, handle func(context.Context, event.Record) error) member {
+// consumeByKey is consume for a member that keeps the order of each key.
+func consumeByKey(t *testing.T, c bus.Config, group string, inFlight int, handle func(context.Context, event.Record) error) member {
 	t.Helper()
-	consumer, err := bus.NewConsumer(c, start, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	return start(t, c, bus.Earliest, func(ctx context.Context, consumer *bus.Consumer) error {
+		return consumer.ConsumeByKey(ctx, group, inFlight, handle)
+	})
+}
+
+func consumeFrom(t *testing.T, c bus.Config, from bus.Start, group string, inFlight int, handle func(context.Context, event.Record) error) member {
+	t.Helper()
+	return start(t, c, from, func(ctx context.Context, consumer *bus.Consumer) error {
+		return consumer.Consume(ctx, group, inFlight, handle)
+	})
+}
+
+func start(t *testing.T, c bus.Config, from bus.Start, run func(context.Context, *bus.Consumer) error) member {
+	t.Helper()
+	consumer, err := bus.NewConsumer(c, from, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(deadline(t))
 	done := make(chan error, 1)
-	go func() { done <- consumer.Consume(ctx, group, inFlight, handle) }()
+	go func() { done <- run(ctx, consumer) }()
 	var stopped bool
 	m := member{stop: func() {
 		if stopped {

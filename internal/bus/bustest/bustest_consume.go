@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
@@ -91,6 +94,51 @@ func testInFlight(t *testing.T, server Server) {
 		if _, n := nth(t, next(t, again)); n != want {
 			t.Fatalf("event %d came, want %d: the mark has to stand before 5", n, want)
 		}
+	}
+}
+
+func testByKey(t *testing.T, server Server) {
+	c := topics(t, server)
+	const orders, many = 12, 8
+	var batch []cloudevents.Event
+	for n := 1; n <= many; n++ {
+		for k := range orders {
+			batch = append(batch, newEvent(fmt.Sprint("order-", k), n))
+		}
+	}
+	send(t, newProducer(t, c), c.Topic, batch...)
+	type one struct {
+		key string
+		n   int
+	}
+	var failed sync.Map
+	var inHand, most atomic.Int32
+	handled := make(chan one, orders*many)
+	consumeByKey(t, c, "g-"+c.Topic, 16, func(_ context.Context, r event.Record) error {
+		most.Store(max(most.Load(), inHand.Add(1)))
+		defer inHand.Add(-1)
+		runtime.Gosched()
+		key, n := nth(t, r)
+		if _, again := failed.LoadOrStore(one{key, n}, true); !again && n%3 == 0 {
+			return errors.New("not yet")
+		}
+		handled <- one{key, n}
+		return nil
+	})
+	last := map[string]int{}
+	for range orders * many {
+		select {
+		case o := <-handled:
+			if o.n != last[o.key]+1 {
+				t.Fatalf("%s: event %d came after %d", o.key, o.n, last[o.key])
+			}
+			last[o.key] = o.n
+		case <-time.After(patience):
+			t.Fatalf("events are missing: %v", last)
+		}
+	}
+	if most.Load() < 2 {
+		t.Error("keys waited for each other, want several in hand at once")
 	}
 }
 
