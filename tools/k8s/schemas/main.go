@@ -7,17 +7,16 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"orderbell/tools/k8s/internal/pinned"
 )
 
 func main() {
@@ -33,29 +32,24 @@ func main() {
 
 type object = map[string]any
 
-func run(modules, folder string) error {
+func run(list, folder string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return fmt.Errorf("make %s: %w", folder, err)
 	}
-	f, err := os.Open(modules)
+	modules, err := pinned.Read(list)
 	if err != nil {
-		return fmt.Errorf("open list of modules: %w", err)
+		return err
 	}
-	defer f.Close()
 	written := 0
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		fields := strings.Fields(lines.Text())
-		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
-			continue
-		}
-		dir, err := module(fields[0], fields[1])
+	for _, m := range modules {
+		dir, err := m.Fetch()
 		if err != nil {
 			return err
 		}
-		for _, pattern := range fields[2:] {
+		for _, pattern := range m.Patterns {
 			files, err := filepath.Glob(filepath.Join(dir, filepath.FromSlash(pattern)))
 			if err != nil || len(files) == 0 {
-				return fmt.Errorf("%s has no file %s", fields[0], pattern)
+				return fmt.Errorf("%s has no file %s", m.Name, pattern)
 			}
 			for _, file := range files {
 				n, err := convert(file, folder)
@@ -68,24 +62,6 @@ func run(modules, folder string) error {
 	}
 	fmt.Printf("%d schemas in %s\n", written, folder)
 	return nil
-}
-
-// module downloads path@version unless it is there, checks it against sum and returns its folder.
-func module(nameAndVersion, sum string) (string, error) {
-	cmd := exec.Command("go", "mod", "download", "-json", nameAndVersion)
-	cmd.Dir = os.TempDir() // outside of any module, whose graph would have a say
-	out, err := cmd.Output()
-	var got struct{ Dir, Sum, Error string }
-	if jsonErr := json.Unmarshal(out, &got); jsonErr != nil {
-		return "", fmt.Errorf("download %s: %w", nameAndVersion, errors.Join(err, jsonErr))
-	}
-	switch {
-	case got.Error != "":
-		return "", fmt.Errorf("download %s: %s", nameAndVersion, got.Error)
-	case got.Sum != sum:
-		return "", fmt.Errorf("%s has the checksum %s, want %s", nameAndVersion, got.Sum, sum)
-	}
-	return got.Dir, nil
 }
 
 func convert(file, folder string) (int, error) {
