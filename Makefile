@@ -12,16 +12,17 @@ say = @printf '== %s\n'
 # Go tests with a line for each package, the output of those that fail, and a count; the events go to .report/.
 GO_TEST = mkdir -p .report && bin/gotestsum --format pkgname --format-hide-empty-pkg --jsonfile .report/$@.json --
 
-GO_ROOTS := $(wildcard cmd functions internal migrations outbox-relay sse-gateway)
+GO_MAINS := cmd functions kafka-bridge outbox-relay sse-gateway
+GO_ROOTS := $(wildcard $(GO_MAINS) internal migrations)
 GO_INPUTS := go.mod go.sum $(shell find $(GO_ROOTS) -type f -not -name '*_test.go' -not -path '*/testdata/*')
-GO_PROGRAMS := $(addprefix ./,$(addsuffix /...,$(filter cmd functions outbox-relay sse-gateway,$(GO_ROOTS))))
+GO_PROGRAMS := $(patsubst %,./%/...,$(wildcard $(GO_MAINS)))
 FRONTEND_INPUTS := $(shell find frontend -type f -not -path '*/node_modules/*' -not -path 'frontend/dist/*')
 TOOLS := bin/golangci-lint bin/gotestsum bin/mailpit
 SHELL_SCRIPTS := .ci/run $(shell git ls-files -co --exclude-standard '*.sh' test/services/up test/services/down)
 
 .PHONY: help
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # ---- build
 

@@ -9,10 +9,10 @@ import (
 )
 
 var (
-	makeRule   = regexp.MustCompile(`(?m)^([a-z][a-z-]*):(.*)$`)
-	makeHelp   = regexp.MustCompile(`(?m)^([a-z][a-z-]*):.*## \S`)
+	makeRule   = regexp.MustCompile(`(?m)^([a-z][a-z0-9-]*):(.*)$`)
+	makeHelp   = regexp.MustCompile(`(?m)^([a-z][a-z0-9-]*):.*## \S`)
 	makePhony  = regexp.MustCompile(`(?m)^\.PHONY: (.+)$`)
-	makeUse    = regexp.MustCompile("(?m)(?:^\\s*|`|&& |\\$ )make ([a-z][a-z-]*)")
+	makeUse    = regexp.MustCompile("(?m)(?:^\\s*|`|&& |\\$ )make ([a-z][a-z0-9-]*)")
 	link       = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	codeSpan   = regexp.MustCompile("`([^`\n]+)`")
 	pathInCode = regexp.MustCompile(`^[\w.@-]+(/[\w.@-]+)*/?$`)

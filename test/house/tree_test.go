@@ -102,14 +102,18 @@ func TestMigrations(t *testing.T) {
 	}
 }
 
-// deployables returns the folder of each program that runs in a cluster.
+// deployables returns the folder of each program that runs in a cluster: those under functions/, and at the top those
+// that are always there.
 func deployables(t *testing.T) []string {
 	t.Helper()
-	all := []string{"outbox-relay", "sse-gateway"}
-	for _, name := range folders(t, "functions") {
-		all = append(all, "functions/"+name)
+	var dirs []string
+	for _, name := range files(t) {
+		dir, last := path.Split(name)
+		if dir = path.Clean(dir); last == "main.go" && (path.Dir(dir) == "." || path.Dir(dir) == "functions") {
+			dirs = append(dirs, dir)
+		}
 	}
-	return slices.DeleteFunc(all, func(dir string) bool { return !exists(dir + "/main.go") })
+	return dirs
 }
 
 func TestDeployables(t *testing.T) {
