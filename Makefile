@@ -14,11 +14,11 @@ GO_TEST = mkdir -p .report && bin/gotestsum --format pkgname --format-hide-empty
 
 GO_MAINS := cmd functions kafka-bridge outbox-relay sse-gateway
 GO_ROOTS := $(wildcard $(GO_MAINS) internal migrations)
-GO_INPUTS := go.mod go.sum $(shell find $(GO_ROOTS) -type f -not -name '*_test.go' -not -path '*/testdata/*')
-GO_PROGRAMS := $(patsubst %,./%/...,$(wildcard $(GO_MAINS)))
-FRONTEND_INPUTS := $(shell find frontend -type f -not -path '*/node_modules/*' -not -path 'frontend/dist/*')
+GO_INPUTS := go.mod go.sum frontend/main.go $(shell find $(GO_ROOTS) -type f -not -name '*_test.go' -not -path '*/testdata/*')
+GO_PROGRAMS := $(patsubst %,./%/...,$(wildcard $(GO_MAINS))) ./frontend
+FRONTEND_INPUTS := $(shell find frontend -type f -not -path '*/node_modules/*' -not -name '*.go' -not -path 'frontend/dist/*' -not -path 'frontend/kodata/*')
 TOOLS := bin/golangci-lint bin/gotestsum bin/mailpit
-SHELL_SCRIPTS := .ci/run $(shell git ls-files -co --exclude-standard '*.sh' test/services/up test/services/down)
+SHELL_SCRIPTS := .ci/run $(shell git ls-files -co --exclude-standard '*.sh' test/services/up test/services/down k8s/kind/up k8s/kind/down test/cluster/run)
 
 .PHONY: help
 help: ## Print this list
@@ -60,6 +60,8 @@ bin/mailpit: tools/go.mod tools/go.sum tools/build-mailpit.sh
 	npm --prefix $* ci --no-fund --no-audit --prefer-offline --loglevel=error
 	touch $@
 
+include k8s/k8s.mk
+
 # ---- run
 
 .PHONY: dev
@@ -69,7 +71,7 @@ dev: build ## Run everything on this machine (ARGS="--reset" begins anew)
 # ---- check and test
 
 .PHONY: check
-check: check-lint check-shell check-frontend check-contract check-house ## What CI runs first: formats, linters, types, house rules
+check: check-lint check-shell check-frontend check-contract check-house manifests ## What CI runs first: formats, linters, types, house rules
 
 .PHONY: check-lint
 check-lint: bin/golangci-lint ## Go: linters and formats
@@ -153,4 +155,4 @@ bench: ## Run the Go benchmarks
 
 .PHONY: clean
 clean: ## Remove what was built and what dev kept (not the npm packages)
-	rm -rf bin .cache .dev .report frontend/dist
+	rm -rf bin .cache .dev .report frontend/dist frontend/kodata

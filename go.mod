@@ -2,6 +2,9 @@ module orderbell
 
 go 1.26.0
 
+// npm packages bring Go files of their own.
+ignore node_modules
+
 require (
 	github.com/IBM/sarama v1.61.1
 	github.com/MicahParks/jwkset v0.11.4

@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"orderbell/cmd/orderbell/internal/console"
-	"orderbell/cmd/orderbell/internal/origin"
+	"orderbell/internal/origin"
 	"orderbell/cmd/orderbell/internal/seed"
 	"orderbell/internal/auth"
 	"orderbell/internal/bus"

@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"orderbell/cmd/orderbell/internal/origin"
+	"orderbell/internal/origin"
 	"orderbell/cmd/orderbell/internal/supervise"
 	"orderbell/internal/embedded"
 )

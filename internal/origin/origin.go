@@ -1,5 +1,5 @@
-// Package origin is the one address of `orderbell dev`: it serves the front end and passes /api to the programs, as the
-// ingress of a cluster does.
+// Package origin is the one address that a browser knows: it serves the front end and passes /api to the programs, for
+// `orderbell dev` and in a cluster.
 package origin
 
 import (
@@ -23,13 +23,15 @@ type Route struct {
 	// Path is a prefix of whole segments: /api/orders is also /api/orders/1, but not /api/ordersheet.
 	Path   string
 	Target *url.URL
+	// ByName has the target asked for by its own name rather than the browser's: Knative's ingress routes by it.
+	ByName bool
 }
 
 // Config is what an origin serves.
 type Config struct {
 	Routes []Route
 	Files  http.Handler // everything that is no route
-	Users  http.Handler // GET /dev/users
+	Users  http.Handler // GET /dev/users; nil where there are no demo users
 	Log    *log.Logger  // requests that could not be passed on
 }
 
@@ -38,11 +40,13 @@ func New(cfg Config) http.Handler {
 	mux := http.NewServeMux()
 	transport := newTransport()
 	for _, r := range cfg.Routes {
-		proxy := newProxy(r.Target, transport, cfg.Log)
+		proxy := newProxy(r, transport, cfg.Log)
 		mux.Handle(r.Path, proxy)
 		mux.Handle(r.Path+"/", proxy)
 	}
-	mux.Handle("GET /dev/users", cfg.Users)
+	if cfg.Users != nil {
+		mux.Handle("GET /dev/users", cfg.Users)
+	}
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		problem.New(http.StatusNotFound, "no program serves %s", r.URL.Path).Write(w)
 	})
@@ -50,12 +54,14 @@ func New(cfg Config) http.Handler {
 	return mux
 }
 
-func newProxy(target *url.URL, transport http.RoundTripper, logger *log.Logger) http.Handler {
+func newProxy(route Route, transport http.RoundTripper, logger *log.Logger) http.Handler {
 	return &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(target)
+			r.SetURL(route.Target)
 			r.SetXForwarded()
-			r.Out.Host = r.In.Host // links and cookies are made for the address that the browser knows
+			if !route.ByName {
+				r.Out.Host = r.In.Host // links and cookies are made for the address that the browser knows
+			}
 		},
 		Transport:     transport,
 		FlushInterval: -1, // an event is worth nothing in a buffer

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"log"
 	"net"
 	"net/http"
@@ -17,7 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"orderbell/cmd/orderbell/internal/origin"
+	"orderbell/internal/origin"
 )
 
 func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
@@ -254,5 +255,39 @@ func TestStopCutsStreams(t *testing.T) {
 	}
 	if _, err := io.ReadAll(resp.Body); err == nil {
 		t.Error("the stream ended cleanly, want it cut")
+	}
+}
+
+func TestRouteByName(t *testing.T) {
+	t.Parallel()
+	var host string
+	target := backend(t, func(_ http.ResponseWriter, r *http.Request) { host = r.Host })
+	for _, byName := range []bool{true, false} {
+		s := front(t, origin.Route{Path: "/api/orders", Target: target, ByName: byName})
+		get(t, http.MethodGet, s.URL+"/api/orders")
+		want := strings.TrimPrefix(s.URL, "http://")
+		if byName {
+			want = target.Host
+		}
+		if host != want {
+			t.Errorf("by name %v: the program was asked as %s, want %s", byName, host, want)
+		}
+	}
+}
+
+func TestLayers(t *testing.T) {
+	t.Parallel()
+	layers := origin.Layers{
+		fstest.MapFS{"index.html": {Data: []byte("new")}},
+		fstest.MapFS{"index.html": {Data: []byte("old")}, "logo.svg": {Data: []byte("logo")}},
+	}
+	for name, want := range map[string]string{"index.html": "new", "logo.svg": "logo"} {
+		got, err := fs.ReadFile(layers, name)
+		if err != nil || string(got) != want {
+			t.Errorf("%s is %q, %v; want %q", name, got, err, want)
+		}
+	}
+	if _, err := fs.ReadFile(layers, "missing"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a missing file: %v, want fs.ErrNotExist", err)
 	}
 }

@@ -68,3 +68,18 @@ func (f *Files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("ETag", `"`+base64.RawURLEncoding.EncodeToString(sum[:12])+`"`)
 	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(content)) // type by extension, ranges, If-None-Match
 }
+
+// Layers is a file system in which a file of an earlier layer hides that of a later one.
+type Layers []fs.FS
+
+// Open implements [fs.FS].
+func (l Layers) Open(name string) (fs.File, error) {
+	err := error(&fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist})
+	for _, layer := range l {
+		var f fs.File
+		if f, err = layer.Open(name); !errors.Is(err, fs.ErrNotExist) {
+			return f, err //nolint:wrapcheck // a file system's own error
+		}
+	}
+	return nil, err
+}

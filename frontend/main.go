@@ -1,0 +1,49 @@
+// Command frontend is the front end in a cluster: it serves the built page and passes /api on to the programs.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"orderbell/internal/origin"
+	"orderbell/internal/service"
+)
+
+func main() { service.Main("frontend", run) }
+
+func run(ctx context.Context, s *service.Service) error {
+	var cfg struct {
+		OrderAPI string `envconfig:"ORDER_API_URL" required:"true"`
+		UserAPI  string `envconfig:"USER_API_URL" required:"true"`
+		Gateway  string `envconfig:"SSE_GATEWAY_URL" required:"true"`
+		Files    string `envconfig:"KO_DATA_PATH" required:"true"`     // the built page; ko's images set it
+		Overlay  string `envconfig:"FRONTEND_OVERLAY" default:"/site"` // files in here hide those
+	}
+	if err := service.Load(&cfg); err != nil {
+		return err
+	}
+	var routes []origin.Route
+	for path, address := range map[string]string{
+		"/api/orders": cfg.OrderAPI, "/api/sse": cfg.Gateway,
+		"/api/users": cfg.UserAPI, "/api/me": cfg.UserAPI, "/api/notifications": cfg.UserAPI,
+	} {
+		u, err := url.Parse(address)
+		if err != nil || u.Host == "" {
+			return fmt.Errorf("address of %s is %q, want http://host", path, address)
+		}
+		routes = append(routes, origin.Route{Path: path, Target: u, ByName: true})
+	}
+	files, err := origin.NewFiles(origin.Layers{os.DirFS(cfg.Overlay), os.DirFS(cfg.Files)})
+	if err != nil {
+		return err
+	}
+	logger := slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn)
+	h := s.Handler(origin.New(origin.Config{Routes: routes, Files: files, Log: logger}))
+	// No read timeout: a stream lasts as long as its token.
+	return s.ServeWith(ctx, &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}, nil)
+}
