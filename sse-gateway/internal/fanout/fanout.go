@@ -1,0 +1,184 @@
+// Package fanout writes tenants' logs to many connections with few goroutines.
+//
+// On Linux a connection is taken over from net/http after its headers: a worker for each core writes to its sockets
+// without blocking, epoll tells when a full socket has room again and when a client has left, and one wheel beats all
+// hearts. An idle connection costs its cursor. Replay and live are one loop: write from the cursor to the log's end; so
+// a client that is behind gets several frames in one write. Everything else (HTTP/2, TLS, other systems) is served by a
+// goroutine each, with the same rules.
+//
+// Order: a subscriber gets a log's frames in order, each once. Loss: a subscriber that falls off the log's tail, or does
+// not read for SSE_WRITE_TIMEOUT_SECONDS, is closed and comes back with its Last-Event-ID.
+package fanout
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"orderbell/internal/service"
+	"orderbell/sse-gateway/internal/frame"
+	"orderbell/sse-gateway/internal/tenantlog"
+)
+
+// Config says how connections live and end.
+type Config struct {
+	Heartbeat    service.Seconds `envconfig:"SSE_HEARTBEAT_SECONDS" default:"25"` // under proxies' idle cut of 30 s
+	Drain        service.Seconds `envconfig:"SSE_DRAIN_SECONDS" default:"15"`     // within SHUTDOWN_TIMEOUT
+	WriteTimeout service.Seconds `envconfig:"SSE_WRITE_TIMEOUT_SECONDS" default:"30"`
+	TokenNotice  service.Seconds `envconfig:"SSE_TOKEN_NOTICE_SECONDS" default:"30"`         // before a token expires
+	MaxAge       service.Seconds `envconfig:"SSE_MAX_CONNECTION_AGE_SECONDS" default:"3600"` // ± a tenth; 0: no end
+}
+
+// Reason says why a subscriber's connection ended.
+type Reason int
+
+// The reasons of an end.
+const (
+	Gone    Reason = iota // the client left, or its network did
+	Slow                  // it fell off the log's tail
+	Stalled               // it did not read for too long
+	Expired               // its token did
+	Aged                  // it was time to spread the load anew
+	Drained               // this instance stops
+	reasons
+)
+
+// String returns the reason as the metrics name it.
+func (r Reason) String() string {
+	return [...]string{"gone", "slow", "stalled", "expired", "aged", "drained"}[r]
+}
+
+// Reasons returns every reason.
+func Reasons() []Reason { return []Reason{Gone, Slow, Stalled, Expired, Aged, Drained} }
+
+// Subscriber is one watcher of a tenant's log.
+type Subscriber struct {
+	Log     *tenantlog.Log
+	UserID  string
+	Cursor  uint64
+	Expires time.Time // its token's end
+	Head    []byte    // frames to be written before the log's
+}
+
+// Owner is told once of every subscriber that has ended. Left must not block.
+type Owner interface {
+	Left(log *tenantlog.Log, userID string, why Reason)
+}
+
+// Counts is what a pool has done.
+type Counts struct {
+	Connections atomic.Int64          // now
+	Deliveries  atomic.Int64          // order and resync frames handed to the kernel
+	Stalls      atomic.Int64          // writes that found a socket full
+	Ends        [reasons]atomic.Int64 // by Reason
+}
+
+// Pool writes to its subscribers.
+type Pool struct {
+	cfg    Config
+	owner  Owner
+	Counts Counts
+
+	workers []*worker
+	next    atomic.Uint32 // the worker of the next connection, in turn
+	running sync.WaitGroup
+	served  sync.WaitGroup // the subscribers of Serve
+	stopped atomic.Bool
+
+	drain     chan struct{} // closed: leave within the drain window
+	drainOnce sync.Once
+	stop      chan struct{} // closed: leave now
+	stopOnce  sync.Once
+}
+
+// New returns a running pool. Close it.
+func New(cfg Config, owner Owner) (*Pool, error) {
+	if cfg.Heartbeat.Duration() < time.Second {
+		return nil, fmt.Errorf("SSE_HEARTBEAT_SECONDS is %s, want 1 or more", cfg.Heartbeat.Duration())
+	}
+	if cfg.WriteTimeout.Duration() < time.Second {
+		return nil, fmt.Errorf("SSE_WRITE_TIMEOUT_SECONDS is %s, want 1 or more", cfg.WriteTimeout.Duration())
+	}
+	p := &Pool{cfg: cfg, owner: owner, drain: make(chan struct{}), stop: make(chan struct{})}
+	if err := p.start(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Drain closes all subscribers, spread over the drain window, and returns when they are gone or ctx ends.
+func (p *Pool) Drain(ctx context.Context) {
+	p.drainOnce.Do(func() { close(p.drain) })
+	check := time.NewTicker(drainCheck)
+	defer check.Stop()
+	for p.Counts.Connections.Load() > 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-check.C:
+		}
+	}
+}
+
+// drainCheck is how soon the end of a drain is noticed.
+const drainCheck = 10 * time.Millisecond
+
+// Close ends what Drain has left, and the pool.
+func (p *Pool) Close() {
+	p.stopOnce.Do(func() { close(p.stop) })
+	p.served.Wait()
+	p.running.Wait()
+}
+
+func (p *Pool) joined() { p.Counts.Connections.Add(1) }
+
+func (p *Pool) left(log *tenantlog.Log, userID string, why Reason) {
+	p.Counts.Ends[why].Add(1)
+	p.owner.Left(log, userID, why)
+	p.Counts.Connections.Add(-1)
+}
+
+// ends returns when a subscriber's time is over and why.
+func (p *Pool) ends(s Subscriber, now time.Time) (time.Time, Reason) {
+	age := p.cfg.MaxAge.Duration()
+	if age > 0 {
+		age += time.Duration((rand.Float64() - 0.5) / 5 * float64(age)) //nolint:gosec // spreading needs no secrecy
+		if end := now.Add(age); s.Expires.IsZero() || end.Before(s.Expires) {
+			return end, Aged
+		}
+	}
+	if s.Expires.IsZero() {
+		return now.AddDate(100, 0, 0), Aged // never
+	}
+	return s.Expires, Expired
+}
+
+// expiring is the frame that announces the end of a token.
+func expiring(log *tenantlog.Log, cursor uint64, at time.Time) []byte {
+	data, _ := json.Marshal(map[string]string{"expires_at": at.UTC().Format(time.RFC3339)}) // strings always encode
+	return frame.Append(nil, frame.Event{ID: log.IDAt(cursor), Name: "token_expiring", Data: data})
+}
+
+// Retry returns a random time for clients to come back after, so that they do not come all at once.
+func Retry(least, most time.Duration) time.Duration {
+	return least + rand.N(most-least) //nolint:gosec // spreading needs no secrecy
+}
+
+// How soon a client comes back after we closed its stream: another instance is ready for it.
+const (
+	retryMin = time.Second
+	retryMax = 4 * time.Second
+)
+
+// goodbye is the frame before a close.
+func goodbye() []byte {
+	return frame.Append(nil, frame.Event{Retry: Retry(retryMin, retryMax)})
+}
+
+// batchBytes is about what one write takes: enough to make the system call's cost vanish, little enough to stay in the
+// processor's cache for the next subscriber.
+const batchBytes = 64 << 10

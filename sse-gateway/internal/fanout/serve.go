@@ -1,0 +1,120 @@
+package fanout
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"orderbell/sse-gateway/internal/frame"
+	"orderbell/sse-gateway/internal/tenantlog"
+)
+
+// Serve writes to a subscriber through w until its connection ends, and returns why. The caller has sent the headers and
+// must not end the response as a complete one.
+func (p *Pool) Serve(ctx context.Context, w http.ResponseWriter, s Subscriber) Reason {
+	p.served.Add(1)
+	defer p.served.Done()
+	p.joined()
+	v := &served{pool: p, out: w, control: http.NewResponseController(w), sub: s}
+	why := v.run(ctx)
+	if why == Expired || why == Aged || why == Drained {
+		_ = v.write(goodbye())
+	}
+	p.left(s.Log, s.UserID, why)
+	return why
+}
+
+type served struct {
+	pool    *Pool
+	out     http.ResponseWriter
+	control *http.ResponseController
+	sub     Subscriber
+	buf     []byte
+}
+
+func (v *served) run(ctx context.Context) Reason {
+	grown := make(signal, 1)
+	v.sub.Log.Watch(grown)
+	defer v.sub.Log.Unwatch(grown)
+	cfg := v.pool.cfg
+	end, why := v.pool.ends(v.sub, time.Now())
+	over := time.NewTimer(time.Until(end))
+	defer over.Stop()
+	var notice <-chan time.Time
+	if why == Expired {
+		timer := time.NewTimer(time.Until(end) - cfg.TokenNotice.Duration())
+		defer timer.Stop()
+		notice = timer.C
+	}
+	heartbeat := time.NewTicker(cfg.Heartbeat.Duration())
+	defer heartbeat.Stop()
+	drain, drained := v.pool.drain, (<-chan time.Time)(nil)
+	if err := v.write(v.sub.Head); err != nil {
+		return Gone
+	}
+	for {
+		if why, ok := v.catchUp(); !ok {
+			return why
+		}
+		var err error
+		select {
+		case <-grown:
+		case <-heartbeat.C:
+			err = v.write([]byte(frame.Heartbeat))
+		case <-notice:
+			err = v.write(expiring(v.sub.Log, v.sub.Cursor, end))
+		case <-over.C:
+			return why
+		case <-drain:
+			timer := time.NewTimer(Retry(0, cfg.Drain.Duration()+1))
+			defer timer.Stop() //nolint:revive // drain is closed once
+			drain, drained = nil, timer.C
+		case <-drained:
+			return Drained
+		case <-v.pool.stop:
+			return Drained
+		case <-ctx.Done():
+			return Gone
+		}
+		if err != nil {
+			return Gone
+		}
+	}
+}
+
+func (v *served) catchUp() (Reason, bool) {
+	for {
+		b, ok := v.sub.Log.Batch(v.sub.Cursor, batchBytes)
+		if !ok {
+			return Slow, false
+		}
+		if b.Empty() {
+			return 0, true
+		}
+		v.buf = b.Plain(v.buf[:0], v.sub.UserID)
+		if err := v.write(v.buf); err != nil {
+			return Gone, false
+		}
+		v.sub.Cursor = b.To
+		v.pool.Counts.Deliveries.Add(int64(b.Len()))
+	}
+}
+
+func (v *served) write(frames []byte) error {
+	_ = v.control.SetWriteDeadline(time.Now().Add(v.pool.cfg.WriteTimeout.Duration())) // some writers have none
+	if _, err := v.out.Write(frames); err != nil {
+		return err
+	}
+	return v.control.Flush()
+}
+
+// signal is a [tenantlog.Waker] for one goroutine.
+type signal chan struct{}
+
+// Wake implements [tenantlog.Waker].
+func (s signal) Wake(*tenantlog.Log) {
+	select {
+	case s <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,70 @@
+package fanout
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"runtime"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"orderbell/sse-gateway/internal/frame"
+)
+
+// CanTake says whether this system's connections can be taken over.
+const CanTake = true
+
+// start starts the workers.
+func (p *Pool) start() error {
+	for range runtime.GOMAXPROCS(0) {
+		w, err := newWorker(p)
+		if err != nil {
+			p.Close()
+			return err
+		}
+		p.workers = append(p.workers, w)
+		p.running.Go(w.run)
+		p.running.Go(w.watch)
+	}
+	return nil
+}
+
+// Take takes a connection over and writes header, which says that the body is chunked, and then the subscriber's frames
+// to it. It returns at once; from then on the connection is the pool's.
+func (p *Pool) Take(conn net.Conn, header []byte, s Subscriber) error {
+	fd, err := detach(conn)
+	if err != nil {
+		return err
+	}
+	end, why := p.ends(s, time.Now())
+	c := &client{
+		log: s.Log, user: s.UserID, cursor: s.Cursor, fd: int32(fd), //nolint:gosec // descriptors are small
+		head: frame.AppendChunk(header, s.Head), ends: end.UnixMilli(), why: why,
+	}
+	p.joined()
+	p.workers[p.next.Add(1)%uint32(len(p.workers))].add(c) //nolint:gosec // a few workers
+	return nil
+}
+
+// detach returns the connection's socket under a descriptor of our own, which Go's poller does not know, and closes the
+// connection's.
+func detach(conn net.Conn) (int, error) {
+	defer conn.Close() //nolint:errcheck // the socket lives on under the new descriptor
+	sys, ok := conn.(syscall.Conn)
+	if !ok {
+		return 0, fmt.Errorf("a %T cannot be taken over", conn)
+	}
+	raw, err := sys.SyscallConn()
+	if err != nil {
+		return 0, fmt.Errorf("take connection over: %w", err)
+	}
+	var fd int
+	var dupErr error
+	err = raw.Control(func(old uintptr) { fd, dupErr = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0) })
+	if err := errors.Join(err, dupErr); err != nil {
+		return 0, fmt.Errorf("take connection over: %w", err)
+	}
+	return fd, nil
+}

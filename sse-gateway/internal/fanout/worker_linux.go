@@ -1,0 +1,407 @@
+package fanout
+
+import (
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"orderbell/sse-gateway/internal/frame"
+	"orderbell/sse-gateway/internal/tenantlog"
+)
+
+// client is one connection that was taken over. Its worker alone touches it.
+type client struct {
+	log    *tenantlog.Log
+	user   string
+	head   []byte // to be written before the log's frames
+	cursor uint64
+	ends   int64 // Unix milliseconds
+	full   int64 // since when the socket takes no more, Unix milliseconds; 0: it does
+	rest   int32 // bytes of the frame at cursor that are written; > 0 only while full
+	fd     int32
+	gen    int32  // tells this connection from an earlier one with the same descriptor
+	place  int32  // in its group
+	slot   uint16 // in the wheel
+	why    Reason // of its planned end
+	warned bool
+	soon   bool // in worker.soon
+	closed bool
+	spoke  int32 // its place in the wheel's slot
+}
+
+// group is the clients of one log.
+type group struct {
+	log     *tenantlog.Log
+	clients []*client
+	left    int  // how many of them the round under way has still to reach; it goes from the last to the first
+	queued  bool // a round is under way
+	again   bool // and the log has grown since it began
+}
+
+// worker writes to its clients from one goroutine.
+type worker struct {
+	pool   *Pool
+	poll   *poller
+	groups map[*tenantlog.Log]*group
+	byFD   []*client
+	queue  []*group // rounds under way, one step each in turn, so that a large tenant does not hold up a small one
+	gen    int32
+
+	wheel    [wheelSlots][]*client // every client is seen once in a heartbeat
+	turned   time.Time             // when the wheel was turned last
+	turn     int
+	soon     []*client // clients that end before they are seen again
+	leaving  []*client // in the order in which a drain closes them
+	drained  int       // how many of them it has closed
+	drainAt  time.Time // when it began
+	scratch  []byte
+	batch    tenantlog.Batch
+	batchOf  *tenantlog.Log
+	delivery int64
+
+	inbox struct {
+		sync.Mutex
+		added  []*client
+		events []unix.EpollEvent
+		grown  map[*tenantlog.Log]struct{}
+		closed bool
+	}
+	bell chan struct{}
+}
+
+// How a worker divides its time.
+const (
+	wheelSlots = 64
+	stepSize   = 256 // clients of one log before another log has its turn: about 2 ms of writes
+)
+
+func newWorker(p *Pool) (*worker, error) {
+	poll, err := newPoller()
+	if err != nil {
+		return nil, err
+	}
+	w := &worker{pool: p, poll: poll, groups: map[*tenantlog.Log]*group{}, bell: make(chan struct{}, 1)}
+	w.inbox.grown = map[*tenantlog.Log]struct{}{}
+	return w, nil
+}
+
+// Wake implements [tenantlog.Waker].
+func (w *worker) Wake(log *tenantlog.Log) {
+	w.inbox.Lock()
+	w.inbox.grown[log] = struct{}{}
+	w.inbox.Unlock()
+	w.ring()
+}
+
+func (w *worker) ring() {
+	select {
+	case w.bell <- struct{}{}:
+	default:
+	}
+}
+
+func (w *worker) add(c *client) {
+	w.inbox.Lock()
+	closed := w.inbox.closed
+	if !closed {
+		w.inbox.added = append(w.inbox.added, c)
+	}
+	w.inbox.Unlock()
+	if closed {
+		_ = unix.Close(int(c.fd))
+		w.pool.left(c.log, c.user, Drained)
+		return
+	}
+	w.ring()
+}
+
+// watch hands the poller's events to the worker.
+func (w *worker) watch() {
+	events := make([]unix.EpollEvent, 256)
+	for {
+		n, err := w.poll.wait(events)
+		if err != nil {
+			return // closed
+		}
+		w.inbox.Lock()
+		w.inbox.events = append(w.inbox.events, events[:n]...)
+		w.inbox.Unlock()
+		w.ring()
+	}
+}
+
+func (w *worker) run() {
+	interval := w.pool.cfg.Heartbeat.Duration() / wheelSlots
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	defer w.end()
+	drain := w.pool.drain
+	w.turned = time.Now()
+	for {
+		if len(w.queue) == 0 {
+			select {
+			case <-w.bell:
+			case <-tick.C:
+				w.tick(time.Now(), interval)
+			case <-drain:
+				drain = nil
+				w.beginDrain()
+				tick.Reset(min(interval, drainStep))
+			case <-w.pool.stop:
+				return
+			}
+		} else {
+			select {
+			case <-tick.C:
+				w.tick(time.Now(), interval)
+			case <-drain:
+				drain = nil
+				w.beginDrain()
+				tick.Reset(min(interval, drainStep))
+			case <-w.pool.stop:
+				return
+			default:
+			}
+		}
+		w.takeInbox()
+		if len(w.queue) > 0 {
+			g := w.queue[0]
+			w.queue = w.queue[1:]
+			if w.step(g) {
+				w.queue = append(w.queue, g)
+			}
+		}
+	}
+}
+
+func (w *worker) takeInbox() {
+	w.inbox.Lock()
+	added, events, grown := w.inbox.added, w.inbox.events, w.inbox.grown
+	w.inbox.added, w.inbox.events = nil, nil
+	if len(grown) > 0 {
+		w.inbox.grown = map[*tenantlog.Log]struct{}{}
+	}
+	w.inbox.Unlock()
+	for _, c := range added {
+		w.welcome(c)
+	}
+	for _, e := range events {
+		w.happened(e)
+	}
+	for log := range grown {
+		if g := w.groups[log]; g != nil {
+			w.enqueue(g)
+		}
+	}
+	if w.delivery > 0 {
+		w.pool.Counts.Deliveries.Add(w.delivery)
+		w.delivery = 0
+	}
+}
+
+func (w *worker) enqueue(g *group) {
+	if g.queued {
+		g.again = true
+		return
+	}
+	g.queued, g.left = true, len(g.clients)
+	w.queue = append(w.queue, g)
+}
+
+// step goes on with a group's round. It returns whether there is more to do.
+func (w *worker) step(g *group) bool {
+	oldest, end := g.log.Window()
+	for range stepSize {
+		if g.left > len(g.clients) {
+			g.left = len(g.clients)
+		}
+		if g.left == 0 {
+			break
+		}
+		g.left--
+		c := g.clients[g.left]
+		switch {
+		case c.cursor < oldest:
+			w.close(c, Slow)
+		case c.full == 0:
+			w.flush(c, end)
+		}
+	}
+	w.batchOf = nil
+	if g.left > 0 {
+		return true
+	}
+	if g.again && len(g.clients) > 0 {
+		g.again, g.left = false, len(g.clients)
+		return true
+	}
+	g.again, g.queued = false, false
+	return false
+}
+
+// flush writes what c has not had yet, up to end, or until its socket is full.
+func (w *worker) flush(c *client, end uint64) {
+	for c.full == 0 && !c.closed {
+		if len(c.head) > 0 {
+			n, ok := w.write(c, c.head)
+			if !ok {
+				return
+			}
+			if c.head = c.head[n:]; len(c.head) > 0 {
+				w.await(c)
+				return
+			}
+			c.head = nil
+			continue
+		}
+		if c.cursor >= end {
+			return
+		}
+		if w.batchOf != c.log || w.batch.From != c.cursor {
+			b, ok := c.log.Batch(c.cursor, batchBytes)
+			if !ok {
+				w.close(c, Slow)
+				return
+			}
+			w.batch, w.batchOf = b, c.log
+		}
+		var frames []byte
+		frames, w.scratch = w.batch.Chunked(c.user, int(c.rest), w.scratch)
+		n, ok := w.write(c, frames)
+		if !ok {
+			return
+		}
+		before := c.cursor
+		if n == len(frames) {
+			c.cursor, c.rest = w.batch.To, 0
+		} else {
+			var rest int
+			c.cursor, rest = w.batch.Advance(c.user, int(c.rest), n)
+			c.rest = int32(rest) //nolint:gosec // within a frame
+			w.await(c)
+		}
+		w.delivery += int64(c.cursor - before) //nolint:gosec // a few frames
+	}
+}
+
+// write writes once. It returns false if the connection is closed now.
+func (w *worker) write(c *client, b []byte) (int, bool) {
+	for {
+		n, err := unix.Write(int(c.fd), b)
+		switch err { //nolint:errorlint // the system call's own values
+		case nil:
+			return n, true
+		case unix.EAGAIN:
+			return 0, true
+		case unix.EINTR:
+		default:
+			w.close(c, Gone)
+			return 0, false
+		}
+	}
+}
+
+// await has c wait for room in its socket.
+func (w *worker) await(c *client) {
+	c.full = time.Now().UnixMilli()
+	w.pool.Counts.Stalls.Add(1)
+	if err := w.poll.awaitRoom(c.fd, c.gen); err != nil {
+		w.close(c, Gone)
+	}
+}
+
+func (w *worker) welcome(c *client) {
+	w.gen++
+	c.gen = w.gen
+	for int(c.fd) >= len(w.byFD) {
+		w.byFD = append(w.byFD, make([]*client, max(64, len(w.byFD)/4))...)
+	}
+	w.byFD[c.fd] = c
+	g := w.groups[c.log]
+	if g == nil {
+		g = &group{log: c.log}
+		w.groups[c.log] = g
+		c.log.Watch(w) // before the first look at the log's end: nothing is overlooked
+	}
+	c.place = int32(len(g.clients)) //nolint:gosec // descriptors are fewer
+	g.clients = append(g.clients, c)
+	slot := rand.N(wheelSlots)
+	c.slot, c.spoke = uint16(slot), int32(len(w.wheel[slot])) //nolint:gosec // small
+	w.wheel[slot] = append(w.wheel[slot], c)
+	if err := w.poll.add(c.fd, c.gen); err != nil {
+		w.close(c, Gone)
+		return
+	}
+	_, end := c.log.Window()
+	w.flush(c, end)
+	w.batchOf = nil
+	if c.closed {
+		return
+	}
+	if !w.drainAt.IsZero() {
+		w.close(c, Drained)
+		return
+	}
+	w.plan(c, time.Now().UnixMilli(), w.pool.cfg.Heartbeat.Duration().Milliseconds())
+}
+
+func (w *worker) happened(e unix.EpollEvent) {
+	c := w.byFD[e.Fd]
+	if c == nil || c.gen != e.Pad {
+		return // of an earlier connection
+	}
+	if e.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		w.close(c, Gone)
+		return
+	}
+	if e.Events&unix.EPOLLOUT != 0 && c.full != 0 {
+		c.full = 0
+		_, end := c.log.Window()
+		w.flush(c, end)
+		w.batchOf = nil
+	}
+}
+
+// close ends a connection. Where the client should come back and can hear it, it is told when; the body is left without
+// its last chunk, since a complete body makes some clients stop for good.
+func (w *worker) close(c *client, why Reason) {
+	if c.closed {
+		return
+	}
+	c.closed = true
+	if c.full == 0 && len(c.head) == 0 && (why == Expired || why == Aged || why == Drained) {
+		_, _ = unix.Write(int(c.fd), frame.AppendChunk(nil, goodbye())) // the client comes back without it too
+	}
+	g := w.groups[c.log]
+	last := g.clients[len(g.clients)-1]
+	g.clients[c.place], last.place = last, c.place
+	g.clients[len(g.clients)-1] = nil
+	if g.clients = g.clients[:len(g.clients)-1]; len(g.clients) == 0 {
+		delete(w.groups, c.log)
+		c.log.Unwatch(w)
+	}
+	spokes := w.wheel[c.slot]
+	last = spokes[len(spokes)-1]
+	spokes[c.spoke], last.spoke = last, c.spoke
+	spokes[len(spokes)-1] = nil
+	w.wheel[c.slot] = spokes[:len(spokes)-1]
+	w.byFD[c.fd] = nil
+	_ = unix.Close(int(c.fd))
+	w.pool.left(c.log, c.user, why)
+}
+
+// end closes what is left when the pool is closed.
+func (w *worker) end() {
+	w.inbox.Lock()
+	w.inbox.closed = true
+	w.inbox.Unlock()
+	w.takeInbox()
+	for _, c := range w.byFD {
+		if c != nil {
+			w.close(c, Drained)
+		}
+	}
+	_ = w.poll.file.Close() // ends watch
+}

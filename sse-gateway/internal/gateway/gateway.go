@@ -1,0 +1,87 @@
+// Package gateway puts the gateway's parts together: the feed, the tenants' logs, the pool of connections and the HTTP
+// side.
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+
+	"go.opentelemetry.io/otel/metric"
+
+	"orderbell/internal/auth"
+	"orderbell/internal/feed"
+	"orderbell/sse-gateway/internal/fanout"
+	"orderbell/sse-gateway/internal/stream"
+	"orderbell/sse-gateway/internal/tenantlog"
+)
+
+// Config is the gateway's.
+type Config struct {
+	Auth   auth.Config
+	Feed   feed.Config
+	Logs   tenantlog.Config
+	Fanout fanout.Config
+	Stream stream.Config
+}
+
+// Gateway is a running gateway.
+type Gateway struct {
+	http.Handler
+	feed    *feed.Feed
+	streams *stream.Handler
+	running sync.WaitGroup
+	cancel  context.CancelFunc
+}
+
+// Start returns a gateway that follows Redis. It goes on after ctx ends, so that it can drain, until Close.
+func Start(ctx context.Context, cfg Config, log *slog.Logger, meter metric.Meter) (*Gateway, error) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	g := &Gateway{cancel: cancel}
+	verifier, err := auth.NewVerifier(ctx, cfg.Auth)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	if g.feed, err = feed.Open(cfg.Feed); err != nil {
+		cancel()
+		return nil, err
+	}
+	logs, err := tenantlog.New(cfg.Logs, g.feed, log)
+	if err == nil {
+		g.streams, err = stream.New(cfg.Stream, cfg.Fanout, cfg.Logs, stream.Deps{
+			Verifier: verifier, Tickets: g.feed, NoTicket: feed.ErrNoTicket, Logs: logs, Log: log,
+		})
+	}
+	if err == nil {
+		err = g.streams.Observe(meter)
+	}
+	if err != nil {
+		cancel()
+		_ = g.feed.Close() // nothing is lost
+		return nil, err
+	}
+	g.Handler = g.streams
+	g.running.Go(func() { logs.Run(ctx) })
+	g.running.Go(func() {
+		if err := g.feed.Run(ctx, logs); err != nil {
+			log.ErrorContext(ctx, "feed not followed", "err", err)
+		}
+	})
+	return g, nil
+}
+
+// Probe sends a message through Redis and back.
+func (g *Gateway) Probe(ctx context.Context) error { return g.feed.Probe(ctx) }
+
+// Drain refuses new streams and closes the open ones, spread over the drain window.
+func (g *Gateway) Drain(ctx context.Context) { g.streams.Drain(ctx) }
+
+// Close ends everything.
+func (g *Gateway) Close() {
+	g.streams.Close()
+	g.cancel()
+	g.running.Wait()
+	_ = g.feed.Close() // everything was read and nothing is written
+}

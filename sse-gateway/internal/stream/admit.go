@@ -1,0 +1,150 @@
+package stream
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"orderbell/internal/auth"
+	"orderbell/internal/event"
+	"orderbell/internal/member"
+	"orderbell/internal/problem"
+	"orderbell/sse-gateway/internal/fanout"
+	"orderbell/sse-gateway/internal/frame"
+	"orderbell/sse-gateway/internal/tenantlog"
+)
+
+// grant is what a ticket stands for: the token's claims.
+type grant struct {
+	UserID   string        `json:"sub"`
+	TenantID string        `json:"tenant_id"`
+	Roles    []member.Role `json:"roles"`
+	Expires  time.Time     `json:"exp"`
+	TokenID  string        `json:"jti,omitempty"`
+}
+
+// principal returns who opens a stream: by token, or by ticket where no token can be sent.
+func (h *Handler) principal(r *http.Request) (auth.Principal, error) {
+	ticket := r.URL.Query().Get("ticket")
+	if ticket == "" || r.Header.Get("Authorization") != "" {
+		p, err := h.deps.Verifier.Authenticate(r)
+		if err != nil {
+			return auth.Principal{}, err
+		}
+		return p, admissible(p)
+	}
+	claims, err := h.deps.Tickets.RedeemTicket(r.Context(), ticket)
+	if errors.Is(err, h.deps.NoTicket) {
+		return auth.Principal{}, unauthorized(h.deps.NoTicket.Error())
+	}
+	if err != nil {
+		return auth.Principal{}, err
+	}
+	var g grant
+	if err := json.Unmarshal(claims, &g); err != nil || !event.IsTenantID(g.TenantID) {
+		return auth.Principal{}, fmt.Errorf("ticket of no known form: %w", err)
+	}
+	p := auth.Principal{UserID: g.UserID, TenantID: g.TenantID, Roles: g.Roles, Expires: g.Expires, TokenID: g.TokenID}
+	return p, admissible(p)
+}
+
+// admissible refuses who may not watch orders: every role may.
+func admissible(p auth.Principal) error {
+	if !p.Has(member.Roles()...) {
+		return problem.New(http.StatusForbidden, "this needs one of the roles %v", member.Roles())
+	}
+	if !p.Expires.After(time.Now()) { // within the verifier's leeway, but a stream would end at once
+		return unauthorized("the token has expired")
+	}
+	return nil
+}
+
+func unauthorized(detail string) error {
+	return problem.New(http.StatusUnauthorized, "%s", detail).With("WWW-Authenticate", `Bearer error="invalid_token"`)
+}
+
+// ticket issues a ticket to the bearer of a token.
+func (h *Handler) ticket(w http.ResponseWriter, r *http.Request) error {
+	p, err := h.deps.Verifier.Authenticate(r)
+	if err != nil {
+		return err
+	}
+	if err := admissible(p); err != nil {
+		return err
+	}
+	claims, err := json.Marshal(grant{UserID: p.UserID, TenantID: p.TenantID, Roles: p.Roles, Expires: p.Expires, TokenID: p.TokenID})
+	if err != nil {
+		return fmt.Errorf("encode ticket: %w", err)
+	}
+	ticket, err := h.deps.Tickets.IssueTicket(r.Context(), claims)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	return problem.WriteJSON(w, http.StatusCreated, map[string]any{"ticket": ticket, "expires_in": ticketSeconds})
+}
+
+// ticketSeconds is what the contract promises.
+const ticketSeconds = 30
+
+// When refused clients come back: a full instance needs time, a draining one has a successor that is ready.
+const (
+	fullMin  = 5 * time.Second
+	fullMax  = 30 * time.Second
+	drainMin = time.Second
+	drainMax = 4 * time.Second
+)
+
+// refuse turns a client away. A browser's EventSource gives up for good on any status but 200, so it is told by an event;
+// everybody else by the status.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, why Refusal) error {
+	h.refusals[why].Add(1)
+	after := fanout.Retry(fullMin, fullMax)
+	if why == Draining {
+		after = fanout.Retry(drainMin, drainMax)
+	}
+	if !strings.Contains(r.Header.Get("Accept"), frame.ContentType) {
+		status := http.StatusServiceUnavailable
+		if why == TenantFull || why == UserFull {
+			status = http.StatusTooManyRequests
+		}
+		return problem.New(status, "no stream now: %s", why).
+			With("Retry-After", strconv.Itoa(int(after.Round(time.Second).Seconds())))
+	}
+	streamHeaders(w.Header())
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(overloaded(why, after, lastEventID(r))) // who has gone needs no answer
+	_ = http.NewResponseController(w).Flush()
+	panic(http.ErrAbortHandler) // not a complete body: some clients would stop for good
+}
+
+// overloaded is the frame for refused clients. It leaves their last id as it is.
+func overloaded(why Refusal, after time.Duration, lastEventID string) []byte {
+	if lastEventID == "" || !frame.Clean(lastEventID) {
+		lastEventID = tenantlog.StartID
+	}
+	return frame.Append(nil, frame.Event{
+		Retry: after, ID: lastEventID, Name: "overloaded",
+		Data: fmt.Appendf(nil, `{"reason":%q,"retry_ms":%d}`, why, after.Milliseconds()),
+	})
+}
+
+// allowOrigin lets pages of the allowed origins read what we answer. They send a token or a ticket, never cookies.
+func (h *Handler) allowOrigin(header http.Header, r *http.Request) {
+	header.Add("Vary", "Origin")
+	origin := r.Header.Get("Origin")
+	if origin == "" || !(slices.Contains(h.cfg.AllowedOrigins, "*") || slices.Contains(h.cfg.AllowedOrigins, origin)) {
+		return
+	}
+	header.Set("Access-Control-Allow-Origin", origin)
+	if r.Method == http.MethodOptions {
+		header.Set("Access-Control-Allow-Methods", "GET, POST")
+		header.Set("Access-Control-Allow-Headers", "Authorization, Cache-Control, Content-Type, Last-Event-ID")
+		header.Set("Access-Control-Max-Age", "600")
+	}
+}

@@ -1,0 +1,82 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"orderbell/sse-gateway/internal/fanout"
+)
+
+// Observe registers the gateway's metrics. They are read when they are asked for, so counting costs nothing more.
+func (h *Handler) Observe(meter metric.Meter) error {
+	b := builder{meter: meter}
+	connections := b.gauge("sse_connections", "open streams")
+	logs := b.gauge("sse_tenant_logs", "tenants with a log in memory")
+	logBytes := b.gauge("sse_tenant_log_bytes", "bytes of frames in memory")
+	deliveries := b.counter("sse_deliveries", "order and resync frames written, each subscriber's counted")
+	stalls := b.counter("sse_write_stalls", "writes that found a client's socket full")
+	ends := b.counter("sse_stream_ends", "streams that ended, by reason")
+	resyncs := b.counter("sse_resyncs", "clients sent to the snapshot when they came, by reason")
+	refused := b.counter("sse_refusals", "streams not opened, by reason")
+	holes := b.counter("sse_holes_read", "reads of a tenant's stream that found what pub/sub had not brought")
+	lost := b.counter("sse_streams_lost", "parts of a tenant's stream that Redis lost: all of its clients were sent to the snapshot")
+	if b.err != nil {
+		return fmt.Errorf("set up metrics: %w", b.err)
+	}
+	_, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		o.ObserveInt64(connections, h.pool.Counts.Connections.Load())
+		o.ObserveInt64(logs, int64(h.deps.Logs.Len()))
+		o.ObserveInt64(logBytes, int64(h.deps.Logs.Bytes()))
+		o.ObserveInt64(deliveries, h.pool.Counts.Deliveries.Load())
+		o.ObserveInt64(stalls, h.pool.Counts.Stalls.Load())
+		o.ObserveInt64(holes, h.deps.Logs.Counts.HolesRead.Load())
+		o.ObserveInt64(lost, h.deps.Logs.Counts.StreamsLost.Load())
+		for _, why := range fanout.Reasons() {
+			o.ObserveInt64(ends, h.pool.Counts.Ends[why].Load(), reason(why.String()))
+		}
+		for why, n := range h.resyncs {
+			o.ObserveInt64(resyncs, n.Load(), reason(string(why)))
+		}
+		for why, n := range h.refusals {
+			o.ObserveInt64(refused, n.Load(), reason(string(why)))
+		}
+		return nil
+	}, b.all...)
+	if err != nil {
+		return fmt.Errorf("set up metrics: %w", err)
+	}
+	return nil
+}
+
+func reason(why string) metric.MeasurementOption {
+	return metric.WithAttributes(attribute.String("reason", why))
+}
+
+// builder collects instruments and the first error.
+type builder struct {
+	meter metric.Meter
+	all   []metric.Observable
+	err   error
+}
+
+func (b *builder) gauge(name, description string) metric.Int64ObservableGauge {
+	g, err := b.meter.Int64ObservableGauge(name, metric.WithDescription(description))
+	b.add(g, err)
+	return g
+}
+
+func (b *builder) counter(name, description string) metric.Int64ObservableCounter {
+	c, err := b.meter.Int64ObservableCounter(name, metric.WithDescription(description))
+	b.add(c, err)
+	return c
+}
+
+func (b *builder) add(o metric.Observable, err error) {
+	b.all = append(b.all, o)
+	if b.err == nil {
+		b.err = err
+	}
+}

@@ -1,0 +1,290 @@
+// Package stream is the gateway's HTTP side: it decides who may watch which tenant's log, from where, and hands the
+// connection to those who write to it.
+//
+// The contract is specs/004-order-notifications/contracts/sse-contract.md. The tenant comes from the token alone. Limits
+// are reserved before a stream is accepted. A value of Last-Event-ID never leads to an error.
+package stream
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"orderbell/internal/auth"
+	"orderbell/internal/problem"
+	"orderbell/sse-gateway/internal/fanout"
+	"orderbell/sse-gateway/internal/frame"
+	"orderbell/sse-gateway/internal/tenantlog"
+)
+
+// Config says who is let in.
+type Config struct {
+	MaxClients     int      `envconfig:"SSE_MAX_CLIENTS_PER_INSTANCE" default:"15000"`
+	MaxPerTenant   int      `envconfig:"SSE_MAX_CLIENTS_PER_TENANT" default:"5000"`
+	MaxPerUser     int      `envconfig:"SSE_MAX_CLIENTS_PER_USER" default:"50"` // tabs and tills of one account
+	AllowedOrigins []string `envconfig:"SSE_ALLOWED_ORIGINS"`                   // of pages elsewhere, between commas; * is any
+}
+
+// Tickets are issued to pages, whose EventSource cannot send a token.
+type Tickets interface {
+	IssueTicket(ctx context.Context, claims []byte) (string, error)
+	RedeemTicket(ctx context.Context, ticket string) ([]byte, error)
+}
+
+// Verifier checks tokens.
+type Verifier interface {
+	Authenticate(r *http.Request) (auth.Principal, error)
+}
+
+// Deps is what a [Handler] works with.
+type Deps struct {
+	Verifier Verifier
+	Tickets  Tickets
+	NoTicket error // what RedeemTicket returns for a ticket that is not good
+	Logs     *tenantlog.Logs
+	Log      *slog.Logger
+}
+
+// Handler serves /api/sse/notifications and /api/sse/tickets.
+type Handler struct {
+	cfg      Config
+	lifetime fanout.Config
+	deps     Deps
+	snapshot string
+	ledger   *ledger
+	pool     *fanout.Pool
+	mux      *http.ServeMux
+	draining atomic.Bool
+
+	resyncs  map[tenantlog.Reason]*atomic.Int64
+	refusals map[Refusal]*atomic.Int64
+}
+
+// warmTimeout is how long a client waits for its tenant's log to be read from Redis.
+const warmTimeout = 5 * time.Second
+
+// New returns a handler. Drain it, then Close it.
+func New(cfg Config, lifetime fanout.Config, logs tenantlog.Config, deps Deps) (*Handler, error) {
+	for _, limit := range []struct {
+		name  string
+		value int
+	}{
+		{"SSE_MAX_CLIENTS_PER_INSTANCE", cfg.MaxClients},
+		{"SSE_MAX_CLIENTS_PER_TENANT", cfg.MaxPerTenant},
+		{"SSE_MAX_CLIENTS_PER_USER", cfg.MaxPerUser},
+	} {
+		if limit.value < 1 {
+			return nil, fmt.Errorf("%s is %d, want 1 or more", limit.name, limit.value)
+		}
+	}
+	h := &Handler{
+		cfg: cfg, lifetime: lifetime, deps: deps, snapshot: logs.SnapshotURL, mux: http.NewServeMux(),
+		ledger:  newLedger(Limits{Instance: cfg.MaxClients, Tenant: cfg.MaxPerTenant, User: cfg.MaxPerUser}),
+		resyncs: map[tenantlog.Reason]*atomic.Int64{}, refusals: map[Refusal]*atomic.Int64{},
+	}
+	for _, r := range tenantlog.Reasons() {
+		h.resyncs[r] = new(atomic.Int64)
+	}
+	for _, r := range refusals() {
+		h.refusals[r] = new(atomic.Int64)
+	}
+	var err error
+	if h.pool, err = fanout.New(lifetime, h); err != nil {
+		return nil, err
+	}
+	h.route("/api/sse/notifications", http.MethodGet, h.notifications)
+	h.route("/api/sse/tickets", http.MethodPost, h.ticket)
+	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		problem.New(http.StatusNotFound, "there is nothing at %s", r.URL.Path).Write(w)
+	})
+	return h, nil
+}
+
+// ServeHTTP implements [http.Handler].
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
+
+// Drain refuses new streams and closes the open ones, spread over the drain window.
+func (h *Handler) Drain(ctx context.Context) {
+	h.draining.Store(true)
+	h.pool.Drain(ctx)
+}
+
+// Close ends every stream at once.
+func (h *Handler) Close() {
+	h.draining.Store(true)
+	h.pool.Close()
+}
+
+// Left implements [fanout.Owner].
+func (h *Handler) Left(log *tenantlog.Log, userID string, _ fanout.Reason) {
+	h.ledger.giveBack(log.TenantID, userID)
+	h.ledger.leave()
+	h.deps.Logs.Release(log)
+}
+
+func (h *Handler) route(path, method string, serve func(http.ResponseWriter, *http.Request) error) {
+	inner := problem.Handler(h.deps.Log, serve)
+	h.mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+		h.allowOrigin(w.Header(), r)
+		switch r.Method {
+		case method:
+			inner.ServeHTTP(w, r)
+		case http.MethodOptions:
+			w.Header().Set("Allow", method+", OPTIONS")
+			w.WriteHeader(http.StatusNoContent)
+		default:
+			problem.New(http.StatusMethodNotAllowed, "%s is not a method of %s, %s is", r.Method, path, method).
+				With("Allow", method+", OPTIONS").Write(w)
+		}
+	})
+}
+
+// notifications opens a stream.
+func (h *Handler) notifications(w http.ResponseWriter, r *http.Request) error {
+	if !acceptsStream(r) {
+		return problem.New(http.StatusNotAcceptable, "Accept is %q, and this is %s", r.Header.Get("Accept"), frame.ContentType)
+	}
+	if h.draining.Load() {
+		return h.refuse(w, r, Draining)
+	}
+	if !h.ledger.enter() {
+		return h.refuse(w, r, InstanceFull)
+	}
+	accepted := false
+	defer func() {
+		if !accepted {
+			h.ledger.leave()
+		}
+	}()
+	p, err := h.principal(r)
+	if err != nil {
+		return err
+	}
+	if refusal := h.ledger.take(p.TenantID, p.UserID); refusal != "" {
+		return h.refuse(w, r, refusal)
+	}
+	log, sub, err := h.join(r, p)
+	if err != nil {
+		h.ledger.giveBack(p.TenantID, p.UserID)
+		if r.Context().Err() != nil {
+			return nil
+		}
+		h.deps.Log.WarnContext(r.Context(), "stream not opened", "tenant_id", p.TenantID, "err", err)
+		return h.refuse(w, r, Unavailable)
+	}
+	accepted = true // from here on Left gives everything back
+	h.open(w, r, log, sub)
+	return nil
+}
+
+// join finds where the client begins.
+func (h *Handler) join(r *http.Request, p auth.Principal) (*tenantlog.Log, fanout.Subscriber, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), warmTimeout)
+	defer cancel()
+	log, err := h.deps.Logs.Acquire(ctx, p.TenantID)
+	if err != nil {
+		return nil, fanout.Subscriber{}, err
+	}
+	lastEventID := lastEventID(r)
+	joined := log.Join(lastEventID)
+	if joined.Resync != "" {
+		if why := h.deps.Logs.Locate(ctx, log, lastEventID); why == "" {
+			joined = log.Join(lastEventID)
+		} else {
+			joined.Resync = why
+		}
+	}
+	return log, fanout.Subscriber{
+		Log: log, UserID: p.UserID, Cursor: joined.Cursor, Expires: p.Expires, Head: h.greeting(p.TenantID, joined),
+	}, nil
+}
+
+// greeting renders the frames that come before the log's.
+func (h *Handler) greeting(tenantID string, j tenantlog.Joined) []byte {
+	// Every client gets its own time to come back after a cut, in case this instance dies with all of its streams.
+	ready := frame.Event{ID: j.ID, Name: "ready", Retry: fanout.Retry(retryMin, retryMax)}
+	ready.Data = fmt.Appendf(nil, `{"tenant_id":%q,"resumed":%t}`, tenantID, j.Resumed) // a tenant id needs no escapes
+	head := frame.Append(nil, ready)
+	if j.Resync != "" {
+		h.resyncs[j.Resync].Add(1)
+		head = frame.Append(head, tenantlog.Resync(j.Tail, j.Resync, h.snapshot))
+	}
+	return head
+}
+
+// When clients come back by themselves after a cut.
+const (
+	retryMin = time.Second
+	retryMax = 5 * time.Second
+)
+
+// open sends the headers and hands the connection over, or serves it here until it ends.
+func (h *Handler) open(w http.ResponseWriter, r *http.Request, log *tenantlog.Log, sub fanout.Subscriber) {
+	streamHeaders(w.Header())
+	if fanout.CanTake && r.ProtoMajor == 1 && r.ProtoMinor == 1 && r.TLS == nil {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err == nil {
+			if err = h.pool.Take(conn, headerBytes(w.Header()), sub); err != nil {
+				h.Left(log, sub.UserID, fanout.Gone)
+				h.deps.Log.ErrorContext(r.Context(), "connection not taken over", "err", err)
+			}
+			return
+		}
+		if !errors.Is(err, http.ErrNotSupported) {
+			h.Left(log, sub.UserID, fanout.Gone)
+			return
+		}
+	}
+	w.WriteHeader(http.StatusOK)
+	if h.pool.Serve(r.Context(), w, sub) != fanout.Gone {
+		panic(http.ErrAbortHandler) // net/http's way to end a response without completing it
+	}
+}
+
+func streamHeaders(header http.Header) {
+	header.Set("Content-Type", frame.ContentType)
+	header.Set("Cache-Control", "no-store, no-transform") // compressing proxies would hold frames back
+	header.Set("X-Accel-Buffering", "no")                 // as nginx would
+}
+
+func headerBytes(header http.Header) []byte {
+	var b bytes.Buffer
+	b.WriteString("HTTP/1.1 200 OK\r\nDate: ")
+	b.WriteString(time.Now().UTC().Format(http.TimeFormat))
+	b.WriteString("\r\nTransfer-Encoding: chunked\r\n")
+	_ = header.Write(&b) // a buffer takes everything
+	b.WriteString("\r\n")
+	return b.Bytes()
+}
+
+func lastEventID(r *http.Request) string {
+	// The header is a reconnect's, the query a page's first request: it stays in the URL and grows old.
+	if id := r.Header.Get("Last-Event-ID"); id != "" {
+		return id
+	}
+	return r.URL.Query().Get("lastEventId")
+}
+
+// acceptsStream says whether the client takes an event stream: by name, by a wildcard, or by not saying.
+func acceptsStream(r *http.Request) bool {
+	accept := strings.Join(r.Header.Values("Accept"), ",")
+	if accept == "" {
+		return true
+	}
+	for part := range strings.SplitSeq(accept, ",") {
+		media, params, _ := strings.Cut(part, ";")
+		switch strings.ToLower(strings.TrimSpace(media)) {
+		case frame.ContentType, "text/*", "*/*":
+			if q := strings.ReplaceAll(params, " ", ""); q != "q=0" && q != "q=0.0" && q != "q=0.00" && q != "q=0.000" {
+				return true
+			}
+		}
+	}
+	return false
+}

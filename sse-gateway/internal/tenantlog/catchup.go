@@ -1,0 +1,107 @@
+package tenantlog
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Counts is what the logs have been through.
+type Counts struct {
+	HolesRead   atomic.Int64 // reads of the stream that found what the channel did not bring
+	EntriesRead atomic.Int64 // and what they found
+	StreamsLost atomic.Int64 // parts of a stream that Redis lost
+}
+
+// How a failed read is tried again.
+const (
+	retryMin = 50 * time.Millisecond
+	retryMax = 2 * time.Second
+)
+
+// catchUp reads what the log is missing, in the background. Whoever asks while it is being read makes it look once more.
+func (l *Logs) catchUp(log *Log) {
+	log.mu.Lock()
+	busy := log.catching
+	log.catching, log.again = true, busy
+	log.mu.Unlock()
+	if busy {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ctx.Err() != nil {
+		return
+	}
+	l.readers.Go(func() { l.read(log) })
+}
+
+func (l *Logs) read(log *Log) {
+	backoff := retryMin
+	for {
+		ok, err := l.readOnce(log)
+		if ok && log.stopCatching() {
+			return
+		}
+		if err == nil {
+			backoff = retryMin
+			continue
+		}
+		if l.ctx.Err() != nil || l.find(log.TenantID) != log {
+			log.stopCatching()
+			return
+		}
+		l.log.WarnContext(l.ctx, "tenant's stream not read", "tenant_id", log.TenantID, "err", err)
+		select {
+		case <-time.After(jitter(backoff)):
+		case <-l.ctx.Done():
+		}
+		backoff = min(2*backoff, retryMax)
+	}
+}
+
+// stopCatching ends a catch-up unless somebody has asked for another look. It returns whether it is over.
+func (l *Log) stopCatching() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.again {
+		l.again = false
+		return false
+	}
+	l.catching = false
+	return true
+}
+
+// readOnce reads one page. It returns whether the log has caught up.
+func (l *Logs) readOnce(log *Log) (bool, error) {
+	select {
+	case l.slots <- struct{}{}:
+		defer func() { <-l.slots }()
+	case <-l.ctx.Done():
+		return false, l.ctx.Err()
+	}
+	select {
+	case <-log.warmed:
+	default:
+		entries, tail, err := l.stream.Recent(l.ctx, log.TenantID, l.cfg.MaxEvents)
+		if err != nil {
+			return false, err
+		}
+		log.heat(entries, tail)
+		return false, nil // look once more: messages came in meanwhile
+	}
+	r := log.beginReading()
+	entries, tail, err := l.stream.Read(l.ctx, log.TenantID, r.from, pageSize)
+	if err != nil {
+		return false, err
+	}
+	added, lost, caughtUp := log.fill(r, entries, tail, len(entries) < pageSize)
+	if added > 0 {
+		l.Counts.HolesRead.Add(1)
+		l.Counts.EntriesRead.Add(int64(added))
+	}
+	if lost {
+		l.Counts.StreamsLost.Add(1)
+		l.log.WarnContext(l.ctx, "a part of a tenant's stream is lost", "tenant_id", log.TenantID)
+	}
+	return caughtUp, nil
+}

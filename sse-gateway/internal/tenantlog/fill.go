@@ -1,0 +1,166 @@
+package tenantlog
+
+import "orderbell/internal/event"
+
+// Outcome says what became of a message.
+type Outcome int
+
+// The outcomes of [Log.Apply].
+const (
+	Applied   Outcome = iota // it is in the log
+	Duplicate                // it was there already
+	Gap                      // something before it is missing: the stream must be read
+)
+
+// Apply adds a message that came from the channel, if it follows the last one.
+func (l *Log) Apply(p event.Published) Outcome {
+	l.mu.Lock()
+	switch {
+	case !l.warm || p.At == (event.Position{}): // too early, or not readable at all
+		l.expect(p.At)
+		l.mu.Unlock()
+		return Gap
+	case l.had(p.At):
+		l.mu.Unlock()
+		return Duplicate
+	case p.Prev != l.last.At: // also a position that went back: a failover, perhaps
+		l.expect(p.At)
+		l.mu.Unlock()
+		return Gap
+	}
+	l.add(p)
+	wakers := l.wakers
+	l.mu.Unlock()
+	l.wake(wakers)
+	return Applied
+}
+
+// had says whether the entry at a position is in the log, or was dropped from it. The caller holds the lock.
+func (l *Log) had(at event.Position) bool {
+	if at.Compare(l.base.At) <= 0 || at == l.last.At {
+		return true
+	}
+	if at.Compare(l.last.At) > 0 {
+		return false
+	}
+	for i := len(l.segments) - 1; i >= 0; i-- {
+		for _, e := range l.segments[i].entries {
+			if e.at == at {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (l *Log) expect(at event.Position) {
+	if at.Compare(l.want) > 0 {
+		l.want = at
+	}
+}
+
+func (l *Log) wake(wakers []Waker) {
+	for _, w := range wakers {
+		w.Wake(l)
+	}
+}
+
+// add appends p behind the last entry. The caller holds the lock.
+func (l *Log) add(p event.Published) {
+	r, err := rendered{}, p.Err
+	if err == nil {
+		r, err = render(p.Message)
+	}
+	if err != nil {
+		l.resync(Unreadable)
+		l.last.At = p.At
+		return
+	}
+	l.append(event.Tail{At: p.At, EventID: p.Message.ID}, r)
+}
+
+// resync tells every subscriber that something is lost.
+func (l *Log) resync(why Reason) {
+	l.append(l.last, renderResync(l.idAt(l.next), why, l.snapshot))
+}
+
+// heat fills a cold log with what the stream holds. tail was read before the entries.
+func (l *Log) heat(entries []event.Published, tail event.Tail) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.base, l.last = tail, tail
+	if len(entries) > 0 {
+		l.base = event.Tail{At: entries[0].Prev}
+		l.last = l.base
+		for _, p := range entries {
+			if p.Prev != l.last.At {
+				l.forget(p.Prev)
+			}
+			l.add(p)
+		}
+	}
+	// The tail names an event that the stream itself no longer has: it was lost, or it has expired since.
+	if tail.At.Compare(l.last.At) > 0 {
+		l.forget(tail.At)
+		l.base, l.last = tail, tail
+	}
+	l.warm = true
+	close(l.warmed)
+}
+
+// forget empties the log: what it holds does not lead to what comes next. The caller holds the lock.
+func (l *Log) forget(upTo event.Position) {
+	l.segments, l.bytes = nil, 0
+	l.base = event.Tail{At: upTo}
+	l.last = l.base
+}
+
+// reading is what a log knew when somebody began to read the stream for it.
+type reading struct {
+	from  event.Position // the last position it had
+	heard event.Position // the newest that it had heard of
+}
+
+func (l *Log) beginReading() reading {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return reading{from: l.last.At, heard: l.want}
+}
+
+// fill adds what was read from the stream; complete says that there was no more to read, tail was read before the
+// entries. It returns how many entries were new, whether something is lost, and whether the log now has all that it
+// has heard of.
+func (l *Log) fill(r reading, entries []event.Published, tail event.Tail, complete bool) (added int, lost, caughtUp bool) {
+	l.mu.Lock()
+	for _, p := range entries {
+		if p.At.Compare(l.last.At) <= 0 {
+			continue // came by the channel meanwhile
+		}
+		if p.Prev != l.last.At {
+			l.resync(StreamLost)
+			lost = true
+		}
+		l.add(p)
+		added++
+	}
+	if complete && !lost {
+		wentBack := tail.At.Compare(r.from) < 0 && l.last.At == r.from // a failover or a flush
+		hollow := tail.At.Compare(l.last.At) > 0                       // the end is known, its entries are gone
+		gone := r.heard.Compare(l.last.At) > 0                         // a message was heard, its entry is gone
+		if wentBack || hollow || gone {
+			l.resync(StreamLost)
+			lost = true
+		}
+		if wentBack || hollow {
+			l.last = tail
+		}
+	}
+	if complete && l.want == r.heard {
+		l.want = event.Position{} // what was heard of is here, or was told as lost
+	}
+	caughtUp = complete && l.want.Compare(l.last.At) <= 0
+	wakers := l.wakers
+	l.mu.Unlock()
+	l.wake(wakers)
+	return added, lost, caughtUp
+}

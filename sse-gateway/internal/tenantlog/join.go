@@ -1,0 +1,71 @@
+package tenantlog
+
+import (
+	"strings"
+
+	"orderbell/internal/event"
+)
+
+// Joined is where a subscriber begins.
+type Joined struct {
+	Cursor  uint64
+	ID      string // the id of the event before the cursor, as the client may send it when it comes back
+	Resumed bool   // what the client missed follows
+	Resync  Reason // not "": it must load the snapshot, since the log cannot say what it missed
+	Tail    string // the id of the log's last event
+}
+
+// Join returns the cursor for a client that has seen lastEventID last, "" if it is new.
+func (l *Log) Join(lastEventID string) Joined {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if lastEventID == "" {
+		return Joined{Cursor: l.next, ID: l.idAt(l.next)}
+	}
+	if cursor, ok := l.find(lastEventID); ok {
+		return Joined{Cursor: cursor, ID: lastEventID, Resumed: true}
+	}
+	// Until the resync frame has reached the client, it must not believe that it is up to date.
+	return Joined{Cursor: l.next, ID: StartID, Resync: UnknownID, Tail: l.idAt(l.next)}
+}
+
+// find returns the cursor behind the frame with an id. A notification's cursor is before its event: both are replayed,
+// and the client knows the first by the notification's id.
+func (l *Log) find(id string) (uint64, bool) {
+	if id == StartID {
+		return l.first(), l.base == event.Tail{}
+	}
+	if len(id) > maxEventID+len(NotificationSuffix) {
+		return 0, false
+	}
+	eventID, notification := strings.CutSuffix(id, NotificationSuffix)
+	for i := len(l.segments) - 1; i >= 0; i-- {
+		s := l.segments[i]
+		for j := len(s.entries) - 1; j >= 0; j-- {
+			e := &s.entries[j]
+			if e.resync || string(s.data[e.id:e.id+e.idLen]) != eventID {
+				continue
+			}
+			cursor := s.first + uint64(j) //nolint:gosec // an index
+			if !notification {
+				cursor++
+			}
+			return cursor, true
+		}
+	}
+	return l.first(), !notification && eventID == l.base.EventID
+}
+
+// Reached says whether the log holds everything up to a position, or is past it.
+func (l *Log) Reached(at event.Position) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last.At.Compare(at) >= 0
+}
+
+// ended returns the log's last position and event.
+func (l *Log) ended() event.Tail {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last
+}

@@ -1,0 +1,161 @@
+// Package tenantlog keeps what happened to a tenant lately, as frames that are ready to be written to its watchers.
+//
+// One log serves all of a tenant's subscribers on this instance. A frame is rendered once, a subscriber is a cursor into
+// the log, so nothing is queued or copied for anyone. Joining gives a cursor under the lock that appending takes: what
+// comes before it is in the log, what comes after it is behind the cursor, with no gap and no duplicate between the two.
+// A log is bounded in bytes and events; a cursor that falls off its tail is told so.
+//
+// Order: frames stand in the order of the tenant's stream. Duplicates: a message enters once, by its position. Loss: a
+// message that does not follow the last one makes the log read the hole from the stream; what cannot be read any more
+// becomes a resync frame, never silence.
+package tenantlog
+
+import (
+	"sync"
+
+	"orderbell/internal/event"
+)
+
+// Waker is told that a log has grown. Wake must not block.
+type Waker interface{ Wake(*Log) }
+
+// Log is one tenant's ring of rendered frames.
+type Log struct {
+	TenantID string
+
+	limits   limits
+	snapshot string
+	warmed   chan struct{} // closed once the log holds what the stream held
+
+	mu       sync.Mutex
+	segments []*segment // oldest first, never empty ones
+	bytes    int
+	next     uint64     // the number of the next entry; a cursor is the number of the next entry to be written
+	base     event.Tail // what came before the oldest entry
+	last     event.Tail // what came last
+	warm     bool
+	want     event.Position // the newest position heard of
+	catching bool           // somebody reads the stream
+	again    bool           // and is asked to look once more
+	wakers   []Waker        // replaced, never changed, so that it can be read without the lock
+
+	// Of the registry, under its lock.
+	watchers int
+	idle     int // sweeps since the last watcher left
+}
+
+type limits struct{ bytes, events int }
+
+func newLog(tenantID, snapshot string, l limits) *Log {
+	return &Log{TenantID: tenantID, limits: l, snapshot: snapshot, warmed: make(chan struct{}), next: 1}
+}
+
+// Watch has w woken whenever the log grows, until Unwatch.
+func (l *Log) Watch(w Waker) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wakers = append(append([]Waker(nil), l.wakers...), w)
+}
+
+// Unwatch ends Watch.
+func (l *Log) Unwatch(w Waker) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var rest []Waker
+	for _, other := range l.wakers {
+		if other != w {
+			rest = append(rest, other)
+		}
+	}
+	l.wakers = rest
+}
+
+// first returns the number of the oldest entry. The caller holds the lock.
+func (l *Log) first() uint64 {
+	if len(l.segments) == 0 {
+		return l.next
+	}
+	return l.segments[0].first
+}
+
+// Batch returns the frames from cursor on, as far as they lie together and up to about most bytes, at least one. The
+// batch is empty at the log's end. It returns false if the cursor has fallen off the tail.
+func (l *Log) Batch(cursor uint64, most int) (Batch, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if cursor >= l.next {
+		return Batch{From: cursor, To: cursor}, true
+	}
+	for i := len(l.segments) - 1; i >= 0; i-- {
+		if s := l.segments[i]; s.first <= cursor {
+			return s.batch(cursor, most), true
+		}
+	}
+	return Batch{}, false
+}
+
+// Window returns the oldest cursor that has not fallen off the tail, and the cursor behind the newest frame.
+func (l *Log) Window() (oldest, end uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.first(), l.next
+}
+
+// IDAt returns the id that a client at cursor has seen last, for frames that are not the log's own: "0" before the first
+// event of all.
+func (l *Log) IDAt(cursor uint64) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.idAt(cursor)
+}
+
+func (l *Log) idAt(cursor uint64) string {
+	id := l.base.EventID
+	for i := len(l.segments) - 1; i >= 0; i-- {
+		if s := l.segments[i]; s.first < cursor {
+			id = s.id(int(min(cursor-s.first, uint64(len(s.entries)))) - 1)
+			break
+		}
+	}
+	if id == "" {
+		return StartID // also where the id is not known: a client with it replays all there is, or resyncs
+	}
+	return id
+}
+
+// append adds an entry and drops the oldest beyond the limits. The caller holds the lock.
+func (l *Log) append(at event.Tail, r rendered) {
+	s := l.room(len(r.chunk))
+	s.add(at, r)
+	l.bytes += r.size()
+	l.next++
+	l.last = at
+	for len(l.segments) > 1 && (l.bytes > l.limits.bytes || l.next-l.first() > uint64(l.limits.events)) {
+		oldest := l.segments[0]
+		newest := len(oldest.entries) - 1
+		l.base = event.Tail{At: oldest.entries[newest].at, EventID: oldest.id(newest)}
+		l.bytes -= oldest.size
+		l.segments = append([]*segment(nil), l.segments[1:]...)
+	}
+}
+
+// How segments are cut: small for a quiet tenant, and never more than an eighth of the log, since they are dropped as a
+// whole.
+const (
+	segmentMin = 2 << 10
+	segmentMax = 64 << 10 // one write's worth
+)
+
+// room returns a segment with room for n bytes.
+func (l *Log) room(n int) *segment {
+	if len(l.segments) > 0 {
+		s := l.segments[len(l.segments)-1]
+		if len(s.data)+n <= cap(s.data) && len(s.entries) < max(1, l.limits.events/8) {
+			return s
+		}
+	}
+	size := max(n, segmentMin, min(segmentMax, l.bytes/2, l.limits.bytes/8))
+	s := &segment{first: l.next, data: make([]byte, 0, size)}
+	l.segments = append(l.segments[:len(l.segments):len(l.segments)], s)
+	return s
+}

@@ -1,0 +1,226 @@
+package tenantlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"orderbell/internal/event"
+	"orderbell/internal/service"
+)
+
+// Config bounds the logs.
+type Config struct {
+	MaxBytes     int             `envconfig:"SSE_LOG_MAX_BYTES" default:"4194304"` // of one tenant
+	MaxEvents    int             `envconfig:"SSE_LOG_MAX_EVENTS" default:"8192"`   // of one tenant
+	Linger       service.Seconds `envconfig:"SSE_LOG_LINGER_SECONDS" default:"60"` // after the last subscriber left
+	CompareEvery service.Seconds `envconfig:"SSE_COMPARE_SECONDS" default:"10"`    // the last message of all can be lost too
+	SnapshotURL  string          `envconfig:"SSE_SNAPSHOT_URL" default:"/api/orders/snapshot"`
+}
+
+// Stream is where the logs come from.
+type Stream interface {
+	Follow(tenantID string)
+	Unfollow(tenantID string)
+	Recent(ctx context.Context, tenantID string, limit int) ([]event.Published, event.Tail, error)
+	Read(ctx context.Context, tenantID string, after event.Position, limit int) ([]event.Published, event.Tail, error)
+	Tails(ctx context.Context, tenantIDs []string) ([]event.Tail, error)
+	Lookup(ctx context.Context, tenantID, eventID string) (event.Position, bool, error)
+}
+
+// Logs holds the logs of the tenants that have subscribers here. It is the sink of the stream's messages.
+type Logs struct {
+	cfg    Config
+	stream Stream
+	log    *slog.Logger
+	Counts Counts
+
+	ctx     context.Context //nolint:containedctx // the life of the readers, which no caller's context may end
+	cancel  context.CancelFunc
+	readers sync.WaitGroup
+	slots   chan struct{} // bounds the reads under way
+	lookups singleflight.Group
+
+	mu   sync.Mutex
+	logs map[string]*Log
+}
+
+// maxReads bounds the reads of the stream under way: after a lost connection every tenant reads at once.
+const maxReads = 16
+
+// pageSize is how many entries one read takes: some 300 kB, a few milliseconds of the server.
+const pageSize = 512
+
+// New returns an empty set of logs. Call Run to keep it.
+func New(cfg Config, stream Stream, log *slog.Logger) (*Logs, error) {
+	switch {
+	case cfg.MaxBytes < 16<<10:
+		return nil, fmt.Errorf("SSE_LOG_MAX_BYTES is %d, want 16384 or more", cfg.MaxBytes)
+	case cfg.MaxEvents < 8:
+		return nil, fmt.Errorf("SSE_LOG_MAX_EVENTS is %d, want 8 or more", cfg.MaxEvents)
+	case cfg.CompareEvery.Duration() < time.Second:
+		return nil, errors.New("SSE_COMPARE_SECONDS is 0, want 1 or more")
+	}
+	l := &Logs{cfg: cfg, stream: stream, log: log, slots: make(chan struct{}, maxReads), logs: map[string]*Log{}}
+	l.ctx, l.cancel = context.WithCancel(context.Background())
+	return l, nil
+}
+
+// Acquire returns a tenant's log once it holds what the stream holds, or an error if ctx ends before. The caller gives
+// it back with Release.
+func (l *Logs) Acquire(ctx context.Context, tenantID string) (*Log, error) {
+	l.mu.Lock()
+	log, ok := l.logs[tenantID]
+	if !ok {
+		log = newLog(tenantID, l.cfg.SnapshotURL, limits{bytes: l.cfg.MaxBytes, events: l.cfg.MaxEvents})
+		l.logs[tenantID] = log
+	}
+	log.watchers++
+	log.idle = 0
+	l.mu.Unlock()
+	if !ok {
+		l.stream.Follow(tenantID) // its confirmation fills the log
+	}
+	select {
+	case <-log.warmed:
+		return log, nil
+	case <-ctx.Done():
+		l.Release(log)
+		return nil, fmt.Errorf("read tenant's stream: %w", ctx.Err())
+	}
+}
+
+// Release gives a log back. Without watchers it lingers for a while, since people come back.
+func (l *Logs) Release(log *Log) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	log.watchers--
+}
+
+// Len returns the number of logs.
+func (l *Logs) Len() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.logs)
+}
+
+// Bytes returns what the logs' frames take.
+func (l *Logs) Bytes() int {
+	n := 0
+	for _, log := range l.all() {
+		log.mu.Lock()
+		n += log.bytes
+		log.mu.Unlock()
+	}
+	return n
+}
+
+func (l *Logs) find(tenantID string) *Log {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.logs[tenantID]
+}
+
+func (l *Logs) all() []*Log {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := make([]*Log, 0, len(l.logs))
+	for _, log := range l.logs {
+		all = append(all, log)
+	}
+	return all
+}
+
+// Published takes a message from the tenant's channel.
+func (l *Logs) Published(tenantID string, p event.Published) {
+	log := l.find(tenantID)
+	if log == nil {
+		return
+	}
+	if log.Apply(p) == Gap {
+		l.catchUp(log)
+	}
+}
+
+// Confirmed takes the word that the tenant's channel is followed, from now on or again.
+func (l *Logs) Confirmed(tenantID string) {
+	if log := l.find(tenantID); log != nil {
+		l.catchUp(log)
+	}
+}
+
+// Run compares the logs with the stream's tails and lets go of idle ones, until ctx ends.
+func (l *Logs) Run(ctx context.Context) {
+	defer l.readers.Wait()
+	defer l.cancel()
+	sweep := time.NewTicker(sweepEvery)
+	defer sweep.Stop()
+	compare := time.NewTicker(l.cfg.CompareEvery.Duration())
+	defer compare.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-sweep.C:
+			l.sweep()
+		case <-compare.C:
+			l.compare(ctx)
+		}
+	}
+}
+
+// sweepEvery is how exact the linger is.
+const sweepEvery = time.Second
+
+func (l *Logs) sweep() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for tenant, log := range l.logs {
+		if log.watchers > 0 {
+			continue
+		}
+		if log.idle++; log.idle > int(l.cfg.Linger.Duration()/sweepEvery) {
+			delete(l.logs, tenant)
+			l.stream.Unfollow(tenant) // does not block; under the lock, so that it cannot overtake a new Follow
+		}
+	}
+}
+
+// compareBatch is how many tails one round trip asks for.
+const compareBatch = 500
+
+func (l *Logs) compare(ctx context.Context) {
+	all := l.all()
+	for len(all) > 0 {
+		some := all[:min(compareBatch, len(all))]
+		all = all[len(some):]
+		tenants := make([]string, len(some))
+		before := make([]event.Tail, len(some))
+		for i, log := range some {
+			tenants[i], before[i] = log.TenantID, log.ended()
+		}
+		tails, err := l.stream.Tails(ctx, tenants)
+		if err != nil {
+			if ctx.Err() == nil {
+				l.log.WarnContext(ctx, "streams not compared", "tenants", len(all)+len(some), "err", err)
+			}
+			return
+		}
+		for i, log := range some {
+			behind := !log.Reached(tails[i].At)
+			wentBack := tails[i].At.Compare(before[i].At) < 0
+			if behind || wentBack {
+				l.catchUp(log)
+			}
+		}
+	}
+}
+
+// jitter spreads what many would do at the same moment.
+func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) } //nolint:gosec // spreading needs no secrecy

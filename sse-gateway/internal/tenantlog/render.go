@@ -1,0 +1,106 @@
+package tenantlog
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"orderbell/internal/event"
+	"orderbell/sse-gateway/internal/frame"
+)
+
+// StartID is the id of a stream's beginning: who comes back with it has seen no event yet.
+const StartID = "0"
+
+// NotificationSuffix makes a notification frame's id of its event's.
+const NotificationSuffix = ".n"
+
+// Reason says why a client has to load the snapshot.
+type Reason string
+
+// The reasons of a resync.
+const (
+	UnknownID  Reason = "unknown_id"  // the client's last id is malformed, never heard of, or another tenant's
+	TooOld     Reason = "too_old"     // it is known, but what followed it is no longer kept
+	StreamLost Reason = "stream_lost" // Redis has lost a part of the stream, by failover, flush or trimming
+	Unreadable Reason = "unreadable"  // an entry of the stream could not be read
+)
+
+// Reasons returns every reason.
+func Reasons() []Reason { return []Reason{UnknownID, TooOld, StreamLost, Unreadable} }
+
+// Resync returns the frame that sends a client to the snapshot. Its id is that of the last event that the client has
+// seen or need not see any more.
+func Resync(id string, why Reason, snapshot string) frame.Event {
+	data, _ := json.Marshal(map[string]string{"reason": string(why), "snapshot": snapshot}) // strings always encode
+	return frame.Event{ID: id, Name: "resync", Data: data}
+}
+
+func renderResync(id string, why Reason, snapshot string) rendered {
+	return chunk(Resync(id, why, snapshot), true)
+}
+
+func chunk(e frame.Event, resync bool) rendered {
+	content := frame.Append(nil, e)
+	r := rendered{chunk: frame.AppendChunk(nil, content), id: e.ID, resync: resync}
+	r.content = bytes.IndexByte(r.chunk, '\n') + 1
+	r.idAt = r.content + len("id: ")
+	return r
+}
+
+// render makes a message's frames. A message that would break the framing is an error.
+func render(m event.Message) (rendered, error) {
+	if !isEventID(m.ID) {
+		return rendered{}, fmt.Errorf("event id %q cannot be the id of a frame", m.ID)
+	}
+	if !m.Event.Valid() {
+		return rendered{}, errors.New("the event's type is unknown")
+	}
+	data, err := json.Marshal(m.Data)
+	if err != nil {
+		return rendered{}, fmt.Errorf("encode data: %w", err)
+	}
+	r := chunk(frame.Event{ID: m.ID, Name: string(m.Event), Data: data}, false)
+	if len(m.Recipients) > 0 {
+		r.audience = newAudience(m, data)
+	}
+	return r, nil
+}
+
+// maxEventID bounds an event id: a UUID has 36 bytes.
+const maxEventID = 128
+
+// isEventID says whether an id can stand in a frame and be told from ours.
+func isEventID(id string) bool {
+	for i := range len(id) {
+		if id[i] <= ' ' || id[i] > '~' {
+			return false
+		}
+	}
+	return id != "" && len(id) <= maxEventID && id != StartID && !strings.HasSuffix(id, NotificationSuffix)
+}
+
+// newAudience renders what everybody's notification has in common:
+//
+//	data: {"notification_id":"…","event_id":"…","event":"order_paid","data":{…}}
+func newAudience(m event.Message, data []byte) *audience {
+	const hole = "\x01" // stands for the notification's id; JSON never contains it
+	whole := fmt.Appendf(nil, `{"notification_id":"%s","event_id":%s,"event":"%s","data":%s}`, hole, quote(m.ID), m.Event, data)
+	whole = frame.Append(nil, frame.Event{ID: m.ID + NotificationSuffix, Name: "notification", Data: whole})
+	head, tail, _ := bytes.Cut(whole, []byte(hole))
+	a := &audience{head: head, tail: tail, people: make([]event.Recipient, 0, len(m.Recipients))}
+	for _, p := range m.Recipients {
+		quoted := quote(p.NotificationID)
+		a.people = append(a.people, event.Recipient{UserID: p.UserID, NotificationID: quoted[1 : len(quoted)-1]})
+	}
+	slices.SortStableFunc(a.people, func(p, q event.Recipient) int { return strings.Compare(p.UserID, q.UserID) })
+	return a
+}
+
+func quote(s string) string {
+	quoted, _ := json.Marshal(s) // strings always encode
+	return string(quoted)
+}
