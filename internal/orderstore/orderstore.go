@@ -47,17 +47,11 @@ func (s *Store) Create(ctx context.Context, o order.Order, r order.Request) (ord
 	if err != nil {
 		return order.Answer{}, err
 	}
-	args := pgx.NamedArgs{
-		"id": id, "tenant": r.TenantID, "reference": o.Reference, "amount": o.TotalAmount, "currency": o.Currency,
-		"status": string(order.Submitted), "event_id": eventID, "source": event.Source,
-		"type": string(event.OrderCreated), "shard": Shard(id), "traceparent": r.TraceParent,
-	}
-	query := createSQL
+	query, args := createSQL, append(arguments(r, id, order.Submitted, eventID), o.Reference, o.TotalAmount, o.Currency)
 	if r.Key != "" {
-		query = createOnceSQL
-		args["key"], args["hash"] = r.Key, r.Fingerprint[:]
+		query, args = createOnceSQL, append(args, r.Key, r.Fingerprint[:])
 	}
-	made, err := s.one(ctx, query, args)
+	made, err := s.one(ctx, query, args...)
 	switch {
 	case err == nil:
 		return order.Answer{Order: made}, nil
@@ -99,17 +93,12 @@ func (s *Store) Change(ctx context.Context, id string, next order.Status, r orde
 	if err != nil {
 		return order.Answer{}, err
 	}
-	args := pgx.NamedArgs{
-		"id": id, "tenant": r.TenantID, "status": string(next), "from": from, "event_id": eventID, "source": event.Source,
-		"type": string(event.TypeFor(next)), "shard": Shard(id), "traceparent": r.TraceParent,
-	}
-	query := changeSQL
+	query, args := changeSQL, append(arguments(r, id, next, eventID), from)
 	if r.Key != "" {
-		query = changeOnceSQL
-		args["key"], args["hash"] = r.Key, r.Fingerprint[:]
+		query, args = changeOnceSQL, append(args, r.Key, r.Fingerprint[:])
 	}
 	for range changeTries {
-		changed, err := s.one(ctx, query, args)
+		changed, err := s.one(ctx, query, args...)
 		if err == nil {
 			return order.Answer{Order: changed}, nil
 		}
@@ -145,7 +134,7 @@ func (s *Store) whyUnchanged(ctx context.Context, id string, next order.Status, 
 
 // Get returns an order of the tenant, or [order.ErrNotFound].
 func (s *Store) Get(ctx context.Context, tenantID, id string) (order.Order, error) {
-	o, err := s.one(ctx, getSQL, pgx.NamedArgs{"id": id, "tenant": tenantID})
+	o, err := s.one(ctx, getSQL, tenantID, id)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return order.Order{}, order.ErrNotFound
 	}
@@ -155,12 +144,11 @@ func (s *Store) Get(ctx context.Context, tenantID, id string) (order.Order, erro
 // Page returns at most limit orders of the tenant from the newest to the oldest, and whether there are more behind
 // them.
 func (s *Store) Page(ctx context.Context, tenantID string, after order.Position, limit int) ([]order.Order, bool, error) {
-	query, args := firstPageSQL, pgx.NamedArgs{"tenant": tenantID, "limit": limit + 1}
+	query, args := firstPageSQL, []any{tenantID, limit + 1}
 	if after != (order.Position{}) {
-		query = nextPageSQL
-		args["created_at"], args["id"] = after.CreatedAt, after.ID
+		query, args = nextPageSQL, append(args, after.CreatedAt, after.ID)
 	}
-	rows, err := s.pool.Query(ctx, query, args)
+	rows, err := s.pool.Query(ctx, query, args...)
 	if err != nil {
 		return nil, false, database.Wrap("page orders", err)
 	}
@@ -177,12 +165,19 @@ func (s *Store) Page(ctx context.Context, tenantID string, after order.Position,
 
 // ForgetKeys removes at most limit idempotency keys from before the given time, and returns how many.
 func (s *Store) ForgetKeys(ctx context.Context, before time.Time, limit int) (int64, error) {
-	tag, err := s.pool.Exec(ctx, forgetKeysSQL, pgx.NamedArgs{"before": before, "limit": limit})
+	tag, err := s.pool.Exec(ctx, forgetKeysSQL, before, limit)
 	return tag.RowsAffected(), database.Wrap("forget idempotency keys", err)
 }
 
-func (s *Store) one(ctx context.Context, query string, args pgx.NamedArgs) (order.Order, error) {
-	rows, err := s.pool.Query(ctx, query, args)
+// arguments returns $1 to $7 of every statement that writes, with room for the others.
+func arguments(r order.Request, id string, status order.Status, eventID string) []any {
+	const most = 12
+	return append(make([]any, 0, most),
+		r.TenantID, id, string(status), Shard(id), eventID, string(event.TypeFor(status)), r.TraceParent)
+}
+
+func (s *Store) one(ctx context.Context, query string, args ...any) (order.Order, error) {
+	rows, err := s.pool.Query(ctx, query, args...)
 	if err != nil {
 		return order.Order{}, err
 	}
@@ -200,7 +195,7 @@ func scan(row pgx.CollectableRow) (order.Order, error) {
 // firstAnswer returns the answer kept for r's Key, or pgx.ErrNoRows.
 func (s *Store) firstAnswer(ctx context.Context, r order.Request) (order.Answer, error) {
 	var hash, body []byte
-	err := s.pool.QueryRow(ctx, firstAnswerSQL, pgx.NamedArgs{"tenant": r.TenantID, "key": r.Key}).Scan(&hash, &body)
+	err := s.pool.QueryRow(ctx, firstAnswerSQL, r.TenantID, r.Key).Scan(&hash, &body)
 	if err != nil {
 		return order.Answer{}, database.Wrap("read first answer", err)
 	}

@@ -1,7 +1,10 @@
 package orderstore
 
+import "orderbell/internal/event"
+
 // The statements. Those that write are built of common parts: each first makes or changes the row o of orders, then
-// hangs the outbox row and the kept answer on it, so either all of them come to be or none.
+// hangs the outbox row and the kept answer on it, so either all of them come to be or none. The arguments have the same
+// numbers in all of them, see [arguments].
 
 const columns = `id, tenant_id, reference, status, total_amount, currency, version, created_at, updated_at`
 
@@ -10,20 +13,20 @@ const columns = `id, tenant_id, reference, status, total_amount, currency, versi
 const outboxPart = `
 e AS (
     INSERT INTO outbox (shard, event_id, source, type, tenant_id, order_id, data, occurred_at, traceparent)
-    SELECT @shard::smallint, @event_id::uuid, @source::text, @type::text, tenant_id, id, convert_to(
+    SELECT $4::smallint, $5::uuid, '` + event.Source + `', $6::text, tenant_id, id, convert_to(
         '{"order_id":"' || id || '","tenant_id":' || to_json(tenant_id) || ',"status":"' || status || '"' ||
         CASE reference WHEN '' THEN '' ELSE ',"reference":' || to_json(reference) END ||
         ',"total_amount":' || total_amount || ',"currency":"' || currency || '","version":' || version ||
         ',"timestamp":"' || to_char(updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '"}', 'UTF8'),
-        updated_at, @traceparent::text
+        updated_at, $7::text
     FROM o
 )`
 
 // newPart is the row that an order begins as.
 const newPart = `
 n AS (
-    SELECT @id::uuid AS id, @tenant::text AS tenant_id, @reference::text AS reference, @status::text AS status,
-        @amount::bigint AS total_amount, @currency::text AS currency, 1::bigint AS version,
+    SELECT $2::uuid AS id, $1::text AS tenant_id, $8::text AS reference, $3::text AS status,
+        $9::bigint AS total_amount, $10::text AS currency, 1::bigint AS version,
         now() AS created_at, now() AS updated_at
 )`
 
@@ -35,7 +38,7 @@ SELECT ` + columns + ` FROM o`
 const createOnceSQL = `WITH` + newPart + `,
 k AS (
     INSERT INTO idempotency_keys (tenant_id, key, request_hash, status, body)
-    SELECT tenant_id, @key::text, @hash::bytea, 201, convert_to(row_to_json(n)::text, 'UTF8') FROM n
+    SELECT tenant_id, $11::text, $12::bytea, 201, convert_to(row_to_json(n)::text, 'UTF8') FROM n
     ON CONFLICT DO NOTHING RETURNING 1
 ),
 o AS (
@@ -47,8 +50,8 @@ SELECT ` + columns + ` FROM o`
 // read behind that wait.
 const changePart = `
 o AS (
-    UPDATE orders SET status = @status::text, version = version + 1, updated_at = clock_timestamp()
-    WHERE id = @id::uuid AND tenant_id = @tenant::text AND status = ANY (@from::text[])`
+    UPDATE orders SET status = $3::text, version = version + 1, updated_at = clock_timestamp()
+    WHERE id = $2::uuid AND tenant_id = $1::text AND status = ANY ($8::text[])`
 
 const changeSQL = `WITH` + changePart + `
     RETURNING ` + columns + `
@@ -58,26 +61,26 @@ SELECT ` + columns + ` FROM o`
 // changeOnceSQL changes nothing if the key is there. A key that another request commits meanwhile breaks its primary
 // key, which undoes the whole statement.
 const changeOnceSQL = `WITH` + changePart + `
-        AND NOT EXISTS (SELECT FROM idempotency_keys WHERE tenant_id = @tenant::text AND key = @key::text)
+        AND NOT EXISTS (SELECT FROM idempotency_keys WHERE tenant_id = $1::text AND key = $9::text)
     RETURNING ` + columns + `
 ),
 k AS (
     INSERT INTO idempotency_keys (tenant_id, key, request_hash, status, body)
-    SELECT tenant_id, @key::text, @hash::bytea, 200, convert_to(row_to_json(o)::text, 'UTF8') FROM o
+    SELECT tenant_id, $9::text, $10::bytea, 200, convert_to(row_to_json(o)::text, 'UTF8') FROM o
 ),` + outboxPart + `
 SELECT ` + columns + ` FROM o`
 
-const getSQL = `SELECT ` + columns + ` FROM orders WHERE id = @id::uuid AND tenant_id = @tenant::text`
+const getSQL = `SELECT ` + columns + ` FROM orders WHERE id = $2::uuid AND tenant_id = $1::text`
 
-const firstAnswerSQL = `SELECT request_hash, body FROM idempotency_keys WHERE tenant_id = @tenant::text AND key = @key::text`
+const firstAnswerSQL = `SELECT request_hash, body FROM idempotency_keys WHERE tenant_id = $1::text AND key = $2::text`
 
-const firstPageSQL = `SELECT ` + columns + ` FROM orders WHERE tenant_id = @tenant::text
-ORDER BY created_at DESC, id DESC LIMIT @limit::int`
+const firstPageSQL = `SELECT ` + columns + ` FROM orders WHERE tenant_id = $1::text
+ORDER BY created_at DESC, id DESC LIMIT $2::int`
 
 const nextPageSQL = `SELECT ` + columns + ` FROM orders
-WHERE tenant_id = @tenant::text AND (created_at, id) < (@created_at::timestamptz, @id::uuid)
-ORDER BY created_at DESC, id DESC LIMIT @limit::int`
+WHERE tenant_id = $1::text AND (created_at, id) < ($3::timestamptz, $4::uuid)
+ORDER BY created_at DESC, id DESC LIMIT $2::int`
 
 const forgetKeysSQL = `DELETE FROM idempotency_keys WHERE (tenant_id, key) IN (
-    SELECT tenant_id, key FROM idempotency_keys WHERE created_at < @before::timestamptz
-    ORDER BY created_at LIMIT @limit::int FOR UPDATE SKIP LOCKED)`
+    SELECT tenant_id, key FROM idempotency_keys WHERE created_at < $1::timestamptz
+    ORDER BY created_at LIMIT $2::int FOR UPDATE SKIP LOCKED)`
