@@ -12,18 +12,19 @@ import (
 	"fmt"
 	"io/fs"
 	"log"
+	"log/slog"
 	"net"
 	"os"
 	"sync"
 	"time"
 
 	"orderbell/cmd/orderbell/internal/console"
-	"orderbell/internal/origin"
 	"orderbell/cmd/orderbell/internal/seed"
 	"orderbell/internal/auth"
 	"orderbell/internal/bus"
 	"orderbell/internal/database"
 	"orderbell/internal/memberstore"
+	"orderbell/internal/origin"
 	"orderbell/internal/service"
 )
 
@@ -52,6 +53,7 @@ type Stack struct {
 	stores   *stores
 	programs *programs
 	broker   *broker
+	sweeper  *sweeper
 	server   *origin.Server
 	stateMu  sync.Mutex
 	ready    bool
@@ -103,9 +105,11 @@ func (s *Stack) start(ctx context.Context, listeners []net.Listener) error {
 	if s.programs, err = startPrograms(ctx, s.opts, s.Origin, s.programChanged); err != nil {
 		return err
 	}
-	if s.broker, err = startBroker(ctx, s.opts, s.Stores, s.programs.urls); err != nil {
+	log := slog.New(slog.NewTextHandler(s.opts.Console.Voice("broker"), nil))
+	if s.broker, err = startBroker(log, s.OwnKafka, s.programs.urls); err != nil {
 		return err
 	}
+	s.sweeper = startSweeper(s.programs.urls[deliverySweeper].String()+"/", log)
 	if err := s.serve(listeners); err != nil {
 		return err
 	}
@@ -219,8 +223,8 @@ func (s *Stack) Wait(ctx context.Context) error {
 		return err
 	case err := <-s.stores.broken:
 		return err
-	case err := <-s.broker.failed():
-		return fmt.Errorf("local broker: %w", err)
+	case err := <-s.broker.broken:
+		return err
 	}
 }
 
@@ -239,11 +243,14 @@ func (s *Stack) Stop(ctx context.Context) error {
 		err = s.server.Stop(ctx)
 		cancel()
 	}
+	if s.sweeper != nil {
+		s.sweeper.stop()
+	}
 	if s.programs != nil {
 		err = errors.Join(err, s.programs.stop(makers()))
 	}
 	if s.broker != nil {
-		err = errors.Join(err, s.broker.stop())
+		s.broker.stop()
 	}
 	if s.programs != nil {
 		err = errors.Join(err, s.programs.stop(nil))

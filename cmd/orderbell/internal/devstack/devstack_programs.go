@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -14,9 +15,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"orderbell/internal/origin"
 	"orderbell/cmd/orderbell/internal/supervise"
 	"orderbell/internal/embedded"
+	"orderbell/internal/origin"
 )
 
 // grace is longer than the programs' own SHUTDOWN_TIMEOUT here, so that killing is the exception.
@@ -149,7 +150,8 @@ func (p *programs) states() map[string]Program {
 
 // environment returns what every program gets beside PORT: our own environment, with what suits one machine.
 func environment(originAddress string) []string {
-	env := append(os.Environ(), "SHUTDOWN_TIMEOUT="+shutdownTimeout, "PUBLIC_URL="+originAddress)
+	env := append(os.Environ(), "SHUTDOWN_TIMEOUT="+shutdownTimeout, "PUBLIC_URL="+originAddress,
+		"RELAY_LAG_GROUPS="+strings.Join(slices.Sorted(maps.Keys(subscribers())), ","))
 	if os.Getenv("LOG_FORMAT") == "" {
 		env = append(env, "LOG_FORMAT=text")
 	}
