@@ -63,7 +63,11 @@ func (p *Producer) Send(ctx context.Context, topic string, events []cloudevents.
 	messages := make([]*sarama.ProducerMessage, 0, len(events))
 	for i := range events {
 		m := &sarama.ProducerMessage{Topic: topic, Metadata: i}
-		if err := kafka.WriteProducerMessage(ctx, (*binding.EventMessage)(&events[i]), m); err != nil {
+		err := events[i].Validate() // the encoder writes invalid ones too, which no consumer can read
+		if err == nil {
+			err = kafka.WriteProducerMessage(ctx, (*binding.EventMessage)(&events[i]), m)
+		}
+		if err != nil {
 			errs[i] = fmt.Errorf("encode event: %w: %w", event.ErrRefused, err)
 			continue
 		}

@@ -1,6 +1,8 @@
 package event
 
 import (
+	"net/url"
+	"strings"
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
@@ -43,10 +45,14 @@ func (o Outgoing) CloudEvent() (cloudevents.Event, error) {
 	return ce, nil
 }
 
-// deadData bounds the data of a dead letter, since the topic of dead letters has a limit too.
-const deadData = 512 << 10
+// The topic of dead letters has a limit too: what a row may hold beyond it is cut.
+const (
+	deadData = 512 << 10 // bytes of data
+	deadText = 1 << 10   // bytes of an attribute
+)
 
-// DeadLetter returns o, which failed with err, in the form of the topic of dead letters.
+// DeadLetter returns o, which failed with err, in the form of the topic of dead letters. Whatever o holds, the topic
+// can hold the dead letter.
 func (o Outgoing) DeadLetter(err error) cloudevents.Event {
 	raw := o.Raw
 	reason := err.Error()
@@ -56,21 +62,33 @@ func (o Outgoing) DeadLetter(err error) cloudevents.Event {
 	}
 	ce := cloudevents.NewEvent()
 	ce.SetID(o.ID)
-	ce.SetSource(orElse(o.Source, Source))
-	ce.SetType(orElse(string(o.Type), "unknown"))
+	ce.SetSource(Source)
+	if source := cut(o.Source); isURIReference(source) {
+		ce.SetSource(source)
+	}
+	ce.SetType("unknown")
+	if o.Type != "" {
+		ce.SetType(cut(string(o.Type)))
+	}
 	ce.SetSubject(o.OrderID)
 	ce.SetTime(o.Time)
 	ce.SetExtension(ExtPartitionKey, o.OrderID)
-	ce.SetExtension(ExtTenantID, o.TenantID)
-	ce.SetExtension(ExtReason, Printable(reason))
+	ce.SetExtension(ExtTenantID, cut(o.TenantID))
+	ce.SetExtension(ExtReason, cut(reason))
 	ce.DataEncoded = raw // as it is, be it JSON or not
 	ce.SetDataContentType(cloudevents.ApplicationJSON)
 	return ce
 }
 
-func orElse(s, otherwise string) string {
-	if s == "" {
-		return otherwise
+func isURIReference(s string) bool {
+	_, err := url.Parse(s)
+	return err == nil && s != ""
+}
+
+// cut returns s as an attribute may hold it.
+func cut(s string) string {
+	if len(s) > deadText {
+		s = strings.ToValidUTF8(s[:deadText], "")
 	}
-	return s
+	return Printable(s)
 }

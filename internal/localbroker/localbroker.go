@@ -1,0 +1,203 @@
+// Package localbroker delivers the events of a topic to functions on one machine by the rules of Knative's Kafka Broker,
+// so that what works here works there.
+//
+// The rules, as its dispatcher has them (eventing-kafka-broker, RecordDispatcherImpl and WebClientCloudEventSender):
+//   - Each trigger is a consumer group and filters by the exact type.
+//   - Ordered delivery has one request in flight per partition, from the first attempt to the last; unordered has many.
+//   - An event is POSTed in binary mode. Any status from 300 on is a failure, redirects included. Statuses from 500 on,
+//     404, 408, 409, 429, time-outs and connection errors are tried again, up to retry times; so there are retry+1
+//     attempts. Others are not. Retry-After is not looked at.
+//   - Before the n-th retry it waits backoffDelay × 2^n: with PT0.2S that is 0.4 s, 0.8 s, and so on.
+//   - An answer below 300 without a body is success. One that is a CloudEvent goes to the topic as a new event. One with
+//     a body that is no CloudEvent is a failure, not tried again.
+//   - What failed goes to the dead letters with the extension knativeerrordest, the subscriber's address; if the
+//     subscriber had answered, knativeerrorcode, its status, and knativeerrordata, base64 of the first 1024 bytes of the
+//     body if it has one, and each header kne-NAME as the extension NAME.
+//
+// Two things are better here: a dead letter is tried until Kafka has it, where Knative drops the event, and a message
+// that is no CloudEvent becomes a dead letter, where Knative passes over it.
+package localbroker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+
+	"orderbell/internal/event"
+)
+
+// Trigger sends the events of one type to one subscriber.
+type Trigger struct {
+	Name       string // the consumer group
+	Type       event.Type
+	Subscriber string // an absolute http URL
+	InFlight   int    // requests at once per partition; 1 is delivery.order: ordered
+	Delivery   Delivery
+}
+
+// Delivery is a Trigger's spec.delivery.
+type Delivery struct {
+	Retry        int           // attempts after the first
+	BackoffDelay time.Duration // see the package comment
+	Timeout      time.Duration // of one attempt
+}
+
+// DefaultDelivery is what Knative's Kafka Broker does where nothing else is said. Its 10 retries last 7 minutes.
+func DefaultDelivery() Delivery {
+	return Delivery{Retry: 10, BackoffDelay: 200 * time.Millisecond, Timeout: 10 * time.Minute}
+}
+
+// Topics are where events, and dead letters, go.
+type Topics struct{ Events, DeadLetters string }
+
+// Source hands out the topic's messages.
+type Source interface {
+	// Consume calls handle as a member of group, with up to inFlight messages of a partition at once, until ctx ends. It
+	// calls again for a message whose handler failed.
+	Consume(ctx context.Context, group string, inFlight int, handle func(context.Context, event.Record) error) error
+}
+
+// Bus takes dead letters and answers.
+type Bus interface {
+	// Send returns one error per event, nil where Kafka has it.
+	Send(ctx context.Context, topic string, events []cloudevents.Event) []error
+}
+
+// Broker is made by [New].
+type Broker struct {
+	triggers []Trigger
+	topics   Topics
+	source   Source
+	bus      Bus
+	log      *slog.Logger
+	client   *http.Client
+}
+
+// New returns a broker that does nothing until [Broker.Run].
+func New(triggers []Trigger, topics Topics, source Source, bus Bus, log *slog.Logger) (*Broker, error) {
+	names := map[string]bool{}
+	most := 1
+	for _, t := range triggers {
+		if err := t.check(); err != nil {
+			return nil, fmt.Errorf("trigger %q: %w", t.Name, err)
+		}
+		if names[t.Name] {
+			return nil, fmt.Errorf("trigger %q: the name is taken; each is a consumer group of its own", t.Name)
+		}
+		names[t.Name] = true
+		most = max(most, t.InFlight)
+	}
+	const partitions = 32 // more idle connections than that are not worth keeping
+	transport := &http.Transport{MaxIdleConnsPerHost: partitions * most, IdleConnTimeout: time.Minute}
+	return &Broker{
+		triggers: triggers, topics: topics, source: source, bus: bus, log: log,
+		client: &http.Client{
+			Transport:     transport,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}, nil
+}
+
+func (t Trigger) check() error {
+	subscriber, err := url.Parse(t.Subscriber)
+	switch {
+	case t.Name == "":
+		return errors.New("it has no name")
+	case !t.Type.Valid():
+		return fmt.Errorf("type %q is unknown, want one of %v", t.Type, event.Types())
+	case err != nil || (subscriber.Scheme != "http" && subscriber.Scheme != "https") || subscriber.Host == "":
+		return fmt.Errorf("subscriber %q is no http URL", t.Subscriber)
+	case t.InFlight < 1:
+		return fmt.Errorf("%d requests in flight, want 1 or more", t.InFlight)
+	case t.Delivery.Retry < 0 || t.Delivery.BackoffDelay < 0 || t.Delivery.Timeout <= 0:
+		return fmt.Errorf("delivery %+v: retry and backoff may not be negative, and the timeout has to be more than 0", t.Delivery)
+	}
+	return nil
+}
+
+// Run delivers until ctx ends. What is in hand then is not marked and comes again at the next Run.
+func (b *Broker) Run(ctx context.Context) error {
+	defer b.client.CloseIdleConnections()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var running sync.WaitGroup
+	errs := make([]error, len(b.triggers))
+	for i, t := range b.triggers {
+		running.Go(func() {
+			errs[i] = b.source.Consume(ctx, t.Name, t.InFlight, func(ctx context.Context, r event.Record) error {
+				return b.deliver(ctx, t, r, i == 0)
+			})
+			cancel(errs[i]) // one that stops for good stops all, rather than leave its events undelivered unseen
+		})
+	}
+	running.Wait()
+	return errors.Join(errs...)
+}
+
+// deliver brings r to t's subscriber or to the dead letters. Its only error is that ctx has ended. Of a message that is
+// no event, one trigger alone takes care.
+func (b *Broker) deliver(ctx context.Context, t Trigger, r event.Record, caretaker bool) error {
+	if r.Err != nil {
+		if !caretaker {
+			return nil
+		}
+		b.log.ErrorContext(ctx, "message is no event and becomes a dead letter",
+			"topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "err", r.Err)
+		return b.publish(ctx, b.topics.DeadLetters, wrap(r))
+	}
+	if r.Event.Type() != string(t.Type) {
+		return nil
+	}
+	f := b.attempt(ctx, t, r.Event)
+	for retry := 1; f != nil && f.retryable && retry <= t.Delivery.Retry; retry++ {
+		pause := t.Delivery.BackoffDelay << min(retry, 30) // beyond, nobody waits that long
+		b.log.WarnContext(ctx, "event not delivered", "trigger", t.Name, "event_id", r.Event.ID(),
+			"err", f.err, "retry", retry, "in", pause)
+		if !sleep(ctx, pause) {
+			return context.Cause(ctx)
+		}
+		f = b.attempt(ctx, t, r.Event)
+	}
+	switch {
+	case f == nil:
+		return nil
+	case ctx.Err() != nil: // cut off by us: that says nothing about the event
+		return context.Cause(ctx)
+	}
+	b.log.ErrorContext(ctx, "event becomes a dead letter", "trigger", t.Name, "event_id", r.Event.ID(), "err", f.err)
+	return b.publish(ctx, b.topics.DeadLetters, f.deadLetter(t, r.Event))
+}
+
+// publish sends e until Kafka has it.
+func (b *Broker) publish(ctx context.Context, topic string, e cloudevents.Event) error {
+	const first, most = 100 * time.Millisecond, 5 * time.Second
+	for pause := first; ; pause = min(2*pause, most) {
+		err := b.bus.Send(ctx, topic, []cloudevents.Event{e})[0]
+		if err == nil {
+			return nil
+		}
+		b.log.WarnContext(ctx, "event not written", "topic", topic, "event_id", e.ID(), "err", err, "again_in", pause)
+		if !sleep(ctx, pause) {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// sleep reports whether d passed before ctx ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

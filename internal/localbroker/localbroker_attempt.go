@@ -1,0 +1,87 @@
+package localbroker
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/cloudevents/sdk-go/v2/binding"
+	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
+)
+
+// failure is an attempt that did not deliver its event.
+type failure struct {
+	err       error
+	retryable bool
+	response  *response // nil: the subscriber did not answer, or with what is neither nothing nor an event
+}
+
+// response is what a subscriber answered with a status of failure.
+type response struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// maxAnswer bounds the answer that is read: an event of the topic fits in many times over.
+const maxAnswer = 1 << 20
+
+// attempt POSTs e once. It returns nil if that delivered it.
+func (b *Broker) attempt(ctx context.Context, t Trigger, e cloudevents.Event) *failure {
+	posting, cancel := context.WithTimeout(ctx, t.Delivery.Timeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(posting, http.MethodPost, t.Subscriber, nil)
+	if err == nil {
+		err = cehttp.WriteRequest(posting, (*binding.EventMessage)(&e), request)
+	}
+	if err != nil {
+		return &failure{err: fmt.Errorf("write request: %w", err)}
+	}
+	request.Header.Set("Prefer", "reply") // as Knative has it: an answer may be an event
+	answer, err := b.client.Do(request)
+	if err != nil {
+		return &failure{err: fmt.Errorf("post event: %w", err), retryable: true}
+	}
+	defer func() { _ = answer.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	if err != nil {
+		return &failure{err: fmt.Errorf("read answer: %w", err), retryable: true}
+	}
+	if answer.StatusCode >= http.StatusMultipleChoices {
+		return &failure{
+			err:       fmt.Errorf("post event: the subscriber answered %d", answer.StatusCode),
+			retryable: isRetryable(answer.StatusCode),
+			response:  &response{status: answer.StatusCode, header: answer.Header, body: body},
+		}
+	}
+	return b.reply(ctx, answer.Header, body)
+}
+
+func isRetryable(status int) bool {
+	switch status {
+	case http.StatusNotFound, http.StatusRequestTimeout, http.StatusConflict, http.StatusTooManyRequests:
+		return true
+	}
+	return status >= http.StatusInternalServerError
+}
+
+// reply publishes the event that a subscriber answered with, if it did.
+func (b *Broker) reply(ctx context.Context, header http.Header, body []byte) *failure {
+	e, err := binding.ToEvent(ctx, cehttp.NewMessage(header, io.NopCloser(bytes.NewReader(body))))
+	if err == nil {
+		err = e.Validate()
+	}
+	switch {
+	case err != nil && len(body) == 0:
+		return nil // an answer without an event, which is what functions give
+	case err != nil:
+		return &failure{err: fmt.Errorf("the subscriber answered with %d bytes that are no CloudEvent: %w", len(body), err)}
+	}
+	if err := b.publish(ctx, b.topics.Events, *e); err != nil {
+		return &failure{err: fmt.Errorf("publish the subscriber's answer: %w", err)}
+	}
+	return nil
+}
