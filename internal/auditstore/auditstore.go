@@ -20,24 +20,6 @@ type Store struct{ pool *pgxpool.Pool }
 // New returns a store on the pool.
 func New(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
 
-// Trail is what the tables know of one event.
-type Trail struct {
-	SentAt     time.Time // when Kafka had it; zero: not yet, or the outbox row is removed already
-	Records    int       // in event_records: 1 once a function took it in
-	ReceivedAt time.Time // of the record
-	Notified   []string  // user ids of the notification rows, sorted
-	Mails      []Mail    // by user id
-}
-
-// Mail is one row of email_deliveries.
-type Mail struct {
-	UserID  string
-	Status  string // due, sent, failed, suppressed
-	Reason  string
-	Attempt int
-	SentAt  time.Time // zero: not sent
-}
-
 // Outgoing returns the events of an order that the outbox still holds, in their order.
 func (s *Store) Outgoing(ctx context.Context, orderID string) ([]event.Outgoing, error) {
 	const query = `SELECT id, event_id::text, source, type, tenant_id, order_id::text, occurred_at, traceparent, data
@@ -58,19 +40,19 @@ func (s *Store) Outgoing(ctx context.Context, orderID string) ([]event.Outgoing,
 }
 
 // Trail returns what became of the event so far.
-func (s *Store) Trail(ctx context.Context, eventID string) (Trail, error) {
-	var t Trail
+func (s *Store) Trail(ctx context.Context, eventID string) (event.Trail, error) {
+	var t event.Trail
 	// One transaction on one snapshot: rows of one event must not be seen half.
 	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		return t.read(ctx, tx, eventID)
+		return read(ctx, tx, eventID, &t)
 	})
 	if err != nil {
-		return Trail{}, fmt.Errorf("read the trail of event %s: %w", eventID, err)
+		return event.Trail{}, fmt.Errorf("read the trail of event %s: %w", eventID, err)
 	}
 	return t, nil
 }
 
-func (t *Trail) read(ctx context.Context, tx pgx.Tx, eventID string) error {
+func read(ctx context.Context, tx pgx.Tx, eventID string, t *event.Trail) error {
 	var sent, received *time.Time
 	err := tx.QueryRow(ctx, `SELECT sent_at FROM outbox WHERE event_id = $1`, eventID).Scan(&sent)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
@@ -94,8 +76,8 @@ func (t *Trail) read(ctx context.Context, tx pgx.Tx, eventID string) error {
 	if err != nil {
 		return err
 	}
-	t.Mails, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Mail, error) {
-		var m Mail
+	t.Mails, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (event.Mailing, error) {
+		var m event.Mailing
 		var at *time.Time
 		err := row.Scan(&m.UserID, &m.Status, &m.Reason, &m.Attempt, &at)
 		m.SentAt = orZero(at)

@@ -29,7 +29,7 @@ func TestTrail(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	trail := func() auditstore.Trail {
+	trail := func() event.Trail {
 		t.Helper()
 		got, err := store.Trail(t.Context(), eventID)
 		if err != nil {
@@ -40,7 +40,7 @@ func TestTrail(t *testing.T) {
 	at := time.Now().UTC().Truncate(time.Second)
 	same := cmp.Comparer(time.Time.Equal)
 
-	if diff := cmp.Diff(auditstore.Trail{Notified: []string{}, Mails: []auditstore.Mail{}}, trail(), same); diff != "" {
+	if diff := cmp.Diff(event.Trail{Notified: []string{}, Mails: []event.Mailing{}}, trail(), same); diff != "" {
 		t.Errorf("an event that never was:\n%s", diff)
 	}
 	exec(`INSERT INTO tenants (id, name) VALUES ($1, 'Demo')`, tenant)
@@ -58,9 +58,9 @@ func TestTrail(t *testing.T) {
 	exec(`INSERT INTO email_deliveries (id, tenant_id, user_id, event_source, event_id, event_type, order_id, data, message_id, status, attempt, sent_at)
 		VALUES (gen_random_uuid(), $1, $2, '/s', $3, 'order_paid', $4, '{}', 'm', 'sent', 1, $5)`, tenant, ana, eventID, orderID, at)
 
-	want := auditstore.Trail{
+	want := event.Trail{
 		SentAt: at, Records: 1, ReceivedAt: at, Notified: []string{ana, budi},
-		Mails: []auditstore.Mail{{UserID: ana, Status: "sent", Attempt: 1, SentAt: at}},
+		Mails: []event.Mailing{{UserID: ana, Status: "sent", Attempt: 1, SentAt: at}},
 	}
 	if diff := cmp.Diff(want, trail(), same); diff != "" {
 		t.Error(diff)
