@@ -14,10 +14,14 @@ import (
 // reads what is missing here and returns "": join again. Otherwise it returns the reason for a resync.
 func (l *Logs) Locate(ctx context.Context, log *Log, lastEventID string) Reason {
 	id, _ := strings.CutSuffix(lastEventID, NotificationSuffix)
-	if !isEventID(id) {
+	if lastEventID == StartID {
+		return TooOld
+	}
+	u, err := uuid.Parse(id)
+	if err != nil || !isEventID(id) {
 		return UnknownID
 	}
-	if !mayBeNews(id) {
+	if !mayBeNews(u) {
 		return TooOld
 	}
 	// Many clients that come back at once have the same last id: one asks for all.
@@ -53,13 +57,12 @@ func (l *Logs) Locate(ctx context.Context, log *Log, lastEventID string) Reason 
 const newsAge = 15 * time.Minute
 
 // mayBeNews says whether an event may have reached another instance and not yet this one: it is no use to ask Redis for
-// the ids of yesterday. A UUIDv7 tells its time (RFC 9562 §5.7); of other ids nothing is known.
-func mayBeNews(id string) bool {
-	u, err := uuid.Parse(id)
-	if err != nil || u.Version() != 7 {
-		return err == nil
+// the ids of yesterday. A UUIDv7 tells its time (RFC 9562 §5.7); of others nothing is known.
+func mayBeNews(id uuid.UUID) bool {
+	if id.Version() != 7 {
+		return true
 	}
-	seconds, nanos := u.Time().UnixTime()
+	seconds, nanos := id.Time().UnixTime()
 	return time.Since(time.Unix(seconds, nanos)) < newsAge
 }
 
