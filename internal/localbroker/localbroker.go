@@ -134,7 +134,9 @@ func (b *Broker) Run(ctx context.Context) error {
 			errs[i] = b.source.Consume(ctx, t.Name, t.InFlight, func(ctx context.Context, r event.Record) error {
 				return b.deliver(ctx, t, r, i == 0)
 			})
-			cancel(errs[i]) // one that stops for good stops all, rather than leave its events undelivered unseen
+			if errs[i] != nil {
+				cancel(errs[i]) // one that fails for good stops all, rather than leave its events undelivered unseen
+			}
 		})
 	}
 	running.Wait()
