@@ -25,9 +25,19 @@ export default defineConfig({
   server: { proxy: { '/api': origin, '/dev': origin } },
   build: { target: 'es2023', sourcemap: true },
   test: {
-    include: ['src/**/*.test.{ts,tsx}'],
     testTimeout: 30_000, // two cores are shared with the rest of the suite
     restoreMocks: true,
-    setupFiles: ['src/testing/setup.ts'],
+    projects: [
+      { extends: true, test: { name: 'logic', include: ['src/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: {
+          name: 'components',
+          include: ['src/**/*.test.tsx'],
+          environment: 'jsdom',
+          setupFiles: ['src/testing/setup.ts'],
+        },
+      },
+    ],
   },
 });

@@ -54,7 +54,12 @@ function Counter({ session, feed, people, clock, onSignIn, onSignOut }: CounterP
       </a>
       <TopBar {...{ session, feed, people, clock, onSignIn, onSignOut }} />
       <main className={sells ? 'page page-with-form' : 'page'}>
-        {sells && <NewOrder create={feed.create} suggestedCurrency={orders[0]?.currency} />}
+        {sells && (
+          <NewOrder
+            create={feed.create}
+            suggestedCurrency={(orders[0]?.currency ?? session.currency) || 'IDR'}
+          />
+        )}
         <OrderList feed={feed} roles={session.roles} clock={clock} />
       </main>
       <Toasts feed={feed} />

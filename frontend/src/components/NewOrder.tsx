@@ -1,5 +1,6 @@
 import { type SubmitEvent, useId, useRef, useState } from 'react';
-import { formatMoney, minorDigits, parseAmount } from '../model/money';
+import { minorDigits } from '../model/minorUnit';
+import { formatMoney, parseAmount } from '../model/money';
 import { type Order, orderName } from '../model/order';
 import { type NewOrder as Draft, newIdempotencyKey } from '../services/orders';
 import { messageOf, Problem } from '../services/problem';
@@ -7,8 +8,7 @@ import { commonCurrencies, otherCurrencies } from './currencies';
 
 export interface NewOrderProps {
   readonly create: (order: Draft, idempotencyKey: string) => Promise<Order>;
-  /** What the business sold in last. */
-  readonly suggestedCurrency: string | undefined;
+  readonly suggestedCurrency: string;
 }
 
 type Sending =
@@ -29,7 +29,7 @@ export function NewOrder({ create, suggestedCurrency }: NewOrderProps) {
   const keys = useRef(retryKeys());
   const amountInput = useRef<HTMLInputElement>(null);
 
-  const currency = chosenCurrency ?? suggestedCurrency ?? 'IDR';
+  const currency = chosenCurrency ?? suggestedCurrency;
   const parsed = parseAmount(amount, currency);
   const preview = parsed.ok ? formatMoney(parsed.totalAmount, currency) : '';
   const fields = sending.kind === 'failed' ? sending.fields : undefined;

@@ -35,12 +35,10 @@ export function NotificationPanel({ store, clock }: NotificationPanelProps) {
         id="notifications"
         className="panel"
         popover="auto"
-        aria-labelledby="notifications-title"
+        aria-label="Notifications"
         onToggle={toggled}
       >
-        <h2 id="notifications-title" className="panel-title">
-          Notifications
-        </h2>
+        <h2 className="panel-title">Notifications</h2>
         {notices.length === 0 ? (
           <p className="faint">Nothing yet. Paid orders ring here.</p>
         ) : (

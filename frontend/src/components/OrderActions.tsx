@@ -34,11 +34,12 @@ export function OrderActions({ order, name, roles, advance }: OrderActionsProps)
 
   async function act(status: Status, card: HTMLElement | null): Promise<void> {
     if (isWorking) return;
+    if (acting.kind === 'confirming') card?.focus({ preventScroll: true }); // the confirming button goes at once
     setActing({ kind: 'working', status });
     try {
       await advance(order.orderId, status);
       setActing({ kind: 'idle' });
-      keepFocusNear(card);
+      card?.focus({ preventScroll: true }); // the pressed button goes with its state
     } catch (err) {
       setActing({ kind: 'failed', message: messageOf(err) });
     }
@@ -61,8 +62,7 @@ export function OrderActions({ order, name, roles, advance }: OrderActionsProps)
           autoFocus={true}
           onClick={(event) => press(status, event.currentTarget)}
         >
-          Yes, {labels[status].toLowerCase()}
-          <span className="hidden"> {name}</span>
+          Yes, {labels[status].toLowerCase()} <span className="hidden">{name}</span>
         </button>
         <button type="button" className="button" onClick={() => setActing({ kind: 'idle' })}>
           Keep it
@@ -81,8 +81,8 @@ export function OrderActions({ order, name, roles, advance }: OrderActionsProps)
           aria-disabled={isWorking}
           onClick={(event) => press(status, event.currentTarget)}
         >
-          {isWorking && acting.status === status ? 'One moment…' : labels[status]}
-          <span className="hidden"> {name}</span>
+          {isWorking && acting.status === status ? 'One moment…' : labels[status]}{' '}
+          <span className="hidden">{name}</span>
         </button>
       ))}
       {acting.kind === 'failed' && (
@@ -101,14 +101,4 @@ function isFinal(status: Status): boolean {
 function buttonClass(status: Status, place: number): string {
   if (isFinal(status)) return 'button button-quiet action-final';
   return place === 0 ? 'button button-primary action-main' : 'button';
-}
-
-/** The pressed button goes with its state: focus stays on the card, or on the list if the card left it. */
-function keepFocusNear(card: HTMLElement | null): void {
-  if (card === null) return;
-  const list = card.closest<HTMLElement>('section');
-  card.focus({ preventScroll: true });
-  requestAnimationFrame(() => {
-    if (!card.isConnected) list?.focus({ preventScroll: true });
-  });
 }

@@ -1,4 +1,4 @@
-import { memo, useId, useRef } from 'react';
+import { memo, useId, useLayoutEffect, useRef } from 'react';
 import { formatMoney } from '../model/money';
 import { type Order, orderName, type Role, type Status } from '../model/order';
 import { relativeTime } from '../model/time';
@@ -26,9 +26,21 @@ function Card({ order, roles, now, advance }: OrderCardProps) {
   const id = useId();
   const firstVersion = useRef(order.version);
   const name = orderName(order);
+  const card = useRef<HTMLElement>(null);
+
+  // A card that leaves the list with the focus inside hands it to the list; the browser would drop it.
+  useLayoutEffect(() => {
+    const article = card.current;
+    return () => {
+      if (article?.contains(document.activeElement) !== true) return;
+      article.closest<HTMLElement>('#orders')?.focus({ preventScroll: true });
+    };
+  }, []);
+
   return (
     <li>
       <article
+        ref={card}
         className="order"
         tabIndex={-1}
         aria-labelledby={`${id}-name`}

@@ -45,8 +45,8 @@ export function SignIn({ people, notice, onSignIn }: SignInProps) {
                 {tenant.users.map((user) => (
                   <li key={user.email}>
                     <button type="button" className="person" onClick={() => onSignIn(user)}>
-                      <span className="person-name">{user.name}</span>
-                      <span className="person-roles">{user.roles.join(', ')}</span>
+                      <span className="person-name">{user.name}</span>{' '}
+                      <span className="person-roles">{user.roles.join(', ')}</span>{' '}
                       <span className="person-email">{user.email}</span>
                     </button>
                   </li>
@@ -93,9 +93,11 @@ function TokenForm({ onSignIn }: { readonly onSignIn: (session: Session) => void
         aria-invalid={problem !== ''}
         aria-describedby={`${id}-problem`}
       />
-      <p id={`${id}-problem`} className="field-problem" role="alert">
-        {problem}
-      </p>
+      {problem !== '' && (
+        <p id={`${id}-problem`} className="field-problem" role="alert">
+          {problem}
+        </p>
+      )}
       <button type="submit" className="button button-primary">
         Sign in
       </button>

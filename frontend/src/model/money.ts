@@ -1,17 +1,20 @@
 /** Amounts are integers of the currency's minor unit, as in the event contract; nothing here computes with floats. */
+import { minorDigits } from './minorUnit';
 
 /** The server's bound (internal/order MaxAmount); a number keeps every integer up to 2^53. */
 export const maxAmount = 1_000_000_000_000;
 
-/** How many decimals a currency has by ISO 4217: IDR 2, JPY 0, KWD 3. Unknown codes have 2. */
-export function minorDigits(currency: string): number {
-  return formatter(currency).resolvedOptions().maximumFractionDigits ?? 2;
-}
-
-/** Shows an amount in the person's language, such as "IDR 1,250.00" for 125000 IDR. */
+/** Shows an amount in the person's own format, such as "IDR 125,000" for 125000 IDR. */
 export function formatMoney(totalAmount: number, currency: string): string {
-  const format = formatter(currency);
-  return format.format(decimal(totalAmount, format.resolvedOptions().maximumFractionDigits ?? 2));
+  if (!isKnown(currency)) return `${currency} ${totalAmount.toLocaleString()} minor units`; // nothing is guessed
+  const digits = minorDigits(currency);
+  const format = new Intl.NumberFormat(undefined, {
+    style: 'currency',
+    currency,
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
+  return format.format(decimal(totalAmount, digits));
 }
 
 export type ParsedAmount =
@@ -54,6 +57,6 @@ function decimal(totalAmount: number, digits: number): Intl.StringNumericLiteral
   return `${sign}${literal}` as Intl.StringNumericLiteral;
 }
 
-function formatter(currency: string): Intl.NumberFormat {
-  return new Intl.NumberFormat(undefined, { style: 'currency', currency });
+function isKnown(currency: string): boolean {
+  return Intl.supportedValuesOf('currency').includes(currency);
 }

@@ -61,10 +61,10 @@ function oneOf<T extends string>(allowed: readonly T[], value: unknown, where: s
   return found;
 }
 
-/** An RFC 3339 time as milliseconds since 1970. */
+/** An RFC 3339 time as milliseconds since 1970. Without its offset Date.parse would take this machine's zone. */
 function time(of: Fields, field: string, where: string): number {
   const value = text(of, field, where);
-  const at = Date.parse(value);
+  const at = /(?:Z|[+-]\d\d:\d\d)$/i.test(value) ? Date.parse(value) : Number.NaN;
   if (Number.isNaN(at)) throw new WireError(`${where}.${field} is ${shown(value)}, want an RFC 3339 time`);
   return at;
 }

@@ -10,6 +10,8 @@ export interface Session {
   readonly name: string;
   readonly email: string;
   readonly roles: readonly Role[];
+  /** What the business sells in; "" if unknown. */
+  readonly currency: string;
 }
 
 const demoUsersPath = '/dev/users';
@@ -61,6 +63,7 @@ export function sessionFromToken(pasted: string): Session {
     name: optionalText(claims, 'name', 'claims') || email || text(claims, 'sub', 'claims'),
     // Where the provider has names of its own, every button shows and the server decides.
     roles: claims['roles'] === undefined ? roles : parseRoles(claims['roles']),
+    currency: '',
   };
 }
 
@@ -75,6 +78,7 @@ export function parseSession(value: unknown, where: string): Session {
     email,
     name: optionalText(of, 'name', where) || email,
     roles: parseRoles(of['roles']),
+    currency: optionalText(of, 'currency', where),
   };
 }
 

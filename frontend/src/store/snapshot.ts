@@ -50,23 +50,28 @@ export function snapshotLoader({ client, store, random }: SnapshotLoaderOptions)
 
   async function run(): Promise<void> {
     running = true;
-    for (let failures = 0; due !== undefined && !stop.signal.aborted; ) {
-      const address = due;
-      due = undefined;
-      try {
-        await loadPages(address);
-        failures = 0;
-        become({ kind: 'loaded' });
-        if (due !== undefined) await pause(retry.first); // a stream of resyncs must not become a flood of loads
-      } catch (err) {
-        if (stop.signal.aborted) break;
-        due ??= address;
-        become({ kind: 'failed', message: messageOf(err) });
-        await pause(Math.min(retry.most, retry.first * 2 ** failures) * (1 + random() / 2));
-        failures += 1;
-      }
+    let failures = 0;
+    while (due !== undefined && !stop.signal.aborted) {
+      failures = (await loadDue(due)) ? 0 : failures + 1;
+      // After a success too: a stream of resyncs must not become a flood of loads.
+      const backoff = Math.min(retry.most, retry.first * 2 ** Math.max(0, failures - 1));
+      await pause(failures === 0 ? retry.first : backoff * (1 + random() / 2));
     }
     running = false;
+  }
+
+  /** Says whether all pages are loaded; what is not, stays due. */
+  async function loadDue(address: string): Promise<boolean> {
+    due = undefined;
+    try {
+      await loadPages(address);
+      become({ kind: 'loaded' });
+      return true;
+    } catch (err) {
+      due ??= address;
+      if (!stop.signal.aborted) become({ kind: 'failed', message: messageOf(err) });
+      return false;
+    }
   }
 
   async function loadPages(address: string): Promise<void> {
@@ -82,6 +87,7 @@ export function snapshotLoader({ client, store, random }: SnapshotLoaderOptions)
   }
 
   async function pause(ms: number): Promise<void> {
+    if (stop.signal.aborted) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms);
       wake = () => {

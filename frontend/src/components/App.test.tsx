@@ -1,0 +1,199 @@
+import { render, screen, waitFor, within } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type Client, openClient } from '../services/client';
+import { keepIn } from '../services/session';
+import { clock } from '../store/clock';
+import { peopleStore } from '../store/people';
+import { FakeOrigin } from '../testing/fakeOrigin';
+import { problem } from '../testing/http';
+import { App } from './App';
+
+let client: Client | undefined;
+
+afterEach(() => {
+  client?.close();
+  sessionStorage.clear();
+});
+
+function setup(prepare?: (origin: FakeOrigin) => void) {
+  const origin = new FakeOrigin({ pageSize: 500 });
+  prepare?.(origin);
+  client = openClient({ fetch: origin.fetch, keeper: keepIn(sessionStorage), origin: location.origin });
+  render(<App client={client} people={peopleStore(origin.fetch)} clock={clock()} />);
+  return { origin, user: userEvent.setup() };
+}
+
+async function signedIn(role: string, prepare?: (origin: FakeOrigin) => void) {
+  const { origin, user } = setup(prepare);
+  await user.click(
+    await screen.findByRole('button', { name: `${role} of Demo Deli ${role} ${role}@demo.example` }),
+  );
+  await waitFor(() => expect(screen.getByTestId('connection')).toHaveTextContent('Live'));
+  return { origin, user };
+}
+
+function card(name: string): HTMLElement {
+  return screen.getByRole('article', { name });
+}
+
+describe('signing in', () => {
+  it('offers the demo users by business', async () => {
+    setup();
+    const kopi = await screen.findByRole('region', { name: 'Kopi Senja' });
+    expect(within(kopi).getAllByRole('button')).toHaveLength(1);
+    expect(within(screen.getByRole('region', { name: 'Demo Deli' })).getAllByRole('button')).toHaveLength(4);
+  });
+
+  it('takes a token where there are none', async () => {
+    const { user } = setup((origin) => origin.answerOnce('/dev/users', problem(404, 'not here')));
+    const field = await screen.findByRole('textbox', { name: 'Access token' });
+    await user.type(field, 'nonsense');
+    await user.click(screen.getByRole('button', { name: 'Sign in' }));
+    expect(screen.getByRole('alert')).toHaveTextContent(
+      'This is not a token: want three parts between dots.',
+    );
+    const claims = btoa(JSON.stringify({ sub: 'u', tenant_id: 'kopi', roles: ['viewer'] }));
+    await user.clear(field);
+    await user.type(field, `e30.${claims}.c2ln`);
+    await user.click(screen.getByRole('button', { name: 'Sign in' }));
+    // The server knows no such token, and there is no way to renew it.
+    expect(await screen.findByText('Your session has ended. Please sign in again.')).toBeInTheDocument();
+  });
+
+  it('says why the users could not be had, and tries again', async () => {
+    const { user } = setup((origin) => origin.answerOnce('/dev/users', new TypeError('down')));
+    expect(await screen.findByRole('alert')).toHaveTextContent('The server could not be reached.');
+    await user.click(screen.getByRole('button', { name: 'Try again' }));
+    expect(await screen.findByRole('region', { name: 'Demo Deli' })).toBeInTheDocument();
+  });
+
+  it('switches to another business, and out', async () => {
+    const { origin, user } = await signedIn('owner', (o) => {
+      o.create('demo', 'A-1');
+      o.create('kopi', 'K-1');
+    });
+    expect(card('A-1')).toBeInTheDocument();
+    // jsdom opens no popover, so its content stays hidden.
+    await user.click(screen.getByRole('button', { name: 'owner of Kopi Senja owner', hidden: true }));
+    expect(await screen.findByRole('article', { name: 'K-1' })).toBeInTheDocument();
+    expect(screen.queryByRole('article', { name: 'A-1' })).not.toBeInTheDocument();
+    await user.click(screen.getByRole('button', { name: 'Sign out', hidden: true }));
+    expect(await screen.findByRole('heading', { name: 'Orderbell' })).toBeInTheDocument();
+    await waitFor(() => expect(origin.streams.size).toBe(0));
+  });
+});
+
+describe('the list', () => {
+  it('shows what others do, as it happens', async () => {
+    const { origin } = await signedIn('viewer');
+    expect(
+      await screen.findByText('No order is waiting. New ones appear here by themselves.'),
+    ).toBeInTheDocument();
+    const { order_id: id } = origin.create('demo', 'A-7', 1250);
+    expect(await screen.findByRole('article', { name: 'A-7' })).toHaveTextContent('€12.50');
+    expect(within(card('A-7')).queryByRole('button')).not.toBeInTheDocument();
+    origin.advance(id, 'paid');
+    await waitFor(() => expect(card('A-7')).toHaveAttribute('data-status', 'paid'));
+    origin.advance(id, 'completed');
+    await waitFor(() => expect(screen.queryByRole('article', { name: 'A-7' })).not.toBeInTheDocument());
+  });
+
+  it('filters by what is left to do and by reference', async () => {
+    const { user } = await signedIn('owner', (origin) => {
+      origin.create('demo', 'A-1');
+      origin.create('demo', 'A-2');
+      origin.advance(origin.create('demo', 'B-1').order_id, 'cancelled');
+    });
+    expect(screen.getAllByTestId('order')).toHaveLength(2);
+    await user.click(screen.getByRole('radio', { name: 'Done 1' }));
+    expect(screen.getAllByTestId('order')).toHaveLength(1);
+    await user.click(screen.getByRole('radio', { name: 'All 3' }));
+    await user.type(screen.getByRole('searchbox'), 'a-');
+    await waitFor(() => expect(screen.getAllByTestId('order')).toHaveLength(2));
+    await user.type(screen.getByRole('searchbox'), 'x');
+    expect(await screen.findByText('No order matches.')).toBeInTheDocument();
+  });
+
+  it('shows two hundred at first, and more when asked', async () => {
+    const { user } = await signedIn('viewer', (origin) => {
+      for (let i = 0; i < 250; i += 1) origin.create('demo', `N-${String(i)}`);
+    });
+    await waitFor(() => expect(screen.getAllByTestId('order')).toHaveLength(200));
+    expect(screen.getAllByTestId('order')[0]).toHaveTextContent('N-249');
+    await user.click(screen.getByRole('button', { name: 'Show 50 more of 250' }));
+    expect(screen.getAllByTestId('order')).toHaveLength(250);
+  });
+
+  it('says that it may be out of date while the stream is cut', async () => {
+    const { origin, user } = await signedIn('owner', (o) => void o.create('demo', 'A-1'));
+    origin.answerOnce('/api/sse/notifications', new TypeError('down'));
+    origin.endStreams('cut');
+    expect(
+      await screen.findByText('The connection was lost. This list may be out of date.'),
+    ).toBeInTheDocument();
+    expect(screen.getByTestId('connection')).toHaveTextContent('Reconnecting…');
+    await user.click(screen.getByRole('button', { name: 'Retry now' }));
+    await user.click(await screen.findByRole('button', { name: 'Retry now' }));
+    await waitFor(() => expect(screen.getByTestId('connection')).toHaveTextContent('Live'));
+    expect(card('A-1')).toBeInTheDocument();
+  });
+});
+
+describe('an order', () => {
+  it('is taken along by the buttons of the person’s roles', async () => {
+    const { user } = await signedIn('cashier', (o) => void o.create('demo', 'A-1'));
+    await user.click(screen.getByRole('button', { name: 'Take payment A-1' }));
+    await waitFor(() => expect(card('A-1')).toHaveAttribute('data-status', 'paid'));
+    expect(card('A-1')).toHaveFocus();
+    await user.click(screen.getByRole('button', { name: 'Start preparing A-1' }));
+    expect(await screen.findByRole('button', { name: 'Mark ready A-1' })).toBeInTheDocument();
+  });
+
+  it('is no kitchen’s to be paid', async () => {
+    await signedIn('kitchen', (o) => void o.create('demo', 'A-1'));
+    expect(
+      within(card('A-1'))
+        .getAllByRole('button')
+        .map((b) => b.textContent),
+    ).toEqual(['Cancel order A-1']);
+  });
+
+  it('is cancelled by a second press only', async () => {
+    const { origin, user } = await signedIn('owner', (o) => void o.create('demo', 'A-1'));
+    await user.click(screen.getByRole('button', { name: 'Cancel order A-1' }));
+    await user.click(screen.getByRole('button', { name: 'Keep it' }));
+    await user.click(screen.getByRole('button', { name: 'Cancel order A-1' }));
+    expect([...origin.orders.values()][0]?.status).toBe('submitted');
+    expect(screen.getByRole('button', { name: 'Yes, cancel order A-1' })).toHaveFocus();
+    await user.keyboard('{Enter}');
+    await waitFor(() => expect([...origin.orders.values()][0]?.status).toBe('cancelled'));
+    await waitFor(() => expect(screen.getByRole('region', { name: 'Orders' })).toHaveFocus());
+  });
+
+  it('says why a change was refused, and shows what is so', async () => {
+    const { origin, user } = await signedIn('owner', (o) => void o.create('demo', 'A-1'));
+    const id = [...origin.orders.keys()][0] ?? '';
+    origin.answerOnce(`/api/orders/${id}/pay`, problem(409, 'somebody was faster'));
+    await user.click(screen.getByRole('button', { name: 'Take payment A-1' }));
+    expect(await screen.findByRole('alert')).toHaveTextContent('somebody was faster');
+  });
+});
+
+describe('notifications', () => {
+  it('ring once, count, and are read when the list is closed', async () => {
+    const { origin } = await signedIn('owner', (o) => void o.create('demo', 'A-1', 1250));
+    origin.advance([...origin.orders.keys()][0] ?? '', 'paid');
+    origin.redeliver(1);
+    const log = screen.getByRole('log', { name: 'New notifications' });
+    await waitFor(() => expect(log).toHaveTextContent(/^Order A-1 was paid: €12.50$/));
+    expect(screen.getByTestId('unread')).toHaveTextContent('1');
+    expect(document.title).toBe('(1) Demo Deli · Orderbell');
+    expect(screen.getAllByTestId('notification')).toHaveLength(1);
+    document
+      .getElementById('notifications')
+      ?.dispatchEvent(Object.assign(new Event('toggle'), { oldState: 'open', newState: 'closed' }));
+    await waitFor(() => expect(screen.queryByTestId('unread')).not.toBeInTheDocument());
+    expect(document.title).toBe('Demo Deli · Orderbell');
+  });
+});

@@ -1,0 +1,63 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parseFrame } from './frame';
+import { fields, text } from './wire';
+
+/** The golden examples that the Go types are held to as well. */
+const examples = new URL('../../../specs/004-order-notifications/contracts/examples/', import.meta.url);
+
+function jsonFiles(folder: string): { file: string; event: Readonly<Record<string, unknown>> }[] {
+  return readdirSync(new URL(folder, examples))
+    .filter((file) => file.endsWith('.json'))
+    .map((file) => {
+      const content: unknown = JSON.parse(readFileSync(new URL(folder + file, examples), 'utf8'));
+      return { file, event: fields(content, file) };
+    });
+}
+
+describe('the golden events', () => {
+  const events = jsonFiles('events/');
+
+  it('are there', () => {
+    expect(events.length).toBeGreaterThan(3);
+  });
+
+  it.each(events)('$file is understood, field by field', ({ file, event }) => {
+    const data = fields(event['data'], file);
+    const type = text(event, 'type', file);
+    expect(parseFrame(type, JSON.stringify(data))).toEqual({
+      kind: 'order',
+      type,
+      order: {
+        orderId: data['order_id'],
+        tenantId: data['tenant_id'],
+        reference: data['reference'] ?? '',
+        status: data['status'],
+        totalAmount: data['total_amount'],
+        currency: data['currency'],
+        version: data['version'],
+        createdAt: Date.parse(String(data['timestamp'])),
+        updatedAt: Date.parse(String(data['timestamp'])),
+      },
+    });
+  });
+});
+
+describe('the invalid events', () => {
+  // The rest break rules of the envelope, or of bytes that only the server needs to know.
+  const ofTheData = jsonFiles('events/invalid/').filter(({ file }) =>
+    /^data_.*(missing|status_unknown|lower_case|without_zone|fraction|negative|text|null|zero)\.json$/.test(
+      file,
+    ),
+  );
+
+  it('are there', () => {
+    expect(ofTheData.length).toBeGreaterThan(5);
+  });
+
+  it.each(ofTheData)('$file is refused, naming the field', ({ file, event: example }) => {
+    const event = fields(example['event'], file);
+    const type = text(event, 'type', file);
+    expect(() => parseFrame(type, JSON.stringify(event['data'] ?? null))).toThrow(/^data.* is .*, want /);
+  });
+});

@@ -1,0 +1,65 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { minorDigits } from './minorUnit';
+import { formatMoney, maxAmount, parseAmount } from './money';
+
+/** "IDR 125,000" with whatever blank Intl puts between. */
+function shown(totalAmount: number, currency: string): string {
+  return formatMoney(totalAmount, currency).replaceAll(/\s/g, ' ');
+}
+
+describe('formatMoney', () => {
+  it.each([
+    [125_000, 'IDR', 'IDR 125,000'],
+    [125_050, 'HUF', 'HUF 1,250.50'], // Intl alone would say 125,050
+    [5, 'USD', '$0.05'],
+    [0, 'EUR', '€0.00'],
+    [1250, 'JPY', '¥1,250'],
+    [1250, 'KWD', 'KWD 1.250'],
+    [maxAmount, 'USD', '$10,000,000,000.00'],
+    [1250, 'QQQ', 'QQQ 1,250 minor units'],
+  ])('%d of %s is %s', (amount, currency, want) => {
+    expect(shown(amount, currency)).toBe(want);
+  });
+});
+
+describe('parseAmount', () => {
+  it.each([
+    ['12.5', 'EUR', 1250],
+    ['12,50', 'EUR', 1250],
+    [' 12. ', 'EUR', 1200],
+    ['0', 'EUR', 0],
+    ['1250', 'JPY', 1250],
+    ['1.25', 'KWD', 1250],
+    ['0.29', 'USD', 29], // 28.999… as a float
+  ])('%j of %s is %d', (text, currency, totalAmount) => {
+    expect(parseAmount(text, currency)).toEqual({ ok: true, totalAmount });
+  });
+
+  it.each([
+    ['', 'EUR', 'Enter an amount such as 12.50.'],
+    ['', 'JPY', 'Enter an amount such as 1250.'],
+    ['-1', 'EUR', 'Enter an amount such as 12.50.'],
+    ['1e3', 'EUR', 'Enter an amount such as 12.50.'],
+    ['1,250.00', 'EUR', 'Enter an amount such as 12.50.'],
+    ['1.250', 'EUR', 'EUR has at most 2 decimals.'],
+    ['125.000', 'IDR', 'IDR has no decimals.'],
+    ['1.5', 'JPY', 'JPY has no decimals.'],
+    ['10000000000.01', 'USD', 'The most an order can be is $10,000,000,000.00.'],
+  ])('%j of %s is refused: %s', (text, currency, problem) => {
+    expect(parseAmount(text, currency)).toEqual({ ok: false, problem });
+  });
+
+  it('reads back every amount exactly', () => {
+    const currency = fc.constantFrom('IDR', 'JPY', 'KWD', 'USD');
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: maxAmount }), currency, (totalAmount, code) => {
+        const digits = minorDigits(code);
+        const text = String(totalAmount).padStart(digits + 1, '0');
+        const typed =
+          digits === 0 ? text : `${text.slice(0, text.length - digits)}.${text.slice(text.length - digits)}`;
+        expect(parseAmount(typed, code)).toEqual({ ok: true, totalAmount });
+      }),
+    );
+  });
+});

@@ -1,0 +1,90 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { FakeOrigin } from '../testing/fakeOrigin';
+import { problem } from '../testing/http';
+import { type Client, openClient } from './client';
+import { parseSession, type Session, type SessionKeeper } from './session';
+
+let client: Client | undefined;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+
+afterEach(() => {
+  client?.close();
+  vi.useRealTimers();
+});
+
+function setup(kept?: Session) {
+  const origin = new FakeOrigin();
+  let saved = kept;
+  const keeper: SessionKeeper = {
+    load: () => saved,
+    save: (session) => {
+      saved = session;
+    },
+    clear: () => {
+      saved = undefined;
+    },
+  };
+  const opened = openClient({ fetch: origin.fetch, keeper, origin: 'https://shop.example' });
+  client = opened;
+  return { origin, client: opened, saved: () => saved };
+}
+
+function session(origin: FakeOrigin, email: string): Session {
+  return parseSession(origin.user(email), 'user');
+}
+
+async function settle(): Promise<void> {
+  await vi.advanceTimersByTimeAsync(10);
+}
+
+it('opens a feed for the person, and closes it when another comes', async () => {
+  const { origin, client: c, saved } = setup();
+  expect(c.getSnapshot()).toEqual({ kind: 'signed_out', notice: '' });
+  c.signIn(session(origin, 'owner@demo.example'));
+  await settle();
+  c.signIn(session(origin, 'owner@kopi.example'));
+  await settle();
+  expect([...origin.streams].map((s) => s.user.email)).toEqual(['owner@kopi.example']);
+  expect(saved()?.tenantId).toBe('kopi');
+  c.signOut();
+  await settle();
+  expect(origin.streams.size).toBe(0);
+  expect(saved()).toBeUndefined();
+  expect(c.getSnapshot()).toEqual({ kind: 'signed_out', notice: '' });
+});
+
+it('goes on with a kept session', async () => {
+  const { origin, client: c } = setup(session(new FakeOrigin(), 'cashier@demo.example'));
+  await settle();
+  expect(c.getSnapshot().kind).toBe('signed_in');
+  expect(origin.streams.size).toBe(1);
+});
+
+it('gets a fresh token for an expired one, with one request for all who ask', async () => {
+  const expired = { ...session(new FakeOrigin(), 'cashier@demo.example'), token: 'expired' };
+  const { origin, client: c, saved } = setup(expired);
+  const state = c.getSnapshot();
+  if (state.kind !== 'signed_in') throw new Error('not signed in');
+  const created = state.feed.create({ reference: '', totalAmount: 1, currency: 'EUR' }, 'key');
+  await settle();
+  await expect(created).resolves.toMatchObject({ version: 1 });
+  expect(state.feed.connection.getSnapshot()).toEqual({ kind: 'live' });
+  expect(origin.requests.filter((r) => r.path === '/dev/users')).toHaveLength(1);
+  expect(saved()?.token).toBe('token-of-cashier-of-demo');
+});
+
+it.each([
+  [401, 'Your session has ended. Please sign in again.'],
+  [403, 'This account may not see the orders.'],
+])('signs out after a %d that stays', async (status, notice) => {
+  const { origin, client: c, saved } = setup();
+  origin.answerOnce('/dev/users', problem(404, 'not here'));
+  origin.answerOnce('/api/sse/notifications', problem(status, 'no'));
+  c.signIn(session(origin, 'cashier@demo.example'));
+  await settle();
+  expect(c.getSnapshot()).toEqual({ kind: 'signed_out', notice });
+  expect(saved()).toBeUndefined();
+});

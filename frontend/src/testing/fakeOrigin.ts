@@ -1,0 +1,277 @@
+/**
+ * An origin in memory that keeps the written contract: orders with versions, a snapshot in pages, and a stream with a
+ * bounded log to resume from. Tests give its `fetch` to the code under test and act as the other people of the business.
+ */
+import { nextStatuses, type Role, type Status } from '../model/order';
+import type { Fetch } from '../services/problem';
+import { json, problem, type Recorded, recorded } from './http';
+
+export interface WireOrder {
+  readonly order_id: string;
+  readonly tenant_id: string;
+  readonly reference: string;
+  readonly status: Status;
+  readonly total_amount: number;
+  readonly currency: string;
+  readonly version: number;
+  readonly created_at: string;
+  readonly updated_at: string;
+}
+
+export interface WireUser {
+  readonly tenant_id: string;
+  readonly tenant_name: string;
+  readonly email: string;
+  readonly name: string;
+  readonly roles: readonly Role[];
+  readonly currency: string;
+  readonly token: string;
+}
+
+export interface FakeOriginOptions {
+  /** How many events can be replayed. */
+  readonly logSize?: number;
+  readonly pageSize?: number;
+}
+
+interface Entry {
+  readonly id: string;
+  readonly type: string;
+  readonly order: WireOrder;
+}
+
+interface OpenStream {
+  readonly user: WireUser;
+  write(text: string): void;
+  end(): void;
+  cut(): void;
+}
+
+export class FakeOrigin {
+  readonly requests: Recorded[] = [];
+  readonly users: WireUser[] = [
+    demoUser('demo', 'Demo Deli', 'owner'),
+    demoUser('demo', 'Demo Deli', 'cashier'),
+    demoUser('demo', 'Demo Deli', 'kitchen'),
+    demoUser('demo', 'Demo Deli', 'viewer'),
+    demoUser('kopi', 'Kopi Senja', 'owner'),
+  ];
+  readonly orders = new Map<string, WireOrder>();
+  readonly streams = new Set<OpenStream>();
+  /** Answers given instead of the real ones, by path, first come first served; an Error is a network that is down. */
+  readonly #instead = new Map<string, (Response | Error)[]>();
+  readonly #answers = new Map<string, WireOrder>();
+  readonly #logSize: number;
+  readonly #pageSize: number;
+  #log: Entry[] = [];
+  #time = Date.parse('2026-11-24T10:00:00Z');
+  #count = 0;
+
+  constructor({ logSize = 1000, pageSize = 2 }: FakeOriginOptions = {}) {
+    this.#logSize = logSize;
+    this.#pageSize = pageSize;
+  }
+
+  readonly fetch: Fetch = async (url, init = {}) => {
+    const request = recorded(url, init);
+    this.requests.push(request);
+    await Promise.resolve(); // an answer never comes in the same turn
+    init.signal?.throwIfAborted();
+    const instead = this.#instead.get(request.path)?.shift();
+    if (instead instanceof Error) throw instead;
+    return instead ?? this.#answer(request, init.signal ?? undefined);
+  };
+
+  /** The next request of the path gets this answer. */
+  answerOnce(path: string, answer: Response | Error): void {
+    const answers = this.#instead.get(path) ?? [];
+    answers.push(answer);
+    this.#instead.set(path, answers);
+  }
+
+  /** Somebody else sells. */
+  create(tenant = 'demo', reference = '', total = 1250, currency = 'EUR'): WireOrder {
+    this.#count += 1;
+    const at = this.#now();
+    const order: WireOrder = {
+      order_id: `6f1f6c1e-3c57-4b4b-9a0e-${this.#count.toString(16).padStart(12, '0')}`,
+      tenant_id: tenant,
+      reference,
+      status: 'submitted',
+      total_amount: total,
+      currency,
+      version: 1,
+      created_at: at,
+      updated_at: at,
+    };
+    this.#keep(order);
+    return order;
+  }
+
+  /** Somebody else moves an order along. */
+  advance(orderId: string, status: Status): WireOrder {
+    const order = this.orders.get(orderId);
+    if (order === undefined) throw new Error(`no order ${orderId}`);
+    const changed = { ...order, status, version: order.version + 1, updated_at: this.#now() };
+    this.#keep(changed);
+    return changed;
+  }
+
+  /** Delivers an event that was delivered before. */
+  redeliver(index: number): void {
+    const entry = this.#log[index % Math.max(1, this.#log.length)];
+    if (entry !== undefined) this.#deliver(entry);
+  }
+
+  /** Every stream ends: in order, or as when a cable is pulled. */
+  endStreams(how: 'end' | 'cut'): void {
+    for (const stream of [...this.streams]) stream[how]();
+  }
+
+  /** Writes raw text to every stream. */
+  write(text: string): void {
+    for (const stream of this.streams) stream.write(text);
+  }
+
+  user(email: string): WireUser {
+    const user = this.users.find((u) => u.email === email);
+    if (user === undefined) throw new Error(`no user ${email}`);
+    return user;
+  }
+
+  #now(): string {
+    this.#time += 1000;
+    return new Date(this.#time).toISOString();
+  }
+
+  #keep(order: WireOrder): void {
+    this.orders.set(order.order_id, order);
+    const type =
+      order.version === 1 ? 'order_created' : order.status === 'paid' ? 'order_paid' : 'order_status_updated';
+    const entry = { id: `event-${String(this.#log.length)}-${order.order_id}`, type, order };
+    this.#log = [...this.#log, entry];
+    this.#deliver(entry);
+  }
+
+  #deliver(entry: Entry): void {
+    for (const stream of this.streams) {
+      if (stream.user.tenant_id === entry.order.tenant_id) stream.write(framesFor(entry, stream.user));
+    }
+  }
+
+  #answer(request: Recorded, signal: AbortSignal | undefined): Response {
+    if (request.path === '/dev/users') return json(200, this.users);
+    const user = this.users.find((u) => request.headers.get('Authorization') === `Bearer ${u.token}`);
+    if (user === undefined) return problem(401, 'token is expired');
+    const [, , noun, id, verb] = request.path.split('/');
+    if (request.path === '/api/sse/notifications') return this.#stream(user, request, signal);
+    if (noun !== 'orders') return problem(404, `no program serves ${request.path}`);
+    if (request.method === 'POST' && id === undefined) return this.#create(user, request);
+    if (id === 'snapshot') return this.#snapshot(user, request);
+    const order = this.orders.get(id ?? '');
+    if (order?.tenant_id !== user.tenant_id) return problem(404, 'no such order');
+    if (verb === undefined) return json(200, order);
+    const status: Status = verb === 'pay' ? 'paid' : JSON.parse(request.body).status;
+    if (!nextStatuses(order.status, ['owner']).includes(status)) {
+      return problem(409, `an order that is ${order.status} cannot become ${status}`);
+    }
+    return json(200, this.advance(order.order_id, status));
+  }
+
+  #create(user: WireUser, request: Recorded): Response {
+    const key = request.headers.get('Idempotency-Key') ?? '';
+    const { reference = '', total_amount, currency } = JSON.parse(request.body);
+    const order = this.#answers.get(key) ?? this.create(user.tenant_id, reference, total_amount, currency);
+    if (key !== '') this.#answers.set(key, order);
+    return json(201, order);
+  }
+
+  #snapshot(user: WireUser, request: Recorded): Response {
+    const from = Number(request.query.get('cursor') ?? 0);
+    const orders = [...this.orders.values()].filter((o) => o.tenant_id === user.tenant_id).reverse();
+    const next = from + this.#pageSize;
+    return json(200, {
+      orders: orders.slice(from, next),
+      ...(next < orders.length ? { next_cursor: String(next) } : {}),
+    });
+  }
+
+  #stream(user: WireUser, request: Recorded, signal: AbortSignal | undefined): Response {
+    const entries = this.#log.filter((e) => e.order.tenant_id === user.tenant_id);
+    const lastId = request.headers.get('Last-Event-ID') ?? '';
+    const kept = entries.slice(-this.#logSize);
+    const seen = lastId.replace(/\.n$/, '');
+    const at = kept.findIndex((e) => e.id === seen);
+    const tail = entries.at(-1)?.id ?? '0';
+    const resumed = at >= 0 || (lastId === '0' && kept.length === entries.length);
+    const encoder = new TextEncoder();
+    const open = this.streams;
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        const stream: OpenStream = {
+          user,
+          write: (text) => controller.enqueue(encoder.encode(text)),
+          end() {
+            open.delete(stream);
+            controller.close();
+          },
+          cut() {
+            open.delete(stream);
+            controller.error(new TypeError('network error'));
+          },
+        };
+        signal?.addEventListener('abort', () => {
+          if (open.delete(stream)) controller.error(signal.reason);
+        });
+        open.add(stream);
+        stream.write('retry: 1000\n\n');
+        if (!resumed && lastId !== '') {
+          const data = { reason: 'unknown_event', snapshot: '/api/orders/snapshot' };
+          stream.write(frame('resync', data, tail));
+        }
+        stream.write(frame('ready', { tenant_id: user.tenant_id, resumed }, resumed ? lastId : tail));
+        if (!resumed) return;
+        // A cut between a notification and its order replays both.
+        for (const entry of kept.slice(lastId.endsWith('.n') ? at : at + 1))
+          stream.write(framesFor(entry, user));
+      },
+    });
+    return new Response(body, { status: 200, headers: { 'Content-Type': 'text/event-stream' } });
+  }
+}
+
+export function frame(event: string, data: unknown, id: string): string {
+  return `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+}
+
+/** An order as the data of its event. */
+export function eventData(order: WireOrder): Record<string, unknown> {
+  const { created_at: _, updated_at: timestamp, reference, ...same } = order;
+  return { ...same, ...(reference === '' ? {} : { reference }), timestamp };
+}
+
+function framesFor(entry: Entry, user: WireUser): string {
+  const data = eventData(entry.order);
+  const isTold = entry.type === 'order_paid' && user.roles.some((r) => r !== 'kitchen' && r !== 'viewer');
+  const notification = {
+    notification_id: `notification-${entry.id}-${user.email}`,
+    event_id: entry.id,
+    event: entry.type,
+    data,
+  };
+  return (
+    (isTold ? frame('notification', notification, `${entry.id}.n`) : '') + frame(entry.type, data, entry.id)
+  );
+}
+
+function demoUser(tenant: string, tenantName: string, role: Role): WireUser {
+  return {
+    tenant_id: tenant,
+    tenant_name: tenantName,
+    email: `${role}@${tenant}.example`,
+    name: `${role} of ${tenantName}`,
+    roles: [role],
+    currency: 'EUR',
+    token: `token-of-${role}-of-${tenant}`,
+  };
+}
