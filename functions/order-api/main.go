@@ -1,0 +1,34 @@
+// Command order-api takes orders and their changes over HTTP and writes them, with their events, to PostgreSQL.
+package main
+
+import (
+	"context"
+	"errors"
+
+	"orderbell/internal/auth"
+	"orderbell/internal/database"
+	"orderbell/internal/orderapi"
+	"orderbell/internal/orderstore"
+	"orderbell/internal/service"
+)
+
+func main() { service.Main("order-api", run) }
+
+func run(ctx context.Context, s *service.Service) error {
+	var db database.Config
+	var tokens auth.Config
+	if err := errors.Join(service.Load(&db), service.Load(&tokens)); err != nil {
+		return err
+	}
+	verifier, err := auth.NewVerifier(ctx, tokens)
+	if err != nil {
+		return err
+	}
+	pool, err := database.Open(ctx, db, s.Name)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	s.Ready(service.Check{Name: "database", Probe: func(ctx context.Context) error { return database.Check(ctx, pool) }})
+	return s.Serve(ctx, orderapi.New(s.Log, verifier, orderstore.New(pool)), nil)
+}

@@ -1,0 +1,286 @@
+// Package orderapi is the HTTP API through which tills make, change and list orders.
+//
+// Every answer but an order or a page of them is a problem (RFC 9457). The tenant is the token's; another tenant's
+// order does not exist. A POST may carry an Idempotency-Key: its retries get the first answer and change nothing.
+package orderapi
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"orderbell/internal/auth"
+	"orderbell/internal/member"
+	"orderbell/internal/order"
+	"orderbell/internal/problem"
+)
+
+// Store keeps the orders. Its errors are package order's outcomes or failures of the store.
+type Store interface {
+	Create(ctx context.Context, o order.Order, r order.Request) (order.Answer, error)
+	Change(ctx context.Context, id string, next order.Status, r order.Request) (order.Answer, error)
+	Get(ctx context.Context, tenantID, id string) (order.Order, error)
+	Page(ctx context.Context, tenantID string, after order.Position, limit int) (page []order.Order, more bool, err error)
+}
+
+// Order is an order in the API's JSON.
+type Order struct {
+	OrderID     string       `json:"order_id"` // UUID
+	TenantID    string       `json:"tenant_id"`
+	Reference   string       `json:"reference"` // what people call out; may be empty
+	Status      order.Status `json:"status"`
+	TotalAmount int64        `json:"total_amount"` // in the currency's minor unit
+	Currency    string       `json:"currency"`     // ISO 4217
+	Version     int64        `json:"version"`      // 1 at creation, one more with each change; the ETag
+	CreatedAt   time.Time    `json:"created_at"`   // RFC 3339, UTC
+	UpdatedAt   time.Time    `json:"updated_at"`
+}
+
+// NewOrder is the body of POST /api/orders.
+type NewOrder struct {
+	Reference   string  `json:"reference,omitempty"`
+	TotalAmount *int64  `json:"total_amount"` // a pointer tells 0 from missing
+	Currency    *string `json:"currency"`
+}
+
+// NewStatus is the body of POST /api/orders/{id}/status.
+type NewStatus struct {
+	Status *order.Status `json:"status"`
+}
+
+// Snapshot is the answer to GET /api/orders/snapshot.
+type Snapshot struct {
+	Orders     []Order `json:"orders"`                // from the newest to the oldest
+	NextCursor string  `json:"next_cursor,omitempty"` // "" on the last page
+}
+
+type api struct{ store Store }
+
+// New returns the API's handler for the paths /api/orders and below.
+func New(log *slog.Logger, verifier *auth.Verifier, store Store) http.Handler {
+	a := api{store}
+	mux := http.NewServeMux()
+	// A path is registered without its methods, so that a wrong method is a problem too.
+	route := func(path string, methods map[string]call) {
+		mux.Handle(path, problem.Handler(log, byMethod(verifier, log, methods)))
+	}
+	route("/api/orders", map[string]call{"POST": {member.Sellers(), a.create}})
+	route("/api/orders/snapshot", map[string]call{"GET": {member.Roles(), a.snapshot}})
+	route("/api/orders/{id}", map[string]call{"GET": {member.Roles(), a.get}})
+	route("/api/orders/{id}/pay", map[string]call{"POST": {member.Sellers(), a.pay}})
+	route("/api/orders/{id}/status", map[string]call{"POST": {member.Workers(), a.setStatus}})
+	mux.Handle("/", problem.Handler(log, func(_ http.ResponseWriter, r *http.Request) error {
+		return problem.New(http.StatusNotFound, "there is nothing at %s", r.URL.Path)
+	}))
+	return mux
+}
+
+type handler = func(http.ResponseWriter, *http.Request) error
+
+type call struct {
+	roles  []member.Role
+	handle handler
+}
+
+func byMethod(verifier *auth.Verifier, log *slog.Logger, methods map[string]call) handler {
+	handlers := map[string]http.Handler{}
+	var allowed []string
+	for method, c := range methods {
+		handlers[method] = verifier.Require(c.roles, problem.Handler(log, c.handle))
+		allowed = append(allowed, method)
+	}
+	if get, ok := handlers["GET"]; ok {
+		handlers["HEAD"] = get // net/http leaves the body out
+		allowed = append(allowed, "HEAD")
+	}
+	slices.Sort(allowed)
+	return func(w http.ResponseWriter, r *http.Request) error {
+		h, ok := handlers[r.Method]
+		if !ok {
+			return problem.New(http.StatusMethodNotAllowed, "%s is not a method of %s", r.Method, r.URL.Path).
+				With("Allow", strings.Join(allowed, ", "))
+		}
+		h.ServeHTTP(w, r)
+		return nil
+	}
+}
+
+func (a api) create(w http.ResponseWriter, r *http.Request) error {
+	body, err := problem.ReadBody(w, r)
+	if err != nil {
+		return err
+	}
+	var asked NewOrder
+	if err := problem.Decode(body, &asked); err != nil {
+		return err
+	}
+	o, err := asked.order()
+	if err != nil {
+		return err
+	}
+	request, err := newRequest(r, body)
+	if err != nil {
+		return err
+	}
+	answer, err := a.store.Create(r.Context(), o, request)
+	if err != nil {
+		return refusal(err)
+	}
+	w.Header().Set("Location", "/api/orders/"+answer.Order.ID)
+	return write(w, http.StatusCreated, answer)
+}
+
+// order checks the request and returns the order it asks for, or 422 that names every wrong field.
+func (n NewOrder) order() (order.Order, error) {
+	var wrong []problem.FieldError
+	add := func(field, detail string) { wrong = append(wrong, problem.FieldError{Field: field, Detail: detail}) }
+	if utf8.RuneCountInString(n.Reference) > order.MaxReference {
+		add("reference", "is longer than "+strconv.Itoa(order.MaxReference)+" characters")
+	} else if strings.ContainsFunc(n.Reference, func(c rune) bool { return c < 0x20 || c == 0x7f }) {
+		add("reference", "contains a control character")
+	}
+	if n.TotalAmount == nil {
+		add("total_amount", "is missing")
+	} else if *n.TotalAmount < 0 || *n.TotalAmount > order.MaxAmount {
+		add("total_amount", "is not from 0 to "+strconv.Itoa(order.MaxAmount)+" in the currency's minor unit")
+	}
+	if n.Currency == nil {
+		add("currency", "is missing")
+	} else if !order.IsCurrency(*n.Currency) {
+		add("currency", "is not three capital letters as in ISO 4217")
+	}
+	if len(wrong) > 0 {
+		p := problem.Field(wrong[0].Field, "%s", wrong[0].Detail)
+		p.Errors = wrong
+		return order.Order{}, p
+	}
+	return order.Order{Reference: n.Reference, TotalAmount: *n.TotalAmount, Currency: *n.Currency}, nil
+}
+
+func (a api) pay(w http.ResponseWriter, r *http.Request) error {
+	var body []byte
+	if r.ContentLength != 0 { // there is nothing to say, but a client may send {}
+		var err error
+		if body, err = problem.ReadBody(w, r); err != nil {
+			return err
+		}
+		if err := problem.Decode(body, &struct{}{}); err != nil {
+			return err
+		}
+	}
+	return a.change(w, r, body, order.Paid)
+}
+
+func (a api) setStatus(w http.ResponseWriter, r *http.Request) error {
+	body, err := problem.ReadBody(w, r)
+	if err != nil {
+		return err
+	}
+	var asked NewStatus
+	if err := problem.Decode(body, &asked); err != nil {
+		return err
+	}
+	switch {
+	case asked.Status == nil:
+		return problem.Field("status", "is missing")
+	case !asked.Status.Valid():
+		return problem.Field("status", "is none of %v", order.Statuses())
+	case *asked.Status == order.Paid:
+		return problem.Field("status", "cannot be set to paid: POST to /api/orders/{id}/pay")
+	}
+	return a.change(w, r, body, *asked.Status)
+}
+
+func (a api) change(w http.ResponseWriter, r *http.Request, body []byte, next order.Status) error {
+	id, err := orderID(r)
+	if err != nil {
+		return err
+	}
+	request, err := newRequest(r, body)
+	if err != nil {
+		return err
+	}
+	answer, err := a.store.Change(r.Context(), id, next, request)
+	if err != nil {
+		return refusal(err)
+	}
+	return write(w, http.StatusOK, answer)
+}
+
+// orderID returns the path's order id in its one spelling. What is no id names no order.
+func orderID(r *http.Request) (string, error) {
+	const spelled = 36 // other lengths are spellings that uuid.Parse takes and we do not
+	id, err := uuid.Parse(r.PathValue("id"))
+	if err != nil || len(r.PathValue("id")) != spelled {
+		return "", refusal(order.ErrNotFound)
+	}
+	return id.String(), nil
+}
+
+// keyHeader is draft-ietf-httpapi-idempotency-key-header's.
+const keyHeader = "Idempotency-Key"
+
+// maxKey is the longest Idempotency-Key, as the table idempotency_keys has it.
+const maxKey = 255
+
+func newRequest(r *http.Request, body []byte) (order.Request, error) {
+	principal, ok := auth.FromContext(r.Context())
+	if !ok {
+		return order.Request{}, errors.New("the request was not authenticated")
+	}
+	request := order.Request{TenantID: principal.TenantID, TraceParent: traceParent(r)}
+	keys, sent := r.Header[keyHeader]
+	if !sent {
+		return request, nil
+	}
+	if len(keys) != 1 || keys[0] == "" || len(keys[0]) > maxKey ||
+		strings.ContainsFunc(keys[0], func(c rune) bool { return c < 0x20 || c > 0x7e }) {
+		return order.Request{}, problem.New(http.StatusBadRequest, "%s is not one value of 1 to %d printable ASCII characters", keyHeader, maxKey)
+	}
+	request.Key = keys[0]
+	request.Fingerprint = sha256.Sum256(slices.Concat([]byte(r.Method+" "+r.URL.Path+"\n"), body))
+	return request, nil
+}
+
+// refusal turns the store's outcomes into problems. Other errors stay what they are.
+func refusal(err error) error {
+	var transition *order.TransitionError
+	switch {
+	case errors.Is(err, order.ErrNotFound):
+		return problem.New(http.StatusNotFound, "there is no such order")
+	case errors.Is(err, order.ErrNoTenant):
+		return problem.New(http.StatusForbidden, "the token's tenant does not exist")
+	case errors.Is(err, order.ErrKeyReused):
+		return problem.New(http.StatusUnprocessableEntity, "%s was used for another request", keyHeader)
+	case errors.As(err, &transition):
+		return problem.New(http.StatusConflict, "%s", transition)
+	}
+	return err
+}
+
+// write answers a POST. A repeated request gets the status and the body of the first.
+func write(w http.ResponseWriter, status int, a order.Answer) error {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("ETag", versionTag(a.Order))
+	if a.Repeated {
+		w.Header().Set("Idempotency-Replayed", "true")
+	}
+	return problem.WriteJSON(w, status, FromOrder(a.Order))
+}
+
+// FromOrder returns o in the API's JSON.
+func FromOrder(o order.Order) Order {
+	return Order{
+		OrderID: o.ID, TenantID: o.TenantID, Reference: o.Reference, Status: o.Status, TotalAmount: o.TotalAmount,
+		Currency: o.Currency, Version: o.Version, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt,
+	}
+}
