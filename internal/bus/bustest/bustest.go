@@ -33,7 +33,7 @@ func Run(t *testing.T, server Server) {
 			"an event arrives as it was sent":                          testRoundTrip,
 			"an order's events arrive in order":                        testOrder,
 			"a big batch arrives whole":                                testBigBatch,
-			"an event that is too large harms no other":                testTooLarge,
+			"an event that Kafka cannot hold harms no other":           testTooLarge,
 			"a message that is no CloudEvent is handed out":            testUndecodable,
 			"a message whose handler fails comes again":                testHandlerError,
 			"a message in hand comes again after a crash":              testCrash,
