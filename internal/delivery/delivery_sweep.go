@@ -1,0 +1,153 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"orderbell/internal/letter"
+)
+
+// outcome is what came of a claim.
+type outcome string
+
+const (
+	sent       outcome = "sent"
+	retry      outcome = "retry"
+	failed     outcome = "failed"
+	suppressed outcome = "suppressed" // opted out since the event
+	ambiguous  outcome = "ambiguous"  // beside another outcome: the server may have taken it
+	abandoned  outcome = "abandoned"  // beside another outcome: the attempt before was never marked
+)
+
+// Tally counts what a sweep did.
+type Tally struct {
+	Waiting, Sent, Retried, Failed, Suppressed int
+	Ambiguous                                  int // attempts that may have reached the server without our knowing
+
+	mu sync.Mutex
+}
+
+func (t *Tally) add(o outcome) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch o {
+	case sent:
+		t.Sent++
+	case retry:
+		t.Retried++
+	case failed:
+		t.Failed++
+	case suppressed:
+		t.Suppressed++
+	case ambiguous, abandoned:
+		t.Ambiguous++
+	}
+}
+
+// Sweep sends what is due with up to workers lines, those longest due first. It stops claiming at stopAt and returns
+// when the last letter is done or ctx ends; letters on their way then go on behind. The error says that the store or
+// the server is out of reach.
+func (c *Courier) Sweep(ctx context.Context, workers int, stopAt time.Time) (*Tally, error) {
+	tally := &Tally{}
+	waiting, since, err := c.store.Waiting(ctx)
+	if err != nil {
+		return tally, err //nolint:wrapcheck // says what it did
+	}
+	tally.Waiting = waiting
+	c.meters.due.Record(ctx, int64(waiting))
+	age := 0.0
+	if waiting > 0 {
+		age = time.Since(since).Seconds()
+	}
+	c.meters.age.Record(ctx, age)
+	errs := make(chan error, workers)
+	started := min(workers, waiting)
+	for range started {
+		go func() { errs <- c.sweepLine(ctx, stopAt, tally) }()
+	}
+	for range started {
+		select {
+		case one := <-errs:
+			err = errors.Join(err, one)
+		case <-ctx.Done():
+			return tally.snapshot(), err
+		}
+	}
+	return tally, err
+}
+
+// snapshot is for a tally that is still counting.
+func (t *Tally) snapshot() *Tally {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return &Tally{
+		Waiting: t.Waiting, Sent: t.Sent, Retried: t.Retried, Failed: t.Failed, Suppressed: t.Suppressed, Ambiguous: t.Ambiguous,
+	}
+}
+
+func (c *Courier) sweepLine(ctx context.Context, stopAt time.Time, tally *Tally) error {
+	line, err := c.post.Line(ctx)
+	if err != nil {
+		return err //nolint:wrapcheck // says what it did
+	}
+	result := make(chan error, 1)
+	done := c.goWith(ctx, line, func(ctx context.Context) {
+		for state := goOn; state != stop && time.Now().Before(stopAt); state = c.next(ctx, line, c.claimAny, tally) {
+			if err := line.Open(ctx); err != nil { // anew after trouble: nothing is claimed for a server that is away
+				result <- err
+				return
+			}
+		}
+	})
+	<-done
+	select {
+	case err := <-result:
+		return err
+	default:
+		return nil
+	}
+}
+
+func (c *Courier) claimAny(ctx context.Context) (letter.Due, bool, error) {
+	return c.store.Claim(ctx, lease) //nolint:wrapcheck // says what it did
+}
+
+// meters are the courier's metrics.
+type meters struct {
+	mails, ambiguous metric.Int64Counter
+	due              metric.Int64Gauge
+	age              metric.Float64Gauge
+}
+
+func (m *meters) init(meter metric.Meter) error {
+	var errs [4]error
+	m.mails, errs[0] = meter.Int64Counter("orderbell.mail",
+		metric.WithDescription("Claims of due e-mails, by outcome: sent, retry, failed, suppressed"))
+	m.ambiguous, errs[1] = meter.Int64Counter("orderbell.mail.ambiguous",
+		metric.WithDescription("Attempts that the server may have taken without our knowing: each may be a duplicate e-mail"))
+	m.due, errs[2] = meter.Int64Gauge("orderbell.mail.due", metric.WithDescription("E-mails that were due at the last sweep"))
+	m.age, errs[3] = meter.Float64Gauge("orderbell.mail.due.age", metric.WithUnit("s"),
+		metric.WithDescription("For how long the e-mail that waits longest has been due"))
+	if err := errors.Join(errs[:]...); err != nil {
+		return fmt.Errorf("set up metrics: %w", err)
+	}
+	return nil
+}
+
+func (c *Courier) count(ctx context.Context, tally *Tally, o outcome) {
+	if tally != nil {
+		tally.add(o)
+	}
+	reason := metric.WithAttributes(attribute.String("outcome", string(o)))
+	if o == ambiguous || o == abandoned {
+		c.meters.ambiguous.Add(ctx, 1, reason)
+		return
+	}
+	c.meters.mails.Add(ctx, 1, reason)
+}

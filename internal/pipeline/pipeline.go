@@ -1,0 +1,141 @@
+// Package pipeline is what a function does with an event: check its age, take it in exactly once, publish it to the
+// tenant's watchers, try its e-mails.
+//
+// The order is the guarantee. Taken in before published: nobody sees what could be forgotten. Published on every
+// delivery, a repeated one too: the feed knows what it has published, so a crash between the two heals with the
+// redelivery. E-mails last and never in the way: what is not sent stays due for the sweeper.
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"orderbell/internal/event"
+	"orderbell/internal/member"
+)
+
+// Config says how long events are remembered.
+type Config struct {
+	// RetentionDays is how many days of event_records are kept. An older event is refused: it could run twice.
+	RetentionDays int `envconfig:"EVENT_RECORDS_RETENTION_DAYS" default:"45"`
+}
+
+// Store takes an event in once.
+type Store interface {
+	Apply(ctx context.Context, e event.Event, audience []member.Role) (event.Receipt, error)
+}
+
+// Feed tells a tenant's watchers. Publishing the same event again does nothing.
+type Feed interface {
+	Publish(ctx context.Context, tenantID string, m event.Message) error
+}
+
+// Mail tries an event's due e-mails once, within a short time, and keeps its failures to itself.
+type Mail interface {
+	TryEvent(ctx context.Context, source, eventID string)
+}
+
+// Audience returns the roles who are told of an event of type t, in the inbox and by e-mail, as far as a person's
+// preferences allow. Everybody sees the order list change.
+func Audience(t event.Type) []member.Role {
+	switch t {
+	case event.OrderPaid:
+		return member.Sellers()
+	case event.OrderCreated, event.OrderStatusUpdated:
+		return nil
+	}
+	return nil
+}
+
+// Pipeline is safe for concurrent use.
+type Pipeline struct {
+	cfg    Config
+	store  Store
+	feed   Feed
+	mail   Mail // nil where no event is mailed
+	log    *slog.Logger
+	events metric.Int64Counter
+	step   metric.Float64Histogram
+}
+
+// New returns a pipeline. Mail may be nil.
+func New(cfg Config, store Store, feed Feed, mail Mail, log *slog.Logger, meter metric.Meter) (*Pipeline, error) {
+	if cfg.RetentionDays < 1 {
+		return nil, fmt.Errorf("EVENT_RECORDS_RETENTION_DAYS is %d, want 1 or more", cfg.RetentionDays)
+	}
+	events, err := meter.Int64Counter("orderbell.events",
+		metric.WithDescription("Events by type and outcome: applied, duplicate, invalid, conflict, failed"))
+	if err != nil {
+		return nil, fmt.Errorf("set up metrics: %w", err)
+	}
+	step, err := meter.Float64Histogram("orderbell.event.step.duration", metric.WithUnit("s"),
+		metric.WithDescription("The steps of an event: apply, publish, mail"),
+		metric.WithExplicitBucketBoundaries(.0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5))
+	if err != nil {
+		return nil, fmt.Errorf("set up metrics: %w", err)
+	}
+	return &Pipeline{cfg: cfg, store: store, feed: feed, mail: mail, log: log, events: events, step: step}, nil
+}
+
+// Handle does all of it. Its error is an *[event.InvalidError], or one of the store's or the feed's.
+func (p *Pipeline) Handle(ctx context.Context, e event.Event) error {
+	outcome, err := p.handle(ctx, e)
+	p.events.Add(context.WithoutCancel(ctx), 1, metric.WithAttributes(
+		attribute.String("type", string(e.Type)), attribute.String("outcome", string(outcome))))
+	return err
+}
+
+// Outcomes of an event that was not taken in, for the metric.
+const (
+	invalid  event.Outcome = "invalid"
+	conflict event.Outcome = "conflict"
+	failed   event.Outcome = "failed"
+)
+
+func (p *Pipeline) handle(ctx context.Context, e event.Event) (event.Outcome, error) {
+	began := time.Now()
+	if err := e.CheckAge(began, p.cfg.RetentionDays); err != nil {
+		return invalid, err //nolint:wrapcheck // the contract's words are the answer
+	}
+	receipt, err := p.store.Apply(ctx, e, Audience(e.Type))
+	p.timeStep(ctx, "apply", began)
+	switch {
+	case errors.Is(err, event.ErrPayloadConflict):
+		return conflict, err //nolint:wrapcheck // says what it did
+	case err != nil:
+		return failed, err //nolint:wrapcheck // says what it did
+	}
+	began = time.Now()
+	err = p.feed.Publish(ctx, e.Data.TenantID, e.Message(receipt.Recipients))
+	p.timeStep(ctx, "publish", began)
+	if err != nil {
+		return failed, &publishError{err}
+	}
+	p.log.DebugContext(ctx, "event taken", "event_id", e.ID, "outcome", string(receipt.Outcome), "order_id", e.Data.OrderID,
+		"version", e.Data.Version, "recipients", len(receipt.Recipients), "due_mails", receipt.DueMails)
+	if p.mail != nil && receipt.DueMails > 0 {
+		began = time.Now()
+		p.mail.TryEvent(ctx, e.Source, e.ID)
+		p.timeStep(ctx, "mail", began)
+	}
+	return receipt.Outcome, nil
+}
+
+func (p *Pipeline) timeStep(ctx context.Context, name string, began time.Time) {
+	p.step.Record(context.WithoutCancel(ctx), time.Since(began).Seconds(), metric.WithAttributes(attribute.String("step", name)))
+}
+
+// publishError is always worth another try: the event is valid and taken in, so only the feed can be wrong.
+type publishError struct{ err error }
+
+func (e *publishError) Error() string { return "publish event: " + e.err.Error() }
+
+func (e *publishError) Unwrap() error { return e.err }
+
+func (e *publishError) Temporary() bool { return true }

@@ -1,0 +1,303 @@
+package pipeline_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/attribute"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"orderbell/internal/database/databasetest"
+	"orderbell/internal/event"
+	"orderbell/internal/eventstore"
+	"orderbell/internal/member"
+	"orderbell/internal/order"
+	"orderbell/internal/pipeline"
+)
+
+const ownerID = "0193b5a2-aaaa-7000-8000-000000000001"
+
+// testBundle is a pipeline on a real database, whose feed and mail write down what they are asked.
+type testBundle struct {
+	*pipeline.Pipeline
+	pool      *pgxpool.Pool
+	metrics   *sdkmetric.ManualReader
+	steps     []string // "publish <id>", "mail <id>"
+	published []event.Message
+	tenants   []string
+	feedError error
+}
+
+func setup(t *testing.T) *testBundle {
+	t.Helper()
+	b := &testBundle{pool: databasetest.New(t), metrics: sdkmetric.NewManualReader()}
+	for _, sql := range []string{
+		`INSERT INTO tenants (id, name) VALUES ('demo', 'Kopi')`,
+		`INSERT INTO users (id, tenant_id, email, roles) VALUES ('` + ownerID + `', 'demo', 'owner@demo.example', '{owner}')`,
+	} {
+		if _, err := b.pool.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	meter := sdkmetric.NewMeterProvider(sdkmetric.WithReader(b.metrics)).Meter("test")
+	p, err := pipeline.New(pipeline.Config{RetentionDays: 45}, eventstore.New(b.pool, "mail.example"), b, b, slog.New(slog.DiscardHandler), meter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Pipeline = p
+	return b
+}
+
+func (b *testBundle) Publish(_ context.Context, tenantID string, m event.Message) error {
+	b.steps = append(b.steps, "publish "+m.ID)
+	if b.feedError != nil {
+		return b.feedError
+	}
+	b.tenants = append(b.tenants, tenantID)
+	b.published = append(b.published, m)
+	return nil
+}
+
+func (b *testBundle) TryEvent(_ context.Context, source, eventID string) {
+	b.steps = append(b.steps, "mail "+eventID+" "+source)
+}
+
+func newEvent(t *testing.T, s order.Status, at time.Time) event.Event {
+	t.Helper()
+	at = at.UTC().Truncate(time.Millisecond)
+	e := event.Event{
+		ID: uuid.Must(uuid.NewV7()).String(), Source: event.Source, Type: event.TypeFor(s), Time: at,
+		Data: event.Data{
+			OrderID: uuid.Must(uuid.NewV7()).String(), TenantID: "demo", Status: s, Reference: "A-1042",
+			TotalAmount: 125000, Currency: "IDR", Version: 2, Timestamp: at,
+		},
+	}
+	var err error
+	if e.Raw, err = json.Marshal(e.Data); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func (b *testBundle) count(t *testing.T, sql string) (n int) {
+	t.Helper()
+	if err := b.pool.QueryRow(t.Context(), sql).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestHandle(t *testing.T) {
+	t.Parallel()
+	t.Run("a paid order is taken in, published and mailed, in this order", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		e := newEvent(t, order.Paid, time.Now())
+		if err := b.Handle(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"publish " + e.ID, "mail " + e.ID + " " + e.Source}, b.steps); diff != "" {
+			t.Error(diff)
+		}
+		if len(b.published[0].Recipients) != 1 || b.published[0].Recipients[0].UserID != ownerID || b.tenants[0] != "demo" {
+			t.Errorf("published %+v to %v", b.published[0], b.tenants)
+		}
+		want := e.Message(b.published[0].Recipients)
+		if diff := cmp.Diff(want, b.published[0]); diff != "" {
+			t.Error(diff)
+		}
+	})
+	for _, s := range []order.Status{order.Submitted, order.Ready, order.Cancelled} {
+		t.Run("an order that is "+string(s)+" is published, and nobody is told", func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			e := newEvent(t, s, time.Now())
+			if err := b.Handle(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]string{"publish " + e.ID}, b.steps); diff != "" || len(b.published[0].Recipients) != 0 {
+				t.Errorf("%s, published %+v", diff, b.published)
+			}
+		})
+	}
+	t.Run("a repeated event is published again, and its mail tried, with nothing new", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		e := newEvent(t, order.Paid, time.Now())
+		for range 3 {
+			if err := b.Handle(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(b.steps) != 6 {
+			t.Errorf("steps: %v", b.steps)
+		}
+		if diff := cmp.Diff(b.published[0], b.published[2]); diff != "" {
+			t.Errorf("the third message differs: %s", diff)
+		}
+		if n := b.count(t, "SELECT (SELECT count(*) FROM notifications) + (SELECT count(*) FROM email_deliveries)"); n != 2 {
+			t.Errorf("%d notifications and e-mails", n)
+		}
+	})
+	t.Run("the mail of a repeated event is left alone once it is sent", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		e := newEvent(t, order.Paid, time.Now())
+		if err := b.Handle(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.pool.Exec(t.Context(), "UPDATE email_deliveries SET status = 'sent'"); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Handle(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		if last := b.steps[len(b.steps)-1]; last != "publish "+e.ID {
+			t.Errorf("steps: %v", b.steps)
+		}
+	})
+	t.Run("a crash between taking in and publishing heals with the redelivery", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		e := newEvent(t, order.Paid, time.Now())
+		// What the process did before it died.
+		first, err := eventstore.New(b.pool, "mail.example").Apply(t.Context(), e, pipeline.Audience(e.Type))
+		if err != nil || first.Outcome != event.Applied {
+			t.Fatalf("got %+v, %v", first, err)
+		}
+		if err := b.Handle(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(e.Message(first.Recipients), b.published[0]); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("a feed that is away is worth another try, and no mail goes out before it", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.feedError = errors.New("connection refused")
+		e := newEvent(t, order.Paid, time.Now())
+		err := b.Handle(t.Context(), e)
+		var temporary interface{ Temporary() bool }
+		if !errors.As(err, &temporary) || !temporary.Temporary() || !errors.Is(err, b.feedError) {
+			t.Errorf("got %v", err)
+		}
+		if diff := cmp.Diff([]string{"publish " + e.ID}, b.steps); diff != "" {
+			t.Error(diff)
+		}
+		b.feedError = nil
+		if err := b.Handle(t.Context(), e); err != nil || len(b.published) != 1 {
+			t.Errorf("published %d, %v", len(b.published), err)
+		}
+	})
+}
+
+func TestHandleRefuses(t *testing.T) {
+	t.Parallel()
+	for name, at := range map[string]time.Time{
+		"before the oldest day kept":    time.Now().AddDate(0, 0, -46),
+		"ahead of any clock":            time.Now().Add(2 * time.Hour),
+		"in the year the world started": time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Hour),
+	} {
+		t.Run("an event "+name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			err := b.Handle(t.Context(), newEvent(t, order.Paid, at))
+			var refused *event.InvalidError
+			if !errors.As(err, &refused) || refused.Field != "time" {
+				t.Errorf("got %v", err)
+			}
+			if n := b.count(t, "SELECT count(*) FROM event_records"); n != 0 || len(b.steps) > 0 {
+				t.Errorf("%d records, steps %v", n, b.steps)
+			}
+		})
+	}
+	t.Run("an event of the oldest day kept is taken", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		if err := b.Handle(t.Context(), newEvent(t, order.Paid, time.Now().AddDate(0, 0, -45))); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("the same id with other data, which is not published", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		e := newEvent(t, order.Paid, time.Now())
+		if err := b.Handle(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		e.Raw = append(e.Raw, ' ')
+		if err := b.Handle(t.Context(), e); !errors.Is(err, event.ErrPayloadConflict) {
+			t.Errorf("got %v", err)
+		}
+		if len(b.published) != 1 {
+			t.Errorf("published %d", len(b.published))
+		}
+	})
+	t.Run("a retention of no days", func(t *testing.T) {
+		t.Parallel()
+		_, err := pipeline.New(pipeline.Config{}, nil, nil, nil, nil, sdkmetric.NewMeterProvider().Meter(""))
+		if err == nil || !strings.Contains(err.Error(), "EVENT_RECORDS_RETENTION_DAYS") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestHandleCounts(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	e := newEvent(t, order.Paid, time.Now())
+	for _, err := range []error{b.Handle(t.Context(), e), b.Handle(t.Context(), e)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.Raw = append(e.Raw, ' ')
+	_ = b.Handle(t.Context(), e)
+	_ = b.Handle(t.Context(), newEvent(t, order.Submitted, time.Now().AddDate(-1, 0, 0)))
+	b.feedError = errors.New("away")
+	_ = b.Handle(t.Context(), newEvent(t, order.Submitted, time.Now()))
+	var all metricdata.ResourceMetrics
+	if err := b.metrics.Collect(t.Context(), &all); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]int64{}
+	for _, m := range all.ScopeMetrics[0].Metrics {
+		sum, ok := m.Data.(metricdata.Sum[int64])
+		if !ok || m.Name != "orderbell.events" {
+			continue
+		}
+		for _, p := range sum.DataPoints {
+			kind, _ := p.Attributes.Value(attribute.Key("type"))
+			outcome, _ := p.Attributes.Value(attribute.Key("outcome"))
+			got[kind.AsString()+" "+outcome.AsString()] = p.Value
+		}
+	}
+	want := map[string]int64{
+		"order_paid applied": 1, "order_paid duplicate": 1, "order_paid conflict": 1, "order_created invalid": 1, "order_created failed": 1,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAudience(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[event.Type][]member.Role{
+		event.OrderPaid:    {member.Owner, member.Manager, member.Cashier},
+		event.OrderCreated: nil, event.OrderStatusUpdated: nil, "order_eaten": nil,
+	} {
+		if diff := cmp.Diff(want, pipeline.Audience(kind)); diff != "" {
+			t.Errorf("%s: %s", kind, diff)
+		}
+	}
+}
