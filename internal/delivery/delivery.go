@@ -153,7 +153,7 @@ const (
 )
 
 // next claims one e-mail, sends it and marks it.
-func (c *Courier) next(ctx context.Context, line letter.Line, claim func(context.Context) (letter.Due, bool, error), tally *Tally) progress {
+func (c *Courier) next(ctx context.Context, line letter.Line, claim func(context.Context) (letter.Due, bool, error), tally *tallying) progress {
 	began := time.Now()
 	due, ok, err := claim(ctx)
 	if err != nil {
@@ -222,7 +222,7 @@ func (c *Courier) judge(due letter.Due, err error) (letter.Mark, outcome) {
 		}
 	}
 	if due.Attempt >= c.cfg.MaxAttempts {
-		m.Status, m.Reason = letter.StatusFailed, clip(fmt.Sprintf("given up after %d attempts: %s", due.Attempt, m.Reason))
+		m.Status, m.Reason = letter.StatusFailed, clip(fmt.Sprintf("given up after %d attempts: %s", c.cfg.MaxAttempts, m.Reason))
 		return m, failed
 	}
 	return m, retry

@@ -29,37 +29,46 @@ const (
 type Tally struct {
 	Waiting, Sent, Retried, Failed, Suppressed int
 	Ambiguous                                  int // attempts that may have reached the server without our knowing
-
-	mu sync.Mutex
 }
 
-func (t *Tally) add(o outcome) {
+// tallying is a tally that several lines add to.
+type tallying struct {
+	mu    sync.Mutex
+	tally Tally
+}
+
+func (t *tallying) add(o outcome) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch o {
 	case sent:
-		t.Sent++
+		t.tally.Sent++
 	case retry:
-		t.Retried++
+		t.tally.Retried++
 	case failed:
-		t.Failed++
+		t.tally.Failed++
 	case suppressed:
-		t.Suppressed++
+		t.tally.Suppressed++
 	case ambiguous, abandoned:
-		t.Ambiguous++
+		t.tally.Ambiguous++
 	}
+}
+
+func (t *tallying) now() Tally {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.tally
 }
 
 // Sweep sends what is due with up to workers lines, those longest due first. It stops claiming at stopAt and returns
 // when the last letter is done or ctx ends; letters on their way then go on behind. The error says that the store or
 // the server is out of reach.
-func (c *Courier) Sweep(ctx context.Context, workers int, stopAt time.Time) (*Tally, error) {
-	tally := &Tally{}
+func (c *Courier) Sweep(ctx context.Context, workers int, stopAt time.Time) (Tally, error) {
 	waiting, since, err := c.store.Waiting(ctx)
 	if err != nil {
-		return tally, err //nolint:wrapcheck // says what it did
+		return Tally{}, err //nolint:wrapcheck // says what it did
 	}
-	tally.Waiting = waiting
+	tally := &tallying{tally: Tally{Waiting: waiting}}
 	c.meters.due.Record(ctx, int64(waiting))
 	age := 0.0
 	if waiting > 0 {
@@ -76,22 +85,13 @@ func (c *Courier) Sweep(ctx context.Context, workers int, stopAt time.Time) (*Ta
 		case one := <-errs:
 			err = errors.Join(err, one)
 		case <-ctx.Done():
-			return tally.snapshot(), err
+			return tally.now(), err
 		}
 	}
-	return tally, err
+	return tally.now(), err
 }
 
-// snapshot is for a tally that is still counting.
-func (t *Tally) snapshot() *Tally {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return &Tally{
-		Waiting: t.Waiting, Sent: t.Sent, Retried: t.Retried, Failed: t.Failed, Suppressed: t.Suppressed, Ambiguous: t.Ambiguous,
-	}
-}
-
-func (c *Courier) sweepLine(ctx context.Context, stopAt time.Time, tally *Tally) error {
+func (c *Courier) sweepLine(ctx context.Context, stopAt time.Time, tally *tallying) error {
 	line, err := c.post.Line(ctx)
 	if err != nil {
 		return err //nolint:wrapcheck // says what it did
@@ -140,7 +140,7 @@ func (m *meters) init(meter metric.Meter) error {
 	return nil
 }
 
-func (c *Courier) count(ctx context.Context, tally *Tally, o outcome) {
+func (c *Courier) count(ctx context.Context, tally *tallying, o outcome) {
 	if tally != nil {
 		tally.add(o)
 	}
