@@ -1,0 +1,113 @@
+//go:build manifests
+
+package manifests_test
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestRestricted holds every pod to the restricted Pod Security Standard and to a little more.
+func TestRestricted(t *testing.T) {
+	t.Parallel()
+	// Kafka's image writes its configuration when it starts.
+	writesRoot := []string{"kafka", "topics"}
+	each(t, func(t *testing.T, all []object) {
+		for _, w := range workloads(t, all) {
+			name := w.Kind + " " + w.Metadata.Name
+			account := find(all, "ServiceAccount", w.pod.ServiceAccountName)
+			if w.pod.AutomountToken == nil && (account == nil || !strings.Contains(account.raw, "automountServiceAccountToken: false")) {
+				t.Errorf("%s gets a token of the API server", name)
+			}
+			if len(w.pod.Containers) != 1 {
+				t.Errorf("%s has %d containers", name, len(w.pod.Containers))
+			}
+			c := w.pod.Containers[0]
+			own, outer := c.SecurityContext, w.pod.SecurityContext
+			if !(own.RunAsNonRoot != nil && *own.RunAsNonRoot) && !(outer.RunAsNonRoot != nil && *outer.RunAsNonRoot) || own.RunAsUser+outer.RunAsUser == 0 {
+				t.Errorf("%s may run as root", name)
+			}
+			if own.Escalation == nil || *own.Escalation || !slices.Equal(own.Capabilities.Drop, []string{"ALL"}) {
+				t.Errorf("%s may gain rights", name)
+			}
+			if own.Seccomp.Type != "RuntimeDefault" && outer.Seccomp.Type != "RuntimeDefault" {
+				t.Errorf("%s has no seccomp profile", name)
+			}
+			if !own.ReadOnlyRoot && !slices.Contains(writesRoot, w.Metadata.Name) {
+				t.Errorf("%s may write its root", name)
+			}
+			if c.Resources.Requests["cpu"] == "" || c.Resources.Requests["memory"] == "" || c.Resources.Limits["memory"] == "" {
+				t.Errorf("%s does not say what it needs: %+v", name, c.Resources)
+			}
+			if len(c.Readiness) == 0 && w.Kind != "Job" {
+				t.Errorf("%s has no readiness probe", name)
+			}
+		}
+	})
+}
+
+// TestSecrets keeps secrets out of the manifests; the overlay kind has some, for development.
+func TestSecrets(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, all []object) {
+		for _, o := range all {
+			if o.Kind == "Secret" && o.Metadata.Annotations["orderbell.example/for"] != "development" {
+				t.Errorf("Secret %s is in the manifests", o.Metadata.Name)
+			}
+			for k, v := range o.Data {
+				if o.Kind == "ConfigMap" && (strings.Contains(k, "SECRET") || strings.Contains(k, "PASSWORD") || strings.Contains(v, "@")) {
+					t.Errorf("ConfigMap %s holds %s", o.Metadata.Name, k)
+				}
+			}
+		}
+		for _, w := range workloads(t, all) {
+			if !w.ours() {
+				continue
+			}
+			for _, e := range w.pod.Containers[0].Env {
+				switch {
+				case e.ValueFrom == nil || e.ValueFrom.SecretKeyRef == nil:
+					t.Errorf("%s has %s as a literal, want a ConfigMap or a Secret", w.Metadata.Name, e.Name)
+				case !e.ValueFrom.SecretKeyRef.Optional:
+					t.Errorf("%s cannot start without the Secret of %s, so it cannot say that it is missing", w.Metadata.Name, e.Name)
+				}
+			}
+		}
+	})
+}
+
+// TestGateway holds the gateway to what a rollout without a lost event needs.
+func TestGateway(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, all []object) {
+		var gateway workload
+		for _, w := range workloads(t, all) {
+			if w.Metadata.Name == "sse-gateway" {
+				gateway = w
+			}
+		}
+		if find(all, "PodDisruptionBudget", "sse-gateway") == nil || find(all, "HorizontalPodAutoscaler", "sse-gateway") == nil {
+			t.Error("sse-gateway has no PodDisruptionBudget or no HorizontalPodAutoscaler")
+		}
+		if len(gateway.pod.Spread) == 0 {
+			t.Error("sse-gateway is not spread over nodes")
+		}
+		got := settings(t, all, gateway)
+		drain, err := strconv.Atoi(got["SSE_DRAIN_SECONDS"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		shutdown, err := time.ParseDuration(got["SHUTDOWN_TIMEOUT"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		sleep := gateway.pod.Containers[0].Lifecycle.PreStop.Sleep.Seconds
+		if int(shutdown.Seconds()) <= drain || sleep == 0 || sleep+int(shutdown.Seconds()) > gateway.pod.GraceSeconds {
+			t.Errorf("preStop %d s + SHUTDOWN_TIMEOUT %s (above SSE_DRAIN_SECONDS %d) must fit into the grace of %d s",
+				sleep, shutdown, drain, gateway.pod.GraceSeconds)
+		}
+	})
+}

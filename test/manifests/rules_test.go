@@ -1,0 +1,283 @@
+//go:build manifests
+
+package manifests_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+var variable = regexp.MustCompile("envconfig:\"([A-Z0-9_]+)\"([^`]*)`")
+
+// declared returns the variables that the program in dir reads, and whether it must have each.
+func declared(t *testing.T, dir string) map[string]bool {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{if not .Standard}}{{.Dir}}{{end}}", "./"+dir)
+	cmd.Dir = root
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list %s: %v", dir, err)
+	}
+	top, err := filepath.Abs(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for pkg := range strings.FieldsSeq(string(out)) {
+		if !strings.HasPrefix(pkg, top) {
+			continue
+		}
+		files, err := filepath.Glob(filepath.Join(pkg, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			for _, m := range variable.FindAllStringSubmatch(string(content), -1) {
+				names[m[1]] = strings.Contains(m[2], `required:"true"`)
+			}
+		}
+	}
+	return names
+}
+
+func TestVariables(t *testing.T) {
+	t.Parallel()
+	runtime := []string{"SSL_CERT_DIR", "GOMEMLIMIT"} // read by Go itself
+	byImage := []string{"KO_DATA_PATH"}               // set in the image
+	each(t, func(t *testing.T, all []object) {
+		for _, w := range workloads(t, all) {
+			if !w.ours() {
+				continue
+			}
+			image := w.pod.Containers[0].Image
+			reads, got := declared(t, folder(image)), settings(t, all, w)
+			for name := range got {
+				if _, ok := reads[name]; !ok && !slices.Contains(runtime, name) {
+					t.Errorf("%s sets %s, which the program does not read", w.Metadata.Name, name)
+				}
+			}
+			for name, required := range reads {
+				if _, ok := got[name]; !ok && required && image != "orderbell" && !slices.Contains(byImage, name) {
+					t.Errorf("%s does not set %s, which the program must have", w.Metadata.Name, name)
+				}
+			}
+		}
+	})
+}
+
+// reserved are connections for superusers, a migration and a person with psql.
+const reserved = 10
+
+// TestConnections counts what all programs may take at full scale, while one of them is being rolled and so runs twice.
+func TestConnections(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, all []object) {
+		sum, most := 0, 0
+		for _, w := range workloads(t, all) {
+			if !w.ours() || w.Kind == "Job" {
+				continue
+			}
+			if _, uses := declared(t, folder(w.pod.Containers[0].Image))["DATABASE_URL"]; !uses {
+				continue
+			}
+			pool, err := strconv.Atoi(settings(t, all, w)["DATABASE_MAX_CONNS"])
+			if err != nil {
+				t.Errorf("%s does not say DATABASE_MAX_CONNS", w.Metadata.Name)
+				continue
+			}
+			instances := w.replicas
+			if w.Kind == "Service" {
+				if instances, err = strconv.Atoi(w.annotations["autoscaling.knative.dev/max-scale"]); err != nil {
+					t.Errorf("%s has no max-scale", w.Metadata.Name)
+					continue
+				}
+			}
+			sum += pool * instances
+			most = max(most, pool*instances)
+		}
+		limit := connections(t, all)
+		t.Logf("all at full scale: %d connections, and %d more while one is rolled, of %d", sum, most, limit)
+		if sum == 0 || sum+most+reserved > limit {
+			t.Errorf("programs may take %d + %d connections, %d are reserved, and there are %d", sum, most, reserved, limit)
+		}
+	})
+}
+
+// connections is what PostgreSQL, or the PgBouncer before it, lets in.
+func connections(t *testing.T, all []object) int {
+	t.Helper()
+	for _, o := range all {
+		for _, pattern := range []string{`max_connections=(\d+)`, `(?m)^\s*max_client_conn = (\d+)`} {
+			if m := regexp.MustCompile(pattern).FindStringSubmatch(o.raw); m != nil {
+				return number(t, m[1])
+			}
+		}
+	}
+	return number(t, find(all, "Namespace", "orderbell").Metadata.Annotations["orderbell.example/postgres-connections"])
+}
+
+func number(t *testing.T, s string) int {
+	t.Helper()
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatalf("number of connections: %v", err)
+	}
+	return n
+}
+
+// TestPool holds PgBouncer to what the managed server lets in: its pools on each replica, and what goes around it.
+func TestPool(t *testing.T) {
+	t.Parallel()
+	all := load(t, "production")
+	raw := func(name string) string {
+		for _, o := range all {
+			if o.Kind == "ConfigMap" && strings.HasPrefix(o.Metadata.Name, "pgbouncer") {
+				return regexp.MustCompile(`(?m)^\s*` + name + ` = (\d+)`).FindStringSubmatch(o.raw)[1]
+			}
+		}
+		return ""
+	}
+	direct, bouncers := 0, 0
+	for _, w := range workloads(t, all) {
+		if w.Metadata.Name == "pgbouncer" {
+			bouncers = w.replicas
+		}
+		for _, e := range w.pod.Containers[0].Env {
+			if w.Kind == "Deployment" && e.ValueFrom != nil && e.ValueFrom.SecretKeyRef != nil && e.ValueFrom.SecretKeyRef.Key == "DATABASE_DIRECT_URL" {
+				direct += 2 * w.replicas * number(t, settings(t, all, w)["DATABASE_MAX_CONNS"]) // twice while it is rolled
+			}
+		}
+	}
+	pooled := bouncers * (number(t, raw("default_pool_size")) + number(t, raw("reserve_pool_size")))
+	limit := number(t, find(all, "Namespace", "orderbell").Metadata.Annotations["orderbell.example/postgres-connections"])
+	t.Logf("PgBouncer may open %d connections, others %d directly, of %d", pooled, direct, limit)
+	if bouncers == 0 || pooled+direct+reserved > limit {
+		t.Errorf("%d pooled + %d direct connections, %d reserved, and the server has %d", pooled, direct, reserved, limit)
+	}
+}
+
+func TestFunctions(t *testing.T) {
+	t.Parallel()
+	skaffold, err := os.ReadFile(filepath.Join(root, "skaffold.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	each(t, func(t *testing.T, all []object) {
+		triggered := map[string]string{} // function → what wakes it
+		for _, o := range all {
+			if o.Kind == "Trigger" || o.Kind == "PingSource" {
+				triggered[o.Metadata.Name] = o.Kind
+			}
+		}
+		scaled := map[string]workload{}
+		for _, w := range workloads(t, all) {
+			if w.Kind == "Service" {
+				scaled[w.Metadata.Name] = w
+			}
+		}
+		for _, name := range functions() {
+			w, ok := scaled[name]
+			if !ok {
+				t.Errorf("%s has no Knative Service", name)
+				continue
+			}
+			if got := w.annotations["autoscaling.knative.dev/min-scale"]; got != "0" {
+				t.Errorf("%s has min-scale %q, want 0", name, got)
+			}
+			if w.pod.Concurrency < 1 {
+				t.Errorf("%s has no containerConcurrency", name)
+			}
+			if !strings.Contains(string(skaffold), "image: "+name+"\n") {
+				t.Errorf("%s has no artifact in skaffold.yaml", name)
+			}
+			want := "Trigger"
+			switch {
+			case strings.HasSuffix(name, "-api"):
+				want = ""
+			case name == "delivery-sweeper":
+				want = "PingSource"
+			}
+			if triggered[name] != want {
+				t.Errorf("%s is woken by %q, want %q", name, triggered[name], want)
+			}
+		}
+	})
+}
+
+// TestDelivery holds each Trigger to what keeps events: a whole delivery of its own, since the Broker's is not merged.
+func TestDelivery(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, all []object) {
+		for _, o := range all {
+			if o.Kind != "Trigger" && o.Kind != "Broker" {
+				continue
+			}
+			var spec struct {
+				Filter struct {
+					Attributes map[string]string
+				}
+				Delivery struct {
+					Retry          int
+					BackoffPolicy  string `yaml:"backoffPolicy"`
+					BackoffDelay   string `yaml:"backoffDelay"`
+					Timeout        string
+					DeadLetterSink struct {
+						Ref struct{ Kind, Name string }
+					} `yaml:"deadLetterSink"`
+				}
+			}
+			if err := o.Spec.Decode(&spec); err != nil {
+				t.Fatal(err)
+			}
+			d := spec.Delivery
+			if d.Retry < 5 || d.BackoffPolicy != "exponential" || d.BackoffDelay == "" || d.Timeout == "" {
+				t.Errorf("%s %s has the delivery %+v, want retries, exponential backoff and a timeout", o.Kind, o.Metadata.Name, d)
+			}
+			if sink := d.DeadLetterSink.Ref; find(all, sink.Kind, sink.Name) == nil {
+				t.Errorf("%s %s has the dead-letter sink %+v, which is not there", o.Kind, o.Metadata.Name, sink)
+			}
+			if o.Kind == "Broker" {
+				continue
+			}
+			if want := strings.ReplaceAll(o.Metadata.Name, "-", "_"); spec.Filter.Attributes["type"] != want {
+				t.Errorf("Trigger %s filters %v, want type %s", o.Metadata.Name, spec.Filter.Attributes, want)
+			}
+			if order := o.Metadata.Annotations["kafka.eventing.knative.dev/delivery.order"]; order != "ordered" && order != "unordered" {
+				t.Errorf("Trigger %s has delivery.order %q", o.Metadata.Name, order)
+			}
+			broker := seconds(t, strings.TrimPrefix(d.Timeout, "PT"))
+			for _, w := range workloads(t, all) {
+				if w.Metadata.Name != o.Metadata.Name {
+					continue
+				}
+				event := seconds(t, settings(t, all, w)["EVENT_TIMEOUT"])
+				if event >= broker || broker >= time.Duration(w.pod.TimeoutSeconds)*time.Second {
+					t.Errorf("%s: EVENT_TIMEOUT %s < Trigger %s < timeoutSeconds %d does not hold", o.Metadata.Name, event, broker, w.pod.TimeoutSeconds)
+				}
+			}
+		}
+	})
+}
+
+func seconds(t *testing.T, s string) time.Duration {
+	t.Helper()
+	d, err := time.ParseDuration(strings.ToLower(s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
