@@ -152,7 +152,7 @@ func (b *Broker) deliver(ctx context.Context, t Trigger, r event.Record, caretak
 		}
 		b.log.ErrorContext(ctx, "message is no event and becomes a dead letter",
 			"topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "err", r.Err)
-		return b.publish(ctx, b.topics.DeadLetters, wrap(r))
+		return b.publish(ctx, b.topics.DeadLetters, r.Wrap("/orderbell/local-broker"))
 	}
 	if r.Event.Type() != string(t.Type) {
 		return nil
@@ -174,7 +174,7 @@ func (b *Broker) deliver(ctx context.Context, t Trigger, r event.Record, caretak
 		return context.Cause(ctx)
 	}
 	b.log.ErrorContext(ctx, "event becomes a dead letter", "trigger", t.Name, "event_id", r.Event.ID(), "err", f.err)
-	return b.publish(ctx, b.topics.DeadLetters, f.deadLetter(t, r.Event))
+	return b.publish(ctx, b.topics.DeadLetters, f.answer.DeadLetter(r.Event))
 }
 
 // publish sends e until Kafka has it.

@@ -10,20 +10,15 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/cloudevents/sdk-go/v2/binding"
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
+
+	"orderbell/internal/event"
 )
 
 // failure is an attempt that did not deliver its event.
 type failure struct {
 	err       error
 	retryable bool
-	response  *response // nil: the subscriber did not answer, or with what is neither nothing nor an event
-}
-
-// response is what a subscriber answered with a status of failure.
-type response struct {
-	status int
-	header http.Header
-	body   []byte
+	answer    event.Failure // has a status where the subscriber answered with one of failure
 }
 
 // maxAnswer bounds the answer that is read: an event of the topic fits in many times over.
@@ -31,6 +26,14 @@ const maxAnswer = 1 << 20
 
 // attempt POSTs e once. It returns nil if that delivered it.
 func (b *Broker) attempt(ctx context.Context, t Trigger, e cloudevents.Event) *failure {
+	f := b.try(ctx, t, e)
+	if f != nil {
+		f.answer.Dest = t.Subscriber
+	}
+	return f
+}
+
+func (b *Broker) try(ctx context.Context, t Trigger, e cloudevents.Event) *failure {
 	posting, cancel := context.WithTimeout(ctx, t.Delivery.Timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(posting, http.MethodPost, t.Subscriber, nil)
@@ -54,7 +57,7 @@ func (b *Broker) attempt(ctx context.Context, t Trigger, e cloudevents.Event) *f
 		return &failure{
 			err:       fmt.Errorf("post event: the subscriber answered %d", answer.StatusCode),
 			retryable: isRetryable(answer.StatusCode),
-			response:  &response{status: answer.StatusCode, header: answer.Header, body: body},
+			answer:    event.Failure{Status: answer.StatusCode, Header: answer.Header, Body: body},
 		}
 	}
 	return b.reply(ctx, answer.Header, body)

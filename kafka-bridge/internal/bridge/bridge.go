@@ -8,14 +8,12 @@ package bridge
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
@@ -82,7 +80,7 @@ func New(cfg Config, deadLetters string, producer Producer, log *slog.Logger, me
 // dead letter.
 func (b *Bridge) Forward(ctx context.Context, r event.Record) error {
 	if r.Err != nil {
-		return b.refuse(ctx, unreadable(r), r.Err.Error())
+		return b.refuse(ctx, r.Wrap("/orderbell/kafka-bridge"), r.Err.Error())
 	}
 	status, answer, err := b.post(ctx, r.Event)
 	switch {
@@ -94,10 +92,7 @@ func (b *Bridge) Forward(ctx context.Context, r event.Record) error {
 	case retryable(status):
 		return fmt.Errorf("post to BROKER_URL: the broker answered %d %s", status, answer)
 	}
-	dead := r.Event.Clone()
-	dead.SetExtension(event.ExtErrorDest, b.cfg.BrokerURL)
-	dead.SetExtension(event.ExtErrorCode, strconv.Itoa(status))
-	dead.SetExtension(event.ExtErrorData, base64.StdEncoding.EncodeToString(answer))
+	dead := event.Failure{Dest: b.cfg.BrokerURL, Status: status, Body: answer}.DeadLetter(r.Event)
 	return b.refuse(ctx, dead, fmt.Sprintf("the broker answered %d", status))
 }
 
@@ -132,18 +127,6 @@ func retryable(status int) bool {
 		return true
 	}
 	return status >= 500
-}
-
-// unreadable is r, which is no CloudEvent, in the form of one.
-func unreadable(r event.Record) cloudevents.Event {
-	e := cloudevents.NewEvent()
-	e.SetID(fmt.Sprintf("%s/%d/%d", r.Topic, r.Partition, r.Offset))
-	e.SetSource("/orderbell/kafka-bridge")
-	e.SetType("unreadable")
-	e.SetTime(r.Time)
-	e.DataEncoded = r.Value
-	e.SetDataContentType("application/octet-stream")
-	return e
 }
 
 // refuse writes e to the topic of dead letters, with the reason that it is there.

@@ -146,7 +146,7 @@ func TestForward(t *testing.T) {
 			t.Fatalf("%d dead letters, want 1", len(dead.sent))
 		}
 		got := dead.sent[0]
-		if got.ID() != "events/3/9" || string(got.Data()) != "\x00oops" || got.Extensions()[event.ExtReason] != "not a CloudEvent" {
+		if got.ID() != "partition:3/offset:9" || string(got.Data()) != "\x00oops" || got.Extensions()[event.ExtReason] != "not a CloudEvent" {
 			t.Errorf("dead letter: %s", got)
 		}
 	})

@@ -1,4 +1,4 @@
-package localbroker
+package event
 
 import (
 	"encoding/base64"
@@ -9,30 +9,36 @@ import (
 	"strings"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
-
-	"orderbell/internal/event"
 )
+
+// Failure is why an event was not delivered, as its dead letter tells it.
+type Failure struct {
+	Dest   string // the subscriber's address
+	Status int    // its answer; 0 if it did not answer
+	Header map[string][]string
+	Body   []byte
+}
 
 // errorDataBytes is how much of a failing subscriber's answer a dead letter carries.
 const errorDataBytes = 1024
 
-// deadLetter returns e with what is known of its failure.
-func (f *failure) deadLetter(t Trigger, e cloudevents.Event) cloudevents.Event {
+// DeadLetter returns e with what is known of its failure, in the form that Knative's Kafka Broker gives it.
+func (f Failure) DeadLetter(e cloudevents.Event) cloudevents.Event {
 	letter := e.Clone()
-	letter.SetExtension(event.ExtErrorDest, t.Subscriber)
-	if f.response == nil {
+	letter.SetExtension(ExtErrorDest, f.Dest)
+	if f.Status == 0 {
 		return letter
 	}
-	for _, name := range slices.Sorted(maps.Keys(f.response.header)) {
-		values := f.response.header[name]
-		short, ok := strings.CutPrefix(strings.ToLower(name), event.ErrorHeaderPrefix)
-		if ok && isExtension(short) {
+	for _, name := range slices.Sorted(maps.Keys(f.Header)) {
+		values := f.Header[name]
+		short, ok := strings.CutPrefix(strings.ToLower(name), ErrorHeaderPrefix)
+		if ok && isExtension(short) && len(values) > 0 {
 			letter.SetExtension(short, text(values[len(values)-1]))
 		}
 	}
-	letter.SetExtension(event.ExtErrorCode, strconv.Itoa(f.response.status))
-	if data := f.response.body; len(data) > 0 {
-		letter.SetExtension(event.ExtErrorData, base64.StdEncoding.EncodeToString(data[:min(len(data), errorDataBytes)]))
+	letter.SetExtension(ExtErrorCode, strconv.Itoa(f.Status))
+	if len(f.Body) > 0 {
+		letter.SetExtension(ExtErrorData, base64.StdEncoding.EncodeToString(f.Body[:min(len(f.Body), errorDataBytes)]))
 	}
 	return letter
 }
@@ -48,19 +54,19 @@ func isExtension(name string) bool {
 }
 
 // text returns s as an attribute may hold it.
-func text(s string) string { return event.Printable(strings.ToValidUTF8(s, "\uFFFD")) }
+func text(s string) string { return Printable(strings.ToValidUTF8(s, "\uFFFD")) }
 
-// wrap makes an event of a message that is none, in the form that Knative's KafkaSource gives it
-// (eventing-kafka-broker, InvalidCloudEventInterceptor).
-func wrap(r event.Record) cloudevents.Event {
+// Wrap makes an event of source from a message that is none, in the form that Knative's KafkaSource gives it
+// (eventing-kafka-broker, InvalidCloudEventInterceptor), with the reason.
+func (r Record) Wrap(source string) cloudevents.Event {
 	e := cloudevents.NewEvent()
 	e.SetID(fmt.Sprintf("partition:%d/offset:%d", r.Partition, r.Offset))
 	e.SetType("dev.knative.kafka.event")
-	e.SetSource("/orderbell/local-broker#" + r.Topic)
+	e.SetSource(source + "#" + r.Topic)
 	e.SetSubject(fmt.Sprintf("partition:%d#%d", r.Partition, r.Offset))
 	e.SetTime(r.Time)
 	if len(r.Key) > 0 {
-		e.SetExtension(event.ExtPartitionKey, text(string(r.Key)))
+		e.SetExtension(ExtPartitionKey, text(string(r.Key)))
 		e.SetExtension("key", text(string(r.Key)))
 	}
 	contentType := "application/octet-stream"
@@ -76,7 +82,7 @@ func wrap(r event.Record) cloudevents.Event {
 			e.SetExtension("kafkaheader"+name, text(string(h.Value)))
 		}
 	}
-	e.SetExtension(event.ExtReason, text(r.Err.Error()))
+	e.SetExtension(ExtReason, text(r.Err.Error()))
 	e.SetDataContentType(contentType)
 	e.DataEncoded = r.Value
 	return e
