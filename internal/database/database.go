@@ -33,9 +33,9 @@ type Config struct {
 // background: a database that is away makes a program unready, not dead. Each statement and each wait for a connection
 // ends after StatementTimeout; the server is told to cancel.
 //
-// Statements are prepared once per connection. PgBouncer's transaction pooling carries that from 1.21 on
-// (max_prepared_statements); before an older one add default_query_exec_mode=exec to DATABASE_URL, which takes as many
-// round trips and leaves the server some more work.
+// Statements are prepared once per connection, unless a pooler stands between, see [poolerWatch]; they take one round
+// trip either way. default_query_exec_mode in DATABASE_URL overrules that: with PgBouncer 1.21 or later and its
+// max_prepared_statements, cache_statement saves the server the planning, half of a small statement's time.
 func Open(ctx context.Context, cfg Config, name string) (*pgxpool.Pool, error) {
 	pc, err := parse(cfg, name)
 	if err != nil {
@@ -46,6 +46,9 @@ func Open(ctx context.Context, cfg Config, name string) (*pgxpool.Pool, error) {
 	pc.MaxConnLifetime = 30 * time.Minute
 	pc.MaxConnLifetimeJitter = 5 * time.Minute // a fleet started at once must not reconnect at once
 	pc.MaxConnIdleTime = 5 * time.Minute
+	if !strings.Contains(cfg.URL, "default_query_exec_mode") {
+		watchForPooler(pc)
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {
 		return nil, Wrap("open database pool", err)

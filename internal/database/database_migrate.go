@@ -142,7 +142,8 @@ func run(ctx context.Context, cfg Config, direction, most int, done func(Migrati
 	if err != nil {
 		return err
 	}
-	pc.ConnConfig.Tracer = nil // a step may take longer than a statement of the programs
+	pc.ConnConfig.Tracer = nil                                 // a step may take longer than a statement of the programs
+	pc.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec // a schema may change under prepared statements
 	source, err := iofs.New(migrations.Files, ".")
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
