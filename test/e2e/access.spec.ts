@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Page } from '@playwright/test';
+import type { AxeResults } from 'axe-core';
+import { newReference, Person } from './people';
+import { runningStack } from './stack';
+import { expect, test } from './till';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** What axe-core finds wrong with the page by WCAG 2.2 AA, one line a finding. */
+async function findings(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  const results = await page.evaluate<AxeResults>(
+    "axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })",
+  );
+  return results.violations.flatMap(({ id, nodes }) =>
+    nodes.map((n) => `${id}: ${n.html} ${n.failureSummary ?? ''}`),
+  );
+}
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`axe finds nothing, ${colorScheme}`, async ({ openTill, browser }) => {
+    const owner = await Person.named('owner@demo.example');
+    for (const status of ['preparing', 'ready', 'completed', 'refunded']) {
+      await owner.changeStatus(await owner.pay(await owner.create(newReference())), status);
+    }
+    await owner.changeStatus(await owner.create(newReference()), 'cancelled');
+
+    const page = await browser.newPage({ colorScheme, reducedMotion: 'reduce' });
+    await page.goto(runningStack().origin);
+    await expect(page.getByRole('button', { name: 'owner@demo.example' })).toBeVisible();
+    expect(await findings(page)).toEqual([]);
+    await page.close();
+
+    const till = await openTill('owner@demo.example', { colorScheme, reducedMotion: 'reduce' });
+    const paid = await owner.pay(await owner.create(newReference()));
+    await expect(till.order(paid.reference)).toHaveAttribute('data-status', 'paid');
+    await till.showAll();
+    await till.press('Refund', paid.reference);
+    expect(await findings(till.page)).toEqual([]);
+    for (const name of [/^Notifications/, /^Account of/]) {
+      await till.page.getByRole('button', { name }).click();
+      expect(await findings(till.page)).toEqual([]);
+      await till.page.keyboard.press('Escape');
+    }
+  });
+}
+
+test('an order is created, paid and cancelled without a mouse', async ({ openTill }) => {
+  const [sold, dropped] = [newReference(), newReference()];
+  const till = await openTill('cashier@demo.example');
+  const { keyboard } = till.page;
+  await till.page.getByLabel('Amount').focus();
+  for (const reference of [dropped, sold]) {
+    await keyboard.type('7.25');
+    await keyboard.press('Tab'); // currency
+    await keyboard.press('Tab');
+    await keyboard.type(reference);
+    await keyboard.press('Enter');
+    await expect(till.order(reference)).toBeVisible();
+    await expect(till.page.getByLabel('Amount')).toBeFocused();
+  }
+
+  await till.order(sold).getByRole('button', { name: 'Take payment' }).focus();
+  await keyboard.press('Enter');
+  await expect(till.order(sold)).toHaveAttribute('data-status', 'paid');
+  await expect(till.order(sold)).toBeFocused();
+  await keyboard.press('Tab');
+  await expect(till.order(sold).getByRole('button', { name: 'Start preparing' })).toBeFocused();
+
+  await till.order(dropped).getByRole('button', { name: 'Cancel order' }).focus();
+  await keyboard.press('Enter');
+  await expect(till.order(dropped).getByRole('button', { name: 'Yes, cancel order' })).toBeFocused();
+  await keyboard.press('Enter');
+  await expect(till.order(dropped)).toHaveCount(0);
+  await expect(till.page.getByRole('region', { name: 'Orders' })).toBeFocused();
+});

@@ -1,0 +1,37 @@
+/** What Mailpit got. */
+import { runningStack } from './stack';
+
+export interface Mail {
+  readonly id: string;
+  readonly to: string;
+  readonly subject: string;
+}
+
+interface MailpitMessage {
+  readonly ID: string;
+  readonly Subject: string;
+  readonly To: readonly { readonly Address: string }[];
+}
+
+/** The mails whose subject has the reference. */
+export async function mailsAbout(reference: string): Promise<Mail[]> {
+  const query = new URLSearchParams({ query: `subject:"${reference}"`, limit: '100' });
+  const { messages } = await ask<{ messages: MailpitMessage[] }>(`/api/v1/search?${query.toString()}`);
+  return messages.flatMap((m) => m.To.map((to) => ({ id: m.ID, to: to.Address, subject: m.Subject })));
+}
+
+/** Who got a mail about the reference: one entry a mail, sorted. */
+export async function mailedAbout(reference: string): Promise<string[]> {
+  return (await mailsAbout(reference)).map((mail) => mail.to).sort();
+}
+
+export async function textOf(mail: Mail): Promise<string> {
+  return (await ask<{ Text: string }>(`/api/v1/message/${mail.id}`)).Text;
+}
+
+async function ask<T>(path: string): Promise<T> {
+  const { mailpit_url: address } = runningStack();
+  const response = await fetch(address + path);
+  if (!response.ok) throw new Error(`Mailpit answered ${path} with ${String(response.status)}`);
+  return (await response.json()) as T;
+}

@@ -1,0 +1,107 @@
+import { mailedAbout, mailsAbout, textOf } from './mails';
+import { newReference, Person } from './people';
+import { expect, test } from './till';
+
+test('an order created on one till appears on the others of the business, and nowhere else', async ({
+  openTill,
+}) => {
+  const reference = newReference();
+  const cashier = await openTill('cashier@demo.example');
+  const kitchen = await openTill('kitchen@demo.example');
+  const elsewhere = await openTill('owner@kopi.example');
+
+  await cashier.create('12.50', reference);
+  await expect(cashier.page.getByText(`Order ${reference} created.`)).toBeVisible();
+  for (const till of [cashier, kitchen]) {
+    await expect(till.order(reference)).toContainText('€12.50');
+    await expect(till.order(reference)).toHaveAttribute('data-status', 'submitted');
+  }
+
+  // An order of theirs that came later is there: whatever was to come of the first would be too.
+  const theirs = newReference();
+  await (await Person.named('owner@kopi.example')).create(theirs, 125_000, 'IDR');
+  await expect(elsewhere.order(theirs)).toContainText('IDR 125,000');
+  await expect(elsewhere.order(reference)).toHaveCount(0);
+  await expect(cashier.order(theirs)).toHaveCount(0);
+});
+
+test('a payment shows on every till, rings for those it concerns, and mails each of them once', async ({
+  openTill,
+}) => {
+  const reference = newReference();
+  const cashier = await openTill('cashier@demo.example');
+  const owner = await openTill('owner@demo.example');
+  const kitchen = await openTill('kitchen@demo.example');
+
+  await cashier.create('8', reference);
+  await cashier.press('Take payment', reference);
+  for (const till of [cashier, owner, kitchen]) {
+    await expect(till.order(reference)).toHaveAttribute('data-status', 'paid');
+  }
+  await expect(owner.toasts.filter({ hasText: reference })).toHaveText(`Order ${reference} was paid: €8.00`);
+
+  const concerned = ['cashier@demo.example', 'manager@demo.example', 'owner@demo.example'];
+  await expect.poll(() => mailedAbout(reference)).toEqual(concerned);
+  const [mail] = await mailsAbout(reference);
+  if (mail === undefined) throw new Error('the mail is gone');
+  expect(await textOf(mail)).toContain('8.00'); // the page and the mail agree on the amount
+
+  await expect(kitchen.page.getByTestId('notification').filter({ hasText: reference })).toHaveCount(0);
+  await owner.page.getByRole('button', { name: /^Notifications, \d+ unread$/ }).click();
+  const panel = owner.page.getByRole('region', { name: 'Notifications' });
+  await expect(panel.getByTestId('notification').filter({ hasText: reference })).toHaveCount(1);
+  await owner.page.keyboard.press('Escape');
+  await expect(owner.unread).toHaveCount(0);
+});
+
+test('each person takes the order as far as their role goes', async ({ openTill }) => {
+  const reference = newReference();
+  const order = await (await Person.named('owner@demo.example')).create(reference);
+  const cashier = await openTill('cashier@demo.example');
+  const kitchen = await openTill('kitchen@demo.example');
+  const viewer = await openTill('viewer@demo.example');
+
+  await expect(viewer.order(reference)).toBeVisible();
+  await expect(viewer.order(reference).getByRole('button')).toHaveCount(0);
+  await expect(viewer.page.getByRole('button', { name: 'Create order' })).toHaveCount(0);
+  await expect(kitchen.order(reference).getByRole('button', { name: 'Take payment' })).toHaveCount(0);
+
+  await cashier.press('Take payment', reference);
+  await kitchen.press('Start preparing', reference);
+  await kitchen.press('Mark ready', reference);
+  await cashier.press('Complete', reference);
+  await expect(viewer.order(reference)).toHaveCount(0);
+  await viewer.showAll();
+  await expect(viewer.order(reference)).toHaveAttribute('data-status', 'completed');
+
+  await cashier.showAll();
+  await cashier.press('Refund', reference);
+  await expect(cashier.order(reference)).toContainText('This cannot be undone.');
+  await cashier.press('Yes, refund', reference);
+  await expect(viewer.order(reference)).toHaveAttribute('data-status', 'refunded');
+  await expect(viewer.order(reference)).toHaveAttribute('data-version', '6');
+  expect(order.version).toBe(1);
+});
+
+test('a reload keeps the person and the orders; signing out does not', async ({ openTill }) => {
+  const reference = newReference();
+  await (await Person.named('owner@demo.example')).create(reference);
+  const till = await openTill('owner@demo.example');
+  await expect(till.order(reference)).toBeVisible();
+  await till.page.reload();
+  await expect(till.order(reference)).toBeVisible();
+
+  await till.page.getByRole('button', { name: /^Account of/ }).click();
+  await till.page
+    .getByRole('button', { name: /of Kopi Senja/ })
+    .first()
+    .click();
+  await expect(till.page.getByRole('heading', { name: 'Kopi Senja', level: 1 })).toBeVisible();
+  await expect(till.order(reference)).toHaveCount(0);
+
+  await till.page.getByRole('button', { name: /^Account of/ }).click();
+  await till.page.getByRole('button', { name: 'Sign out' }).click();
+  await expect(till.page.getByRole('button', { name: 'owner@demo.example' })).toBeVisible();
+  await till.page.reload();
+  await expect(till.page.getByRole('button', { name: 'owner@demo.example' })).toBeVisible();
+});

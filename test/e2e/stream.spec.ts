@@ -1,0 +1,61 @@
+import type { Page, Request } from '@playwright/test';
+import { newReference, Person } from './people';
+import { Line } from './proxy';
+import { program, runningStack } from './stack';
+import { expect, test } from './till';
+
+/** The page's requests from now on. */
+function requestsOf(page: Page): { to(path: string): Request[] } {
+  const requests: Request[] = [];
+  page.on('request', (request) => requests.push(request));
+  return { to: (path) => requests.filter((r) => new URL(r.url()).pathname === path) };
+}
+
+test('a cut line loses nothing: what happened meanwhile is replayed, once', async ({ openTill }) => {
+  const [paid, created] = [newReference(), newReference()];
+  const colleague = await Person.named('cashier@demo.example');
+  const order = await colleague.create(paid);
+  const line = await Line.to(runningStack().origin);
+  try {
+    const till = await openTill('owner@demo.example', { at: line.origin });
+    await expect(till.order(paid)).toHaveAttribute('data-status', 'submitted');
+    const requests = requestsOf(till.page);
+
+    line.cut();
+    await expect(till.connection).toHaveText('Reconnecting…');
+    await expect(till.page.getByText('This list may be out of date.')).toBeVisible();
+    await colleague.changeStatus(await colleague.pay(order), 'preparing');
+    await colleague.create(created);
+    await expect(till.order(created)).toHaveCount(0);
+
+    line.mend();
+    await expect(till.connection).toHaveText('Live');
+    await expect(till.order(created)).toHaveCount(1);
+    await expect(till.order(paid)).toHaveAttribute('data-status', 'preparing');
+    await expect(till.page.getByText('This list may be out of date.')).toHaveCount(0);
+    await expect(till.page.getByTestId('notification').filter({ hasText: paid })).toHaveCount(1);
+
+    const resumed = requests.to('/api/sse/notifications').at(-1);
+    expect(await resumed?.headerValue('Last-Event-ID')).toMatch(/./);
+    expect(requests.to('/api/orders/snapshot'), 'the replay was enough').toEqual([]);
+  } finally {
+    await line.close();
+  }
+});
+
+test('a killed gateway loses nothing: the page comes back to the next one', async ({ openTill }) => {
+  const [before, after] = [newReference(), newReference()];
+  const colleague = await Person.named('cashier@demo.example');
+  const order = await colleague.create(before);
+  const till = await openTill('owner@demo.example');
+  await expect(till.order(before)).toHaveAttribute('data-status', 'submitted');
+
+  const killed = program('sse-gateway').pid;
+  process.kill(killed, 'SIGKILL');
+  await colleague.pay(order);
+  await colleague.create(after);
+  await expect(till.order(before)).toHaveAttribute('data-status', 'paid');
+  await expect(till.order(after)).toBeVisible();
+  await expect(till.connection).toHaveText('Live');
+  await expect.poll(() => program('sse-gateway').pid).not.toBe(killed);
+});

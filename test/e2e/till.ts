@@ -1,0 +1,71 @@
+/** A browser of one person, and the tests' fixtures. */
+import { type BrowserContextOptions, test as base, expect, type Locator, type Page } from '@playwright/test';
+import { runningStack } from './stack';
+
+export interface TillOptions extends BrowserContextOptions {
+  /** Where the page is opened, if not at the stack's own origin. */
+  readonly at?: string;
+}
+
+export class Till {
+  readonly page: Page;
+  readonly connection: Locator;
+  readonly toasts: Locator;
+  readonly unread: Locator;
+
+  constructor(page: Page) {
+    this.page = page;
+    this.connection = page.getByTestId('connection');
+    this.toasts = page.getByTestId('toast');
+    this.unread = page.getByTestId('unread');
+  }
+
+  /** The cards of an order: one, if all is well. */
+  order(reference: string): Locator {
+    return this.page.getByRole('article', { name: reference, exact: true });
+  }
+
+  async create(amount: string, reference: string): Promise<void> {
+    await this.page.getByLabel('Amount').fill(amount);
+    await this.page.getByLabel('Reference').fill(reference);
+    await this.page.getByRole('button', { name: 'Create order' }).click();
+  }
+
+  async press(button: string, reference: string): Promise<void> {
+    await this.page.getByRole('button', { name: `${button} ${reference}`, exact: true }).click();
+  }
+
+  async showAll(): Promise<void> {
+    await this.page.getByRole('radio', { name: /^All/ }).check({ force: true }); // the label is what one sees
+  }
+}
+
+interface Fixtures {
+  /** Opens the page in a browser context of its own and signs in. */
+  readonly openTill: (email: string, options?: TillOptions) => Promise<Till>;
+}
+
+export const test = base.extend<Fixtures>({
+  openTill: async ({ browser }, use) => {
+    const broken: string[] = [];
+    const close: (() => Promise<void>)[] = [];
+    await use(async (email, { at, ...options } = {}) => {
+      const context = await browser.newContext(options);
+      close.push(() => context.close());
+      const page = await context.newPage();
+      page.on('pageerror', (err) => broken.push(String(err)));
+      page.on('console', (message) => {
+        if (message.text().includes('Content Security Policy')) broken.push(message.text());
+      });
+      await page.goto(at ?? runningStack().origin);
+      await page.getByRole('button', { name: email }).click();
+      const till = new Till(page);
+      await expect(till.connection).toHaveText('Live');
+      return till;
+    });
+    for (const one of close) await one();
+    expect(broken, 'errors in the pages').toEqual([]);
+  },
+});
+
+export { expect };

@@ -1,0 +1,98 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mailedAbout } from './mails';
+import { newReference, Person, type StreamedEvent } from './people';
+import { program } from './stack';
+import { expect, test } from './till';
+
+const concerned = ['cashier@demo.example', 'manager@demo.example', 'owner@demo.example'];
+
+interface EventData {
+  readonly order_id: string;
+  readonly tenant_id: string;
+  readonly version: number;
+  readonly timestamp: string;
+}
+
+/** Delivers an event to a function as the broker does, and returns the answer's status. */
+async function deliver(to: string, event: StreamedEvent, source = '/orderbell/order-api'): Promise<number> {
+  const data = JSON.parse(event.data) as EventData;
+  const response = await fetch(program(to).url, {
+    method: 'POST',
+    headers: {
+      'ce-specversion': '1.0',
+      'ce-id': event.id,
+      'ce-source': source,
+      'ce-type': event.type,
+      'ce-subject': data.order_id,
+      'ce-time': data.timestamp,
+      'ce-tenantid': data.tenant_id,
+      'ce-partitionkey': data.order_id,
+      'ce-sequence': String(data.version),
+      'Content-Type': 'application/json',
+    },
+    body: event.data,
+  });
+  return response.status;
+}
+
+test('an event that is delivered again is seen once and mailed once', async ({ openTill }) => {
+  const [reference, later] = [newReference(), newReference()];
+  const cashier = await Person.named('cashier@demo.example');
+  const till = await openTill('owner@demo.example');
+  const order = await cashier.create(reference);
+  const event = await cashier.hear('order_paid', () => cashier.pay(order));
+  await expect.poll(() => mailedAbout(reference)).toEqual(concerned);
+
+  expect(await deliver('order-paid', event)).toBe(202);
+  expect(await Promise.all([1, 2, 3].map(() => deliver('order-paid', event)))).toEqual([202, 202, 202]);
+
+  // A payment that came after them is mailed and shown: whatever they were to cause would be too.
+  await cashier.pay(await cashier.create(later));
+  await expect.poll(() => mailedAbout(later)).toEqual(concerned);
+  await expect(till.order(later)).toHaveAttribute('data-status', 'paid');
+  expect(await mailedAbout(reference)).toEqual(concerned);
+  await expect(till.order(reference)).toHaveCount(1);
+  await expect(till.order(reference)).toHaveAttribute('data-version', '2');
+  await expect(till.page.getByTestId('notification').filter({ hasText: reference })).toHaveCount(1);
+});
+
+test('another order service’s event, delivered five times at once, is one order and one mail each', async ({
+  openTill,
+}) => {
+  const [reference, later] = [newReference(), newReference()];
+  const till = await openTill('owner@demo.example');
+  const event: StreamedEvent = {
+    id: newEventID(),
+    type: 'order_paid',
+    data: JSON.stringify({
+      order_id: randomUUID(),
+      tenant_id: 'demo',
+      status: 'paid',
+      reference,
+      total_amount: 990,
+      currency: 'EUR',
+      version: 2,
+      timestamp: new Date().toISOString(),
+    }),
+  };
+  const answers = await Promise.all([1, 2, 3, 4, 5].map(() => deliver('order-paid', event, '/their/shop')));
+  // A lock conflict asks for a retry; what was taken in was taken in once.
+  expect(new Set(answers)).toContain(202);
+  for (const status of answers) expect([202, 409]).toContain(status);
+
+  const cashier = await Person.named('cashier@demo.example');
+  await cashier.pay(await cashier.create(later));
+  await expect.poll(() => mailedAbout(later)).toEqual(concerned);
+  await expect.poll(() => mailedAbout(reference)).toEqual(concerned);
+  await expect(till.order(reference)).toHaveCount(1);
+  await expect(till.page.getByTestId('notification').filter({ hasText: reference })).toHaveCount(1);
+});
+
+/** A UUIDv7 (RFC 9562 §5.7). */
+function newEventID(): string {
+  const bytes = randomBytes(16);
+  bytes.writeUIntBE(Date.now(), 0, 6);
+  bytes.writeUInt8(0x70 | (bytes.readUInt8(6) & 0x0f), 6);
+  bytes.writeUInt8(0x80 | (bytes.readUInt8(8) & 0x3f), 8);
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+}
