@@ -127,5 +127,3 @@ func printWelcome(c *console.Console, s *devstack.Stack, took time.Duration) {
 	c.Printf("\n  all demo users with tokens: %s/dev/users, or: orderbell token --tenant demo --email viewer@demo.example", s.Origin)
 	c.Printf("  Ctrl-C stops everything\n")
 }
-
-func runCheck(context.Context, devOptions) error { return errors.New("not yet") }

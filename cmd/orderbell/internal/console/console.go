@@ -18,6 +18,8 @@ type Console struct {
 	out    io.Writer
 	colour bool
 	voices int // speakers so far, which chooses the next one's colour
+	hold   bool
+	held   [][]byte
 }
 
 // New returns a console that writes to out, in colour if out is a terminal and NO_COLOR is not set (no-color.org).
@@ -26,16 +28,47 @@ func New(out io.Writer) *Console {
 	return &Console{out: out, colour: ok && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == ""}
 }
 
-// Printf writes one line of the console's own.
-func (c *Console) Printf(format string, args ...any) {
-	c.writeLine("", []byte(fmt.Sprintf(format, args...)))
-}
+// maxHeld bounds the lines that are held back: the last ones tell most.
+const maxHeld = 2000
 
-func (c *Console) writeLine(prefix string, line []byte) {
+// Hold keeps the lines of voices back from now on, until [Console.Release].
+func (c *Console) Hold() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	// One write per line; a terminal that is gone is nobody's error.
-	_, _ = c.out.Write(append(append([]byte(prefix), line...), '\n'))
+	c.hold = true
+}
+
+// Release writes what was held back, at most the last 2000 lines, and holds no more.
+func (c *Console) Release() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, line := range c.held {
+		c.write(line)
+	}
+	c.hold, c.held = false, nil
+}
+
+// Printf writes one line of the console's own.
+func (c *Console) Printf(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.write(fmt.Appendf(nil, format+"\n", args...))
+}
+
+// write is one write for one line; a terminal that is gone is nobody's error.
+func (c *Console) write(line []byte) { _, _ = c.out.Write(line) }
+
+func (c *Console) say(prefix string, line []byte) {
+	whole := append(append([]byte(prefix), line...), '\n')
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.hold {
+		c.write(whole)
+		return
+	}
+	if c.held = append(c.held, whole); len(c.held) > maxHeld {
+		c.held = c.held[1:]
+	}
 }
 
 // slow is when people begin to wonder whether anything still happens.
@@ -131,7 +164,7 @@ const lastLines = 3
 
 func (v *Voice) say(line []byte) {
 	line = bytes.TrimRight(line, "\r")
-	v.console.writeLine(v.prefix, line)
+	v.console.say(v.prefix, line)
 	if v.last = append(v.last, bytes.Clone(line)); len(v.last) > lastLines {
 		v.last = v.last[1:]
 	}

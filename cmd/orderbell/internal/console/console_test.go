@@ -48,6 +48,21 @@ func TestVoice(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+	t.Run("lines that are held back come when they are released", func(t *testing.T) {
+		t.Parallel()
+		var out bytes.Buffer
+		c := console.New(&out)
+		c.Hold()
+		_, _ = c.Voice("x").Write([]byte("why\n"))
+		c.Printf("own")
+		if diff := cmp.Diff("own\n", out.String()); diff != "" {
+			t.Error(diff)
+		}
+		c.Release()
+		if !strings.HasSuffix(out.String(), "│ why\n") {
+			t.Errorf("the console shows %q, want the held line at the end", out.String())
+		}
+	})
 	t.Run("a line without end is not held for ever", func(t *testing.T) {
 		t.Parallel()
 		var out bytes.Buffer

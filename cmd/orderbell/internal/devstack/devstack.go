@@ -102,7 +102,7 @@ func (s *Stack) start(ctx context.Context, listeners []net.Listener) error {
 		return err
 	}
 	s.opts.Console.Printf("starting the programs …")
-	if s.programs, err = startPrograms(ctx, s.opts, s.Origin, s.programChanged); err != nil {
+	if s.programs, err = startPrograms(ctx, s.opts, s.programChanged); err != nil {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(s.opts.Console.Voice("broker"), nil))

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/url"
+	"slices"
 	"time"
 
 	"orderbell/internal/bus"
@@ -19,6 +21,9 @@ func subscribers() map[string]event.Type {
 		orderCreated: event.OrderCreated, orderPaid: event.OrderPaid, orderStatusUpdated: event.OrderStatusUpdated,
 	}
 }
+
+// Groups returns the local broker's consumer groups, sorted.
+func Groups() []string { return slices.Sorted(maps.Keys(subscribers())) }
 
 // inFlight is the unordered delivery of the Triggers in k8s/, in the measure of one machine.
 const inFlight = 8

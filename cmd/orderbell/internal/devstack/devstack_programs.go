@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -76,7 +75,7 @@ func checkPrograms(binDir string) error {
 
 // startPrograms starts the binaries beside our own and waits until all are ready. changed is called when one starts or
 // ends. On an error it stops what it has started.
-func startPrograms(ctx context.Context, opts Options, originAddress string, changed func()) (*programs, error) {
+func startPrograms(ctx context.Context, opts Options, changed func()) (*programs, error) {
 	p := &programs{urls: map[string]*url.URL{}}
 	for _, s := range specs() {
 		addr, err := embedded.FreeAddr(ctx)
@@ -85,7 +84,7 @@ func startPrograms(ctx context.Context, opts Options, originAddress string, chan
 		}
 		p.urls[s.name] = &url.URL{Scheme: "http", Host: addr}
 	}
-	env := environment(originAddress)
+	env := environment()
 	for _, s := range specs() {
 		address := p.urls[s.name]
 		p.running = append(p.running, supervise.Start(supervise.Program{
@@ -148,12 +147,19 @@ func (p *programs) states() map[string]Program {
 	return states
 }
 
-// environment returns what every program gets beside PORT: our own environment, with what suits one machine.
-func environment(originAddress string) []string {
-	env := append(os.Environ(), "SHUTDOWN_TIMEOUT="+shutdownTimeout, "PUBLIC_URL="+originAddress,
-		"RELAY_LAG_GROUPS="+strings.Join(slices.Sorted(maps.Keys(subscribers())), ","))
-	if os.Getenv("LOG_FORMAT") == "" {
-		env = append(env, "LOG_FORMAT=text")
+// environment returns what every program gets beside PORT: our own environment, and where it says nothing, what suits
+// one machine.
+func environment() []string {
+	env := append(os.Environ(), "SHUTDOWN_TIMEOUT="+shutdownTimeout)
+	for name, value := range map[string]string{
+		"LOG_FORMAT":        "text",
+		"MAIL_FROM":         "Orderbell <orders@orderbell.example>",
+		"RELAY_LAG_GROUPS":  strings.Join(Groups(), ","),
+		"SSE_DRAIN_SECONDS": "1", // no fleet that a spread would spare
+	} {
+		if os.Getenv(name) == "" {
+			env = append(env, name+"="+value)
+		}
 	}
 	return env // of a name that is there twice the last value holds (os/exec)
 }

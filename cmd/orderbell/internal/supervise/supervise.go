@@ -56,6 +56,7 @@ type Running struct {
 	ready   bool
 	ends    int // since the start, or since it was ready
 	lastErr error
+	words   string // the last ones of the process that ended last
 	stopErr error
 }
 
@@ -146,7 +147,7 @@ func (r *Running) setChild(child *process.Process) {
 func (r *Running) noteEnd(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.lastErr = err
+	r.lastErr, r.words = err, r.program.Log.LastWords()
 	if r.ends++; r.ends == triesToStart && !r.ready {
 		close(r.hopeless)
 	}
@@ -182,7 +183,7 @@ func (r *Running) WaitReady(ctx context.Context) error {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			return fmt.Errorf("%s ended %d times before it was ready (%s); its last words:\n%s",
-				r.program.Name, triesToStart, describe(r.lastErr), r.program.Log.LastWords())
+				r.program.Name, triesToStart, describe(r.lastErr), r.words)
 		case <-ctx.Done():
 			return fmt.Errorf("%s is not ready: %w", r.program.Name, errors.Join(ctx.Err(), unready))
 		case <-tick.C:

@@ -1,0 +1,258 @@
+// Package check takes one order from created to paid to completed through a running Orderbell, looks at everything that
+// must come of it, and measures each hop of its way.
+//
+// It needs a tenant of its own, so that stores in use by others can serve: what others do there is not looked at.
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+
+	"orderbell/cmd/orderbell/internal/seed"
+	"orderbell/cmd/orderbell/internal/watch"
+	"orderbell/internal/event"
+	"orderbell/internal/member"
+	"orderbell/internal/order"
+)
+
+// Trails knows what became of an event.
+type Trails interface {
+	Outgoing(ctx context.Context, orderID string) ([]event.Outgoing, error)
+	Trail(ctx context.Context, eventID string) (event.Trail, error)
+}
+
+// Stream knows what is in a tenant's stream in Redis, oldest first.
+type Stream interface {
+	Recent(ctx context.Context, tenantID string, limit int) ([]event.Published, event.Tail, error)
+}
+
+// Bus writes events to the topic; one error per event.
+type Bus interface {
+	Send(ctx context.Context, topic string, events []cloudevents.Event) []error
+}
+
+// Lags knows how many messages of the topic a consumer group has yet to handle, by partition.
+type Lags interface {
+	Lag(ctx context.Context, group string) (map[int32]int64, error)
+}
+
+// Config says what to check and with what.
+type Config struct {
+	Origin   string
+	Business seed.Business // a tenant of this run alone, as stored
+	Tokens   seed.Tokens
+	Trails   Trails
+	Stream   Stream
+	Arrivals *Arrivals // told by the feed what is published for the tenant
+	Bus      Bus
+	Topic    string
+	Lags     Lags
+	Groups   []string // the consumer groups of the topic
+	Mailpit  string   // the mail server's address; "": it is no known Mailpit, and its inbox is not looked at
+	Printf   func(format string, args ...any)
+}
+
+// patience is for each thing that has to come. A deferred mail takes a sweep of 10 s or two.
+const patience = 45 * time.Second
+
+// change is one change of the order and what is known of its event.
+type change struct {
+	Type     event.Type
+	Posted   time.Time
+	Answered time.Time
+	Event    event.Outgoing
+	Trail    event.Trail
+}
+
+// run is one check under way.
+type run struct {
+	Config
+	api     *api
+	owner   *watcher // gets notifications
+	kitchen *watcher // does not
+	orderID string
+	changes []*change // created, paid, completed
+}
+
+// Run checks everything and prints what it finds, with the time of each hop. It returns nil if all is as it should be,
+// else an error that says what is not.
+func Run(ctx context.Context, cfg Config) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r := &run{Config: cfg}
+	owner, err := r.token(member.Owner)
+	if err != nil {
+		return err
+	}
+	kitchen, err := r.token(member.Kitchen)
+	if err != nil {
+		return err
+	}
+	r.api = &api{origin: cfg.Origin, token: owner}
+	r.owner = startWatcher(ctx, "the owner's watcher", watch.Options{Origin: cfg.Origin, Token: owner})
+	r.kitchen = startWatcher(ctx, "the kitchen's watcher", watch.Options{Origin: cfg.Origin, Token: kitchen})
+	for _, step := range []struct {
+		what string
+		do   func(context.Context) error
+	}{
+		{"two watchers are connected", r.connect},
+		{"an order is created and both see it", r.create},
+		{"it is paid and both see it, the owner with a notification", r.pay},
+		{"every owner, manager and cashier has one e-mail, nobody else has one", r.mailed},
+		{"the same event again is handled and changes nothing", r.redeliver},
+		{"it is completed and both see it", r.complete},
+		{"a watcher that comes back with its Last-Event-ID gets what it missed", func(ctx context.Context) error { return r.resume(ctx, owner) }},
+		{"the order list has the order as it is", r.listed},
+		{"each event is recorded, published and shown exactly once", r.once},
+	} {
+		stepCtx, cancel := context.WithTimeout(ctx, patience)
+		err := step.do(stepCtx)
+		cancel()
+		if err != nil {
+			r.Printf("  ✗ %s", step.what)
+			return fmt.Errorf("%s: %w", step.what, err)
+		}
+		r.Printf("  ✓ %s", step.what)
+	}
+	r.printHops()
+	return nil
+}
+
+func (r *run) token(role member.Role) (string, error) {
+	for _, p := range r.Business.People {
+		if slices.Equal(p.Roles, []member.Role{role}) {
+			token, _, err := r.Tokens.For(p, time.Now())
+			return token, err
+		}
+	}
+	return "", fmt.Errorf("tenant %s has no %s", r.Business.Tenant.ID, role)
+}
+
+func (r *run) connect(ctx context.Context) error {
+	for _, w := range []*watcher{r.owner, r.kitchen} {
+		if err := w.await(ctx, "event ready", func(frames []watch.Frame) bool { return count(frames, "ready") > 0 }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// amount is in cents.
+const amount = 1250
+
+func (r *run) create(ctx context.Context) error {
+	return r.do(ctx, event.OrderCreated, "/api/orders", map[string]any{
+		"reference": "CHECK-1", "total_amount": amount, "currency": r.Business.Currency,
+	})
+}
+
+func (r *run) pay(ctx context.Context) error {
+	if err := r.do(ctx, event.OrderPaid, "/api/orders/"+r.orderID+"/pay", nil); err != nil {
+		return err
+	}
+	return r.owner.await(ctx, "a notification", func(frames []watch.Frame) bool { return count(frames, "notification") > 0 })
+}
+
+func (r *run) complete(ctx context.Context) error {
+	return r.do(ctx, event.OrderStatusUpdated, "/api/orders/"+r.orderID+"/status", map[string]any{"status": order.Completed})
+}
+
+// do posts one change and waits until both watchers have its event.
+func (r *run) do(ctx context.Context, eventType event.Type, path string, body any) error {
+	c := &change{Type: eventType, Posted: time.Now()}
+	answer, err := r.api.post(ctx, path, body)
+	c.Answered = time.Now()
+	if err != nil {
+		return err
+	}
+	r.changes = append(r.changes, c)
+	if want := int64(len(r.changes)); answer.Version != want || event.TypeFor(answer.Status) != eventType {
+		return fmt.Errorf("POST %s answers version %d and status %s, want version %d and a status of %s",
+			path, answer.Version, answer.Status, want, eventType)
+	}
+	r.orderID = answer.ID
+	out, err := r.Trails.Outgoing(ctx, r.orderID)
+	if err != nil {
+		return err
+	}
+	if len(out) != len(r.changes) {
+		return fmt.Errorf("the outbox holds %d events of the order after its change %d", len(out), len(r.changes))
+	}
+	c.Event = out[len(out)-1]
+	for _, w := range []*watcher{r.owner, r.kitchen} {
+		err := w.await(ctx, "event "+c.Event.ID, func(frames []watch.Frame) bool { return has(frames, string(eventType), c.Event.ID) })
+		if err != nil {
+			return errors.Join(err, r.whereIsIt(ctx, c.Event.ID))
+		}
+	}
+	return nil
+}
+
+// whereIsIt says how far an event came that was not seen.
+func (r *run) whereIsIt(ctx context.Context, eventID string) error {
+	trail, err := r.Trails.Trail(context.WithoutCancel(ctx), eventID)
+	switch {
+	case err != nil:
+		return err
+	case trail.Records > 0:
+		return fmt.Errorf("event %s came as far as its function, which recorded it", eventID)
+	case !trail.SentAt.IsZero():
+		return fmt.Errorf("event %s came as far as Kafka: no function recorded it", eventID)
+	}
+	return fmt.Errorf("event %s came as far as the outbox: the relay has not sent it", eventID)
+}
+
+func (r *run) redeliver(ctx context.Context) error {
+	paid := r.changes[1].Event
+	ce, err := paid.CloudEvent()
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(r.Bus.Send(ctx, r.Topic, []cloudevents.Event{ce})...); err != nil {
+		return err
+	}
+	for _, group := range r.Groups {
+		err := poll(ctx, "consumer group "+group+" has handled everything", func() (bool, error) {
+			lags, err := r.Lags.Lag(ctx, group)
+			for _, lag := range lags {
+				if lag > 0 {
+					return false, err
+				}
+			}
+			return true, err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) resume(ctx context.Context, token string) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	w := startWatcher(ctx, "a returning watcher", watch.Options{Origin: r.Origin, Token: token, LastEventID: r.changes[0].Event.ID})
+	last := r.changes[2]
+	err := w.await(ctx, "what it missed", func(frames []watch.Frame) bool { return has(frames, string(last.Type), last.Event.ID) })
+	if err != nil {
+		return err
+	}
+	return sameOrders(w, r.changes[1:])
+}
+
+func (r *run) listed(ctx context.Context) error {
+	orders, err := r.api.snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	want := apiOrder{ID: r.orderID, TenantID: r.Business.Tenant.ID, Status: order.Completed, Version: 3, Amount: amount}
+	if len(orders) != 1 || orders[0] != want {
+		return fmt.Errorf("the order list is %+v, want %+v alone", orders, want)
+	}
+	return nil
+}
