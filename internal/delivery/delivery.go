@@ -200,11 +200,11 @@ func (c *Courier) send(ctx context.Context, began time.Time, line letter.Line, d
 	}
 	written, err := c.writer.Write(due)
 	if err != nil {
-		return err //nolint:wrapcheck // judged and logged by next
+		return err
 	}
 	ctx, cancel := context.WithDeadline(ctx, began.Add(lease-markTime))
 	defer cancel()
-	return line.Send(ctx, written) //nolint:wrapcheck // judged and logged by next
+	return line.Send(ctx, written)
 }
 
 // judge turns what came of an attempt into its mark.

@@ -66,7 +66,7 @@ func (t *tallying) now() Tally {
 func (c *Courier) Sweep(ctx context.Context, workers int, stopAt time.Time) (Tally, error) {
 	waiting, since, err := c.store.Waiting(ctx)
 	if err != nil {
-		return Tally{}, err //nolint:wrapcheck // says what it did
+		return Tally{}, err
 	}
 	tally := &tallying{tally: Tally{Waiting: waiting}}
 	c.meters.due.Record(ctx, int64(waiting))
@@ -94,7 +94,7 @@ func (c *Courier) Sweep(ctx context.Context, workers int, stopAt time.Time) (Tal
 func (c *Courier) sweepLine(ctx context.Context, stopAt time.Time, tally *tallying) error {
 	line, err := c.post.Line(ctx)
 	if err != nil {
-		return err //nolint:wrapcheck // says what it did
+		return err
 	}
 	result := make(chan error, 1)
 	done := c.goWith(ctx, line, func(ctx context.Context) {
@@ -115,7 +115,7 @@ func (c *Courier) sweepLine(ctx context.Context, stopAt time.Time, tally *tallyi
 }
 
 func (c *Courier) claimAny(ctx context.Context) (letter.Due, bool, error) {
-	return c.store.Claim(ctx, lease) //nolint:wrapcheck // says what it did
+	return c.store.Claim(ctx, lease)
 }
 
 // meters are the courier's metrics.

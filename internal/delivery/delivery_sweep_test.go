@@ -33,9 +33,8 @@ func (b *testBundle) assertSweep(t *testing.T, want delivery.Tally) {
 }
 
 // makeDue lets the time until the next attempts pass.
-func (b *testBundle) makeDue(t *testing.T) {
-	t.Helper()
-	b.exec(t, `UPDATE email_deliveries SET next_attempt_at = now() - interval '1 s' WHERE status = 'due'`)
+func (b *testBundle) makeDue() {
+	b.exec(`UPDATE email_deliveries SET next_attempt_at = now() - interval '1 s' WHERE status = 'due'`)
 }
 
 func TestSweep(t *testing.T) {
@@ -72,7 +71,7 @@ func TestSweep(t *testing.T) {
 	t.Run("a store that is away is an error", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
-		b.exec(t, "ALTER TABLE email_deliveries RENAME TO gone")
+		b.exec("ALTER TABLE email_deliveries RENAME TO gone")
 		if _, err := b.sweep(t); err == nil {
 			t.Error("no error")
 		}
@@ -103,8 +102,8 @@ func TestSweep(t *testing.T) {
 		}
 		close(slow)
 		b.Drain(t.Context())
-		if n := b.rows(t)["sent 1 0 "]; n == 0 {
-			t.Errorf("rows: %v", b.rows(t))
+		if n := b.rows()["sent 1 0 "]; n == 0 {
+			t.Errorf("rows: %v", b.rows())
 		}
 	})
 }
@@ -127,7 +126,7 @@ func TestSweepOutcomes(t *testing.T) {
 		for attempt := 1; attempt < config().MaxAttempts; attempt++ {
 			b.assertSweep(t, delivery.Tally{Waiting: 2, Retried: 2})
 			b.assertSweep(t, delivery.Tally{}) // not before its time
-			b.makeDue(t)
+			b.makeDue()
 		}
 		b.assertSweep(t, delivery.Tally{Waiting: 2, Failed: 2})
 		b.assertRows(t, map[string]int{"failed 3 0 given up after 3 attempts: 451 not now": 2})
@@ -136,7 +135,7 @@ func TestSweepOutcomes(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
 		b.due(t, "order")
-		b.exec(t, `DELETE FROM users WHERE email LIKE 'owner1%'`) // and its e-mail with it
+		b.exec(`DELETE FROM users WHERE email LIKE 'owner1%'`) // and its e-mail with it
 		var first letter.Letter
 		b.send = func(l letter.Letter) error {
 			first = l
@@ -144,7 +143,7 @@ func TestSweepOutcomes(t *testing.T) {
 		}
 		b.assertSweep(t, delivery.Tally{Waiting: 1, Retried: 1, Ambiguous: 1})
 		b.assertRows(t, map[string]int{"due 1 1 EOF": 1})
-		b.makeDue(t)
+		b.makeDue()
 		b.send = nil
 		b.assertSweep(t, delivery.Tally{Waiting: 1, Sent: 1})
 		b.assertRows(t, map[string]int{"sent 2 1 ": 1})
@@ -160,7 +159,7 @@ func TestSweepOutcomes(t *testing.T) {
 		b.send = func(letter.Letter) error { panic("killed") }
 		b.TryEvent(t.Context(), e.Source, e.ID)
 		b.send = nil
-		b.makeDue(t)
+		b.makeDue()
 		b.assertSweep(t, delivery.Tally{Waiting: 2, Sent: 2, Ambiguous: 1})
 		b.assertRows(t, map[string]int{"sent 2 1 ": 1, "sent 1 0 ": 1})
 		if n := b.counted(t)["orderbell.mail.ambiguous abandoned"]; n != 1 {
@@ -171,7 +170,7 @@ func TestSweepOutcomes(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
 		b.due(t, "order")
-		b.exec(t, `UPDATE email_deliveries SET attempt = 3, lease_until = now() - interval '1 s'`)
+		b.exec(`UPDATE email_deliveries SET attempt = 3, lease_until = now() - interval '1 s'`)
 		b.assertSweep(t, delivery.Tally{Waiting: 2, Failed: 2, Ambiguous: 2})
 		b.assertRows(t, map[string]int{"failed 4 1 given up after 3 attempts: no attempt before this one came to an end": 2})
 		if len(b.sent) > 0 {
@@ -195,15 +194,13 @@ func TestSweepOutcomes(t *testing.T) {
 				t.Fatal(err)
 			}
 			var least, most float64
-			if err := b.pool.QueryRow(t.Context(), `SELECT extract(epoch FROM min(next_attempt_at) - now()), extract(epoch FROM max(next_attempt_at) - now())
-				FROM email_deliveries`).Scan(&least, &most); err != nil {
-				t.Fatal(err)
-			}
+			b.scan(`SELECT extract(epoch FROM min(next_attempt_at) - now()), extract(epoch FROM max(next_attempt_at) - now())
+				FROM email_deliveries`, &least, &most)
 			const slack = 20 // seconds that the test itself may take
 			if least < want.Seconds()/2-slack || most > want.Seconds() || least == most {
 				t.Errorf("delays from %g s to %g s, want %g s or half of it", least, most, want.Seconds())
 			}
-			b.makeDue(t)
+			b.makeDue()
 		}
 	})
 	t.Run("a long reason is cut", func(t *testing.T) {

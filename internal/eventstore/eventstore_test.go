@@ -63,15 +63,18 @@ func exec(tb testing.TB, pool *pgxpool.Pool, sql string, args ...any) {
 	}
 }
 
-func count(tb testing.TB, pool *pgxpool.Pool, sql string, args ...any) (n int) {
+func count(tb testing.TB, pool *pgxpool.Pool, sql string) (n int) {
 	tb.Helper()
-	if err := pool.QueryRow(context.Background(), sql, args...).Scan(&n); err != nil {
+	if err := pool.QueryRow(context.Background(), sql).Scan(&n); err != nil {
 		tb.Fatal(err)
 	}
 	return n
 }
 
-func paid(tb testing.TB) event.Event { return paidAt(tb, time.Now()) }
+func paid(tb testing.TB) event.Event {
+	tb.Helper()
+	return paidAt(tb, time.Now())
+}
 
 func paidAt(tb testing.TB, at time.Time) event.Event {
 	tb.Helper()

@@ -28,7 +28,7 @@ func dial(ctx context.Context, cfg Config, s server) (_ *conn, err error) {
 	dialer := func(_ context.Context, network, address string) (net.Conn, error) {
 		raw, err := new(net.Dialer).DialContext(ctx, network, address)
 		if err != nil {
-			return nil, err //nolint:wrapcheck // wrapped below
+			return nil, err
 		}
 		c.bound = &boundConn{Conn: raw}
 		release = c.bound.within(ctx) // not by go-mail's context, which ends with the call
@@ -36,7 +36,7 @@ func dial(ctx context.Context, cfg Config, s server) (_ *conn, err error) {
 			return c.bound, nil
 		}
 		secure := tls.Client(c.bound, &tls.Config{ServerName: s.host, MinVersion: tls.VersionTLS12})
-		return secure, secure.HandshakeContext(ctx) //nolint:wrapcheck // wrapped below
+		return secure, secure.HandshakeContext(ctx)
 	}
 	if c.client, err = mail.NewClient(s.host, s.options(cfg, dialer)...); err == nil {
 		c.smtp, err = c.client.DialToSMTPClientWithContext(ctx)
@@ -62,7 +62,7 @@ func (c *conn) alive(ctx context.Context, cfg Config) bool {
 // send hands one message over, within ctx.
 func (c *conn) send(ctx context.Context, msg *mail.Msg) error {
 	defer c.bound.within(ctx)()
-	return c.client.SendWithSMTPClient(c.smtp, msg) //nolint:wrapcheck // read by fate
+	return c.client.SendWithSMTPClient(c.smtp, msg)
 }
 
 // clear makes the connection ready for the next message after a refusal, or says that it cannot be.
@@ -102,7 +102,7 @@ func (b *boundConn) SetDeadline(t time.Time) error {
 	if !b.limit.IsZero() && (t.IsZero() || t.After(b.limit)) {
 		t = b.limit
 	}
-	return b.Conn.SetDeadline(t) //nolint:wrapcheck // a net.Conn
+	return b.Conn.SetDeadline(t)
 }
 
 // within bounds all that happens on b by ctx until the returned function is called or within is called again. A

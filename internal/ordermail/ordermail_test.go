@@ -1,7 +1,6 @@
 package ordermail_test
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,8 +15,6 @@ import (
 	"orderbell/internal/order"
 	"orderbell/internal/ordermail"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 func due() letter.Due {
 	return letter.Due{
@@ -47,17 +44,17 @@ func write(t *testing.T, unsubscribe func(letter.Due) string, d letter.Due) lett
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", name)
-	if *update {
+	if os.Getenv("UPDATE_GOLDEN") != "" {
 		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile(path) //nolint:gosec // a fixed folder
+	want, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got), go test -update writes it anew:\n%s", path, diff)
+		t.Errorf("%s (-want +got), UPDATE_GOLDEN=1 writes it anew:\n%s", path, diff)
 	}
 }
 

@@ -101,15 +101,15 @@ const (
 func (p *Pipeline) handle(ctx context.Context, e event.Event) (event.Outcome, error) {
 	began := time.Now()
 	if err := e.CheckAge(began, p.cfg.RetentionDays); err != nil {
-		return invalid, err //nolint:wrapcheck // the contract's words are the answer
+		return invalid, err
 	}
 	receipt, err := p.store.Apply(ctx, e, Audience(e.Type))
 	p.timeStep(ctx, "apply", began)
 	switch {
 	case errors.Is(err, event.ErrPayloadConflict):
-		return conflict, err //nolint:wrapcheck // says what it did
+		return conflict, err
 	case err != nil:
-		return failed, err //nolint:wrapcheck // says what it did
+		return failed, err
 	}
 	began = time.Now()
 	err = p.feed.Publish(ctx, e.Data.TenantID, e.Message(receipt.Recipients))

@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"go.opentelemetry.io/otel/attribute"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -29,7 +28,9 @@ const ownerID = "0193b5a2-aaaa-7000-8000-000000000001"
 // testBundle is a pipeline on a real database, whose feed and mail write down what they are asked.
 type testBundle struct {
 	*pipeline.Pipeline
-	pool      *pgxpool.Pool
+	store     *eventstore.Store
+	exec      func(sql string)
+	count     func(sql string) int
 	metrics   *sdkmetric.ManualReader
 	steps     []string // "publish <id>", "mail <id>"
 	published []event.Message
@@ -39,17 +40,23 @@ type testBundle struct {
 
 func setup(t *testing.T) *testBundle {
 	t.Helper()
-	b := &testBundle{pool: databasetest.New(t), metrics: sdkmetric.NewManualReader()}
-	for _, sql := range []string{
-		`INSERT INTO tenants (id, name) VALUES ('demo', 'Kopi')`,
-		`INSERT INTO users (id, tenant_id, email, roles) VALUES ('` + ownerID + `', 'demo', 'owner@demo.example', '{owner}')`,
-	} {
-		if _, err := b.pool.Exec(t.Context(), sql); err != nil {
+	pool := databasetest.New(t)
+	b := &testBundle{store: eventstore.New(pool, "mail.example"), metrics: sdkmetric.NewManualReader()}
+	b.exec = func(sql string) {
+		if _, err := pool.Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)
 		}
 	}
+	b.count = func(sql string) (n int) {
+		if err := pool.QueryRow(t.Context(), sql).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	b.exec(`INSERT INTO tenants (id, name) VALUES ('demo', 'Kopi')`)
+	b.exec(`INSERT INTO users (id, tenant_id, email, roles) VALUES ('` + ownerID + `', 'demo', 'owner@demo.example', '{owner}')`)
 	meter := sdkmetric.NewMeterProvider(sdkmetric.WithReader(b.metrics)).Meter("test")
-	p, err := pipeline.New(pipeline.Config{RetentionDays: 45}, eventstore.New(b.pool, "mail.example"), b, b, slog.New(slog.DiscardHandler), meter)
+	p, err := pipeline.New(pipeline.Config{RetentionDays: 45}, b.store, b, b, slog.New(slog.DiscardHandler), meter)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,14 +93,6 @@ func newEvent(t *testing.T, s order.Status, at time.Time) event.Event {
 		t.Fatal(err)
 	}
 	return e
-}
-
-func (b *testBundle) count(t *testing.T, sql string) (n int) {
-	t.Helper()
-	if err := b.pool.QueryRow(t.Context(), sql).Scan(&n); err != nil {
-		t.Fatal(err)
-	}
-	return n
 }
 
 func TestHandle(t *testing.T) {
@@ -144,7 +143,7 @@ func TestHandle(t *testing.T) {
 		if diff := cmp.Diff(b.published[0], b.published[2]); diff != "" {
 			t.Errorf("the third message differs: %s", diff)
 		}
-		if n := b.count(t, "SELECT (SELECT count(*) FROM notifications) + (SELECT count(*) FROM email_deliveries)"); n != 2 {
+		if n := b.count("SELECT (SELECT count(*) FROM notifications) + (SELECT count(*) FROM email_deliveries)"); n != 2 {
 			t.Errorf("%d notifications and e-mails", n)
 		}
 	})
@@ -155,9 +154,7 @@ func TestHandle(t *testing.T) {
 		if err := b.Handle(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := b.pool.Exec(t.Context(), "UPDATE email_deliveries SET status = 'sent'"); err != nil {
-			t.Fatal(err)
-		}
+		b.exec("UPDATE email_deliveries SET status = 'sent'")
 		if err := b.Handle(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
@@ -170,7 +167,7 @@ func TestHandle(t *testing.T) {
 		b := setup(t)
 		e := newEvent(t, order.Paid, time.Now())
 		// What the process did before it died.
-		first, err := eventstore.New(b.pool, "mail.example").Apply(t.Context(), e, pipeline.Audience(e.Type))
+		first, err := b.store.Apply(t.Context(), e, pipeline.Audience(e.Type))
 		if err != nil || first.Outcome != event.Applied {
 			t.Fatalf("got %+v, %v", first, err)
 		}
@@ -216,7 +213,7 @@ func TestHandleRefuses(t *testing.T) {
 			if !errors.As(err, &refused) || refused.Field != "time" {
 				t.Errorf("got %v", err)
 			}
-			if n := b.count(t, "SELECT count(*) FROM event_records"); n != 0 || len(b.steps) > 0 {
+			if n := b.count("SELECT count(*) FROM event_records"); n != 0 || len(b.steps) > 0 {
 				t.Errorf("%d records, steps %v", n, b.steps)
 			}
 		})

@@ -45,7 +45,7 @@ func Only(t event.Type, next func(context.Context, event.Event) error) Handle {
 	return func(ctx context.Context, ce cloudevents.Event) error {
 		e, err := event.FromCloudEvent(ce)
 		if err != nil {
-			return err //nolint:wrapcheck // the contract's words are the answer
+			return err
 		}
 		if e.Type != t {
 			return &event.InvalidError{Field: "type", Reason: fmt.Sprintf("is %s, this function takes %s", e.Type, t)}
@@ -178,7 +178,7 @@ func toEvent(ctx context.Context, header http.Header, body []byte) (ce *cloudeve
 			ce, err = nil, fmt.Errorf("%v", v)
 		}
 	}()
-	return binding.ToEvent(ctx, cehttp.NewMessage(header, io.NopCloser(bytes.NewReader(body)))) //nolint:wrapcheck // wrapped by decode
+	return binding.ToEvent(ctx, cehttp.NewMessage(header, io.NopCloser(bytes.NewReader(body))))
 }
 
 // checkMedia tells the three ways apart in which a request can fail to be one JSON event.

@@ -1,0 +1,71 @@
+// Package eventfunction connects the parts of a function that takes order events: receiver, pipeline, PostgreSQL,
+// Redis and, where its events are mailed, SMTP.
+//
+// A function starts from nothing for its first event, so nothing is waited for at the start: the pool and the feed
+// connect on their own, and readiness says no more than that the function listens. A store that is away is then a 503
+// with its reason, which the broker retries, instead of a pod that never comes up.
+package eventfunction
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"orderbell/internal/database"
+	"orderbell/internal/event"
+	"orderbell/internal/eventstore"
+	"orderbell/internal/feed"
+	"orderbell/internal/pipeline"
+	"orderbell/internal/receiver"
+	"orderbell/internal/service"
+)
+
+// behindTimeout is how long a function that stops waits for letters on their way, when its requests have ended:
+// together with SHUTDOWN_TIMEOUT, less than the 30 seconds that Kubernetes gives a pod.
+const behindTimeout = 8 * time.Second
+
+// Main runs the function called name for events of type t.
+func Main(name string, t event.Type) {
+	service.Main(name, func(ctx context.Context, s *service.Service) error { return run(ctx, s, t) })
+}
+
+func run(ctx context.Context, s *service.Service, t event.Type) (err error) {
+	var (
+		db    database.Config
+		redis feed.Config
+		recv  receiver.Config
+		pipe  pipeline.Config
+	)
+	if err := errors.Join(service.Load(&db), service.Load(&redis), service.Load(&recv), service.Load(&pipe)); err != nil {
+		return err
+	}
+	pool, err := database.Open(ctx, db, s.Name)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	watchers, err := feed.Open(redis)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, watchers.Close()) }()
+	open := func(mailDomain string) *eventstore.Store { return eventstore.New(pool, mailDomain) }
+	store, mail := open(""), pipeline.Mail(nil)
+	if len(pipeline.Audience(t)) > 0 {
+		m, err := OpenMail(s, open)
+		if err != nil {
+			return err
+		}
+		defer m.Close(ctx)
+		store, mail = m.Store, m.Courier
+	}
+	p, err := pipeline.New(pipe, store, watchers, mail, s.Log, s.Meter)
+	if err != nil {
+		return err
+	}
+	handler, err := receiver.New(recv.EventTimeout, s.Log, s.Meter, receiver.Only(t, p.Handle))
+	if err != nil {
+		return err
+	}
+	return s.Serve(ctx, handler, nil)
+}

@@ -1,0 +1,9 @@
+// Command order-paid tells watchers of paid orders, and the people who sell by inbox and e-mail.
+package main
+
+import (
+	"orderbell/functions/internal/eventfunction"
+	"orderbell/internal/event"
+)
+
+func main() { eventfunction.Main("order-paid", event.OrderPaid) }
