@@ -68,6 +68,9 @@ func (e *SchemaError) Error() string {
 	return fmt.Sprintf("schema version is %d, this program needs %d: run `orderbell migrate up`", e.Version, e.Needs)
 }
 
+// Permanent tells internal/service, which doesn't know this package, not to wait: only a migration mends it.
+func (e *SchemaError) Permanent() bool { return true }
+
 // Check returns nil if the database answers and has the schema that this program needs, or a later one: migrations run
 // before programs are replaced, so old programs meet new schemas. Else the error is a *[SchemaError] or [Wrap]ped.
 func Check(ctx context.Context, pool *pgxpool.Pool) error {

@@ -75,12 +75,6 @@ func checkNotBlank(v reflect.Value) error {
 	return nil
 }
 
-// Check is one condition of readiness.
-type Check struct {
-	Name  string
-	Probe func(context.Context) error
-}
-
 // Service is a running program.
 type Service struct {
 	Name  string
@@ -89,7 +83,7 @@ type Service struct {
 
 	cfg       Config
 	telemetry *telemetry
-	checks    []Check
+	readiness readiness
 	draining  atomic.Bool
 }
 
@@ -130,9 +124,6 @@ func newLogger(name string, cfg Config) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(os.Stderr, options)).With("service", name)
 }
 
-// Ready adds conditions of readiness. Call it before Serve.
-func (s *Service) Ready(checks ...Check) { s.checks = append(s.checks, checks...) }
-
 // Draining says whether the program is about to stop: readiness is false and new streams are refused.
 func (s *Service) Draining() bool { return s.draining.Load() }
 
@@ -146,26 +137,7 @@ func (s *Service) Handler(h http.Handler) http.Handler {
 	return mux
 }
 
-// probeTimeout stays below the second that Kubernetes gives a probe by default.
-const probeTimeout = 900 * time.Millisecond
-
-func (s *Service) serveReady(w http.ResponseWriter, r *http.Request) {
-	if s.Draining() {
-		http.Error(w, "draining", http.StatusServiceUnavailable)
-		return
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
-	defer cancel()
-	for _, c := range s.checks {
-		if err := c.Probe(ctx); err != nil {
-			http.Error(w, c.Name+": "+err.Error(), http.StatusServiceUnavailable)
-			return
-		}
-	}
-	w.WriteHeader(http.StatusNoContent)
-}
-
-// Serve listens on PORT and serves h with [Service.Handler] until ctx ends. Then it stops being ready, runs drain (may
+// Serve listens on PORT and serves h with [Service.Handler] until ctx ends, or a [Check] refuses for good. Then it stops being ready, runs drain (may
 // be nil) with SHUTDOWN_TIMEOUT to go, waits for the requests under way, and returns.
 func (s *Service) Serve(ctx context.Context, h http.Handler, drain func(context.Context)) error {
 	return s.ServeWith(ctx, &http.Server{Handler: s.Handler(h), ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute}, drain)
@@ -185,9 +157,13 @@ func (s *Service) ServeWith(ctx context.Context, server *http.Server, drain func
 	s.Log.InfoContext(ctx, "serving", "address", listener.Addr().String())
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
+	refused := make(chan error, 1)
+	go s.becomeReady(ctx, refused)
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve: %w", err)
+	case err := <-refused:
+		return errors.Join(err, server.Close())
 	case <-ctx.Done():
 	}
 	s.draining.Store(true)

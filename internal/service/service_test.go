@@ -60,8 +60,12 @@ func TestMain(m *testing.M) {
 	}
 	service.Main("bell", func(ctx context.Context, s *service.Service) error {
 		s.Ready(service.Check{Name: "store", Probe: func(context.Context) error {
-			if _, err := os.Stat(os.Getenv("STORE_URL")); err != nil {
+			content, err := os.ReadFile(os.Getenv("STORE_URL"))
+			switch {
+			case err != nil:
 				return fmt.Errorf("the store is away: %w", err)
+			case string(content) == "old":
+				return tooOldError{}
 			}
 			return nil
 		}})
@@ -73,6 +77,30 @@ func TestMain(m *testing.M) {
 			_, _ = fmt.Fprint(w, "whole")
 		}), func(context.Context) { close(release) })
 	})
+}
+
+// tooOldError is what a program cannot wait out.
+type tooOldError struct{}
+
+func (tooOldError) Error() string { return "the store is too old: make it new" }
+
+func (tooOldError) Permanent() bool { return true }
+
+func TestRefusal(t *testing.T) {
+	t.Parallel()
+	store := t.TempDir() + "/store"
+	if err := os.WriteFile(store, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // our own test binary
+	cmd.Env = append(os.Environ(), "SERVICE_TEST_PROGRAM=1", "LISTEN_HOST=127.0.0.1", "PORT=0", "STORE_URL="+store)
+	out, err := cmd.CombinedOutput()
+	if err == nil || cmd.ProcessState.ExitCode() != 1 {
+		t.Errorf("exit: %v, want 1", err)
+	}
+	if !strings.Contains(string(out), "the store is too old: make it new") {
+		t.Errorf("log: %s, want what to do", out)
+	}
 }
 
 func TestService(t *testing.T) {
@@ -118,6 +146,9 @@ func TestService(t *testing.T) {
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("exit: %v\n%s", err, log.String())
+	}
+	if n := strings.Count(log.String(), "the store is away"); n != 1 {
+		t.Errorf("the log says %d times that the store is away, want once:\n%s", n, log.String())
 	}
 }
 

@@ -1,0 +1,94 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Check is one condition of readiness. An error of Probe that says Permanent() true ends the program: it cannot work
+// with what it found, and says so rather than wait.
+type Check struct {
+	Name  string
+	Probe func(context.Context) error
+}
+
+// readiness is what the checks said last.
+type readiness struct {
+	checks []Check
+	mu     sync.Mutex
+	reason string // why not ready, "" before the first look and while all is well
+}
+
+// Ready adds conditions of readiness. Call it before Serve.
+func (s *Service) Ready(checks ...Check) { s.readiness.checks = append(s.readiness.checks, checks...) }
+
+const (
+	// probeTimeout stays below the second that Kubernetes gives a probe by default.
+	probeTimeout = 900 * time.Millisecond
+	// lookAgain is how soon a program that is not ready looks again by itself, whoever probes it.
+	lookAgain = 2 * time.Second
+)
+
+// probe runs the checks, and logs when what they say changes: a program that cannot work says once what is missing.
+func (s *Service) probe(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	var failed error
+	for _, c := range s.readiness.checks {
+		if err := c.Probe(ctx); err != nil {
+			failed = fmt.Errorf("%s: %w", c.Name, err)
+			break
+		}
+	}
+	s.readiness.mu.Lock()
+	was, is := s.readiness.reason, ""
+	if failed != nil {
+		is = failed.Error()
+	}
+	s.readiness.reason = is
+	s.readiness.mu.Unlock()
+	switch {
+	case failed != nil && was == "":
+		s.Log.WarnContext(ctx, "not ready", "err", failed)
+	case failed == nil && was != "":
+		s.Log.InfoContext(ctx, "ready again")
+	}
+	return failed
+}
+
+// becomeReady looks until all checks have passed once. An error that is permanent goes to refused.
+func (s *Service) becomeReady(ctx context.Context, refused chan<- error) {
+	for ctx.Err() == nil {
+		err := s.probe(ctx)
+		var permanent interface{ Permanent() bool }
+		switch {
+		case err == nil:
+			return
+		case errors.As(err, &permanent) && permanent.Permanent():
+			refused <- err
+			return
+		}
+		timer := time.NewTimer(lookAgain)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+	}
+}
+
+func (s *Service) serveReady(w http.ResponseWriter, r *http.Request) {
+	if s.Draining() {
+		http.Error(w, "draining", http.StatusServiceUnavailable)
+		return
+	}
+	if err := s.probe(r.Context()); err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
