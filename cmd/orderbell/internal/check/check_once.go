@@ -29,12 +29,18 @@ func (r *run) eligible() []string {
 // mailed waits until no e-mail of the paid order is due, and looks into the inboxes.
 func (r *run) mailed(ctx context.Context) error {
 	paid := r.changes[1].Event.ID
+	var due event.Mailing
 	err := poll(ctx, "every e-mail is sent", func() (bool, error) {
 		trail, err := r.Trails.Trail(ctx, paid)
-		return !slices.ContainsFunc(trail.Mails, func(m event.Mailing) bool { return m.Status == "due" }), err
+		i := slices.IndexFunc(trail.Mails, func(m event.Mailing) bool { return m.Status == "due" })
+		if i < 0 {
+			return true, err
+		}
+		due = trail.Mails[i]
+		return false, err
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("%w (the one to user %s is due after %d attempts: %s)", err, due.UserID, due.Attempt, due.Reason)
 	}
 	return r.inboxes(ctx)
 }

@@ -106,7 +106,7 @@ func (s *Stack) start(ctx context.Context, listeners []net.Listener) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(s.opts.Console.Voice("broker"), nil))
-	if s.broker, err = startBroker(log, s.OwnKafka, s.programs.urls); err != nil {
+	if s.broker, err = startBroker(log, s.programs.urls); err != nil {
 		return err
 	}
 	s.sweeper = startSweeper(s.programs.urls[deliverySweeper].String()+"/", log)

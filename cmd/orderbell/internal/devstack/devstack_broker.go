@@ -42,18 +42,14 @@ type broker struct {
 }
 
 // startBroker starts the local broker with one trigger for each function.
-func startBroker(log *slog.Logger, ownKafka bool, urls map[string]*url.URL) (*broker, error) {
+func startBroker(log *slog.Logger, urls map[string]*url.URL) (*broker, error) {
 	var cfg bus.Config
 	if err := service.Load(&cfg); err != nil {
 		return nil, err
 	}
-	// A Kafka of our own may hold events that were written before the groups joined: they are for us. In another's,
-	// groups begin as Knative's do.
-	start := bus.Latest
-	if ownKafka {
-		start = bus.Earliest
-	}
-	consumer, err := bus.NewConsumer(cfg, start, log)
+	// A group that never ran begins with the oldest message: here programs start together with it, and what they write
+	// before it has joined must not be lost. Knative's groups begin with the latest.
+	consumer, err := bus.NewConsumer(cfg, bus.Earliest, log)
 	if err != nil {
 		return nil, err
 	}

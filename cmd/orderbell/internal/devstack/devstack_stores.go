@@ -23,9 +23,6 @@ type Stores struct {
 	Brokers     string
 	SMTPURL     string
 	MailpitURL  string // "" if the mail server is not known to be a Mailpit
-
-	// OwnKafka says that Kafka is this stack's own: nobody else's groups and messages are there.
-	OwnKafka bool
 }
 
 // stores are started in parallel: PostgreSQL takes as long as all the others.
@@ -115,7 +112,7 @@ func (s *stores) startKafka(dir *Dir) error {
 	if err != nil {
 		return err
 	}
-	s.Brokers, s.OwnKafka = server.Brokers(), true
+	s.Brokers = server.Brokers()
 	s.onStop(func() error { server.Stop(); return nil })
 	return nil
 }
