@@ -4,6 +4,7 @@ package main
 import (
 	"orderbell/functions/internal/eventfunction"
 	"orderbell/internal/event"
+	"orderbell/internal/service"
 )
 
-func main() { eventfunction.Main("order-created", event.OrderCreated) }
+func main() { service.Main("order-created", eventfunction.For(event.OrderCreated)) }

@@ -4,6 +4,7 @@ package main
 import (
 	"orderbell/functions/internal/eventfunction"
 	"orderbell/internal/event"
+	"orderbell/internal/service"
 )
 
-func main() { eventfunction.Main("order-paid", event.OrderPaid) }
+func main() { service.Main("order-paid", eventfunction.For(event.OrderPaid)) }

@@ -4,6 +4,7 @@ package main
 import (
 	"orderbell/functions/internal/eventfunction"
 	"orderbell/internal/event"
+	"orderbell/internal/service"
 )
 
-func main() { eventfunction.Main("order-status-updated", event.OrderStatusUpdated) }
+func main() { service.Main("order-status-updated", eventfunction.For(event.OrderStatusUpdated)) }

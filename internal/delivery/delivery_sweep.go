@@ -100,7 +100,7 @@ func (c *Courier) sweepLine(ctx context.Context, stopAt time.Time, tally *tallyi
 	done := c.goWith(ctx, line, func(ctx context.Context) {
 		for state := goOn; state != stop && time.Now().Before(stopAt); state = c.next(ctx, line, c.claimAny, tally) {
 			if err := line.Open(ctx); err != nil { // anew after trouble: nothing is claimed for a server that is away
-				result <- err
+				result <- &serverError{err}
 				return
 			}
 		}
@@ -113,6 +113,15 @@ func (c *Courier) sweepLine(ctx context.Context, stopAt time.Time, tally *tallyi
 		return nil
 	}
 }
+
+// serverError is an SMTP server that is away. Whatever it says, a later sweep may find it well.
+type serverError struct{ err error }
+
+func (e *serverError) Error() string { return "e-mail stays due: " + e.err.Error() }
+
+func (e *serverError) Unwrap() error { return e.err }
+
+func (e *serverError) Temporary() bool { return true }
 
 func (c *Courier) claimAny(ctx context.Context) (letter.Due, bool, error) {
 	return c.store.Claim(ctx, lease)

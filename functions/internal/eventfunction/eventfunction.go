@@ -24,9 +24,9 @@ import (
 // together with SHUTDOWN_TIMEOUT, less than the 30 seconds that Kubernetes gives a pod.
 const behindTimeout = 8 * time.Second
 
-// Main runs the function called name for events of type t.
-func Main(name string, t event.Type) {
-	service.Main(name, func(ctx context.Context, s *service.Service) error { return run(ctx, s, t) })
+// For returns the function for events of type t.
+func For(t event.Type) func(context.Context, *service.Service) error {
+	return func(ctx context.Context, s *service.Service) error { return run(ctx, s, t) }
 }
 
 func run(ctx context.Context, s *service.Service, t event.Type) (err error) {

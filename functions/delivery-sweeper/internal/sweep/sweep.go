@@ -1,0 +1,143 @@
+// Package sweep does what no event waits for: it sends the e-mails that are due, makes the days of event_records that
+// are coming, and removes what has done its service.
+//
+// Every part may run at any time, on several instances at once, and be cut off anywhere: the next sweep goes on.
+package sweep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"orderbell/internal/delivery"
+)
+
+// Config says how long a sweep may take, and what is kept how long.
+type Config struct {
+	// Timeout ends a sweep. No e-mail is claimed in the last quarter of it.
+	Timeout time.Duration `envconfig:"SWEEP_TIMEOUT" default:"50s"`
+	// KeepSent is how long sent outbox rows stay, for `orderbell verify` and for people.
+	KeepSent time.Duration `envconfig:"OUTBOX_KEEP_SENT" default:"24h"`
+}
+
+const (
+	// daysAhead are the partitions that exist before their day: a week of sweeps may fail before an event has to make
+	// its own.
+	daysAhead = 7
+	// spareDays are kept beyond the retention: an event whose age was checked just before midnight must find its day.
+	spareDays = 1
+	// keepKeys is for how long a retried POST gets its first answer again.
+	keepKeys = 24 * time.Hour
+	// batch keeps each delete short: it holds locks, and its WAL is shipped in one go.
+	batch = 1000
+)
+
+// Days are the partitions of event_records.
+type Days interface {
+	EnsureDays(ctx context.Context, first, last time.Time) (int, error)
+	ForgetDays(ctx context.Context, first time.Time) (int, error)
+}
+
+// Outbox has events that were sent.
+type Outbox interface {
+	ForgetSent(ctx context.Context, before time.Time, limit int) (int64, error)
+}
+
+// Keys are the idempotency keys of order-api.
+type Keys interface {
+	ForgetKeys(ctx context.Context, before time.Time, limit int) (int64, error)
+}
+
+// Mail sends what is due.
+type Mail interface {
+	Sweep(ctx context.Context, workers int, stopAt time.Time) (delivery.Tally, error)
+}
+
+// Sweeper is safe for concurrent use.
+type Sweeper struct {
+	cfg       Config
+	retention int // days of event_records
+	workers   int // letters on their way at once
+	days      Days
+	outbox    Outbox
+	keys      Keys
+	mail      Mail
+	log       *slog.Logger
+	removed   metric.Int64Counter
+}
+
+// New returns a sweeper that keeps retention days of event_records and sends with workers lines.
+func New(cfg Config, retention, workers int, days Days, outbox Outbox, keys Keys, mail Mail, log *slog.Logger, meter metric.Meter) (*Sweeper, error) {
+	switch {
+	case cfg.Timeout <= 0:
+		return nil, fmt.Errorf("SWEEP_TIMEOUT is %s, want more than 0", cfg.Timeout)
+	case cfg.KeepSent < 0:
+		return nil, fmt.Errorf("OUTBOX_KEEP_SENT is %s, want 0 or more", cfg.KeepSent)
+	case retention < 1:
+		return nil, fmt.Errorf("EVENT_RECORDS_RETENTION_DAYS is %d, want 1 or more", retention)
+	}
+	removed, err := meter.Int64Counter("orderbell.swept", metric.WithDescription("What sweeps made and removed, by kind"))
+	if err != nil {
+		return nil, fmt.Errorf("set up metrics: %w", err)
+	}
+	return &Sweeper{
+		cfg: cfg, retention: retention, workers: workers, days: days, outbox: outbox, keys: keys, mail: mail,
+		log: log, removed: removed,
+	}, nil
+}
+
+// Sweep does all of it within ctx, which should end in SWEEP_TIMEOUT. One part's failure does not stop the others.
+func (s *Sweeper) Sweep(ctx context.Context) error {
+	began := time.Now()
+	stopAt := began.Add(s.cfg.Timeout)
+	if deadline, ok := ctx.Deadline(); ok && deadline.Before(stopAt) {
+		stopAt = deadline
+	}
+	stopAt = stopAt.Add(-stopAt.Sub(began) / 4)
+	kept := make(chan error, 1)
+	go func() { kept <- s.keepHouse(ctx, began, stopAt) }()
+	tally, err := s.mail.Sweep(ctx, s.workers, stopAt)
+	err = errors.Join(<-kept, err)
+	s.log.InfoContext(ctx, "swept", "took", time.Since(began), "waiting", tally.Waiting, "sent", tally.Sent,
+		"retried", tally.Retried, "failed", tally.Failed, "suppressed", tally.Suppressed, "ambiguous", tally.Ambiguous)
+	return err
+}
+
+// keepHouse makes and removes. Coming days are first, since events need them.
+func (s *Sweeper) keepHouse(ctx context.Context, now, stopAt time.Time) error {
+	today := now.UTC().Truncate(24 * time.Hour)
+	made, err := s.days.EnsureDays(ctx, today.AddDate(0, 0, -1), today.AddDate(0, 0, daysAhead))
+	s.count(ctx, "days_made", int64(made))
+	dropped, err2 := s.days.ForgetDays(ctx, today.AddDate(0, 0, -s.retention-spareDays))
+	s.count(ctx, "days_dropped", int64(dropped))
+	err3 := s.remove(ctx, "outbox_rows", stopAt, now.Add(-s.cfg.KeepSent), s.outbox.ForgetSent)
+	err4 := s.remove(ctx, "idempotency_keys", stopAt, now.Add(-keepKeys), s.keys.ForgetKeys)
+	return errors.Join(err, err2, err3, err4)
+}
+
+// remove forgets in batches, until nothing is left or it is time to stop.
+func (s *Sweeper) remove(ctx context.Context, kind string, stopAt, before time.Time,
+	forget func(ctx context.Context, before time.Time, limit int) (int64, error),
+) error {
+	for time.Now().Before(stopAt) {
+		n, err := forget(ctx, before, batch)
+		s.count(ctx, kind, n)
+		if err != nil || n < batch {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Sweeper) count(ctx context.Context, kind string, n int64) {
+	if n == 0 {
+		return
+	}
+	s.removed.Add(ctx, n, metric.WithAttributes(attribute.String("kind", kind)))
+	s.log.InfoContext(ctx, "swept a part", "kind", kind, "count", n)
+}

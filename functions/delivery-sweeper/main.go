@@ -1,0 +1,49 @@
+// Command delivery-sweeper is woken by the clock: it sends due e-mails and keeps the database in order.
+package main
+
+import (
+	"context"
+	"errors"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+
+	"orderbell/functions/delivery-sweeper/internal/sweep"
+	"orderbell/functions/internal/eventfunction"
+	"orderbell/internal/database"
+	"orderbell/internal/eventstore"
+	"orderbell/internal/orderstore"
+	"orderbell/internal/outbox"
+	"orderbell/internal/pipeline"
+	"orderbell/internal/receiver"
+	"orderbell/internal/service"
+)
+
+func main() { service.Main("delivery-sweeper", run) }
+
+func run(ctx context.Context, s *service.Service) error {
+	var db database.Config
+	var cfg sweep.Config
+	var events pipeline.Config
+	if err := errors.Join(service.Load(&db), service.Load(&cfg), service.Load(&events)); err != nil {
+		return err
+	}
+	pool, err := database.Open(ctx, db, s.Name)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	mail, err := eventfunction.OpenMail(s, func(domain string) *eventstore.Store { return eventstore.New(pool, domain) })
+	if err != nil {
+		return err
+	}
+	defer mail.Close(ctx)
+	sweeper, err := sweep.New(cfg, events.RetentionDays, mail.Lines, mail.Store, outbox.New(pool), orderstore.New(pool), mail.Courier, s.Log, s.Meter)
+	if err != nil {
+		return err
+	}
+	handler, err := receiver.New(cfg.Timeout, s.Log, s.Meter, func(ctx context.Context, _ cloudevents.Event) error { return sweeper.Sweep(ctx) })
+	if err != nil {
+		return err
+	}
+	return s.Serve(ctx, handler, nil)
+}
