@@ -1,0 +1,197 @@
+package sweep_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/metric/noop"
+
+	"orderbell/functions/delivery-sweeper/internal/sweep"
+	"orderbell/internal/database/databasetest"
+	"orderbell/internal/delivery"
+	"orderbell/internal/eventstore"
+	"orderbell/internal/orderstore"
+	"orderbell/internal/outbox"
+)
+
+// testBundle is a sweeper on real stores, whose mail writes down how it was called.
+type testBundle struct {
+	*sweep.Sweeper
+	exec    func(sql string)
+	numbers func(sql string) []int
+
+	mu        sync.Mutex
+	mailError error
+	workers   int
+	stopAt    time.Time
+}
+
+func config() sweep.Config { return sweep.Config{Timeout: time.Hour, KeepSent: 24 * time.Hour} }
+
+func setup(t *testing.T, cfg sweep.Config) *testBundle {
+	t.Helper()
+	pool := databasetest.New(t)
+	b := &testBundle{
+		exec: func(sql string) {
+			if _, err := pool.Exec(t.Context(), sql); err != nil {
+				t.Fatal(err)
+			}
+		},
+		numbers: func(sql string) (got []int) {
+			if err := pool.QueryRow(t.Context(), sql).Scan(&got); err != nil {
+				t.Fatal(err)
+			}
+			return got
+		},
+	}
+	s, err := sweep.New(cfg, 45, 3, eventstore.New(pool, ""), outbox.New(pool), orderstore.New(pool), mail{b},
+		slog.New(slog.DiscardHandler), noop.NewMeterProvider().Meter(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Sweeper = s
+	return b
+}
+
+func (b *testBundle) sweep(t *testing.T) error {
+	t.Helper()
+	return b.Sweeper.Sweep(t.Context())
+}
+
+// days are those that event_records has a partition for; 0 is today.
+func (b *testBundle) days() []int {
+	return b.numbers(`SELECT array_agg(d ORDER BY d) FROM (
+		SELECT to_date(right(relname, 8), 'YYYYMMDD') - (now() AT TIME ZONE 'UTC')::date AS d
+		FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = 'event_records'::regclass) AS days`)
+}
+
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	t.Run("coming days are made, expired ones dropped but for one to spare", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, config())
+		b.exec(`DO $$ DECLARE d text; BEGIN
+			FOR d IN SELECT c.relname FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid WHERE inhparent = 'event_records'::regclass
+			LOOP EXECUTE 'DROP TABLE ' || d; END LOOP; END $$`)
+		for _, age := range []string{"60", "47", "46", "45"} {
+			b.exec(`SELECT ensure_event_record_partitions(d, d) FROM (SELECT (now() AT TIME ZONE 'UTC')::date - ` + age + ` AS d) AS day`)
+		}
+		if err := b.sweep(t); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]int{-46, -45, -1, 0, 1, 2, 3, 4, 5, 6, 7}, b.days()); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("sent outbox rows and old keys go, however many, the others stay", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, config())
+		b.exec(`INSERT INTO tenants (id, name) VALUES ('demo', 'Kopi')`)
+		b.exec(`INSERT INTO outbox (shard, event_id, source, type, tenant_id, order_id, data, occurred_at, sent_at)
+			SELECT 0, gen_random_uuid(), '/test', 'order_paid', 'demo', gen_random_uuid(), '', now(),
+				CASE WHEN n <= 2500 THEN now() - interval '25 hours' WHEN n = 2501 THEN now() - interval '23 hours' END
+			FROM generate_series(1, 2502) AS n`)
+		b.exec(`INSERT INTO idempotency_keys (tenant_id, key, request_hash, status, body, created_at)
+			SELECT 'demo', n::text, '', 201, '', now() - CASE WHEN n <= 1500 THEN interval '25 hours' ELSE interval '23 hours' END
+			FROM generate_series(1, 1501) AS n`)
+		if err := b.sweep(t); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]int{2, 1}, b.numbers(`SELECT ARRAY[(SELECT count(*) FROM outbox), (SELECT count(*) FROM idempotency_keys)]`)); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("a second sweep at once does no harm", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, config())
+		b.exec(`SELECT ensure_event_record_partitions(current_date - 60, current_date - 47)`)
+		errs := make(chan error)
+		for range 2 {
+			go func() { errs <- b.Sweeper.Sweep(context.Background()) }()
+		}
+		if err := errors.Join(<-errs, <-errs); err != nil {
+			t.Error(err)
+		}
+		if diff := cmp.Diff([]int{-1, 0, 1, 2, 3, 4, 5, 6, 7}, b.days()); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("mail gets all lines, and three quarters of the time that there is", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, config())
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
+		defer cancel()
+		if err := b.Sweeper.Sweep(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if left := time.Until(b.stopAt); b.workers != 3 || left > 15*time.Minute || left < 13*time.Minute {
+			t.Errorf("%d lines, for %s", b.workers, left)
+		}
+	})
+	t.Run("a part that fails is told, and stops no other", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, config())
+		b.mailError = errors.New("no server")
+		b.exec(`ALTER TABLE outbox RENAME TO gone`)
+		b.exec(`INSERT INTO tenants (id, name) VALUES ('demo', 'Kopi')`)
+		b.exec(`INSERT INTO idempotency_keys (tenant_id, key, request_hash, status, body, created_at)
+			VALUES ('demo', 'k', '', 201, '', now() - interval '2 days')`)
+		err := b.sweep(t)
+		if err == nil || !strings.Contains(err.Error(), "no server") || !strings.Contains(err.Error(), "forget sent events") {
+			t.Errorf("got %v", err)
+		}
+		if diff := cmp.Diff([]int{0}, b.numbers(`SELECT ARRAY[count(*)] FROM idempotency_keys`)); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("nothing is removed when the time is over", func(t *testing.T) {
+		t.Parallel()
+		cfg := config()
+		cfg.Timeout = time.Nanosecond
+		b := setup(t, cfg)
+		b.exec(`INSERT INTO outbox (shard, event_id, source, type, tenant_id, order_id, data, occurred_at, sent_at)
+			VALUES (0, gen_random_uuid(), '/test', 'order_paid', 'demo', gen_random_uuid(), '', now(), now() - interval '2 days')`)
+		if err := b.sweep(t); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]int{1}, b.numbers(`SELECT ARRAY[count(*)] FROM outbox`)); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestNew(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		cfg       sweep.Config
+		retention int
+	}{
+		"SWEEP_TIMEOUT":                {sweep.Config{}, 45},
+		"OUTBOX_KEEP_SENT":             {sweep.Config{Timeout: time.Second, KeepSent: -1}, 45},
+		"EVENT_RECORDS_RETENTION_DAYS": {config(), 0},
+	} {
+		t.Run(name+" is named if it is wrong", func(t *testing.T) {
+			t.Parallel()
+			_, err := sweep.New(tt.cfg, tt.retention, 1, nil, nil, nil, nil, nil, nil)
+			if err == nil || !strings.Contains(err.Error(), name) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// mail is the testBundle as the sweeper sees it.
+type mail struct{ *testBundle }
+
+func (m mail) Sweep(_ context.Context, workers int, stopAt time.Time) (delivery.Tally, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.workers, m.stopAt = workers, stopAt
+	return delivery.Tally{}, m.mailError
+}
