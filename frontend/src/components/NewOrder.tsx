@@ -25,6 +25,7 @@ export function NewOrder({ create, suggestedCurrency }: NewOrderProps) {
   const [reference, setReference] = useState('');
   const [amount, setAmount] = useState('');
   const [chosenCurrency, setChosenCurrency] = useState<string>();
+  const [isOpen, setOpen] = useState(false);
   const [sending, setSending] = useState<Sending>({ kind: 'idle' });
   const keys = useRef(retryKeys());
   const amountInput = useRef<HTMLInputElement>(null);
@@ -64,9 +65,18 @@ export function NewOrder({ create, suggestedCurrency }: NewOrderProps) {
   }
 
   return (
-    <section className="new-order" aria-labelledby={`${id}-title`}>
+    <section className="new-order" aria-labelledby={`${id}-title`} data-open={isOpen}>
       <h2 id={`${id}-title`}>New order</h2>
-      <form onSubmit={(event) => void submit(event)} noValidate={true}>
+      <button
+        type="button"
+        className="button button-wide new-order-toggle"
+        aria-expanded={isOpen}
+        aria-controls={`${id}-form`}
+        onClick={() => setOpen(!isOpen)}
+      >
+        New order
+      </button>
+      <form id={`${id}-form`} onSubmit={(event) => void submit(event)} noValidate={true}>
         <div className="field field-amount">
           <label htmlFor={`${id}-amount`}>Amount</label>
           <input
@@ -109,7 +119,7 @@ export function NewOrder({ create, suggestedCurrency }: NewOrderProps) {
             </optgroup>
           </select>
         </div>
-        <p id={`${id}-amount-note`} className="field-note" aria-live="polite">
+        <p id={`${id}-amount-note`} className="field-note field-amount-note" aria-live="polite">
           <FieldProblem text={fields?.get('total_amount') ?? fields?.get('currency')} />
           {fields === undefined && preview}
         </p>
@@ -137,7 +147,7 @@ export function NewOrder({ create, suggestedCurrency }: NewOrderProps) {
         </div>
         <button
           type="submit"
-          className="button button-primary button-wide"
+          className="button button-primary button-wide submit"
           aria-disabled={sending.kind === 'working'}
         >
           {sending.kind === 'working' ? 'Creating…' : 'Create order'}
@@ -146,7 +156,7 @@ export function NewOrder({ create, suggestedCurrency }: NewOrderProps) {
           {sending.kind === 'created' && sending.text}
         </p>
         {sending.kind === 'failed' && sending.message !== '' && (
-          <p className="field-problem" role="alert">
+          <p className="field-problem form-problem" role="alert">
             {sending.message}
           </p>
         )}

@@ -99,6 +99,6 @@ function isFinal(status: Status): boolean {
 }
 
 function buttonClass(status: Status, place: number): string {
-  if (isFinal(status)) return 'button button-quiet action-final';
-  return place === 0 ? 'button button-primary action-main' : 'button';
+  if (place === 0 && !isFinal(status)) return 'button button-primary action-main';
+  return isFinal(status) ? 'button button-quiet action-final' : 'button button-quiet';
 }

@@ -57,9 +57,10 @@ function Card({ order, roles, now, advance }: OrderCardProps) {
           </h3>
           <span className={`status status-${order.status}`}>{order.status}</span>
         </div>
-        <p className="order-amount">{formatMoney(order.totalAmount, order.currency)}</p>
-        <p className="order-when">
+        <p className="order-facts">
+          <span className="order-amount">{formatMoney(order.totalAmount, order.currency)}</span>{' '}
           <time
+            className="faint"
             dateTime={new Date(order.updatedAt).toISOString()}
             title={new Date(order.updatedAt).toLocaleString()}
           >

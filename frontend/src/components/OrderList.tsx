@@ -1,6 +1,7 @@
 import { useDeferredValue, useId, useState } from 'react';
 import { useStore } from '../hooks/useStore';
 import { isDone, type Order, type Role } from '../model/order';
+import type { ConnectionState } from '../services/sse';
 import type { Feed } from '../store/feed';
 import type { Observable } from '../store/observable';
 import type { Loading } from '../store/snapshot';
@@ -79,7 +80,7 @@ export function OrderList({ feed, roles, clock }: OrderListProps) {
           }}
         />
       </div>
-      <ListNote loading={loading} isStale={connection.kind === 'stale'} onRetry={feed.retryNow} />
+      <ListNote loading={loading} connection={connection} onRetry={feed.retryNow} />
       {shown.length > 0 ? (
         <ul className="order-grid" data-testid="orders">
           {shown.map((order) => (
@@ -100,14 +101,26 @@ export function OrderList({ feed, roles, clock }: OrderListProps) {
 
 interface ListNoteProps {
   readonly loading: Loading;
-  readonly isStale: boolean;
+  readonly connection: ConnectionState;
   readonly onRetry: () => void;
 }
 
-function ListNote({ loading, isStale, onRetry }: ListNoteProps) {
+function ListNote({ loading, connection, onRetry }: ListNoteProps) {
+  const isStale = connection.kind === 'stale';
+  const isBusy = isStale && connection.reason === 'overloaded';
   return (
     <div className="list-note" role="status">
-      {isStale && <p className="notice">The connection was lost. This list may be out of date.</p>}
+      {isStale && (
+        <p className="notice">
+          {isBusy ? 'The server is busy and will be tried again.' : 'The connection was lost.'} This list may
+          be out of date.{' '}
+          {!isBusy && (
+            <button type="button" className="button button-quiet" onClick={onRetry}>
+              Retry now
+            </button>
+          )}
+        </p>
+      )}
       {loading.kind === 'loading' && (
         <p className="faint">
           Loading orders…{loading.loaded > 0 ? ` ${String(loading.loaded)} so far` : ''}

@@ -24,7 +24,7 @@ export function TopBar({ session, feed, people, clock, onSignIn, onSignOut }: To
         <span className="brand-name">Orderbell</span>
       </p>
       <h1 className="tenant-name">{session.tenantName}</h1>
-      <ConnectionBadge connection={feed.connection} onRetry={feed.retryNow} />
+      <ConnectionBadge connection={feed.connection} />
       <NotificationPanel store={feed.store} clock={clock} />
       <button type="button" className="round-button" popoverTarget="person-menu" aria-haspopup="true">
         <PersonIcon />
