@@ -1,0 +1,216 @@
+package main_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbell/cmd/orderbell/internal/seed"
+	"orderbell/internal/auth"
+	"orderbell/internal/database"
+	"orderbell/internal/database/databasetest"
+	"orderbell/internal/member"
+	"orderbell/internal/memberstore"
+)
+
+// binVariable names the folder of the programs under test, which TestMain builds once.
+const binVariable = "ORDERBELL_TEST_BIN"
+
+func TestMain(m *testing.M) {
+	bin, err := os.MkdirTemp("", "orderbell-bin-") //nolint:usetesting // TestMain has no test to ask
+	if err == nil {
+		err = errors.Join(build(bin), os.Setenv(binVariable, bin))
+	}
+	code := 1
+	if err == nil {
+		code = m.Run()
+	} else {
+		_, _ = os.Stderr.WriteString(err.Error() + "\n")
+	}
+	_ = os.RemoveAll(bin)
+	os.Exit(code)
+}
+
+func build(bin string) error {
+	for _, in := range []struct {
+		dir      string
+		packages []string
+	}{
+		{".", []string{"./cmd/...", "./functions/...", "./outbox-relay", "./sse-gateway"}},
+		{"tools", []string{"github.com/axllent/mailpit"}},
+	} {
+		cmd := exec.Command("go", append([]string{"build", "-o", bin + "/"}, in.packages...)...) //nolint:noctx // once, before all tests
+		cmd.Dir = filepath.Join("..", "..", in.dir)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return errors.Join(err, errors.New(string(out)))
+		}
+	}
+	return nil
+}
+
+// limit is generous: the machine may be busy.
+const limit = 90 * time.Second
+
+// orderbell returns the command with an environment that has none of the real servers in it, but env.
+func orderbell(t *testing.T, env []string, args ...string) *exec.Cmd {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*limit)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, filepath.Join(os.Getenv(binVariable), "orderbell"), args...)
+	cmd.Dir = t.TempDir()
+	for _, variable := range os.Environ() {
+		switch name, _, _ := strings.Cut(variable, "="); name {
+		case "DATABASE_URL", "REDIS_URL", "KAFKA_BROKERS", "SMTP_URL", "MAILPIT_URL", "AUTH_DEV_SECRET", "AUTH_JWKS_URL", "PORT":
+		default:
+			cmd.Env = append(cmd.Env, variable)
+		}
+	}
+	cmd.Env = append(cmd.Env, env...)
+	return cmd
+}
+
+// run returns what the command says and its exit status.
+func run(t *testing.T, env []string, args ...string) (stdout, stderr string, status int) {
+	t.Helper()
+	cmd := orderbell(t, env, args...)
+	var out, errOut bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return out.String(), errOut.String(), cmd.ProcessState.ExitCode()
+}
+
+func TestExitStatus(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		args   []string
+		status int
+		says   string // on stderr
+	}{
+		{[]string{"--help"}, 0, ""},
+		{[]string{"deliver"}, 2, `unknown command "deliver"`},
+		{[]string{"migrate"}, 2, "up, down, status"},
+		{[]string{"migrate", "sideways"}, 2, `unknown command "sideways"`},
+		{[]string{"migrate", "down", "zero"}, 2, `"zero" is not a number of steps`},
+		{[]string{"migrate", "down", "0"}, 2, `"0" is not a number of steps`},
+		{[]string{"migrate", "up", "--fast"}, 2, "unknown flag: --fast"},
+		{[]string{"migrate", "up"}, 1, "DATABASE_URL"},
+		{[]string{"token", "--tenant", "demo"}, 2, `"email" not set`},
+		{[]string{"token", "--tenant", "demo", "--email", "a@b.example", "--ttl", "0s"}, 2, "--ttl is 0s"},
+		{[]string{"token", "--tenant", "demo", "--email", "a@b.example"}, 1, "no orderbell dev is ready there"},
+		{[]string{"dev", "--check", "--reset"}, 2, "leave out --data and --reset"},
+		{[]string{"dev", "now"}, 2, `unknown command "now"`},
+	} {
+		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
+			t.Parallel()
+			_, stderr, status := run(t, nil, c.args...)
+			if status != c.status || !strings.Contains(stderr, c.says) {
+				t.Errorf("exit status %d and %q, want %d and %q", status, stderr, c.status, c.says)
+			}
+		})
+	}
+}
+
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	env := []string{"DATABASE_URL=" + databasetest.EmptyURL(t)}
+	version := func() uint {
+		t.Helper()
+		stdout, stderr, status := run(t, env, "migrate", "status", "--json")
+		if status != 0 {
+			t.Fatal(stderr)
+		}
+		var s struct {
+			Version uint `json:"version"`
+			Needs   uint `json:"needs"`
+			Steps   []struct {
+				Applied bool `json:"applied"`
+			} `json:"steps"`
+		}
+		if err := json.Unmarshal([]byte(stdout), &s); err != nil {
+			t.Fatal(err)
+		}
+		applied := uint(0)
+		for _, step := range s.Steps {
+			if step.Applied {
+				applied++
+			}
+		}
+		if s.Needs != database.Latest() || applied != s.Version {
+			t.Errorf("status is %s, want %d steps and as many applied as its version", stdout, database.Latest())
+		}
+		return s.Version
+	}
+	if got := version(); got != 0 {
+		t.Errorf("an empty database is at version %d", got)
+	}
+	if stdout, stderr, status := run(t, env, "migrate", "up"); status != 0 || !strings.Contains(stdout, "applied 000001 create_tenants") {
+		t.Fatalf("migrate up: %d %s %s", status, stdout, stderr)
+	}
+	if got := version(); got != database.Latest() {
+		t.Errorf("after up the version is %d, want %d", got, database.Latest())
+	}
+	if stdout, _, status := run(t, env, "migrate", "up"); status != 0 || !strings.Contains(stdout, "nothing to do") {
+		t.Errorf("a second up: %d %q, want nothing to do", status, stdout)
+	}
+	if stdout, _, _ := run(t, env, "migrate", "status"); !strings.Contains(stdout, "000001  create_tenants") {
+		t.Errorf("status as a table is %q", stdout)
+	}
+	if _, stderr, status := run(t, env, "migrate", "down", "2"); status != 0 {
+		t.Fatal(stderr)
+	}
+	if got, want := version(), database.Latest()-2; got != want {
+		t.Errorf("after down 2 the version is %d, want %d", got, want)
+	}
+}
+
+func TestToken(t *testing.T) {
+	t.Parallel()
+	address := databasetest.URL(t)
+	businesses, err := seed.Apply(t.Context(), memberstore.New(databasetest.Open(t, address)), seed.Demo())
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := strings.Repeat("s", 32)
+	env := []string{"DATABASE_URL=" + address, "AUTH_DEV_SECRET=" + secret}
+	stdout, stderr, status := run(t, env, "token", "--tenant", "demo", "--email", "Kitchen@demo.example", "--ttl", "1h")
+	if status != 0 {
+		t.Fatal(stderr)
+	}
+	verifier, err := auth.NewVerifier(t.Context(), auth.Config{
+		DevSecret: secret, Issuer: "orderbell", Audience: "orderbell", TenantClaim: "tenant_id", RolesClaim: "roles",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := verifier.Verify(strings.TrimSpace(stdout))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left := time.Until(got.Expires); left < 50*time.Minute || left > time.Hour {
+		t.Errorf("the token is good for %s, want 1h", left)
+	}
+	kitchen := businesses[0].People[3]
+	want := auth.Principal{
+		UserID: kitchen.ID, TenantID: "demo", Roles: []member.Role{member.Kitchen}, Expires: got.Expires, TokenID: got.TokenID,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if _, stderr, status = run(t, env, "token", "--tenant", "demo", "--email", "nobody@demo.example"); status != 1 ||
+		!strings.Contains(stderr, "tenant demo has no user nobody@demo.example") {
+		t.Errorf("a user that is not there: %d %q", status, stderr)
+	}
+}
