@@ -1,0 +1,320 @@
+//go:build cluster
+
+// Package cluster_test tries Orderbell on a real Kubernetes with Knative: from zero, in a spike, while pods are killed and
+// releases are rolled. test/cluster/run brings up what it needs.
+package cluster_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestCluster(t *testing.T) {
+	w := newWorld(t.Context(), t)
+	letters := readDeadLetters(t)
+	for _, step := range []struct {
+		name string
+		run  func(*testing.T)
+	}{
+		{"everything becomes ready", w.testReady},
+		{"images are small and run as nobody", w.testImages},
+		{"a program that misses something says so", w.testBadInput},
+		{"one order reaches a watcher from zero", w.testFirstOrder},
+		{"a spike of payments is neither lost nor doubled", w.testSpike},
+		{"a rollout of the gateway costs its watchers no event", w.testRollout},
+		{"a release that never gets ready takes no event", func(t *testing.T) { w.testStillborn(t, letters) }},
+		{"a release that fails is rolled back without loss", func(t *testing.T) { w.testBadRelease(t, letters) }},
+		{"a poison event becomes a dead letter and blocks nothing", func(t *testing.T) { w.testPoison(t, letters) }},
+		{"e-mails that wait are swept", w.testSweep},
+		{"what is stored is consistent", w.consistent},
+	} {
+		// Each builds on the one before: what comes after a failure would only repeat it.
+		if !t.Run(step.name, step.run) {
+			return
+		}
+	}
+}
+
+func (w *world) testReady(t *testing.T) {
+	w.report.figure(t, "cluster up", "%s s", env(t, "CLUSTER_UP_SECONDS"))
+	w.report.figure(t, "manifests applied and schema migrated", "%s s", env(t, "CLUSTER_DEPLOY_SECONDS"))
+	began := time.Now()
+	const eventing = "/apis/eventing.knative.dev/v1/namespaces/" + namespace
+	for _, list := range []string{
+		strings.TrimSuffix(services, "/"), eventing + "/brokers", eventing + "/triggers",
+		"/apis/sources.knative.dev/v1/namespaces/" + namespace + "/pingsources",
+	} {
+		for _, name := range w.names(t, list) {
+			w.ready(t, list+"/"+name)
+		}
+	}
+	deployments := "/apis/apps/v1/namespaces/" + namespace + "/deployments"
+	for _, name := range w.names(t, deployments) {
+		if strings.Contains(name, "-deployment") {
+			continue // a revision's own, which is at zero by and by
+		}
+		eventually(t, 3*time.Minute, "deployment "+name, func() error {
+			status, message, err := w.kube.condition(t.Context(), deployments+"/"+name, "Available")
+			if err == nil && status != "True" {
+				err = errors.New(message)
+			}
+			return err
+		})
+	}
+	w.report.figure(t, "every program, Broker, Trigger and source ready after", "%s", seconds(time.Since(began)))
+}
+
+func (w *world) names(t *testing.T, list string) []string {
+	t.Helper()
+	var objects struct {
+		Items []struct{ Metadata struct{ Name string } }
+	}
+	if err := w.kube.get(t.Context(), list, &objects); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, o := range objects.Items {
+		names = append(names, o.Metadata.Name)
+	}
+	if len(names) == 0 {
+		t.Fatalf("nothing at %s", list)
+	}
+	return names
+}
+
+// mostImage is what an image may weigh, as a registry counts: compressed.
+const mostImage = 20 << 20
+
+func (w *world) testImages(t *testing.T) {
+	content, err := os.ReadFile(env(t, "CLUSTER_IMAGES"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sizes []string
+	for image := range strings.FieldsSeq(string(content)) {
+		registry, rest, _ := strings.Cut(image, "/")
+		name, digest, _ := strings.Cut(rest, "@")
+		name, _, _ = strings.Cut(name, ":")
+		var manifest struct {
+			Config    struct{ Digest string }
+			Layers    []struct{ Size int }
+			Manifests []struct{ Digest string }
+		}
+		fetch(t, registry, name, "manifests/"+digest, &manifest)
+		if len(manifest.Manifests) > 0 {
+			fetch(t, registry, name, "manifests/"+manifest.Manifests[0].Digest, &manifest)
+		}
+		var config struct {
+			Config struct{ User string }
+		}
+		fetch(t, registry, name, "blobs/"+manifest.Config.Digest, &config)
+		size := 0
+		for _, l := range manifest.Layers {
+			size += l.Size
+		}
+		if size == 0 || size > mostImage {
+			t.Errorf("image %s has %d bytes, want at most %d", name, size, mostImage)
+		}
+		if user, _, _ := strings.Cut(config.Config.User, ":"); user == "" || user == "0" || user == "root" {
+			t.Errorf("image %s runs as %q", name, config.Config.User)
+		}
+		sizes = append(sizes, fmt.Sprintf("%s %.1f", name, float64(size)/(1<<20)))
+	}
+	slices.Sort(sizes)
+	w.report.figure(t, "images, MiB compressed", "%s", strings.Join(sizes, ", "))
+}
+
+func fetch(t *testing.T, registry, name, what string, out any) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+registry+"/v2/"+name+"/"+what, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{
+		"application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json",
+		"application/vnd.docker.distribution.manifest.list.v2+json", "application/vnd.docker.distribution.manifest.v2+json",
+	} {
+		req.Header.Add("Accept", kind)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s of image %s: %d", what, name, resp.StatusCode)
+	}
+	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) testFirstOrder(t *testing.T) {
+	w.report.figure(t, "functions at zero after", "%s", seconds(w.zero(t)))
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	v := w.watch(ctx, t, 0, true)
+	step := func(what, program, event string, id string, act func() (string, error)) string {
+		began := time.Now()
+		id, err := act()
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		answered := time.Since(began)
+		f := v.find(t, 2*time.Minute, what+" to reach the watcher", func(f frame) bool { return f.event == event && f.order() == id })
+		w.report.figure(t, what+", with "+program+" at zero", "answered in %s, seen by the watcher in %s",
+			seconds(answered), seconds(f.at.Sub(began)))
+		if m, ok := w.pods.started(program, began.Add(-time.Second)); ok {
+			w.report.figure(t, "cold start of "+program, "%s", m.apart(began, f.at))
+		}
+		return id
+	}
+	id := step("order created (order-api from zero too)", "order-created", "order_created", "", func() (string, error) {
+		o, err := w.till.create(t.Context(), "first")
+		return o.ID, err
+	})
+	if m, ok := w.pods.started("order-api", time.Now().Add(-time.Minute)); ok {
+		w.report.figure(t, "cold start of order-api", "%s", m.apart(m.created, m.ready))
+	}
+	step("order paid", "order-paid", "order_paid", id, func() (string, error) { return id, w.till.pay(t.Context(), id) })
+	step("order status changed", "order-status-updated", "order_status_updated", id, func() (string, error) {
+		return id, w.till.status(t.Context(), id, "preparing")
+	})
+	warm := time.Now()
+	for _, status := range []string{"ready", "completed"} {
+		if err := w.till.status(t.Context(), id, status); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, time.Minute, "all five events", func() error {
+		if n, again, _ := v.has(); n != 5 || again != 0 {
+			return fmt.Errorf("%d events, %d of them again", n, again)
+		}
+		return nil
+	})
+	w.report.figure(t, "two more changes, everything warm", "%s", seconds(time.Since(warm)))
+	f := v.find(t, time.Minute, "the owner's notification", func(f frame) bool { return f.event == "notification" })
+	t.Logf("notification: %s", f.data)
+	w.report.figure(t, "back at zero after", "%s", seconds(w.zero(t)))
+}
+
+// apart takes a start apart by what the API server showed of the pod.
+func (m milestones) apart(began, done time.Time) string {
+	return fmt.Sprintf("pod wanted %s, scheduled %s, sandbox, image and process until ready %s, first answer %s",
+		seconds(m.created.Sub(began)), seconds(m.scheduled.Sub(m.created)), seconds(m.ready.Sub(m.scheduled)), seconds(done.Sub(m.ready)))
+}
+
+func (w *world) testRollout(t *testing.T) {
+	const watchers, perSecond = 1000, 10
+	ctx, stop := context.WithCancel(t.Context())
+	var all []*watcher
+	var mu sync.Mutex
+	err := inParallel(watchers, 50, func(i int) error {
+		v := watch(ctx, w.browser, w.gateway, w.token(t, w.users[i%len(w.users)]), false)
+		mu.Lock()
+		all = append(all, v)
+		mu.Unlock()
+		select {
+		case <-v.ready:
+			return nil
+		case <-time.After(time.Minute):
+			return errors.New("the stream is not ready after a minute")
+		}
+	})
+	defer func() {
+		stop()
+		for _, v := range all {
+			<-v.ended
+		}
+	}()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := w.paidOrders(t, 1500)
+	since := w.now(t)
+	publishing, enough := context.WithCancel(ctx)
+	var published sync.WaitGroup
+	published.Go(func() {
+		tick := time.NewTicker(time.Second / perSecond)
+		defer tick.Stop()
+		for _, id := range ids {
+			select {
+			case <-tick.C:
+			case <-publishing.Done():
+				return
+			}
+			if err := w.till.status(ctx, id, "preparing"); err != nil && ctx.Err() == nil {
+				t.Error(err)
+				return
+			}
+		}
+		t.Error("the rollout outlasted the orders")
+	})
+	began := time.Now()
+	const deployment = "/apis/apps/v1/namespaces/" + namespace + "/deployments/sse-gateway"
+	restart := map[string]any{"spec": map[string]any{"template": map[string]any{"metadata": map[string]any{
+		"annotations": map[string]string{"orderbell.example/rolled": began.Format(time.RFC3339)},
+	}}}}
+	if err := w.kube.merge(t.Context(), deployment, restart); err != nil {
+		t.Fatal(err)
+	}
+	rolled := w.pods.until(t, 4*time.Minute, "old gateways to be gone and new ones to be ready", func(pods []podState) bool {
+		fresh, old := 0, 0
+		for _, p := range pods {
+			if p.program() != "sse-gateway" {
+				continue
+			}
+			if p.Metadata.CreationTimestamp.Before(began.Add(-2 * time.Second)) {
+				old++
+			} else if p.is("Ready") {
+				fresh++
+			}
+		}
+		return old == 0 && fresh >= 2
+	})
+	enough()
+	published.Wait()
+	want := w.events(t, "order_status_updated", since)
+	eventually(t, 2*time.Minute, "every watcher to have every event", func() error {
+		missing := 0
+		for _, v := range all {
+			missing += v.misses(want)
+		}
+		if missing > 0 {
+			return fmt.Errorf("%d of %d × %d events are missing", missing, len(want), watchers)
+		}
+		return nil
+	})
+	opens, again, resyncs := 0, 0, 0
+	for _, v := range all {
+		_, a, r := v.has()
+		again, resyncs, opens = again+a, resyncs+r, opens+v.opens
+	}
+	w.report.figure(t, "gateway rolled under 1,000 watchers", "%s, %d events, %d reconnects, 0 lost, %d sent again, %d resyncs",
+		seconds(rolled), len(want), opens-watchers, again, resyncs)
+	if resyncs > 0 {
+		t.Errorf("%d streams said resync, want none: the replay has what they missed", resyncs)
+	}
+}
+
+// misses returns how many of the events did not come.
+func (w *watcher) misses(ids []string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for _, id := range ids {
+		if w.events[id] == 0 {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,138 @@
+//go:build cluster
+
+package cluster_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// payments is the size of the spike; CLUSTER_PAYMENTS changes it.
+func payments(t *testing.T) int {
+	t.Helper()
+	s := os.Getenv("CLUSTER_PAYMENTS")
+	if s == "" {
+		return 5000
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
+		t.Fatalf("CLUSTER_PAYMENTS is %q, want a number", s)
+	}
+	return n
+}
+
+func (w *world) testSpike(t *testing.T) {
+	n := payments(t)
+	ids := make([]string, n)
+	began := time.Now()
+	if err := inParallel(n, workers, func(i int) error {
+		o, err := w.till.create(t.Context(), fmt.Sprintf("spike-%05d", i))
+		ids[i] = o.ID
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	taken := time.Since(began)
+	w.drained(t, 10*time.Minute, "order_created")
+	w.report.figure(t, fmt.Sprintf("%d orders created", n), "taken in %s (%.0f/s), all in their records after %s",
+		seconds(taken), float64(n)/taken.Seconds(), seconds(time.Since(began)))
+	w.report.figure(t, "back at zero after", "%s", seconds(w.zero(t)))
+
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	v := w.watch(ctx, t, 0, false)
+	began = time.Now()
+	killed := make(chan string, 1)
+	go func() { killed <- w.killOne(t, "order-paid", n/4) }()
+	if err := inParallel(n, workers, func(i int) error { return w.till.pay(t.Context(), ids[i]) }); err != nil {
+		t.Fatal(err)
+	}
+	taken = time.Since(began)
+	waiting := w.drained(t, 10*time.Minute, "order_paid")
+	drained := time.Since(began)
+	if name := <-killed; name == "" {
+		t.Error("no pod of order-paid was killed in the spike")
+	} else {
+		w.report.figure(t, "killed in the spike", "%s", name)
+	}
+	eventually(t, 2*time.Minute, "every payment to reach the watcher", func() error {
+		if got, _, resyncs := v.has(); got != n {
+			return fmt.Errorf("%d of %d events came, and %d resyncs", got, n, resyncs)
+		}
+		return nil
+	})
+	_, again, resyncs := v.has()
+	samples := w.pods.between(began, time.Now())
+	most := 0
+	for _, s := range samples {
+		most = max(most, s.ready["order-paid"])
+	}
+	w.report.figure(t, fmt.Sprintf("spike of %d payments", n), "taken in %s (%.0f/s), drained after %s (%.0f/s), %d pods of order-paid at most, "+
+		"0 lost, %d frames again, %d resyncs", seconds(taken), float64(n)/taken.Seconds(), seconds(drained), float64(n)/drained.Seconds(), most, again, resyncs)
+	if most < 2 {
+		t.Errorf("order-paid had %d pods at most, want it to scale out", most)
+	}
+	w.consistent(t)
+	w.report.figure(t, "back at zero after the spike", "%s", seconds(w.zero(t)))
+	w.report.plot(t, "cluster-spike.svg", fmt.Sprintf("Ready pods in a spike of %d payments, events waiting in grey", n),
+		w.pods.between(began, time.Now()), waiting)
+}
+
+// killOne kills a ready pod of program once so many payments are in their records, and returns its name.
+func (w *world) killOne(t *testing.T, program string, after int) string {
+	for {
+		select {
+		case <-t.Context().Done():
+			return ""
+		case <-time.After(100 * time.Millisecond):
+		}
+		var done int
+		err := w.db.QueryRow(t.Context(), `SELECT count(*) FROM event_records WHERE tenant_id = $1 AND type = 'order_paid'`, tenant).Scan(&done)
+		if err != nil || done < after {
+			continue
+		}
+		if name := w.pods.ready(program); name != "" && w.kube.kill(t.Context(), name) == nil {
+			return name
+		}
+	}
+}
+
+// ready returns the name of a ready pod of program, or "".
+func (w *podWatch) ready(program string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for name, p := range w.pods {
+		if p.program() == program && p.is("Ready") && p.Metadata.DeletionTimestamp == nil {
+			return name
+		}
+	}
+	return ""
+}
+
+// paidOrders returns n orders that are paid and no more.
+func (w *world) paidOrders(t *testing.T, n int) []string {
+	t.Helper()
+	rows, err := w.db.Query(t.Context(), `SELECT id::text FROM orders WHERE tenant_id = $1 AND status = 'paid' LIMIT $2`, tenant, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return column(t, rows)
+}
+
+// submittedOrders makes n orders that can be paid.
+func (w *world) submittedOrders(t *testing.T, name string, n int) []string {
+	t.Helper()
+	ids := make([]string, n)
+	if err := inParallel(n, 20, func(i int) error {
+		o, err := w.till.create(t.Context(), fmt.Sprintf("%s-%03d", name, i))
+		ids[i] = o.ID
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return ids
+}

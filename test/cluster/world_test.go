@@ -1,0 +1,219 @@
+//go:build cluster
+
+package cluster_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"orderbell/internal/auth"
+	"orderbell/internal/member"
+)
+
+const (
+	tenant  = "cluster"
+	workers = 100 // requests of the tills under way at once
+)
+
+// env returns a variable that test/cluster/run sets.
+func env(t *testing.T, name string) string {
+	t.Helper()
+	v := os.Getenv(name)
+	if v == "" {
+		t.Fatalf("%s is not set: test/cluster/run runs these tests", name)
+	}
+	return v
+}
+
+// world is the deployed system, as these tests reach it.
+type world struct {
+	kube    *kube
+	pods    *podWatch
+	db      *pgxpool.Pool
+	report  *report
+	till    *api
+	gateway string // address of the Service sse-gateway
+	browser *http.Client
+	users   []string // of the tenant, the first is its owner
+}
+
+func newWorld(ctx context.Context, t *testing.T) *world {
+	t.Helper()
+	w := &world{
+		kube:    newKube(t),
+		report:  &report{folder: env(t, "CLUSTER_REPORT")},
+		browser: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 10, DisableKeepAlives: true}},
+	}
+	w.pods = w.kube.watchPods(ctx, t)
+	var err error
+	if w.db, err = pgxpool.New(ctx, env(t, "DATABASE_URL")); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.db.Close)
+	w.seed(t)
+	w.till = newAPI("http://"+w.kube.clusterIP(t, namespace, "frontend"), w.token(t, w.users[0]))
+	w.gateway = "http://" + w.kube.clusterIP(t, namespace, "sse-gateway")
+	return w
+}
+
+// seed makes the tenant: an owner who takes e-mail, and more who do not, to watch with.
+func (w *world) seed(t *testing.T) {
+	t.Helper()
+	w.exec(t, `INSERT INTO tenants (id, name) VALUES ($1, 'Cluster') ON CONFLICT DO NOTHING`, tenant)
+	for i := range 30 {
+		role, mail := "viewer", false
+		if i == 0 {
+			role, mail = "owner", true
+		}
+		w.exec(t, `INSERT INTO users (id, tenant_id, email, roles, notification_email_enabled) VALUES ($1, $2, $3, ARRAY[$4], $5)
+			ON CONFLICT DO NOTHING`, uuid.NewString(), tenant, fmt.Sprintf("person-%d@cluster.example", i), role, mail)
+	}
+	rows, err := w.db.Query(t.Context(), `SELECT id::text FROM users WHERE tenant_id = $1 ORDER BY roles <> ARRAY['owner'], email`, tenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			t.Fatal(err)
+		}
+		w.users = append(w.users, id)
+	}
+	if err := rows.Err(); err != nil || len(w.users) == 0 {
+		t.Fatalf("users: %d, %v", len(w.users), err)
+	}
+}
+
+func (w *world) exec(t *testing.T, sql string, args ...any) {
+	t.Helper()
+	if _, err := w.db.Exec(t.Context(), sql, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// count returns the only number of a query.
+func (w *world) count(t *testing.T, sql string, args ...any) int {
+	t.Helper()
+	var n int
+	if err := w.db.QueryRow(t.Context(), sql, args...).Scan(&n); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return n
+}
+
+// token returns a token for a user of the tenant.
+func (w *world) token(t *testing.T, user string) string {
+	t.Helper()
+	now := time.Now()
+	cfg := auth.Config{
+		DevSecret: env(t, "AUTH_DEV_SECRET"), Issuer: "orderbell", Audience: "orderbell", TenantClaim: "tenant_id", RolesClaim: "roles",
+	}
+	token, err := cfg.Sign(auth.Principal{
+		UserID: user, TenantID: tenant, Roles: []member.Role{member.Owner}, Expires: now.Add(2 * time.Hour), TokenID: uuid.NewString(),
+	}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// watch opens a stream for the i-th user and waits until it stands.
+func (w *world) watch(ctx context.Context, t *testing.T, i int, keep bool) *watcher {
+	t.Helper()
+	v := watch(ctx, w.browser, w.gateway, w.token(t, w.users[i%len(w.users)]), keep)
+	t.Cleanup(func() { <-v.ended })
+	select {
+	case <-v.ready:
+	case <-time.After(time.Minute):
+		t.Fatal("the stream is not ready after a minute")
+	}
+	return v
+}
+
+// zero waits until no function has a pod, and returns how long that took.
+func (w *world) zero(t *testing.T) time.Duration {
+	t.Helper()
+	return w.pods.until(t, 6*time.Minute, "no pod of any function", noFunctions)
+}
+
+// ready waits until an object has the condition Ready.
+func (w *world) ready(t *testing.T, path string) {
+	t.Helper()
+	eventually(t, 4*time.Minute, path+" to be ready", func() error {
+		status, message, err := w.kube.condition(t.Context(), path, "Ready")
+		if err == nil && status != "True" {
+			err = errors.New(message)
+		}
+		return err
+	})
+}
+
+// backlog is how many events of a type have left order-api and are in no record yet.
+func (w *world) backlog(t *testing.T, kind string) int {
+	t.Helper()
+	return w.count(t, `SELECT count(*) FROM outbox o WHERE tenant_id = $1 AND type = $2 AND NOT EXISTS
+		(SELECT 1 FROM event_records r WHERE r.event_id = o.event_id)`, tenant, kind)
+}
+
+// drained waits until every event of a type is in its record; it returns what waited meanwhile.
+func (w *world) drained(t *testing.T, patience time.Duration, kind string) []point {
+	t.Helper()
+	var points []point
+	deadline := time.Now().Add(patience)
+	for {
+		n := w.backlog(t, kind)
+		points = append(points, point{time.Now(), n})
+		if n == 0 {
+			return points
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d events of type %s wait after %s", n, kind, patience)
+		}
+		select {
+		case <-time.After(500 * time.Millisecond):
+		case <-t.Context().Done():
+			t.Fatal(t.Context().Err())
+		}
+	}
+}
+
+// consistent holds what was stored to the promise: one record an event, one notification and one e-mail a recipient, and
+// nothing left in the outbox.
+func (w *world) consistent(t *testing.T) {
+	t.Helper()
+	for what, sql := range map[string]string{
+		"events without a record": `SELECT count(*) FROM outbox o WHERE tenant_id = $1 AND NOT EXISTS
+			(SELECT 1 FROM event_records r WHERE r.event_id = o.event_id)`,
+		"events recorded more than once": `SELECT count(*) FROM (SELECT 1 FROM event_records WHERE tenant_id = $1
+			GROUP BY source, event_id HAVING count(*) > 1) x`,
+		"events never sent": `SELECT count(*) FROM outbox WHERE tenant_id = $1 AND sent_at IS NULL`,
+		"payments without exactly one notification": `SELECT count(*) FROM event_records r WHERE tenant_id = $1 AND type = 'order_paid'
+			AND (SELECT count(*) FROM notifications n WHERE n.event_id = r.event_id) <> 1`,
+		"payments without exactly one e-mail": `SELECT count(*) FROM event_records r WHERE tenant_id = $1 AND type = 'order_paid'
+			AND (SELECT count(*) FROM email_deliveries d WHERE d.event_id = r.event_id) <> 1`,
+		"e-mails that failed": `SELECT count(*) FROM email_deliveries WHERE tenant_id = $1 AND status = 'failed'`,
+	} {
+		if n := w.count(t, sql, tenant); n != 0 {
+			t.Errorf("%d %s", n, what)
+		}
+	}
+}
+
+// named returns a frame's order, for frames of orders.
+func (f frame) order() string {
+	var data struct {
+		OrderID string `json:"order_id"`
+	}
+	_ = json.Unmarshal(f.data, &data) // not an order's frame: it matches nothing
+	return data.OrderID
+}
