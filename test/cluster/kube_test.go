@@ -197,7 +197,9 @@ type podState struct {
 		Conditions []struct{ Type, Status string }
 		Containers []struct {
 			Name  string
-			State struct{ Running *struct{ StartedAt time.Time } }
+			State struct {
+				Running *struct{ StartedAt time.Time }
+			}
 		} `json:"containerStatuses"`
 	}
 }

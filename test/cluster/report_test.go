@@ -68,7 +68,9 @@ func (r *report) plot(t *testing.T, name, title string, samples []sample, waitin
 	x := func(at time.Time) float64 {
 		return left + float64(width-2*left)*at.Sub(begin).Seconds()/max(end.Sub(begin).Seconds(), 1)
 	}
-	y := func(n, most int) float64 { return height - bottom - float64(height-bottom-top)*float64(n)/float64(most) }
+	y := func(n, most int) float64 {
+		return height - bottom - float64(height-bottom-top)*float64(n)/float64(most)
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+"\n", width, height)
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="#fff"/><text x="%d" y="20" font-size="15">%s</text>`+"\n", width, height, left, title)

@@ -61,7 +61,7 @@ func (w *world) testSweep(t *testing.T) {
 	}
 	sent := w.count(t, `SELECT count(*) FROM email_deliveries WHERE tenant_id = $1 AND status = 'sent'`, tenant)
 	unsure := w.count(t, `SELECT coalesce(sum(ambiguous), 0) FROM email_deliveries WHERE tenant_id = $1`, tenant)
-	again := min(before, 10) // made due above, though they had been sent
+	again := min(before, 10)                                         // made due above, though they had been sent
 	if info.Messages < sent || info.Messages > sent+unsure+again+1 { // one may be under way where a pod was killed
 		t.Errorf("%d e-mails arrived, %d were sent and %d may have been sent twice", info.Messages, sent, unsure+again)
 	}

@@ -58,7 +58,7 @@ func TestSecrets(t *testing.T) {
 				t.Errorf("Secret %s is in the manifests", o.Metadata.Name)
 			}
 			for k, v := range o.Data {
-				if o.Kind == "ConfigMap" && (strings.Contains(k, "SECRET") || strings.Contains(k, "PASSWORD") || strings.Contains(v, "@")) {
+				if o.Kind == "ConfigMap" && (strings.Contains(k, "SECRET") || strings.Contains(k, "PASSWORD") || strings.Contains(v, "://") && strings.Contains(v, "@")) {
 					t.Errorf("ConfigMap %s holds %s", o.Metadata.Name, k)
 				}
 			}
