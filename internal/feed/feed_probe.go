@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -46,4 +47,12 @@ func (f *Feed) probed(nonce string) {
 		close(came)
 		delete(f.probes, nonce)
 	}
+}
+
+// Ping returns nil if Redis answers: enough for a program that only publishes.
+func (f *Feed) Ping(ctx context.Context) error {
+	if err := f.client.Ping(ctx).Err(); err != nil {
+		return fmt.Errorf("ping redis: %w", err)
+	}
+	return nil
 }

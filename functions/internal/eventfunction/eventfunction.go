@@ -2,8 +2,8 @@
 // Redis and, where its events are mailed, SMTP.
 //
 // A function starts from nothing for its first event, so nothing is waited for at the start: the pool and the feed
-// connect on their own, and readiness says no more than that the function listens. A store that is away is then a 503
-// with its reason, which the broker retries, instead of a pod that never comes up.
+// connect on their own. It is ready when both have: a release with a wrong address gets no event, and the connections
+// are there for the first one. A store that goes away later is a 503 with its reason, which the broker retries.
 package eventfunction
 
 import (
@@ -67,5 +67,9 @@ func run(ctx context.Context, s *service.Service, t event.Type) (err error) {
 	if err != nil {
 		return err
 	}
+	s.Ready(
+		service.Check{Name: "database", Probe: func(ctx context.Context) error { return database.Check(ctx, pool) }},
+		service.Check{Name: "redis", Probe: watchers.Ping},
+	)
 	return s.Serve(ctx, handler, nil)
 }
