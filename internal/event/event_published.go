@@ -39,6 +39,7 @@ func ParsePosition(s string) (Position, bool) {
 // Published is a message in its place in the tenant's stream. A reader that saw Prev last has missed nothing.
 type Published struct {
 	Prev, At Position
+	PrevID   string // the event at Prev, where it is known
 	Message  Message
 	Err      error // not nil: the entry is there, but its message could not be read
 }

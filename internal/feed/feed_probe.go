@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -52,7 +51,7 @@ func (f *Feed) probed(nonce string) {
 // Ping returns nil if Redis answers: enough for a program that only publishes.
 func (f *Feed) Ping(ctx context.Context) error {
 	if err := f.client.Ping(ctx).Err(); err != nil {
-		return fmt.Errorf("ping redis: %w", err)
+		return wrap("ping redis", err)
 	}
 	return nil
 }

@@ -106,23 +106,19 @@ func (f *Feed) Lookup(ctx context.Context, tenantID, eventID string) (event.Posi
 
 func fromStream(m redis.XMessage) event.Published {
 	at, ok := event.ParsePosition(m.ID)
-	prev, okPrev := m.Values["p"].(string)
+	before, okPrev := m.Values["p"].(string)
 	data, okData := m.Values["d"].(string)
-	p := event.Published{At: at}
-	p.Prev, okPrev = parsePrev(prev, okPrev)
+	prev, prevID, _ := strings.Cut(before, " ")
+	p := event.Published{At: at, PrevID: prevID}
+	if okPrev {
+		p.Prev, okPrev = event.ParsePosition(prev)
+	}
 	if !ok || !okPrev || !okData {
 		p.Err = fmt.Errorf("entry %s of the stream is not ours", m.ID)
 		return p
 	}
 	p.Message, p.Err = parseMessage(data)
 	return p
-}
-
-func parsePrev(s string, ok bool) (event.Position, bool) {
-	if !ok {
-		return event.Position{}, false
-	}
-	return event.ParsePosition(s)
 }
 
 // ParsePayload reads what the channel carries: "previous position, position, message as JSON", between spaces. It

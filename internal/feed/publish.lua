@@ -15,6 +15,7 @@ if tail then
 else
   local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
   if newest[1] then prev = newest[1][1] end
+  tail = prev
 end
 
 local ms, seq = string.match(prev, '^(%d+)-(%d+)$')
@@ -24,7 +25,7 @@ local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 if now > ms then ms, seq = now, 0 else seq = seq + 1 end
 local id = string.format('%.0f-%.0f', ms, seq)
 
-redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[5], id, 'p', prev, 'd', ARGV[3])
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[5], id, 'p', tail, 'd', ARGV[3])
 redis.call('XTRIM', KEYS[1], 'MINID', '~', string.format('%.0f', now - tonumber(ARGV[4])))
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 redis.call('SET', KEYS[2], id, 'PX', ARGV[4])

@@ -3,6 +3,7 @@ package fanout
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"runtime"
 	"syscall"
@@ -15,6 +16,18 @@ import (
 
 // CanTake says whether this system's connections can be taken over.
 const CanTake = true
+
+// spareFiles is what a process needs besides its streams: Redis, scrapes, requests that are refused.
+const spareFiles = 256
+
+// MaxStreams returns how many streams the process may hold by its limit of open files.
+func MaxStreams() int {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return math.MaxInt32
+	}
+	return int(min(limit.Cur, math.MaxInt32)) - spareFiles //nolint:gosec // bounded
+}
 
 // start starts the workers.
 func (p *Pool) start() error {
@@ -38,6 +51,9 @@ func (p *Pool) Take(conn net.Conn, header []byte, s Subscriber) error {
 	if err != nil {
 		return err
 	}
+	// A peer that vanished acknowledges nothing, heartbeats included: the kernel gives it up after this, not after its
+	// usual quarter of an hour. A socket that is not TCP's has no such peers.
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(p.cfg.WriteTimeout.Duration().Milliseconds()))
 	end, why := p.ends(s, time.Now())
 	c := &client{
 		log: s.Log, user: s.UserID, cursor: s.Cursor, fd: int32(fd), //nolint:gosec // descriptors are small

@@ -83,6 +83,11 @@ func New(cfg Config, lifetime fanout.Config, logs tenantlog.Config, deps Deps) (
 			return nil, fmt.Errorf("%s is %d, want 1 or more", limit.name, limit.value)
 		}
 	}
+	if most := fanout.MaxStreams(); cfg.MaxClients > most {
+		deps.Log.Warn("SSE_MAX_CLIENTS_PER_INSTANCE is more than the limit of open files allows", //nolint:sloglint // at the start there is no request
+			"wanted", cfg.MaxClients, "allowed", most)
+		cfg.MaxClients = most
+	}
 	h := &Handler{
 		cfg: cfg, lifetime: lifetime, deps: deps, snapshot: logs.SnapshotURL, mux: http.NewServeMux(),
 		ledger:  newLedger(Limits{Instance: cfg.MaxClients, Tenant: cfg.MaxPerTenant, User: cfg.MaxPerUser}),

@@ -20,7 +20,7 @@ func (l *Log) Apply(p event.Published) Outcome {
 		l.expect(p.At)
 		l.mu.Unlock()
 		return Gap
-	case l.had(p.At):
+	case l.had(p.At, p.Message.ID):
 		l.mu.Unlock()
 		return Duplicate
 	case p.Prev != l.last.At: // also a position that went back: a failover, perhaps
@@ -35,17 +35,21 @@ func (l *Log) Apply(p event.Published) Outcome {
 	return Applied
 }
 
-// had says whether the entry at a position is in the log, or was dropped from it. The caller holds the lock.
-func (l *Log) had(at event.Position) bool {
-	if at.Compare(l.base.At) <= 0 || at == l.last.At {
-		return true
+// had says whether an entry is in the log, or was dropped from it. The caller holds the lock.
+func (l *Log) had(at event.Position, eventID string) bool {
+	if at == l.last.At {
+		return eventID == l.last.EventID || l.last.EventID == ""
 	}
 	if at.Compare(l.last.At) > 0 {
 		return false
 	}
+	if at.Compare(l.base.At) <= 0 {
+		return true
+	}
 	for i := len(l.segments) - 1; i >= 0; i-- {
-		for _, e := range l.segments[i].entries {
-			if e.at == at {
+		s := l.segments[i]
+		for j, e := range s.entries {
+			if e.at == at && s.id(j) == eventID {
 				return true
 			}
 		}
@@ -73,7 +77,7 @@ func (l *Log) add(p event.Published) {
 	}
 	if err != nil {
 		l.resync(Unreadable)
-		l.last.At = p.At
+		l.last = event.Tail{At: p.At, EventID: p.Message.ID} // "" where not even that could be read
 		return
 	}
 	l.append(event.Tail{At: p.At, EventID: p.Message.ID}, r)
@@ -90,18 +94,17 @@ func (l *Log) heat(entries []event.Published, tail event.Tail) {
 	defer l.mu.Unlock()
 	l.base, l.last = tail, tail
 	if len(entries) > 0 {
-		l.base = event.Tail{At: entries[0].Prev}
-		l.last = l.base
+		l.forget(entries[0])
 		for _, p := range entries {
 			if p.Prev != l.last.At {
-				l.forget(p.Prev)
+				l.forget(p)
 			}
 			l.add(p)
 		}
 	}
 	// The tail names an event that the stream itself no longer has: it was lost, or it has expired since.
 	if tail.At.Compare(l.last.At) > 0 {
-		l.forget(tail.At)
+		l.segments, l.bytes = nil, 0
 		l.base, l.last = tail, tail
 	}
 	l.warm = true
@@ -109,9 +112,9 @@ func (l *Log) heat(entries []event.Published, tail event.Tail) {
 }
 
 // forget empties the log: what it holds does not lead to what comes next. The caller holds the lock.
-func (l *Log) forget(upTo event.Position) {
+func (l *Log) forget(next event.Published) {
 	l.segments, l.bytes = nil, 0
-	l.base = event.Tail{At: upTo}
+	l.base = event.Tail{At: next.Prev, EventID: next.PrevID}
 	l.last = l.base
 }
 

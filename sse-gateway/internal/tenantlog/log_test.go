@@ -1,0 +1,261 @@
+package tenantlog_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http/httputil"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"orderbell/internal/event"
+	"orderbell/internal/feed/feedtest"
+	"orderbell/internal/service"
+	"orderbell/sse-gateway/internal/tenantlog"
+)
+
+// nothing is a stream in which nothing ever happened; the tests apply messages themselves.
+type nothing struct{ logs *tenantlog.Logs }
+
+func (nothing) Follow(string)   {}
+func (nothing) Unfollow(string) {}
+func (nothing) Recent(context.Context, string, int) ([]event.Published, event.Tail, error) {
+	return nil, event.Tail{}, nil
+}
+
+func (nothing) Read(context.Context, string, event.Position, int) ([]event.Published, event.Tail, error) {
+	return nil, event.Tail{}, nil
+}
+func (nothing) Tails(context.Context, []string) ([]event.Tail, error) { return nil, nil }
+func (nothing) Lookup(context.Context, string, string) (event.Position, bool, error) {
+	return event.Position{}, false, nil
+}
+
+// local returns an empty log without a Redis.
+func local(t testing.TB, maxBytes, maxEvents int) *tenantlog.Log {
+	t.Helper()
+	logs, err := tenantlog.New(tenantlog.Config{MaxBytes: maxBytes, MaxEvents: maxEvents, CompareEvery: service.Seconds(time.Hour)},
+		nothing{}, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan struct{})
+	go func() {
+		logs.Run(ctx)
+		close(done)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+	})
+	go logs.Confirmed("demo")
+	for {
+		patience, stop := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		log, err := logs.Acquire(patience, "demo")
+		if err == nil {
+			// The catch-up that warmed it may still be reading: wait until it has found that nothing is missing.
+			stop()
+			return log
+		}
+		logs.Confirmed("demo")
+		stop()
+	}
+}
+
+// published returns the n-th message of a chain.
+func published(n int, to ...event.Recipient) event.Published {
+	p := event.Published{At: event.Position{Millis: uint64(n)}, Message: feedtest.Message("demo", n, to...)} //nolint:gosec // small
+	if n > 1 {
+		p.Prev = event.Position{Millis: uint64(n - 1)} //nolint:gosec // small
+	}
+	return p
+}
+
+func TestApply(t *testing.T) {
+	t.Parallel()
+	log := local(t, 1<<20, 1000)
+	first, third := published(1), published(3)
+	for _, c := range []struct {
+		name string
+		p    event.Published
+		want tenantlog.Outcome
+	}{
+		{"the first", first, tenantlog.Applied},
+		{"the first again", first, tenantlog.Duplicate},
+		{"the second", published(2), tenantlog.Applied},
+		{"the first once more", first, tenantlog.Duplicate},
+		{"the fourth before the third", published(4), tenantlog.Gap},
+		{"the third", third, tenantlog.Applied},
+		{"another event in the third's place", published(3), tenantlog.Gap},
+		{"the fourth", published(4), tenantlog.Applied},
+		{"one of another history", event.Published{Prev: event.Position{Millis: 1}, At: event.Position{Millis: 3, Seq: 7}}, tenantlog.Gap},
+		{"one without a place", event.Published{}, tenantlog.Gap},
+	} {
+		if got := log.Apply(c.p); got != c.want {
+			t.Errorf("%s: %d, want %d", c.name, got, c.want)
+		}
+	}
+}
+
+func TestAnUnfitEventIDNeverReachesAFrame(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"", "0", "a.n", "a b", "a\nid: b", "a\x00", "é", strings.Repeat("x", 200)} {
+		log := local(t, 1<<20, 1000)
+		p := published(1)
+		p.Message.ID = id
+		log.Apply(p)
+		b, _ := log.Batch(1, 1<<20)
+		if got := string(b.Plain(nil, "")); !strings.HasPrefix(got, "id: 0\nevent: resync\ndata: {\"reason\":\"unreadable\"") {
+			t.Errorf("event id %q became %q, want a resync", id, got)
+		}
+	}
+}
+
+// users are few, so that batches speak to some of them.
+var users = []string{"", "ann", "bob", "cid"}
+
+func TestWhateverIsWrittenInPiecesIsTheWhole(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		log := local(t, 1<<20, 10_000)
+		n := rapid.IntRange(1, 40).Draw(rt, "events")
+		for i := 1; i <= n; i++ {
+			var to []event.Recipient
+			for _, user := range users[1:] {
+				if rapid.Bool().Draw(rt, "told") {
+					to = append(to, event.Recipient{UserID: user, NotificationID: fmt.Sprintf("n-%d-\"%s\"", i, user)})
+				}
+			}
+			log.Apply(published(i, to...))
+		}
+		user := rapid.SampledFrom(users).Draw(rt, "user")
+		whole, _ := log.Batch(1, 1<<20)
+		var want []byte
+		for b := whole; !b.Empty(); b, _ = log.Batch(b.To, 1<<20) {
+			want = b.Plain(want, user)
+		}
+		var body, scratch []byte
+		cursor, rest := uint64(1), 0
+		for {
+			b, ok := log.Batch(cursor, rapid.IntRange(1, 5000).Draw(rt, "most"))
+			if !ok {
+				rt.Fatal("fell off the tail")
+			}
+			if b.Empty() {
+				break
+			}
+			var frames []byte
+			frames, scratch = b.Chunked(user, rest, scratch)
+			taken := rapid.IntRange(0, len(frames)).Draw(rt, "taken") // as a socket takes it
+			body = append(body, frames[:taken]...)
+			cursor, rest = b.Advance(user, rest, taken)
+		}
+		got, err := io.ReadAll(httputil.NewChunkedReader(bytes.NewReader(append(body, "0\r\n\r\n"...))))
+		if diff := cmp.Diff(string(want), string(got)); err != nil || diff != "" {
+			rt.Fatalf("%v (-want +got):\n%s", err, diff)
+		}
+	})
+}
+
+func TestALogIsBounded(t *testing.T) {
+	t.Parallel()
+	const maxBytes, maxEvents = 64 << 10, 100
+	for name, size := range map[string]int{"in events": 1, "in bytes": 4000} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			log := local(t, maxBytes, maxEvents)
+			var ids []string
+			for i := 1; i <= 1000; i++ {
+				p := published(i)
+				p.Message.Data.Reference = strings.Repeat("x", size)
+				log.Apply(p)
+				ids = append(ids, p.Message.ID)
+			}
+			oldest, end := log.Window()
+			if held := end - oldest; held > maxEvents || held < 10 || end != 1001 {
+				t.Errorf("the log holds %d events up to %d", held, end)
+			}
+			if _, ok := log.Batch(oldest-1, 1); ok {
+				t.Error("a cursor off the tail is served")
+			}
+			if _, ok := log.Batch(oldest, 1); !ok {
+				t.Error("the oldest cursor is not served")
+			}
+			// What was dropped last is still known as the base.
+			if joined := log.Join(ids[oldest-2]); joined.Cursor != oldest || !joined.Resumed {
+				t.Errorf("joined %+v behind the last dropped event, want cursor %d", joined, oldest)
+			}
+			if joined := log.Join(ids[oldest-3]); joined.Resync == "" {
+				t.Errorf("joined %+v behind an event that is gone, want a resync", joined)
+			}
+			if joined := log.Join(tenantlog.StartID); joined.Resync == "" {
+				t.Errorf("joined %+v at the beginning that is gone, want a resync", joined)
+			}
+		})
+	}
+}
+
+// TestJoiningWhileAppending has readers join at random moments, by their last id, while thousands of messages come in:
+// each must read a contiguous run of them.
+func TestJoiningWhileAppending(t *testing.T) {
+	t.Parallel()
+	const events, readers = 5000, 8
+	log := local(t, 16<<20, 2*events)
+	all := make([]event.Published, events)
+	number := map[string]int{}
+	for i := range all {
+		all[i] = published(i + 1)
+		number[all[i].Message.ID] = i
+	}
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		for _, p := range all {
+			log.Apply(p)
+		}
+	})
+	for range readers {
+		wait.Go(func() {
+			last, seen := log.Join("").ID, -1
+			if last != tenantlog.StartID {
+				seen = number[last]
+			}
+			for seen < events-1 {
+				joined := log.Join(last) // a reconnect
+				if !joined.Resumed {
+					t.Errorf("joined %+v behind %s", joined, last)
+					return
+				}
+				cursor := joined.Cursor
+				for range rand.IntN(20) {
+					b, ok := log.Batch(cursor, rand.IntN(2000))
+					if !ok {
+						t.Error("fell off the tail")
+						return
+					}
+					for line := range strings.SplitSeq(string(b.Plain(nil, "")), "\n") {
+						id, is := strings.CutPrefix(line, "id: ")
+						if !is {
+							continue
+						}
+						if number[id] != seen+1 {
+							t.Errorf("event %d comes behind %d", number[id], seen)
+							return
+						}
+						seen, last = number[id], id
+					}
+					cursor = b.To
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
