@@ -163,7 +163,7 @@ func (w *world) testFirstOrder(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	v := w.watch(ctx, t, 0, true)
-	step := func(what, program, event string, id string, act func() (string, error)) string {
+	step := func(what, program, event string, act func() (string, error)) string {
 		began := time.Now()
 		id, err := act()
 		if err != nil {
@@ -174,19 +174,21 @@ func (w *world) testFirstOrder(t *testing.T) {
 		w.report.figure(t, what+", with "+program+" at zero", "answered in %s, seen by the watcher in %s",
 			seconds(answered), seconds(f.at.Sub(began)))
 		if m, ok := w.pods.started(program, began.Add(-time.Second)); ok {
-			w.report.figure(t, "cold start of "+program, "%s", m.apart(began, f.at))
+			w.report.figure(t, "cold start of "+program, "%s", w.apart(t, m, began, f.at))
 		}
 		return id
 	}
-	id := step("order created (order-api from zero too)", "order-created", "order_created", "", func() (string, error) {
+	first, answered := time.Now(), time.Time{}
+	id := step("order created (order-api from zero too)", "order-created", "order_created", func() (string, error) {
 		o, err := w.till.create(t.Context(), "first")
+		answered = time.Now()
 		return o.ID, err
 	})
-	if m, ok := w.pods.started("order-api", time.Now().Add(-time.Minute)); ok {
-		w.report.figure(t, "cold start of order-api", "%s", m.apart(m.created, m.ready))
+	if m, ok := w.pods.started("order-api", first.Add(-time.Second)); ok {
+		w.report.figure(t, "cold start of order-api", "%s", w.apart(t, m, first, answered))
 	}
-	step("order paid", "order-paid", "order_paid", id, func() (string, error) { return id, w.till.pay(t.Context(), id) })
-	step("order status changed", "order-status-updated", "order_status_updated", id, func() (string, error) {
+	step("order paid", "order-paid", "order_paid", func() (string, error) { return id, w.till.pay(t.Context(), id) })
+	step("order status changed", "order-status-updated", "order_status_updated", func() (string, error) {
 		return id, w.till.status(t.Context(), id, "preparing")
 	})
 	warm := time.Now()
@@ -207,10 +209,25 @@ func (w *world) testFirstOrder(t *testing.T) {
 	w.report.figure(t, "back at zero after", "%s", seconds(w.zero(t)))
 }
 
-// apart takes a start apart by what the API server showed of the pod.
-func (m milestones) apart(began, done time.Time) string {
-	return fmt.Sprintf("pod wanted %s, scheduled %s, sandbox, image and process until ready %s, first answer %s",
-		seconds(m.created.Sub(began)), seconds(m.scheduled.Sub(m.created)), seconds(m.ready.Sub(m.scheduled)), seconds(done.Sub(m.ready)))
+// apart takes a start apart by what the API server showed of the pod and what the program logged.
+func (w *world) apart(t *testing.T, m milestones, began, done time.Time) string {
+	t.Helper()
+	log, err := w.kube.logs(t.Context(), m.name, m.program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var serving struct {
+		Time time.Time
+		Msg  string
+	}
+	for line := range strings.Lines(log) {
+		if json.Unmarshal([]byte(line), &serving) == nil && serving.Msg == "serving" {
+			break
+		}
+	}
+	return fmt.Sprintf("until a pod was wanted %s, scheduled %s, sandbox, image and process %s, ready %s, first answer %s",
+		seconds(m.created.Sub(began)), seconds(m.scheduled.Sub(m.created)), seconds(serving.Time.Sub(m.scheduled)),
+		seconds(m.ready.Sub(serving.Time)), seconds(done.Sub(m.ready)))
 }
 
 func (w *world) testRollout(t *testing.T) {
