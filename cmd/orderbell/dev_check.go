@@ -93,7 +93,7 @@ func checkStack(ctx context.Context, stack *devstack.Stack, printf func(string, 
 	}
 	return check.Run(ctx, check.Config{
 		Origin: stack.Origin, Business: businesses[0], Tokens: stack.Tokens, Trails: auditstore.New(pool),
-		Stream: stream, Arrivals: arrivals, Bus: producer, Topic: cfg.Bus.Topic, Lags: admin, Groups: devstack.Groups(),
+		Stream: stream, Arrivals: arrivals, Bus: producer, Topic: cfg.Bus.Topic, Lags: admin, Groups: devstack.Groups(), Patience: check.DefaultPatience,
 		Mailpit: stack.MailpitURL, Printf: printf,
 	})
 }

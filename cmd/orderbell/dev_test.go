@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"orderbell/cmd/orderbell/internal/devstack"
+	"orderbell/cmd/orderbell/internal/watch"
 )
 
 // dev is a running `orderbell dev`.
@@ -241,15 +243,50 @@ func TestDev(t *testing.T) {
 	second.stop(t, syscall.SIGKILL)
 	expectGone(t, family)
 
-	third := startDev(t, data, "--reset")
-	if got := third.orders(t); got != 0 {
+	// After the kill everything works on the kept data: an order goes all the way.
+	third := startDev(t, data)
+	third.followOrder(t)
+	if got := third.orders(t); got != 2 {
+		t.Errorf("%d orders after a kill and one more, want 2", got)
+	}
+	third.stop(t, syscall.SIGTERM)
+
+	fourth := startDev(t, data, "--reset")
+	if got := fourth.orders(t); got != 0 {
 		t.Errorf("%d orders after a reset, want 0", got)
 	}
-	family = third.family(t)
-	if status := third.stop(t, syscall.SIGTERM); status != 0 {
+	family = fourth.family(t)
+	if status := fourth.stop(t, syscall.SIGTERM); status != 0 {
 		t.Errorf("exit status %d after SIGTERM, want 0", status)
 	}
 	expectGone(t, family)
+}
+
+// followOrder creates an order and waits until its event is on the stream.
+func (d *dev) followOrder(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	posted := false
+	err := watch.Follow(ctx, watch.Options{Origin: d.state.Origin, Token: d.token}, func(f watch.Frame) {
+		switch f.Event {
+		case "ready":
+			if !posted {
+				posted = true
+				d.call(t, http.MethodPost, "/api/orders", newOrder)
+			}
+		case "order_created":
+			if posted {
+				cancel()
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(ctx.Err(), context.Canceled) {
+		t.Error("the order did not come to the stream")
+	}
 }
 
 func TestDevCheck(t *testing.T) {

@@ -52,13 +52,14 @@ type Config struct {
 	Bus      Bus
 	Topic    string
 	Lags     Lags
-	Groups   []string // the consumer groups of the topic
-	Mailpit  string   // the mail server's address; "": it is no known Mailpit, and its inbox is not looked at
+	Groups   []string      // the consumer groups of the topic
+	Patience time.Duration // for each step
+	Mailpit  string        // the mail server's address; "": it is no known Mailpit, and its inbox is not looked at
 	Printf   func(format string, args ...any)
 }
 
-// patience is for each thing that has to come. A deferred mail takes a sweep of 10 s or two.
-const patience = 45 * time.Second
+// DefaultPatience fits a deferred mail, which takes a sweep of 10 s or two.
+const DefaultPatience = 45 * time.Second
 
 // change is one change of the order and what is known of its event.
 type change struct {
@@ -110,7 +111,7 @@ func Run(ctx context.Context, cfg Config) error {
 		{"the order list has the order as it is", r.listed},
 		{"each event is recorded, published and shown exactly once", r.once},
 	} {
-		stepCtx, cancel := context.WithTimeout(ctx, patience)
+		stepCtx, cancel := context.WithTimeout(ctx, cfg.Patience)
 		err := step.do(stepCtx)
 		cancel()
 		if err != nil {

@@ -108,12 +108,16 @@ func (r *run) once(ctx context.Context) error {
 	if len(stream) != len(r.changes) {
 		return fmt.Errorf("redis has %d entries of the tenant, want %d", len(stream), len(r.changes))
 	}
-	for w, notifications := range map[*watcher]int{r.owner: 1, r.kitchen: 0} {
-		if err := sameOrders(w, r.changes); err != nil {
+	for _, one := range []struct {
+		watcher       *watcher
+		notifications int
+	}{{r.owner, 1}, {r.kitchen, 0}} {
+		if err := sameOrders(one.watcher, r.changes); err != nil {
 			return err
 		}
-		if frames, _ := w.look(); count(frames, "notification") != notifications {
-			return fmt.Errorf("%s got %d notifications, want %d", w.name, count(frames, "notification"), notifications)
+		frames, _ := one.watcher.look()
+		if got := count(frames, "notification"); got != one.notifications {
+			return fmt.Errorf("%s got %d notifications, want %d", one.watcher.name, got, one.notifications)
 		}
 	}
 	if err := r.checkNotification(); err != nil {

@@ -57,7 +57,7 @@ func (w *watcher) await(ctx context.Context, what string, enough func([]watch.Fr
 		case err := <-w.ended:
 			return fmt.Errorf("%s: %w", w.name, err)
 		case <-ctx.Done():
-			return fmt.Errorf("%s got no %s in %s, only %v", w.name, what, patience, names(frames))
+			return fmt.Errorf("%s got no %s in time, only %v", w.name, what, names(frames))
 		}
 	}
 }
@@ -157,7 +157,7 @@ func poll(ctx context.Context, what string, ask func() (bool, error)) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("it is not so after %s that %s", patience, what)
+			return fmt.Errorf("it is not so in time that %s", what)
 		case <-tick.C:
 		}
 	}

@@ -60,7 +60,7 @@ func startStores(ctx context.Context, opts Options, dir *Dir) (*stores, error) {
 		address              *string
 		start                func(context.Context) error
 	}{
-		{"PostgreSQL", "DATABASE_URL", "the first start on a machine fetches it", &s.DatabaseURL, func(ctx context.Context) error { return s.startPostgres(ctx, dir) }},
+		{"PostgreSQL", "DATABASE_URL", "a first start fetches it and makes the database", &s.DatabaseURL, func(ctx context.Context) error { return s.startPostgres(ctx, dir) }},
 		{"Kafka (kfake)", "KAFKA_BROKERS", "reading its data", &s.Brokers, func(context.Context) error { return s.startKafka(dir) }},
 		{"Redis (miniredis)", "REDIS_URL", "this machine is busy", &s.RedisURL, s.startRedis},
 		{"mail (Mailpit)", "SMTP_URL", "reading its messages", &s.SMTPURL, func(ctx context.Context) error { return s.startMailpit(ctx, opts, dir) }},
