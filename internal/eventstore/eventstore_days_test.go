@@ -13,7 +13,7 @@ import (
 	"orderbell/internal/event"
 )
 
-// days returns the days that event_records has a partition for, from yesterday's sight: 0 is today.
+// days returns the days that event_records has a partition for; 0 is today.
 func days(t *testing.T, pool *pgxpool.Pool) []int {
 	t.Helper()
 	rows, err := pool.Query(t.Context(), `SELECT to_date(right(relname, 8), 'YYYYMMDD') - (now() AT TIME ZONE 'UTC')::date
