@@ -74,6 +74,9 @@ func (o Outgoing) DeadLetter(err error) cloudevents.Event {
 	ce.SetTime(o.Time)
 	ce.SetExtension(ExtPartitionKey, o.OrderID)
 	ce.SetExtension(ExtTenantID, cut(o.TenantID))
+	if o.TraceParent != "" {
+		ce.SetExtension(ExtTraceParent, cut(o.TraceParent))
+	}
 	ce.SetExtension(ExtReason, cut(reason))
 	ce.DataEncoded = raw // as it is, be it JSON or not
 	ce.SetDataContentType(cloudevents.ApplicationJSON)

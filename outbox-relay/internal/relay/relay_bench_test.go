@@ -1,0 +1,104 @@
+package relay_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/metric/noop"
+
+	"orderbell/internal/bus"
+	"orderbell/internal/database/databasetest"
+	"orderbell/internal/embedded"
+	"orderbell/internal/event"
+	"orderbell/internal/outbox"
+	"orderbell/outbox-relay/internal/relay"
+)
+
+// BenchmarkBacklog measures how fast a backlog leaves: events/s from PostgreSQL to Kafka. It uses the servers of
+// DATABASE_URL and KAFKA_BROKERS where they are set, so that `test/services/up` shows what real ones do.
+func BenchmarkBacklog(b *testing.B) {
+	const orders, each = 20_000, 3
+	for _, workers := range []int{1, 2, 4} {
+		for _, size := range []int{250, 1000, 4000} {
+			b.Run(fmt.Sprintf("workers=%d/batch=%d", workers, size), func(b *testing.B) {
+				benchmarkBacklog(b, relay.Config{Workers: workers, BatchSize: size, IdleInterval: 25 * time.Millisecond}, orders, each)
+			})
+		}
+	}
+}
+
+func benchmarkBacklog(b *testing.B, cfg relay.Config, orders, each int) {
+	b.Helper()
+	pool := databasetest.New(b)
+	config := benchKafka(b)
+	producer, err := bus.NewProducer(config)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(producer.Close)
+	admin, err := bus.NewAdmin(config)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(admin.Close)
+	if err := admin.EnsureTopics(b.Context(), 12, 1); err != nil {
+		b.Fatal(err)
+	}
+	store := outbox.New(pool)
+	for b.Loop() {
+		b.StopTimer()
+		template := string(orderData(b, uuid.Nil.String(), 1))
+		_, err := pool.Exec(b.Context(), `
+INSERT INTO outbox (shard, event_id, source, type, tenant_id, order_id, data, occurred_at)
+SELECT ('x' || left(o::text, 1))::bit(4)::int, gen_random_uuid(), $1, 'order_created', 'demo', o,
+       convert_to(replace($2, $3, o::text), 'UTF8'), now()
+FROM (SELECT gen_random_uuid() o, g FROM generate_series(1, $4) g) orders CROSS JOIN generate_series(1, $5) n
+ORDER BY n, g`, event.Source, template, uuid.Nil.String(), orders, each)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := pool.Exec(b.Context(), "VACUUM ANALYZE outbox"); err != nil {
+			b.Fatal(err)
+		}
+		r, err := relay.New(cfg, relay.Topics{Events: config.Topic, DeadLetters: config.DeadLetterTopic}, store, producer, admin,
+			slog.New(slog.DiscardHandler), noop.Meter{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(b.Context())
+		b.StartTimer()
+		r.Start(ctx)
+		for unsent := int64(1); unsent > 0; {
+			if unsent, _, err = store.Backlog(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.StopTimer()
+		cancel()
+		r.Wait(b.Context())
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(orders*each*b.N)/b.Elapsed().Seconds(), "events/s")
+}
+
+func benchKafka(b *testing.B) bus.Config {
+	b.Helper()
+	config := bus.Config{Topic: "bench-" + uuid.NewString(), DeadLetterTopic: "bench-dead-" + uuid.NewString()}
+	if brokers := os.Getenv("KAFKA_BROKERS"); brokers != "" {
+		config.Brokers = strings.Split(brokers, ",")
+		return config
+	}
+	kafka, err := embedded.StartKafka(embedded.KafkaOptions{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(kafka.Stop)
+	config.Brokers = []string{kafka.Brokers()}
+	return config
+}
