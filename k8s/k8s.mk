@@ -23,13 +23,16 @@ $(SCHEMAS): tools/k8s/modules.txt $(wildcard tools/k8s/schemas/*.go tools/k8s/in
 	touch $@
 
 .PHONY: manifests
-manifests: bin/kustomize bin/kubeconform $(SCHEMAS) ## Render every overlay, hold it to the API's schemas and to the tree's own rules
+manifests: bin/kustomize bin/kubeconform bin/kind $(SCHEMAS) ## Render every overlay, hold it to the API's schemas and to the tree's own rules
 	$(say) 'manifests: render'
 	mkdir -p .cache/manifests
 	for overlay in $(OVERLAYS); do bin/kustomize build k8s/overlays/$$overlay >.cache/manifests/$$overlay.yaml; done
 	$(say) 'manifests: schemas'
 	bin/kubeconform -strict -summary -schema-location '.cache/schemas/{{.ResourceKind}}-{{.Group}}-{{.ResourceAPIVersion}}.json' \
 		$(OVERLAYS:%=.cache/manifests/%.yaml)
+	$(say) 'manifests: kind-config.yaml is one'
+	# Without Docker kind gets no further than to read it.
+	said=$$(DOCKER_HOST=unix:///nowhere bin/kind create cluster --config kind-config.yaml 2>&1 || true); ! grep 'config:' <<<"$$said"
 	$(say) 'manifests: rules'
 	go test -count=1 -tags manifests ./test/manifests/...
 
@@ -47,5 +50,5 @@ kind-down: bin/kind ## Remove the kind cluster
 	k8s/kind/down
 
 .PHONY: test-cluster
-test-cluster: bin/kustomize bin/mailpit frontend-image-files ## Try everything on a real Kubernetes with Knative (root; CLUSTER_DIR)
+test-cluster: bin/kustomize bin/mailpit bin/gotestsum frontend-image-files ## Try everything on a real Kubernetes with Knative (root; CLUSTER_DIR)
 	test/cluster/run
