@@ -85,10 +85,12 @@ check-shell: ## Shell scripts
 	shellcheck -x $(SHELL_SCRIPTS)
 
 .PHONY: check-frontend
-check-frontend: frontend/node_modules/.package-lock.json ## Front end: lint and types
-	$(say) 'front end: lint and types'
+check-frontend: frontend/node_modules/.package-lock.json test/e2e/node_modules/.package-lock.json ## Front end and its end-to-end tests: lint and types
+	$(say) 'TypeScript: lint and types'
 	npm --prefix frontend run --silent lint
 	npm --prefix frontend run --silent typecheck
+	npm --prefix test/e2e run --silent lint
+	npm --prefix test/e2e run --silent typecheck
 
 .PHONY: check-contract
 check-contract: test/contract/node_modules/.package-lock.json ## The AsyncAPI document

@@ -3,7 +3,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if command -v chromium >/dev/null; then exit 0; fi
+if [[ -n ${CHROMIUM_PATH:-} ]]; then exit 0; fi
+for name in chromium chromium-browser google-chrome google-chrome-stable; do # as test/e2e/playwright.config.ts looks
+	if command -v "$name" >/dev/null; then exit 0; fi
+done
 if ((EUID == 0)) && [[ -e /etc/debian_version ]] && command -v apt-get >/dev/null; then
 	echo 'installing Chromium with apt-get'
 	apt-get update -q

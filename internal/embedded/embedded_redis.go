@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/alicebob/miniredis/v2"
@@ -14,15 +13,11 @@ type Redis struct {
 }
 
 // StartRedis starts an empty server on a free loopback port.
-func StartRedis(ctx context.Context) (*Redis, error) {
-	addr, err := FreeAddr(ctx)
-	if err != nil {
-		return nil, err
-	}
+func StartRedis() (*Redis, error) {
 	server := miniredis.NewMiniRedis()
 	server.ClockTTL(true) // keys expire by the clock, as in a real server; miniredis alone never lets one go
-	if err := server.StartAddr(addr); err != nil {
-		return nil, fmt.Errorf("start the embedded Redis on %s: %w", addr, err)
+	if err := server.Start(); err != nil {
+		return nil, fmt.Errorf("start the embedded Redis: %w", err)
 	}
 	return &Redis{server: server}, nil
 }

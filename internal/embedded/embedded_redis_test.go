@@ -14,7 +14,7 @@ const limit = 60 * time.Second
 
 func TestRedis(t *testing.T) {
 	t.Parallel()
-	server, err := embedded.StartRedis(t.Context())
+	server, err := embedded.StartRedis()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestRedis(t *testing.T) {
 	})
 	t.Run("two servers know nothing of each other", func(t *testing.T) {
 		t.Parallel()
-		other, err := embedded.StartRedis(t.Context())
+		other, err := embedded.StartRedis()
 		if err != nil {
 			t.Fatal(err)
 		}

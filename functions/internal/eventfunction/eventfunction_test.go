@@ -109,7 +109,7 @@ func setup(tb testing.TB) *testBundle {
 	}
 	b.exec(`INSERT INTO tenants (id, name) VALUES ('demo', 'Kopi')`)
 	b.exec(`INSERT INTO users (id, tenant_id, email, roles) VALUES (gen_random_uuid(), 'demo', 'owner@demo.example', '{owner}')`)
-	if b.redis, err = embedded.StartRedis(tb.Context()); err != nil {
+	if b.redis, err = embedded.StartRedis(); err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(b.redis.Stop)

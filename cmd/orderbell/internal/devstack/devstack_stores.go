@@ -118,7 +118,7 @@ func (s *stores) startKafka(dir *Dir) error {
 }
 
 func (s *stores) startRedis(ctx context.Context) error {
-	server, err := embedded.StartRedis(ctx)
+	server, err := embedded.StartRedis()
 	if err != nil {
 		return err
 	}
