@@ -47,10 +47,10 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintf(errOut, "orderbell: %v\n", err)
+	_, _ = fmt.Fprintf(errOut, "orderbell: %v\n", err)
 	if errors.As(err, new(failure)) {
 		return exitFailed
 	}
-	fmt.Fprintf(errOut, "See %s --help.\n", command.CommandPath())
+	_, _ = fmt.Fprintf(errOut, "See %s --help.\n", command.CommandPath())
 	return exitUsage
 }

@@ -26,7 +26,7 @@ import (
 const binVariable = "ORDERBELL_TEST_BIN"
 
 func TestMain(m *testing.M) {
-	bin, err := os.MkdirTemp("", "orderbell-bin-") //nolint:usetesting // TestMain has no test to ask
+	bin, err := os.MkdirTemp("", "orderbell-bin-")
 	if err == nil {
 		err = errors.Join(build(bin), os.Setenv(binVariable, bin))
 	}
@@ -65,7 +65,7 @@ func orderbell(t *testing.T, env []string, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*limit)
 	t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, filepath.Join(os.Getenv(binVariable), "orderbell"), args...)
+	cmd := exec.CommandContext(ctx, filepath.Join(os.Getenv(binVariable), "orderbell"), args...) //nolint:gosec // what TestMain built
 	cmd.Dir = t.TempDir()
 	for _, variable := range os.Environ() {
 		switch name, _, _ := strings.Cut(variable, "="); name {

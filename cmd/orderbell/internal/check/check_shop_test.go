@@ -19,7 +19,7 @@ import (
 )
 
 // fault is one thing that a shop does wrong.
-type fault string
+type fault = string
 
 const (
 	none                   fault = "nothing is wrong"

@@ -46,7 +46,7 @@ func TestRun(t *testing.T) {
 		{resumeForgets, "a returning watcher got no what it missed"},
 		{resumeRepeats, "a returning watcher saw"},
 	} {
-		t.Run(string(c.fault), func(t *testing.T) {
+		t.Run(c.fault, func(t *testing.T) {
 			t.Parallel()
 			var said strings.Builder
 			err := check.Run(t.Context(), setup(t, c.fault, &said))

@@ -14,9 +14,9 @@ import (
 
 // What the data directory holds.
 const (
-	lockName     = "dev.lock"   // locked while a stack runs; holds its process id
-	stateName    = "dev.json"   // where everything is, while a stack runs
-	secretName   = "dev.secret" //nolint:gosec // a file name
+	lockName     = "dev.lock" // locked while a stack runs; holds its process id
+	stateName    = "dev.json" // where everything is, while a stack runs
+	secretName   = "dev.secret"
 	postgresName = "postgres"   // the directories and files of the embedded stores
 	kafkaName    = "kafka"      //
 	mailName     = "mailpit.db" //
@@ -39,7 +39,7 @@ func OpenDir(path string) (*Dir, error) {
 	if err := os.MkdirAll(abs, ours); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(abs, lockName), os.O_RDWR|os.O_CREATE, oursAlone)
+	lock, err := os.OpenFile(filepath.Join(abs, lockName), os.O_RDWR|os.O_CREATE, oursAlone) //nolint:gosec // the user names the directory
 	if err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
@@ -58,7 +58,7 @@ func OpenDir(path string) (*Dir, error) {
 }
 
 func tryLock(f *os.File, how int) error {
-	return syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB) //nolint:gosec // a descriptor fits an int
+	return syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
 }
 
 func writePID(f *os.File) error {

@@ -107,7 +107,7 @@ func TestState(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir()
 	want := devstack.State{Origin: "http://localhost:8080", Programs: map[string]devstack.Program{"order-api": {URL: "http://127.0.0.1:1", PID: 7}}}
-	content, err := json.Marshal(want)
+	content, err := json.Marshal(want) //nolint:gosec // there is no secret in it
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,7 +59,7 @@ func ReadState(dir string) (State, error) {
 
 // writeState puts the whole file in place at once: a reader sees the old state or the new one.
 func (d *Dir) writeState(s State) error {
-	content, err := json.MarshalIndent(s, "", "  ")
+	content, err := json.MarshalIndent(s, "", "  ") //nolint:gosec // the secret is for this file, which is its owner's alone
 	if err != nil {
 		return fmt.Errorf("write the state: %w", err)
 	}

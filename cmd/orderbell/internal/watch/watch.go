@@ -52,19 +52,17 @@ func Follow(ctx context.Context, o Options, handle func(Frame)) error {
 	attempt := &attempts{ctx: ctx}
 	client.ReconnectStrategy = attempt
 	client.ResponseValidator = attempt.validate
-	for {
+	for ctx.Err() == nil && attempt.refused == nil {
 		// The client takes a clean end for the end of all; the stream has none before ctx.
 		_ = client.SubscribeRawWithContext(ctx, func(e *sse.Event) {
 			attempt.Reset()
 			handle(Frame{ID: string(e.ID), Event: string(e.Event), Data: e.Data, At: time.Now()})
 		})
-		if ctx.Err() != nil {
-			return nil
-		}
-		if attempt.refused != nil {
-			return attempt.refused
-		}
 	}
+	if attempt.refused != nil {
+		return attempt.refused
+	}
+	return nil
 }
 
 const (
