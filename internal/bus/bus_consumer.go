@@ -74,20 +74,19 @@ func (c *Consumer) ConsumeByKey(ctx context.Context, group string, inFlight int,
 func (c *Consumer) consume(ctx context.Context, group string, as claims) error {
 	log := c.log.With("group", group)
 	as.log = log
-	for pause := minBackoff; ; pause = min(2*pause, maxBackoff) {
+	pause := minBackoff
+	for ctx.Err() == nil {
 		began := time.Now()
-		err := c.join(ctx, group, &as, log)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if time.Since(began) > time.Minute {
-			pause = minBackoff // it had worked for a while
-		}
-		log.WarnContext(ctx, "consumer group lost", "err", err, "again_in", pause)
-		if !sleep(ctx, pause) {
-			return nil
+		if err := c.join(ctx, group, &as, log); err != nil && ctx.Err() == nil {
+			if time.Since(began) > time.Minute {
+				pause = minBackoff // it had worked for a while
+			}
+			log.WarnContext(ctx, "consumer group lost", "err", err, "again_in", pause)
+			sleep(ctx, pause)
+			pause = min(2*pause, maxBackoff)
 		}
 	}
+	return nil
 }
 
 // join is a member of group until ctx ends or something fails that a new member may overcome.
@@ -243,9 +242,6 @@ func (w *window) done(offset int64) {
 	}
 }
 
-// positions are the extensions that kafka_sarama adds to what was published.
-var positions = [...]string{"kafkatopic", "kafkapartition", "kafkaoffset"}
-
 // record reads m. Only what the publisher wrote is in its event.
 func record(ctx context.Context, m *sarama.ConsumerMessage) event.Record {
 	r := event.Record{Topic: m.Topic, Partition: m.Partition, Offset: m.Offset, Time: m.Timestamp, Key: m.Key, Value: m.Value}
@@ -253,8 +249,8 @@ func record(ctx context.Context, m *sarama.ConsumerMessage) event.Record {
 		r.Headers = append(r.Headers, event.Header{Key: string(h.Key), Value: h.Value})
 	}
 	message := kafka.NewMessageFromConsumerMessage(m)
-	for _, name := range positions {
-		delete(message.Headers, "ce_"+name)
+	for _, added := range []string{"ce_kafkatopic", "ce_kafkapartition", "ce_kafkaoffset"} {
+		delete(message.Headers, added) // by kafka_sarama, to what was published
 	}
 	e, err := binding.ToEvent(ctx, message)
 	if err == nil {

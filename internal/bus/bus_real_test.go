@@ -19,7 +19,7 @@ func TestRealKafka(t *testing.T) {
 }
 
 // TestRealKafkaRestart is not parallel: it takes the server away from whoever uses it.
-func TestRealKafkaRestart(t *testing.T) { //nolint:paralleltest // see above
+func TestRealKafkaRestart(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
@@ -32,7 +32,7 @@ func TestRealKafkaRestart(t *testing.T) { //nolint:paralleltest // see above
 	bustest.RunRestart(t, bustest.Server{Brokers: brokers, Restart: func(tb testing.TB) {
 		tb.Helper()
 		for _, arguments := range [][]string{{"down", "--kill", "kafka"}, {"up", "kafka"}} {
-			script := exec.CommandContext(tb.Context(), filepath.Join(root, "test", "services", arguments[0]), arguments[1:]...) //nolint:gosec // our own scripts
+			script := exec.CommandContext(tb.Context(), filepath.Join(root, "test", "services", arguments[0]), arguments[1:]...)
 			if said, err := script.CombinedOutput(); err != nil {
 				tb.Fatalf("%v: %v\n%s", arguments, err, said)
 			}

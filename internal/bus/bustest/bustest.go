@@ -135,7 +135,7 @@ func newEvent(key string, n int) cloudevents.Event {
 }
 
 // nth is the number that newEvent was given.
-func nth(t testing.TB, r event.Record) (string, int) {
+func nth(t *testing.T, r event.Record) (string, int) {
 	t.Helper()
 	if r.Err != nil {
 		t.Errorf("message at %d/%d: %v", r.Partition, r.Offset, r.Err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"sync"
 	"testing"
@@ -133,12 +132,9 @@ func (s *stack) await(t *testing.T, tp *topic, n int) []event.Record {
 }
 
 // start starts a relay of its own connections. The returned function stops it and waits for its batches.
-func (s *stack) start(t *testing.T, change ...func(*relay.Config)) (stop func()) {
+func (s *stack) start(t *testing.T) (stop func()) {
 	t.Helper()
 	cfg := relay.Config{Workers: 2, BatchSize: 50, IdleInterval: 5 * time.Millisecond}
-	for _, f := range change {
-		f(&cfg)
-	}
 	producer, err := bus.NewProducer(s.config)
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +145,7 @@ func (s *stack) start(t *testing.T, change ...func(*relay.Config)) (stop func())
 	}
 	pool := databasetest.Open(t, s.address)
 	r, err := relay.New(cfg, relay.Topics{Events: s.config.Topic, DeadLetters: s.config.DeadLetterTopic}, outbox.New(pool),
-		producer, admin, slog.New(slog.NewTextHandler(io.Discard, nil)), noop.Meter{})
+		producer, admin, slog.New(slog.DiscardHandler), noop.Meter{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,8 +186,8 @@ func eventType(version int) event.Type {
 	return event.OrderPaid
 }
 
-func orderData(t testing.TB, id string, version int) []byte {
-	t.Helper()
+func orderData(tb testing.TB, id string, version int) []byte {
+	tb.Helper()
 	status := order.Submitted
 	if version > 1 {
 		status = order.Paid
@@ -200,7 +196,7 @@ func orderData(t testing.TB, id string, version int) []byte {
 		OrderID: id, TenantID: "demo", Status: status, TotalAmount: 100, Currency: "IDR", Version: int64(version), Timestamp: time.Now().UTC(),
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return data
 }
