@@ -37,7 +37,10 @@ func runCheck(ctx context.Context, o devOptions) (err error) {
 	}
 	opts.Console.Printf("checking …")
 	checked := checkStack(ctx, stack, opts.Console.Printf)
-	if checked != nil {
+	switch {
+	case ctx.Err() != nil:
+		checked = errors.New("interrupted while checking")
+	case checked != nil:
 		opts.Console.Release()
 	}
 	opts.Console.Printf("stopping …")

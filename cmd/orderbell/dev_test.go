@@ -65,7 +65,7 @@ func poll(t *testing.T, what string, yes func() bool) {
 func startDev(t *testing.T, data string, args ...string) *dev {
 	t.Helper()
 	d := &dev{output: &output{}}
-	d.cmd = orderbell(t, []string{"PORT=0"}, append([]string{"dev", "--data", data}, args...)...)
+	d.cmd = orderbell(t, []string{"PORT=0", "LOG_LEVEL=DEBUG"}, append([]string{"dev", "--data", data}, args...)...)
 	d.cmd.Stdout, d.cmd.Stderr = d.output, d.output
 	if err := d.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -223,6 +223,8 @@ func TestDev(t *testing.T) {
 	if got := first.orders(t); got != 1 { // the origin waits for the program
 		t.Errorf("%d orders after the crash, want 1", got)
 	}
+
+	poll(t, "the sweeper is called", func() bool { return strings.Contains(first.output.String(), "msg=swept") })
 
 	family := first.family(t)
 	if status := first.stop(t, syscall.SIGINT); status != 0 {

@@ -14,6 +14,7 @@ import (
 	"log"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -110,9 +111,7 @@ func (s *Stack) start(ctx context.Context, listeners []net.Listener) error {
 		return err
 	}
 	s.sweeper = startSweeper(s.programs.urls[deliverySweeper].String()+"/", log)
-	if err := s.serve(listeners); err != nil {
-		return err
-	}
+	s.serve(listeners)
 	s.stateMu.Lock()
 	s.ready = true
 	s.stateMu.Unlock()
@@ -178,16 +177,26 @@ func ensureTopics(ctx context.Context, cfg bus.Config) error {
 	return admin.EnsureTopics(ctx, partitions, 1)
 }
 
-func (s *Stack) serve(listeners []net.Listener) error {
+func (s *Stack) serve(listeners []net.Listener) {
 	logger := log.New(s.opts.Console.Voice("origin"), "", 0)
-	files, err := origin.NewFiles(s.opts.Dist)
-	if err != nil {
+	if _, err := origin.NewFiles(s.opts.Dist); err != nil {
 		s.opts.Console.Printf("  · %s", err)
 	}
 	s.server = origin.Serve(origin.New(origin.Config{
-		Routes: s.programs.routes(), Files: files, Users: seed.NewUsersHandler(s.Businesses, s.Tokens, logger), Log: logger,
+		Routes: s.programs.routes(), Files: frontEnd(s.opts.Dist), Users: seed.NewUsersHandler(s.Businesses, s.Tokens, logger), Log: logger,
 	}), listeners, logger)
-	return nil
+}
+
+// frontEnd serves what is in dist when asked: it may be built while the stack runs.
+func frontEnd(dist fs.FS) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		files, err := origin.NewFiles(dist)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		files.ServeHTTP(w, r)
+	})
 }
 
 // State is where everything is now.

@@ -85,10 +85,18 @@ func (d *Dir) file(name string) string { return filepath.Join(d.path, name) }
 
 // Reset removes what a stack keeps in the directory, and nothing else: a wrong --data must not cost anybody a file.
 func (d *Dir) Reset() error {
+	trash, err := os.MkdirTemp(d.path, "reset-")
+	if err != nil {
+		return fmt.Errorf("reset: %w", err)
+	}
+	// Out of the way first: the server of a stack that was just killed may still be writing.
 	for _, name := range []string{postgresName, kafkaName, mailName, mailName + "-shm", mailName + "-wal", secretName, stateName} {
-		if err := os.RemoveAll(d.file(name)); err != nil {
+		if err := os.Rename(d.file(name), filepath.Join(trash, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("reset: %w", err)
 		}
+	}
+	if err := os.RemoveAll(trash); err != nil {
+		return fmt.Errorf("reset: %w", err)
 	}
 	return nil
 }

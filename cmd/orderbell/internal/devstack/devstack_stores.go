@@ -14,7 +14,13 @@ import (
 	"orderbell/cmd/orderbell/internal/console"
 	"orderbell/cmd/orderbell/internal/supervise"
 	"orderbell/internal/embedded"
+	"orderbell/internal/service"
 )
+
+// Config is what `orderbell dev` alone reads from the environment.
+type Config struct {
+	MailpitURL string `envconfig:"MAILPIT_URL"` // the page of the Mailpit behind SMTP_URL
+}
 
 // Stores are the addresses of the four servers that the programs work with.
 type Stores struct {
@@ -53,6 +59,10 @@ func (s *stores) stop() error {
 // startStores takes the servers that the environment names, and starts the others here. On an error it stops what it
 // has started.
 func startStores(ctx context.Context, opts Options, dir *Dir) (*stores, error) {
+	var cfg Config
+	if err := service.Load(&cfg); err != nil {
+		return nil, err
+	}
 	s := &stores{broken: make(chan error, 1)}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, one := range []struct {
@@ -84,7 +94,7 @@ func startStores(ctx context.Context, opts Options, dir *Dir) (*stores, error) {
 		}
 	}
 	if s.MailpitURL == "" {
-		s.MailpitURL = strings.TrimSuffix(os.Getenv("MAILPIT_URL"), "/")
+		s.MailpitURL = strings.TrimSuffix(cfg.MailpitURL, "/")
 	}
 	return s, nil
 }
