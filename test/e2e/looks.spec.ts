@@ -25,7 +25,7 @@ for (const { name, ...options } of kinds) {
     await owner.create(newReference(), 1990);
     await owner.create('', 450);
     await owner.changeStatus(await owner.pay(await owner.create(newReference(), 125_050)), 'ready');
-    await owner.create('A reference as long as a receipt line: sixty-four characters, yes', 99_999_999_900);
+    await owner.create('A reference as long as a receipt line, of sixty-four characters.', 99_999_999_900);
     const till = await openTill('manager@demo.example', options);
     const paid = await owner.pay(await owner.create(newReference(), 3400));
     await expect(till.toasts.filter({ hasText: paid.reference })).toBeVisible();

@@ -31,6 +31,7 @@ export async function textOf(mail: Mail): Promise<string> {
 
 async function ask<T>(path: string): Promise<T> {
   const { mailpit_url: address } = runningStack();
+  if (address === '') throw new Error('SMTP_URL is set without MAILPIT_URL: nobody can tell what was mailed');
   const response = await fetch(address + path);
   if (!response.ok) throw new Error(`Mailpit answered ${path} with ${String(response.status)}`);
   return (await response.json()) as T;

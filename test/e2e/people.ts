@@ -1,5 +1,4 @@
 /** People who use the APIs without a browser: the other tills of the business. */
-import { createParser } from 'eventsource-parser';
 import { runningStack } from './stack';
 
 export interface Order {
@@ -12,13 +11,6 @@ export interface Order {
 interface DemoUser {
   readonly email: string;
   readonly token: string;
-}
-
-export interface StreamedEvent {
-  readonly id: string;
-  readonly type: string;
-  /** The event's data, byte for byte as the stream carried it. */
-  readonly data: string;
 }
 
 export class Person {
@@ -46,37 +38,6 @@ export class Person {
 
   changeStatus(order: Order, status: string): Promise<Order> {
     return this.#post(`/api/orders/${order.order_id}/status`, { status });
-  }
-
-  /** Does something and returns the stream's event of that order and type. */
-  async hear(type: string, act: () => Promise<Order>): Promise<StreamedEvent> {
-    const stop = new AbortController();
-    const response = await fetch(`${runningStack().origin}/api/sse/notifications`, {
-      headers: { ...this.#headers(), Accept: 'text/event-stream' },
-      signal: stop.signal,
-    });
-    if (!response.ok || response.body === null)
-      throw new Error(`the stream answered ${String(response.status)}`);
-    const events: StreamedEvent[] = [];
-    let order: Order | undefined;
-    const parser = createParser({
-      onEvent({ id = '', event = '', data }) {
-        events.push({ id, type: event, data });
-        // The subscription exists: from here on nothing is missed.
-        if (event === 'ready') void act().then((done) => (order = done));
-      },
-    });
-    const decoder = new TextDecoder();
-    for await (const chunk of response.body) {
-      parser.feed(decoder.decode(chunk, { stream: true }));
-      const found = events.find(
-        (e) => e.type === type && order !== undefined && e.data.includes(order.order_id),
-      );
-      if (found === undefined) continue;
-      stop.abort();
-      return found;
-    }
-    throw new Error('the stream ended');
   }
 
   #headers(): Record<string, string> {

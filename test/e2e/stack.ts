@@ -12,6 +12,7 @@ export interface Stack {
   readonly pid: number;
   readonly origin: string;
   readonly mailpit_url: string;
+  readonly database_url: string;
   readonly programs: Readonly<Record<string, { readonly url: string; readonly pid: number }>>;
 }
 

@@ -27,7 +27,7 @@ export class Till {
 
   async create(amount: string, reference: string): Promise<void> {
     await this.page.getByLabel('Amount').fill(amount);
-    await this.page.getByLabel('Reference').fill(reference);
+    await this.page.getByRole('textbox', { name: /^Reference/ }).fill(reference);
     await this.page.getByRole('button', { name: 'Create order' }).click();
   }
 

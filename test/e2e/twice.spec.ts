@@ -1,10 +1,18 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { mailedAbout } from './mails';
-import { newReference, Person, type StreamedEvent } from './people';
+import { sendAgain } from './outbox';
+import { newReference, Person } from './people';
 import { program } from './stack';
 import { expect, test } from './till';
 
 const concerned = ['cashier@demo.example', 'manager@demo.example', 'owner@demo.example'];
+
+interface Event {
+  readonly id: string;
+  readonly source: string;
+  readonly type: string;
+  readonly data: string;
+}
 
 interface EventData {
   readonly order_id: string;
@@ -14,14 +22,14 @@ interface EventData {
 }
 
 /** Delivers an event to a function as the broker does, and returns the answer's status. */
-async function deliver(to: string, event: StreamedEvent, source = '/orderbell/order-api'): Promise<number> {
+async function deliver(to: string, event: Event): Promise<number> {
   const data = JSON.parse(event.data) as EventData;
   const response = await fetch(program(to).url, {
     method: 'POST',
     headers: {
       'ce-specversion': '1.0',
       'ce-id': event.id,
-      'ce-source': source,
+      'ce-source': event.source,
       'ce-type': event.type,
       'ce-subject': data.order_id,
       'ce-time': data.timestamp,
@@ -35,24 +43,24 @@ async function deliver(to: string, event: StreamedEvent, source = '/orderbell/or
   return response.status;
 }
 
-test('an event that is delivered again is seen once and mailed once', async ({ openTill }) => {
+test('an event that is sent again is seen once and mailed once', async ({ openTill }) => {
   const [reference, later] = [newReference(), newReference()];
   const cashier = await Person.named('cashier@demo.example');
   const till = await openTill('owner@demo.example');
-  const order = await cashier.create(reference);
-  const event = await cashier.hear('order_paid', () => cashier.pay(order));
+  const order = await cashier.pay(await cashier.create(reference));
   await expect.poll(() => mailedAbout(reference)).toEqual(concerned);
+  await expect(till.order(reference)).toHaveAttribute('data-status', 'paid');
 
-  expect(await deliver('order-paid', event)).toBe(202);
-  expect(await Promise.all([1, 2, 3].map(() => deliver('order-paid', event)))).toEqual([202, 202, 202]);
+  for (let i = 0; i < 3; i += 1) await sendAgain(order.order_id, 'order_paid');
+  await sendAgain(order.order_id, 'order_created');
 
-  // A payment that came after them is mailed and shown: whatever they were to cause would be too.
+  // A payment that was sent after them is mailed and shown: whatever they were to cause would be too.
   await cashier.pay(await cashier.create(later));
   await expect.poll(() => mailedAbout(later)).toEqual(concerned);
   await expect(till.order(later)).toHaveAttribute('data-status', 'paid');
   expect(await mailedAbout(reference)).toEqual(concerned);
   await expect(till.order(reference)).toHaveCount(1);
-  await expect(till.order(reference)).toHaveAttribute('data-version', '2');
+  await expect(till.order(reference)).toHaveAttribute('data-status', 'paid');
   await expect(till.page.getByTestId('notification').filter({ hasText: reference })).toHaveCount(1);
 });
 
@@ -61,8 +69,9 @@ test('another order service’s event, delivered five times at once, is one orde
 }) => {
   const [reference, later] = [newReference(), newReference()];
   const till = await openTill('owner@demo.example');
-  const event: StreamedEvent = {
+  const event: Event = {
     id: newEventID(),
+    source: '/their/shop',
     type: 'order_paid',
     data: JSON.stringify({
       order_id: randomUUID(),
@@ -75,7 +84,7 @@ test('another order service’s event, delivered five times at once, is one orde
       timestamp: new Date().toISOString(),
     }),
   };
-  const answers = await Promise.all([1, 2, 3, 4, 5].map(() => deliver('order-paid', event, '/their/shop')));
+  const answers = await Promise.all([1, 2, 3, 4, 5].map(() => deliver('order-paid', event)));
   // A lock conflict asks for a retry; what was taken in was taken in once.
   expect(new Set(answers)).toContain(202);
   for (const status of answers) expect([202, 409]).toContain(status);

@@ -52,7 +52,7 @@ function Card({ order, roles, now, advance }: OrderCardProps) {
         data-flash={order.version === firstVersion.current ? undefined : order.version % 2}
       >
         <div className="order-head">
-          <h3 id={`${id}-name`} className="order-name">
+          <h3 id={`${id}-name`} className="order-name" data-long={name.length > 24}>
             {name}
           </h3>
           <span className={`status status-${order.status}`}>{order.status}</span>
