@@ -160,7 +160,7 @@ func freePort(ctx context.Context) (int, error) {
 }
 
 func (p *Postgres) start(ctx context.Context, programs string, args []string) error {
-	//nolint:gosec // the program comes from our own cache
+	//nolint:gosec,noctx // the program comes from our own cache; Stop ends it, not ctx, which bounds the start alone
 	p.cmd = exec.Command(filepath.Join(programs, "bin", "postgres"), append([]string{"-D", p.dir.cluster()}, args...)...)
 	p.account.run(p.cmd, p.dir)
 	p.cmd.Stdout, p.cmd.Stderr = p.tail, p.tail
@@ -298,7 +298,7 @@ func startGuard(pid int, dir postgresDir) (*guard, error) {
 	if dir.throwaway {
 		how, remove = "QUIT", dir.path
 	}
-	//nolint:gosec // a fixed script; its arguments are numbers and our own directory
+	//nolint:gosec,noctx // a fixed script, whose arguments are numbers and our own directory; it outlives every ctx
 	cmd := exec.Command("/bin/sh", "-c", guardScript, "guard", how, strconv.Itoa(pid), remove)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C is not for it
 	alive, err := cmd.StdinPipe()

@@ -40,7 +40,7 @@ func postgresPrograms(ctx context.Context, cache string) (string, error) {
 	if err := os.MkdirAll(cache, 0o755); err != nil { //nolint:gosec // the server's account must read it
 		return "", fmt.Errorf("make the cache directory: %w", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(cache, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	lock, err := os.OpenFile(filepath.Join(cache, "lock"), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // our own cache, or the one that the caller names
 	if err != nil {
 		return "", fmt.Errorf("lock the cache directory: %w", err)
 	}
@@ -103,6 +103,6 @@ func readableByAll(root string) error {
 		if mode&0o100 != 0 {
 			mode |= 0o111
 		}
-		return os.Chmod(path, mode)
+		return os.Chmod(path, mode) //nolint:gosec // a folder that was made a moment ago and is known to us alone
 	})
 }

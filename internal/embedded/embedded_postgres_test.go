@@ -186,7 +186,7 @@ func TestPostgresDiesWithItsParent(t *testing.T) {
 			if name == "kept" {
 				dir = filepath.Join(t.TempDir(), "data")
 			}
-			parent := exec.CommandContext(t.Context(), os.Args[0])
+			parent := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this very test binary
 			parent.Env = append(os.Environ(), childMode+"="+dir)
 			out, err := parent.StdoutPipe()
 			if err != nil {
