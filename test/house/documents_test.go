@@ -9,14 +9,13 @@ import (
 )
 
 var (
-	makeRule    = regexp.MustCompile(`(?m)^([a-z][a-z0-9-]*):(.*)$`)
-	makeHelp    = regexp.MustCompile(`(?m)^([a-z][a-z0-9-]*):.*## \S`)
-	makeInclude = regexp.MustCompile(`(?m)^include (\S+)$`)
-	makePhony   = regexp.MustCompile(`(?m)^\.PHONY: (.+)$`)
-	makeUse     = regexp.MustCompile("(?m)(?:^\\s*|`|&& |\\$ )make ([a-z][a-z0-9-]*)")
-	link        = regexp.MustCompile(`\]\(([^)\s]+)\)`)
-	codeSpan    = regexp.MustCompile("`([^`\n]+)`")
-	pathInCode  = regexp.MustCompile(`^[\w.@-]+(/[\w.@-]+)*/?$`)
+	makeRule   = regexp.MustCompile(`(?m)^([a-z][a-z0-9-]*):(.*)$`)
+	makeHelp   = regexp.MustCompile(`(?m)^([a-z][a-z0-9-]*):.*## \S`)
+	makePhony  = regexp.MustCompile(`(?m)^\.PHONY: (.+)$`)
+	makeUse    = regexp.MustCompile("(?m)(?:^\\s*|`|&& |\\$ )make ([a-z][a-z0-9-]*)")
+	link       = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	codeSpan   = regexp.MustCompile("`([^`\n]+)`")
+	pathInCode = regexp.MustCompile(`^[\w.@-]+(/[\w.@-]+)*/?$`)
 )
 
 func documents(t *testing.T) []string {
