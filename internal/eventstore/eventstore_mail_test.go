@@ -107,6 +107,24 @@ func TestClaim(t *testing.T) {
 		}
 		assertRow(t, pool, row{Status: "due", Attempt: 1, Leased: true})
 	})
+	t.Run("an e-mail in another's hands is passed over, not waited for", func(t *testing.T) {
+		t.Parallel()
+		s, pool, _ := due(t)
+		apply(t, s, paid(t))
+		tx, err := pool.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
+		var held string
+		if err := tx.QueryRow(t.Context(), `SELECT id::text FROM email_deliveries ORDER BY next_attempt_at LIMIT 1 FOR UPDATE`).Scan(&held); err != nil {
+			t.Fatal(err)
+		}
+		if d := claim(t, s); d.ID == held {
+			t.Errorf("claimed %s", d.ID)
+		}
+		assertNothingToClaim(t, s)
+	})
 	t.Run("claimants at once get different e-mails", func(t *testing.T) {
 		t.Parallel()
 		s, _ := setup(t, person{id: testUser(1), role: member.Owner})

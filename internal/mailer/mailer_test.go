@@ -272,6 +272,30 @@ func TestLines(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a stall on a kept connection ends with the caller's deadline too", func(t *testing.T) {
+		t.Parallel()
+		s := serve(t, func(s step) string {
+			if s.verb == "." && s.mail == 2 {
+				return stall
+			}
+			return ""
+		})
+		line, err := setup(t, config(s.url())).Line(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer line.Close()
+		if err := line.Send(t.Context(), aLetter()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		began := time.Now()
+		assertFate(t, line.Send(ctx, aLetter()), letter.Unknown, 0)
+		if took := time.Since(began); took > patience/2 {
+			t.Errorf("it took %s", took)
+		}
+	})
 	t.Run("a free line is given without waiting, a taken one is not", func(t *testing.T) {
 		t.Parallel()
 		m := setup(t, config(serve(t, nil).url()))
