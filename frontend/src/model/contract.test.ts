@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { createParser } from 'eventsource-parser';
 import { describe, expect, it } from 'vitest';
-import { parseFrame } from './frame';
+import { type Frame, parseFrame } from './frame';
 import { fields, text } from './wire';
 
 /** The golden examples that the Go types are held to as well. */
@@ -59,5 +60,40 @@ describe('the invalid events', () => {
     const event = fields(example['event'], file);
     const type = text(event, 'type', file);
     expect(() => parseFrame(type, JSON.stringify(event['data'] ?? null))).toThrow(/^data.* is .*, want /);
+  });
+});
+
+describe('the golden frames', () => {
+  /** The frames in a file, read as the stream is. */
+  function framesIn(file: string): Frame[] {
+    const frames: Frame[] = [];
+    const parser = createParser({
+      onEvent: ({ event = '', data }) => frames.push(parseFrame(event, data)),
+      onError: (err) => {
+        throw err;
+      },
+    });
+    parser.feed(readFileSync(new URL(`sse/${file}`, examples), 'utf8'));
+    return frames;
+  }
+
+  const files = readdirSync(new URL('sse/', examples));
+
+  it.each(files)('%s is understood, and no frame of it is unknown', (file) => {
+    const kinds = framesIn(file).map((frame) => (frame.kind === 'order' ? frame.type : frame.kind));
+    const want = [...readFileSync(new URL(`sse/${file}`, examples), 'utf8').matchAll(/^event: (.*)$/gm)];
+    expect(kinds).toEqual(want.map(([, name]) => name));
+  });
+
+  it('tell of everything that this page acts on', () => {
+    const kinds = new Set(files.flatMap(framesIn).map((frame) => frame.kind));
+    expect([...kinds].sort()).toEqual([
+      'notification',
+      'order',
+      'overloaded',
+      'ready',
+      'resync',
+      'token_expiring',
+    ]);
   });
 });

@@ -39,7 +39,10 @@ export function snapshotLoader({ client, store, random }: SnapshotLoaderOptions)
     getSnapshot: () => state,
     load(address) {
       due = address;
-      if (!running) void run();
+      if (running) return;
+      running = true;
+      // Once this turn is over: `ready` and the `resync` right behind it want one snapshot, not two.
+      queueMicrotask(() => void run());
     },
     retryNow: () => wake?.(),
     close() {
@@ -49,7 +52,6 @@ export function snapshotLoader({ client, store, random }: SnapshotLoaderOptions)
   };
 
   async function run(): Promise<void> {
-    running = true;
     let failures = 0;
     while (due !== undefined && !stop.signal.aborted) {
       failures = (await loadDue(due)) ? 0 : failures + 1;

@@ -225,11 +225,12 @@ export class FakeOrigin {
         });
         open.add(stream);
         stream.write('retry: 1000\n\n');
-        if (!resumed && lastId !== '') {
-          const data = { reason: 'unknown_event', snapshot: '/api/orders/snapshot' };
-          stream.write(frame('resync', data, tail));
-        }
-        stream.write(frame('ready', { tenant_id: user.tenant_id, resumed }, resumed ? lastId : tail));
+        const isLost = !resumed && lastId !== '';
+        const readyId = isLost ? '0' : resumed ? lastId : tail;
+        const resync = frame('resync', { reason: 'too_old', snapshot: '/api/orders/snapshot' }, tail);
+        stream.write(
+          frame('ready', { tenant_id: user.tenant_id, resumed }, readyId) + (isLost ? resync : ''),
+        );
         if (!resumed) return;
         // A cut between a notification and its order replays both.
         for (const entry of kept.slice(lastId.endsWith('.n') ? at : at + 1))
