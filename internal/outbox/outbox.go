@@ -30,10 +30,18 @@ func New(pool *pgxpool.Pool) *Outbox { return &Outbox{pool: pool} }
 // lockClass is the first key of the shards' advisory locks, "outb"; the second is the shard.
 const lockClass = 0x6f757462
 
-// waiting are the shards that have something to send. The index on unsent rows answers it without touching the table.
+// Both reads of the table compare (shard, id) as a row and sort by it, which only the index on unsent rows can serve. With
+// shard = s and ORDER BY id the planner, for as long as its statistics know of unsent rows alone, takes the primary key
+// instead and wades through all that was ever sent.
+
+// waiting are the shards that have something to send.
 const waiting = `
-SELECT s FROM generate_series(0, 15) s
-WHERE EXISTS (SELECT FROM outbox WHERE shard = s AND sent_at IS NULL)`
+SELECT s FROM generate_series(0, 15) s CROSS JOIN LATERAL (
+    SELECT FROM outbox
+    WHERE (shard, id) > (s, 0) AND (shard, id) < (s + 1, 0) AND sent_at IS NULL
+    ORDER BY shard, id
+    LIMIT 1
+) o`
 
 // lock takes up to $3 of the shards $1 that nobody else holds, in the order given. The second statement has to see what
 // the holder before has marked, so it needs a snapshot taken behind this one; the shards reach it as a setting, which
@@ -47,14 +55,14 @@ SELECT set_config('orderbell.shards', coalesce(string_agg(s::text, ','), ''), tr
 // unsent are the oldest rows of each locked shard, $1 in all.
 const unsent = `
 WITH held AS (
-    SELECT s::smallint, count(*) OVER () AS many
+    SELECT s::int, count(*) OVER () AS many
     FROM unnest(string_to_array(current_setting('orderbell.shards'), ',')) s
 )
 SELECT o.id, o.event_id::text, o.source, o.type, o.tenant_id, o.order_id::text, o.occurred_at, o.traceparent, o.data
 FROM held CROSS JOIN LATERAL (
     SELECT * FROM outbox
-    WHERE shard = held.s AND sent_at IS NULL
-    ORDER BY id
+    WHERE (shard, id) > (s, 0) AND (shard, id) < (s + 1, 0) AND sent_at IS NULL
+    ORDER BY shard, id
     LIMIT greatest($1::bigint / held.many, 1)
 ) o
 ORDER BY o.id`

@@ -74,11 +74,14 @@ ORDER BY n, g`, event.Source, template, uuid.Nil.String(), orders, each)
 		ctx, cancel := context.WithCancel(b.Context())
 		b.StartTimer()
 		r.Start(ctx)
-		for unsent := int64(1); unsent > 0; {
-			if unsent, _, err = store.Backlog(b.Context()); err != nil {
+		tick := time.NewTicker(10 * time.Millisecond)
+		for unsent := true; unsent; <-tick.C {
+			const look = "SELECT EXISTS (SELECT FROM outbox WHERE sent_at IS NULL)"
+			if err := pool.QueryRow(b.Context(), look).Scan(&unsent); err != nil {
 				b.Fatal(err)
 			}
 		}
+		tick.Stop()
 		b.StopTimer()
 		cancel()
 		r.Wait(b.Context())
