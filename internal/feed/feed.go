@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -55,6 +56,7 @@ var shardedLua string
 // Feed is a client of one Redis. It is safe for concurrent use.
 type Feed struct {
 	cfg     Config
+	address string // of the servers, for errors
 	client  redis.UniversalClient
 	publish *redis.Script
 	sharded *redis.Script // answers 1 or 0
@@ -76,12 +78,13 @@ func Open(cfg Config) (*Feed, error) {
 	case !slices.Contains([]string{"auto", "on", "off"}, cfg.Sharded):
 		return nil, fmt.Errorf("REDIS_SHARDED_PUBSUB is %q, want auto, on or off", cfg.Sharded)
 	}
+	muteClient()
 	client, err := connect(cfg.URL)
 	if err != nil {
 		return nil, err
 	}
 	f := &Feed{
-		cfg: cfg, client: client, probes: map[string]chan struct{}{},
+		cfg: cfg, address: hosts(cfg.URL), client: client, probes: map[string]chan struct{}{},
 		publish: redis.NewScript(shardedLua + publishLua),
 		sharded: redis.NewScript(shardedLua + "return sharded(ARGV[1]) and 1 or 0"),
 		echo: redis.NewScript(shardedLua +
@@ -138,6 +141,23 @@ func connect(address string) (redis.UniversalClient, error) {
 	timeouts(&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout)
 	return redis.NewClient(o), nil
 }
+
+// hosts names the servers of a URL that connect takes.
+func hosts(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "" // connect has refused it
+	}
+	return strings.Join(append([]string{u.Host}, u.Query()["addr"]...), ",")
+}
+
+// muteClient keeps the client from writing lines of its own between ours: a server that is away is in the errors that it
+// returns. Its logger is one for the whole process.
+var muteClient = sync.OnceFunc(func() { redis.SetLogger(mute{}) }) //nolint:gochecknoglobals // as the logger itself is
+
+type mute struct{}
+
+func (mute) Printf(context.Context, string, ...any) {}
 
 // redact keeps a password in the URL out of the error's text.
 func redact(err error) error {

@@ -27,14 +27,14 @@ func (f *Feed) Probe(ctx context.Context) error {
 	defer again.Stop()
 	for {
 		if err := f.echo.Run(ctx, f.client, []string{channel(f.run.probe)}, nonce, f.cfg.Sharded).Err(); err != nil {
-			return wrap("publish probe", err)
+			return wrap("publish probe to "+f.address, err)
 		}
 		select {
 		case <-came:
 			return nil
 		case <-again.C:
 		case <-ctx.Done():
-			return wrap("probe", errors.New("the message did not come back from Redis"))
+			return wrap("probe "+f.address, errors.New("the message did not come back from Redis"))
 		}
 	}
 }
@@ -51,7 +51,7 @@ func (f *Feed) probed(nonce string) {
 // Ping returns nil if Redis answers: enough for a program that only publishes.
 func (f *Feed) Ping(ctx context.Context) error {
 	if err := f.client.Ping(ctx).Err(); err != nil {
-		return wrap("ping redis", err)
+		return wrap("ping "+f.address, err)
 	}
 	return nil
 }
