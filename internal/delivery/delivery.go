@@ -237,7 +237,7 @@ func (c *Courier) delay(attempt int) time.Duration {
 			break
 		}
 	}
-	return d/2 + rand.N(d/2+1) //nolint:gosec // spreads load, guards nothing
+	return d/2 + rand.N(d/2+1) // chance that spreads load and guards nothing
 }
 
 // mark tells the store, as long as the lease lasts: a lost mark of a sent letter is a letter sent twice.

@@ -64,7 +64,7 @@ func TestMain(m *testing.M) {
 func build() error {
 	tools := filepath.Join("..", "..", "..", "tools")
 	for program, module := range map[string]string{"orderbell/functions/order-paid": ".", "github.com/axllent/mailpit": tools} {
-		cmd := exec.CommandContext(context.Background(), "go", "build", "-o", bin+"/", program) //nolint:gosec // fixed names
+		cmd := exec.CommandContext(context.Background(), "go", "build", "-o", bin+"/", program)
 		cmd.Dir = module
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("build %s: %w\n%s", program, err, out)
@@ -147,7 +147,7 @@ func (b *testBundle) start(tb testing.TB, env ...string) *function {
 		tb.Fatal(err)
 	}
 	f := &function{url: "http://" + address, log: &bytes.Buffer{}}
-	cmd := exec.Command(b.binary) //nolint:gosec,noctx // built above; process ends it
+	cmd := exec.Command(b.binary) //nolint:noctx // process.Process ends it
 	cmd.Env = append(append(b.env, env...), "PORT="+port)
 	cmd.Stderr = f.log
 	if f.Process, err = process.Start(cmd); err != nil {
@@ -315,7 +315,7 @@ func TestFunctionWithoutStores(t *testing.T) {
 		}
 	})
 	t.Run("without a variable it stops and names it", func(t *testing.T) {
-		cmd := exec.CommandContext(t.Context(), b.binary) //nolint:gosec // built above
+		cmd := exec.CommandContext(t.Context(), b.binary)
 		cmd.Env = b.env[:3]
 		out, err := cmd.CombinedOutput()
 		if err == nil || !strings.Contains(string(out), "SMTP_URL") {

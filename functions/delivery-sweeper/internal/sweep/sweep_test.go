@@ -61,7 +61,7 @@ func setup(t *testing.T, cfg sweep.Config) *testBundle {
 
 func (b *testBundle) sweep(t *testing.T) error {
 	t.Helper()
-	return b.Sweeper.Sweep(t.Context())
+	return b.Sweep(t.Context())
 }
 
 // days are those that event_records has a partition for; 0 is today.
@@ -113,7 +113,7 @@ func TestSweep(t *testing.T) {
 		b.exec(`SELECT ensure_event_record_partitions(current_date - 60, current_date - 47)`)
 		errs := make(chan error)
 		for range 2 {
-			go func() { errs <- b.Sweeper.Sweep(context.Background()) }()
+			go func() { errs <- b.Sweep(context.Background()) }()
 		}
 		if err := errors.Join(<-errs, <-errs); err != nil {
 			t.Error(err)
@@ -127,7 +127,7 @@ func TestSweep(t *testing.T) {
 		b := setup(t, config())
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 		defer cancel()
-		if err := b.Sweeper.Sweep(ctx); err != nil {
+		if err := b.Sweep(ctx); err != nil {
 			t.Fatal(err)
 		}
 		if left := time.Until(b.stopAt); b.workers != 3 || left > 15*time.Minute || left < 13*time.Minute {
