@@ -212,7 +212,7 @@ func TestTake(t *testing.T) {
 		insert(t, pool, 1, 3)
 		_, err := o.Take(t.Context(), 0, 16, all, func(ctx context.Context, events []event.Outgoing) []int64 {
 			_, err := pool.Exec(ctx, `
-SELECT pg_terminate_backend(pid) FROM pg_locks
+SELECT pg_terminate_backend(pid, 30000) FROM pg_locks -- and waits until it is gone
 WHERE locktype = 'advisory' AND classid = $1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`, 0x6f757462)
 			if err != nil {
 				t.Error(err)

@@ -218,10 +218,12 @@ func testEnsureTopics(t *testing.T, server Server) {
 	for _, topic := range []string{c.Topic, c.DeadLetterTopic} {
 		one := c
 		one.Topic = topic
-		lag, err := newAdmin(t, one).Lag(deadline(t), "nobody")
-		if err != nil {
-			t.Fatal(err)
-		}
+		reader := newAdmin(t, one)
+		var lag map[int32]int64
+		eventually(t, func() (err error) { // a new partition's leader may not know yet that it is
+			lag, err = reader.Lag(deadline(t), "nobody")
+			return err
+		})
 		if len(lag) != partitions {
 			t.Errorf("topic %s has %d partitions, want the %d of the first call", topic, len(lag), partitions)
 		}
