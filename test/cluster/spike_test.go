@@ -47,13 +47,16 @@ func (w *world) testSpike(t *testing.T) {
 	v := w.watch(ctx, t, 0, false)
 	began = time.Now()
 	killed := make(chan string, 1)
-	go func() { killed <- w.killOne(t, "order-paid", n/4) }()
+	killing, enough := context.WithCancel(t.Context())
+	defer enough()
+	go func() { killed <- w.killOne(killing, "order-paid", n/4) }()
 	if err := inParallel(n, workers, func(i int) error { return w.till.pay(t.Context(), ids[i]) }); err != nil {
 		t.Fatal(err)
 	}
 	taken = time.Since(began)
 	waiting := w.drained(t, 10*time.Minute, "order_paid")
 	drained := time.Since(began)
+	enough()
 	if name := <-killed; name == "" {
 		t.Error("no pod of order-paid was killed in the spike")
 	} else {
@@ -83,19 +86,19 @@ func (w *world) testSpike(t *testing.T) {
 }
 
 // killOne kills a ready pod of program once so many payments are in their records, and returns its name.
-func (w *world) killOne(t *testing.T, program string, after int) string {
+func (w *world) killOne(ctx context.Context, program string, after int) string {
 	for {
 		select {
-		case <-t.Context().Done():
+		case <-ctx.Done():
 			return ""
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(50 * time.Millisecond):
 		}
 		var done int
-		err := w.db.QueryRow(t.Context(), `SELECT count(*) FROM event_records WHERE tenant_id = $1 AND type = 'order_paid'`, tenant).Scan(&done)
+		err := w.db.QueryRow(ctx, `SELECT count(*) FROM event_records WHERE tenant_id = $1 AND type = 'order_paid'`, tenant).Scan(&done)
 		if err != nil || done < after {
 			continue
 		}
-		if name := w.pods.ready(program); name != "" && w.kube.kill(t.Context(), name) == nil {
+		if name := w.pods.ready(program); name != "" && w.kube.kill(ctx, name) == nil {
 			return name
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -19,10 +20,11 @@ import (
 	"orderbell/internal/member"
 )
 
-const (
-	tenant  = "cluster"
-	workers = 100 // requests of the tills under way at once
-)
+// workers is how many requests of the tills are under way at once.
+const workers = 100
+
+// tenant is this run's own, so that it can be run again on what it left behind.
+var tenant = "cluster-" + strconv.FormatInt(time.Now().Unix(), 36) //nolint:gochecknoglobals // constant in a run
 
 // env returns a variable that test/cluster/run sets.
 func env(t *testing.T, name string) string {
@@ -44,6 +46,7 @@ type world struct {
 	gateway string // address of the Service sse-gateway
 	browser *http.Client
 	users   []string // of the tenant, the first is its owner
+	mails   int      // in Mailpit before
 }
 
 func newWorld(ctx context.Context, t *testing.T) *world {
@@ -60,6 +63,7 @@ func newWorld(ctx context.Context, t *testing.T) *world {
 	}
 	t.Cleanup(w.db.Close)
 	w.seed(t)
+	w.mails = arrived(t)
 	w.till = newAPI("http://"+w.kube.clusterIP(t, namespace, "frontend"), w.token(t, w.users[0]))
 	w.gateway = "http://" + w.kube.clusterIP(t, namespace, "sse-gateway")
 	return w

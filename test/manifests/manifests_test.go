@@ -99,6 +99,7 @@ type workload struct {
 	object
 	replicas    int
 	annotations map[string]string // of the pods
+	labels      map[string]string // of the pods
 	pod         pod
 }
 
@@ -187,14 +188,14 @@ func workloads(t *testing.T, all []object) []workload {
 		var spec struct {
 			Replicas *int `yaml:"replicas"`
 			Template struct {
-				Metadata struct{ Annotations map[string]string }
+				Metadata struct{ Annotations, Labels map[string]string }
 				Spec     pod
 			} `yaml:"template"`
 		}
 		if err := o.Spec.Decode(&spec); err != nil {
 			t.Fatal(err)
 		}
-		w := workload{object: o, replicas: 1, annotations: spec.Template.Metadata.Annotations, pod: spec.Template.Spec}
+		w := workload{object: o, replicas: 1, annotations: spec.Template.Metadata.Annotations, labels: spec.Template.Metadata.Labels, pod: spec.Template.Spec}
 		if spec.Replicas != nil {
 			w.replicas = *spec.Replicas
 		}

@@ -18,6 +18,9 @@ func TestRestricted(t *testing.T) {
 	each(t, func(t *testing.T, all []object) {
 		for _, w := range workloads(t, all) {
 			name := w.Kind + " " + w.Metadata.Name
+			if got := w.labels["app.kubernetes.io/name"]; got != w.Metadata.Name {
+				t.Errorf("the pods of %s are labelled %q: no NetworkPolicy finds them", name, got)
+			}
 			account := find(all, "ServiceAccount", w.pod.ServiceAccountName)
 			if w.pod.AutomountToken == nil && (account == nil || !strings.Contains(account.raw, "automountServiceAccountToken: false")) {
 				t.Errorf("%s gets a token of the API server", name)
