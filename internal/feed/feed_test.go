@@ -69,7 +69,7 @@ func TestErrorsAreTemporary(t *testing.T) {
 	m := feedtest.Message(tenant, 1)
 	server.SetError("LOADING Redis is loading the dataset in memory")
 	err := f.Publish(t.Context(), tenant, m)
-	if temporary, ok := err.(interface{ Temporary() bool }); !ok || !temporary.Temporary() { //nolint:errorlint // the outermost says so
+	if temporary, ok := err.(interface{ Temporary() bool }); !ok || !temporary.Temporary() {
 		t.Fatalf("publish: %v, want a temporary error", err)
 	}
 	server.SetError("")

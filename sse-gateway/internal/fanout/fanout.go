@@ -146,7 +146,7 @@ func (p *Pool) left(log *tenantlog.Log, userID string, why Reason) {
 func (p *Pool) ends(s Subscriber, now time.Time) (time.Time, Reason) {
 	age := p.cfg.MaxAge.Duration()
 	if age > 0 {
-		age += time.Duration((rand.Float64() - 0.5) / 5 * float64(age)) //nolint:gosec // spreading needs no secrecy
+		age += time.Duration((rand.Float64() - 0.5) / 5 * float64(age))
 		if end := now.Add(age); s.Expires.IsZero() || end.Before(s.Expires) {
 			return end, Aged
 		}

@@ -37,7 +37,7 @@ func (p *poller) wait(events []unix.EpollEvent) (n int, err error) {
 	failed := p.raw.Read(func(fd uintptr) bool {
 		for {
 			n, err = unix.EpollWait(int(fd), events, 0)
-			if err != unix.EINTR { //nolint:errorlint // the system call's own value
+			if err != unix.EINTR {
 				return n > 0 || err != nil
 			}
 		}

@@ -51,9 +51,7 @@ func (p *Pool) Take(conn net.Conn, header []byte, s Subscriber) error {
 	if err != nil {
 		return err
 	}
-	// A peer that vanished acknowledges nothing, heartbeats included: the kernel gives it up after this, not after its
-	// usual quarter of an hour. A socket that is not TCP's has no such peers.
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(p.cfg.WriteTimeout.Duration().Milliseconds()))
+	p.tune(fd)
 	end, why := p.ends(s, time.Now())
 	c := &client{
 		log: s.Log, user: s.UserID, cursor: s.Cursor, fd: int32(fd), //nolint:gosec // descriptors are small
@@ -62,6 +60,18 @@ func (p *Pool) Take(conn net.Conn, header []byte, s Subscriber) error {
 	p.joined()
 	p.workers[p.next.Add(1)%uint32(len(p.workers))].add(c) //nolint:gosec // a few workers
 	return nil
+}
+
+// unsentBytes bounds what waits in the kernel for a client that does not read: its share of the kernel's memory, and how
+// soon it shows as full. It must go out within SSE_WRITE_TIMEOUT_SECONDS, which a modem's 4 KiB/s still do.
+const unsentBytes = 128 << 10
+
+// tune sets what a stream's socket needs. A socket that is not TCP's does without.
+func (p *Pool) tune(fd int) {
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentBytes)
+	// A peer that vanished acknowledges nothing, heartbeats included: the kernel gives it up after this, not after its
+	// usual quarter of an hour.
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(p.cfg.WriteTimeout.Duration().Milliseconds()))
 }
 
 // detach returns the connection's socket under a descriptor of our own, which Go's poller does not know, and closes the

@@ -65,7 +65,7 @@ type worker struct {
 		sync.Mutex
 		added  []*client
 		events []unix.EpollEvent
-		grown  map[*tenantlog.Log]struct{}
+		grown  []*tenantlog.Log // a log may be there twice
 		closed bool
 	}
 	bell chan struct{}
@@ -82,15 +82,15 @@ func newWorker(p *Pool) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &worker{pool: p, poll: poll, groups: map[*tenantlog.Log]*group{}, bell: make(chan struct{}, 1)}
-	w.inbox.grown = map[*tenantlog.Log]struct{}{}
-	return w, nil
+	return &worker{pool: p, poll: poll, groups: map[*tenantlog.Log]*group{}, bell: make(chan struct{}, 1)}, nil
 }
 
 // Wake implements [tenantlog.Waker].
 func (w *worker) Wake(log *tenantlog.Log) {
 	w.inbox.Lock()
-	w.inbox.grown[log] = struct{}{}
+	if n := len(w.inbox.grown); n == 0 || w.inbox.grown[n-1] != log { // a burst is one log many times
+		w.inbox.grown = append(w.inbox.grown, log)
+	}
 	w.inbox.Unlock()
 	w.ring()
 }
@@ -179,10 +179,7 @@ func (w *worker) run() {
 func (w *worker) takeInbox() {
 	w.inbox.Lock()
 	added, events, grown := w.inbox.added, w.inbox.events, w.inbox.grown
-	w.inbox.added, w.inbox.events = nil, nil
-	if len(grown) > 0 {
-		w.inbox.grown = map[*tenantlog.Log]struct{}{}
-	}
+	w.inbox.added, w.inbox.events, w.inbox.grown = nil, nil, nil
 	w.inbox.Unlock()
 	for _, c := range added {
 		w.welcome(c)
@@ -190,7 +187,7 @@ func (w *worker) takeInbox() {
 	for _, e := range events {
 		w.happened(e)
 	}
-	for log := range grown {
+	for _, log := range grown {
 		if g := w.groups[log]; g != nil {
 			w.enqueue(g)
 		}

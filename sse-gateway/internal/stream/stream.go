@@ -84,7 +84,7 @@ func New(cfg Config, lifetime fanout.Config, logs tenantlog.Config, deps Deps) (
 		}
 	}
 	if most := fanout.MaxStreams(); cfg.MaxClients > most {
-		deps.Log.Warn("SSE_MAX_CLIENTS_PER_INSTANCE is more than the limit of open files allows", //nolint:sloglint // at the start there is no request
+		deps.Log.Warn("SSE_MAX_CLIENTS_PER_INSTANCE is more than the limit of open files allows",
 			"wanted", cfg.MaxClients, "allowed", most)
 		cfg.MaxClients = most
 	}

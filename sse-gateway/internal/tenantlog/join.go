@@ -46,7 +46,7 @@ func (l *Log) find(id string) (uint64, bool) {
 			if e.resync || string(s.data[e.id:e.id+e.idLen]) != eventID {
 				continue
 			}
-			cursor := s.first + uint64(j) //nolint:gosec // an index
+			cursor := s.first + uint64(j)
 			if !notification {
 				cursor++
 			}

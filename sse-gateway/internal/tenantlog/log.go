@@ -113,7 +113,7 @@ func (l *Log) idAt(cursor uint64) string {
 	id := l.base.EventID
 	for i := len(l.segments) - 1; i >= 0; i-- {
 		if s := l.segments[i]; s.first < cursor {
-			id = s.id(int(min(cursor-s.first, uint64(len(s.entries)))) - 1)
+			id = s.id(int(min(cursor-s.first, uint64(len(s.entries)))) - 1) //nolint:gosec // at most a length
 			break
 		}
 	}
@@ -130,7 +130,7 @@ func (l *Log) append(at event.Tail, r rendered) {
 	l.bytes += r.size()
 	l.next++
 	l.last = at
-	for len(l.segments) > 1 && (l.bytes > l.limits.bytes || l.next-l.first() > uint64(l.limits.events)) {
+	for len(l.segments) > 1 && (l.bytes > l.limits.bytes || l.next-l.first() > uint64(l.limits.events)) { //nolint:gosec // New refuses negative limits
 		oldest := l.segments[0]
 		newest := len(oldest.entries) - 1
 		l.base = event.Tail{At: oldest.entries[newest].at, EventID: oldest.id(newest)}

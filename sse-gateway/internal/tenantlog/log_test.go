@@ -23,7 +23,7 @@ import (
 )
 
 // nothing is a stream in which nothing ever happened; the tests apply messages themselves.
-type nothing struct{ logs *tenantlog.Logs }
+type nothing struct{}
 
 func (nothing) Follow(string)   {}
 func (nothing) Unfollow(string) {}
@@ -40,26 +40,26 @@ func (nothing) Lookup(context.Context, string, string) (event.Position, bool, er
 }
 
 // local returns an empty log without a Redis.
-func local(t testing.TB, maxBytes, maxEvents int) *tenantlog.Log {
-	t.Helper()
+func local(tb testing.TB, maxBytes, maxEvents int) *tenantlog.Log {
+	tb.Helper()
 	logs, err := tenantlog.New(tenantlog.Config{MaxBytes: maxBytes, MaxEvents: maxEvents, CompareEvery: service.Seconds(time.Hour)},
-		nothing{}, slog.New(slog.NewTextHandler(io.Discard, nil)))
+		nothing{}, slog.New(slog.DiscardHandler))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	ctx, cancel := context.WithCancel(context.WithoutCancel(tb.Context()))
 	done := make(chan struct{})
 	go func() {
 		logs.Run(ctx)
 		close(done)
 	}()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		cancel()
 		<-done
 	})
 	go logs.Confirmed("demo")
 	for {
-		patience, stop := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		patience, stop := context.WithTimeout(tb.Context(), 100*time.Millisecond)
 		log, err := logs.Acquire(patience, "demo")
 		if err == nil {
 			// The catch-up that warmed it may still be reading: wait until it has found that nothing is missing.
@@ -75,7 +75,7 @@ func local(t testing.TB, maxBytes, maxEvents int) *tenantlog.Log {
 func published(n int, to ...event.Recipient) event.Published {
 	p := event.Published{At: event.Position{Millis: uint64(n)}, Message: feedtest.Message("demo", n, to...)} //nolint:gosec // small
 	if n > 1 {
-		p.Prev = event.Position{Millis: uint64(n - 1)} //nolint:gosec // small
+		p.Prev = event.Position{Millis: uint64(n - 1)}
 	}
 	return p
 }
@@ -120,11 +120,9 @@ func TestAnUnfitEventIDNeverReachesAFrame(t *testing.T) {
 	}
 }
 
-// users are few, so that batches speak to some of them.
-var users = []string{"", "ann", "bob", "cid"}
-
 func TestWhateverIsWrittenInPiecesIsTheWhole(t *testing.T) {
 	t.Parallel()
+	users := []string{"", "ann", "bob", "cid"} // few, so that batches speak to some of them
 	rapid.Check(t, func(rt *rapid.T) {
 		log := local(t, 1<<20, 10_000)
 		n := rapid.IntRange(1, 40).Draw(rt, "events")

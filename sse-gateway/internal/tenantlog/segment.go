@@ -82,7 +82,7 @@ func (s *segment) batch(cursor uint64, most int) Batch {
 		to++
 	}
 	b := Batch{
-		From: cursor, To: s.first + uint64(to), //nolint:gosec // an index of entries
+		From: cursor, To: s.first + uint64(to),
 		entries: s.entries[from:to], data: s.data, audiences: s.audiences,
 	}
 	for _, e := range b.entries {
