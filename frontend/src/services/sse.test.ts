@@ -85,8 +85,9 @@ describe('a live stream', () => {
   });
 
   it('gives up on what is no event stream but an endless line', async () => {
-    const { states } = setup([() => eventStream(`data: ${'x'.repeat(1 << 21)}`, 'stays open')]);
+    const { states, attempts } = setup([() => eventStream(`data: ${'x'.repeat(1 << 21)}`, 'stays open')]);
     await settle();
+    expect(attempts[0]?.signal.aborted).toBe(true);
     expect(states.at(-1)).toMatchObject({ kind: 'stale', reason: 'lost' });
   });
 });
@@ -196,7 +197,7 @@ describe('reconnecting', () => {
 
   it('opens anew at once with a fresh token, keeping its place', async () => {
     const { stream, attempts } = setup([() => eventStream(ready, 'stays open')]);
-    await settle();
+    await vi.advanceTimersByTimeAsync(10_000);
     stream.reopen();
     await settle();
     expect(attempts).toHaveLength(2);
@@ -204,6 +205,15 @@ describe('reconnecting', () => {
     expect(attempts[1]?.headers.get('Last-Event-ID')).toBe('1');
     expect(stream.getSnapshot().kind).toBe('live');
   });
+});
+
+it('does not open anew in a loop if every token is about to expire', async () => {
+  const expiring = `${ready}id: 1\nevent: token_expiring\ndata: {}\n\n`;
+  const { stream, attempts } = setup([() => eventStream(expiring, 'stays open')]);
+  const stop = stream.subscribe(() => queueMicrotask(() => stream.reopen()));
+  await vi.advanceTimersByTimeAsync(5000);
+  stop();
+  expect(attempts.length).toBeLessThanOrEqual(6);
 });
 
 describe('refusals', () => {

@@ -57,6 +57,8 @@ const longestBackoff = 30_000;
 const longestSilence = 60_000;
 /** For the answer's headers. */
 const longestConnect = 20_000;
+/** A stream that is opened anew sooner than this has a token that is always about to expire: no loop of reconnects. */
+const shortestLife = 10_000;
 /** No frame comes near it; what does is no event stream. */
 const largestFrame = 1 << 20;
 
@@ -108,6 +110,7 @@ export function openStream(options: StreamOptions): Stream {
   }
 
   async function attempt(): Promise<Ending> {
+    const began = Date.now();
     current = new AbortController();
     const { signal } = current;
     const watchdog = startWatchdog(longestConnect, current);
@@ -122,8 +125,7 @@ export function openStream(options: StreamOptions): Stream {
       retry = defaultRetry; // the last stream's wish, such as a long one at overload, is no longer this one's
       return await read(response.body, watchdog);
     } catch {
-      if (signal.reason === reopened) return { kind: 'at_once' };
-      return { kind: 'again', reason: signal.reason === silence ? 'silent' : 'lost' };
+      return brokenOff(signal, began);
     } finally {
       watchdog.stop();
       current.abort(); // frees the socket where the stream is left early
@@ -235,6 +237,12 @@ export function openStream(options: StreamOptions): Stream {
     state = next;
     for (const listener of listeners) listener();
   }
+}
+
+function brokenOff(signal: AbortSignal, began: number): Ending {
+  if (signal.reason === silence) return { kind: 'again', reason: 'silent' };
+  if (signal.reason !== reopened) return { kind: 'again', reason: 'lost' };
+  return Date.now() - began < shortestLife ? { kind: 'again', reason: 'ended' } : { kind: 'at_once' };
 }
 
 /** Reasons of an abort, told apart by identity. */

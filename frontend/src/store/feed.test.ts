@@ -165,7 +165,7 @@ describe('frames', () => {
       origin: 'https://shop.example',
     });
     opened.push(feed);
-    await settle();
+    await settle(10_000);
     origin.write(frame('token_expiring', {}, '0'));
     await settle(10);
     expect([...origin.streams].map((s) => s.user.email)).toEqual(['owner@demo.example']);
