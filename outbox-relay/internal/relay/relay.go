@@ -26,7 +26,7 @@ type Config struct {
 	Workers int `envconfig:"RELAY_WORKERS" default:"2"`
 	// BatchSize is the most events in one batch.
 	BatchSize int `envconfig:"RELAY_BATCH_SIZE" default:"1000"`
-	// IdleInterval is the longest pause between two looks into an empty outbox.
+	// IdleInterval is the pause between two looks into an outbox where nothing was for two seconds.
 	IdleInterval time.Duration `envconfig:"RELAY_IDLE_INTERVAL" default:"25ms"`
 	// LagGroups are the consumer groups whose lag is exported, since Knative's broker does not.
 	LagGroups []string `envconfig:"RELAY_LAG_GROUPS"`
@@ -91,7 +91,11 @@ const (
 	shards   = 16
 	maxBatch = 100_000 // a batch is in memory, and its shards are locked while it is sent
 
-	minPause = 2 * time.Millisecond // between looks while there was something just now
+	// Between two looks it pauses minPause while there was something in the last busyFor, and IdleInterval afterwards.
+	// Measured on an idle outbox, a look every 2 ms takes 7 % of a core, PostgreSQL's part included, and every 25 ms 2 %.
+	minPause = 2 * time.Millisecond
+	busyFor  = 2 * time.Second
+
 	// sleeperPause is how often a worker that was not woken looks all the same. One worker's looks are enough for an
 	// idle outbox; the others come when it has more than a batch.
 	sleeperPause = time.Second
@@ -130,29 +134,31 @@ func (r *Relay) Wait(ctx context.Context) {
 func (r *Relay) work(ctx context.Context, worker int) {
 	first := worker * shards / r.cfg.Workers
 	share := (shards + r.cfg.Workers - 1) / r.cfg.Workers
-	pause := minPause
+	backoff := minBackoff
+	var lastTaken time.Time
 	for ctx.Err() == nil {
 		taken, err := r.batch(ctx, first, share)
 		first = (first + share) % shards // so that no shard is always the last
+		if taken > 0 {
+			lastTaken = time.Now()
+		}
 		switch {
 		case err != nil:
-			pause = min(max(2*pause, minBackoff), maxBackoff)
-			r.log.WarnContext(ctx, "batch not relayed", "err", err, "again_in", pause)
+			r.log.WarnContext(ctx, "batch not relayed", "err", err, "again_in", backoff)
 			r.metrics.failures.Add(ctx, 1)
-			r.rest(ctx, pause, nil)
+			r.rest(ctx, backoff, nil)
+			backoff = min(2*backoff, maxBackoff)
+			continue
+		case taken == 0 && worker > 0:
+			r.rest(ctx, sleeperPause, r.wake)
+		case taken == 0 && time.Since(lastTaken) < busyFor:
+			r.rest(ctx, minPause, nil)
 		case taken == 0:
-			pause = min(2*pause, r.cfg.IdleInterval)
-			if worker == 0 {
-				r.rest(ctx, pause, nil)
-			} else {
-				r.rest(ctx, sleeperPause, r.wake)
-			}
-		default:
-			pause = minPause
-			if worker == 0 && taken >= r.cfg.BatchSize/2 {
-				r.wakeOthers()
-			}
+			r.rest(ctx, r.cfg.IdleInterval, nil)
+		case worker == 0 && taken >= r.cfg.BatchSize/2:
+			r.wakeOthers()
 		}
+		backoff = minBackoff
 	}
 }
 

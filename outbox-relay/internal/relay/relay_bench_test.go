@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -104,4 +106,72 @@ func benchKafka(b *testing.B) bus.Config {
 	b.Cleanup(kafka.Stop)
 	config.Brokers = []string{kafka.Brokers()}
 	return config
+}
+
+// BenchmarkHop measures one event's way through a relay that has little to do: from its commit until a consumer of the
+// topic has it.
+func BenchmarkHop(b *testing.B) {
+	pool := databasetest.New(b)
+	config := benchKafka(b)
+	producer, err := bus.NewProducer(config)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(producer.Close)
+	admin, err := bus.NewAdmin(config)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(admin.Close)
+	if err := admin.EnsureTopics(b.Context(), 12, 1); err != nil {
+		b.Fatal(err)
+	}
+	consumer, err := bus.NewConsumer(config, bus.Earliest, slog.New(slog.DiscardHandler))
+	if err != nil {
+		b.Fatal(err)
+	}
+	r, err := relay.New(relay.Config{Workers: 2, BatchSize: 1000, IdleInterval: 25 * time.Millisecond},
+		relay.Topics{Events: config.Topic, DeadLetters: config.DeadLetterTopic}, outbox.New(pool), producer, admin,
+		slog.New(slog.DiscardHandler), noop.Meter{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(b.Context())
+	arrived := make(chan struct{}, 1)
+	done := make(chan error, 1)
+	go func() {
+		done <- consumer.Consume(ctx, "bench-"+config.Topic, 1, func(context.Context, event.Record) error {
+			arrived <- struct{}{}
+			return nil
+		})
+	}()
+	r.Start(ctx)
+	hop := func() time.Duration {
+		id := uuid.NewString()
+		_, err := pool.Exec(b.Context(), `
+INSERT INTO outbox (shard, event_id, source, type, tenant_id, order_id, data, occurred_at)
+VALUES (0, gen_random_uuid(), $1, 'order_created', 'demo', $2, $3, now())`, event.Source, id, orderData(b, id, 1))
+		if err != nil {
+			b.Fatal(err)
+		}
+		committed := time.Now()
+		<-arrived
+		return time.Since(committed)
+	}
+	hop() // connects everything
+	var hops []time.Duration
+	for b.Loop() {
+		b.StopTimer()
+		time.Sleep(rand.N(50 * time.Millisecond)) // a small shop
+		b.StartTimer()
+		hops = append(hops, hop())
+	}
+	slices.Sort(hops)
+	b.ReportMetric(float64(hops[len(hops)/2].Microseconds())/1000, "p50-ms")
+	b.ReportMetric(float64(hops[len(hops)*99/100].Microseconds())/1000, "p99-ms")
+	cancel()
+	r.Wait(b.Context())
+	if err := <-done; err != nil {
+		b.Error(err)
+	}
 }
