@@ -3,7 +3,6 @@ package gateway_test
 import (
 	"bufio"
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"go.opentelemetry.io/otel/metric/noop"
+	"go.uber.org/goleak"
 
 	"orderbell/internal/auth"
 	"orderbell/internal/event"
@@ -25,6 +25,8 @@ import (
 	"orderbell/sse-gateway/internal/stream"
 	"orderbell/sse-gateway/internal/tenantlog"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const patience = 30 * time.Second
 
@@ -69,18 +71,26 @@ func setup(t *testing.T, change ...func(*gateway.Config)) *bundle {
 	return b
 }
 
+func start(t *testing.T, cfg gateway.Config) (*gateway.Gateway, error) {
+	t.Helper()
+	return gateway.Start(t.Context(), cfg, slog.New(slog.NewTextHandler(t.Output(), nil)), noop.Meter{})
+}
+
 func (b *bundle) start(t *testing.T) {
 	t.Helper()
-	g, err := gateway.Start(t.Context(), b.cfg, slog.New(slog.NewTextHandler(t.Output(), nil)), noop.Meter{})
+	g, err := start(t, b.cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.gateway = g
 	b.server = httptest.NewServer(g)
-	t.Cleanup(func() {
-		g.Close()
-		b.server.Close()
-	})
+	t.Cleanup(b.stop)
+}
+
+// stop ends the gateway as a crash would: at once.
+func (b *bundle) stop() {
+	b.gateway.Close()
+	b.server.Close()
 }
 
 func (b *bundle) token(t *testing.T, user string, change ...func(*auth.Principal)) string {
@@ -119,7 +129,12 @@ func (b *bundle) request(t *testing.T, ctx context.Context, path string, header 
 
 func (b *bundle) open(t *testing.T, header ...string) *client {
 	t.Helper()
-	header = append([]string{"Accept", "text/event-stream", "Authorization", "Bearer " + b.token(t, "u-1")}, header...)
+	return b.openAs(t, "u-1", header...)
+}
+
+func (b *bundle) openAs(t *testing.T, user string, header ...string) *client {
+	t.Helper()
+	header = append([]string{"Accept", "text/event-stream", "Authorization", "Bearer " + b.token(t, user)}, header...)
 	return b.do(t, b.request(t, t.Context(), "/api/sse/notifications", header...))
 }
 
@@ -175,51 +190,4 @@ func (b *bundle) publish(t *testing.T, n int, to ...event.Recipient) event.Messa
 		t.Fatal(err)
 	}
 	return m
-}
-
-func TestStream(t *testing.T) {
-	t.Parallel()
-
-	t.Run("begins with ready and brings what is published", func(t *testing.T) {
-		t.Parallel()
-		b := setup(t)
-		c := b.open(t)
-		if f := c.mustNext(t); f.Event != "ready" || f.ID != "0" || !strings.Contains(f.Data, `"resumed":false`) {
-			t.Errorf("first frame is %+v, want ready with id 0", f)
-		}
-		m := b.publish(t, 1, event.Recipient{UserID: "u-1", NotificationID: "n-1"})
-		if f := c.mustNext(t); f.Event != "notification" || f.ID != m.ID+".n" {
-			t.Errorf("second frame is %+v, want the notification", f)
-		}
-		if f := c.mustNext(t); f.Event != "order_paid" || f.ID != m.ID {
-			t.Errorf("third frame is %+v, want order_paid", f)
-		}
-	})
-
-	t.Run("resumes behind the last event id", func(t *testing.T) {
-		t.Parallel()
-		b := setup(t)
-		first, second := b.publish(t, 1), b.publish(t, 2)
-		c := b.open(t, "Last-Event-ID", first.ID)
-		if f := c.mustNext(t); f.Event != "ready" || f.ID != first.ID {
-			t.Errorf("first frame is %+v, want ready with id %s", f, first.ID)
-		}
-		if f := c.mustNext(t); f.ID != second.ID {
-			t.Errorf("second frame is %+v, want event %s", f, second.ID)
-		}
-	})
-
-	t.Run("drains without completing the body", func(t *testing.T) {
-		t.Parallel()
-		b := setup(t)
-		c := b.open(t)
-		c.mustNext(t)
-		b.gateway.Drain(t.Context())
-		if f := c.mustNext(t); f.Retry == "" || f.Event != "" {
-			t.Errorf("the last frame is %+v, want retry alone", f)
-		}
-		if _, err := c.next(); err != io.ErrUnexpectedEOF {
-			t.Errorf("the stream ended with %v, want an unexpected EOF", err)
-		}
-	})
 }
