@@ -185,7 +185,10 @@ func (w *world) testPoison(t *testing.T, letters *deadLetters) {
 	}
 	letter := letters.find(t, poison.ID())
 	took := time.Since(began)
-	for name, want := range map[string]string{event.ExtErrorCode: "400", event.ExtTenantID: "somebody-else"} {
+	for name, want := range map[string]string{
+		event.ExtErrorCode: "400", event.ExtTenantID: "somebody-else",
+		event.ExtReason: `invalid event: tenantid is "somebody-else", but data.tenant_id is "` + tenant + `"`,
+	} {
 		if got := fmt.Sprint(letter.Extensions()[name]); got != want {
 			t.Errorf("the dead letter's %s is %s, want %s", name, got, want)
 		}

@@ -46,7 +46,7 @@ type world struct {
 	gateway string // address of the Service sse-gateway
 	browser *http.Client
 	users   []string // of the tenant, the first is its owner
-	mails   int      // in Mailpit before
+	mails   int      // taken by Mailpit before
 }
 
 func newWorld(ctx context.Context, t *testing.T) *world {

@@ -1,8 +1,11 @@
 package bridge
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"net/http"
 
+	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/cloudevents/sdk-go/v2/binding"
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 
@@ -31,6 +34,7 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		problem.New(http.StatusBadRequest, "not a CloudEvent: %s", err).Write(w)
 		return
 	}
+	giveReason(e)
 	if err := b.bury(r.Context(), *e); err != nil {
 		b.log.WarnContext(r.Context(), "dead letter not written", "event_id", e.ID(), "err", err)
 		problem.New(http.StatusServiceUnavailable, "Kafka does not take the dead letter now").Write(w)
@@ -40,4 +44,21 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		"code", e.Extensions()[event.ExtErrorCode], "dest", e.Extensions()[event.ExtErrorDest])
 	b.count(r.Context(), "dead_letter")
 	w.WriteHeader(http.StatusAccepted)
+}
+
+// giveReason sets the reason that Knative's Kafka Broker takes from a function's header kne-reason. The channel's broker
+// drops such headers, but keeps the answer: a problem, whose detail it is.
+func giveReason(e *cloudevents.Event) {
+	answer, ok := e.Extensions()[event.ExtErrorData].(string)
+	if _, known := e.Extensions()[event.ExtReason]; known || !ok {
+		return
+	}
+	raw, err := base64.StdEncoding.DecodeString(answer)
+	if err != nil {
+		return // not in the form that Knative gives it: nothing is known then
+	}
+	var p problem.Problem
+	if json.Unmarshal(raw, &p) == nil && p.Detail != "" {
+		e.SetExtension(event.ExtReason, event.Printable(p.Detail))
+	}
 }

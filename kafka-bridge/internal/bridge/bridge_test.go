@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -185,6 +186,15 @@ func TestDeadLetters(t *testing.T) {
 		}
 		if len(dead.sent) != 1 || dead.sent[0].ID() != "1" || dead.sent[0].Extensions()[event.ExtErrorCode] != "400" {
 			t.Errorf("dead letters: %v", dead.sent)
+		}
+	})
+	t.Run("a function's reason is taken from its answer", func(t *testing.T) {
+		t.Parallel()
+		b, dead, _ := setup(t, away)
+		answer := base64.StdEncoding.EncodeToString([]byte(`{"title":"Bad Request","status":400,"detail":"time is missing"}`))
+		post(t, b, http.MethodPost, `{"a":1}`, append(slices.Clone(attributes), "Ce-Knativeerrordata", answer)...)
+		if len(dead.sent) != 1 || dead.sent[0].Extensions()[event.ExtReason] != "time is missing" {
+			t.Errorf("dead letters: %v, want the reason in one", dead.sent)
 		}
 	})
 	t.Run("one that Kafka does not take now is answered 503", func(t *testing.T) {
