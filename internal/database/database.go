@@ -144,18 +144,17 @@ func Wrap(doing string, err error) error {
 	return wrapped
 }
 
-// temporaryCodes are SQLSTATEs and classes of them (PostgreSQL, appendix A) that go away by themselves.
-var temporaryCodes = [...]string{
-	"08",                      // connection exceptions, PgBouncer's among them
-	"53",                      // too many connections, out of memory or disk
-	"57P01", "57P02", "57P03", // shutdown, crash, not yet up
-	"57014",          // cancelled: StatementTimeout or an administrator
-	"40001", "40P01", // serialization failure, deadlock
-	"55P03", // lock not available
-	"25006", // read-only: a failover has made this server a standby
-}
-
 func isTemporary(err error) bool {
+	// SQLSTATEs and classes of them (PostgreSQL, appendix A) that go away by themselves.
+	temporaryCodes := [...]string{
+		"08",                      // connection exceptions, PgBouncer's among them
+		"53",                      // too many connections, out of memory or disk
+		"57P01", "57P02", "57P03", // shutdown, crash, not yet up
+		"57014",          // cancelled: StatementTimeout or an administrator
+		"40001", "40P01", // serialization failure, deadlock
+		"55P03", // lock not available
+		"25006", // read-only: a failover has made this server a standby
+	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		for _, code := range temporaryCodes {

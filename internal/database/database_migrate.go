@@ -37,7 +37,7 @@ func Migrations() []Migration {
 			all = append(all, Migration{Version: uint(v), Name: name})
 		}
 	}
-	slices.SortFunc(all, func(a, b Migration) int { return int(a.Version) - int(b.Version) }) //nolint:gosec // small numbers
+	slices.SortFunc(all, func(a, b Migration) int { return int(a.Version) - int(b.Version) })
 	return all
 }
 
@@ -99,7 +99,7 @@ func status(ctx context.Context, db querier) (Status, error) {
 	case err != nil:
 		return s, err
 	default:
-		s.Version = uint(max(version, 0)) //nolint:gosec // not negative
+		s.Version = uint(max(version, 0))
 	}
 	for _, m := range Migrations() {
 		if m.Version > s.Version {
@@ -194,7 +194,7 @@ func step(m *migrate.Migrate, direction int, done func(Migration)) (bool, error)
 	}
 	var alreadyDirty migrate.ErrDirty
 	if errors.As(err, &alreadyDirty) {
-		return false, &SchemaError{Status: Status{Version: uint(max(alreadyDirty.Version, 0)), Dirty: true}, Needs: Latest()} //nolint:gosec // not negative
+		return false, &SchemaError{Status: Status{Version: uint(max(alreadyDirty.Version, 0)), Dirty: true}, Needs: Latest()}
 	}
 	if err != nil {
 		if dirty { // the step's transaction was rolled back
@@ -218,7 +218,7 @@ func clean(target uint, direction int) int {
 	if i -= direction; i < 0 || i >= len(all) {
 		return -1 // golang-migrate's "no version"
 	}
-	return int(all[i].Version) //nolint:gosec // small numbers
+	return int(all[i].Version)
 }
 
 func find(version uint) Migration {

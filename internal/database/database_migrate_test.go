@@ -15,11 +15,11 @@ import (
 func TestMigrationsAreGaplessPairs(t *testing.T) {
 	t.Parallel()
 	for i, m := range database.Migrations() {
-		if int(m.Version) != i+1 || m.Name == "" { //nolint:gosec // small numbers
+		if int(m.Version) != i+1 || m.Name == "" {
 			t.Errorf("migration %d is %+v", i+1, m)
 		}
 	}
-	if n := len(database.Migrations()); int(database.Latest()) != n || n < 8 { //nolint:gosec // small numbers
+	if n := len(database.Migrations()); int(database.Latest()) != n || n < 8 {
 		t.Errorf("the latest of %d migrations is %d", n, database.Latest())
 	}
 }

@@ -112,8 +112,8 @@ const cursorSize = 8 + 16
 const lastInstant = 253402300800_000_000 // the year 10000
 
 func cursor(p order.Position) string {
-	b := binary.BigEndian.AppendUint64(make([]byte, 0, cursorSize), uint64(p.CreatedAt.UnixMicro())) //nolint:gosec // after 1970
-	id := uuid.MustParse(p.ID)                                                                       // the store's ids are UUIDs
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, cursorSize), uint64(p.CreatedAt.UnixMicro()))
+	id := uuid.MustParse(p.ID) // the store's ids are UUIDs
 	return base64.RawURLEncoding.EncodeToString(append(b, id[:]...))
 }
 

@@ -52,7 +52,7 @@ func TestGetAsksWhetherTheOrderChanged(t *testing.T) {
 			t.Error(diff)
 		}
 	}
-	b.do(t, call{method: "POST", path: path + "/pay"}) //nolint:bodyclose // a recorder
+	b.do(t, call{method: "POST", path: path + "/pay"})
 	res := b.do(t, call{"GET", path, "", []string{"If-None-Match", `"1"`}})
 	if got := decode[orderapi.Order](t, res, http.StatusOK); got.Version != 2 {
 		t.Errorf("version is %d, want 2", got.Version)
@@ -129,7 +129,7 @@ func TestSnapshotAsksWhetherAnythingChanged(t *testing.T) {
 	if same := read(tag); same.StatusCode != http.StatusNotModified {
 		t.Errorf("an unchanged snapshot gets %d, want 304", same.StatusCode)
 	}
-	b.do(t, call{method: "POST", path: path + "/pay"}) //nolint:bodyclose // a recorder
+	b.do(t, call{method: "POST", path: path + "/pay"})
 	if changed := read(tag); changed.StatusCode != http.StatusOK || changed.Header.Get("ETag") == tag {
 		t.Errorf("a changed snapshot gets %d with ETag %s, want 200 with another", changed.StatusCode, changed.Header.Get("ETag"))
 	}

@@ -118,7 +118,7 @@ func Listen(ctx context.Context, port int) ([]net.Listener, error) {
 	if err != nil {
 		return nil, explainListen(port, err)
 	}
-	chosen := four.Addr().(*net.TCPAddr).Port //nolint:errcheck,forcetypeassert // a tcp4 listener has no other address
+	chosen := four.Addr().(*net.TCPAddr).Port
 	six, err := lc.Listen(ctx, "tcp6", fmt.Sprintf("[::1]:%d", chosen))
 	switch {
 	case err == nil:

@@ -207,7 +207,7 @@ func templateName() (string, error) {
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprintf(sum, "%s %d\n%s", name, len(b), b)
+		_, _ = fmt.Fprintf(sum, "%s %d\n%s", name, len(b), b)
 	}
 	day := time.Now().UTC().Truncate(24 * time.Hour)
 	return prefix + "template_" + strconv.FormatInt(day.Unix()/3600, 10) + "_" + hex.EncodeToString(sum.Sum(nil)[:6]), nil

@@ -147,7 +147,7 @@ func (b *Batch) Advance(userID string, skip, n int) (cursor uint64, rest int) {
 			size += a.chunkLen(notification)
 		}
 		if rest < size {
-			return b.From + uint64(i), rest //nolint:gosec // an index
+			return b.From + uint64(i), rest
 		}
 		rest -= size
 	}
