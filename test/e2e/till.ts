@@ -11,13 +11,11 @@ export class Till {
   readonly page: Page;
   readonly connection: Locator;
   readonly toasts: Locator;
-  readonly unread: Locator;
 
   constructor(page: Page) {
     this.page = page;
     this.connection = page.getByTestId('connection');
     this.toasts = page.getByTestId('toast');
-    this.unread = page.getByTestId('unread');
   }
 
   /** The cards of an order: one, if all is well. */
