@@ -82,6 +82,46 @@ func TestParallelChangesHaveGaplessVersions(t *testing.T) {
 	}
 }
 
+// TestAChangeThatWaitsIsOfLaterTime holds an order's row lock until a change waits for it: the time of the change is
+// taken behind the wait.
+func TestAChangeThatWaitsIsOfLaterTime(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	o := b.change(t, b.create(t), order.Paid)
+	tx, err := b.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.Background()) }()
+	if _, err := tx.Exec(t.Context(), "SELECT FROM orders WHERE id = $1 FOR UPDATE", o.ID); err != nil {
+		t.Fatal(err)
+	}
+	changed := make(chan order.Order, 1)
+	go func() {
+		a, err := b.store.Change(context.Background(), o.ID, order.Ready, request("", ""))
+		if err != nil {
+			t.Error(err)
+		}
+		changed <- a.Order
+	}()
+	for waiting := false; !waiting && len(changed) == 0; {
+		err := b.pool.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event_type = 'Lock')`).Scan(&waiting)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var before time.Time
+	err = tx.QueryRow(t.Context(), `UPDATE orders SET status = 'preparing', version = version + 1, updated_at = clock_timestamp()
+		WHERE id = $1 RETURNING updated_at`, o.ID).Scan(&before)
+	if err := errors.Join(err, tx.Commit(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-changed; got.Version != 4 || !got.UpdatedAt.After(before) {
+		t.Errorf("version 3 is of %s, version %d of %s", before, got.Version, got.UpdatedAt)
+	}
+}
+
 func TestARepeatedCreateGetsTheFirstAnswer(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

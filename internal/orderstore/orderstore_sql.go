@@ -51,19 +51,16 @@ SELECT ` + columns + ` FROM o`
 const changePart = `
 o AS (
     UPDATE orders SET status = $3::text, version = version + 1, updated_at = clock_timestamp()
-    WHERE id = $2::uuid AND tenant_id = $1::text AND status = ANY ($8::text[])`
-
-const changeSQL = `WITH` + changePart + `
+    WHERE id = $2::uuid AND tenant_id = $1::text AND status = ANY ($8::text[])
     RETURNING ` + columns + `
-),` + outboxPart + `
+),`
+
+const changeSQL = `WITH` + changePart + outboxPart + `
 SELECT ` + columns + ` FROM o`
 
-// changeOnceSQL changes nothing if the key is there. A key that another request commits meanwhile breaks its primary
-// key, which undoes the whole statement.
+// changeOnceSQL does not look for the key first. A repeated change is seldom allowed twice, so it changes nothing; if it
+// is (a key used for another order), the key is there twice, which undoes the whole statement.
 const changeOnceSQL = `WITH` + changePart + `
-        AND NOT EXISTS (SELECT FROM idempotency_keys WHERE tenant_id = $1::text AND key = $9::text)
-    RETURNING ` + columns + `
-),
 k AS (
     INSERT INTO idempotency_keys (tenant_id, key, request_hash, status, body)
     SELECT tenant_id, $9::text, $10::bytea, 200, convert_to(row_to_json(o)::text, 'UTF8') FROM o
