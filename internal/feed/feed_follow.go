@@ -216,10 +216,18 @@ func (l *link) subscribe(ctx context.Context, channels []string) error {
 	if len(channels) == 0 {
 		return nil
 	}
-	if l.sharded {
+	if !l.sharded {
+		return l.pubsub.Subscribe(ctx, channels...)
+	}
+	if l.node == "" {
 		return l.pubsub.SSubscribe(ctx, channels...)
 	}
-	return l.pubsub.Subscribe(ctx, channels...)
+	for _, c := range channels { // a Cluster refuses channels of several slots in one command
+		if err := l.pubsub.SSubscribe(ctx, c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (l *link) unsubscribe(ctx context.Context, tenant string) {

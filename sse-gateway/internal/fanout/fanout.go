@@ -87,7 +87,6 @@ type Pool struct {
 	next    atomic.Uint32 // the worker of the next connection, in turn
 	running sync.WaitGroup
 	served  sync.WaitGroup // the subscribers of Serve
-	stopped atomic.Bool
 
 	drain     chan struct{} // closed: leave within the drain window
 	drainOnce sync.Once
@@ -165,7 +164,7 @@ func expiring(log *tenantlog.Log, cursor uint64, at time.Time) []byte {
 
 // Retry returns a random time for clients to come back after, so that they do not come all at once.
 func Retry(least, most time.Duration) time.Duration {
-	return least + rand.N(most-least) //nolint:gosec // spreading needs no secrecy
+	return least + rand.N(most-least)
 }
 
 // How soon a client comes back after we closed its stream: another instance is ready for it.

@@ -26,7 +26,7 @@ func MaxStreams() int {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		return math.MaxInt32
 	}
-	return int(min(limit.Cur, math.MaxInt32)) - spareFiles //nolint:gosec // bounded
+	return int(min(limit.Cur, math.MaxInt32)) - spareFiles
 }
 
 // start starts the workers.

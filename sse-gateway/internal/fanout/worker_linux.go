@@ -7,7 +7,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"orderbell/sse-gateway/internal/frame"
 	"orderbell/sse-gateway/internal/tenantlog"
 )
 
@@ -287,7 +286,7 @@ func (w *worker) flush(c *client, end uint64) {
 func (w *worker) write(c *client, b []byte) (int, bool) {
 	for {
 		n, err := unix.Write(int(c.fd), b)
-		switch err { //nolint:errorlint // the system call's own values
+		switch err {
 		case nil:
 			return n, true
 		case unix.EAGAIN:
@@ -359,46 +358,4 @@ func (w *worker) happened(e unix.EpollEvent) {
 		w.flush(c, end)
 		w.batchOf = nil
 	}
-}
-
-// close ends a connection. Where the client should come back and can hear it, it is told when; the body is left without
-// its last chunk, since a complete body makes some clients stop for good.
-func (w *worker) close(c *client, why Reason) {
-	if c.closed {
-		return
-	}
-	c.closed = true
-	if c.full == 0 && len(c.head) == 0 && (why == Expired || why == Aged || why == Drained) {
-		_, _ = unix.Write(int(c.fd), frame.AppendChunk(nil, goodbye())) // the client comes back without it too
-	}
-	g := w.groups[c.log]
-	last := g.clients[len(g.clients)-1]
-	g.clients[c.place], last.place = last, c.place
-	g.clients[len(g.clients)-1] = nil
-	if g.clients = g.clients[:len(g.clients)-1]; len(g.clients) == 0 {
-		delete(w.groups, c.log)
-		c.log.Unwatch(w)
-	}
-	spokes := w.wheel[c.slot]
-	last = spokes[len(spokes)-1]
-	spokes[c.spoke], last.spoke = last, c.spoke
-	spokes[len(spokes)-1] = nil
-	w.wheel[c.slot] = spokes[:len(spokes)-1]
-	w.byFD[c.fd] = nil
-	_ = unix.Close(int(c.fd))
-	w.pool.left(c.log, c.user, why)
-}
-
-// end closes what is left when the pool is closed.
-func (w *worker) end() {
-	w.inbox.Lock()
-	w.inbox.closed = true
-	w.inbox.Unlock()
-	w.takeInbox()
-	for _, c := range w.byFD {
-		if c != nil {
-			w.close(c, Drained)
-		}
-	}
-	_ = w.poll.file.Close() // ends watch
 }

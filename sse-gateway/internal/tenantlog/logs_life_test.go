@@ -1,0 +1,62 @@
+package tenantlog_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"orderbell/internal/feed/feedtest"
+	"orderbell/sse-gateway/internal/tenantlog"
+)
+
+func TestIdleLogsAreLetGo(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *tenantlog.Config) { c.Linger = 0 })
+	log := b.acquire(t)
+	if b.logs.Len() != 1 {
+		t.Fatalf("%d logs, want 1", b.logs.Len())
+	}
+	b.logs.Release(log)
+	over := time.After(feedtest.Patience)
+	for b.logs.Len() > 0 {
+		select {
+		case <-over:
+			t.Fatal("the idle log is still there")
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	m := b.publish(t, 1) // nobody listens
+	if joined := b.acquire(t).Join(tenantlog.StartID); !joined.Resumed || joined.Cursor != 1 {
+		t.Errorf("the new log joins %+v, want event %s before it", joined, m.ID)
+	}
+}
+
+func TestLocate(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	log := b.acquire(t)
+	ahead := b.lose(t, 1) // another instance has it, this one does not know
+	old := uuid.Must(uuid.NewV7())
+	old[0], old[1] = 0, 1 // from 1970
+	for name, c := range map[string]struct {
+		id   string
+		want tenantlog.Reason
+	}{
+		"malformed":                          {"bogus", tenantlog.UnknownID},
+		"never heard of":                     {uuid.Must(uuid.NewV7()).String(), tenantlog.UnknownID},
+		"of yesterday":                       {old.String(), tenantlog.TooOld},
+		"the beginning, long gone":           {"0", tenantlog.TooOld},
+		"another instance was ahead of this": {ahead.ID, ""},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), feedtest.Patience)
+		if got := b.logs.Locate(ctx, log, c.id); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+		cancel()
+	}
+	if joined := log.Join(ahead.ID); !joined.Resumed {
+		t.Errorf("joined %+v behind what another instance had", joined)
+	}
+}
