@@ -63,7 +63,7 @@ type podWatch struct {
 	changed chan struct{}
 }
 
-// sample is how many pods of each program were ready at a time.
+// sample is how many pods of each function were ready at a time.
 type sample struct {
 	at    time.Time
 	ready map[string]int
@@ -163,7 +163,7 @@ func (w *podWatch) apply(kind string, p podState) {
 	mark(&m.leaves, p.Metadata.DeletionTimestamp != nil || kind == "DELETED")
 	ready := map[string]int{}
 	for _, p := range w.pods {
-		if p.is("Ready") && p.Metadata.DeletionTimestamp == nil {
+		if isFunction(p) && p.is("Ready") && p.Metadata.DeletionTimestamp == nil {
 			ready[p.program()]++
 		}
 	}

@@ -43,7 +43,7 @@ func (r *report) write(t *testing.T) {
 // seconds writes a duration as the table has it.
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
 
-// plot draws ready pods of each program, and events waiting, over time.
+// plot draws ready pods of each function, and events waiting, over time.
 func (r *report) plot(t *testing.T, name, title string, samples []sample, waiting []point) {
 	t.Helper()
 	if len(samples) == 0 {
@@ -83,7 +83,7 @@ func (r *report) plot(t *testing.T, name, title string, samples []sample, waitin
 		fmt.Fprintf(&b, `<text x="%.1f" y="%d" text-anchor="middle">%.0f s</text>`+"\n", x(at), height-bottom+18, at.Sub(begin).Seconds())
 	}
 	if len(waiting) > 0 {
-		fmt.Fprintf(&b, `<text x="%d" y="%d">%d waiting</text>`+"\n", width-left+4, top, mostWaiting)
+		fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end">grey: up to %d events waiting</text>`+"\n", width-left, 20, mostWaiting)
 		fmt.Fprintf(&b, `<polygon fill="#0002" points="%.1f,%.1f`, x(waiting[0].at), y(0, 1))
 		for _, p := range waiting {
 			fmt.Fprintf(&b, " %.1f,%.1f", x(p.at), y(p.n, mostWaiting))

@@ -46,6 +46,7 @@ func (w *world) testSpike(t *testing.T) {
 	defer stop()
 	v := w.watch(ctx, t, 0, false)
 	began = time.Now()
+	follow := w.follow(t, "order_paid")
 	killed := make(chan string, 1)
 	killing, enough := context.WithCancel(t.Context())
 	defer enough()
@@ -54,8 +55,9 @@ func (w *world) testSpike(t *testing.T) {
 		t.Fatal(err)
 	}
 	taken = time.Since(began)
-	waiting := w.drained(t, 10*time.Minute, "order_paid")
+	w.drained(t, 10*time.Minute, "order_paid")
 	drained := time.Since(began)
+	waiting := follow()
 	enough()
 	if name := <-killed; name == "" {
 		t.Error("no pod of order-paid was killed in the spike")
@@ -81,7 +83,7 @@ func (w *world) testSpike(t *testing.T) {
 	}
 	w.consistent(t)
 	w.report.figure(t, "back at zero after the spike", "%s", seconds(w.zero(t)))
-	w.report.plot(t, "cluster-spike.svg", fmt.Sprintf("Ready pods in a spike of %d payments, events waiting in grey", n),
+	w.report.plot(t, "cluster-spike.svg", fmt.Sprintf("Ready pods in a spike of %d payments", n),
 		w.pods.between(began, time.Now()), waiting)
 }
 

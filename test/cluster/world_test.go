@@ -165,29 +165,45 @@ func (w *world) ready(t *testing.T, path string) {
 // backlog is how many events of a type have left order-api and are in no record yet.
 func (w *world) backlog(t *testing.T, kind string) int {
 	t.Helper()
-	return w.count(t, `SELECT count(*) FROM outbox o WHERE tenant_id = $1 AND type = $2 AND NOT EXISTS
-		(SELECT 1 FROM event_records r WHERE r.event_id = o.event_id)`, tenant, kind)
+	return w.count(t, backlogSQL, tenant, kind)
 }
 
-// drained waits until every event of a type is in its record; it returns what waited meanwhile.
-func (w *world) drained(t *testing.T, patience time.Duration, kind string) []point {
+const backlogSQL = `SELECT count(*) FROM outbox o WHERE tenant_id = $1 AND type = $2 AND NOT EXISTS
+	(SELECT 1 FROM event_records r WHERE r.event_id = o.event_id)`
+
+// drained waits until every event of a type is in its record.
+func (w *world) drained(t *testing.T, patience time.Duration, kind string) {
 	t.Helper()
-	var points []point
-	deadline := time.Now().Add(patience)
-	for {
-		n := w.backlog(t, kind)
-		points = append(points, point{time.Now(), n})
-		if n == 0 {
-			return points
+	eventually(t, patience, "all events of type "+kind+" to be in their records", func() error {
+		if n := w.backlog(t, kind); n > 0 {
+			return fmt.Errorf("%d wait", n)
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%d events of type %s wait after %s", n, kind, patience)
+		return nil
+	})
+}
+
+// follow measures the backlog of a type twice a second until stop is called, which returns what it saw.
+func (w *world) follow(t *testing.T, kind string) (stop func() []point) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	seen := make(chan []point, 1)
+	go func() {
+		var points []point
+		for ctx.Err() == nil {
+			var n int
+			if err := w.db.QueryRow(ctx, backlogSQL, tenant, kind).Scan(&n); err == nil {
+				points = append(points, point{time.Now(), n})
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(500 * time.Millisecond):
+			}
 		}
-		select {
-		case <-time.After(500 * time.Millisecond):
-		case <-t.Context().Done():
-			t.Fatal(t.Context().Err())
-		}
+		seen <- points
+	}()
+	return func() []point {
+		cancel()
+		return <-seen
 	}
 }
 
