@@ -33,7 +33,7 @@ type follower struct {
 
 // follow reads until it has seen the order with the last amount. cut says when it leaves a stream by itself.
 func (v *follower) follow(t *testing.T, b *bundle, last int64, cut func() bool) {
-	deadline := time.Now().Add(2 * patience)
+	deadline := time.Now().Add(5 * patience)
 	for time.Now().Before(deadline) {
 		ctx, cancel := context.WithCancel(t.Context())
 		r := b.request(t, ctx, "/api/sse/notifications", "Accept", "text/event-stream", "Authorization", "Bearer "+b.token(t, "u"))
@@ -88,7 +88,7 @@ func upTo(n int64) []int64 {
 
 func TestJoiningAndLeavingWhileOrdersComeIn(t *testing.T) {
 	t.Parallel()
-	const orders, followers = 3000, 12
+	const orders, followers = 2000, 12
 	b := setup(t)
 	var wait sync.WaitGroup
 	for range followers {
