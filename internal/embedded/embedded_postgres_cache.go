@@ -40,6 +40,11 @@ func postgresPrograms(ctx context.Context, cache string) (string, error) {
 	if err := os.MkdirAll(cache, 0o755); err != nil { //nolint:gosec // the server's account must read it
 		return "", fmt.Errorf("make the cache directory: %w", err)
 	}
+	if os.Geteuid() == 0 { // a narrow umask would keep the server's account out
+		if err := os.Chmod(cache, 0o755); err != nil { //nolint:gosec // it holds programs, no secrets
+			return "", fmt.Errorf("open the cache directory to all: %w", err)
+		}
+	}
 	lock, err := os.OpenFile(filepath.Join(cache, "lock"), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // our own cache, or the one that the caller names
 	if err != nil {
 		return "", fmt.Errorf("lock the cache directory: %w", err)
@@ -68,6 +73,13 @@ func defaultCache() (string, error) {
 // fetchPostgres has the library fetch and unpack the programs. The library cannot do that alone, so it is given a data
 // directory whose name no file system takes: it stops there, after unpacking and before running anything.
 func fetchPostgres(cache, programs string) (err error) {
+	if cut, err := filepath.Glob(filepath.Join(cache, "fetch-*")); err == nil {
+		for _, dir := range cut { // a process was killed while it fetched; we hold the lock
+			if err := os.RemoveAll(dir); err != nil {
+				return fmt.Errorf("remove a half-fetched PostgreSQL: %w", err)
+			}
+		}
+	}
 	temp, err := os.MkdirTemp(cache, "fetch-")
 	if err != nil {
 		return fmt.Errorf("fetch PostgreSQL: %w", err)
