@@ -28,8 +28,8 @@ func NewAdmin(c Config) (*Admin, error) {
 	return &Admin{config: c, settings: s}, nil
 }
 
-// EnsureTopics makes the topic of events and the topic of dead letters where they do not exist. Topics that exist stay
-// as they are.
+// EnsureTopics makes the topic of events and the topic of dead letters where they do not exist, and returns when both
+// can be written to. Topics that exist stay as they are.
 func (a *Admin) EnsureTopics(ctx context.Context, partitions int32, replication int16) error {
 	return a.do(ctx, func(client sarama.Client) error {
 		admin, err := sarama.NewClusterAdminFromClient(client)
@@ -42,29 +42,39 @@ func (a *Admin) EnsureTopics(ctx context.Context, partitions int32, replication 
 				return fmt.Errorf("create topic %s: %w", topic, err)
 			}
 		}
+		for _, topic := range []string{a.config.Topic, a.config.DeadLetterTopic} {
+			// Kafka answers when the topic is decided on; the brokers hear of it a little later.
+			for err := check(client, topic); err != nil; err = check(client, topic) {
+				if !sleep(ctx, minBackoff) {
+					return errors.Join(context.Cause(ctx), err)
+				}
+			}
+		}
 		return nil
 	})
 }
 
 // Check returns nil if Kafka answers and every partition of the topic of events has a leader.
 func (a *Admin) Check(ctx context.Context) error {
-	return a.do(ctx, func(client sarama.Client) error {
-		if err := client.RefreshMetadata(a.config.Topic); err != nil {
-			return fmt.Errorf("read topic %s: %w", a.config.Topic, err)
-		}
-		all, err := client.Partitions(a.config.Topic)
-		if err != nil {
-			return fmt.Errorf("read topic %s: %w", a.config.Topic, err)
-		}
-		writable, err := client.WritablePartitions(a.config.Topic)
-		if err != nil {
-			return fmt.Errorf("read topic %s: %w", a.config.Topic, err)
-		}
-		if len(writable) < len(all) {
-			return fmt.Errorf("topic %s: %d of %d partitions have no leader", a.config.Topic, len(all)-len(writable), len(all))
-		}
-		return nil
-	})
+	return a.do(ctx, func(client sarama.Client) error { return check(client, a.config.Topic) })
+}
+
+func check(client sarama.Client, topic string) error {
+	if err := client.RefreshMetadata(topic); err != nil {
+		return fmt.Errorf("read topic %s: %w", topic, err)
+	}
+	all, err := client.Partitions(topic)
+	if err != nil {
+		return fmt.Errorf("read topic %s: %w", topic, err)
+	}
+	writable, err := client.WritablePartitions(topic)
+	if err != nil {
+		return fmt.Errorf("read topic %s: %w", topic, err)
+	}
+	if len(writable) < len(all) {
+		return fmt.Errorf("topic %s: %d of %d partitions have no leader", topic, len(all)-len(writable), len(all))
+	}
+	return nil
 }
 
 // Lag returns, by partition of the topic of events, how many messages group has not committed. A partition of which it

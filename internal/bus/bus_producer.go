@@ -42,6 +42,7 @@ func NewProducer(c Config) (*Producer, error) {
 	s.Producer.RequiredAcks = sarama.WaitForAll
 	s.Producer.Idempotent = true // the client's own retries neither duplicate nor reorder …
 	s.Net.MaxOpenRequests = 1    // … with one request under way per broker
+	s.Producer.Retry.Max = 10    // at 100 ms each: a new topic or leader that a broker has not heard of yet
 	s.Producer.MaxMessageBytes = maxMessage
 	s.Producer.Partitioner = newPartitioner
 	s.Producer.Return.Successes = true
