@@ -75,7 +75,7 @@ func (a *api) once(ctx context.Context, key, path string, body []byte) (o orderV
 	if err != nil {
 		return o, true, err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	answer, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return o, true, err
@@ -191,7 +191,7 @@ func (w *watcher) open(ctx context.Context, client *http.Client, origin, token s
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("the stream is refused with %d", resp.StatusCode)
 	}

@@ -31,9 +31,9 @@ func TestCluster(t *testing.T) {
 		{"one order reaches a watcher from zero", w.testFirstOrder},
 		{"a spike of payments is neither lost nor doubled", w.testSpike},
 		{"a rollout of the gateway costs its watchers no event", w.testRollout},
-		{"a release that never gets ready takes no event", func(t *testing.T) { w.testStillborn(t, letters) }},
-		{"a release that fails is rolled back without loss", func(t *testing.T) { w.testBadRelease(t, letters) }},
-		{"a poison event becomes a dead letter and blocks nothing", func(t *testing.T) { w.testPoison(t, letters) }},
+		{"a release that never gets ready takes no event", w.testStillborn(letters)},
+		{"a release that fails is rolled back without loss", w.testBadRelease(letters)},
+		{"a poison event becomes a dead letter and blocks nothing", w.testPoison(letters)},
 		{"e-mails that wait are swept", w.testSweep},
 		{"what is stored is consistent", w.consistent},
 	} {
@@ -149,7 +149,7 @@ func fetch(t *testing.T, registry, name, what string, out any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
 		t.Fatalf("%s of image %s: %d", what, name, resp.StatusCode)
 	}

@@ -81,7 +81,7 @@ func (k *kube) do(ctx context.Context, method, path, contentType string, body []
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	answer, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return err
@@ -138,7 +138,7 @@ func (k *kube) logs(ctx context.Context, name, container string) (string, error)
 	if err != nil {
 		return "", err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	answer, err := io.ReadAll(resp.Body)
 	return string(answer), err
 }

@@ -39,40 +39,42 @@ func (w *world) revisions(t *testing.T) (created, ready string) {
 	return o.Status.Created, o.Status.Ready
 }
 
-func (w *world) testStillborn(t *testing.T, letters *deadLetters) {
-	_, good := w.revisions(t)
-	const env = "/spec/template/spec/containers/0/env/-"
-	if err := w.kube.patch(t.Context(), paidService, map[string]any{
-		"op": "add", "path": env, "value": map[string]string{"name": "LOG_LEVEL", "value": "nonsense"},
-	}); err != nil {
-		t.Fatal(err)
-	}
-	var bad string
-	eventually(t, 3*time.Minute, "the bad revision to be found out", func() error {
-		if bad, _ = w.revisions(t); bad == good {
-			return errors.New("there is no new revision")
-		}
-		status, message, err := w.kube.condition(t.Context(), "/apis/serving.knative.dev/v1/namespaces/"+namespace+"/revisions/"+bad, "Ready")
-		if err == nil && status != "False" {
-			err = fmt.Errorf("it is %s: %s", status, message)
-		}
-		if err == nil && !strings.Contains(message, "LOG_LEVEL") {
-			err = fmt.Errorf("its status does not say what is wrong: %s", message)
-		}
-		return err
-	})
-	for _, id := range w.submittedOrders(t, "stillborn", 20) {
-		if err := w.till.pay(t.Context(), id); err != nil {
+func (w *world) testStillborn(letters *deadLetters) func(*testing.T) {
+	return func(t *testing.T) {
+		_, good := w.revisions(t)
+		const env = "/spec/template/spec/containers/0/env/-"
+		if err := w.kube.patch(t.Context(), paidService, map[string]any{
+			"op": "add", "path": env, "value": map[string]string{"name": "LOG_LEVEL", "value": "nonsense"},
+		}); err != nil {
 			t.Fatal(err)
 		}
+		var bad string
+		eventually(t, 3*time.Minute, "the bad revision to be found out", func() error {
+			if bad, _ = w.revisions(t); bad == good {
+				return errors.New("there is no new revision")
+			}
+			status, message, err := w.kube.condition(t.Context(), "/apis/serving.knative.dev/v1/namespaces/"+namespace+"/revisions/"+bad, "Ready")
+			if err == nil && status != "False" {
+				err = fmt.Errorf("it is %s: %s", status, message)
+			}
+			if err == nil && !strings.Contains(message, "LOG_LEVEL") {
+				err = fmt.Errorf("its status does not say what is wrong: %s", message)
+			}
+			return err
+		})
+		for _, id := range w.submittedOrders(t, "stillborn", 20) {
+			if err := w.till.pay(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.drained(t, 3*time.Minute, "order_paid")
+		if _, ready := w.revisions(t); ready != good {
+			t.Errorf("revision %s is ready, want %s to stay", ready, good)
+		}
+		w.restore(t, map[string]any{"op": "remove", "path": "/spec/template/spec/containers/0/env/3"})
+		letters.none(t)
+		w.report.figure(t, "a release that never gets ready", "took no event; 20 payments went to the one before")
 	}
-	w.drained(t, 3*time.Minute, "order_paid")
-	if _, ready := w.revisions(t); ready != good {
-		t.Errorf("revision %s is ready, want %s to stay", ready, good)
-	}
-	w.restore(t, map[string]any{"op": "remove", "path": "/spec/template/spec/containers/0/env/3"})
-	letters.none(t)
-	w.report.figure(t, "a release that never gets ready", "took no event; 20 payments went to the one before")
 }
 
 // restore applies patches that bring the good release back, and waits until it is there.
@@ -84,54 +86,56 @@ func (w *world) restore(t *testing.T, patches ...map[string]any) {
 	w.ready(t, paidService)
 }
 
-func (w *world) testBadRelease(t *testing.T, letters *deadLetters) {
-	ids := w.submittedOrders(t, "rollback", 100)
-	_, good := w.revisions(t)
-	var o struct {
-		Spec struct {
-			Template struct {
-				Spec struct{ Containers []struct{ Image string } }
+func (w *world) testBadRelease(letters *deadLetters) func(*testing.T) {
+	return func(t *testing.T) {
+		ids := w.submittedOrders(t, "rollback", 100)
+		_, good := w.revisions(t)
+		var o struct {
+			Spec struct {
+				Template struct {
+					Spec struct{ Containers []struct{ Image string } }
+				}
 			}
 		}
-	}
-	if err := w.kube.get(t.Context(), paidService, &o); err != nil {
-		t.Fatal(err)
-	}
-	const path = "/spec/template/spec/containers/0/image"
-	if err := w.kube.patch(t.Context(), paidService, map[string]any{"op": "replace", "path": path, "value": image(t, "faulty")}); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, 3*time.Minute, "the faulty release to take the traffic", func() error {
-		created, ready := w.revisions(t)
-		if ready == good || created != ready {
-			return fmt.Errorf("revision %s is made, %s ready", created, ready)
-		}
-		status, message, err := w.kube.condition(t.Context(), paidService, "Ready")
-		if err == nil && status != "True" {
-			err = errors.New(message)
-		}
-		return err
-	})
-	for _, id := range ids {
-		if err := w.till.pay(t.Context(), id); err != nil {
+		if err := w.kube.get(t.Context(), paidService, &o); err != nil {
 			t.Fatal(err)
 		}
+		const path = "/spec/template/spec/containers/0/image"
+		if err := w.kube.patch(t.Context(), paidService, map[string]any{"op": "replace", "path": path, "value": image(t, "faulty")}); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, 3*time.Minute, "the faulty release to take the traffic", func() error {
+			created, ready := w.revisions(t)
+			if ready == good || created != ready {
+				return fmt.Errorf("revision %s is made, %s ready", created, ready)
+			}
+			status, message, err := w.kube.condition(t.Context(), paidService, "Ready")
+			if err == nil && status != "True" {
+				err = errors.New(message)
+			}
+			return err
+		})
+		for _, id := range ids {
+			if err := w.till.pay(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := w.backlog(t, "order_paid"); n != len(ids) {
+			t.Errorf("%d payments wait, want all %d: the release is not faulty", n, len(ids))
+		}
+		began := time.Now()
+		// What an operator does first: traffic back to the revision before.
+		if err := w.kube.merge(t.Context(), paidService, map[string]any{"spec": map[string]any{
+			"traffic": []map[string]any{{"revisionName": good, "percent": 100}},
+		}}); err != nil {
+			t.Fatal(err)
+		}
+		w.drained(t, 5*time.Minute, "order_paid")
+		w.report.figure(t, "a release that fails, rolled back", "100 payments waited and were delivered within %s of it, 0 lost", seconds(time.Since(began)))
+		letters.none(t)
+		w.restore(t, map[string]any{"op": "replace", "path": path, "value": o.Spec.Template.Spec.Containers[0].Image},
+			map[string]any{"op": "replace", "path": "/spec/traffic", "value": []map[string]any{{"latestRevision": true, "percent": 100}}})
 	}
-	if n := w.backlog(t, "order_paid"); n != len(ids) {
-		t.Errorf("%d payments wait, want all %d: the release is not faulty", n, len(ids))
-	}
-	began := time.Now()
-	// What an operator does first: traffic back to the revision before.
-	if err := w.kube.merge(t.Context(), paidService, map[string]any{"spec": map[string]any{
-		"traffic": []map[string]any{{"revisionName": good, "percent": 100}},
-	}}); err != nil {
-		t.Fatal(err)
-	}
-	w.drained(t, 5*time.Minute, "order_paid")
-	w.report.figure(t, "a release that fails, rolled back", "100 payments waited and were delivered within %s of it, 0 lost", seconds(time.Since(began)))
-	letters.none(t)
-	w.restore(t, map[string]any{"op": "replace", "path": path, "value": o.Spec.Template.Spec.Containers[0].Image},
-		map[string]any{"op": "replace", "path": "/spec/traffic", "value": []map[string]any{{"latestRevision": true, "percent": 100}}})
 }
 
 // image returns the reference of an image that test/cluster/run has built.
@@ -150,52 +154,54 @@ func image(t *testing.T, name string) string {
 	return ""
 }
 
-func (w *world) testPoison(t *testing.T, letters *deadLetters) {
-	var cfg bus.Config
-	if err := service.Load(&cfg); err != nil {
-		t.Fatal(err)
-	}
-	producer, err := bus.NewProducer(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer producer.Close()
-	id := w.submittedOrders(t, "poison", 1)[0]
-	poison := cloudevents.NewEvent()
-	poison.SetID(uuid.Must(uuid.NewV7()).String())
-	poison.SetSource("/orderbell/order-api")
-	poison.SetType("order_paid")
-	poison.SetSubject(id)
-	poison.SetTime(time.Now())
-	poison.SetExtension(event.ExtPartitionKey, id)
-	poison.SetExtension(event.ExtTenantID, "somebody-else")
-	poison.SetExtension(event.ExtSequence, "2")
-	if err := poison.SetData(cloudevents.ApplicationJSON, map[string]any{
-		"order_id": id, "tenant_id": tenant, "status": "paid", "total_amount": 1, "currency": "IDR", "version": 2, "timestamp": time.Now(),
-	}); err != nil {
-		t.Fatal(err)
-	}
-	began := time.Now()
-	if err := errors.Join(producer.Send(t.Context(), cfg.Topic, []cloudevents.Event{poison})...); err != nil {
-		t.Fatal(err)
-	}
-	// Its own order's next event lies behind it in the same partition.
-	if err := w.till.pay(t.Context(), id); err != nil {
-		t.Fatal(err)
-	}
-	letter := letters.find(t, poison.ID())
-	took := time.Since(began)
-	for name, want := range map[string]string{
-		event.ExtErrorCode: "400", event.ExtTenantID: "somebody-else",
-		event.ExtReason: `invalid event: tenantid is "somebody-else", but data.tenant_id is "` + tenant + `"`,
-	} {
-		if got := fmt.Sprint(letter.Extensions()[name]); got != want {
-			t.Errorf("the dead letter's %s is %s, want %s", name, got, want)
+func (w *world) testPoison(letters *deadLetters) func(*testing.T) {
+	return func(t *testing.T) {
+		var cfg bus.Config
+		if err := service.Load(&cfg); err != nil {
+			t.Fatal(err)
 		}
+		producer, err := bus.NewProducer(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer producer.Close()
+		id := w.submittedOrders(t, "poison", 1)[0]
+		poison := cloudevents.NewEvent()
+		poison.SetID(uuid.Must(uuid.NewV7()).String())
+		poison.SetSource("/orderbell/order-api")
+		poison.SetType("order_paid")
+		poison.SetSubject(id)
+		poison.SetTime(time.Now())
+		poison.SetExtension(event.ExtPartitionKey, id)
+		poison.SetExtension(event.ExtTenantID, "somebody-else")
+		poison.SetExtension(event.ExtSequence, "2")
+		if err := poison.SetData(cloudevents.ApplicationJSON, map[string]any{
+			"order_id": id, "tenant_id": tenant, "status": "paid", "total_amount": 1, "currency": "IDR", "version": 2, "timestamp": time.Now(),
+		}); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if err := errors.Join(producer.Send(t.Context(), cfg.Topic, []cloudevents.Event{poison})...); err != nil {
+			t.Fatal(err)
+		}
+		// Its own order's next event lies behind it in the same partition.
+		if err := w.till.pay(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		letter := letters.find(t, poison.ID())
+		took := time.Since(began)
+		for name, want := range map[string]string{
+			event.ExtErrorCode: "400", event.ExtTenantID: "somebody-else",
+			event.ExtReason: `invalid event: tenantid is "somebody-else", but data.tenant_id is "` + tenant + `"`,
+		} {
+			if got := fmt.Sprint(letter.Extensions()[name]); got != want {
+				t.Errorf("the dead letter's %s is %s, want %s", name, got, want)
+			}
+		}
+		t.Logf("dead letter: %s", letter)
+		w.drained(t, 2*time.Minute, "order_paid")
+		w.report.figure(t, "a poison event", "in the topic of dead letters after %s, the event behind it delivered after %s", seconds(took), seconds(time.Since(began)))
 	}
-	t.Logf("dead letter: %s", letter)
-	w.drained(t, 2*time.Minute, "order_paid")
-	w.report.figure(t, "a poison event", "in the topic of dead letters after %s, the event behind it delivered after %s", seconds(took), seconds(time.Since(began)))
 }
 
 // deadLetters are what came to the topic of dead letters.

@@ -35,7 +35,7 @@ func (r *report) write(t *testing.T) {
 	for _, p := range r.plots {
 		text += fmt.Sprintf("\n![%s](%s)\n", strings.TrimSuffix(p, ".svg"), p)
 	}
-	if err := os.WriteFile(filepath.Join(r.folder, "cluster.md"), []byte(text), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(r.folder, "cluster.md"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -108,7 +108,7 @@ func (r *report) plot(t *testing.T, name, title string, samples []sample, waitin
 		fmt.Fprintf(&b, `%.1f,%.1f"/>`+"\n", x(end), y(before, mostPods))
 	}
 	b.WriteString("</svg>\n")
-	if err := os.WriteFile(filepath.Join(r.folder, name), []byte(b.String()), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(r.folder, name), []byte(b.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Contains(r.plots, name) {

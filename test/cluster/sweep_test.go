@@ -63,11 +63,15 @@ func (w *world) testSweep(t *testing.T) {
 // arrived is how many e-mails Mailpit has taken since it was started.
 func arrived(t *testing.T) int {
 	t.Helper()
-	resp, err := http.Get(env(t, "MAILPIT_URL") + "/api/v1/info")
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, env(t, "MAILPIT_URL")+"/api/v1/info", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
 	var info struct {
 		RuntimeStats struct{ SMTPAccepted int } // it keeps the last 500 only
 	}

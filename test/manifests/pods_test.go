@@ -30,7 +30,7 @@ func TestRestricted(t *testing.T) {
 			}
 			c := w.pod.Containers[0]
 			own, outer := c.SecurityContext, w.pod.SecurityContext
-			if !(own.RunAsNonRoot != nil && *own.RunAsNonRoot) && !(outer.RunAsNonRoot != nil && *outer.RunAsNonRoot) || own.RunAsUser+outer.RunAsUser == 0 {
+			if (!own.nobody() && !outer.nobody()) || own.RunAsUser+outer.RunAsUser == 0 {
 				t.Errorf("%s may run as root", name)
 			}
 			if own.Escalation == nil || *own.Escalation || !slices.Equal(own.Capabilities.Drop, []string{"ALL"}) {

@@ -3,6 +3,7 @@
 package manifests_test
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,7 +20,7 @@ var variable = regexp.MustCompile("envconfig:\"([A-Z0-9_]+)\"([^`]*)`")
 
 // unused are variables of packages that a program has without that part of them: only order-paid's events are mailed,
 // and delivery-sweeper shares no more than the mail with the functions. The cluster test starts them without.
-var unused = map[string][]string{
+var unused = map[string][]string{ //nolint:gochecknoglobals // a table; Go has no constant ones
 	"functions/order-created":        {"SMTP_URL", "MAIL_FROM"},
 	"functions/order-status-updated": {"SMTP_URL", "MAIL_FROM"},
 	"functions/delivery-sweeper":     {"REDIS_URL"},
@@ -32,11 +33,11 @@ func declared(t *testing.T, dir string) map[string]bool {
 	return once.(func() map[string]bool)()
 }
 
-var lists sync.Map // by folder; go list takes its time
+var lists sync.Map //nolint:gochecknoglobals // by folder: go list takes its time, and parallel tests ask for the same
 
 func list(t *testing.T, dir string) map[string]bool {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.Dir}}{{end}}", "./"+dir)
+	cmd := exec.CommandContext(context.Background(), "go", "list", "-deps", "-f", "{{if not .Standard}}{{.Dir}}{{end}}", "./"+dir)
 	cmd.Dir = root
 	out, err := cmd.Output()
 	if err != nil {
