@@ -200,6 +200,18 @@ func (w *podWatch) until(t *testing.T, patience time.Duration, what string, cond
 	}
 }
 
+// of returns the name of a pod of a revision, or "".
+func (w *podWatch) of(revision string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for name, p := range w.pods {
+		if p.Metadata.Labels["serving.knative.dev/revision"] == revision {
+			return name
+		}
+	}
+	return ""
+}
+
 // isFunction says whether a pod is of a Knative Service.
 func isFunction(p podState) bool { return p.Metadata.Labels["serving.knative.dev/service"] != "" }
 

@@ -48,17 +48,18 @@ func (w *world) testStillborn(letters *deadLetters) func(*testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		var bad string
-		eventually(t, 3*time.Minute, "the bad revision to be found out", func() error {
-			if bad, _ = w.revisions(t); bad == good {
+		eventually(t, 3*time.Minute, "a pod of the bad release to say what is wrong", func() error {
+			bad, _ := w.revisions(t)
+			if bad == good {
 				return errors.New("there is no new revision")
 			}
-			status, message, err := w.kube.condition(t.Context(), "/apis/serving.knative.dev/v1/namespaces/"+namespace+"/revisions/"+bad, "Ready")
-			if err == nil && status != "False" {
-				err = fmt.Errorf("it is %s: %s", status, message)
+			name := w.pods.of(bad)
+			if name == "" {
+				return fmt.Errorf("revision %s has no pod", bad)
 			}
-			if err == nil && !strings.Contains(message, "LOG_LEVEL") {
-				err = fmt.Errorf("its status does not say what is wrong: %s", message)
+			log, err := w.kube.logs(t.Context(), name, "order-paid")
+			if err == nil && !strings.Contains(log, "LOG_LEVEL") {
+				err = fmt.Errorf("its log does not say what is wrong: %s", log)
 			}
 			return err
 		})
