@@ -297,7 +297,7 @@ func TestHugeHeadersAndBodiesDoNoHarm(t *testing.T) {
 	r.Body = io.NopCloser(io.LimitReader(bytes.NewReader(make([]byte, 64<<20)), 64<<20))
 	response, err := b.server.Client().Do(r)
 	if err == nil { // or the server has closed the connection on the rest of the body
-		defer response.Body.Close()
+		defer func() { _ = response.Body.Close() }()
 		if response.StatusCode != http.StatusCreated {
 			t.Errorf("a ticket asked for with a body: status %d", response.StatusCode)
 		}

@@ -72,7 +72,7 @@ func TestAClientThatDoesNotReadIsClosedAndDelaysNobody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Body.Close()
+	defer func() { _ = r.Body.Close() }()
 	defer silent.Close() //nolint:errcheck // first of the two: closing the body reads to its end
 	c := &client{Response: r, lines: bufio.NewReader(r.Body)}
 	var got frame
@@ -131,7 +131,7 @@ func TestASlowClientGetsEverythingIfItKeepsUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Body.Close()
+	defer func() { _ = r.Body.Close() }()
 	defer c.Close() //nolint:errcheck // first of the two: closing the body reads to its end
 	reader := &client{Response: r, lines: bufio.NewReader(r.Body)}
 	first := reader.mustNext(t)

@@ -33,6 +33,7 @@ type follower struct {
 
 // follow reads until it has seen the order with the last amount. cut says when it leaves a stream by itself.
 func (v *follower) follow(t *testing.T, b *bundle, last int64, cut func() bool) {
+	t.Helper()
 	deadline := time.Now().Add(5 * patience)
 	for time.Now().Before(deadline) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -323,6 +324,8 @@ func TestTheClientOfR3labs(t *testing.T) {
 		t.Errorf("then %q, want the next event", s)
 	}
 	cancel()
-	<-done
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
 	next2.Close()
 }
