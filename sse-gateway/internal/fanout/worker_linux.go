@@ -172,6 +172,10 @@ func (w *worker) run() {
 				w.queue = append(w.queue, g)
 			}
 		}
+		if w.delivery > 0 {
+			w.pool.Counts.Deliveries.Add(w.delivery)
+			w.delivery = 0
+		}
 	}
 }
 
@@ -190,10 +194,6 @@ func (w *worker) takeInbox() {
 		if g := w.groups[log]; g != nil {
 			w.enqueue(g)
 		}
-	}
-	if w.delivery > 0 {
-		w.pool.Counts.Deliveries.Add(w.delivery)
-		w.delivery = 0
 	}
 }
 

@@ -2,88 +2,26 @@ package tenantlog_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/rand/v2"
 	"net/http/httputil"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"orderbell/internal/event"
-	"orderbell/internal/feed/feedtest"
-	"orderbell/internal/service"
 	"orderbell/sse-gateway/internal/tenantlog"
+	"orderbell/sse-gateway/internal/tenantlog/tenantlogtest"
 )
-
-// nothing is a stream in which nothing ever happened; the tests apply messages themselves.
-type nothing struct{}
-
-func (nothing) Follow(string)   {}
-func (nothing) Unfollow(string) {}
-func (nothing) Recent(context.Context, string, int) ([]event.Published, event.Tail, error) {
-	return nil, event.Tail{}, nil
-}
-
-func (nothing) Read(context.Context, string, event.Position, int) ([]event.Published, event.Tail, error) {
-	return nil, event.Tail{}, nil
-}
-func (nothing) Tails(context.Context, []string) ([]event.Tail, error) { return nil, nil }
-func (nothing) Lookup(context.Context, string, string) (event.Position, bool, error) {
-	return event.Position{}, false, nil
-}
-
-// local returns an empty log without a Redis.
-func local(tb testing.TB, maxBytes, maxEvents int) *tenantlog.Log {
-	tb.Helper()
-	logs, err := tenantlog.New(tenantlog.Config{MaxBytes: maxBytes, MaxEvents: maxEvents, CompareEvery: service.Seconds(time.Hour)},
-		nothing{}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(tb.Context()))
-	done := make(chan struct{})
-	go func() {
-		logs.Run(ctx)
-		close(done)
-	}()
-	tb.Cleanup(func() {
-		cancel()
-		<-done
-	})
-	go logs.Confirmed("demo")
-	for {
-		patience, stop := context.WithTimeout(tb.Context(), 100*time.Millisecond)
-		log, err := logs.Acquire(patience, "demo")
-		if err == nil {
-			// The catch-up that warmed it may still be reading: wait until it has found that nothing is missing.
-			stop()
-			return log
-		}
-		logs.Confirmed("demo")
-		stop()
-	}
-}
-
-// published returns the n-th message of a chain.
-func published(n int, to ...event.Recipient) event.Published {
-	p := event.Published{At: event.Position{Millis: uint64(n)}, Message: feedtest.Message("demo", n, to...)} //nolint:gosec // small
-	if n > 1 {
-		p.Prev = event.Position{Millis: uint64(n - 1)}
-	}
-	return p
-}
 
 func TestApply(t *testing.T) {
 	t.Parallel()
-	log := local(t, 1<<20, 1000)
-	first, third := published(1), published(3)
+	log := tenantlogtest.Local(t, 1<<20, 1000)
+	first, third := tenantlogtest.Published(1), tenantlogtest.Published(3)
 	for _, c := range []struct {
 		name string
 		p    event.Published
@@ -91,12 +29,12 @@ func TestApply(t *testing.T) {
 	}{
 		{"the first", first, tenantlog.Applied},
 		{"the first again", first, tenantlog.Duplicate},
-		{"the second", published(2), tenantlog.Applied},
+		{"the second", tenantlogtest.Published(2), tenantlog.Applied},
 		{"the first once more", first, tenantlog.Duplicate},
-		{"the fourth before the third", published(4), tenantlog.Gap},
+		{"the fourth before the third", tenantlogtest.Published(4), tenantlog.Gap},
 		{"the third", third, tenantlog.Applied},
-		{"another event in the third's place", published(3), tenantlog.Gap},
-		{"the fourth", published(4), tenantlog.Applied},
+		{"another event in the third's place", tenantlogtest.Published(3), tenantlog.Gap},
+		{"the fourth", tenantlogtest.Published(4), tenantlog.Applied},
 		{"one of another history", event.Published{Prev: event.Position{Millis: 1}, At: event.Position{Millis: 3, Seq: 7}}, tenantlog.Gap},
 		{"one without a place", event.Published{}, tenantlog.Gap},
 	} {
@@ -109,8 +47,8 @@ func TestApply(t *testing.T) {
 func TestAnUnfitEventIDNeverReachesAFrame(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"", "0", "a.n", "a b", "a\nid: b", "a\x00", "é", strings.Repeat("x", 200)} {
-		log := local(t, 1<<20, 1000)
-		p := published(1)
+		log := tenantlogtest.Local(t, 1<<20, 1000)
+		p := tenantlogtest.Published(1)
 		p.Message.ID = id
 		log.Apply(p)
 		b, _ := log.Batch(1, 1<<20)
@@ -124,7 +62,7 @@ func TestWhateverIsWrittenInPiecesIsTheWhole(t *testing.T) {
 	t.Parallel()
 	users := []string{"", "ann", "bob", "cid"} // few, so that batches speak to some of them
 	rapid.Check(t, func(rt *rapid.T) {
-		log := local(t, 1<<20, 10_000)
+		log := tenantlogtest.Local(t, 1<<20, 10_000)
 		n := rapid.IntRange(1, 40).Draw(rt, "events")
 		for i := 1; i <= n; i++ {
 			var to []event.Recipient
@@ -133,7 +71,7 @@ func TestWhateverIsWrittenInPiecesIsTheWhole(t *testing.T) {
 					to = append(to, event.Recipient{UserID: user, NotificationID: fmt.Sprintf("n-%d-\"%s\"", i, user)})
 				}
 			}
-			log.Apply(published(i, to...))
+			log.Apply(tenantlogtest.Published(i, to...))
 		}
 		user := rapid.SampledFrom(users).Draw(rt, "user")
 		whole, _ := log.Batch(1, 1<<20)
@@ -170,10 +108,10 @@ func TestALogIsBounded(t *testing.T) {
 	for name, size := range map[string]int{"in events": 1, "in bytes": 4000} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			log := local(t, maxBytes, maxEvents)
+			log := tenantlogtest.Local(t, maxBytes, maxEvents)
 			var ids []string
 			for i := 1; i <= 1000; i++ {
-				p := published(i)
+				p := tenantlogtest.Published(i)
 				p.Message.Data.Reference = strings.Repeat("x", size)
 				log.Apply(p)
 				ids = append(ids, p.Message.ID)
@@ -207,11 +145,11 @@ func TestALogIsBounded(t *testing.T) {
 func TestJoiningWhileAppending(t *testing.T) {
 	t.Parallel()
 	const events, readers = 5000, 8
-	log := local(t, 16<<20, 2*events)
+	log := tenantlogtest.Local(t, 16<<20, 2*events)
 	all := make([]event.Published, events)
 	number := map[string]int{}
 	for i := range all {
-		all[i] = published(i + 1)
+		all[i] = tenantlogtest.Published(i + 1)
 		number[all[i].Message.ID] = i
 	}
 	var wait sync.WaitGroup

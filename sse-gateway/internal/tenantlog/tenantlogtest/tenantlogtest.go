@@ -1,0 +1,69 @@
+// Package tenantlogtest makes logs for tests that need no Redis: their messages are applied by hand.
+package tenantlogtest
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"orderbell/internal/event"
+	"orderbell/internal/feed/feedtest"
+	"orderbell/internal/service"
+	"orderbell/sse-gateway/internal/tenantlog"
+)
+
+// nothing is a stream in which nothing ever happened.
+type nothing struct{}
+
+func (nothing) Follow(string)   {}
+func (nothing) Unfollow(string) {}
+func (nothing) Recent(context.Context, string, int) ([]event.Published, event.Tail, error) {
+	return nil, event.Tail{}, nil
+}
+
+// Read never answers: it would tell that what a test applied is not in the stream.
+func (nothing) Read(ctx context.Context, _ string, _ event.Position, _ int) ([]event.Published, event.Tail, error) {
+	<-ctx.Done()
+	return nil, event.Tail{}, ctx.Err()
+}
+
+func (nothing) Tails(context.Context, []string) ([]event.Tail, error) { return nil, nil }
+func (nothing) Lookup(context.Context, string, string) (event.Position, bool, error) {
+	return event.Position{}, false, nil
+}
+
+// Local returns an empty log of tenant demo.
+func Local(tb testing.TB, maxBytes, maxEvents int) *tenantlog.Log {
+	tb.Helper()
+	logs, err := tenantlog.New(tenantlog.Config{MaxBytes: maxBytes, MaxEvents: maxEvents, CompareEvery: service.Seconds(time.Hour)},
+		nothing{}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(tb.Context()))
+	done := make(chan struct{})
+	go func() {
+		logs.Run(ctx)
+		close(done)
+	}()
+	tb.Cleanup(func() {
+		cancel()
+		<-done
+	})
+	gone, leave := context.WithCancel(tb.Context())
+	leave()
+	_, _ = logs.Acquire(gone, "demo") // makes the log and does not wait for it
+	logs.Confirmed("demo")            // fills it, with nothing
+	log, err := logs.Acquire(tb.Context(), "demo")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return log
+}
+
+// Published returns the n-th message of a chain.
+func Published(n int, to ...event.Recipient) event.Published {
+	at := func(n int) event.Position { return event.Position{Millis: uint64(n)} } //nolint:gosec // small
+	return event.Published{Prev: at(n - 1), At: at(n), Message: feedtest.Message("demo", n, to...)}
+}
