@@ -56,6 +56,13 @@ func (l *ledger) leave() {
 	l.total--
 }
 
+// empty says whether everybody has left.
+func (l *ledger) empty() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.total == 0
+}
+
 // take reserves a tenant's and a user's share for a stream that has entered.
 func (l *ledger) take(tenantID, userID string) Refusal {
 	l.mu.Lock()

@@ -118,7 +118,19 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.Serv
 func (h *Handler) Drain(ctx context.Context) {
 	h.draining.Store(true)
 	h.pool.Drain(ctx)
+	check := time.NewTicker(drainCheck)
+	defer check.Stop()
+	for !h.ledger.empty() { // who had entered and was not yet in the pool
+		select {
+		case <-ctx.Done():
+			return
+		case <-check.C:
+		}
+	}
 }
+
+// drainCheck is how soon the end of a drain is noticed.
+const drainCheck = 10 * time.Millisecond
 
 // Close ends every stream at once.
 func (h *Handler) Close() {
@@ -167,6 +179,9 @@ func (h *Handler) notifications(w http.ResponseWriter, r *http.Request) error {
 			h.ledger.leave()
 		}
 	}()
+	if h.draining.Load() { // again, now that Drain waits for us
+		return h.refuse(w, r, Draining)
+	}
 	p, err := h.principal(r)
 	if err != nil {
 		return err
