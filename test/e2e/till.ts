@@ -34,7 +34,8 @@ export class Till {
   }
 
   async showAll(): Promise<void> {
-    await this.page.getByRole('radio', { name: /^All/ }).check({ force: true }); // the label is what one sees
+    await this.page.locator('label', { hasText: /^All/ }).click(); // it is what one sees of the radio button
+    await expect(this.page.getByRole('radio', { name: /^All/ })).toBeChecked();
   }
 }
 
