@@ -129,6 +129,7 @@ func connect(address string) (redis.UniversalClient, error) {
 		}
 		o.Protocol, o.ContextTimeoutEnabled = 2, true
 		o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+		o.ClusterStateReloadInterval = clusterReload
 		timeouts(&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout)
 		return redis.NewClusterClient(o), nil
 	}
@@ -158,6 +159,10 @@ var muteClient = sync.OnceFunc(func() { redis.SetLogger(mute{}) }) //nolint:goch
 type mute struct{}
 
 func (mute) Printf(context.Context, string, ...any) {}
+
+// clusterReload is how soon a promoted replica is noticed: go-redis goes on asking the dead master until it looks at the
+// cluster's state anew, by itself once a minute.
+const clusterReload = time.Second
 
 // redact keeps a password in the URL out of the error's text.
 func redact(err error) error {

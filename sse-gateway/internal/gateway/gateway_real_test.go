@@ -63,12 +63,17 @@ func TestAFailoverIsNeverSilent(t *testing.T) {
 			}
 		})
 	}
+	var killed time.Time
 	for i := range orders {
 		if i == orders/2 {
 			cluster.MasterOf(t, b.tenant).Kill()
+			killed = time.Now()
 		}
 		m := feedtest.Message(b.tenant, i+1)
 		feedtest.Eventually(t, "the order is published", func() bool { return b.feed.Publish(t.Context(), b.tenant, m) == nil })
+	}
+	if took := time.Since(killed); took > patience { // the cluster itself needs some two seconds
+		t.Errorf("orders were published again after %s, want them as soon as the replica is promoted", took)
 	}
 	wait.Wait()
 }
