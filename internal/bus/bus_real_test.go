@@ -3,6 +3,7 @@
 package bus_test
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,26 +19,35 @@ func TestRealKafka(t *testing.T) {
 	bustest.Run(t, bustest.Server{Brokers: realBrokers(t)})
 }
 
-// TestRealKafkaRestart is not parallel: it takes the server away from whoever uses it.
+// TestRealKafkaRestart kills a Kafka of its own, since others use the one of KAFKA_BROKERS at the same time.
 func TestRealKafkaRestart(t *testing.T) {
-	root, err := filepath.Abs("../..")
+	t.Parallel()
+	folder := t.TempDir()
+	services(t, folder, "up", "kafka")
+	t.Cleanup(func() { services(t, folder, "down", "kafka") })
+	port, err := os.ReadFile(filepath.Join(folder, "kafka", "port"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	brokers := realBrokers(t)
-	port, err := os.ReadFile(filepath.Join(root, ".services", "kafka", "port"))
-	if err != nil || brokers[0] != "127.0.0.1:"+strings.TrimSpace(string(port)) {
-		t.Fatalf("KAFKA_BROKERS is %q, but only the Kafka of test/services/up can be restarted: %v", brokers, err)
+	bustest.RunRestart(t, bustest.Server{
+		Brokers: []string{"127.0.0.1:" + strings.TrimSpace(string(port))},
+		Restart: func(tb testing.TB) {
+			tb.Helper()
+			services(tb, folder, "down", "--kill", "kafka")
+			services(tb, folder, "up", "kafka")
+		},
+	})
+}
+
+// services runs test/services/up or down for the servers that live in folder.
+func services(tb testing.TB, folder, script string, arguments ...string) {
+	tb.Helper()
+	path := filepath.Join("..", "..", "test", "services", script)
+	command := exec.CommandContext(context.WithoutCancel(tb.Context()), path, arguments...)
+	command.Env = append(os.Environ(), "SERVICES_DIR="+folder, "SERVICES_HOST=127.0.0.1")
+	if said, err := command.CombinedOutput(); err != nil {
+		tb.Fatalf("%s %v: %v\n%s", script, arguments, err, said)
 	}
-	bustest.RunRestart(t, bustest.Server{Brokers: brokers, Restart: func(tb testing.TB) {
-		tb.Helper()
-		for _, arguments := range [][]string{{"down", "--kill", "kafka"}, {"up", "kafka"}} {
-			script := exec.CommandContext(tb.Context(), filepath.Join(root, "test", "services", arguments[0]), arguments[1:]...)
-			if said, err := script.CombinedOutput(); err != nil {
-				tb.Fatalf("%v: %v\n%s", arguments, err, said)
-			}
-		}
-	}})
 }
 
 func realBrokers(t *testing.T) []string {

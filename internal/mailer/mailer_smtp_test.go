@@ -112,7 +112,8 @@ func (s *smtpServer) talk(c net.Conn, done <-chan struct{}) {
 		_ = c.Close()
 	}()
 	in := bufio.NewReader(c)
-	answer := func(good string) bool {
+	// keep happens before the client can know that the answer is good.
+	answerAnd := func(good string, keep func()) bool {
 		reply := ""
 		if s.script != nil {
 			reply = s.script(at)
@@ -126,9 +127,15 @@ func (s *smtpServer) talk(c net.Conn, done <-chan struct{}) {
 			<-done
 			return false
 		}
+		if reply == good {
+			s.mu.Lock()
+			keep()
+			s.mu.Unlock()
+		}
 		_, err := fmt.Fprintf(c, "%s\r\n", reply)
 		return err == nil && reply == good
 	}
+	answer := func(good string) bool { return answerAnd(good, func() {}) }
 	answer("220 test")
 	if s.script != nil && s.script(at) == hangUp {
 		return
@@ -152,11 +159,7 @@ func (s *smtpServer) talk(c net.Conn, done <-chan struct{}) {
 				in = bufio.NewReader(c)
 			}
 		case "AUTH":
-			if answer("235 welcome") {
-				s.mu.Lock()
-				s.logins = append(s.logins, strings.TrimSpace(text))
-				s.mu.Unlock()
-			}
+			answerAnd("235 welcome", func() { s.logins = append(s.logins, strings.TrimSpace(text)) })
 		case "MAIL":
 			at.mail++
 			answer("250 ok")
@@ -169,12 +172,7 @@ func (s *smtpServer) talk(c net.Conn, done <-chan struct{}) {
 				return
 			}
 			at.verb = "."
-			if !answer("250 taken") {
-				break
-			}
-			s.mu.Lock()
-			s.messages = append(s.messages, string(body))
-			s.mu.Unlock()
+			answerAnd("250 taken", func() { s.messages = append(s.messages, string(body)) })
 		case "QUIT":
 			answer("221 bye")
 			return
