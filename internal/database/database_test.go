@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -172,8 +173,9 @@ func TestWrap(t *testing.T) {
 	}
 }
 
-// fakePooler passes connections on to the server and, as a pooler does, makes up the cancel key.
-func fakePooler(t *testing.T, address string) string {
+// fakePooler passes connections on to the server and, as a pooler does, makes up the cancel key. It counts the round
+// trips: how often the server was ready again.
+func fakePooler(t *testing.T, address string, trips *atomic.Int64) string {
 	t.Helper()
 	u, err := url.Parse(address)
 	if err != nil {
@@ -191,14 +193,14 @@ func fakePooler(t *testing.T, address string) string {
 			if err != nil {
 				return
 			}
-			go forward(client, server)
+			go forward(client, server, trips)
 		}
 	}()
 	u.Host = l.Addr().String()
 	return u.String()
 }
 
-func forward(client net.Conn, server string) {
+func forward(client net.Conn, server string, trips *atomic.Int64) {
 	defer func() { _ = client.Close() }()
 	back, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", server)
 	if err != nil {
@@ -212,8 +214,11 @@ func forward(client net.Conn, server string) {
 		if err != nil {
 			return
 		}
-		if key, ok := msg.(*pgproto3.BackendKeyData); ok {
-			key.ProcessID++
+		switch msg := msg.(type) {
+		case *pgproto3.BackendKeyData:
+			msg.ProcessID++
+		case *pgproto3.ReadyForQuery:
+			trips.Add(1)
 		}
 		to.Send(msg)
 		if to.Flush() != nil {
@@ -225,7 +230,7 @@ func forward(client net.Conn, server string) {
 func TestStatementsAreNotPreparedBehindAPooler(t *testing.T) {
 	t.Parallel()
 	address := databasetest.URL(t)
-	pooled := fakePooler(t, address)
+	pooled := fakePooler(t, address, new(atomic.Int64))
 	for name, c := range map[string]struct {
 		address string
 		want    int // statements that the server keeps for the connection, this one included

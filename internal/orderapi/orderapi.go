@@ -22,6 +22,7 @@ import (
 	"orderbell/internal/member"
 	"orderbell/internal/order"
 	"orderbell/internal/problem"
+	"orderbell/internal/route"
 )
 
 // Store keeps the orders. Its errors are package order's outcomes or failures of the store.
@@ -68,50 +69,13 @@ type api struct{ store Store }
 // New returns the API's handler for the paths /api/orders and below.
 func New(log *slog.Logger, verifier *auth.Verifier, store Store) http.Handler {
 	a := api{store}
-	mux := http.NewServeMux()
-	// A path is registered without its methods, so that a wrong method is a problem too.
-	route := func(path string, methods map[string]call) {
-		mux.Handle(path, problem.Handler(log, byMethod(verifier, log, methods)))
-	}
-	route("/api/orders", map[string]call{"POST": {member.Sellers(), a.create}})
-	route("/api/orders/snapshot", map[string]call{"GET": {member.Roles(), a.snapshot}})
-	route("/api/orders/{id}", map[string]call{"GET": {member.Roles(), a.get}})
-	route("/api/orders/{id}/pay", map[string]call{"POST": {member.Sellers(), a.pay}})
-	route("/api/orders/{id}/status", map[string]call{"POST": {member.Workers(), a.setStatus}})
-	mux.Handle("/", problem.Handler(log, func(_ http.ResponseWriter, r *http.Request) error {
-		return problem.New(http.StatusNotFound, "there is nothing at %s", r.URL.Path)
-	}))
-	return mux
-}
-
-type handler = func(http.ResponseWriter, *http.Request) error
-
-type call struct {
-	roles  []member.Role
-	handle handler
-}
-
-func byMethod(verifier *auth.Verifier, log *slog.Logger, methods map[string]call) handler {
-	handlers := map[string]http.Handler{}
-	var allowed []string
-	for method, c := range methods {
-		handlers[method] = verifier.Require(c.roles, problem.Handler(log, c.handle))
-		allowed = append(allowed, method)
-	}
-	if get, ok := handlers["GET"]; ok {
-		handlers["HEAD"] = get // net/http leaves the body out
-		allowed = append(allowed, "HEAD")
-	}
-	slices.Sort(allowed)
-	return func(w http.ResponseWriter, r *http.Request) error {
-		h, ok := handlers[r.Method]
-		if !ok {
-			return problem.New(http.StatusMethodNotAllowed, "%s is not a method of %s", r.Method, r.URL.Path).
-				With("Allow", strings.Join(allowed, ", "))
-		}
-		h.ServeHTTP(w, r)
-		return nil
-	}
+	return route.New(log, verifier, map[string]route.Methods{
+		"/api/orders":             {"POST": {Roles: member.Sellers(), Handle: a.create}},
+		"/api/orders/snapshot":    {"GET": {Roles: member.Roles(), Handle: a.snapshot}},
+		"/api/orders/{id}":        {"GET": {Roles: member.Roles(), Handle: a.get}},
+		"/api/orders/{id}/pay":    {"POST": {Roles: member.Sellers(), Handle: a.pay}},
+		"/api/orders/{id}/status": {"POST": {Roles: member.Workers(), Handle: a.setStatus}},
+	})
 }
 
 func (a api) create(w http.ResponseWriter, r *http.Request) error {
@@ -269,12 +233,10 @@ func refusal(err error) error {
 
 // write answers a POST. A repeated request gets the status and the body of the first.
 func write(w http.ResponseWriter, status int, a order.Answer) error {
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("ETag", versionTag(a.Order))
 	if a.Repeated {
 		w.Header().Set("Idempotency-Replayed", "true")
 	}
-	return problem.WriteJSON(w, status, FromOrder(a.Order))
+	return route.Answer(w, status, route.VersionTag(a.Order.Version), FromOrder(a.Order))
 }
 
 // FromOrder returns o in the API's JSON.

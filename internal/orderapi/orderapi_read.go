@@ -1,22 +1,19 @@
 package orderapi
 
 import (
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"orderbell/internal/auth"
 	"orderbell/internal/order"
-	"orderbell/internal/problem"
+	"orderbell/internal/route"
 )
 
 // Limits of a snapshot's page.
@@ -24,9 +21,6 @@ const (
 	defaultLimit = 100
 	maxLimit     = 500 // some 130 KB of JSON
 )
-
-// revalidate lets a client keep an answer, for this person alone, and ask each time whether it still holds.
-const revalidate = "private, no-cache"
 
 func (a api) get(w http.ResponseWriter, r *http.Request) error {
 	id, err := orderID(r)
@@ -41,12 +35,7 @@ func (a api) get(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return refusal(err)
 	}
-	body, err := json.Marshal(FromOrder(o))
-	if err != nil {
-		return fmt.Errorf("encode order: %w", err)
-	}
-	serve(w, r, versionTag(o), body)
-	return nil
+	return route.Serve(w, r, route.VersionTag(o.Version), FromOrder(o))
 }
 
 func (a api) snapshot(w http.ResponseWriter, r *http.Request) error {
@@ -69,14 +58,7 @@ func (a api) snapshot(w http.ResponseWriter, r *http.Request) error {
 	if more {
 		answer.NextCursor = cursor(page[len(page)-1].Position())
 	}
-	body, err := json.Marshal(answer)
-	if err != nil {
-		return fmt.Errorf("encode snapshot: %w", err)
-	}
-	sum := sha256.Sum256(body)
-	const enough = 16 // bytes: versions of one page never collide
-	serve(w, r, `"`+base64.RawURLEncoding.EncodeToString(sum[:enough])+`"`, body)
-	return nil
+	return route.Serve(w, r, "", answer)
 }
 
 func pageOf(r *http.Request) (int, order.Position, error) {
@@ -85,7 +67,7 @@ func pageOf(r *http.Request) (int, order.Position, error) {
 	if query.Has("limit") {
 		n, err := strconv.Atoi(query.Get("limit"))
 		if err != nil || n < 1 || n > maxLimit {
-			return 0, order.Position{}, badParameter("limit", fmt.Sprintf("is not a number from 1 to %d", maxLimit))
+			return 0, order.Position{}, route.BadParameter("limit", fmt.Sprintf("is not a number from 1 to %d", maxLimit))
 		}
 		limit = n
 	}
@@ -94,15 +76,9 @@ func pageOf(r *http.Request) (int, order.Position, error) {
 	}
 	after, err := parseCursor(query.Get("cursor"))
 	if err != nil {
-		return 0, order.Position{}, badParameter("cursor", "is not a next_cursor of this API")
+		return 0, order.Position{}, route.BadParameter("cursor", "is not a next_cursor of this API")
 	}
 	return limit, after, nil
-}
-
-func badParameter(name, detail string) error {
-	p := problem.New(http.StatusBadRequest, "%s %s", name, detail)
-	p.Errors = []problem.FieldError{{Field: name, Detail: detail}}
-	return p
 }
 
 // A cursor is a position's microseconds since 1970 (8 bytes, big-endian) and order id (16 bytes) in base64url.
@@ -129,34 +105,4 @@ func parseCursor(s string) (order.Position, error) {
 		return order.Position{}, errCursor
 	}
 	return order.Position{CreatedAt: time.UnixMicro(int64(micros)).UTC(), ID: uuid.UUID(b[8:]).String()}, nil
-}
-
-func versionTag(o order.Order) string { return `"` + strconv.FormatInt(o.Version, 10) + `"` }
-
-// serve answers a GET with body, or with 304 if the client has it.
-func serve(w http.ResponseWriter, r *http.Request, tag string, body []byte) {
-	h := w.Header()
-	h.Set("ETag", tag)
-	h.Set("Cache-Control", revalidate)
-	h.Set("Vary", "Authorization")
-	if matches(r.Header.Values("If-None-Match"), tag) {
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
-	h.Set("Content-Type", "application/json")
-	h.Set("Content-Length", strconv.Itoa(len(body)+1))
-	_, _ = w.Write(append(body, '\n')) // the client has gone if this fails
-}
-
-// matches implements If-None-Match (RFC 9110 §13.1.2): * or a list of tags, compared weakly. Our tags have no comma.
-func matches(headers []string, tag string) bool {
-	for _, header := range headers {
-		for candidate := range strings.SplitSeq(header, ",") {
-			candidate = strings.TrimSpace(candidate)
-			if candidate == "*" || strings.TrimPrefix(candidate, "W/") == tag {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -1,9 +1,10 @@
 // Package orderstore keeps orders in PostgreSQL. With each change of an order it writes the event that tells of it into
 // the outbox, in the same transaction.
 //
-// A change is one statement, so one round trip and one transaction: it locks the order's row, checks what may follow
-// its state, raises the version, adds the outbox row and remembers the Idempotency-Key. An order's outbox ids rise with
-// its version, since both are taken under its row lock.
+// What is done for a tenant is done as the tenant, see [database.Collect]. A change is one statement, so one round trip
+// and one transaction: it locks the order's row, checks what may follow its state, raises the version, adds the outbox
+// row and remembers the Idempotency-Key. An order's outbox ids rise with its version, since both are taken under its
+// row lock.
 package orderstore
 
 import (
@@ -51,7 +52,7 @@ func (s *Store) Create(ctx context.Context, o order.Order, r order.Request) (ord
 	if r.Key != "" {
 		query, args = createOnceSQL, append(args, r.Key, r.Fingerprint[:])
 	}
-	made, err := s.one(ctx, query, args...)
+	made, err := s.one(ctx, r.TenantID, query, args...)
 	switch {
 	case err == nil:
 		return order.Answer{Order: made}, nil
@@ -98,7 +99,7 @@ func (s *Store) Change(ctx context.Context, id string, next order.Status, r orde
 		query, args = changeOnceSQL, append(args, r.Key, r.Fingerprint[:])
 	}
 	for range changeTries {
-		changed, err := s.one(ctx, query, args...)
+		changed, err := s.one(ctx, r.TenantID, query, args...)
 		if err == nil {
 			return order.Answer{Order: changed}, nil
 		}
@@ -134,7 +135,7 @@ func (s *Store) whyUnchanged(ctx context.Context, id string, next order.Status, 
 
 // Get returns an order of the tenant, or [order.ErrNotFound].
 func (s *Store) Get(ctx context.Context, tenantID, id string) (order.Order, error) {
-	o, err := s.one(ctx, getSQL, tenantID, id)
+	o, err := s.one(ctx, tenantID, getSQL, tenantID, id)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return order.Order{}, order.ErrNotFound
 	}
@@ -148,12 +149,7 @@ func (s *Store) Page(ctx context.Context, tenantID string, after order.Position,
 	if after != (order.Position{}) {
 		query, args = nextPageSQL, append(args, after.CreatedAt, after.ID)
 	}
-	rows, err := s.pool.Query(ctx, query, args...)
-	if err != nil {
-		return nil, false, database.Wrap("page orders", err)
-	}
-	page := make([]order.Order, 0, limit+1)
-	page, err = pgx.AppendRows(page, rows, scan)
+	page, err := database.Collect(ctx, s.pool, tenantID, scan, query, args...)
 	if err != nil {
 		return nil, false, database.Wrap("page orders", err)
 	}
@@ -176,12 +172,8 @@ func arguments(r order.Request, id string, status order.Status, eventID string) 
 		r.TenantID, id, string(status), Shard(id), eventID, string(event.TypeFor(status)), r.TraceParent)
 }
 
-func (s *Store) one(ctx context.Context, query string, args ...any) (order.Order, error) {
-	rows, err := s.pool.Query(ctx, query, args...)
-	if err != nil {
-		return order.Order{}, err
-	}
-	return pgx.CollectExactlyOneRow(rows, scan)
+func (s *Store) one(ctx context.Context, tenantID, query string, args ...any) (order.Order, error) {
+	return database.CollectOne(ctx, s.pool, tenantID, scan, query, args...)
 }
 
 func scan(row pgx.CollectableRow) (order.Order, error) {
@@ -194,20 +186,22 @@ func scan(row pgx.CollectableRow) (order.Order, error) {
 
 // firstAnswer returns the answer kept for r's Key, or pgx.ErrNoRows.
 func (s *Store) firstAnswer(ctx context.Context, r order.Request) (order.Answer, error) {
-	var hash, body []byte
-	err := s.pool.QueryRow(ctx, firstAnswerSQL, r.TenantID, r.Key).Scan(&hash, &body)
+	first, err := database.CollectOne(ctx, s.pool, r.TenantID, pgx.RowToStructByName[keptAnswer], firstAnswerSQL, r.TenantID, r.Key)
 	if err != nil {
 		return order.Answer{}, database.Wrap("read first answer", err)
 	}
-	if string(hash) != string(r.Fingerprint[:]) {
+	if string(first.RequestHash) != string(r.Fingerprint[:]) {
 		return order.Answer{}, order.ErrKeyReused
 	}
 	var kept keptOrder
-	if err := json.Unmarshal(body, &kept); err != nil {
+	if err := json.Unmarshal(first.Body, &kept); err != nil {
 		return order.Answer{}, fmt.Errorf("read first answer: %w", err)
 	}
 	return order.Answer{Order: kept.order(), Repeated: true}, nil
 }
+
+// keptAnswer is a row of idempotency_keys.
+type keptAnswer struct{ RequestHash, Body []byte }
 
 // keptOrder is an orders row as row_to_json writes it.
 type keptOrder struct {

@@ -1,0 +1,62 @@
+package database
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// asTenant makes what follows in its transaction the work of one tenant: as the role of the HTTP APIs, to which the
+// policies of row-level security show that tenant's rows alone. Both settings end with the transaction, so that a
+// connection, or a pooler's server connection, is nobody's afterwards.
+const asTenant = `SELECT set_config('role', 'orderbell_api', true), set_config('orderbell.tenant', $1, true)`
+
+// Collect runs one statement in a transaction of the tenant's and returns its rows. It takes one round trip: both
+// statements are sent together and the server commits behind them.
+func Collect[T any](ctx context.Context, pool *pgxpool.Pool, tenantID string, scan pgx.RowToFunc[T], sql string, args ...any) (found []T, err error) {
+	batch := &pgx.Batch{}
+	batch.Queue(asTenant, tenantID)
+	batch.Queue(sql, args...)
+	results := pool.SendBatch(ctx, batch)
+	defer func() {
+		if closed := results.Close(); err == nil {
+			err = closed // whether it was committed is known at the end alone
+		}
+	}()
+	if _, err := results.Exec(); err != nil {
+		return nil, err
+	}
+	rows, err := results.Query()
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scan)
+}
+
+// CollectOne is [Collect] for a statement of one row. Where it has none, the error is [pgx.ErrNoRows].
+func CollectOne[T any](ctx context.Context, pool *pgxpool.Pool, tenantID string, scan pgx.RowToFunc[T], sql string, args ...any) (T, error) {
+	found, err := Collect(ctx, pool, tenantID, scan, sql, args...)
+	switch {
+	case err != nil || len(found) == 1:
+	case len(found) == 0:
+		err = pgx.ErrNoRows
+	default:
+		err = pgx.ErrTooManyRows
+	}
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return found[0], nil
+}
+
+// InTenant runs do in a transaction of the tenant's, for work that one statement cannot say.
+func InTenant(ctx context.Context, pool *pgxpool.Pool, tenantID string, do func(pgx.Tx) error) error {
+	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, asTenant, tenantID); err != nil {
+			return err
+		}
+		return do(tx)
+	})
+}

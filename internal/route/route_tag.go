@@ -1,0 +1,85 @@
+package route
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"orderbell/internal/problem"
+)
+
+// revalidate lets a client keep an answer, for this person alone, and ask each time whether it still holds.
+const revalidate = "private, no-cache"
+
+// VersionTag returns the ETag of something that counts its versions.
+func VersionTag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
+
+// Serve answers a GET with v, or with 304 if the client has it. An empty tag is made of the answer's bytes.
+func Serve(w http.ResponseWriter, r *http.Request, tag string, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode answer: %w", err)
+	}
+	if tag == "" {
+		sum := sha256.Sum256(body)
+		const enough = 16 // bytes: versions of one answer never collide
+		tag = `"` + base64.RawURLEncoding.EncodeToString(sum[:enough]) + `"`
+	}
+	h := w.Header()
+	h.Set("ETag", tag)
+	h.Set("Cache-Control", revalidate)
+	h.Set("Vary", "Authorization")
+	if matches(r.Header.Values("If-None-Match"), tag) {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(body)+1))
+	_, _ = w.Write(append(body, '\n')) // the client has gone if this fails
+	return nil
+}
+
+// Answer answers a change with v as it is now.
+func Answer(w http.ResponseWriter, status int, tag string, v any) error {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("ETag", tag)
+	return problem.WriteJSON(w, status, v)
+}
+
+// matches implements If-None-Match (RFC 9110 §13.1.2): * or a list of tags, compared weakly. Our tags have no comma.
+func matches(headers []string, tag string) bool {
+	for _, header := range headers {
+		for candidate := range strings.SplitSeq(header, ",") {
+			candidate = strings.TrimSpace(candidate)
+			if candidate == "*" || strings.TrimPrefix(candidate, "W/") == tag {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// IfMatch returns the version that a change is meant for, as the client knows it from an ETag, or 0 where it does not
+// say (RFC 9110 §13.1.1). A tag that is none of ours can match nothing: 412, as for every other version.
+func IfMatch(r *http.Request) (int64, error) {
+	header := strings.TrimSpace(strings.Join(r.Header.Values("If-Match"), ","))
+	if header == "" || header == "*" {
+		return 0, nil
+	}
+	spelled, quoted := strings.CutPrefix(header, `"`)
+	spelled, ended := strings.CutSuffix(spelled, `"`)
+	version, err := strconv.ParseInt(spelled, 10, 64)
+	if !quoted || !ended || err != nil || version < 1 {
+		return 0, Stale()
+	}
+	return version, nil
+}
+
+// Stale returns 412: the client does not know what it would change.
+func Stale() *problem.Problem {
+	return problem.New(http.StatusPreconditionFailed, "If-Match is not the ETag of what is here now: load it and decide again")
+}
