@@ -13,6 +13,7 @@ import (
 	"orderbell/cmd/orderbell/internal/seed"
 	"orderbell/internal/auth"
 	"orderbell/internal/database"
+	"orderbell/internal/member"
 	"orderbell/internal/memberstore"
 	"orderbell/internal/service"
 )
@@ -79,7 +80,7 @@ func makeToken(ctx context.Context, o tokenOptions) (string, error) {
 	}
 	defer pool.Close()
 	person, err := memberstore.New(pool).FindByEmail(ctx, o.tenant, o.email)
-	if errors.Is(err, memberstore.ErrNotFound) {
+	if errors.Is(err, member.ErrNotFound) {
 		return "", fmt.Errorf("tenant %s has no user %s", o.tenant, o.email)
 	}
 	if err != nil {

@@ -140,10 +140,13 @@ func reason(err error) error {
 
 type contextKey struct{}
 
-// FromContext returns the principal that [Verifier.Require] put there.
-func FromContext(ctx context.Context) (Principal, bool) {
-	p, ok := ctx.Value(contextKey{}).(Principal)
-	return p, ok
+// Who returns the principal of a request that passed [Verifier.Require].
+func Who(r *http.Request) (Principal, error) {
+	p, ok := r.Context().Value(contextKey{}).(Principal)
+	if !ok {
+		return Principal{}, errors.New("the request was not authenticated")
+	}
+	return p, nil
 }
 
 // Bearer returns the request's token, or a 401 problem as RFC 6750 wants it.

@@ -131,8 +131,8 @@ func TestVerify(t *testing.T) {
 func TestRequire(t *testing.T) {
 	t.Parallel()
 	h := setup(t).Require(member.Sellers(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p, ok := auth.FromContext(r.Context())
-		if !ok || p.TenantID != "demo" {
+		p, err := auth.Who(r)
+		if err != nil || p.TenantID != "demo" {
 			t.Errorf("the handler sees %+v, want the token's tenant", p)
 		}
 		w.WriteHeader(http.StatusNoContent)

@@ -123,9 +123,7 @@ func (n NewOrder) order() (order.Order, error) {
 		add("currency", "is not three capital letters as in ISO 4217")
 	}
 	if len(wrong) > 0 {
-		p := problem.Field(wrong[0].Field, "%s", wrong[0].Detail)
-		p.Errors = wrong
-		return order.Order{}, p
+		return order.Order{}, problem.Fields(wrong)
 	}
 	return order.Order{Reference: n.Reference, TotalAmount: *n.TotalAmount, Currency: *n.Currency}, nil
 }
@@ -197,9 +195,9 @@ const keyHeader = "Idempotency-Key"
 const maxKey = 255
 
 func newRequest(r *http.Request, body []byte) (order.Request, error) {
-	principal, ok := auth.FromContext(r.Context())
-	if !ok {
-		return order.Request{}, errors.New("the request was not authenticated")
+	principal, err := auth.Who(r)
+	if err != nil {
+		return order.Request{}, err
 	}
 	request := order.Request{TenantID: principal.TenantID, TraceParent: traceParent(r)}
 	keys, sent := r.Header[keyHeader]

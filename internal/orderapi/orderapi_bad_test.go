@@ -114,7 +114,7 @@ func TestFieldsThatAreWrong(t *testing.T) {
 	most := strings.Repeat("ü", order.MaxReference)
 	for body, want := range map[string][]problem.FieldError{
 		`{}`:                                    {{Field: "total_amount", Detail: "is missing"}, {Field: "currency", Detail: "is missing"}},
-		`{"total_amount":null,"currency":null}`: {{Field: "total_amount", Detail: "is missing"}, {Field: "currency", Detail: "is missing"}},
+		`{"total_amount":null,"currency":null}`: {{Field: "currency", Detail: "is null"}, {Field: "total_amount", Detail: "is null"}},
 		`{"total_amount":-1,"currency":"EUR"}`:  {{Field: "total_amount", Detail: "is not from 0 to 1000000000000 in the currency's minor unit"}},
 		`{"total_amount":1000000000001,"currency":"EUR"}`:                 {{Field: "total_amount", Detail: "is not from 0 to 1000000000000 in the currency's minor unit"}},
 		`{"total_amount":1.5,"currency":"EUR"}`:                           {{Field: "total_amount", Detail: "is a JSON number 1.5, want int64"}},
@@ -133,7 +133,7 @@ func TestFieldsThatAreWrong(t *testing.T) {
 	}
 	for body, want := range map[string]problem.FieldError{
 		`{}`:                            {Field: "status", Detail: "is missing"},
-		`{"status":null}`:               {Field: "status", Detail: "is missing"},
+		`{"status":null}`:               {Field: "status", Detail: "is null"},
 		`{"status":"eaten"}`:            {Field: "status", Detail: fmt.Sprintf("is none of %v", order.Statuses())},
 		`{"status":"paid"}`:             {Field: "status", Detail: "cannot be set to paid: POST to /api/orders/{id}/pay"},
 		`{"status":1}`:                  {Field: "status", Detail: "is a JSON number, want order.Status"},

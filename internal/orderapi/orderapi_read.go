@@ -27,9 +27,9 @@ func (a api) get(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	principal, ok := auth.FromContext(r.Context())
-	if !ok {
-		return errors.New("the request was not authenticated")
+	principal, err := auth.Who(r)
+	if err != nil {
+		return err
 	}
 	o, err := a.store.Get(r.Context(), principal.TenantID, id)
 	if err != nil {
@@ -39,9 +39,9 @@ func (a api) get(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a api) snapshot(w http.ResponseWriter, r *http.Request) error {
-	principal, ok := auth.FromContext(r.Context())
-	if !ok {
-		return errors.New("the request was not authenticated")
+	principal, err := auth.Who(r)
+	if err != nil {
+		return err
 	}
 	limit, after, err := pageOf(r)
 	if err != nil {

@@ -2,13 +2,16 @@
 package problem
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -41,6 +44,13 @@ func New(status int, format string, args ...any) *Problem {
 func Field(field, format string, args ...any) *Problem {
 	p := New(http.StatusUnprocessableEntity, "%s "+format, append([]any{field}, args...)...)
 	p.Errors = []FieldError{{Field: field, Detail: fmt.Sprintf(format, args...)}}
+	return p
+}
+
+// Fields returns 422 that names every wrong field, of which there is one at least.
+func Fields(wrong []FieldError) *Problem {
+	p := Field(wrong[0].Field, "%s", wrong[0].Detail)
+	p.Errors = wrong
 	return p
 }
 
@@ -110,8 +120,8 @@ func ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-// Decode fills v from body: one JSON object, UTF-8, no unknown field. Malformed JSON is 400, a wrong or unknown field
-// 422 with its name.
+// Decode fills v from body: one JSON object, UTF-8, no unknown field, none that is null. Malformed JSON is 400, a wrong
+// or unknown field 422 with its name.
 func Decode(body []byte, v any) error {
 	if !utf8.Valid(body) {
 		return New(http.StatusBadRequest, "the body is not UTF-8")
@@ -124,6 +134,30 @@ func Decode(body []byte, v any) error {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return New(http.StatusBadRequest, "the body has more than one JSON value")
 	}
+	return refuseNull(body)
+}
+
+// refuseNull keeps null from being taken for a field that is not there.
+func refuseNull(body []byte) error {
+	if !bytes.Contains(body, []byte("null")) {
+		return nil
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(body, &fields); err != nil {
+		return decodeProblem(err)
+	}
+	if fields == nil {
+		return New(http.StatusBadRequest, "the body is a JSON null, want an object")
+	}
+	var wrong []FieldError
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if string(fields[name]) == "null" {
+			wrong = append(wrong, FieldError{Field: name, Detail: "is null"})
+		}
+	}
+	if len(wrong) > 0 {
+		return Fields(wrong)
+	}
 	return nil
 }
 
@@ -133,7 +167,7 @@ func decodeProblem(err error) error {
 		if wrong.Field == "" {
 			return New(http.StatusBadRequest, "the body is a JSON %s, want an object", wrong.Value)
 		}
-		return Field(wrong.Field, "is a JSON %s, want %s", wrong.Value, wrong.Type)
+		return Field(jsonPath(wrong.Field), "is a JSON %s, want %s", wrong.Value, wrong.Type)
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		return Field(strings.Trim(name, `"`), "is not a field of this request")
@@ -146,6 +180,15 @@ func decodeProblem(err error) error {
 		return New(http.StatusBadRequest, "the body is not complete JSON")
 	}
 	return New(http.StatusBadRequest, "the body is not JSON: %s", err)
+}
+
+// jsonPath returns a field's path without the embedded structs that encoding/json names in it by their Go names: our own
+// fields are in lower case.
+func jsonPath(field string) string {
+	steps := slices.DeleteFunc(strings.Split(field, "."), func(step string) bool {
+		return step != "" && step[0] >= 'A' && step[0] <= 'Z'
+	})
+	return strings.Join(steps, ".")
 }
 
 // WriteJSON answers with v.

@@ -101,6 +101,8 @@ func TestDecode(t *testing.T) {
 		"an object":                     {`{"total_amount": 1}`, 0, ""},
 		"a field of the wrong type":     {`{"total_amount": "1"}`, 422, "total_amount is a JSON string"},
 		"an unknown field is named":     {`{"tip": 1}`, 422, "tip is not a field"},
+		"a field that is null":          {`{"total_amount": null}`, 422, "total_amount is null"},
+		"null":                          {`null`, 400, "the body is a JSON null"},
 		"an array":                      {`[]`, 400, "the body is a JSON array"},
 		"nothing":                       {``, 400, "not complete"},
 		"half an object":                {`{"total_amount":`, 400, "not complete"},

@@ -26,7 +26,7 @@ type Call struct {
 type Methods map[string]Call
 
 // New returns the handler of an API with the given paths, which are [http.ServeMux] patterns without a method. A
-// request reaches its call with a principal, see [auth.FromContext].
+// request reaches its call with a principal, see [auth.Who].
 func New(log *slog.Logger, verifier *auth.Verifier, paths map[string]Methods) http.Handler {
 	mux := http.NewServeMux()
 	for path, methods := range paths {

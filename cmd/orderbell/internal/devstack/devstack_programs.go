@@ -30,6 +30,7 @@ const (
 // The programs, by the word that names folder, binary and log.
 const (
 	orderAPI           = "order-api"
+	userAPI            = "user-api"
 	orderCreated       = "order-created"
 	orderPaid          = "order-paid"
 	orderStatusUpdated = "order-status-updated"
@@ -48,6 +49,7 @@ type spec struct {
 func specs() []spec {
 	return []spec{
 		{orderAPI, []string{"/api/orders"}},
+		{userAPI, []string{"/api/users", "/api/me", "/api/notifications"}},
 		{outboxRelay, nil},
 		{deliverySweeper, nil},
 		{orderCreated, nil},

@@ -34,7 +34,7 @@ func TestSeedsTwiceAreSeedsOnce(t *testing.T) {
 		t.Errorf("the second time differs:\n%s", diff)
 	}
 	for _, b := range second {
-		people, err := store.People(t.Context(), b.Tenant.ID)
+		people, _, err := store.People(t.Context(), b.Tenant.ID, "", 100)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,189 @@
+// Package memberapi is the HTTP API through which a tenant's leaders manage its people, and everybody their own
+// preferences.
+//
+// Every answer but a person or a page of them is a problem (RFC 9457). The tenant is the token's; another tenant's
+// person does not exist. A person's ETag is their version: a change with If-Match is made only if it still holds.
+package memberapi
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"orderbell/internal/auth"
+	"orderbell/internal/member"
+	"orderbell/internal/problem"
+	"orderbell/internal/route"
+)
+
+// Store keeps the people. Its errors are package member's outcomes or failures of the store.
+type Store interface {
+	People(ctx context.Context, tenantID, after string, limit int) (people []member.Person, more bool, err error)
+	Find(ctx context.Context, tenantID, id string) (member.Person, error)
+	Add(ctx context.Context, p member.Person) (member.Person, error)
+	Update(ctx context.Context, tenantID, id string, c member.Change) (member.Person, error)
+}
+
+// User is a person in the API's JSON.
+type User struct {
+	UserID   string        `json:"user_id"` // UUID
+	TenantID string        `json:"tenant_id"`
+	Email    string        `json:"email"`
+	Name     string        `json:"name"` // may be empty
+	Roles    []member.Role `json:"roles"`
+
+	EmailEnabled bool `json:"notification_email_enabled"`
+	InAppEnabled bool `json:"notification_in_app_enabled"`
+
+	Version   int64     `json:"version"`    // 1 at creation, one more with each change; the ETag
+	CreatedAt time.Time `json:"created_at"` // RFC 3339, UTC
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// FromPerson returns p in the API's JSON.
+func FromPerson(p member.Person) User {
+	return User{
+		UserID: p.ID, TenantID: p.TenantID, Email: p.Email, Name: p.Name, Roles: p.Roles,
+		EmailEnabled: p.EmailEnabled, InAppEnabled: p.InAppEnabled,
+		Version: p.Version, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
+	}
+}
+
+// Page is the answer to GET /api/users.
+type Page struct {
+	Users      []User `json:"users"`                 // in the order of their creation
+	NextCursor string `json:"next_cursor,omitempty"` // "" on the last page
+}
+
+type api struct{ store Store }
+
+// New returns the API's handler for the paths /api/users and /api/me and below.
+func New(log *slog.Logger, verifier *auth.Verifier, store Store) http.Handler {
+	a := api{store}
+	return route.New(log, verifier, map[string]route.Methods{
+		"/api/users": {
+			"GET":  {Roles: member.Leaders(), Handle: a.list},
+			"POST": {Roles: member.Leaders(), Handle: a.add},
+		},
+		"/api/users/{id}": {
+			"GET":   {Roles: member.Leaders(), Handle: a.get},
+			"PATCH": {Roles: member.Leaders(), Handle: a.change},
+		},
+		"/api/me":             {"GET": {Roles: member.Roles(), Handle: a.me}},
+		"/api/me/preferences": {"PATCH": {Roles: member.Roles(), Handle: a.prefer}},
+	})
+}
+
+// Limits of a page.
+const (
+	defaultLimit = 100
+	maxLimit     = 500
+)
+
+func (a api) list(w http.ResponseWriter, r *http.Request) error {
+	principal, err := auth.Who(r)
+	if err != nil {
+		return err
+	}
+	query := r.URL.Query()
+	limit, after := defaultLimit, ""
+	if query.Has("limit") {
+		if limit, err = strconv.Atoi(query.Get("limit")); err != nil || limit < 1 || limit > maxLimit {
+			return route.BadParameter("limit", fmt.Sprintf("is not a number from 1 to %d", maxLimit))
+		}
+	}
+	if query.Has("cursor") {
+		raw, err := base64.RawURLEncoding.Strict().DecodeString(query.Get("cursor"))
+		id, bad := uuid.FromBytes(raw)
+		if err != nil || bad != nil {
+			return route.BadParameter("cursor", "is not a next_cursor of this API")
+		}
+		after = id.String()
+	}
+	people, more, err := a.store.People(r.Context(), principal.TenantID, after, limit)
+	if err != nil {
+		return refusal(err)
+	}
+	answer := Page{Users: make([]User, len(people))} // never null
+	for i, p := range people {
+		answer.Users[i] = FromPerson(p)
+	}
+	if more {
+		last := uuid.MustParse(people[len(people)-1].ID) // the store's ids are UUIDs
+		answer.NextCursor = base64.RawURLEncoding.EncodeToString(last[:])
+	}
+	return route.Serve(w, r, "", answer)
+}
+
+func (a api) get(w http.ResponseWriter, r *http.Request) error {
+	principal, err := auth.Who(r)
+	if err != nil {
+		return err
+	}
+	id, err := userID(r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return a.serve(w, r, principal.TenantID, id)
+}
+
+func (a api) me(w http.ResponseWriter, r *http.Request) error {
+	principal, err := auth.Who(r)
+	if err != nil {
+		return err
+	}
+	id, err := userID(principal.UserID)
+	if err != nil {
+		return err
+	}
+	return a.serve(w, r, principal.TenantID, id)
+}
+
+func (a api) serve(w http.ResponseWriter, r *http.Request, tenantID, id string) error {
+	p, err := a.store.Find(r.Context(), tenantID, id)
+	if err != nil {
+		return refusal(err)
+	}
+	return route.Serve(w, r, route.VersionTag(p.Version), FromPerson(p))
+}
+
+// userID returns a user id in its one spelling. What is no id names nobody.
+func userID(s string) (string, error) {
+	const spelled = 36 // other lengths are spellings that uuid.Parse takes and we do not
+	id, err := uuid.Parse(s)
+	if err != nil || len(s) != spelled {
+		return "", refusal(member.ErrNotFound)
+	}
+	return id.String(), nil
+}
+
+// refusal turns the store's outcomes into problems. Other errors stay what they are.
+func refusal(err error) error {
+	conflict := func(field, detail string) error {
+		p := problem.New(http.StatusConflict, "%s %s", field, detail)
+		p.Errors = []problem.FieldError{{Field: field, Detail: detail}}
+		return p
+	}
+	switch {
+	case errors.Is(err, member.ErrNotFound):
+		return problem.New(http.StatusNotFound, "there is no such user")
+	case errors.Is(err, member.ErrNoTenant):
+		return problem.New(http.StatusForbidden, "the token's tenant does not exist")
+	case errors.Is(err, member.ErrStale):
+		return route.Stale()
+	case errors.Is(err, member.ErrEmailTaken):
+		return conflict("email", "is another user's")
+	case errors.Is(err, member.ErrLastOwner):
+		return conflict("roles", "would leave the business without an owner")
+	case errors.Is(err, member.ErrOwner):
+		return problem.New(http.StatusForbidden, "only an owner may change an owner")
+	}
+	return err
+}
