@@ -4,9 +4,13 @@ package main
 import (
 	"context"
 	"errors"
+	"net/http"
 
 	"orderbell/internal/auth"
 	"orderbell/internal/database"
+	"orderbell/internal/feed"
+	"orderbell/internal/inboxapi"
+	"orderbell/internal/inboxstore"
 	"orderbell/internal/memberapi"
 	"orderbell/internal/memberstore"
 	"orderbell/internal/service"
@@ -14,10 +18,11 @@ import (
 
 func main() { service.Main("user-api", run) }
 
-func run(ctx context.Context, s *service.Service) error {
+func run(ctx context.Context, s *service.Service) (err error) {
 	var db database.Config
 	var tokens auth.Config
-	if err := errors.Join(service.Load(&db), service.Load(&tokens)); err != nil {
+	var redis feed.Config
+	if err := errors.Join(service.Load(&db), service.Load(&tokens), service.Load(&redis)); err != nil {
 		return err
 	}
 	verifier, err := auth.NewVerifier(ctx, tokens)
@@ -29,6 +34,16 @@ func run(ctx context.Context, s *service.Service) error {
 		return err
 	}
 	defer pool.Close()
+	watchers, err := feed.Open(redis)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, watchers.Close()) }()
 	s.Ready(service.Check{Name: "database", Probe: func(ctx context.Context) error { return database.Check(ctx, pool) }})
-	return s.Serve(ctx, memberapi.New(s.Log, verifier, memberstore.New(pool)), nil)
+	mux := http.NewServeMux()
+	mux.Handle("/", memberapi.New(s.Log, verifier, memberstore.New(pool)))
+	notices := inboxapi.New(s.Log, verifier, inboxstore.New(pool), watchers)
+	mux.Handle("/api/notifications", notices)
+	mux.Handle("/api/notifications/", notices)
+	return s.Serve(ctx, mux, nil)
 }

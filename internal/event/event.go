@@ -6,8 +6,11 @@
 package event
 
 import (
+	"fmt"
 	"slices"
 	"time"
+
+	"github.com/google/uuid"
 
 	"orderbell/internal/order"
 )
@@ -76,13 +79,40 @@ type Recipient struct {
 	NotificationID string `json:"notification_id"`
 }
 
-// Message is what the feed carries from a function to the gateway.
+// Message is what the feed carries to the gateway: an order's change, for all of the tenant, or a person's reading, for
+// that person alone.
 type Message struct {
-	ID          string      `json:"id"`    // the event id
-	Event       Type        `json:"event"` // the SSE event name
-	Data        Data        `json:"data"`
+	ID          string      `json:"id"`             // the event id
+	Event       Type        `json:"event"`          // the SSE event name
+	Data        Data        `json:"data,omitzero"`  // of an order's change
+	Read        *Reading    `json:"read,omitempty"` // of NotificationRead
 	Recipients  []Recipient `json:"recipients"`
 	TraceParent string      `json:"traceparent,omitempty"`
+}
+
+// NotificationRead is the event of a message that tells somebody's other tabs what they have read. It is the feed's
+// alone: the topic has no such event, and [Type.Valid] knows none.
+const NotificationRead Type = "notification_read"
+
+// Reading is what somebody has read just now.
+type Reading struct {
+	NotificationIDs []string `json:"notification_ids"` // never null
+	All             bool     `json:"all"`              // everything that the stream told of before, more than are named
+	Unread          int      `json:"unread"`           // how many are left
+}
+
+// Message returns the feed's message of r, for the user alone. Its id is new.
+func (r Reading) Message(userID string) (Message, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return Message{}, fmt.Errorf("make a message id: %w", err)
+	}
+	return Message{ID: id.String(), Event: NotificationRead, Read: &r, Recipients: []Recipient{{UserID: userID}}}, nil
+}
+
+// Valid says whether m is one of the two.
+func (m Message) Valid() bool {
+	return m.ID != "" && (m.Event.Valid() || m.Event == NotificationRead && m.Read != nil)
 }
 
 // Message returns the feed's message for e and the people who have a notification of it.

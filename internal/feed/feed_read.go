@@ -142,7 +142,7 @@ func parseMessage(data string) (event.Message, error) {
 	if err := json.Unmarshal([]byte(data), &m); err != nil {
 		return event.Message{}, fmt.Errorf("decode message: %w", err)
 	}
-	if m.ID == "" || !m.Event.Valid() {
+	if !m.Valid() {
 		return event.Message{}, fmt.Errorf("message %q of type %q is not of the contract", m.ID, m.Event)
 	}
 	return m, nil

@@ -7,15 +7,10 @@ package memberapi
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"time"
-
-	"github.com/google/uuid"
 
 	"orderbell/internal/auth"
 	"orderbell/internal/member"
@@ -81,33 +76,16 @@ func New(log *slog.Logger, verifier *auth.Verifier, store Store) http.Handler {
 	})
 }
 
-// Limits of a page.
-const (
-	defaultLimit = 100
-	maxLimit     = 500
-)
-
 func (a api) list(w http.ResponseWriter, r *http.Request) error {
 	principal, err := auth.Who(r)
 	if err != nil {
 		return err
 	}
-	query := r.URL.Query()
-	limit, after := defaultLimit, ""
-	if query.Has("limit") {
-		if limit, err = strconv.Atoi(query.Get("limit")); err != nil || limit < 1 || limit > maxLimit {
-			return route.BadParameter("limit", fmt.Sprintf("is not a number from 1 to %d", maxLimit))
-		}
+	limit, after, err := route.PageOf(r)
+	if err != nil {
+		return err
 	}
-	if query.Has("cursor") {
-		raw, err := base64.RawURLEncoding.Strict().DecodeString(query.Get("cursor"))
-		id, bad := uuid.FromBytes(raw)
-		if err != nil || bad != nil {
-			return route.BadParameter("cursor", "is not a next_cursor of this API")
-		}
-		after = id.String()
-	}
-	people, more, err := a.store.People(r.Context(), principal.TenantID, after, limit)
+	people, more, err := a.store.People(r.Context(), principal.TenantID, after.ID, limit)
 	if err != nil {
 		return refusal(err)
 	}
@@ -116,8 +94,8 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 		answer.Users[i] = FromPerson(p)
 	}
 	if more {
-		last := uuid.MustParse(people[len(people)-1].ID) // the store's ids are UUIDs
-		answer.NextCursor = base64.RawURLEncoding.EncodeToString(last[:])
+		last := people[len(people)-1]
+		answer.NextCursor = route.Position{At: last.CreatedAt, ID: last.ID}.Cursor()
 	}
 	return route.Serve(w, r, "", answer)
 }
@@ -154,14 +132,13 @@ func (a api) serve(w http.ResponseWriter, r *http.Request, tenantID, id string) 
 	return route.Serve(w, r, route.VersionTag(p.Version), FromPerson(p))
 }
 
-// userID returns a user id in its one spelling. What is no id names nobody.
+// userID returns a user id. What is no id names nobody.
 func userID(s string) (string, error) {
-	const spelled = 36 // other lengths are spellings that uuid.Parse takes and we do not
-	id, err := uuid.Parse(s)
-	if err != nil || len(s) != spelled {
+	id, ok := route.ID(s)
+	if !ok {
 		return "", refusal(member.ErrNotFound)
 	}
-	return id.String(), nil
+	return id, nil
 }
 
 // refusal turns the store's outcomes into problems. Other errors stay what they are.

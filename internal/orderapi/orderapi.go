@@ -16,8 +16,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/google/uuid"
-
 	"orderbell/internal/auth"
 	"orderbell/internal/member"
 	"orderbell/internal/order"
@@ -178,14 +176,13 @@ func (a api) change(w http.ResponseWriter, r *http.Request, body []byte, next or
 	return write(w, http.StatusOK, answer)
 }
 
-// orderID returns the path's order id in its one spelling. What is no id names no order.
+// orderID returns the path's order id. What is no id names no order.
 func orderID(r *http.Request) (string, error) {
-	const spelled = 36 // other lengths are spellings that uuid.Parse takes and we do not
-	id, err := uuid.Parse(r.PathValue("id"))
-	if err != nil || len(r.PathValue("id")) != spelled {
+	id, ok := route.PathID(r)
+	if !ok {
 		return "", refusal(order.ErrNotFound)
 	}
-	return id.String(), nil
+	return id, nil
 }
 
 // keyHeader is draft-ietf-httpapi-idempotency-key-header's.

@@ -47,7 +47,7 @@ func Audience(t event.Type) []member.Role {
 	switch t {
 	case event.OrderPaid:
 		return member.Sellers()
-	case event.OrderCreated, event.OrderStatusUpdated:
+	case event.OrderCreated, event.OrderStatusUpdated, event.NotificationRead:
 		return nil
 	}
 	return nil

@@ -32,6 +32,11 @@ test('a payment shows on every till, rings for those it concerns, and mails each
   const cashier = await openTill('cashier@demo.example');
   const owner = await openTill('owner@demo.example');
   const kitchen = await openTill('kitchen@demo.example');
+  // What is read is read on every till of the person: the manager's inbox is this test's alone.
+  const [manager, otherTill] = [
+    await openTill('manager@demo.example'),
+    await openTill('manager@demo.example'),
+  ];
 
   await cashier.create('8', reference);
   await cashier.press('Take payment', reference);
@@ -47,13 +52,20 @@ test('a payment shows on every till, rings for those it concerns, and mails each
   expect(await textOf(mail)).toContain('8.00'); // the page and the mail agree on the amount
 
   await expect(kitchen.page.getByTestId('notification').filter({ hasText: reference })).toHaveCount(0);
-  await owner.page.getByRole('button', { name: /^Notifications, \d+ unread$/ }).click();
-  const row = owner.page.getByTestId('notification').filter({ hasText: reference });
+  const rowOf = ({ page }: typeof manager) => page.getByTestId('notification').filter({ hasText: reference });
+  await manager.page.getByRole('button', { name: /^Notifications, \d+ unread$/ }).click();
+  const row = rowOf(manager);
   await expect(row).toBeVisible();
   await expect(row).toContainText('Unread');
-  await owner.page.keyboard.press('Escape');
+  await expect(rowOf(otherTill)).toContainText('Unread');
+  await manager.page.keyboard.press('Escape');
   await expect(row).toBeHidden();
-  await expect(row).not.toContainText('Unread'); // others may ring meanwhile: this one is read
+  for (const till of [manager, otherTill]) {
+    await expect(rowOf(till)).not.toContainText('Unread'); // others may ring meanwhile: this one is read
+  }
+  await otherTill.page.reload();
+  await expect(rowOf(otherTill)).toHaveCount(1); // the inbox is the server's
+  await expect(rowOf(otherTill)).not.toContainText('Unread');
 });
 
 test('each person takes the order as far as their role goes', async ({ openTill }) => {

@@ -44,7 +44,8 @@ interface CounterProps {
 }
 
 function Counter({ session, feed, people, clock, onSignIn, onSignOut }: CounterProps) {
-  const { orders, unread } = useStore(feed.store);
+  const { orders } = useStore(feed.store);
+  const { unread } = useStore(feed.inbox);
   const sells = maySell(session.roles);
   return (
     <>

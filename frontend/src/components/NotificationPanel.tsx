@@ -1,23 +1,24 @@
 import type { ToggleEvent } from 'react';
 import { useStore } from '../hooks/useStore';
 import { relativeTime } from '../model/time';
+import type { InboxStore } from '../store/inbox';
 import type { Observable } from '../store/observable';
-import type { OrderStore } from '../store/orderStore';
 import { BellIcon } from './Icons';
 import { notificationText } from './notificationText';
 
 export interface NotificationPanelProps {
-  readonly store: OrderStore;
+  readonly inbox: InboxStore;
   readonly clock: Observable<number>;
 }
 
 /** The bell with the count of unread notifications, and behind it the list. Closing the list reads it. */
-export function NotificationPanel({ store, clock }: NotificationPanelProps) {
-  const { notices, unread } = useStore(store);
+export function NotificationPanel({ inbox, clock }: NotificationPanelProps) {
+  const { notices, unread, more, problem } = useStore(inbox);
   const now = useStore(clock);
 
   function toggled(event: ToggleEvent<HTMLElement>): void {
-    if (event.newState === 'closed') store.markAllRead();
+    if (event.newState === 'closed') inbox.readAll();
+    else if (problem !== '') inbox.load();
   }
 
   return (
@@ -36,9 +37,16 @@ export function NotificationPanel({ store, clock }: NotificationPanelProps) {
         className="panel"
         popover="auto"
         aria-label="Notifications"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and has nothing in it to focus
+        tabIndex={0}
         onToggle={toggled}
       >
         <h2 className="panel-title">Notifications</h2>
+        {problem !== '' && (
+          <p className="field-problem" role="alert">
+            {problem}
+          </p>
+        )}
         {notices.length === 0 ? (
           <p className="faint">Nothing yet. Paid orders ring here.</p>
         ) : (
@@ -57,6 +65,11 @@ export function NotificationPanel({ store, clock }: NotificationPanelProps) {
               </li>
             ))}
           </ul>
+        )}
+        {more && (
+          <button type="button" className="button button-quiet button-wide" onClick={inbox.loadMore}>
+            Show older ones
+          </button>
         )}
       </section>
     </>

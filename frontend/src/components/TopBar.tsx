@@ -25,7 +25,7 @@ export function TopBar({ session, feed, people, clock, onSignIn, onSignOut }: To
       </p>
       <h1 className="tenant-name">{session.tenantName}</h1>
       <ConnectionBadge connection={feed.connection} />
-      <NotificationPanel store={feed.store} clock={clock} />
+      <NotificationPanel inbox={feed.inbox} clock={clock} />
       <button type="button" className="round-button" popoverTarget="person-menu" aria-haspopup="true">
         <PersonIcon />
         <span className="hidden">Account of {session.name}</span>

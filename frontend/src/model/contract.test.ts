@@ -89,6 +89,7 @@ describe('the golden frames', () => {
     const kinds = new Set(files.flatMap(framesIn).map((frame) => frame.kind));
     expect([...kinds].sort()).toEqual([
       'notification',
+      'notification_read',
       'order',
       'overloaded',
       'ready',

@@ -4,7 +4,9 @@ import {
   type EventType,
   fields,
   flag,
+  integer,
   isEventType,
+  list,
   optionalText,
   parseEventData,
   parseEventType,
@@ -17,6 +19,8 @@ export type Frame =
   | { readonly kind: 'ready'; readonly resumed: boolean }
   | { readonly kind: 'order'; readonly type: EventType; readonly order: Order }
   | { readonly kind: 'notification'; readonly notification: Notification }
+  /** The person has read, in this tab or another. */
+  | { readonly kind: 'notification_read'; readonly reading: Reading }
   /** The replay buffer could not bridge the gap; `snapshot` is the address that can. */
   | { readonly kind: 'resync'; readonly reason: string; readonly snapshot: string }
   /** The gateway is full and closes the stream; `retry:` said when to come back. */
@@ -25,6 +29,15 @@ export type Frame =
   | { readonly kind: 'token_expiring' }
   /** A name that a newer gateway uses. */
   | { readonly kind: 'unknown'; readonly name: string };
+
+/** What a person has read just now. */
+export interface Reading {
+  readonly notificationIds: readonly string[];
+  /** Everything that the stream told of before, named or not. */
+  readonly all: boolean;
+  /** How many are left. */
+  readonly unread: number;
+}
 
 export interface Notification {
   readonly notificationId: string;
@@ -41,6 +54,8 @@ export function parseFrame(name: string, data: string): Frame {
       return { kind: 'ready', resumed: flag(fields(parseJSON(data, name), name), 'resumed', name) };
     case 'notification':
       return { kind: 'notification', notification: parseNotification(parseJSON(data, name)) };
+    case 'notification_read':
+      return { kind: name, reading: parseReading(parseJSON(data, name), name) };
     case 'resync': {
       const of = fields(parseJSON(data, name), name);
       return {
@@ -57,12 +72,23 @@ export function parseFrame(name: string, data: string): Frame {
   }
 }
 
-function parseNotification(value: unknown): Notification {
-  const of = fields(value, 'notification');
+export function parseNotification(value: unknown, where = 'notification'): Notification {
+  const of = fields(value, where);
   return {
-    notificationId: text(of, 'notification_id', 'notification'),
-    eventId: text(of, 'event_id', 'notification'),
-    type: parseEventType(of['event'], 'notification.event'),
-    order: parseEventData(of['data'], 'notification.data'),
+    notificationId: text(of, 'notification_id', where),
+    eventId: text(of, 'event_id', where),
+    type: parseEventType(of['event'], `${where}.event`),
+    order: parseEventData(of['data'], `${where}.data`),
+  };
+}
+
+export function parseReading(value: unknown, where: string): Reading {
+  const of = fields(value, where);
+  return {
+    notificationIds: list(of['notification_ids'], `${where}.notification_ids`, (id, at) =>
+      text({ id }, 'id', at),
+    ),
+    all: flag(of, 'all', where),
+    unread: integer(of, 'unread', where, 0),
   };
 }

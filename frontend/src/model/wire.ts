@@ -46,7 +46,7 @@ export function flag(of: Fields, field: string, where: string): boolean {
   return value;
 }
 
-function integer(of: Fields, field: string, where: string, least: number): number {
+export function integer(of: Fields, field: string, where: string, least: number): number {
   const value = of[field];
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < least) {
     throw new WireError(`${where}.${field} is ${shown(value)}, want an integer from ${String(least)}`);

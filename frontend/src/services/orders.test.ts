@@ -1,15 +1,14 @@
 import { describe, expect, it, vi } from 'vitest';
 import { FakeOrigin } from '../testing/fakeOrigin';
 import { json, problem } from '../testing/http';
-import { type Credentials, newIdempotencyKey, ordersClient } from './orders';
+import { authorized, type Credentials } from './authorized';
+import { newIdempotencyKey, ordersClient } from './orders';
 import { messageOf, Problem } from './problem';
 
 function setup(credentials?: Credentials) {
   const origin = new FakeOrigin();
-  const client = ordersClient(
-    origin.fetch,
-    credentials ?? { token: () => origin.user('owner@demo.example').token, renew: async () => false },
-  );
+  const owner = { token: () => origin.user('owner@demo.example').token, renew: async () => false };
+  const client = ordersClient(authorized(origin.fetch, credentials ?? owner));
   return { origin, client };
 }
 

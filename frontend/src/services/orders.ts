@@ -1,7 +1,8 @@
 /** The order API's client. */
 import type { Order, Status } from '../model/order';
 import { parseOrder, parseSnapshotPage, type SnapshotPage } from '../model/wire';
-import { call, type Fetch, Problem, readJSON } from './problem';
+import { type Ask, sending } from './authorized';
+import { readJSON } from './problem';
 
 export interface NewOrder {
   /** May be empty. */
@@ -25,18 +26,12 @@ export interface SnapshotRequest {
   readonly signal: AbortSignal;
 }
 
-/** Whose token goes with each call, read anew each time. `renew` gets another one after a 401, false if it cannot. */
-export interface Credentials {
-  token(): string;
-  renew(): Promise<boolean>;
-}
-
 export const snapshotAddress = '/api/orders/snapshot';
 
 /** The largest page the API gives: fewer round trips before the list is whole. */
 const pageSize = 500;
 
-export function ordersClient(fetcher: Fetch, credentials: Credentials): OrdersClient {
+export function ordersClient(ask: Ask): OrdersClient {
   return {
     create(order, idempotencyKey) {
       const { reference, totalAmount, currency } = order;
@@ -46,45 +41,17 @@ export function ordersClient(fetcher: Fetch, credentials: Credentials): OrdersCl
     pay: (orderId) => post(`${orderPath(orderId)}/pay`, undefined),
     changeStatus: (orderId, status) => post(`${orderPath(orderId)}/status`, { status }),
     async get(orderId) {
-      return parseOrder(await readJSON(await authorized(orderPath(orderId), {})));
+      return parseOrder(await readJSON(await ask(orderPath(orderId))));
     },
     async snapshot({ address, cursor, signal }) {
       const query = new URLSearchParams({ limit: String(pageSize), ...(cursor === '' ? {} : { cursor }) });
       const url = `${address}${address.includes('?') ? '&' : '?'}${query.toString()}`;
-      return parseSnapshotPage(await readJSON(await authorized(url, { signal })));
+      return parseSnapshotPage(await readJSON(await ask(url, { signal })));
     },
   };
 
   async function post(path: string, body: unknown, headers: Record<string, string> = {}): Promise<Order> {
-    const init: RequestInit =
-      body === undefined
-        ? { method: 'POST', headers }
-        : {
-            method: 'POST',
-            headers: { ...headers, 'Content-Type': 'application/json' },
-            body: JSON.stringify(body),
-          };
-    return parseOrder(await readJSON(await authorized(path, init)));
-  }
-
-  async function authorized(path: string, init: RequestInit): Promise<Response> {
-    try {
-      return await call(fetcher, path, withToken(init));
-    } catch (err) {
-      if (!(err instanceof Problem) || err.status !== 401 || !(await credentials.renew())) throw err;
-      return call(fetcher, path, withToken(init));
-    }
-  }
-
-  function withToken(init: RequestInit): RequestInit {
-    return {
-      ...init,
-      headers: {
-        Accept: 'application/json',
-        ...(init.headers as Record<string, string> | undefined),
-        Authorization: `Bearer ${credentials.token()}`,
-      },
-    };
+    return parseOrder(await readJSON(await ask(path, sending('POST', body, headers))));
   }
 }
 

@@ -6,7 +6,7 @@
  */
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { type Frame, parseFrame } from '../model/frame';
-import type { Credentials } from './orders';
+import type { Credentials } from './authorized';
 import type { Fetch } from './problem';
 
 export type ConnectionState =

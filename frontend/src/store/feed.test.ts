@@ -61,7 +61,8 @@ describe('opening', () => {
     origin.create('kopi');
     const feed = open(origin);
     await settle();
-    expect(origin.requests.map((r) => `${r.path} ${r.query.get('cursor') ?? ''}`.trim())).toEqual([
+    const asked = origin.requests.filter((r) => r.path !== '/api/notifications');
+    expect(asked.map((r) => `${r.path} ${r.query.get('cursor') ?? ''}`.trim())).toEqual([
       '/api/sse/notifications',
       '/api/orders/snapshot',
       '/api/orders/snapshot 2',
@@ -116,7 +117,19 @@ describe('frames', () => {
     origin.redeliver(1);
     await settle();
     expect(told).toHaveLength(1);
-    expect(feed.store.getSnapshot().unread).toBe(1);
+    expect(feed.inbox.getSnapshot().unread).toBe(1);
+  });
+
+  it('shows in one tab what is read in another, and to nobody else', async () => {
+    const { origin, feed, first } = await setup();
+    const [otherTab, colleague] = [open(origin), open(origin, 'owner@demo.example')];
+    await settle();
+    origin.advance(first.order_id, 'paid');
+    await settle();
+    feed.inbox.readAll();
+    await settle();
+    const unread = [feed, otherTab, colleague].map((f) => f.inbox.getSnapshot().unread);
+    expect(unread).toEqual([0, 0, 1]);
   });
 
   it.each([
@@ -128,8 +141,9 @@ describe('frames', () => {
     origin.requests.length = 0;
     origin.write(frame('resync', { reason: 'flushed', snapshot }, '0'));
     await settle(2000);
-    expect(origin.requests[0]?.path).toBe(want);
-    expect(origin.requests[0]?.query.has('limit')).toBe(true);
+    const [first] = origin.requests.filter((r) => r.path !== '/api/notifications');
+    expect(first?.path).toBe(want);
+    expect(first?.query.has('limit')).toBe(true);
   });
 
   it('loads the snapshot for a frame that cannot be read', async () => {

@@ -5,15 +5,19 @@
  */
 import type { Frame, Notification } from '../model/frame';
 import type { Order, Status } from '../model/order';
-import { type Credentials, type NewOrder, ordersClient, snapshotAddress } from '../services/orders';
+import { authorized, type Credentials } from '../services/authorized';
+import { inboxClient } from '../services/inbox';
+import { type NewOrder, ordersClient, snapshotAddress } from '../services/orders';
 import { type Fetch, Problem } from '../services/problem';
 import { type ConnectionState, openStream, type Stream } from '../services/sse';
+import { type InboxStore, inboxStore } from './inbox';
 import type { Observable } from './observable';
 import { type OrderStore, orderStore } from './orderStore';
 import { type Loading, snapshotLoader } from './snapshot';
 
 export interface Feed {
   readonly store: OrderStore;
+  readonly inbox: InboxStore;
   readonly connection: Observable<ConnectionState>;
   readonly loading: Observable<Loading>;
   /** Calls back for each new notification, once per notification id. Returns the function that stops it. */
@@ -36,17 +40,23 @@ export interface FeedOptions {
 export function openFeed(options: FeedOptions): Feed {
   const { credentials, random = Math.random } = options;
   const store = orderStore();
-  const client = ordersClient(options.fetch, credentials);
+  const ask = authorized(options.fetch, credentials);
+  const client = ordersClient(ask);
+  const inbox = inboxStore(inboxClient(ask));
   const listeners = new Set<(notification: Notification) => void>();
   const snapshots = snapshotLoader({ client, store, random });
   const stream: Stream = openStream({
     ...options,
     onFrame: receive,
-    onBadFrame: () => snapshots.load(snapshotAddress),
+    onBadFrame() {
+      snapshots.load(snapshotAddress);
+      inbox.load();
+    },
   });
 
   return {
     store,
+    inbox,
     connection: stream,
     loading: snapshots,
     onNotification(listener) {
@@ -70,9 +80,11 @@ export function openFeed(options: FeedOptions): Feed {
     retryNow() {
       stream.retryNow();
       snapshots.retryNow();
+      if (inbox.getSnapshot().problem !== '') inbox.load();
     },
     close() {
       stream.close();
+      inbox.close();
       snapshots.close();
     },
   };
@@ -80,7 +92,10 @@ export function openFeed(options: FeedOptions): Feed {
   function receive(frame: Frame): void {
     switch (frame.kind) {
       case 'ready':
-        if (!frame.resumed) snapshots.load(snapshotAddress);
+        if (!frame.resumed) {
+          snapshots.load(snapshotAddress);
+          inbox.load();
+        }
         snapshots.retryNow(); // the network is back, if that is what an earlier load failed of
         return;
       case 'order':
@@ -88,10 +103,14 @@ export function openFeed(options: FeedOptions): Feed {
         return;
       case 'notification':
         store.apply(frame.notification.order);
-        if (store.notify(frame.notification)) for (const tell of listeners) tell(frame.notification);
+        if (inbox.notify(frame.notification)) for (const tell of listeners) tell(frame.notification);
+        return;
+      case 'notification_read':
+        inbox.hear(frame.reading);
         return;
       case 'resync':
         snapshots.load(sameOrigin(frame.snapshot));
+        inbox.load();
         return;
       case 'token_expiring':
         void credentials.renew().then((ok) => {

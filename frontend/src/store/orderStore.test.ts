@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import type { Notification } from '../model/frame';
 import type { Order } from '../model/order';
 import { orderStore } from './orderStore';
 
@@ -17,10 +16,6 @@ function anOrder(orderId: string, version: number, more: Partial<Order> = {}): O
     updatedAt: 1000 + version,
     ...more,
   };
-}
-
-function aNotification(id: string): Notification {
-  return { notificationId: id, eventId: `event of ${id}`, type: 'order_paid', order: anOrder('a', 2) };
 }
 
 describe('apply', () => {
@@ -80,31 +75,5 @@ describe('apply', () => {
     store.apply(anOrder('a', 2));
     await Promise.resolve();
     expect(listener).toHaveBeenCalledTimes(1);
-  });
-});
-
-describe('notify', () => {
-  it('takes each notification once', () => {
-    const store = orderStore(() => 5);
-    expect([store.notify(aNotification('n-1')), store.notify(aNotification('n-1'))]).toEqual([true, false]);
-    expect(store.getSnapshot().notices).toEqual([{ ...aNotification('n-1'), read: false, receivedAt: 5 }]);
-    expect(store.getSnapshot().unread).toBe(1);
-  });
-
-  it('keeps the latest hundred, and forgets none of their ids', () => {
-    const store = orderStore();
-    for (let i = 0; i < 150; i += 1) store.notify(aNotification(`n-${String(i)}`));
-    expect(store.getSnapshot().notices).toHaveLength(100);
-    expect(store.getSnapshot().notices[0]?.notificationId).toBe('n-149');
-    expect(store.notify(aNotification('n-0'))).toBe(false);
-  });
-
-  it('counts what is unread', () => {
-    const store = orderStore();
-    store.notify(aNotification('n-1'));
-    store.markAllRead();
-    store.notify(aNotification('n-2'));
-    expect(store.getSnapshot().unread).toBe(1);
-    expect(store.getSnapshot().notices.map((n) => n.read)).toEqual([false, true]);
   });
 });

@@ -66,6 +66,8 @@ export class FakeOrigin {
   #log: Entry[] = [];
   #time = Date.parse('2026-11-24T10:00:00Z');
   #count = 0;
+  readonly #read = new Set<string>();
+  #readings = 0;
 
   constructor({ logSize = 1000, pageSize = 2 }: FakeOriginOptions = {}) {
     this.#logSize = logSize;
@@ -165,6 +167,7 @@ export class FakeOrigin {
     if (user === undefined) return problem(401, 'token is expired');
     const [, , noun, id, verb] = request.path.split('/');
     if (request.path === '/api/sse/notifications') return this.#stream(user, request, signal);
+    if (noun === 'notifications') return this.#inbox(user, request);
     if (noun !== 'orders') return problem(404, `no program serves ${request.path}`);
     if (request.method === 'POST' && id === undefined) return this.#create(user, request);
     if (id === 'snapshot') return this.#snapshot(user, request);
@@ -193,6 +196,30 @@ export class FakeOrigin {
     return json(200, {
       orders: orders.slice(from, next),
       ...(next < orders.length ? { next_cursor: String(next) } : {}),
+    });
+  }
+
+  /** A person has read, here or elsewhere: all their streams hear of it. */
+  #inbox(user: WireUser, request: Recorded): Response {
+    const told = this.#log.filter((e) => e.order.tenant_id === user.tenant_id && isTold(e, user)).reverse();
+    const notices = told.map((entry) => notice(entry, user));
+    const unread = notices.filter((n) => !this.#read.has(n.notification_id)).map((n) => n.notification_id);
+    if (request.method === 'POST') {
+      for (const id of unread) this.#read.add(id);
+      const reading = { notification_ids: unread, all: false, unread: 0 };
+      this.#readings += 1;
+      for (const { user: reader, write } of this.streams) {
+        if (reader === user) write(frame('notification_read', reading, `reading-${String(this.#readings)}`));
+      }
+      return json(200, reading);
+    }
+    const from = Number(request.query.get('cursor') ?? 0);
+    const next = from + Number(request.query.get('limit'));
+    const read_at = (id: string) => (this.#read.has(id) ? '2026-11-24T12:00:00Z' : null);
+    return json(200, {
+      notifications: notices.slice(from, next).map((n) => ({ ...n, read_at: read_at(n.notification_id) })),
+      unread: unread.length,
+      ...(next < notices.length ? { next_cursor: String(next) } : {}),
     });
   }
 
@@ -252,17 +279,23 @@ export function eventData(order: WireOrder): Record<string, unknown> {
 }
 
 function framesFor(entry: Entry, user: WireUser): string {
-  const data = eventData(entry.order);
-  const isTold = entry.type === 'order_paid' && user.roles.some((r) => r !== 'kitchen' && r !== 'viewer');
-  const notification = {
+  return (
+    (isTold(entry, user) ? frame('notification', notice(entry, user), `${entry.id}.n`) : '') +
+    frame(entry.type, eventData(entry.order), entry.id)
+  );
+}
+
+function isTold(entry: Entry, user: WireUser): boolean {
+  return entry.type === 'order_paid' && user.roles.some((r) => r !== 'kitchen' && r !== 'viewer');
+}
+
+function notice(entry: Entry, user: WireUser) {
+  return {
     notification_id: `notification-${entry.id}-${user.email}`,
     event_id: entry.id,
     event: entry.type,
-    data,
+    data: eventData(entry.order),
   };
-  return (
-    (isTold ? frame('notification', notification, `${entry.id}.n`) : '') + frame(entry.type, data, entry.id)
-  );
 }
 
 function demoUser(tenant: string, tenantName: string, role: Role): WireUser {

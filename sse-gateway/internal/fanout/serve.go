@@ -101,6 +101,9 @@ func (v *served) catchUp() (Reason, bool) {
 }
 
 func (v *served) write(frames []byte) error {
+	if len(frames) == 0 {
+		return nil // nothing of a batch is for this client
+	}
 	_ = v.control.SetWriteDeadline(time.Now().Add(v.pool.cfg.WriteTimeout.Duration())) // some writers have none
 	if _, err := v.out.Write(frames); err != nil {
 		return err

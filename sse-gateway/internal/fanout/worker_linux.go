@@ -284,7 +284,7 @@ func (w *worker) flush(c *client, end uint64) {
 
 // write writes once. It returns false if the connection is closed now.
 func (w *worker) write(c *client, b []byte) (int, bool) {
-	for {
+	for len(b) > 0 { // else nothing of the batch is for this client
 		n, err := unix.Write(int(c.fd), b)
 		switch err {
 		case nil:
@@ -297,6 +297,7 @@ func (w *worker) write(c *client, b []byte) (int, bool) {
 			return 0, false
 		}
 	}
+	return 0, true
 }
 
 // await has c wait for room in its socket.

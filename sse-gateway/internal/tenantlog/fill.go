@@ -49,7 +49,7 @@ func (l *Log) had(at event.Position, eventID string) bool {
 	for i := len(l.segments) - 1; i >= 0; i-- {
 		s := l.segments[i]
 		for j, e := range s.entries {
-			if e.at == at && s.id(j) == eventID {
+			if e.at == at && s.is(j, eventID) {
 				return true
 			}
 		}

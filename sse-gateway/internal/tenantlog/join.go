@@ -43,7 +43,7 @@ func (l *Log) find(id string) (uint64, bool) {
 		s := l.segments[i]
 		for j := len(s.entries) - 1; j >= 0; j-- {
 			e := &s.entries[j]
-			if e.resync || string(s.data[e.id:e.id+e.idLen]) != eventID {
+			if e.resync || !s.is(j, eventID) {
 				continue
 			}
 			cursor := s.first + uint64(j)

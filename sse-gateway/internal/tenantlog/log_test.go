@@ -71,7 +71,11 @@ func TestWhateverIsWrittenInPiecesIsTheWhole(t *testing.T) {
 					to = append(to, event.Recipient{UserID: user, NotificationID: fmt.Sprintf("n-%d-\"%s\"", i, user)})
 				}
 			}
-			log.Apply(tenantlogtest.Published(i, to...))
+			p := tenantlogtest.Published(i, to...)
+			if rapid.Bool().Draw(rt, "read") {
+				p.Message = event.Message{ID: p.Message.ID, Event: event.NotificationRead, Read: &event.Reading{Unread: i}, Recipients: to}
+			}
+			log.Apply(p)
 		}
 		user := rapid.SampledFrom(users).Draw(rt, "user")
 		whole, _ := log.Batch(1, 1<<20)
@@ -100,6 +104,38 @@ func TestWhateverIsWrittenInPiecesIsTheWhole(t *testing.T) {
 			rt.Fatalf("%v (-want +got):\n%s", err, diff)
 		}
 	})
+}
+
+func TestAReadingIsItsReadersAlone(t *testing.T) {
+	t.Parallel()
+	log := tenantlogtest.Local(t, 1<<20, 1000)
+	log.Apply(tenantlogtest.Published(1))
+	read := tenantlogtest.Published(2)
+	read.Message = event.Message{
+		ID: "read-2", Event: event.NotificationRead, Recipients: []event.Recipient{{UserID: "ann"}},
+		Read: &event.Reading{NotificationIDs: []string{"n-1"}, Unread: 4},
+	}
+	log.Apply(read)
+	log.Apply(tenantlogtest.Published(3))
+	seen := func(user string) (frames string) {
+		b, _ := log.Batch(1, 1<<20)
+		return string(b.Plain(nil, user))
+	}
+	const want = "id: read-2\nevent: notification_read\ndata: {\"notification_ids\":[\"n-1\"],\"all\":false,\"unread\":4}\n\n"
+	others := seen("bob")
+	if strings.Contains(others, "notification_read") || strings.Count(others, "event: ") != 2 {
+		t.Errorf("somebody else sees %s", others)
+	}
+	middle := strings.Index(others, "\n\n") + 2
+	if diff := cmp.Diff(others[:middle]+want+others[middle:], seen("ann")); diff != "" {
+		t.Error(diff)
+	}
+	if got := log.Apply(read); got != tenantlog.Duplicate {
+		t.Errorf("the same again is %d, want a duplicate", got)
+	}
+	if j := log.Join("read-2"); !j.Resumed || j.Cursor != 3 {
+		t.Errorf("joining with its id: %+v, want to resume behind it", j)
+	}
 }
 
 func TestALogIsBounded(t *testing.T) {

@@ -56,8 +56,11 @@ func render(m event.Message) (rendered, error) {
 	if !isEventID(m.ID) {
 		return rendered{}, fmt.Errorf("event id %q cannot be the id of a frame", m.ID)
 	}
-	if !m.Event.Valid() {
+	if !m.Valid() {
 		return rendered{}, errors.New("the event's type is unknown")
+	}
+	if m.Event == event.NotificationRead {
+		return renderReading(m)
 	}
 	data, err := json.Marshal(m.Data)
 	if err != nil {
@@ -68,6 +71,20 @@ func render(m event.Message) (rendered, error) {
 		r.audience = newAudience(m, data)
 	}
 	return r, nil
+}
+
+// renderReading makes the frame that a person's own streams get, and nobody else's.
+func renderReading(m event.Message) (rendered, error) {
+	data, err := json.Marshal(m.Read)
+	if err != nil {
+		return rendered{}, fmt.Errorf("encode reading: %w", err)
+	}
+	a := &audience{id: m.ID, head: frame.Append(nil, frame.Event{ID: m.ID, Name: string(m.Event), Data: data})}
+	for _, p := range m.Recipients {
+		a.people = append(a.people, event.Recipient{UserID: p.UserID})
+	}
+	a.sort()
+	return rendered{id: m.ID, audience: a}, nil
 }
 
 // maxEventID bounds an event id: a UUID has 36 bytes.
@@ -91,13 +108,17 @@ func newAudience(m event.Message, data []byte) *audience {
 	whole := fmt.Appendf(nil, `{"notification_id":"%s","event_id":%s,"event":"%s","data":%s}`, hole, quote(m.ID), m.Event, data)
 	whole = frame.Append(nil, frame.Event{ID: m.ID + NotificationSuffix, Name: "notification", Data: whole})
 	head, tail, _ := bytes.Cut(whole, []byte(hole))
-	a := &audience{head: head, tail: tail, people: make([]event.Recipient, 0, len(m.Recipients))}
+	a := &audience{id: m.ID, head: head, tail: tail, people: make([]event.Recipient, 0, len(m.Recipients))}
 	for _, p := range m.Recipients {
 		quoted := quote(p.NotificationID)
 		a.people = append(a.people, event.Recipient{UserID: p.UserID, NotificationID: quoted[1 : len(quoted)-1]})
 	}
-	slices.SortStableFunc(a.people, func(p, q event.Recipient) int { return strings.Compare(p.UserID, q.UserID) })
+	a.sort()
 	return a
+}
+
+func (a *audience) sort() {
+	slices.SortStableFunc(a.people, func(p, q event.Recipient) int { return strings.Compare(p.UserID, q.UserID) })
 }
 
 func quote(s string) string {

@@ -17,18 +17,19 @@ type segment struct {
 	size      int
 }
 
-// entry is one frame. It has no pointers, so the garbage collector passes a log by.
+// entry is one frame, or nothing but somebody's own. It has no pointers, so the garbage collector passes a log by.
 type entry struct {
 	at         event.Position
-	start, end uint32 // the chunk in data
+	start, end uint32 // the chunk in data, empty where only the audience is told
 	content    uint32 // where the frame begins, behind the chunk's size
-	id, idLen  uint32 // the event id in data
+	id, idLen  uint32 // the event id in data; where there is no chunk, the audience has it
 	audience   int32  // index in audiences, -1: nobody is told personally
 	resync     bool
 }
 
-// audience is the people who have a notification of an entry, and their frame in two halves around its id.
+// audience is the people who have a frame of their own of an entry, in two halves around the notification's id.
 type audience struct {
+	id         string            // the event's
 	people     []event.Recipient // by user id
 	head, tail []byte
 }
@@ -58,7 +59,10 @@ func (s *segment) add(at event.Tail, r rendered) {
 	start := uint32(len(s.data)) //nolint:gosec // a segment is far below 4 GiB
 	e := entry{
 		at: at.At, start: start, end: start + uint32(len(r.chunk)), content: start + uint32(r.content), //nolint:gosec // as above
-		id: start + uint32(r.idAt), idLen: uint32(len(r.id)), audience: -1, resync: r.resync, //nolint:gosec // as above
+		id: start + uint32(r.idAt), audience: -1, resync: r.resync, //nolint:gosec // as above
+	}
+	if len(r.chunk) > 0 {
+		e.idLen = uint32(len(r.id)) //nolint:gosec // as above
 	}
 	if r.audience != nil {
 		e.audience = int32(len(s.audiences)) //nolint:gosec // as above
@@ -70,8 +74,20 @@ func (s *segment) add(at event.Tail, r rendered) {
 }
 
 func (s *segment) id(i int) string {
-	e := s.entries[i]
+	e := &s.entries[i]
+	if e.idLen == 0 {
+		return s.audiences[e.audience].id
+	}
 	return string(s.data[e.id : e.id+e.idLen])
+}
+
+// is says whether the i-th entry is the event's, without making a string of its id.
+func (s *segment) is(i int, eventID string) bool {
+	e := &s.entries[i]
+	if e.idLen == 0 {
+		return s.audiences[e.audience].id == eventID
+	}
+	return string(s.data[e.id:e.id+e.idLen]) == eventID
 }
 
 func (s *segment) batch(cursor uint64, most int) Batch {
@@ -103,7 +119,7 @@ type Batch struct {
 // Empty says whether there is nothing to write.
 func (b *Batch) Empty() bool { return b.From == b.To }
 
-// Len returns the number of order and resync frames.
+// Len returns the number of entries: order and resync frames, and what one person alone is told.
 func (b *Batch) Len() int { return len(b.entries) }
 
 // Chunked returns the frames for a user as chunks, from byte skip on. They are the log's own bytes where none of them
@@ -133,7 +149,9 @@ func (b *Batch) Plain(dst []byte, userID string) []byte {
 		if a, notification := b.personalPart(e, userID); a != nil {
 			dst = a.append(dst, notification)
 		}
-		dst = append(dst, b.data[e.content:e.end-2]...) // without the chunk's CR LF
+		if e.start < e.end {
+			dst = append(dst, b.data[e.content:e.end-2]...) // without the chunk's CR LF
+		}
 	}
 	return dst
 }

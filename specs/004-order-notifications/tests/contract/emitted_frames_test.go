@@ -25,6 +25,7 @@ const (
 	watcher        = "u-1"
 	notificationID = "0b0c8f4e-5d53-4f0e-9c54-2a4b0d8f7e11"
 	createdID      = "01a20cfd-a840-7a10-8c11-2f0e6a7b4c01"
+	readID         = "01a20d01-51b8-7c44-9d13-88d2e3f40504"
 )
 
 // stage is a Redis with a feed on it, and what the gateway has to show.
@@ -191,6 +192,32 @@ func TestFramesOfTheGateway(t *testing.T) {
 		unknown := open(t, p, visitor{user: watcher, lastEventID: "no such id"})
 		s.skip(t, unknown)
 		s.sees(t, unknown, "resync_unknown_id")
+	})
+
+	t.Run("when somebody has read", func(t *testing.T) {
+		t.Parallel()
+		s := newStage(t, gateway, &seen)
+		p := s.start(t)
+		mine, other := open(t, p, visitor{user: watcher}), open(t, p, visitor{user: "u-2"})
+		s.skip(t, mine)
+		s.skip(t, other)
+		reading := event.Reading{NotificationIDs: []string{notificationID}}
+		m, err := reading.Message(watcher)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.ID = readID // a new one each time
+		if err := s.feed.Publish(t.Context(), tenant, m); err != nil {
+			t.Fatal(err)
+		}
+		s.publish(t, "order_status_updated")
+		s.sees(t, mine, "notification_read", "order_status_updated")
+		s.sees(t, other, "order_status_updated")
+		for _, user := range []string{watcher, "u-2"} { // whoever comes back with its id has missed what followed it
+			again := open(t, p, visitor{user: user, lastEventID: readID})
+			s.skip(t, again)
+			s.sees(t, again, "order_status_updated")
+		}
 	})
 
 	t.Run("when the stream does not reach back", func(t *testing.T) {

@@ -1,0 +1,147 @@
+/**
+ * A person's inbox: what the server keeps, and what the stream tells of meanwhile. The server's count is the truth; where
+ * the stream cannot have told all, the newest page is loaded again.
+ */
+import type { Notification, Reading } from '../model/frame';
+import type { Notice } from '../model/inbox';
+import type { InboxClient } from '../services/inbox';
+import { messageOf } from '../services/problem';
+import { announcer, type Observable } from './observable';
+
+export interface Inbox {
+  /** Newest first. */
+  readonly notices: readonly Notice[];
+  /** Of all, those that are not loaded among them. */
+  readonly unread: number;
+  /** Whether there are older ones to load. */
+  readonly more: boolean;
+  /** Why it could not be loaded or read; "" if all is well. */
+  readonly problem: string;
+}
+
+export interface InboxStore extends Observable<Inbox> {
+  /** Loads the newest page; whoever asks while it is under way has it loaded once more. */
+  load(): void;
+  loadMore(): void;
+  /** Takes in a notification from the stream; says whether it rings: once for an id, and not if it was read before. */
+  notify(notification: Notification): boolean;
+  /** Takes in what the person has read, here or elsewhere. */
+  hear(reading: Reading): void;
+  readAll(): void;
+  close(): void;
+}
+
+/** Ids outlive their notices, so that a late replay does not ring again. */
+const mostIds = 10_000;
+
+export function inboxStore(client: InboxClient): InboxStore {
+  const { subscribe, announce } = announcer();
+  const rung = new Set<string>();
+  const ended = new AbortController();
+  let state: Inbox = { notices: [], unread: 0, more: false, problem: '' };
+  let cursor = '';
+  let loading: 'no' | 'once' | 'again' = 'no';
+  /** What the stream told of while a page was on its way: the page may have been too early for it. */
+  let meanwhile = new Set<string>();
+
+  return {
+    subscribe,
+    getSnapshot: () => state,
+    load() {
+      if (loading === 'no') void loadNewest();
+      else loading = 'again';
+    },
+    loadMore() {
+      if (cursor !== '') void attempt(async () => loaded(await client.page(cursor, ended.signal), 'older'));
+    },
+    notify(notification) {
+      const { notificationId } = notification;
+      const known = state.notices.find((n) => n.notificationId === notificationId);
+      if (known?.read === true || rung.has(notificationId)) return false;
+      remember(notificationId);
+      if (known === undefined) {
+        meanwhile.add(notificationId);
+        become({
+          notices: inOrder([{ ...notification, read: false }, ...state.notices]),
+          unread: state.unread + 1,
+        });
+      }
+      return true;
+    },
+    hear,
+    readAll() {
+      if (state.unread === 0) return;
+      become({ notices: state.notices.map(asRead), unread: 0 });
+      void attempt(async () => hear(await client.readAll())).then((ok) => {
+        if (!ok) void loadNewest();
+      });
+    },
+    close: () => ended.abort(),
+  };
+
+  function hear({ notificationIds, all, unread }: Reading): void {
+    const notices = state.notices.map((n) =>
+      all || notificationIds.includes(n.notificationId) ? asRead(n) : n,
+    );
+    become({ notices, unread });
+    const counted = notices.filter((n) => !n.read).length;
+    // More unread ones than the server counts, or none to show for them: one of us knows something that the other does not.
+    if (loading !== 'no') loading = 'again';
+    else if (counted > unread || (counted < unread && !state.more)) void loadNewest();
+  }
+
+  async function loadNewest(): Promise<void> {
+    loading = 'once';
+    meanwhile = new Set();
+    const ok = await attempt(async () => loaded(await client.page('', ended.signal), 'newest'));
+    const again = ok && loading === ('again' as typeof loading);
+    loading = 'no';
+    if (again) await loadNewest();
+  }
+
+  function loaded(page: Awaited<ReturnType<InboxClient['page']>>, which: 'newest' | 'older'): void {
+    const ids = new Set(page.notices.map((n) => n.notificationId));
+    const others = state.notices.filter((n) => !ids.has(n.notificationId));
+    const early = which === 'newest' ? [...meanwhile].filter((id) => !ids.has(id)).length : 0;
+    if (which === 'older' || cursor === '') cursor = page.nextCursor;
+    become({
+      notices: inOrder([...page.notices, ...others]),
+      unread: page.unread + early,
+      more: cursor !== '',
+      problem: '',
+    });
+  }
+
+  async function attempt(work: () => Promise<void>): Promise<boolean> {
+    try {
+      await work();
+      return true;
+    } catch (err) {
+      if (!ended.signal.aborted) become({ problem: messageOf(err) });
+      return false;
+    }
+  }
+
+  function become(change: Partial<Inbox>): void {
+    state = { ...state, ...change };
+    announce();
+  }
+
+  function remember(id: string): void {
+    rung.add(id);
+    if (rung.size <= mostIds) return;
+    for (const oldest of rung) {
+      rung.delete(oldest);
+      return;
+    }
+  }
+}
+
+function asRead(notice: Notice): Notice {
+  return notice.read ? notice : { ...notice, read: true };
+}
+
+/** An event's id begins with its time (UUIDv7), so the newest has the highest. */
+function inOrder(notices: readonly Notice[]): Notice[] {
+  return [...notices].sort((a, b) => (a.eventId === b.eventId ? 0 : a.eventId < b.eventId ? 1 : -1));
+}

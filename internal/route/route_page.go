@@ -1,0 +1,80 @@
+package route
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Position is a place in a list that is ordered by time and id.
+type Position struct {
+	At time.Time // to the microsecond, as PostgreSQL keeps it
+	ID string    // UUID
+}
+
+// A cursor is a position's microseconds since 1970 (8 bytes, big-endian) and id (16 bytes) in base64url.
+const cursorSize = 8 + 16
+
+// lastInstant keeps a made-up cursor within what PostgreSQL takes for a time.
+const lastInstant = 253402300800_000_000 // the year 10000
+
+// Cursor returns p as a client is given it.
+func (p Position) Cursor() string {
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, cursorSize), uint64(p.At.UnixMicro()))
+	id := uuid.MustParse(p.ID) // the stores' ids are UUIDs
+	return base64.RawURLEncoding.EncodeToString(append(b, id[:]...))
+}
+
+var errCursor = errors.New("not a cursor")
+
+func parseCursor(s string) (Position, error) {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	if err != nil || len(b) != cursorSize {
+		return Position{}, errCursor
+	}
+	micros := binary.BigEndian.Uint64(b)
+	if micros > lastInstant {
+		return Position{}, errCursor
+	}
+	return Position{At: time.UnixMicro(int64(micros)).UTC(), ID: uuid.UUID(b[8:]).String()}, nil
+}
+
+// Limits of a page.
+const (
+	defaultLimit = 100
+	maxLimit     = 500 // some 130 KB of JSON
+)
+
+// PageOf returns what a request asks for by limit and cursor: how many at most, and behind which position, the zero
+// Position for the first page. Its error is 400.
+func PageOf(r *http.Request) (limit int, after Position, err error) {
+	query := r.URL.Query()
+	limit = defaultLimit
+	if query.Has("limit") {
+		if limit, err = strconv.Atoi(query.Get("limit")); err != nil || limit < 1 || limit > maxLimit {
+			return 0, Position{}, BadParameter("limit", fmt.Sprintf("is not a number from 1 to %d", maxLimit))
+		}
+	}
+	if query.Has("cursor") {
+		if after, err = parseCursor(query.Get("cursor")); err != nil {
+			return 0, Position{}, BadParameter("cursor", "is not a next_cursor of this API")
+		}
+	}
+	return limit, after, nil
+}
+
+// PathID returns the path's id in its one spelling. What is no UUID names nothing: false.
+func PathID(r *http.Request) (string, bool) { return ID(r.PathValue("id")) }
+
+// ID returns a UUID in its one spelling, or false.
+func ID(s string) (string, bool) {
+	const spelled = 36 // other lengths are spellings that uuid.Parse takes and we do not
+	id, err := uuid.Parse(s)
+	return id.String(), err == nil && len(s) == spelled
+}
