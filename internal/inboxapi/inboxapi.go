@@ -56,7 +56,7 @@ type api struct {
 }
 
 // New returns the API's handler for the path /api/notifications and below.
-func New(log *slog.Logger, verifier *auth.Verifier, store Store, stream Stream) http.Handler {
+func New(log *slog.Logger, verifier *auth.Verifier, store Store, stream Stream) route.API {
 	a := api{store, stream, log}
 	return route.New(log, verifier, map[string]route.Methods{
 		"/api/notifications":           {"GET": {Roles: member.Roles(), Handle: a.list}},

@@ -60,7 +60,7 @@ type Page struct {
 type api struct{ store Store }
 
 // New returns the API's handler for the paths /api/users and /api/me and below.
-func New(log *slog.Logger, verifier *auth.Verifier, store Store) http.Handler {
+func New(log *slog.Logger, verifier *auth.Verifier, store Store) route.API {
 	a := api{store}
 	return route.New(log, verifier, map[string]route.Methods{
 		"/api/users": {

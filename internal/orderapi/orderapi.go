@@ -65,7 +65,7 @@ type Snapshot struct {
 type api struct{ store Store }
 
 // New returns the API's handler for the paths /api/orders and below.
-func New(log *slog.Logger, verifier *auth.Verifier, store Store) http.Handler {
+func New(log *slog.Logger, verifier *auth.Verifier, store Store) route.API {
 	a := api{store}
 	return route.New(log, verifier, map[string]route.Methods{
 		"/api/orders":             {"POST": {Roles: member.Sellers(), Handle: a.create}},

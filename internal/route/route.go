@@ -25,18 +25,32 @@ type Call struct {
 // Methods are the calls of one path by method. GET serves HEAD too.
 type Methods map[string]Call
 
+// API is the handler of an API's paths.
+type API struct {
+	http.Handler
+	routes []string
+}
+
+// Routes returns what is served, each as "GET /api/things/{id}", sorted. HEAD goes without saying.
+func (a API) Routes() []string { return a.routes }
+
 // New returns the handler of an API with the given paths, which are [http.ServeMux] patterns without a method. A
 // request reaches its call with a principal, see [auth.Who].
-func New(log *slog.Logger, verifier *auth.Verifier, paths map[string]Methods) http.Handler {
+func New(log *slog.Logger, verifier *auth.Verifier, paths map[string]Methods) API {
 	mux := http.NewServeMux()
+	var routes []string
 	for path, methods := range paths {
 		// A path is registered without its methods, so that a wrong method is a problem too.
 		mux.Handle(path, problem.Handler(log, byMethod(log, verifier, methods)))
+		for method := range methods {
+			routes = append(routes, method+" "+path)
+		}
 	}
+	slices.Sort(routes)
 	mux.Handle("/", problem.Handler(log, func(_ http.ResponseWriter, r *http.Request) error {
 		return problem.New(http.StatusNotFound, "there is nothing at %s", r.URL.Path)
 	}))
-	return mux
+	return API{mux, routes}
 }
 
 func byMethod(log *slog.Logger, verifier *auth.Verifier, methods Methods) func(http.ResponseWriter, *http.Request) error {
