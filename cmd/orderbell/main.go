@@ -1,4 +1,5 @@
-// Command orderbell is Orderbell's command line: it runs everything on one machine, migrates databases and makes tokens.
+// Command orderbell is Orderbell's command line: it runs everything on one machine, migrates databases, makes tokens and
+// looks after what went wrong.
 package main
 
 import (

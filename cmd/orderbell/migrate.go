@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -133,9 +132,7 @@ func newMigrateStatusCommand() *cobra.Command {
 				status.Steps = append(status.Steps, schemaStep{Version: m.Version, Name: m.Name, Applied: m.Version <= found.Version})
 			}
 			if asJSON {
-				encoder := json.NewEncoder(cmd.OutOrStdout())
-				encoder.SetIndent("", "  ")
-				return encoder.Encode(status)
+				return printJSON(cmd.OutOrStdout(), status)
 			}
 			return printStatus(cmd, status)
 		}),

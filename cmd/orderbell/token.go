@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -62,7 +61,7 @@ orderbell dev that runs on the data directory are taken.`,
 }
 
 func makeToken(ctx context.Context, o tokenOptions) (string, error) {
-	if err := adoptDevStack(o.data); err != nil {
+	if err := adoptDevStack(o.data, "DATABASE_URL", "AUTH_DEV_SECRET"); err != nil {
 		return "", err
 	}
 	var cfg struct {
@@ -88,24 +87,4 @@ func makeToken(ctx context.Context, o tokenOptions) (string, error) {
 	}
 	token, _, err := seed.Tokens{Auth: cfg.Auth, TTL: o.ttl}.For(person, time.Now())
 	return token, err
-}
-
-// adoptDevStack fills DATABASE_URL and AUTH_DEV_SECRET, where they are not set, from the running orderbell dev.
-func adoptDevStack(dir string) error {
-	if os.Getenv("DATABASE_URL") != "" && os.Getenv("AUTH_DEV_SECRET") != "" {
-		return nil
-	}
-	state, err := devstack.ReadState(dir)
-	if err != nil {
-		return fmt.Errorf("%w: start it, or set DATABASE_URL and AUTH_DEV_SECRET", err)
-	}
-	for name, value := range map[string]string{"DATABASE_URL": state.DatabaseURL, "AUTH_DEV_SECRET": state.Secret} {
-		if os.Getenv(name) != "" {
-			continue
-		}
-		if err := os.Setenv(name, value); err != nil {
-			return fmt.Errorf("set %s: %w", name, err)
-		}
-	}
-	return nil
 }

@@ -1,8 +1,12 @@
 package event
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"strings"
 	"unicode"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
 )
 
 // The extensions of a dead letter, as Knative's Kafka Broker writes them
@@ -17,6 +21,26 @@ const (
 // ErrorHeaderPrefix begins the response headers of a failing function that become extensions of the dead letter, without
 // the prefix.
 const ErrorHeaderPrefix = "kne-"
+
+// Reason returns why a dead letter is one, in words, or "" where it does not say. Brokers that drop the headers of a
+// failing function's answer keep the answer: a problem (RFC 9457), whose detail it is.
+func Reason(letter cloudevents.Event) string {
+	if reason, ok := extension(letter, ExtReason); ok {
+		return reason
+	}
+	answer, _ := extension(letter, ExtErrorData)
+	raw, err := base64.StdEncoding.DecodeString(answer)
+	if err != nil {
+		return "" // not in the form that Knative gives it: nothing is known then
+	}
+	var problem struct {
+		Detail string `json:"detail"`
+	}
+	if json.Unmarshal(raw, &problem) != nil {
+		return ""
+	}
+	return Printable(problem.Detail)
+}
 
 // Printable returns s as an attribute of a CloudEvent may hold it: without control characters.
 func Printable(s string) string {

@@ -1,8 +1,6 @@
 package bridge
 
 import (
-	"encoding/base64"
-	"encoding/json"
 	"net/http"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
@@ -47,18 +45,9 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // giveReason sets the reason that Knative's Kafka Broker takes from a function's header kne-reason. The channel's broker
-// drops such headers, but keeps the answer: a problem, whose detail it is.
+// drops such headers.
 func giveReason(e *cloudevents.Event) {
-	answer, ok := e.Extensions()[event.ExtErrorData].(string)
-	if _, known := e.Extensions()[event.ExtReason]; known || !ok {
-		return
-	}
-	raw, err := base64.StdEncoding.DecodeString(answer)
-	if err != nil {
-		return // not in the form that Knative gives it: nothing is known then
-	}
-	var p problem.Problem
-	if json.Unmarshal(raw, &p) == nil && p.Detail != "" {
-		e.SetExtension(event.ExtReason, event.Printable(p.Detail))
+	if reason := event.Reason(*e); reason != "" {
+		e.SetExtension(event.ExtReason, reason)
 	}
 }

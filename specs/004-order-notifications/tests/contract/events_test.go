@@ -166,18 +166,20 @@ func TestEventExamplesOfTheDocument(t *testing.T) {
 			}
 		})
 	}
-	t.Run("dead_letter", func(t *testing.T) {
-		t.Parallel()
-		letter := doc.Components.Messages["dead_letter"]
-		for _, example := range letter.Examples {
-			if err := doc.schema(t, letter.Headers.Ref).Validate(generic(t, example.Headers)); err != nil {
-				t.Error(err)
+	for _, name := range []string{"dead_letter", "dead_letter_redriven"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			letter := doc.Components.Messages[name]
+			for _, example := range letter.Examples {
+				if err := doc.schema(t, letter.Headers.Ref).Validate(generic(t, example.Headers)); err != nil {
+					t.Error(err)
+				}
 			}
-		}
-		if len(letter.Examples) == 0 {
-			t.Error("message dead_letter has no example")
-		}
-	})
+			if len(letter.Examples) == 0 {
+				t.Errorf("message %s has no example", name)
+			}
+		})
+	}
 }
 
 func TestDeadLetterOfTheOutbox(t *testing.T) {
@@ -191,6 +193,31 @@ func TestDeadLetterOfTheOutbox(t *testing.T) {
 	headers, _ := rawRecord(t, row.DeadLetter(err))
 	if err := doc.schema(t, doc.Components.Messages["dead_letter"].Headers.Ref).Validate(headers); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestRedrivenNote(t *testing.T) {
+	t.Parallel()
+	doc := readDocument(t)
+	message := doc.Components.Messages["dead_letter_redriven"]
+	example := message.Examples[0]
+	at := time.Date(2026, 11, 24, 11, 0, 0, 0, time.UTC)
+	note := event.Redriven{Partition: 3, Offset: 42, EventID: "01a20cff-7d02-7d21-9a44-5b1e8c9d3f02", At: at}
+	ce, err := note.CloudEvent("01a20cff-9d02-7d21-9a44-5b1e8c9d3f02", []byte("6f1f6c1e-3c57-4b4b-9a0e-0d6d2f1f9b10"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	headers, raw := rawRecord(t, ce)
+	payload := generic(t, raw)
+	want := generic(t, map[string]any{"headers": example.Headers, "payload": example.Payload})
+	if diff := cmp.Diff(want, generic(t, map[string]any{"headers": headers, "payload": payload})); diff != "" {
+		t.Errorf("the document's example and what is written differ: %s", diff)
+	}
+	if err := doc.schema(t, message.Payload.Ref).Validate(payload); err != nil {
+		t.Error(err)
+	}
+	if got, ok := (event.Record{Event: ce}).Redriven(); !ok || got != note {
+		t.Errorf("read back it is %+v, %t", got, ok)
 	}
 }
 

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"orderbell/cmd/orderbell/internal/deadletter"
+	"orderbell/cmd/orderbell/internal/progress"
+	"orderbell/internal/bus"
+	"orderbell/internal/service"
+)
+
+// deadLetterOptions are what all subcommands have.
+type deadLetterOptions struct {
+	data   string
+	asJSON bool
+	filter deadletter.Filter
+	since  *moment
+}
+
+func newDeadLetterCommand() *cobra.Command {
+	o := &deadLetterOptions{since: newMoment()}
+	cmd := &cobra.Command{
+		Use:   "deadletter",
+		Short: "List the events that could not be delivered, and deliver them again",
+		Long: `List the events that could not be delivered, and deliver them again.
+
+Kafka is that of KAFKA_BROKERS. Where it is not set, that of the orderbell dev which runs on the data directory is taken.
+
+A letter is called by its place in the topic, such as 3-42, or by its event's id.`,
+		Example: `  orderbell deadletter list --open
+  orderbell deadletter show 3-42
+  orderbell deadletter redrive --all --tenant demo --since 2h --dry-run`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return errors.New("deadletter wants one of list, show, redrive") },
+	}
+	cmd.PersistentFlags().StringVar(&o.data, "data", defaultData, "the data directory of orderbell dev")
+	cmd.PersistentFlags().BoolVar(&o.asJSON, "json", false, "answer in JSON")
+	cmd.AddCommand(newDeadLetterListCommand(o), newDeadLetterShowCommand(o), newDeadLetterRedriveCommand(o))
+	return cmd
+}
+
+func (o *deadLetterOptions) filters(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.filter.TenantID, "tenant", "", "only the tenant's")
+	cmd.Flags().StringVar(&o.filter.Reason, "reason", "", "only those with this in their reason, in any case")
+	cmd.Flags().Var(o.since, "since", "only those buried then or later: how long ago, or a time")
+}
+
+// withOffice gives do an office over Kafka, and a bus with which to redrive.
+func (o *deadLetterOptions) withOffice(cmd *cobra.Command, do func(context.Context, *deadletter.Office) error) error {
+	if err := adoptDevStack(o.data, "KAFKA_BROKERS"); err != nil {
+		return err
+	}
+	var cfg bus.Config
+	if err := service.Load(&cfg); err != nil {
+		return err
+	}
+	reader, err := bus.NewReader(cfg)
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	producer, err := bus.NewProducer(cfg)
+	if err != nil {
+		return err
+	}
+	defer producer.Close()
+	o.filter.Since = o.since.Time
+	return do(cmd.Context(), &deadletter.Office{
+		Topics: deadletter.Topics{Events: cfg.Topic, DeadLetters: cfg.DeadLetterTopic}, Reader: reader, Bus: producer,
+		Progress: progress.On(cmd.ErrOrStderr()),
+	})
+}
+
+func newDeadLetterListCommand(o *deadLetterOptions) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List dead letters, oldest first",
+		Example: `  orderbell deadletter list
+  orderbell deadletter list --open --tenant demo --reason database --since 24h
+  orderbell deadletter list --json | jq -r '.[].reason' | sort | uniq -c`,
+		Args: cobra.NoArgs,
+		RunE: work(func(cmd *cobra.Command, _ []string) error {
+			return o.withOffice(cmd, func(ctx context.Context, office *deadletter.Office) error {
+				letters, err := office.List(ctx, o.filter)
+				if err != nil {
+					return err
+				}
+				if o.asJSON {
+					return printJSON(cmd.OutOrStdout(), append([]deadletter.Letter{}, letters...)) // [] and never null
+				}
+				return printLetters(cmd, letters)
+			})
+		}),
+	}
+	o.filters(cmd)
+	cmd.Flags().BoolVar(&o.filter.Open, "open", false, "only those not redriven yet")
+	return cmd
+}
+
+func newDeadLetterShowCommand(o *deadLetterOptions) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show ID",
+		Short: "Show a dead letter, or all of an event, with everything in it",
+		Example: `  orderbell deadletter show 3-42
+  orderbell deadletter show 0193b5a2-1c1e-7c3a-9d55-0a1b2c3d4e5f --json`,
+		Args: cobra.ExactArgs(1),
+		RunE: work(func(cmd *cobra.Command, args []string) error {
+			return o.withOffice(cmd, func(ctx context.Context, office *deadletter.Office) error {
+				found, err := office.Show(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				if o.asJSON {
+					return printJSON(cmd.OutOrStdout(), found)
+				}
+				return printExhibits(cmd, found)
+			})
+		}),
+	}
+}
+
+func newDeadLetterRedriveCommand(o *deadLetterOptions) *cobra.Command {
+	var all, dryRun bool
+	cmd := &cobra.Command{
+		Use:   "redrive [ID…]",
+		Short: "Send the events of dead letters to their functions again",
+		Long: `Send the events of dead letters to their functions again, as they first were, and note it behind the letters.
+
+An event that was applied meanwhile is dropped by its function. One that still breaks the contract, or is no event, is
+refused here. Exit status 1: a letter that was named was refused, or Kafka did not take all; a second call goes on there.`,
+		Example: `  orderbell deadletter redrive 3-42
+  orderbell deadletter redrive --all --reason 'no database' --dry-run
+  orderbell deadletter redrive --all`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			filtered := false
+			for _, name := range []string{"tenant", "reason", "since"} {
+				filtered = filtered || cmd.Flags().Changed(name)
+			}
+			switch {
+			case all == (len(args) > 0):
+				return errors.New("redrive wants either ids or --all")
+			case !all && filtered:
+				return errors.New("--tenant, --reason and --since choose among --all: leave them out with ids")
+			}
+			return nil
+		},
+		RunE: work(func(cmd *cobra.Command, args []string) error {
+			return o.withOffice(cmd, func(ctx context.Context, office *deadletter.Office) error {
+				result, err := office.Redrive(ctx, deadletter.Choice{IDs: args, Filter: o.filter}, dryRun)
+				if err == nil && !all && len(result.Refused) > 0 {
+					err = fmt.Errorf("refused %d of %d letters", len(result.Refused), len(result.Refused)+len(result.Redriven))
+				}
+				if o.asJSON {
+					return errors.Join(err, printJSON(cmd.OutOrStdout(), result))
+				}
+				return errors.Join(err, printResult(cmd, result))
+			})
+		}),
+	}
+	o.filters(cmd)
+	cmd.Flags().BoolVar(&all, "all", false, "all letters that are not redriven yet")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be sent")
+	return cmd
+}

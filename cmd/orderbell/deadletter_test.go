@@ -1,0 +1,228 @@
+package main_test
+
+import (
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/IBM/sarama"
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"orderbell/cmd/orderbell/internal/deadletter"
+	"orderbell/internal/bus"
+	"orderbell/internal/event"
+	"orderbell/internal/order"
+)
+
+// payment returns an order_paid of demo for the order.
+func payment(t *testing.T, id, orderID string, at time.Time, amount int64) cloudevents.Event {
+	t.Helper()
+	ce, err := event.Event{
+		ID: id, Source: "/orderbell/test", Type: event.OrderPaid, Time: at,
+		Data: event.Data{
+			OrderID: orderID, TenantID: "demo", Status: order.Paid, TotalAmount: amount, Currency: "EUR", Version: 2, Timestamp: at,
+		},
+	}.CloudEvent()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ce
+}
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// letters asks the running stack's command line.
+func letters(t *testing.T, data string, args ...string) []deadletter.Letter {
+	t.Helper()
+	stdout, stderr, status := run(t, nil, append([]string{"deadletter", "list", "--json", "--data", data}, args...)...)
+	var found []deadletter.Letter
+	if err := json.Unmarshal([]byte(stdout), &found); err != nil || status != 0 {
+		t.Fatalf("deadletter list: %d %s%s", status, stdout, stderr)
+	}
+	return found
+}
+
+// TestDeadLetters takes bad events through the real broker, functions and stores, and heals what can be healed.
+func TestDeadLetters(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "dev")
+	d := startDev(t, data)
+	db, err := pgx.Connect(t.Context(), d.state.DatabaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close(context.WithoutCancel(t.Context())) }()
+	// What an event left: its records, notifications and e-mails.
+	trail := func(id string) (n [3]int) {
+		t.Helper()
+		if err := db.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM event_records WHERE event_id = $1),
+			(SELECT count(*) FROM notifications WHERE event_id = $1), (SELECT count(*) FROM email_deliveries WHERE event_id = $1)`, id).
+			Scan(&n[0], &n[1], &n[2]); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	nothing, once := [3]int{}, [3]int{1, 3, 3} // owner, manager and cashier
+
+	// All are of one order, so that they lie in one partition, one behind the other.
+	orderID, now := newID(), time.Now().UTC()
+	early := payment(t, newID(), orderID, now.Add(event.MaxSkew+8*time.Second), 1) // its time comes
+	late := payment(t, newID(), orderID, now.AddDate(-1, 0, 0), 1)
+	foreign := payment(t, newID(), orderID, now, 1)
+	foreign.SetExtension(event.ExtTenantID, "kopi")
+	good := payment(t, newID(), orderID, now, 1)
+	changed := payment(t, good.ID(), orderID, now, 2)
+	last := payment(t, newID(), orderID, now, 1)
+	producer, err := bus.NewProducer(bus.Config{Brokers: strings.Split(d.state.Brokers, ",")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer producer.Close()
+	publish := func(events ...cloudevents.Event) {
+		t.Helper()
+		for _, err := range producer.Send(t.Context(), "orders.events", events) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	publishGarbage(t, d, orderID)
+	publish(early, late, foreign, good)
+	poll(t, "the good event behind the bad ones is applied", func() bool { return trail(good.ID()) == once })
+	publish(changed, last)
+	poll(t, "the last event is applied", func() bool { return trail(last.ID()) == once })
+
+	poll(t, "the bad events are dead letters", func() bool { return len(letters(t, data)) >= 5 })
+	reasons := map[string]string{}
+	for _, l := range letters(t, data) {
+		reason, _, _ := strings.Cut(l.Reason, ",")
+		reasons[l.EventID] = strings.NewReplacer(early.Time().Format(time.RFC3339), "TIME", late.Time().Format(time.RFC3339), "TIME").Replace(reason)
+	}
+	garbage := ""
+	for id := range reasons {
+		if strings.HasPrefix(id, "partition:") {
+			garbage = id
+		}
+	}
+	oldest := now.Truncate(24*time.Hour).AddDate(0, 0, -45).Format(time.DateOnly)
+	want := map[string]string{
+		garbage:      "not a CloudEvent: unknown Message encoding",
+		early.ID():   reasons[early.ID()],
+		late.ID():    "invalid event: time TIME is before " + oldest,
+		foreign.ID(): `invalid event: tenantid is "kopi"`,
+		good.ID():    "invalid event: id came before with another type",
+	}
+	if !strings.HasPrefix(reasons[early.ID()], "invalid event: time TIME is more than 1h0m0s ahead of ") {
+		t.Errorf("the event of the future: %s", reasons[early.ID()])
+	}
+	if diff := cmp.Diff(want, reasons); diff != "" {
+		t.Fatal(diff)
+	}
+	if got := trail(early.ID()); got != nothing {
+		t.Errorf("the event of the future left %v", got)
+	}
+	stdout, _, status := run(t, nil, "deadletter", "show", "--data", data, early.ID())
+	for _, part := range []string{"is more than 1h0m0s ahead of", "status 400 ", " tenantid demo ", `"order_id":"` + orderID} {
+		if status != 0 || !strings.Contains(strings.Join(strings.Fields(stdout), " "), part) {
+			t.Errorf("show: status %d, no %q in\n%s", status, part, stdout)
+		}
+	}
+
+	// Redriven when its time has come, the event runs as a first one would.
+	poll(t, "its time has come", func() bool { return time.Now().Add(event.MaxSkew).After(early.Time()) })
+	stdout, stderr, status := run(t, nil, "deadletter", "redrive", "--data", data, "--all", "--dry-run")
+	if status != 0 || !strings.Contains(stdout, "3 to be redriven, 2 refused") || trail(early.ID()) != nothing {
+		t.Errorf("dry run: status %d\n%s%s", status, stdout, stderr)
+	}
+	stdout, stderr, status = run(t, nil, "deadletter", "redrive", "--data", data, early.ID())
+	if status != 0 || !strings.Contains(stdout, "1 redriven, 0 refused") {
+		t.Errorf("redrive: status %d\n%s%s", status, stdout, stderr)
+	}
+	poll(t, "the redriven event is applied", func() bool { return trail(early.ID()) == once })
+	if got := letters(t, data, "--open"); len(got) != 4 {
+		t.Errorf("%d letters are open, want 4", len(got))
+	}
+	// Sent again by its letter, it changes nothing: a marker of the same order behind it tells when it is through.
+	for _, l := range letters(t, data) {
+		if l.EventID == early.ID() {
+			if _, stderr, status := run(t, nil, "deadletter", "redrive", "--data", data, l.ID); status != 0 {
+				t.Errorf("redrive of letter %s: %s", l.ID, stderr)
+			}
+		}
+	}
+	marker := payment(t, newID(), orderID, now, 1)
+	publish(marker)
+	poll(t, "the marker is applied", func() bool { return trail(marker.ID()) == once })
+	if got := trail(early.ID()); got != once {
+		t.Errorf("redriven twice, the event left %v", got)
+	}
+
+	// What cannot go is refused with its reason, and the others come back as letters of their own.
+	if _, stderr, status := run(t, nil, "deadletter", "redrive", "--data", data, garbage); status != 1 || !strings.Contains(stderr, "refused 1 of 1") {
+		t.Errorf("redrive of garbage: status %d, %s", status, stderr)
+	}
+	if _, stderr, status := run(t, nil, "deadletter", "redrive", "--data", data, "--all", "--json"); status != 0 {
+		t.Errorf("redrive --all: %s", stderr)
+	}
+	poll(t, "the conflict and the late event are dead letters again", func() bool { return len(letters(t, data, "--open")) == 4 })
+	if got := letters(t, data); len(got) != 7 {
+		t.Errorf("%d letters, want the first 5 and 2 that came back", len(got))
+	}
+	if status := d.stop(t, syscall.SIGTERM); status != 0 {
+		t.Errorf("exit status %d", status)
+	}
+}
+
+// publishGarbage puts a message that is no event on the topic, with the order's key.
+func publishGarbage(t *testing.T, d *dev, key string) {
+	t.Helper()
+	settings := sarama.NewConfig()
+	settings.Producer.Return.Successes = true
+	producer, err := sarama.NewSyncProducer(strings.Split(d.state.Brokers, ","), settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = producer.Close() }()
+	if _, _, err := producer.SendMessage(&sarama.ProducerMessage{
+		Topic: "orders.events", Key: sarama.StringEncoder(key), Value: sarama.StringEncoder("garbage"),
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDeadLetterUsage(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		args   []string
+		status int
+		want   string
+	}{
+		"no subcommand":                    {[]string{"deadletter"}, 2, "deadletter wants one of list, show, redrive"},
+		"nothing to redrive":               {[]string{"deadletter", "redrive"}, 2, "redrive wants either ids or --all"},
+		"ids and all":                      {[]string{"deadletter", "redrive", "1-2", "--all"}, 2, "redrive wants either ids or --all"},
+		"a filter without all":             {[]string{"deadletter", "redrive", "1-2", "--tenant", "demo"}, 2, "leave them out with ids"},
+		"a since that is no time":          {[]string{"deadletter", "list", "--since", "yesterday"}, 2, "want how long ago"},
+		"a since in the future":            {[]string{"deadletter", "list", "--since", "-1h"}, 2, "want how long ago"},
+		"neither a stack nor a Kafka":      {[]string{"deadletter", "list"}, 1, "start it, or set KAFKA_BROKERS"},
+		"no argument to show":              {[]string{"deadletter", "show"}, 2, "accepts 1 arg(s), received 0"},
+		"a Kafka that is not there to ask": {[]string{"deadletter", "list"}, 1, "available brokers"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var env []string
+			if test.want == "available brokers" {
+				env = []string{"KAFKA_BROKERS=127.0.0.1:1"}
+			}
+			if _, stderr, status := run(t, env, test.args...); status != test.status || !strings.Contains(stderr, test.want) {
+				t.Errorf("status %d, %q, want %d and %q", status, stderr, test.status, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+)
+
+// moment is a flag that says when: a time, or how long ago.
+type moment struct {
+	time.Time
+
+	now func() time.Time
+}
+
+func newMoment() *moment { return &moment{now: time.Now} }
+
+// Set reads an RFC 3339 time, a day (of UTC), or a duration before now.
+func (m *moment) Set(s string) error {
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, s); err == nil {
+			m.Time = t
+			return nil
+		}
+	}
+	ago, err := time.ParseDuration(s)
+	if err != nil || ago < 0 {
+		return fmt.Errorf("want how long ago, such as 90m, or a time, such as 2026-11-24T10:00:00Z or 2026-11-24")
+	}
+	m.Time = m.now().Add(-ago)
+	return nil
+}
+
+func (m *moment) String() string {
+	if m.IsZero() {
+		return ""
+	}
+	return m.Format(time.RFC3339)
+}
+
+// Type is what usage calls it.
+func (*moment) Type() string { return "when" }
+
+func printJSON(out io.Writer, v any) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(v)
+}

@@ -1,0 +1,168 @@
+// Package deadletter is the office of dead letters: it lists them, shows one, and sends them to their functions again.
+//
+// A letter lies in the topic of dead letters and stays there as long as the topic keeps it. Redriving sends the event,
+// byte for byte as it first was, to the topic of events, and then writes a note behind the letter. A crash between the
+// two leaves the letter open: the next redrive sends it again, and the function drops what it has seen.
+package deadletter
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+
+	"orderbell/cmd/orderbell/internal/progress"
+	"orderbell/internal/event"
+)
+
+// Topics are the names of the topics.
+type Topics struct{ Events, DeadLetters string }
+
+// Reader reads a topic as it is now.
+type Reader interface {
+	Spans(ctx context.Context, topic string, since time.Time) ([]event.Span, error)
+	Read(ctx context.Context, topic string, spans []event.Span, each func(event.Record) error) error
+}
+
+// Bus sends events.
+type Bus interface {
+	Send(ctx context.Context, topic string, events []cloudevents.Event) []error
+}
+
+// Office looks after the dead letters.
+type Office struct {
+	Topics   Topics
+	Reader   Reader
+	Bus      Bus // for [Office.Redrive] alone
+	Progress progress.Shower
+}
+
+// Letter is what a list tells of a dead letter. The event itself stays in the topic.
+type Letter struct {
+	ID         string     `json:"id"` // its place: partition-offset
+	EventID    string     `json:"event_id"`
+	Source     string     `json:"source"`
+	Type       string     `json:"type"`
+	TenantID   string     `json:"tenant_id,omitempty"`
+	Subject    string     `json:"subject,omitempty"` // the order
+	BuriedAt   time.Time  `json:"buried_at"`
+	Reason     string     `json:"reason"`
+	Status     string     `json:"status,omitempty"` // what the subscriber answered; "": it did not
+	Subscriber string     `json:"subscriber,omitempty"`
+	Obstacle   string     `json:"obstacle,omitempty"`    // why it can't be redriven
+	RedrivenAt *time.Time `json:"redriven_at,omitempty"` // nil: it is open
+
+	place   place
+	content [sha256.Size]byte // letters with the same are one event that died several times
+}
+
+type place struct {
+	partition int32
+	offset    int64
+}
+
+func (p place) String() string {
+	return strconv.FormatInt(int64(p.partition), 10) + "-" + strconv.FormatInt(p.offset, 10)
+}
+
+// Filter says which letters are meant. The zero Filter is all.
+type Filter struct {
+	TenantID string
+	Reason   string    // part of it, in any case
+	Since    time.Time // buried then or later
+	Open     bool      // not redriven yet
+}
+
+func (f Filter) match(l *Letter) bool {
+	return (f.TenantID == "" || f.TenantID == l.TenantID) &&
+		strings.Contains(strings.ToLower(l.Reason), strings.ToLower(f.Reason)) &&
+		!l.BuriedAt.Before(f.Since) && (!f.Open || l.RedrivenAt == nil)
+}
+
+// List returns the letters, oldest first.
+func (o *Office) List(ctx context.Context, f Filter) ([]Letter, error) {
+	letters, _, err := o.read(ctx, f.Since, nil)
+	return slices.DeleteFunc(letters, func(l Letter) bool { return !f.match(&l) }), err
+}
+
+// read returns all letters buried since then, the oldest first, and where they lie. Look, if it is not nil, sees each
+// letter with its record; what it returns is not kept.
+func (o *Office) read(ctx context.Context, since time.Time, look func(*Letter, event.Record)) ([]Letter, []event.Span, error) {
+	spans, err := o.Reader.Spans(ctx, o.Topics.DeadLetters, since)
+	if err != nil {
+		return nil, nil, err
+	}
+	var letters []Letter
+	redriven := map[place]event.Redriven{}
+	step, end := o.Progress.Begin("reading dead letters", length(spans))
+	defer end()
+	err = o.Reader.Read(ctx, o.Topics.DeadLetters, spans, func(r event.Record) error {
+		step(1)
+		if note, ok := r.Redriven(); ok {
+			redriven[place{note.Partition, note.Offset}] = note
+			return nil
+		}
+		l := newLetter(r)
+		letters = append(letters, l)
+		if look != nil {
+			look(&l, r)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range letters {
+		// A topic made anew counts from 0 again: a note is of this letter only if it names its event too.
+		if note, ok := redriven[letters[i].place]; ok && note.EventID == letters[i].EventID {
+			letters[i].RedrivenAt = &note.At
+		}
+	}
+	slices.SortStableFunc(letters, func(a, b Letter) int { return a.BuriedAt.Compare(b.BuriedAt) })
+	return letters, spans, nil
+}
+
+func length(spans []event.Span) (n int64) {
+	for _, s := range spans {
+		n += s.To - s.From
+	}
+	return n
+}
+
+func newLetter(r event.Record) Letter {
+	at := place{r.Partition, r.Offset}
+	l := Letter{ID: at.String(), BuriedAt: r.Time.UTC(), place: at}
+	if r.Err != nil { // neither broker nor relay writes such a thing
+		l.Reason, l.Obstacle = r.Err.Error(), "it is not a CloudEvent"
+		return l
+	}
+	e := r.Event
+	l.EventID, l.Source, l.Type, l.Subject = e.ID(), e.Source(), e.Type(), e.Subject()
+	l.TenantID, l.Status, l.Subscriber = text(e, event.ExtTenantID), text(e, event.ExtErrorCode), text(e, event.ExtErrorDest)
+	l.Reason = cmp.Or(event.Reason(e), unspoken(l))
+	l.content = sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %s %s", e.Source(), e.ID(), e.Type(), e.Subject(), e.Time(), e.Data()))
+	// One that breaks the contract would come straight back, or go nowhere: no trigger asks for its type.
+	if _, err := event.FromCloudEvent(event.Redrive(e)); err != nil {
+		l.Obstacle = err.Error()
+	}
+	return l
+}
+
+func text(e cloudevents.Event, extension string) string {
+	s, _ := e.Extensions()[extension].(string)
+	return s
+}
+
+// unspoken is the reason of a letter that carries none.
+func unspoken(l Letter) string {
+	if l.Status == "" {
+		return "the subscriber did not answer"
+	}
+	return "the subscriber answered " + l.Status
+}

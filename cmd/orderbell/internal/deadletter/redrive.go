@@ -1,0 +1,210 @@
+package deadletter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/google/uuid"
+
+	"orderbell/internal/event"
+)
+
+// Choice says which letters to redrive.
+type Choice struct {
+	IDs    []string // places, or events: of these, the letters that are open
+	Filter          // where IDs is empty
+}
+
+// Result is what a redrive did, or in a dry run would do.
+type Result struct {
+	DryRun   bool     `json:"dry_run"`
+	Redriven []Letter `json:"redriven"`
+	Refused  []Letter `json:"refused"` // each with its obstacle
+}
+
+// Redrive sends the letters' events to the topic of events again. Letters of one event with the same content are one
+// event, and sent once. A result that comes with an error is what was done before it; another redrive goes on there.
+func (o *Office) Redrive(ctx context.Context, c Choice, dryRun bool) (Result, error) {
+	result := Result{DryRun: dryRun, Redriven: []Letter{}, Refused: []Letter{}}
+	letters, spans, err := o.read(ctx, c.Since, nil)
+	if err != nil {
+		return result, err
+	}
+	chosen, err := choose(letters, c)
+	if err != nil {
+		return result, err
+	}
+	willing := map[place]Letter{}
+	for _, l := range chosen {
+		switch {
+		case l.Obstacle != "":
+			result.Refused = append(result.Refused, l)
+		case dryRun:
+			result.Redriven = append(result.Redriven, l)
+		default:
+			willing[l.place] = l
+		}
+	}
+	if len(willing) == 0 {
+		return result, nil
+	}
+	result.Redriven, err = o.send(ctx, spans, willing)
+	return result, err
+}
+
+// choose returns the letters of c, each once. Every id has to name one.
+func choose(letters []Letter, c Choice) ([]Letter, error) {
+	if len(c.IDs) == 0 {
+		c.Open = true
+		var chosen []Letter
+		for _, l := range letters {
+			if c.match(&l) {
+				chosen = append(chosen, l)
+			}
+		}
+		return chosen, nil
+	}
+	var chosen []Letter
+	taken := map[place]bool{}
+	for _, id := range c.IDs {
+		var closed *Letter
+		named := false
+		for _, l := range letters {
+			if !l.is(id) {
+				continue
+			}
+			if l.ID != id && l.RedrivenAt != nil {
+				closed = &l
+				continue
+			}
+			named = true
+			if !taken[l.place] {
+				taken[l.place] = true
+				chosen = append(chosen, l)
+			}
+		}
+		switch {
+		case named:
+		case closed != nil:
+			return nil, fmt.Errorf("event %s was redriven at %s; its letter is %s, to do it again",
+				id, closed.RedrivenAt.Format(time.RFC3339), closed.ID)
+		default:
+			return nil, fmt.Errorf("no dead letter is called %s", id)
+		}
+	}
+	return chosen, nil
+}
+
+// A batch is as large as one request to Kafka may well be; letters are as small as events, or up to half a MiB.
+const (
+	batchLetters = 500
+	batchBytes   = 4 << 20
+)
+
+// batch is letters on their way.
+type batch struct {
+	letters []Letter
+	keys    [][]byte
+	events  []cloudevents.Event
+	bytes   int
+}
+
+// send reads the willing letters again and sends them batch by batch. It returns those whose notes are written.
+func (o *Office) send(ctx context.Context, spans []event.Span, willing map[place]Letter) ([]Letter, error) {
+	done := []Letter{}
+	sent := map[[32]byte]bool{}
+	step, end := o.Progress.Begin("redriving", int64(len(willing)))
+	defer end()
+	var b batch
+	flush := func() error {
+		some, err := o.flush(ctx, &b, sent)
+		done = append(done, some...)
+		step(int64(len(b.letters)))
+		b = batch{}
+		return err
+	}
+	err := o.Reader.Read(ctx, o.Topics.DeadLetters, narrow(spans, willing), func(r event.Record) error {
+		l, ok := willing[place{r.Partition, r.Offset}]
+		if !ok {
+			return nil
+		}
+		b.letters, b.keys = append(b.letters, l), append(b.keys, r.Key)
+		b.events = append(b.events, event.Redrive(r.Event))
+		if b.bytes += len(r.Value); len(b.letters) < batchLetters && b.bytes < batchBytes {
+			return nil
+		}
+		return flush()
+	})
+	if err == nil {
+		err = flush()
+	}
+	return done, err
+}
+
+// narrow leaves out of spans what is before the first and behind the last letter.
+func narrow(spans []event.Span, letters map[place]Letter) []event.Span {
+	var narrowed []event.Span
+	for _, s := range spans {
+		part := event.Span{Partition: s.Partition, From: s.To, To: s.From}
+		for at := range letters {
+			if at.partition == s.Partition {
+				part.From, part.To = min(part.From, at.offset), max(part.To, at.offset+1)
+			}
+		}
+		if part.From < part.To {
+			narrowed = append(narrowed, part)
+		}
+	}
+	return narrowed
+}
+
+// flush sends a batch: the events, and then the notes of those that Kafka has. The other order could lose an event.
+func (o *Office) flush(ctx context.Context, b *batch, sent map[[32]byte]bool) ([]Letter, error) {
+	var events []cloudevents.Event
+	var of []int // by event, the letter
+	for i, l := range b.letters {
+		if !sent[l.content] {
+			sent[l.content] = true
+			events, of = append(events, b.events[i]), append(of, i)
+		}
+	}
+	if len(b.letters) == 0 {
+		return nil, nil
+	}
+	var failed error
+	lost := map[[32]byte]bool{}
+	for n, err := range o.Bus.Send(ctx, o.Topics.Events, events) {
+		if err != nil {
+			l := b.letters[of[n]]
+			lost[l.content] = true
+			failed = errors.Join(failed, fmt.Errorf("redrive event %s of letter %s: %w", l.EventID, l.ID, err))
+		}
+	}
+	var noted []Letter
+	var notes []cloudevents.Event
+	now := time.Now().UTC()
+	for i, l := range b.letters {
+		if lost[l.content] {
+			continue
+		}
+		note, err := event.Redriven{Partition: l.place.partition, Offset: l.place.offset, EventID: l.EventID, At: now}.
+			CloudEvent(uuid.Must(uuid.NewV7()).String(), b.keys[i])
+		if err != nil {
+			return nil, err
+		}
+		l.RedrivenAt = &now
+		noted, notes = append(noted, l), append(notes, note)
+	}
+	var done []Letter
+	for n, err := range o.Bus.Send(ctx, o.Topics.DeadLetters, notes) {
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("note that letter %s was redriven: %w", noted[n].ID, err))
+			continue
+		}
+		done = append(done, noted[n])
+	}
+	return done, failed
+}

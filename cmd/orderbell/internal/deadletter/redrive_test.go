@@ -1,0 +1,181 @@
+package deadletter_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"orderbell/cmd/orderbell/internal/deadletter"
+	"orderbell/internal/event"
+)
+
+func TestRedrive(t *testing.T) {
+	t.Parallel()
+
+	t.Run("an event goes as it first came, and its letter is closed", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		e := newEvent(t, "demo")
+		e.SetExtension("theirs", "stays")
+		e.DataEncoded = append([]byte("  "), e.DataEncoded...) // its bytes count, not its meaning
+		letter := refused(e, "no")
+		letter.SetExtension("knativearrivaltime", "2026-11-24T10:00:00Z")
+		at := b.bury(t, letter)[0]
+		dry, err := b.Redrive(b.ctx, deadletter.Choice{}, true)
+		if err != nil || len(dry.Redriven) != 1 || !dry.DryRun || len(b.events(t)) != 0 {
+			t.Errorf("a dry run: %+v, %v, %d events", dry, err, len(b.events(t)))
+		}
+		result := b.redrive(t, deadletter.Choice{})
+		if diff := cmp.Diff([]string{at.ID}, ids(result.Redriven)); diff != "" || len(result.Refused) > 0 {
+			t.Errorf("redriven: %s, refused: %v", diff, result.Refused)
+		}
+		if diff := cmp.Diff([]string{e.Subject() + "\n" + e.String()}, b.events(t)); diff != "" {
+			t.Error(diff)
+		}
+		if got := b.list(t, deadletter.Filter{}); len(got) != 1 || got[0].RedrivenAt == nil {
+			t.Errorf("the list has %+v, want the letter with the time of its redrive", got)
+		}
+		if again := b.redrive(t, deadletter.Choice{}); len(again.Redriven) != 0 || len(b.events(t)) != 1 {
+			t.Errorf("all again: %+v", again)
+		}
+		if _, err := b.Redrive(b.ctx, deadletter.Choice{IDs: []string{e.ID()}}, false); err == nil || !strings.Contains(err.Error(), "was redriven at") {
+			t.Errorf("a closed event by its id: %v", err)
+		}
+		b.redrive(t, deadletter.Choice{IDs: []string{at.ID}}) // who names the letter means it
+		if got := len(b.events(t)); got != 2 {
+			t.Errorf("%d events, want 2", got)
+		}
+	})
+
+	t.Run("what cannot go stays, with its obstacle", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		stranger := newEvent(t, "demo")
+		stranger.SetType("invoice_paid")
+		wrapped := event.Record{Topic: "orders.events", Partition: 1, Offset: 7, Value: []byte("?"), Err: errors.New("not a CloudEvent"), Time: time.Now()}
+		good := newEvent(t, "demo")
+		all := b.bury(t, refused(stranger, "no"), wrapped.Wrap("/orderbell/local-broker"), refused(good, "no"))
+		result := b.redrive(t, deadletter.Choice{})
+		if diff := cmp.Diff(ids(all[:2]), ids(result.Refused)); diff != "" {
+			t.Error(diff)
+		}
+		for _, l := range result.Refused {
+			if !strings.Contains(l.Obstacle, "invalid event: ") {
+				t.Errorf("obstacle %q", l.Obstacle)
+			}
+		}
+		if diff := cmp.Diff(ids(all[2:]), ids(result.Redriven)); diff != "" || len(b.events(t)) != 1 {
+			t.Error(diff)
+		}
+		if got := b.list(t, deadletter.Filter{Open: true}); len(got) != 2 {
+			t.Errorf("%d letters are open, want 2", len(got))
+		}
+	})
+
+	t.Run("an event that died twice goes once, and another of its id too", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		e, other := newEvent(t, "demo"), newEvent(t, "demo")
+		other.SetID(e.ID())
+		b.bury(t, refused(e, "no"), refused(e, "still no"), refused(other, "another payload"))
+		result := b.redrive(t, deadletter.Choice{IDs: []string{e.ID()}})
+		if len(result.Redriven) != 3 || len(b.events(t)) != 2 {
+			t.Errorf("%d letters are closed by %d events, want 3 by 2", len(result.Redriven), len(b.events(t)))
+		}
+	})
+
+	t.Run("a filter chooses", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		all := b.bury(t, refused(newEvent(t, "demo"), "no"), refused(newEvent(t, "kopi"), "no"), refused(newEvent(t, "kopi"), "never"))
+		result := b.redrive(t, deadletter.Choice{Filter: deadletter.Filter{TenantID: "kopi", Reason: "never"}})
+		if diff := cmp.Diff(ids(all[2:]), ids(result.Redriven)); diff != "" {
+			t.Error(diff)
+		}
+	})
+
+	t.Run("an id that names nothing changes nothing", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		at := b.bury(t, refused(newEvent(t, "demo"), "no"))[0]
+		_, err := b.Redrive(b.ctx, deadletter.Choice{IDs: []string{at.ID, "nobody"}}, false)
+		if err == nil || err.Error() != "no dead letter is called nobody" || len(b.events(t)) != 0 {
+			t.Errorf("%v, %d events", err, len(b.events(t)))
+		}
+	})
+
+	t.Run("many go in batches, in their order", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		const many = 1234
+		order := newEvent(t, "demo")
+		letters := make([]cloudevents.Event, many)
+		for i := range letters {
+			letters[i] = order.Clone()
+			letters[i].SetID(uuid.Must(uuid.NewV7()).String())
+			letters[i] = refused(letters[i], fmt.Sprint(i))
+		}
+		b.send(t, b.Topics.DeadLetters, letters...)
+		if result := b.redrive(t, deadletter.Choice{}); len(result.Redriven) != many {
+			t.Errorf("%d were redriven, want %d", len(result.Redriven), many)
+		}
+		var want []string
+		for _, l := range letters {
+			e := event.Redrive(l)
+			want = append(want, e.Subject()+"\n"+e.String())
+		}
+		if diff := cmp.Diff(want, b.events(t)); diff != "" {
+			t.Error(diff)
+		}
+		if got := b.list(t, deadletter.Filter{Open: true}); len(got) != 0 {
+			t.Errorf("%d are open still", len(got))
+		}
+	})
+
+	t.Run("what Kafka does not take stays open, and goes the next time", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.bury(t, refused(newEvent(t, "demo"), "no"), refused(newEvent(t, "demo"), "no"))
+		b.Bus = &moody{Bus: b.producer, fail: map[int]bool{0: true}}
+		result, err := b.Redrive(b.ctx, deadletter.Choice{}, false)
+		if !errors.Is(err, errMood) || len(result.Redriven) != 1 {
+			t.Errorf("%+v, %v", result, err)
+		}
+		if got := b.list(t, deadletter.Filter{Open: true}); len(got) != 1 || len(b.events(t)) != 1 {
+			t.Errorf("%d are open and %d gone, want 1 and 1", len(got), len(b.events(t)))
+		}
+		b.Bus = b.producer
+		b.redrive(t, deadletter.Choice{})
+		if got := b.list(t, deadletter.Filter{Open: true}); len(got) != 0 || len(b.events(t)) != 2 {
+			t.Errorf("%d are open and %d gone, want none and 2", len(got), len(b.events(t)))
+		}
+	})
+}
+
+var errMood = errors.New("not in the mood")
+
+// moody is a bus that fails for some events of its first batch.
+type moody struct {
+	deadletter.Bus
+	fail map[int]bool
+}
+
+func (m *moody) Send(ctx context.Context, topic string, events []cloudevents.Event) []error {
+	errs := make([]error, len(events))
+	for i := range events {
+		if m.fail[i] {
+			errs[i] = errMood
+			continue
+		}
+		errs[i] = m.Bus.Send(ctx, topic, events[i:i+1])[0]
+	}
+	m.fail = nil
+	return errs
+}
