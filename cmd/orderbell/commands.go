@@ -39,7 +39,7 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newDevCommand(), newMigrateCommand(), newTokenCommand(), newDeadLetterCommand())
+	root.AddCommand(newDevCommand(), newMigrateCommand(), newTokenCommand(), newDeadLetterCommand(), newVerifyCommand())
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(errOut)

@@ -1,5 +1,5 @@
-// Command orderbell is Orderbell's command line: it runs everything on one machine, migrates databases, makes tokens and
-// looks after what went wrong.
+// Command orderbell is Orderbell's command line: it runs everything on one machine, migrates databases, makes tokens,
+// finds what went wrong and puts it right.
 package main
 
 import (

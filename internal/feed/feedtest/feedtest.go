@@ -129,6 +129,7 @@ func Suite(t *testing.T, url string) {
 		"tenants do not hear each other":                  isolation,
 		"the ring is bounded":                             ring,
 		"tails of many tenants come together":             tails,
+		"an audit sees what is there and what is not":     presence,
 		"a ticket is redeemed once":                       tickets,
 		"a probe goes through Redis and back":             probe,
 		"a probe fails when its time is over":             probeTimeout,

@@ -1,0 +1,129 @@
+package verify
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"orderbell/internal/audit"
+	"orderbell/internal/event"
+)
+
+const (
+	// aging is how long before Redis forgets an event it is no longer looked for.
+	aging = 10 * time.Second
+	// skew is how far the clocks of PostgreSQL and Redis may be apart.
+	skew = 2 * time.Second
+)
+
+// presence looks for the young events of a page in Redis. An event must be there if it was taken in later than the oldest
+// entry of its tenant's stream: a Redis that lost its memory begins anew, and is not asked for what was before. What the
+// ring has pushed out is not missed either.
+func (r *run) presence(ctx context.Context, page []audit.Record) error {
+	if r.Feed == nil {
+		return nil
+	}
+	var young []audit.Record
+	var keys []audit.Key
+	c := r.check(checkStream)
+	for _, rec := range page {
+		if rec.ReceivedAt.Before(r.clock().Add(aging-r.Options.ReplayTTL)) || rec.ReceivedAt.Before(r.Options.FeedSince) {
+			continue
+		}
+		c.Looked++
+		r.tenants[rec.TenantID] = true
+		if !r.settled(rec.ReceivedAt) {
+			c.OnTheWay++
+			continue
+		}
+		young, keys = append(young, rec), append(keys, audit.Key{TenantID: rec.TenantID, EventID: rec.EventID})
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	found, err := r.Feed.Presence(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for i, p := range found {
+		if p.InStream {
+			continue
+		}
+		// Read behind the entries, which the ring may have pushed out meanwhile.
+		oldest, ok, err := r.Feed.Oldest(ctx, young[i].TenantID)
+		if err != nil {
+			return err
+		}
+		begins := time.UnixMilli(int64(oldest.Millis)) //nolint:gosec // milliseconds of a clock
+		switch {
+		case p.Marked && (!ok || p.At.Compare(oldest) >= 0):
+			r.offend(checkStream, of(young[i]), "published, but entry %s of the stream is not it", p.At)
+		case !p.Marked && ok && young[i].ReceivedAt.After(begins.Add(skew)):
+			r.offend(checkStream, of(young[i]), "recorded at %s, but not known as published", stamp(young[i].ReceivedAt))
+		}
+	}
+	return nil
+}
+
+// streams reads the streams of the tenants with young events, for entries that are there twice or came from nowhere.
+func (r *run) streams(ctx context.Context, step func(int64)) error {
+	if r.Feed == nil {
+		return nil
+	}
+	for _, tenant := range slices.Sorted(maps.Keys(r.tenants)) {
+		seen := map[string]event.Position{} // as many as the ring has
+		for after := (event.Position{}); ; {
+			entries, _, err := r.Feed.Read(ctx, tenant, after, pageSize)
+			if err != nil {
+				return err
+			}
+			if len(entries) == 0 {
+				break
+			}
+			if err := r.entries(ctx, tenant, entries, seen); err != nil {
+				return err
+			}
+			step(int64(len(entries)))
+			after = entries[len(entries)-1].At
+		}
+	}
+	return nil
+}
+
+func (r *run) entries(ctx context.Context, tenant string, entries []event.Published, seen map[string]event.Position) error {
+	ids := map[string]string{} // of events in the window, the order
+	for _, e := range entries {
+		m := e.Message
+		switch {
+		case int64(e.At.Millis) < r.Options.FeedSince.UnixMilli(): //nolint:gosec // milliseconds of a clock
+			continue
+		case e.Err != nil:
+			r.offend(checkStream, Offender{TenantID: tenant}, "entry %s: %v", e.At, e.Err)
+			continue
+		case !m.Event.Valid():
+			continue // no order's event
+		}
+		// One that comes again when its mark has expired is published again, as promised.
+		if before, twice := seen[m.ID]; twice && e.At.Millis-before.Millis < uint64(r.Options.ReplayTTL.Milliseconds()) { //nolint:gosec // more than 0
+			r.offend(checkStream, Offender{EventID: m.ID, OrderID: m.Data.OrderID, TenantID: tenant}, "entries %s and %s are both it", before, e.At)
+		}
+		seen[m.ID] = e.At
+		if r.w.Has(m.Data.Timestamp) {
+			ids[m.ID] = m.Data.OrderID
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	missing, err := r.Store.Unrecorded(ctx, slices.Sorted(maps.Keys(ids)))
+	if err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(missing)) {
+		if missing[id] {
+			r.offend(checkStream, Offender{EventID: id, OrderID: ids[id], TenantID: tenant}, "in the stream, but there is no record of it")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,373 @@
+package verify_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/otel/metric/noop"
+
+	"orderbell/cmd/orderbell/internal/verify"
+	"orderbell/internal/audit"
+	"orderbell/internal/auditstore"
+	"orderbell/internal/database/databasetest"
+	"orderbell/internal/embedded"
+	"orderbell/internal/event"
+	"orderbell/internal/eventstore"
+	"orderbell/internal/feed"
+	"orderbell/internal/letter"
+	"orderbell/internal/order"
+	"orderbell/internal/orderstore"
+	"orderbell/internal/outbox"
+	"orderbell/internal/pipeline"
+	"orderbell/internal/service"
+)
+
+const tenant = "demo"
+
+// world is a database, a Redis and a mailbox, and all that moves events between them but Kafka.
+type world struct {
+	t      *testing.T
+	pool   *pgxpool.Pool
+	orders *orderstore.Store
+	outbox *outbox.Outbox
+	events *eventstore.Store
+	feed   *feed.Feed
+	redis  *redis.Client // behind the feed's back
+	pipe   *pipeline.Pipeline
+	box    *mailpit
+	began  time.Time
+}
+
+const replayTTL = 15 * time.Minute
+
+func setup(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, pool: databasetest.New(t), box: &mailpit{}, began: time.Now().Add(-time.Second)}
+	w.orders, w.outbox, w.events = orderstore.New(w.pool), outbox.New(w.pool), eventstore.New(w.pool, "orderbell.example")
+	server, err := embedded.StartRedis()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	if w.feed, err = feed.Open(feed.Config{URL: server.URL(), ReplayTTL: service.Seconds(replayTTL), ReplayMax: 4096, Sharded: "auto"}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.feed.Close() })
+	options, err := redis.ParseURL(server.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.redis = redis.NewClient(options)
+	t.Cleanup(func() { _ = w.redis.Close() })
+	w.pipe, err = pipeline.New(pipeline.Config{RetentionDays: 45}, w.events, w.feed, nil, slog.New(slog.DiscardHandler), noop.Meter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.exec(`INSERT INTO tenants (id, name) VALUES ('demo', 'Demo'), ('kopi', 'Kopi')`)
+	for _, u := range []struct{ tenant, name, roles string }{
+		{"demo", "owner", "{owner}"}, {"demo", "cashier", "{cashier}"}, {"demo", "cook", "{kitchen}"}, {"kopi", "owner", "{owner}"},
+	} {
+		w.exec(`INSERT INTO users (id, tenant_id, email, roles) VALUES (gen_random_uuid(), $1, $2, $3::text[])`, u.tenant, u.name+"@x.example", u.roles)
+	}
+	w.exec(`UPDATE users SET notification_email_enabled = false WHERE email LIKE 'cashier%'`)
+	// Streams that began well before, as any but a first one has.
+	for _, id := range []string{"demo", "kopi"} {
+		old := strconv.FormatInt(time.Now().Add(-time.Minute).UnixMilli(), 10) + "-0"
+		payload, err := json.Marshal(event.Message{ID: newID(), Event: event.OrderCreated, Recipients: []event.Recipient{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.redis.XAdd(t.Context(), &redis.XAddArgs{
+			Stream: "orders:{" + id + "}:stream", ID: old, Values: []string{"p", "0-0", "d", string(payload)},
+		}).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return w
+}
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+func (w *world) exec(sql string, args ...any) {
+	w.t.Helper()
+	if _, err := w.pool.Exec(w.t.Context(), sql, args...); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// one reads a single text.
+func (w *world) one(sql string, args ...any) (s string) {
+	w.t.Helper()
+	if err := w.pool.QueryRow(w.t.Context(), sql, args...).Scan(&s); err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
+// sell makes n orders of the tenant and pays them.
+func (w *world) sell(tenantID string, n int) {
+	w.t.Helper()
+	for range n {
+		made, err := w.orders.Create(w.t.Context(), order.Order{TotalAmount: 1250, Currency: "EUR"}, order.Request{TenantID: tenantID})
+		if err == nil {
+			_, err = w.orders.Change(w.t.Context(), made.Order.ID, order.Paid, order.Request{TenantID: tenantID})
+		}
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// relay brings what is in the outbox to the functions.
+func (w *world) relay() {
+	w.t.Helper()
+	for {
+		n, err := w.outbox.Take(w.t.Context(), 0, 16, 1000, func(ctx context.Context, rows []event.Outgoing) (sent []int64) {
+			for _, row := range rows {
+				ce, err := row.CloudEvent()
+				if err != nil {
+					w.t.Error(err)
+					continue
+				}
+				e, err := event.FromCloudEvent(ce)
+				if err == nil {
+					err = w.pipe.Handle(ctx, e)
+				}
+				if err != nil {
+					w.t.Error(err)
+				}
+				sent = append(sent, row.Position)
+			}
+			return sent
+		})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if n == 0 {
+			return
+		}
+	}
+}
+
+// post sends all due e-mails; each goes to the mailbox copies times, of which all but one were ambiguous.
+func (w *world) post(copies int) {
+	w.t.Helper()
+	for {
+		due, ok, err := w.events.Claim(w.t.Context(), time.Minute)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if !ok {
+			return
+		}
+		mark := letter.Mark{Status: letter.StatusSent}
+		if copies > 1 {
+			copies--
+			mark = letter.Mark{Status: letter.StatusDue, Ambiguous: true}
+		}
+		w.box.take(due.MessageID)
+		if held, err := w.events.Mark(w.t.Context(), due, mark); err != nil || !held {
+			w.t.Fatal(held, err)
+		}
+	}
+}
+
+// sold is a world in which ten orders of two tenants went all the way.
+func sold(t *testing.T) *world {
+	t.Helper()
+	w := setup(t)
+	w.sell("demo", 8)
+	w.sell("kopi", 2)
+	w.relay()
+	w.post(1)
+	return w
+}
+
+func (w *world) verify(change ...func(*verify.Auditor)) verify.Report {
+	w.t.Helper()
+	server := httptest.NewServer(w.box)
+	defer server.Close()
+	a := &verify.Auditor{
+		Store: auditstore.New(w.pool), Feed: w.feed, Mailbox: &verify.Mailbox{URL: server.URL},
+		Options: verify.Options{Window: audit.Window{Since: w.began}, ReplayTTL: replayTTL, Most: 20},
+	}
+	for _, f := range change {
+		f(a)
+	}
+	report, err := a.Run(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return report
+}
+
+// mailpit answers as Mailpit's list does.
+type mailpit struct {
+	mu       sync.Mutex
+	messages []map[string]any // newest first
+}
+
+func (m *mailpit) take(messageID string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.messages = append([]map[string]any{{"ID": newID(), "MessageID": messageID, "Created": time.Now()}}, m.messages...)
+}
+
+func (m *mailpit) drop(messageID string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i, message := range m.messages {
+		if message["MessageID"] == messageID {
+			m.messages = append(m.messages[:i], m.messages[i+1:]...)
+			return
+		}
+	}
+}
+
+func (m *mailpit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	start, _ := strconv.Atoi(r.FormValue("start"))
+	limit, _ := strconv.Atoi(r.FormValue("limit"))
+	start = min(start, len(m.messages))
+	page := m.messages[start:min(start+limit, len(m.messages))]
+	if err := json.NewEncoder(w).Encode(map[string]any{"messages": append([]map[string]any{}, page...)}); err != nil {
+		panic(err)
+	}
+}
+
+func TestRunIsCleanWhereNothingIsLost(t *testing.T) {
+	t.Parallel()
+	w := sold(t)
+	report := w.verify()
+	if report.Total != 0 || len(report.Offenders) != 0 {
+		t.Errorf("offenders: %+v", report.Offenders)
+	}
+	want := map[string]int64{
+		"orders": 20, "outbox": 20, "records": 20, "notifications": 18, "e-mails": 10, "stream": 20, "mailbox": 10,
+	}
+	for _, c := range report.Checks {
+		if c.Looked != want[c.Name] || c.OnTheWay != 0 {
+			t.Errorf("%s: looked at %d, %d on the way; want %d and none", c.Name, c.Looked, c.OnTheWay, want[c.Name])
+		}
+	}
+	if len(report.Checks) != len(want) || report.Mails != (verify.Mails{Sent: 10}) {
+		t.Errorf("%d checks, %+v", len(report.Checks), report.Mails)
+	}
+	if one := w.verify(func(a *verify.Auditor) { a.Options.Window.TenantID = "kopi" }); one.Checks[0].Looked != 4 || one.Total != 0 {
+		t.Errorf("of one tenant: %+v", one)
+	}
+	// The outbox forgets, and Redis may lose everything: nothing is wrong with that.
+	w.exec(`DELETE FROM outbox WHERE sent_at IS NOT NULL`)
+	if err := w.redis.FlushAll(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	w.sell("demo", 1)
+	w.relay()
+	w.exec(`DELETE FROM users WHERE tenant_id = 'kopi'`) // and takes notifications and e-mails along
+	if report := w.verify(); report.Total != 0 {
+		t.Errorf("offenders: %+v", report.Offenders)
+	}
+}
+
+func TestRunCountsCopiesThatAreAccountedFor(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	w.sell("demo", 1)
+	w.relay()
+	w.post(3)
+	if report := w.verify(); report.Total != 0 || report.Mails != (verify.Mails{Sent: 1, Ambiguous: 2, Again: 2}) {
+		t.Errorf("%+v", report)
+	}
+}
+
+func TestRunLeavesOutWhatIsOnItsWay(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	w.sell("demo", 2)
+	report := w.verify(func(a *verify.Auditor) {
+		a.Options.Settle = 5 * time.Minute
+		a.Options.Window.Since = w.began.Add(-time.Hour)
+	})
+	if report.Total != 0 {
+		t.Errorf("young events are missed: %+v", report.Offenders)
+	}
+	if report := w.verify(); report.Total != 4 || !strings.HasPrefix(report.Offenders[0].Problem, "not sent since ") {
+		t.Errorf("events that have not left: %+v", report)
+	}
+	// Changed long ago, sent and taken in just now.
+	w.exec(`UPDATE outbox SET occurred_at = occurred_at - interval '10 minutes', sent_at = now()`)
+	w.exec(`UPDATE orders SET created_at = created_at - interval '10 minutes', updated_at = updated_at - interval '10 minutes'`)
+	report = w.verify(func(a *verify.Auditor) {
+		a.Options.Settle = 5 * time.Minute
+		a.Options.Window.Since = w.began.Add(-time.Hour)
+	})
+	if report.Total != 0 || report.Checks[1].OnTheWay != 4 {
+		t.Errorf("events sent just now are missed: %+v", report)
+	}
+}
+
+func TestRunRefusesAnEmptyWindow(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	a := &verify.Auditor{Store: auditstore.New(w.pool), Options: verify.Options{Window: audit.Window{Since: time.Now().Add(time.Hour)}}}
+	if _, err := a.Run(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "nothing lies between ") {
+		t.Errorf("Run = %v", err)
+	}
+	report := w.verify(func(a *verify.Auditor) { a.Options.Window.Since = time.Now().AddDate(-1, 0, 0) })
+	if !strings.Contains(strings.Join(report.Notes, "\n"), "are forgotten") || time.Since(report.Since) > 72*time.Hour {
+		t.Errorf("since %s: %v", report.Since, report.Notes)
+	}
+}
+
+func TestRunTellsWhatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	w := sold(t)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }))
+	defer server.Close()
+	for want, a := range map[string]*verify.Auditor{
+		"not as Mailpit does": {Store: auditstore.New(w.pool), Mailbox: &verify.Mailbox{URL: server.URL}},
+		"MAILPIT_URL":         {Store: auditstore.New(w.pool), Mailbox: &verify.Mailbox{URL: "http://%zz"}},
+		"closed pool":         {Store: auditstore.New(closed(t))},
+		"look events up":      {Store: auditstore.New(w.pool), Feed: gone(t)},
+	} {
+		a.Options = verify.Options{Window: audit.Window{Since: w.began}, ReplayTTL: replayTTL}
+		if _, err := a.Run(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Run = %v, want %q", err, want)
+		}
+	}
+}
+
+func closed(t *testing.T) *pgxpool.Pool {
+	t.Helper()
+	pool := databasetest.New(t)
+	pool.Close()
+	return pool
+}
+
+func gone(t *testing.T) *feed.Feed {
+	t.Helper()
+	f, err := feed.Open(feed.Config{URL: "redis://127.0.0.1:1", ReplayTTL: service.Seconds(replayTTL), ReplayMax: 1, Sharded: "off"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := f.Close(); err != nil && !errors.Is(err, redis.ErrClosed) {
+			t.Error(err)
+		}
+	})
+	return f
+}

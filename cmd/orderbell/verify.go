@@ -1,0 +1,179 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"orderbell/cmd/orderbell/internal/devstack"
+	"orderbell/cmd/orderbell/internal/progress"
+	"orderbell/cmd/orderbell/internal/verify"
+	"orderbell/internal/audit"
+	"orderbell/internal/auditstore"
+	"orderbell/internal/database"
+	"orderbell/internal/feed"
+	"orderbell/internal/service"
+)
+
+type verifyOptions struct {
+	data, tenant            string
+	since, until, feedSince *moment
+	window, settle          time.Duration
+	noRedis, asJSON         bool
+	most                    int
+}
+
+func newVerifyCommand() *cobra.Command {
+	o := verifyOptions{since: newMoment(), until: newMoment(), feedSince: newMoment()}
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Compare the stores: that no event is lost, and none there twice",
+		Long: `Compare the stores: that no event is lost, and none there twice.
+
+For the events of a window of time it compares orders, outbox, event records, notifications, e-mails, the streams in Redis
+and, with MAILPIT_URL, the mailbox. It reads only, page by page. Exit status 1: there are offenders, of which the first are
+named, or a store could not be read.
+
+The stores are those of DATABASE_URL and REDIS_URL. Where they are not set, those of the orderbell dev that runs on the data
+directory are taken, its mailbox too. Redis remembers events for SSE_REPLAY_BUFFER_TTL_SECONDS, here as in the functions.`,
+		Example: `  orderbell verify
+  orderbell verify --window 1h --tenant demo
+  orderbell verify --since 2026-11-24T09:00:00Z --until 2026-11-24T12:00:00Z --json
+  orderbell verify --feed-since 5m      # Redis lost some of its memory five minutes ago`,
+		Args: cobra.NoArgs,
+		PreRunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case cmd.Flags().Changed("window") && (!o.since.IsZero() || !o.until.IsZero()):
+				return errors.New("--window is up to now: leave out --since and --until")
+			case o.window <= 0:
+				return fmt.Errorf("--window is %s, want more than 0", o.window)
+			case o.settle < 0:
+				return fmt.Errorf("--settle is %s, want 0 or more", o.settle)
+			case o.most < 0:
+				return fmt.Errorf("--limit is %d, want 0 or more", o.most)
+			case !o.since.IsZero() && !o.until.IsZero() && !o.since.Before(o.until.Time):
+				return errors.New("--since is not before --until")
+			}
+			return nil
+		},
+		RunE: work(func(cmd *cobra.Command, _ []string) error { return o.run(cmd) }),
+	}
+	flags := cmd.Flags()
+	flags.DurationVar(&o.window, "window", 24*time.Hour, "look at the events of this long, up to now")
+	flags.Var(o.since, "since", "look at the events from then on: how long ago, or a time")
+	flags.Var(o.until, "until", "look at the events before then (default: now)")
+	flags.StringVar(&o.tenant, "tenant", "", "only the tenant's")
+	flags.DurationVar(&o.settle, "settle", 30*time.Second, "leave out what is younger: it may be on its way")
+	flags.Var(o.feedSince, "feed-since", "when Redis last lost some of its memory: what came before need not be there")
+	flags.BoolVar(&o.noRedis, "no-redis", false, "leave out the streams")
+	flags.IntVar(&o.most, "limit", 20, "name so many offenders")
+	flags.BoolVar(&o.asJSON, "json", false, "answer in JSON")
+	flags.StringVar(&o.data, "data", defaultData, "the data directory of orderbell dev")
+	return cmd
+}
+
+// options are o's in the form of the audit.
+func (o *verifyOptions) options() verify.Options {
+	since := o.since.Time
+	if since.IsZero() {
+		end := o.until.Time
+		if end.IsZero() {
+			end = time.Now()
+		}
+		since = end.Add(-o.window)
+	}
+	return verify.Options{
+		Window: audit.Window{Since: since, Until: o.until.Time, TenantID: o.tenant}, Settle: o.settle,
+		FeedSince: o.feedSince.Time, Most: o.most,
+	}
+}
+
+func (o *verifyOptions) run(cmd *cobra.Command) (err error) {
+	stores := []string{"DATABASE_URL", "REDIS_URL"}
+	if o.noRedis {
+		stores = stores[:1]
+	}
+	if err := adoptDevStack(o.data, stores...); err != nil {
+		return err
+	}
+	var cfg struct {
+		Database database.Config
+		Mailpit  devstack.Config
+	}
+	if err := service.Load(&cfg); err != nil {
+		return err
+	}
+	cfg.Database.MaxConns = 1
+	pool, err := database.Open(cmd.Context(), cfg.Database, "orderbell-verify")
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	if err := database.Check(cmd.Context(), pool); err != nil {
+		return err
+	}
+	auditor := verify.Auditor{Store: auditstore.New(pool), Options: o.options(), Progress: progress.On(cmd.ErrOrStderr())}
+	if cfg.Mailpit.MailpitURL != "" {
+		auditor.Mailbox = &verify.Mailbox{URL: cfg.Mailpit.MailpitURL}
+	}
+	if !o.noRedis {
+		var redis feed.Config
+		if err := service.Load(&redis); err != nil {
+			return err
+		}
+		watchers, err := feed.Open(redis)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, watchers.Close()) }()
+		auditor.Feed, auditor.Options.ReplayTTL = watchers, redis.ReplayTTL.Duration()
+	}
+	report, err := auditor.Run(cmd.Context())
+	if err != nil {
+		return err
+	}
+	if o.asJSON {
+		err = printJSON(cmd.OutOrStdout(), report)
+	} else {
+		err = printReport(cmd, report)
+	}
+	if err == nil && report.Total > 0 {
+		err = fmt.Errorf("%d offenders", report.Total)
+	}
+	return err
+}
+
+func printReport(cmd *cobra.Command, r verify.Report) error {
+	return table(cmd, func(w io.Writer) {
+		whose := "all tenants"
+		if r.TenantID != "" {
+			whose = "tenant " + r.TenantID
+		}
+		_, _ = fmt.Fprintf(w, "events of %s from %s to %s\n\n", whose, r.Since.Format(time.RFC3339), r.Until.Format(time.RFC3339))
+		row(w, "CHECK", "LOOKED AT", "ON THE WAY", "OFFENDERS")
+		for _, c := range r.Checks {
+			row(w, c.Name, number(c.Looked), number(c.OnTheWay), number(c.Offenders))
+		}
+		m := r.Mails
+		_, _ = fmt.Fprintf(w, "\ne-mails: %d sent, %d due, %d failed, %d suppressed; %d attempts of unknown outcome, %d copies beyond the first\n",
+			m.Sent, m.Due, m.Failed, m.Suppressed, m.Ambiguous, m.Again)
+		for _, note := range r.Notes {
+			_, _ = fmt.Fprintf(w, "· %s\n", note)
+		}
+		if r.Total == 0 {
+			_, _ = fmt.Fprintln(w, "nothing is lost, and nothing there twice")
+			return
+		}
+		_, _ = fmt.Fprintf(w, "\nthe first %d of %d offenders:\n", len(r.Offenders), r.Total)
+		row(w, "CHECK", "TENANT", "ORDER", "EVENT", "USER", "PROBLEM")
+		for _, o := range r.Offenders {
+			row(w, o.Check, o.TenantID, o.OrderID, o.EventID, o.UserID, o.Problem)
+		}
+	})
+}
+
+func number(n int64) string { return strconv.FormatInt(n, 10) }

@@ -1,0 +1,129 @@
+// Package audit is the vocabulary of a check of everything: what each store holds of the events of a window of time. It
+// judges nothing but which events an order owes.
+package audit
+
+import (
+	"slices"
+	"time"
+
+	"orderbell/internal/event"
+	"orderbell/internal/member"
+)
+
+// Window is the events that are looked at.
+type Window struct {
+	Since, Until time.Time // when their orders changed: from Since up to, not including, Until
+	TenantID     string    // "" for all
+}
+
+// Has says whether t is in the window.
+func (w Window) Has(t time.Time) bool { return !t.Before(w.Since) && t.Before(w.Until) }
+
+// Days are the first and the last UTC day of the window.
+func (w Window) Days() (first, last time.Time) {
+	const day = 24 * time.Hour
+	return w.Since.UTC().Truncate(day), w.Until.UTC().Truncate(day)
+}
+
+// Order is an order, and which of its versions have an event somewhere.
+type Order struct {
+	ID, TenantID string
+	Version      int64
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+	Known        []int64 // ascending: versions with a record in the window's days, or with a row in the outbox
+}
+
+// Owed returns the versions whose events happened in w, as far as the order tells. It knows the times of its first
+// version and of its last; those between the two count if both are in w, or if one before them has a record there.
+func (o Order) Owed(w Window) (from, to int64) {
+	created, updated := w.Has(o.CreatedAt), w.Has(o.UpdatedAt)
+	switch {
+	case created && updated:
+		return 1, o.Version
+	case created:
+		return 1, 1
+	case updated && len(o.Known) > 0:
+		return min(o.Known[0], o.Version), o.Version
+	case updated:
+		return o.Version, o.Version
+	}
+	return 1, 0 // none
+}
+
+// Missing returns the versions that are owed in w and not known.
+func (o Order) Missing(w Window) []int64 {
+	var missing []int64
+	for from, to := o.Owed(w); from <= to; from++ {
+		if !slices.Contains(o.Known, from) {
+			missing = append(missing, from)
+		}
+	}
+	return missing
+}
+
+// Outgoing is a row of the outbox, and what became of its event.
+type Outgoing struct {
+	EventID, TenantID, OrderID string
+	OccurredAt                 time.Time
+	SentAt                     time.Time // zero: not yet
+	Records                    int       // of the event
+	Same                       int       // of them, those with the row's data
+}
+
+// Place is where a record lies in the order of their key. The zero Place is before all.
+type Place struct {
+	Day     time.Time
+	Source  string
+	EventID string
+}
+
+// Record is an event that was taken in, and what followed from it.
+type Record struct {
+	Place
+
+	Type              event.Type
+	TenantID, OrderID string
+	Version           int64
+	OccurredAt        time.Time
+	ReceivedAt        time.Time
+	Decisions         []member.Decision
+	Copies            int    // records of the same source and id on the window's days, this one included
+	OrderVersion      *int64 // nil: there is no such order of the tenant
+	Notified          []string
+	Mails             []Mail
+}
+
+// Mail is a row of email_deliveries.
+type Mail struct {
+	UserID, MessageID string
+	Status, Reason    string
+	Ambiguous         int       // attempts that may have delivered it though that is not known
+	SentAt            time.Time // zero: not sent
+	Claimed           bool      // somebody is sending it
+}
+
+// Orphan is a notification or an e-mail whose event has no record.
+type Orphan struct{ EventID, TenantID, OrderID, UserID string }
+
+// Table is what can be orphaned.
+type Table string
+
+// The tables.
+const (
+	Notifications Table = "notifications"
+	Mails         Table = "email_deliveries"
+)
+
+// Sizes are about how many rows there are to look at.
+type Sizes struct{ Orders, Outgoing, Records, Notifications, Mails int64 }
+
+// Key names an event in Redis.
+type Key struct{ TenantID, EventID string }
+
+// Presence is what Redis holds of an event.
+type Presence struct {
+	Marked   bool           // it is known as published, at
+	At       event.Position // this place in the tenant's stream
+	InStream bool           // and there it is
+}
