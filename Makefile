@@ -55,6 +55,12 @@ bin/mailpit: tools/go.mod tools/go.sum tools/build-mailpit.sh
 	tools/build-mailpit.sh $@ .cache/mailpit
 	touch $@
 
+# The servers that the gateway is measured against stay out of the product's module graph.
+bin/bench: go.mod go.sum $(shell find test/bench internal -type f -not -name '*_test.go')
+	$(say) 'building $@'
+	CGO_ENABLED=0 go -C test/bench build -trimpath -o ../../$@ .
+	touch $@
+
 %/node_modules/.package-lock.json: %/package.json %/package-lock.json
 	$(say) 'installing the npm packages of $*'
 	npm --prefix $* ci --no-fund --no-audit --prefer-offline --loglevel=error
@@ -77,6 +83,7 @@ check: check-lint check-shell check-frontend check-contract check-house manifest
 check-lint: bin/golangci-lint ## Go: linters and formats
 	$(say) 'Go: linters and formats'
 	bin/golangci-lint run ./...
+	cd test/bench && ../../bin/golangci-lint run ./...
 
 .PHONY: check-shell
 check-shell: ## Shell scripts
@@ -113,6 +120,7 @@ test: test-go contract test-frontend test-e2e ## Run all tests: units, embedded 
 test-go: bin/gotestsum bin/mailpit ## Run the Go tests alone, on embedded stores
 	$(say) 'Go tests on embedded stores'
 	$(GO_TEST) -count=1 $$(go list ./... | grep -v -e /specs/ -e /test/house) # those are contract and check-house
+	go -C test/bench test -count=1 ./...
 
 .PHONY: contract
 contract: bin/gotestsum check-contract ## Hold the code to the written contracts
@@ -154,6 +162,14 @@ fuzz: ## Run each fuzz target for FUZZTIME (10s)
 bench: ## Run the Go benchmarks
 	@packages=$$(grep -rl --include='*_test.go' '^func Benchmark' $(GO_ROOTS) | xargs -r -n1 dirname | sort -u | sed 's|^|./|'); \
 	if [ -z "$$packages" ]; then echo 'there are no benchmarks'; else go test -run '^$$' -bench . -benchmem $$packages; fi
+
+.PHONY: bench-gateway
+bench-gateway: build bin/bench ## Measure the gateway beside other servers, and rewrite docs/bench-gateway.md (Redis; half an hour)
+	bin/bench -out docs/bench-gateway
+
+.PHONY: bench-gateway-short
+bench-gateway-short: bin/.programs bin/bench ## The same, small: every server and figure once, into .report/ (Redis; a minute)
+	bin/bench -short
 
 .PHONY: clean
 clean: ## Remove what was built and what dev kept (not the npm packages)

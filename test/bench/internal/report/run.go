@@ -1,0 +1,80 @@
+// Package report has servers measured and writes what was found as a table and a plot.
+package report
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"orderbell/test/bench/internal/peer"
+	"orderbell/test/bench/internal/trial"
+)
+
+// Main measures as args say and writes the report.
+func Main(ctx context.Context, args []string, progress io.Writer) error {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	short := flags.Bool("short", false, "every server and figure once, in less than three minutes")
+	rounds := flags.Int("rounds", 0, "how many rounds, 0: as many as the size has")
+	binary := flags.String("gateway", "bin/sse-gateway", "the gateway's program")
+	crowds := flags.Int("crowds", 2, "how many processes the clients are spread over: a process has 20,000 open files or so")
+	only := flags.String("only", "", "the servers to measure, with commas between them; empty: all")
+	out := flags.String("out", ".report/bench-gateway", "where the report goes: with .md and .svg behind it; the rounds' figures go to .report/")
+	if err := flags.Parse(args); err != nil {
+		return err //nolint:wrapcheck // it names the flag
+	}
+	t := trial.Trial{Size: trial.Full(), Binary: *binary, Crowds: *crowds}
+	if *short {
+		t.Size = trial.Short()
+	}
+	if *rounds > 0 {
+		t.Rounds = *rounds
+	}
+	names := append([]string{trial.Gateway}, peer.Names()...)
+	if *only != "" {
+		names = strings.Split(*only, ",")
+	}
+	found, err := t.Run(ctx, names, func(line string) { _, _ = fmt.Fprintln(progress, line) })
+	if err != nil {
+		return err
+	}
+	command := "make bench-gateway"
+	if *short {
+		command += "-short"
+	}
+	if err := write(*out, collect(found), t.Size, command); err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(progress, "the report is %s.md\n", *out)
+	for _, f := range found {
+		if f.Name == trial.Gateway && f.Missing+f.Repeated+f.Closed > 0 {
+			return fmt.Errorf("the gateway lost something: %s", f)
+		}
+	}
+	return nil
+}
+
+// write writes the report's files.
+func write(name string, r rounds, size trial.Size, command string) error {
+	raw, err := json.MarshalIndent(r.byName, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode figures: %w", err)
+	}
+	for file, content := range map[string][]byte{
+		filepath.Join(".report", filepath.Base(name)+".json"): raw,
+		name + ".svg": r.svg(),
+		name + ".md":  r.markdown(size, command, name+".svg"),
+	} {
+		if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
+			return fmt.Errorf("write report: %w", err)
+		}
+		if err := os.WriteFile(file, content, 0o644); err != nil { //nolint:gosec // for everybody to read
+			return fmt.Errorf("write report: %w", err)
+		}
+	}
+	return nil
+}

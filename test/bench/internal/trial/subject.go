@@ -1,0 +1,174 @@
+package trial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"orderbell/internal/auth"
+	"orderbell/internal/event"
+	"orderbell/internal/feed"
+	"orderbell/internal/member"
+	"orderbell/internal/service"
+	"orderbell/test/bench/internal/message"
+	"orderbell/test/bench/internal/pace"
+	"orderbell/test/bench/internal/peer"
+)
+
+// Gateway is the name of the server that the others are compared with.
+const Gateway = "Orderbell"
+
+// subject is a server that runs.
+type subject struct {
+	peer.Stream
+	server  *child
+	redis   *child   // nil: it has none
+	tokens  []string // of the clients; none: it asks for none
+	publish func(context.Context, pace.Plan) (time.Time, error)
+	close   func()
+}
+
+// startSubject starts the server called name: our own program, or a peer in a process of this program.
+func (t *Trial) startSubject(ctx context.Context, name string) (*subject, error) {
+	if name == Gateway {
+		return t.startGateway(ctx)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	server, err := start(ctx, os.Environ(), self, "serve", name)
+	if err != nil {
+		return nil, err
+	}
+	s := &subject{server: server, close: server.stop}
+	if err := server.hear(&s.Stream); err != nil {
+		server.stop()
+		return nil, err
+	}
+	s.publish = func(_ context.Context, plan pace.Plan) (began time.Time, err error) {
+		if err = server.tell(plan); err == nil {
+			err = server.hear(&began)
+		}
+		return began, err
+	}
+	return s, nil
+}
+
+// users is how many people the gateway's clients are: 15,000 streams are 15 for each.
+const users = 1000
+
+// startGateway starts a Redis server and the gateway as they are installed. Only the limits are raised that keep one
+// business from taking all of an instance.
+func (t *Trial) startGateway(ctx context.Context) (*subject, error) {
+	ports, err := freePorts(ctx, 2)
+	if err != nil {
+		return nil, err
+	}
+	s := &subject{Stream: peer.Stream{Port: ports[0], Path: "/api/sse/notifications", Ready: "event: ready\n"}}
+	s.close = func() {
+		for _, c := range []*child{s.server, s.redis} {
+			if c != nil {
+				c.Kill() // its clients are gone, there is nothing to drain
+				<-c.Done()
+			}
+		}
+	}
+	if s.redis, err = start(ctx, os.Environ(), "redis-server", "--port", strconv.Itoa(ports[1]), "--bind", "127.0.0.1",
+		"--save", "", "--appendonly", "no"); err != nil {
+		return nil, err
+	}
+	go func() { _, _ = s.redis.out.WriteTo(discard{}) }()
+	redisURL := "redis://127.0.0.1:" + strconv.Itoa(ports[1])
+	login := auth.Config{DevSecret: strings.Repeat("bench", 8), Issuer: "orderbell", Audience: "orderbell", TenantClaim: "tenant_id", RolesClaim: "roles"}
+	s.server, err = start(ctx, []string{
+		"LISTEN_HOST=127.0.0.1", "PORT=" + strconv.Itoa(ports[0]), "LOG_LEVEL=WARN", "REDIS_URL=" + redisURL,
+		"AUTH_DEV_SECRET=" + login.DevSecret, "SSE_MAX_CLIENTS_PER_INSTANCE=19000", "SSE_MAX_CLIENTS_PER_TENANT=19000",
+	}, t.Binary)
+	if err == nil {
+		go func() { _, _ = s.server.out.WriteTo(discard{}) }()
+		err = awaitReady(ctx, ports[0])
+	}
+	if err != nil {
+		s.close()
+		return nil, err
+	}
+	for i := range users {
+		token, err := login.Sign(auth.Principal{
+			UserID: fmt.Sprintf("user-%d", i), TenantID: message.Tenant, Roles: []member.Role{member.Viewer},
+			Expires: time.Now().Add(time.Hour),
+		}, time.Now())
+		if err != nil {
+			s.close()
+			return nil, fmt.Errorf("sign a token: %w", err)
+		}
+		s.tokens = append(s.tokens, token)
+	}
+	s.publish = func(ctx context.Context, plan pace.Plan) (time.Time, error) { return publish(ctx, redisURL, plan) }
+	return s, nil
+}
+
+// writers is how many publish at once in a burst, as functions do that scale out under load.
+const writers = 16
+
+// publish sends messages the way that functions do.
+func publish(ctx context.Context, redisURL string, plan pace.Plan) (time.Time, error) {
+	f, err := feed.Open(feed.Config{URL: redisURL, ReplayTTL: service.Seconds(15 * time.Minute), ReplayMax: 4096, Sharded: "auto"})
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer f.Close() //nolint:errcheck // everything was sent
+	plan.Writers = writers
+	return plan.Run(ctx, func(ctx context.Context, n int, at time.Time) error {
+		return f.Publish(ctx, message.Tenant, event.Message{ID: message.EventID(n), Event: event.OrderPaid, Data: message.Data(n, at)})
+	})
+}
+
+type discard struct{}
+
+func (discard) Write(b []byte) (int, error) { return len(b), nil }
+
+func freePorts(ctx context.Context, n int) ([]int, error) {
+	var ports []int
+	for range n {
+		var lc net.ListenConfig
+		l, err := lc.Listen(ctx, "tcp4", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("find a free port: %w", err)
+		}
+		defer l.Close() //nolint:errcheck,revive // all are held until all are found
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	return ports, nil
+}
+
+// patience is how long a server may take to start.
+const patience = 30 * time.Second
+
+func awaitReady(ctx context.Context, port int) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/healthz/ready", port), nil)
+		if err != nil {
+			return fmt.Errorf("ask for readiness: %w", err)
+		}
+		if response, err := http.DefaultClient.Do(request); err == nil {
+			_ = response.Body.Close()
+			if response.StatusCode == http.StatusNoContent {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return errors.New("the gateway does not get ready")
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}

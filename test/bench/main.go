@@ -1,0 +1,35 @@
+// Command bench measures the gateway against other servers of event streams, side by side on one machine (Linux).
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"orderbell/test/bench/internal/crowd"
+	"orderbell/test/bench/internal/peer"
+	"orderbell/test/bench/internal/report"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// run is one of the three things that a process of this program may be.
+func run(ctx context.Context, args []string) error {
+	switch {
+	case len(args) == 2 && args[0] == "serve":
+		return peer.Serve(args[1], os.Stdin, os.Stdout)
+	case len(args) == 1 && args[0] == "crowd":
+		return crowd.Run(os.Stdin, os.Stdout)
+	}
+	return report.Main(ctx, args, os.Stderr)
+}
