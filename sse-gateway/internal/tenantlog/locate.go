@@ -10,6 +10,20 @@ import (
 	"orderbell/internal/event"
 )
 
+// Join returns where a client begins that has seen lastEventID last, "" if it is new. What the log does not know of the id,
+// Redis may.
+func (l *Logs) Join(ctx context.Context, log *Log, lastEventID string) Joined {
+	joined := log.Join(lastEventID)
+	if joined.Resync == "" {
+		return joined
+	}
+	why := l.Locate(ctx, log, lastEventID)
+	if joined = log.Join(lastEventID); joined.Resync != "" && why != "" { // it may have come in the meantime
+		joined.Resync = why
+	}
+	return joined
+}
+
 // Locate says where a client stands whose last id the log does not have. If another instance was ahead of this one, it
 // reads what is missing here and returns "": join again. Otherwise it returns the reason for a resync.
 func (l *Logs) Locate(ctx context.Context, log *Log, lastEventID string) Reason {

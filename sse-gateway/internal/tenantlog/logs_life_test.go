@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"orderbell/internal/event"
+	"orderbell/internal/feed"
 	"orderbell/internal/feed/feedtest"
 	"orderbell/sse-gateway/internal/tenantlog"
 )
@@ -58,5 +60,41 @@ func TestLocate(t *testing.T) {
 	}
 	if joined := log.Join(ahead.ID); !joined.Resumed {
 		t.Errorf("joined %+v behind what another instance had", joined)
+	}
+}
+
+// late answers where an event is only when before has returned.
+type late struct {
+	*feed.Feed
+	before func()
+}
+
+func (l *late) Lookup(ctx context.Context, tenantID, eventID string) (event.Position, bool, error) {
+	at, ok, err := l.Feed.Lookup(ctx, tenantID, eventID)
+	l.before()
+	return at, ok, err
+}
+
+// TestAnEventThatComesWhileItIsLookedForIsNoResync has a client that was with a faster instance before: its last event
+// reaches this one between the first look and Redis's answer.
+func TestAnEventThatComesWhileItIsLookedForIsNoResync(t *testing.T) {
+	t.Parallel()
+	slow := &late{}
+	b := setupOn(t, func(f *feed.Feed) tenantlog.Stream {
+		slow.Feed = f
+		return slow
+	})
+	log := b.acquire(t)
+	m := b.lose(t, 1)
+	slow.before = func() {
+		b.logs.Confirmed(b.tenant) // as after a lost connection: the log reads what it is missing
+		at, _, err := b.feed.Lookup(t.Context(), b.tenant, m.ID)
+		if err != nil {
+			t.Error(err)
+		}
+		feedtest.Eventually(t, "the event is in the log", func() bool { return log.Reached(at) })
+	}
+	if j := b.logs.Join(t.Context(), log, m.ID); j.Resync != "" || !j.Resumed {
+		t.Errorf("joined as %+v, want to resume", j)
 	}
 }

@@ -34,6 +34,12 @@ type bundle struct {
 
 func setup(t *testing.T, change ...func(*tenantlog.Config)) *bundle {
 	t.Helper()
+	return setupOn(t, func(f *feed.Feed) tenantlog.Stream { return f }, change...)
+}
+
+// setupOn has the logs read what stream makes of the feed.
+func setupOn(t *testing.T, stream func(*feed.Feed) tenantlog.Stream, change ...func(*tenantlog.Config)) *bundle {
+	t.Helper()
 	b := &bundle{redis: miniredis.RunT(t), tenant: feedtest.Tenant()}
 	cfg := feedtest.Config("redis://" + b.redis.Addr())
 	b.feed = feedtest.Open(t, cfg)
@@ -46,7 +52,7 @@ func setup(t *testing.T, change ...func(*tenantlog.Config)) *bundle {
 	for _, f := range change {
 		f(&logsConfig)
 	}
-	logs, err := tenantlog.New(logsConfig, b.feed, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	logs, err := tenantlog.New(logsConfig, stream(b.feed), slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
