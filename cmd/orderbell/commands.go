@@ -39,7 +39,8 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newDevCommand(), newMigrateCommand(), newTokenCommand(), newDeadLetterCommand(), newVerifyCommand())
+	root.AddCommand(newDevCommand(), newMigrateCommand(), newTokenCommand(), newRevokeCommand(), newDeadLetterCommand(),
+		newVerifyCommand())
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(errOut)

@@ -110,6 +110,11 @@ func TestExitStatus(t *testing.T) {
 		{[]string{"token", "--tenant", "demo"}, 2, `"email" not set`},
 		{[]string{"token", "--tenant", "demo", "--email", "a@b.example", "--ttl", "0s"}, 2, "--ttl is 0s"},
 		{[]string{"token", "--tenant", "demo", "--email", "a@b.example"}, 1, "no orderbell dev is ready there"},
+		{[]string{"revoke", "--tenant", "demo"}, 2, "want --user or --token-id"},
+		{[]string{"revoke", "--tenant", "demo", "--user", "u", "--token-id", "t"}, 2, "want --user or --token-id"},
+		{[]string{"revoke", "--tenant", "de mo", "--user", "u"}, 2, "names no tenant"},
+		{[]string{"revoke", "--tenant", "demo", "--user", "u", "--for", "-1h"}, 2, "--for is -1h"},
+		{[]string{"revoke", "--tenant", "demo", "--user", "u"}, 1, "no orderbell dev is ready there"},
 		{[]string{"dev", "--check", "--reset"}, 2, "leave out --data and --reset"},
 		{[]string{"dev", "now"}, 2, `unknown command "now"`},
 	} {
@@ -204,7 +209,8 @@ func TestToken(t *testing.T) {
 	}
 	kitchen := businesses[0].People[3]
 	want := auth.Principal{
-		UserID: kitchen.ID, TenantID: "demo", Roles: []member.Role{member.Kitchen}, Expires: got.Expires, TokenID: got.TokenID,
+		UserID: kitchen.ID, TenantID: "demo", Roles: []member.Role{member.Kitchen}, Expires: got.Expires,
+		Issued: got.Issued, TokenID: got.TokenID,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

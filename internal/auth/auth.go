@@ -39,7 +39,8 @@ type Principal struct {
 	TenantID string
 	Roles    []member.Role
 	Expires  time.Time
-	TokenID  string // the claim jti, "" if the token has none
+	Issued   time.Time // the claim iat, zero if the token has none
+	TokenID  string    // the claim jti, "" if the token has none
 }
 
 // Has says whether p has one of the roles.
@@ -91,6 +92,9 @@ func (v *Verifier) Verify(token string) (Principal, error) {
 	p.TokenID, _ = claims["jti"].(string)
 	if exp, err := claims.GetExpirationTime(); err == nil && exp != nil {
 		p.Expires = exp.Time
+	}
+	if iat, err := claims.GetIssuedAt(); err == nil && iat != nil {
+		p.Issued = iat.Time
 	}
 	switch {
 	case p.UserID == "" || len(p.UserID) > 255:

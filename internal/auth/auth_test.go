@@ -62,11 +62,12 @@ func TestVerify(t *testing.T) {
 	}
 	t.Run("a token signed here is accepted", func(t *testing.T) {
 		t.Parallel()
+		now := time.Now().Truncate(time.Second)
 		want := auth.Principal{
 			UserID: "u1", TenantID: "demo", Roles: []member.Role{member.Kitchen}, TokenID: "t1",
-			Expires: time.Now().Add(time.Minute).Truncate(time.Second),
+			Expires: now.Add(time.Minute), Issued: now,
 		}
-		signed, err := config().Sign(want, time.Now())
+		signed, err := config().Sign(want, now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -177,6 +178,38 @@ func TestNewVerifier(t *testing.T) {
 			t.Parallel()
 			if _, err := auth.NewVerifier(t.Context(), cfg); err == nil {
 				t.Error("accepted")
+			}
+		})
+	}
+}
+
+func TestARevocationCovers(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 24, 10, 0, 0, 500_000_000, time.UTC)
+	ofUser := auth.Revocation{TenantID: "demo", UserID: "u1", At: at}
+	ofToken := auth.Revocation{TenantID: "demo", TokenID: "t1", At: at}
+	p := auth.Principal{TenantID: "demo", UserID: "u1", TokenID: "t1", Issued: at.Truncate(time.Second)}
+	for name, c := range map[string]struct {
+		of     auth.Revocation
+		change func(*auth.Principal)
+		want   bool
+	}{
+		"the user's token of the same second":      {ofUser, func(*auth.Principal) {}, true},
+		"the user's token that does not say when":  {ofUser, func(p *auth.Principal) { p.Issued = time.Time{} }, true},
+		"not the user's token of the next second":  {ofUser, func(p *auth.Principal) { p.Issued = p.Issued.Add(time.Second) }, false},
+		"not another user's":                       {ofUser, func(p *auth.Principal) { p.UserID = "u2" }, false},
+		"not another tenant's user of the same id": {ofUser, func(p *auth.Principal) { p.TenantID = "kopi" }, false},
+		"the token":                                 {ofToken, func(p *auth.Principal) { p.Issued = p.Issued.Add(time.Hour) }, true},
+		"not another token":                         {ofToken, func(p *auth.Principal) { p.TokenID = "t2" }, false},
+		"not a token without an id":                 {ofToken, func(p *auth.Principal) { p.TokenID = "" }, false},
+		"not another tenant's token of the same id": {ofToken, func(p *auth.Principal) { p.TenantID = "kopi" }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := p
+			c.change(&p)
+			if got := c.of.Covers(p); got != c.want {
+				t.Errorf("covers %+v: %t", p, got)
 			}
 		})
 	}

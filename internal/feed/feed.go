@@ -4,7 +4,8 @@
 // One tenant is one hash slot: `orders:{tenant}:stream` is a ring of the latest messages, `orders:{tenant}:event:<id>`
 // marks an event as published and says where, `orders:{tenant}:tail` keeps the last position and event (30 days, longer
 // than the ring, so that a tenant's first order of the morning follows the last one of the evening without a doubt), and
-// `orders:{tenant}` is the channel. One Lua script does it all.
+// `orders:{tenant}` is the channel. One Lua script does it all. Tokens that are taken back go the same way, on a channel of
+// their own for all tenants.
 //
 // Order: messages of a tenant arrive in the order of the stream. Duplicates: an event is published once while its mark
 // lives (SSE_REPLAY_BUFFER_TTL_SECONDS). Loss: pub/sub forgets; every message names the one before it, so a reader sees
@@ -61,6 +62,9 @@ type Feed struct {
 	publish *redis.Script
 	sharded *redis.Script // answers 1 or 0
 	echo    *redis.Script // publishes ARGV[1] on channel KEYS[1]
+	revoke  *redis.Script
+
+	revocations RevocationSink // nil: nobody asked for them
 
 	mu      sync.Mutex
 	started bool
@@ -87,6 +91,7 @@ func Open(cfg Config) (*Feed, error) {
 		cfg: cfg, address: hosts(cfg.URL), client: client, probes: map[string]chan struct{}{},
 		publish: redis.NewScript(shardedLua + publishLua),
 		sharded: redis.NewScript(shardedLua + "return sharded(ARGV[1]) and 1 or 0"),
+		revoke:  redis.NewScript(shardedLua + revokeLua),
 		echo: redis.NewScript(shardedLua +
 			"return redis.call(sharded(ARGV[2]) and 'SPUBLISH' or 'PUBLISH', KEYS[1], ARGV[1])"),
 	}

@@ -279,8 +279,12 @@ func (f *Feed) listen(ctx context.Context, l *link, sink Sink) {
 
 func (f *Feed) deliver(m *redis.Message, sink Sink) {
 	tenant := tenantOf(m.Channel)
-	if tenant == f.run.probe {
+	switch tenant {
+	case f.run.probe:
 		f.probed(m.Payload)
+		return
+	case revoked:
+		f.toldOfRevocation(m.Payload)
 		return
 	}
 	p, ok := ParsePayload(m.Payload)
@@ -294,7 +298,11 @@ func (f *Feed) subscription(ctx context.Context, l *link, m *redis.Subscription,
 	tenant := tenantOf(m.Channel)
 	switch m.Kind {
 	case "subscribe", "ssubscribe":
-		if tenant != f.run.probe {
+		switch tenant {
+		case f.run.probe:
+		case revoked:
+			f.revocations.RevocationsConfirmed()
+		default:
 			sink.Confirmed(tenant)
 		}
 	case "unsubscribe", "sunsubscribe":

@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"orderbell/internal/auth"
 	"orderbell/internal/service"
 	"orderbell/sse-gateway/internal/frame"
 	"orderbell/sse-gateway/internal/tenantlog"
@@ -44,29 +45,38 @@ const (
 	Expired               // its token did
 	Aged                  // it was time to spread the load anew
 	Drained               // this instance stops
+	Revoked               // its token was taken back
 	reasons
 )
 
 // String returns the reason as the metrics name it.
 func (r Reason) String() string {
-	return [...]string{"gone", "slow", "stalled", "expired", "aged", "drained"}[r]
+	return [...]string{"gone", "slow", "stalled", "expired", "aged", "drained", "revoked"}[r]
+}
+
+// comesBack says whether the client is told when to come back: it has done nothing wrong, or is to hear why not.
+func (r Reason) comesBack() bool {
+	return r == Expired || r == Aged || r == Drained || r == Revoked
 }
 
 // Reasons returns every reason.
-func Reasons() []Reason { return []Reason{Gone, Slow, Stalled, Expired, Aged, Drained} }
+func Reasons() []Reason { return []Reason{Gone, Slow, Stalled, Expired, Aged, Drained, Revoked} }
 
 // Subscriber is one watcher of a tenant's log.
 type Subscriber struct {
-	Log     *tenantlog.Log
-	UserID  string
-	Cursor  uint64
-	Expires time.Time // its token's end
-	Head    []byte    // frames to be written before the log's
+	Log    *tenantlog.Log
+	Who    auth.Principal
+	Cursor uint64
+	Head   []byte // frames to be written before the log's
 }
 
-// Owner is told once of every subscriber that has ended. Left must not block.
+// Owner of a pool. Its methods must not block.
 type Owner interface {
+	// Left is called once for every subscriber that has ended.
 	Left(log *tenantlog.Log, userID string, why Reason)
+	// Revoked returns the revocation that covers a token, if there is one. It is asked when a subscriber is in the pool,
+	// so that none slips through between the check at the door and [Pool.Revoke].
+	Revoked(p auth.Principal) (auth.Revocation, bool)
 }
 
 // Counts is what a pool has done.
@@ -92,6 +102,9 @@ type Pool struct {
 	drainOnce sync.Once
 	stop      chan struct{} // closed: leave now
 	stopOnce  sync.Once
+
+	mu      sync.Mutex
+	serving map[*served]struct{} // what Serve writes to
 }
 
 // New returns a running pool. Close it.
@@ -102,7 +115,7 @@ func New(cfg Config, owner Owner) (*Pool, error) {
 	if cfg.WriteTimeout.Duration() < time.Second {
 		return nil, fmt.Errorf("SSE_WRITE_TIMEOUT_SECONDS is %s, want 1 or more", cfg.WriteTimeout.Duration())
 	}
-	p := &Pool{cfg: cfg, owner: owner, drain: make(chan struct{}), stop: make(chan struct{})}
+	p := &Pool{cfg: cfg, owner: owner, drain: make(chan struct{}), stop: make(chan struct{}), serving: map[*served]struct{}{}}
 	if err := p.start(); err != nil {
 		return nil, err
 	}
@@ -126,6 +139,25 @@ func (p *Pool) Drain(ctx context.Context) {
 // drainCheck is how soon the end of a drain is noticed.
 const drainCheck = 10 * time.Millisecond
 
+// Revoke ends the streams that were opened with the tokens that r takes back.
+func (p *Pool) Revoke(r auth.Revocation) {
+	p.revoke(r)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for v := range p.serving {
+		if r.Covers(v.sub.Who) {
+			v.end()
+		}
+	}
+}
+
+// recheck ends a subscriber's stream if its token was taken back while it came in.
+func (p *Pool) recheck(who auth.Principal) {
+	if r, ok := p.owner.Revoked(who); ok {
+		p.Revoke(r)
+	}
+}
+
 // Close ends what Drain has left, and the pool.
 func (p *Pool) Close() {
 	p.stopOnce.Do(func() { close(p.stop) })
@@ -146,14 +178,14 @@ func (p *Pool) ends(s Subscriber, now time.Time) (time.Time, Reason) {
 	age := p.cfg.MaxAge.Duration()
 	if age > 0 {
 		age += time.Duration((rand.Float64() - 0.5) / 5 * float64(age))
-		if end := now.Add(age); s.Expires.IsZero() || end.Before(s.Expires) {
+		if end := now.Add(age); s.Who.Expires.IsZero() || end.Before(s.Who.Expires) {
 			return end, Aged
 		}
 	}
-	if s.Expires.IsZero() {
+	if s.Who.Expires.IsZero() {
 		return now.AddDate(100, 0, 0), Aged // never
 	}
-	return s.Expires, Expired
+	return s.Who.Expires, Expired
 }
 
 // expiring is the frame that announces the end of a token.

@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"orderbell/internal/auth"
 	"orderbell/internal/service"
 	"orderbell/sse-gateway/internal/fanout"
 	"orderbell/sse-gateway/internal/tenantlog"
@@ -20,9 +21,11 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // owner counts who left.
-type owner struct{ left [6]atomic.Int64 }
+type owner struct{ left [7]atomic.Int64 }
 
 func (o *owner) Left(_ *tenantlog.Log, _ string, why fanout.Reason) { o.left[why].Add(1) }
+
+func (*owner) Revoked(auth.Principal) (auth.Revocation, bool) { return auth.Revocation{}, false }
 
 func config() fanout.Config {
 	return fanout.Config{
@@ -78,7 +81,7 @@ func BenchmarkFanout(b *testing.B) {
 					b.Fatal(err)
 				}
 				readers.Go(func() { _, _ = io.Copy(io.Discard, client) })
-				if err := p.Take(server, nil, fanout.Subscriber{Log: log, Cursor: 1, UserID: "u", Expires: time.Now().Add(time.Hour)}); err != nil {
+				if err := p.Take(server, nil, fanout.Subscriber{Log: log, Cursor: 1, Who: auth.Principal{UserID: "u", Expires: time.Now().Add(time.Hour)}}); err != nil {
 					b.Fatal(err)
 				}
 			}

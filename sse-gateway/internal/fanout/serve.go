@@ -3,6 +3,7 @@ package fanout
 import (
 	"context"
 	"net/http"
+	"sync"
 	"time"
 
 	"orderbell/sse-gateway/internal/frame"
@@ -15,12 +16,20 @@ func (p *Pool) Serve(ctx context.Context, w http.ResponseWriter, s Subscriber) R
 	p.served.Add(1)
 	defer p.served.Done()
 	p.joined()
-	v := &served{pool: p, out: w, control: http.NewResponseController(w), sub: s}
+	v := &served{pool: p, out: w, control: http.NewResponseController(w), sub: s, revoked: make(chan struct{})}
+	v.end = sync.OnceFunc(func() { close(v.revoked) })
+	p.mu.Lock()
+	p.serving[v] = struct{}{}
+	p.mu.Unlock()
+	p.recheck(s.Who)
 	why := v.run(ctx)
-	if why == Expired || why == Aged || why == Drained {
+	p.mu.Lock()
+	delete(p.serving, v)
+	p.mu.Unlock()
+	if why.comesBack() {
 		_ = v.write(goodbye())
 	}
-	p.left(s.Log, s.UserID, why)
+	p.left(s.Log, s.Who.UserID, why)
 	return why
 }
 
@@ -30,6 +39,8 @@ type served struct {
 	control *http.ResponseController
 	sub     Subscriber
 	buf     []byte
+	revoked chan struct{}
+	end     func() // closes revoked
 }
 
 func (v *served) run(ctx context.Context) Reason {
@@ -73,6 +84,8 @@ func (v *served) run(ctx context.Context) Reason {
 			return Drained
 		case <-v.pool.stop:
 			return Drained
+		case <-v.revoked:
+			return Revoked
 		case <-ctx.Done():
 			return Gone
 		}
@@ -91,7 +104,7 @@ func (v *served) catchUp() (Reason, bool) {
 		if b.Empty() {
 			return 0, true
 		}
-		v.buf = b.Plain(v.buf[:0], v.sub.UserID)
+		v.buf = b.Plain(v.buf[:0], v.sub.Who.UserID)
 		if err := v.write(v.buf); err != nil {
 			return Gone, false
 		}

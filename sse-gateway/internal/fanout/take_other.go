@@ -6,6 +6,8 @@ import (
 	"errors"
 	"math"
 	"net"
+
+	"orderbell/internal/auth"
 )
 
 // CanTake says whether this system's connections can be taken over.
@@ -15,6 +17,8 @@ const CanTake = false
 func MaxStreams() int { return math.MaxInt32 }
 
 type worker struct{}
+
+func (p *Pool) revoke(auth.Revocation) {}
 
 func (p *Pool) start() error { return nil }
 

@@ -13,7 +13,7 @@ func (w *worker) close(c *client, why Reason) {
 		return
 	}
 	c.closed = true
-	if c.full == 0 && len(c.head) == 0 && (why == Expired || why == Aged || why == Drained) {
+	if c.full == 0 && len(c.head) == 0 && why.comesBack() {
 		_, _ = unix.Write(int(c.fd), frame.AppendChunk(nil, goodbye())) // the client comes back without it too
 	}
 	g := w.groups[c.log]

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"orderbell/internal/auth"
 	"orderbell/sse-gateway/internal/tenantlog"
 )
 
@@ -17,6 +18,8 @@ type client struct {
 	head   []byte // to be written before the log's frames
 	cursor uint64
 	ends   int64 // Unix milliseconds
+	issued int64 // its token, Unix seconds
+	token  mark  // of its token's id
 	full   int64 // since when the socket takes no more, Unix milliseconds; 0: it does
 	rest   int32 // bytes of the frame at cursor that are written; > 0 only while full
 	fd     int32
@@ -62,10 +65,11 @@ type worker struct {
 
 	inbox struct {
 		sync.Mutex
-		added  []*client
-		events []unix.EpollEvent
-		grown  []*tenantlog.Log // a log may be there twice
-		closed bool
+		added   []*client
+		events  []unix.EpollEvent
+		grown   []*tenantlog.Log // a log may be there twice
+		revoked []auth.Revocation
+		closed  bool
 	}
 	bell chan struct{}
 }
@@ -181,8 +185,8 @@ func (w *worker) run() {
 
 func (w *worker) takeInbox() {
 	w.inbox.Lock()
-	added, events, grown := w.inbox.added, w.inbox.events, w.inbox.grown
-	w.inbox.added, w.inbox.events, w.inbox.grown = nil, nil, nil
+	added, events, grown, revoked := w.inbox.added, w.inbox.events, w.inbox.grown, w.inbox.revoked
+	w.inbox.added, w.inbox.events, w.inbox.grown, w.inbox.revoked = nil, nil, nil, nil
 	w.inbox.Unlock()
 	for _, c := range added {
 		w.welcome(c)
@@ -194,6 +198,9 @@ func (w *worker) takeInbox() {
 		if g := w.groups[log]; g != nil {
 			w.enqueue(g)
 		}
+	}
+	for _, r := range revoked { // who was added before it is there by now
+		w.revoke(r)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"orderbell/internal/auth"
 	"orderbell/internal/feed"
 	"orderbell/sse-gateway/internal/fanout"
+	"orderbell/sse-gateway/internal/revocation"
 	"orderbell/sse-gateway/internal/stream"
 	"orderbell/sse-gateway/internal/tenantlog"
 )
@@ -49,9 +50,10 @@ func Start(ctx context.Context, cfg Config, log *slog.Logger, meter metric.Meter
 		return nil, err
 	}
 	logs, err := tenantlog.New(cfg.Logs, g.feed, log)
+	revoked := revocation.New(g.feed, log, func(r auth.Revocation) { g.streams.Revoke(r) })
 	if err == nil {
 		g.streams, err = stream.New(cfg.Stream, cfg.Fanout, cfg.Logs, stream.Deps{
-			Verifier: verifier, Tickets: g.feed, NoTicket: feed.ErrNoTicket, Logs: logs, Log: log,
+			Verifier: verifier, Tickets: g.feed, NoTicket: feed.ErrNoTicket, Revoked: revoked, Logs: logs, Log: log,
 		})
 	}
 	if err == nil {
@@ -63,7 +65,9 @@ func Start(ctx context.Context, cfg Config, log *slog.Logger, meter metric.Meter
 		return nil, err
 	}
 	g.Handler = g.streams
+	g.feed.FollowRevocations(revoked)
 	g.running.Go(func() { logs.Run(ctx) })
+	g.running.Go(func() { revoked.Run(ctx) })
 	g.running.Go(func() {
 		if err := g.feed.Run(ctx, logs); err != nil {
 			log.ErrorContext(ctx, "feed not followed", "err", err)

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ type grant struct {
 	TenantID string        `json:"tenant_id"`
 	Roles    []member.Role `json:"roles"`
 	Expires  time.Time     `json:"exp"`
+	Issued   time.Time     `json:"iat"`
 	TokenID  string        `json:"jti,omitempty"`
 }
 
@@ -36,7 +38,7 @@ func (h *Handler) principal(r *http.Request) (auth.Principal, error) {
 		if err != nil {
 			return auth.Principal{}, err
 		}
-		return p, admissible(p)
+		return p, h.admissible(r.Context(), p)
 	}
 	claims, err := h.deps.Tickets.RedeemTicket(r.Context(), ticket)
 	if errors.Is(err, h.deps.NoTicket) {
@@ -49,17 +51,27 @@ func (h *Handler) principal(r *http.Request) (auth.Principal, error) {
 	if err := json.Unmarshal(claims, &g); err != nil || !event.IsTenantID(g.TenantID) {
 		return auth.Principal{}, fmt.Errorf("ticket of no known form: %w", err)
 	}
-	p := auth.Principal{UserID: g.UserID, TenantID: g.TenantID, Roles: g.Roles, Expires: g.Expires, TokenID: g.TokenID}
-	return p, admissible(p)
+	p := auth.Principal{
+		UserID: g.UserID, TenantID: g.TenantID, Roles: g.Roles, Expires: g.Expires, Issued: g.Issued, TokenID: g.TokenID,
+	}
+	return p, h.admissible(r.Context(), p)
 }
 
 // admissible refuses who may not watch orders: every role may.
-func admissible(p auth.Principal) error {
+func (h *Handler) admissible(ctx context.Context, p auth.Principal) error {
 	if !p.Has(member.Roles()...) {
 		return problem.New(http.StatusForbidden, "this needs one of the roles %v", member.Roles())
 	}
 	if !p.Expires.After(time.Now()) { // within the verifier's leeway, but a stream would end at once
 		return unauthorized("the token has expired")
+	}
+	ctx, cancel := context.WithTimeout(ctx, warmTimeout)
+	defer cancel()
+	if err := h.deps.Revoked.Await(ctx); err != nil {
+		return err
+	}
+	if _, revoked := h.deps.Revoked.Find(p); revoked {
+		return unauthorized("the token was revoked")
 	}
 	return nil
 }
@@ -74,10 +86,12 @@ func (h *Handler) ticket(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := admissible(p); err != nil {
+	if err := h.admissible(r.Context(), p); err != nil {
 		return err
 	}
-	claims, err := json.Marshal(grant{UserID: p.UserID, TenantID: p.TenantID, Roles: p.Roles, Expires: p.Expires, TokenID: p.TokenID})
+	claims, err := json.Marshal(grant{
+		UserID: p.UserID, TenantID: p.TenantID, Roles: p.Roles, Expires: p.Expires, Issued: p.Issued, TokenID: p.TokenID,
+	})
 	if err != nil {
 		return fmt.Errorf("encode ticket: %w", err)
 	}

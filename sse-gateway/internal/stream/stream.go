@@ -42,11 +42,20 @@ type Verifier interface {
 	Authenticate(r *http.Request) (auth.Principal, error)
 }
 
+// Revocations knows which tokens were taken back.
+type Revocations interface {
+	// Await waits until all that were made before are known.
+	Await(ctx context.Context) error
+	// Find returns the revocation that covers p, if there is one.
+	Find(p auth.Principal) (auth.Revocation, bool)
+}
+
 // Deps is what a [Handler] works with.
 type Deps struct {
 	Verifier Verifier
 	Tickets  Tickets
 	NoTicket error // what RedeemTicket returns for a ticket that is not good
+	Revoked  Revocations
 	Logs     *tenantlog.Logs
 	Log      *slog.Logger
 }
@@ -183,8 +192,12 @@ func (h *Handler) notifications(w http.ResponseWriter, r *http.Request) error {
 		return h.refuse(w, r, Draining)
 	}
 	p, err := h.principal(r)
-	if err != nil {
+	if errors.As(err, new(*problem.Problem)) {
 		return err
+	}
+	if err != nil {
+		h.deps.Log.WarnContext(r.Context(), "client not known", "err", err)
+		return h.refuse(w, r, Unavailable)
 	}
 	if refusal := h.ledger.take(p.TenantID, p.UserID); refusal != "" {
 		return h.refuse(w, r, refusal)
@@ -203,6 +216,12 @@ func (h *Handler) notifications(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// Revoked implements [fanout.Owner].
+func (h *Handler) Revoked(p auth.Principal) (auth.Revocation, bool) { return h.deps.Revoked.Find(p) }
+
+// Revoke ends the streams that were opened with the tokens that r takes back.
+func (h *Handler) Revoke(r auth.Revocation) { h.pool.Revoke(r) }
+
 // join finds where the client begins.
 func (h *Handler) join(r *http.Request, p auth.Principal) (*tenantlog.Log, fanout.Subscriber, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), warmTimeout)
@@ -211,17 +230,9 @@ func (h *Handler) join(r *http.Request, p auth.Principal) (*tenantlog.Log, fanou
 	if err != nil {
 		return nil, fanout.Subscriber{}, err
 	}
-	lastEventID := lastEventID(r)
-	joined := log.Join(lastEventID)
-	if joined.Resync != "" {
-		if why := h.deps.Logs.Locate(ctx, log, lastEventID); why == "" {
-			joined = log.Join(lastEventID)
-		} else {
-			joined.Resync = why
-		}
-	}
+	joined := h.deps.Logs.Join(ctx, log, lastEventID(r))
 	return log, fanout.Subscriber{
-		Log: log, UserID: p.UserID, Cursor: joined.Cursor, Expires: p.Expires, Head: h.greeting(p.TenantID, joined),
+		Log: log, Who: p, Cursor: joined.Cursor, Head: h.greeting(p.TenantID, joined),
 	}, nil
 }
 
@@ -251,13 +262,13 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, log *tenantlog.Lo
 		conn, _, err := http.NewResponseController(w).Hijack()
 		if err == nil {
 			if err = h.pool.Take(conn, headerBytes(w.Header()), sub); err != nil {
-				h.Left(log, sub.UserID, fanout.Gone)
+				h.Left(log, sub.Who.UserID, fanout.Gone)
 				h.deps.Log.ErrorContext(r.Context(), "connection not taken over", "err", err)
 			}
 			return
 		}
 		if !errors.Is(err, http.ErrNotSupported) {
-			h.Left(log, sub.UserID, fanout.Gone)
+			h.Left(log, sub.Who.UserID, fanout.Gone)
 			return
 		}
 	}

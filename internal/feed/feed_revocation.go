@@ -1,0 +1,87 @@
+package feed
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"orderbell/internal/auth"
+	"orderbell/internal/event"
+)
+
+// RevocationSink takes tokens that are taken back. Its methods must not block.
+type RevocationSink interface {
+	// Revoked is called for each revocation as it is made.
+	Revoked(r auth.Revocation)
+	// RevocationsConfirmed is called when revocations are followed from now on, or again: [Feed.Revocations] has those
+	// that came before.
+	RevocationsConfirmed()
+}
+
+// revoked is the channel of revocations, as if it were a tenant's; no tenant's name begins so. All gateways hear all of
+// them: they are few.
+const revoked = "~revoked"
+
+func revocationsKey() string { return "orders:{" + revoked + "}:list" }
+
+//go:embed revoke.lua
+var revokeLua string
+
+// FollowRevocations has sink told of revocations by [Feed.Run], which is called later.
+func (f *Feed) FollowRevocations(sink RevocationSink) {
+	f.revocations = sink
+	f.Follow(revoked)
+}
+
+// Revoke takes tokens back: the gateways end their streams, and refuse new ones until r.Until.
+func (f *Feed) Revoke(ctx context.Context, r auth.Revocation) error {
+	switch {
+	case !event.IsTenantID(r.TenantID):
+		return fmt.Errorf("revoke: %q does not name a tenant", r.TenantID)
+	case (r.UserID == "") == (r.TokenID == ""):
+		return errors.New("revoke: want a user or a token's id, one of the two")
+	case !r.Until.After(time.Now()):
+		return errors.New("revoke: the revocation is over before it begins")
+	}
+	payload, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("encode revocation: %w", err)
+	}
+	err = f.revoke.Run(ctx, f.client, []string{revocationsKey()}, channel(revoked), payload, r.Until.UnixMilli(), f.cfg.Sharded).Err()
+	if err != nil {
+		return wrap("revoke", err)
+	}
+	return nil
+}
+
+// Revocations returns those that are not over.
+func (f *Feed) Revocations(ctx context.Context) ([]auth.Revocation, error) {
+	members, err := f.client.ZRangeByScore(ctx, revocationsKey(), &redis.ZRangeBy{
+		Min: fmt.Sprint(time.Now().UnixMilli()), Max: "+inf",
+	}).Result()
+	if err != nil {
+		return nil, wrap("read revocations", err)
+	}
+	var all []auth.Revocation
+	for _, m := range members {
+		var r auth.Revocation
+		if err := json.Unmarshal([]byte(m), &r); err != nil {
+			return nil, fmt.Errorf("read revocations: %q is none: %w", m, err)
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+func (f *Feed) toldOfRevocation(payload string) {
+	var r auth.Revocation
+	if err := json.Unmarshal([]byte(payload), &r); err != nil || f.revocations == nil {
+		return // what is not ours is in no list either
+	}
+	f.revocations.Revoked(r)
+}
