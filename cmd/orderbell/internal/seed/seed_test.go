@@ -86,7 +86,9 @@ func TestUsers(t *testing.T) {
 				t.Errorf("%s: %v", u.Email, err)
 				continue
 			}
-			want := auth.Principal{UserID: u.UserID, TenantID: u.TenantID, Roles: u.Roles, Expires: p.Expires, TokenID: p.TokenID}
+			want := auth.Principal{
+				UserID: u.UserID, TenantID: u.TenantID, Roles: u.Roles, Expires: p.Expires, Issued: p.Issued, TokenID: p.TokenID,
+			}
 			if diff := cmp.Diff(want, p); diff != "" {
 				t.Errorf("%s: %s", u.Email, diff)
 			}
