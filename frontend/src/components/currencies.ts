@@ -1,8 +1,10 @@
+import { knownCurrencies } from '../model/minorUnit';
+
 /** Offered first: where Orderbell's first businesses sell. */
 export const commonCurrencies: readonly string[] = ['IDR', 'USD', 'EUR', 'SGD', 'MYR', 'AUD', 'GBP', 'JPY'];
 
-/** Every other code that this browser knows; `also` is among them though it may be one it does not know. */
+/** Every other code that is known; `also` is among them though it may be none of those. */
 export function otherCurrencies(also: string): readonly string[] {
-  const others = Intl.supportedValuesOf('currency').filter((code) => !commonCurrencies.includes(code));
+  const others = knownCurrencies.filter((code) => !commonCurrencies.includes(code));
   return commonCurrencies.includes(also) || others.includes(also) ? others : [also, ...others];
 }

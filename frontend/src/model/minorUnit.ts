@@ -1,13 +1,18 @@
 /**
- * How many decimals an amount of a currency has. Written down rather than asked of Intl: browsers of different years
- * disagree (HUF, RSD, TZS), and an amount must not grow a hundredfold with an update. The same as the server's e-mails
- * show (CLDR's digits in golang.org/x/text); every code that is not here has two.
+ * How many decimals an amount of a currency has, by specs/004-order-notifications/contracts/minor-units.json; a test holds the
+ * two together. Written down rather than asked of Intl: browsers of different years disagree, and an amount must not grow a
+ * hundredfold with an update.
  */
 const digits: Readonly<Record<number, string>> = {
-  0: `ADP AFN ALL AMD BIF BYR CLP COP DJF ESP GNF GYD IDR IQD IRR ISK ITL JPY KMF KPW KRW LAK LBP LUF MGA MGF MMK
-      MNT MRO MUR PKR PYG RSD RWF SLL SOS STD SYP TMM TRL TZS UGX UYI UZS VND VUV XAF XOF XPF YER ZMK ZWD`,
-  3: 'BHD JOD KWD LYD OMR TND',
-  4: 'CLF',
+  0: 'BIF CLP DJF GNF IDR ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF',
+  2: `AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD
+      CDF CHE CHF CHW CNY COP COU CRC CUC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP
+      GMD GTQ GYD HKD HNL HTG HUF ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA
+      MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR
+      RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD
+      TZS UAH USD USN UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG`,
+  3: 'BHD IQD JOD KWD LYD OMR TND',
+  4: 'CLF UYW',
 };
 
 const byCurrency: ReadonlyMap<string, number> = new Map(
@@ -16,6 +21,10 @@ const byCurrency: ReadonlyMap<string, number> = new Map(
   ),
 );
 
-export function minorDigits(currency: string): number {
-  return byCurrency.get(currency) ?? 2;
+/** Every code that is known, in alphabetical order. */
+export const knownCurrencies: readonly string[] = [...byCurrency.keys()].sort();
+
+/** The number of decimals, or undefined for a code that nobody knows. */
+export function minorDigits(currency: string): number | undefined {
+  return byCurrency.get(currency);
 }

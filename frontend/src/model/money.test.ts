@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { minorDigits } from './minorUnit';
+import { knownCurrencies, minorDigits } from './minorUnit';
 import { formatMoney, maxAmount, parseAmount } from './money';
 
 /** "IDR 125,000" with whatever blank Intl puts between. */
@@ -8,10 +9,21 @@ function shown(totalAmount: number, currency: string): string {
   return formatMoney(totalAmount, currency).replaceAll(/\s/g, ' ');
 }
 
+it('has the decimals of the contract, code by code', () => {
+  const file = new URL('../../../specs/004-order-notifications/contracts/minor-units.json', import.meta.url);
+  const contract = JSON.parse(readFileSync(file, 'utf8')) as { digits: Record<string, string[]> };
+  const want = Object.entries(contract.digits).flatMap(([digits, lines]) =>
+    lines.flatMap((line) => line.split(' ').map((code) => [code, Number(digits)])),
+  );
+  expect(want.length).toBeGreaterThan(150);
+  expect(knownCurrencies.map((code) => [code, minorDigits(code)])).toEqual(want.sort());
+});
+
 describe('formatMoney', () => {
   it.each([
     [125_000, 'IDR', 'IDR 125,000'],
     [125_050, 'HUF', 'HUF 1,250.50'], // Intl alone would say 125,050
+    [125_050, 'COP', 'COP 1,250.50'], // as would CLDR, which is what is customary in print
     [5, 'USD', '$0.05'],
     [0, 'EUR', '€0.00'],
     [1250, 'JPY', '¥1,250'],
@@ -54,7 +66,7 @@ describe('parseAmount', () => {
     const currency = fc.constantFrom('IDR', 'JPY', 'KWD', 'USD');
     fc.assert(
       fc.property(fc.integer({ min: 0, max: maxAmount }), currency, (totalAmount, code) => {
-        const digits = minorDigits(code);
+        const digits = minorDigits(code) ?? 0;
         const text = String(totalAmount).padStart(digits + 1, '0');
         const typed =
           digits === 0 ? text : `${text.slice(0, text.length - digits)}.${text.slice(text.length - digits)}`;

@@ -6,8 +6,8 @@ export const maxAmount = 1_000_000_000_000;
 
 /** Shows an amount in the person's own format, such as "IDR 125,000" for 125000 IDR. */
 export function formatMoney(totalAmount: number, currency: string): string {
-  if (!isKnown(currency)) return `${currency} ${totalAmount.toLocaleString()} minor units`; // nothing is guessed
   const digits = minorDigits(currency);
+  if (digits === undefined) return `${currency} ${totalAmount.toLocaleString()} minor units`; // nothing is guessed
   const format = new Intl.NumberFormat(undefined, {
     style: 'currency',
     currency,
@@ -26,7 +26,7 @@ export type ParsedAmount =
  * separator meant: too many decimals are a problem, not thousands.
  */
 export function parseAmount(text: string, currency: string): ParsedAmount {
-  const digits = minorDigits(currency);
+  const digits = minorDigits(currency) ?? 0; // of what nobody knows, the minor unit itself
   const match = /^(\d+)(?:[.,](\d*))?$/.exec(text.trim());
   if (match === null) return { ok: false, problem: `Enter an amount such as ${example(digits)}.` };
   const [, whole = '', fraction = ''] = match;
@@ -55,8 +55,4 @@ function decimal(totalAmount: number, digits: number): Intl.StringNumericLiteral
   const point = text.length - digits;
   const literal = digits === 0 ? text : `${text.slice(0, point)}.${text.slice(point)}`;
   return `${sign}${literal}` as Intl.StringNumericLiteral;
-}
-
-function isKnown(currency: string): boolean {
-  return Intl.supportedValuesOf('currency').includes(currency);
 }
