@@ -3,11 +3,8 @@ package member
 
 import (
 	"errors"
-	"net/mail"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
 )
 
 // Role is what a person does in a business. A person may have several.
@@ -56,26 +53,15 @@ type Person struct {
 	Email        string
 	Name         string // may be empty
 	Roles        []Role
-	EmailEnabled bool  // takes notifications by e-mail
-	InAppEnabled bool  // takes notifications in the inbox
-	Version      int64 // 1 at creation, one more with each change
+	EmailEnabled bool     // takes notifications by e-mail
+	InAppEnabled bool     // takes notifications in the inbox
+	EmailEvents  []string // of which types of event (package event's), while EmailEnabled
+	InAppEvents  []string // of which types, while InAppEnabled
+	TimeZone     string   // IANA
+	QuietHours   string   // 22:00-07:00 by that zone's clock: no e-mail comes then, but behind; "" for none
+	Version      int64    // 1 at creation, one more with each change
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
-}
-
-// MaxName is the longest name in characters.
-const MaxName = 200
-
-// MaxEmail is the longest e-mail address in bytes (RFC 5321 §4.5.3.1.3, without the brackets).
-const MaxEmail = 254
-
-// IsEmail says whether s is one bare address, as a mail server takes it.
-func IsEmail(s string) bool {
-	if len(s) > MaxEmail || strings.ContainsFunc(s, unicode.IsControl) {
-		return false
-	}
-	a, err := mail.ParseAddress(s)
-	return err == nil && a.Address == s && a.Name == ""
 }
 
 // Change is what is to become of a person. What is nil stays as it is.
@@ -85,6 +71,10 @@ type Change struct {
 	Roles        []Role // nil: as they are
 	EmailEnabled *bool
 	InAppEnabled *bool
+	EmailEvents  []string // nil: as they are
+	InAppEvents  []string // nil: as they are
+	TimeZone     *string
+	QuietHours   *string
 
 	Version     int64 // that the change is meant for; 0: whichever it is
 	SpareOwners bool  // refuse to change an owner: who asks is none

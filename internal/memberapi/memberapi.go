@@ -37,6 +37,11 @@ type User struct {
 	EmailEnabled bool `json:"notification_email_enabled"`
 	InAppEnabled bool `json:"notification_in_app_enabled"`
 
+	EmailEvents []string `json:"notification_email_events"`  // of which events, while the channel is enabled
+	InAppEvents []string `json:"notification_in_app_events"` // the same of the inbox
+	TimeZone    string   `json:"time_zone"`                  // IANA
+	QuietHours  string   `json:"quiet_hours"`                // 22:00-07:00 by that zone's clock, "" for none
+
 	Version   int64     `json:"version"`    // 1 at creation, one more with each change; the ETag
 	CreatedAt time.Time `json:"created_at"` // RFC 3339, UTC
 	UpdatedAt time.Time `json:"updated_at"`
@@ -47,6 +52,7 @@ func FromPerson(p member.Person) User {
 	return User{
 		UserID: p.ID, TenantID: p.TenantID, Email: p.Email, Name: p.Name, Roles: p.Roles,
 		EmailEnabled: p.EmailEnabled, InAppEnabled: p.InAppEnabled,
+		EmailEvents: p.EmailEvents, InAppEvents: p.InAppEvents, TimeZone: p.TimeZone, QuietHours: p.QuietHours,
 		Version: p.Version, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"orderbell/internal/auth"
+	"orderbell/internal/event"
 	"orderbell/internal/member"
 	"orderbell/internal/problem"
 	"orderbell/internal/route"
@@ -19,6 +20,19 @@ import (
 type Preferences struct {
 	EmailEnabled *bool `json:"notification_email_enabled,omitempty"`
 	InAppEnabled *bool `json:"notification_in_app_enabled,omitempty"`
+
+	EmailEvents []string `json:"notification_email_events,omitempty"`
+	InAppEvents []string `json:"notification_in_app_events,omitempty"`
+	TimeZone    *string  `json:"time_zone,omitempty"`
+	QuietHours  *string  `json:"quiet_hours,omitempty"`
+}
+
+// change returns the change that makes p's wishes come true.
+func (p Preferences) change() member.Change {
+	return member.Change{
+		EmailEnabled: p.EmailEnabled, InAppEnabled: p.InAppEnabled, EmailEvents: p.EmailEvents, InAppEvents: p.InAppEvents,
+		TimeZone: p.TimeZone, QuietHours: p.QuietHours,
+	}
 }
 
 // Changes is the body of PATCH /api/users/{id}, and with e-mail and roles that of POST /api/users.
@@ -50,6 +64,7 @@ func (a api) add(w http.ResponseWriter, r *http.Request) error {
 	p, err := a.store.Add(r.Context(), member.Person{
 		TenantID: principal.TenantID, Email: *asked.Email, Name: or(asked.Name, ""), Roles: asked.Roles,
 		EmailEnabled: or(asked.EmailEnabled, true), InAppEnabled: or(asked.InAppEnabled, true),
+		EmailEvents: asked.EmailEvents, InAppEvents: asked.InAppEvents, TimeZone: or(asked.TimeZone, ""), QuietHours: or(asked.QuietHours, ""),
 	})
 	if err != nil {
 		return refusal(err)
@@ -80,10 +95,9 @@ func (a api) change(w http.ResponseWriter, r *http.Request) error {
 	if err := mayGrant(principal, asked.Roles); err != nil {
 		return err
 	}
-	return a.update(w, r, principal.TenantID, id, member.Change{
-		Email: asked.Email, Name: asked.Name, Roles: asked.Roles,
-		EmailEnabled: asked.EmailEnabled, InAppEnabled: asked.InAppEnabled, SpareOwners: !principal.Has(member.Owner),
-	})
+	c := asked.change()
+	c.Email, c.Name, c.Roles, c.SpareOwners = asked.Email, asked.Name, asked.Roles, !principal.Has(member.Owner)
+	return a.update(w, r, principal.TenantID, id, c)
 }
 
 func (a api) prefer(w http.ResponseWriter, r *http.Request) error {
@@ -91,11 +105,14 @@ func (a api) prefer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if wrong := asked.wrong(); len(wrong) > 0 {
+		return problem.Fields(wrong)
+	}
 	id, err := userID(principal.UserID)
 	if err != nil {
 		return err
 	}
-	return a.update(w, r, principal.TenantID, id, member.Change{EmailEnabled: asked.EmailEnabled, InAppEnabled: asked.InAppEnabled})
+	return a.update(w, r, principal.TenantID, id, asked.change())
 }
 
 func (a api) update(w http.ResponseWriter, r *http.Request, tenantID, id string, c member.Change) error {
@@ -153,6 +170,31 @@ func (c Changes) wrong() []problem.FieldError {
 			add(field, fmt.Sprintf("is none of %v", member.Roles()))
 		} else if slices.Contains(c.Roles[:i], role) {
 			add(field, "is there twice")
+		}
+	}
+	return append(wrong, c.Preferences.wrong()...)
+}
+
+// wrong returns what is wrong with the preferences that are there.
+func (p Preferences) wrong() []problem.FieldError {
+	wrong := slices.Concat(
+		wrongEvents("notification_email_events", p.EmailEvents), wrongEvents("notification_in_app_events", p.InAppEvents))
+	if p.TimeZone != nil && !member.IsTimeZone(*p.TimeZone) {
+		wrong = append(wrong, problem.FieldError{Field: "time_zone", Detail: "is no zone of the IANA database, such as Asia/Jakarta"})
+	}
+	if p.QuietHours != nil && !member.IsQuietHours(*p.QuietHours) {
+		wrong = append(wrong, problem.FieldError{Field: "quiet_hours", Detail: "are not two different times such as 22:00-07:00, or empty"})
+	}
+	return wrong
+}
+
+func wrongEvents(field string, types []string) (wrong []problem.FieldError) {
+	for i, t := range types {
+		at := fmt.Sprintf("%s[%d]", field, i)
+		if !event.Type(t).Valid() {
+			wrong = append(wrong, problem.FieldError{Field: at, Detail: fmt.Sprintf("is none of %v", event.Types())})
+		} else if slices.Contains(types[:i], t) {
+			wrong = append(wrong, problem.FieldError{Field: at, Detail: "is there twice"})
 		}
 	}
 	return wrong

@@ -115,7 +115,7 @@ func TestUsers(t *testing.T) {
 	kim := decode[memberapi.User](t, res, 201)
 	want := memberapi.User{
 		TenantID: "acme", Email: "Kim@acme.example", Name: "Kim", Roles: []member.Role{member.Kitchen, member.Viewer},
-		InAppEnabled: true, Version: 1,
+		InAppEnabled: true, EmailEvents: member.UsualEvents(), InAppEvents: member.UsualEvents(), TimeZone: "UTC", Version: 1,
 	}
 	if diff := cmp.Diff(want, kim, timeless()); diff != "" {
 		t.Error(diff)
@@ -181,6 +181,29 @@ func TestMe(t *testing.T) {
 	}
 }
 
+func TestPreferences(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	body := `{"notification_email_events":[],"notification_in_app_events":["order_created","order_status_updated"],
+		"time_zone":"Asia/Jakarta","quiet_hours":"22:00-07:00"}`
+	me := decode[memberapi.User](t, b.do(t, b.asCash, "PATCH", "/api/me/preferences", body), 200)
+	want := memberapi.FromPerson(b.cashier)
+	want.EmailEvents, want.InAppEvents = []string{}, []string{"order_created", "order_status_updated"}
+	want.TimeZone, want.QuietHours, want.Version = "Asia/Jakarta", "22:00-07:00", 2
+	if diff := cmp.Diff(want, me, timeless()); diff != "" {
+		t.Error(diff)
+	}
+	me = decode[memberapi.User](t, b.do(t, b.asCash, "PATCH", "/api/me/preferences", `{"quiet_hours":""}`), 200)
+	want.QuietHours, want.Version = "", 3
+	if diff := cmp.Diff(want, me, timeless()); diff != "" {
+		t.Error(diff)
+	}
+	made := decode[memberapi.User](t, b.do(t, b.asOwner, "POST", "/api/users", `{"email":"n@acme.example","roles":["cashier"],"quiet_hours":"00:00-06:30","notification_email_events":[]}`), 201)
+	if made.QuietHours != "00:00-06:30" || len(made.EmailEvents) != 0 || !cmp.Equal(made.InAppEvents, member.UsualEvents()) {
+		t.Errorf("a new user has %+v", made)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -201,6 +224,14 @@ func TestRefusals(t *testing.T) {
 		"a preference of another type":        {b.asCash, "PATCH", preferences, `{"notification_email_enabled":"no"}`, 422, "notification_email_enabled", "JSON string"},
 		"a user's preference of another type": {b.asOwner, "PATCH", cashier, `{"notification_email_enabled":"no"}`, 422, "notification_email_enabled", "JSON string"},
 		"a preference that is null":           {b.asCash, "PATCH", preferences, `{"notification_email_enabled":null}`, 422, "notification_email_enabled", "null"},
+		"an event that is none":               {b.asCash, "PATCH", preferences, `{"notification_email_events":["order_paid","order_eaten"]}`, 422, "notification_email_events[1]", "none of [order_created"},
+		"an event that is the stream's alone": {b.asCash, "PATCH", preferences, `{"notification_in_app_events":["notification_read"]}`, 422, "notification_in_app_events[0]", "none of"},
+		"an event twice":                      {b.asOwner, "PATCH", cashier, `{"notification_in_app_events":["order_paid","order_paid"]}`, 422, "notification_in_app_events[1]", "twice"},
+		"a zone that is none":                 {b.asCash, "PATCH", preferences, `{"time_zone":"Mars/Olympus"}`, 422, "time_zone", "IANA"},
+		"the server's zone":                   {b.asCash, "PATCH", preferences, `{"time_zone":"Local"}`, 422, "time_zone", "IANA"},
+		"a path as a zone":                    {b.asCash, "PATCH", preferences, `{"time_zone":"../../etc/passwd"}`, 422, "time_zone", "IANA"},
+		"quiet hours that never end":          {b.asCash, "PATCH", preferences, `{"quiet_hours":"22:00-22:00"}`, 422, "quiet_hours", "two different times"},
+		"quiet hours of a 25th hour":          {b.asCash, "PATCH", preferences, `{"quiet_hours":"25:00-07:00"}`, 422, "quiet_hours", "two different times"},
 		"a role by oneself":                   {b.asCash, "PATCH", preferences, `{"roles":["owner"]}`, 422, "roles", "not a field"},
 		"an id that one chooses":              {b.asOwner, "POST", users, `{"email":"a@b.example","roles":["viewer"],"user_id":"x"}`, 422, "user_id", "not a field"},
 		"no e-mail":                           {b.asOwner, "POST", users, `{"roles":["viewer"]}`, 422, "email", "missing"},

@@ -2,6 +2,7 @@
 package memberstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,20 +32,21 @@ func (s *Store) EnsureTenant(ctx context.Context, t member.Tenant) error {
 }
 
 const columns = `id::text, tenant_id, email, name, roles, notification_email_enabled, notification_in_app_enabled,
-	version, created_at, updated_at`
+	notification_email_events, notification_in_app_events, time_zone, quiet_hours, version, created_at, updated_at`
 
 func scan(row pgx.CollectableRow) (member.Person, error) {
 	var p member.Person
 	err := row.Scan(&p.ID, &p.TenantID, &p.Email, &p.Name, &p.Roles, &p.EmailEnabled, &p.InAppEnabled,
-		&p.Version, &p.CreatedAt, &p.UpdatedAt)
+		&p.EmailEvents, &p.InAppEvents, &p.TimeZone, &p.QuietHours, &p.Version, &p.CreatedAt, &p.UpdatedAt)
 	p.CreatedAt, p.UpdatedAt = p.CreatedAt.UTC(), p.UpdatedAt.UTC()
 	return p, err
 }
 
-const insert = `INSERT INTO users (id, tenant_id, email, name, roles, notification_email_enabled, notification_in_app_enabled)
-	VALUES ($1, $2, $3, $4, $5, $6, $7)`
+const insert = `INSERT INTO users (id, tenant_id, email, name, roles, notification_email_enabled, notification_in_app_enabled,
+		notification_email_events, notification_in_app_events, time_zone, quiet_hours)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
 
-// insertion returns insert's arguments for p, with a new id if it has none.
+// insertion returns insert's arguments for p, with a new id if it has none, and with what is usual where it says nothing.
 func insertion(p member.Person) ([]any, error) {
 	if p.ID == "" {
 		id, err := uuid.NewV7()
@@ -53,7 +55,16 @@ func insertion(p member.Person) ([]any, error) {
 		}
 		p.ID = id.String()
 	}
-	return []any{p.ID, p.TenantID, p.Email, p.Name, p.Roles, p.EmailEnabled, p.InAppEnabled}, nil
+	if p.EmailEvents == nil {
+		p.EmailEvents = member.UsualEvents()
+	}
+	if p.InAppEvents == nil {
+		p.InAppEvents = member.UsualEvents()
+	}
+	return []any{
+		p.ID, p.TenantID, p.Email, p.Name, p.Roles, p.EmailEnabled, p.InAppEnabled,
+		p.EmailEvents, p.InAppEvents, cmp.Or(p.TimeZone, member.UsualTimeZone), p.QuietHours,
+	}, nil
 }
 
 // EnsurePerson creates p, with a new id if it has none, unless the tenant has a person of its address already, who
@@ -116,6 +127,10 @@ const change = `UPDATE users SET
 		roles = coalesce($5, roles),
 		notification_email_enabled = coalesce($6, notification_email_enabled),
 		notification_in_app_enabled = coalesce($7, notification_in_app_enabled),
+		notification_email_events = coalesce($8, notification_email_events),
+		notification_in_app_events = coalesce($9, notification_in_app_events),
+		time_zone = coalesce($10, time_zone),
+		quiet_hours = coalesce($11, quiet_hours),
 		version = version + 1,
 		updated_at = clock_timestamp()
 	WHERE tenant_id = $1 AND id = $2
@@ -128,7 +143,8 @@ func (s *Store) Update(ctx context.Context, tenantID, id string, c member.Change
 		if err := mayChange(ctx, tx, tenantID, id, c); err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, change, tenantID, id, c.Email, c.Name, c.Roles, c.EmailEnabled, c.InAppEnabled)
+		rows, err := tx.Query(ctx, change, tenantID, id, c.Email, c.Name, c.Roles, c.EmailEnabled, c.InAppEnabled,
+			c.EmailEvents, c.InAppEvents, c.TimeZone, c.QuietHours)
 		if err != nil {
 			return err
 		}

@@ -27,6 +27,7 @@ func ana() member.Person {
 	return member.Person{
 		ID: "01a2b3c4-0000-7000-8000-000000000001", TenantID: "demo", Email: "Ana@demo.example", Name: "Ana",
 		Roles: []member.Role{member.Owner, member.Kitchen}, EmailEnabled: true, Version: 1,
+		EmailEvents: member.UsualEvents(), InAppEvents: []string{}, TimeZone: "UTC",
 	}
 }
 
