@@ -20,6 +20,9 @@ type Due struct {
 	// OptedOut says that the person switched e-mail off after the event. The claim has marked the row suppressed:
 	// there is nothing to send or to mark.
 	OptedOut bool
+	// Deferred says that it is the person's quiet hours: the claim has put the row off to their end. There is nothing to
+	// send or to mark, and no attempt was used.
+	Deferred bool
 	// Abandoned says that the attempt before was never marked: its process died or its mark was lost, after or
 	// before the server took the mail.
 	Abandoned bool
@@ -33,6 +36,7 @@ type Due struct {
 	Locale     string // BCP 47, the tenant's
 	Email      string // the person's
 	Name       string // may be empty
+	TimeZone   string // IANA, the person's
 }
 
 // Letter is one rendered e-mail to one person.

@@ -1,4 +1,4 @@
-// Package ordermail writes the e-mail that tells a person of an order: subject, text and HTML.
+// Package ordermail writes the e-mail that tells a person of an order, in the tenant's language: subject, text and HTML.
 package ordermail
 
 import (
@@ -12,21 +12,32 @@ import (
 
 	"orderbell/internal/event"
 	"orderbell/internal/letter"
+	"orderbell/internal/wording"
 )
 
 //go:embed templates
 var files embed.FS
 
-// Writer renders letters. It is safe for concurrent use.
-type Writer struct {
-	html        *htmltemplate.Template
-	text        *texttemplate.Template
-	unsubscribe func(letter.Due) string
+// Links are the addresses that a letter offers its person. What is empty is left out.
+type Links struct {
+	Unsubscribe string // takes the mails' end with one POST (RFC 8058), and asks with a page on GET
+	Preferences string // where the person chooses what they are told of
 }
 
-// New parses the templates. Unsubscribe returns the URL at which the person of a letter can end the mails with one
-// POST (RFC 8058); with nil, letters offer none.
-func New(unsubscribe func(letter.Due) string) (*Writer, error) {
+// Writer renders letters. It is safe for concurrent use.
+type Writer struct {
+	words *wording.Catalogues
+	html  *htmltemplate.Template
+	text  *texttemplate.Template
+	links func(letter.Due) Links
+}
+
+// New parses the templates. Links returns what a letter offers; with nil, letters offer nothing.
+func New(links func(letter.Due) Links) (*Writer, error) {
+	words, err := wording.Load()
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it says what
+	}
 	html, err := htmltemplate.ParseFS(files, "templates/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("parse mail templates: %w", err)
@@ -35,53 +46,86 @@ func New(unsubscribe func(letter.Due) string) (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse mail templates: %w", err)
 	}
-	return &Writer{html: html, text: text, unsubscribe: unsubscribe}, nil
+	if links == nil {
+		links = func(letter.Due) Links { return Links{} }
+	}
+	return &Writer{words: words, html: html, text: text, links: links}, nil
 }
+
+// labels are the words that stand beside something, or for a link.
+type labels struct{ Order, Time, ID, Unsubscribe, Preferences string }
 
 // view is what a template sees. Every field is one line.
 type view struct {
-	Tenant      string
-	Name        string // may be empty
-	Order       string // "Order A-1042"
-	Reference   string // "A-1042"
-	OrderID     string
-	Amount      string
-	Time        string
-	Unsubscribe string // may be empty
+	Language      string // BCP 47
+	Tenant        string
+	Badge         string   // "Paid"
+	Headline      string   // "Order A-1042 is paid"
+	Hello         string   // "Hello Ayu,"
+	Sentence      string   // "Kopi has received a payment."
+	Lines         []string // "Order: A-1042", …
+	Why           string
+	Reference     string // "A-1042"
+	OrderID       string
+	Amount        string
+	Time          string
+	Labels        labels
+	Links         Links
+	PreferencesAt string // with the address in it, for plain text; may be empty, as the next
+	UnsubscribeAt string
 }
 
-// Write renders d. An event type without a template is an error.
+// Write renders d in its tenant's language and its person's time.
 func (w *Writer) Write(d letter.Due) (letter.Letter, error) {
-	if d.Type != event.OrderPaid {
-		return letter.Letter{}, fmt.Errorf("write mail: there is no template for %s", d.Type)
+	if !d.Data.Status.Valid() {
+		return letter.Letter{}, fmt.Errorf("write mail: there are no words for an order that is %q", d.Data.Status)
 	}
-	v := view{
-		Tenant:    oneLine(d.TenantName),
-		Name:      oneLine(d.Name),
-		Order:     "Order " + reference(d.Data),
-		Reference: reference(d.Data),
-		OrderID:   d.Data.OrderID,
-		Amount:    Amount(d.Data.TotalAmount, d.Data.Currency),
-		Time:      d.Data.Timestamp.UTC().Format("2 January 2006, 15:04 UTC"),
-	}
-	if w.unsubscribe != nil {
-		v.Unsubscribe = w.unsubscribe(d)
-	}
+	v := w.view(d)
 	l := letter.Letter{
-		MessageID: d.MessageID, To: d.Email, ToName: v.Name, Unsubscribe: v.Unsubscribe,
-		Subject: fmt.Sprintf("%s is paid: %s (%s)", v.Order, v.Amount, v.Tenant),
+		MessageID: d.MessageID, To: d.Email, ToName: oneLine(d.Name), Unsubscribe: v.Links.Unsubscribe,
+		Subject: w.words.For(d.Locale).Say("mail.subject", "headline", v.Headline, "amount", v.Amount, "tenant", v.Tenant),
 	}
 	var body bytes.Buffer
-	if err := w.text.ExecuteTemplate(&body, string(d.Type)+".txt", v); err != nil {
+	if err := w.text.ExecuteTemplate(&body, "order.txt", v); err != nil {
 		return letter.Letter{}, fmt.Errorf("write mail: %w", err)
 	}
 	l.Text = body.String()
 	body.Reset()
-	if err := w.html.ExecuteTemplate(&body, string(d.Type)+".html", v); err != nil {
+	if err := w.html.ExecuteTemplate(&body, "order.html", v); err != nil {
 		return letter.Letter{}, fmt.Errorf("write mail: %w", err)
 	}
 	l.HTML = body.String()
 	return l, nil
+}
+
+func (w *Writer) view(d letter.Due) view {
+	words := w.words.For(d.Locale)
+	news := "mail." + string(d.Data.Status)
+	v := view{
+		Language: words.Language, Tenant: oneLine(d.TenantName), Reference: reference(d.Data), OrderID: d.Data.OrderID,
+		Amount: words.Amount(d.Data.TotalAmount, d.Data.Currency), Time: words.Time(d.Data.Timestamp, d.TimeZone),
+		Badge: words.Say(news + ".badge"), Hello: words.Say("mail.hello.nobody"), Links: w.links(d),
+		Labels: labels{
+			Order: words.Say("mail.label.order"), Time: words.Say("mail.label.time"), ID: words.Say("mail.label.id"),
+			Unsubscribe: words.Say("mail.unsubscribe"), Preferences: words.Say("mail.preferences"),
+		},
+	}
+	v.Headline = words.Say(news+".headline", "order", words.Say("mail.order", "reference", v.Reference))
+	v.Sentence = words.Say(news+".sentence", "tenant", v.Tenant)
+	v.Why = words.Say("mail.why", "tenant", v.Tenant)
+	if name := oneLine(d.Name); name != "" {
+		v.Hello = words.Say("mail.hello", "name", name)
+	}
+	for _, line := range [][2]string{{v.Labels.Order, v.Reference}, {words.Say("mail.label.amount"), v.Amount}, {v.Labels.Time, v.Time}} {
+		v.Lines = append(v.Lines, line[0]+": "+line[1])
+	}
+	if v.Links.Preferences != "" {
+		v.PreferencesAt = words.Say("mail.preferences.at", "url", v.Links.Preferences)
+	}
+	if v.Links.Unsubscribe != "" {
+		v.UnsubscribeAt = words.Say("mail.unsubscribe.at", "url", v.Links.Unsubscribe)
+	}
+	return v
 }
 
 // reference is how people call the order: by its reference, or by the last digits of its id where it has none (the

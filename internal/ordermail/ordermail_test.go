@@ -1,6 +1,7 @@
 package ordermail_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"orderbell/internal/letter"
 	"orderbell/internal/order"
 	"orderbell/internal/ordermail"
+	"orderbell/internal/wording"
 )
 
 func due() letter.Due {
@@ -24,13 +26,13 @@ func due() letter.Due {
 			OrderID: "0193b5a2-0000-7000-8000-000000001042", TenantID: "demo", Status: order.Paid, Reference: "A-1042",
 			TotalAmount: 125000, Currency: "IDR", Version: 2, Timestamp: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC),
 		},
-		TenantName: "Kopi & Co", Locale: "en", Email: "owner@demo.example", Name: "Ayu",
+		TenantName: "Kopi & Co", Locale: "en", Email: "owner@demo.example", Name: "Ayu", TimeZone: "UTC",
 	}
 }
 
-func write(t *testing.T, unsubscribe func(letter.Due) string, d letter.Due) letter.Letter {
+func write(t *testing.T, links func(letter.Due) ordermail.Links, d letter.Due) letter.Letter {
 	t.Helper()
-	w, err := ordermail.New(unsubscribe)
+	w, err := ordermail.New(links)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,25 +77,62 @@ func TestWrite(t *testing.T) {
 		t.Parallel()
 		d := due()
 		d.Name, d.Data.Reference = "", ""
-		l := write(t, func(d letter.Due) string { return "https://orderbell.example/unsubscribe?id=" + d.ID + "&x=1" }, d)
+		l := write(t, links, d)
 		golden(t, "order_paid_bare.golden.txt", "Subject: "+l.Subject+"\n\n"+l.Text)
 		golden(t, "order_paid_bare.golden.html", l.HTML)
-		if l.Unsubscribe != "https://orderbell.example/unsubscribe?id="+d.ID+"&x=1" {
+		if l.Unsubscribe != links(d).Unsubscribe {
 			t.Errorf("unsubscribe is %q", l.Unsubscribe)
 		}
 	})
-	t.Run("a type without a template is an error", func(t *testing.T) {
+	t.Run("a paid order in Indonesian, by the clock of Jakarta", func(t *testing.T) {
+		t.Parallel()
+		d := due()
+		d.Locale, d.TenantName, d.TimeZone = "id-ID", "Kopi Senja", "Asia/Jakarta"
+		l := write(t, links, d)
+		golden(t, "order_paid_id.golden.txt", "Subject: "+l.Subject+"\n\n"+l.Text)
+		golden(t, "order_paid_id.golden.html", l.HTML)
+	})
+	t.Run("every other state, in every language", func(t *testing.T) {
+		t.Parallel()
+		words, err := wording.Load()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all strings.Builder
+		for _, locale := range words.Languages() {
+			for _, status := range order.Statuses() {
+				d := due()
+				d.Locale, d.Data.Status, d.Type = locale, status, event.TypeFor(status)
+				l := write(t, links, d)
+				_, said, _ := strings.Cut(l.Text, "\n\n")
+				said, _, _ = strings.Cut(said, "\n\n"+words.For(locale).Say("mail.label.order")+": ")
+				fmt.Fprintf(&all, "%s %s\n%s\n%s\n\n", locale, status, l.Subject, said)
+				if strings.Contains(l.Text+l.HTML+l.Subject, "mail.") || strings.ContainsAny(l.Text+l.Subject, "{}") {
+					t.Errorf("%s %s has words that are missing: %s", locale, status, l.Text)
+				}
+			}
+		}
+		golden(t, "states.golden.txt", all.String())
+	})
+	t.Run("a state without words is an error", func(t *testing.T) {
 		t.Parallel()
 		w, err := ordermail.New(nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		d := due()
-		d.Type = event.OrderCreated
-		if _, err := w.Write(d); err == nil || !strings.Contains(err.Error(), "order_created") {
+		d.Data.Status = "eaten"
+		if _, err := w.Write(d); err == nil || !strings.Contains(err.Error(), "eaten") {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+func links(d letter.Due) ordermail.Links {
+	return ordermail.Links{
+		Unsubscribe: "https://orderbell.example/unsubscribe?id=" + d.ID + "&x=1",
+		Preferences: "https://orderbell.example/#/preferences",
+	}
 }
 
 func TestWriteHostileNames(t *testing.T) {
@@ -141,27 +180,4 @@ func elements(t *testing.T, page string) []string {
 		}
 	}
 	return got
-}
-
-func TestAmount(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		minor int64
-		code  string
-		want  string
-	}{
-		{125000, "IDR", "IDR\u00a0125,000"},
-		{500, "JPY", "JPY\u00a0500"},
-		{1500, "KWD", "KWD\u00a01.500"},
-		{1, "EUR", "EUR\u00a00.01"},
-		{0, "USD", "USD\u00a00.00"},
-		{order.MaxAmount, "USD", "USD\u00a010,000,000,000.00"},
-		{order.MaxAmount - 1, "USD", "USD\u00a09,999,999,999.99"},
-		{order.MaxAmount - 1, "KWD", "KWD\u00a0999,999,999.999"},
-		{1250, "QQQ", "QQQ 1,250 minor units"},
-	} {
-		if got := ordermail.Amount(tt.minor, tt.code); got != tt.want {
-			t.Errorf("Amount(%d, %s) = %q, want %q", tt.minor, tt.code, got, tt.want)
-		}
-	}
 }

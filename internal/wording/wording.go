@@ -1,0 +1,132 @@
+// Package wording has what people read, in their languages: a catalogue of messages each, and how times and amounts are
+// written.
+//
+// A language is one file in catalogue/, called by its BCP 47 tag, with the same keys and placeholders as the others; a
+// test holds them together. Values stand in for {placeholders} as they are: whoever writes HTML escapes what comes out.
+package wording
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+	_ "time/tzdata" // a container has no zones of its own
+
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+)
+
+//go:embed catalogue
+var files embed.FS
+
+// fallback is the language of whoever's own has no catalogue.
+const fallback = "en"
+
+// Catalogues are all languages. They are safe for concurrent use.
+type Catalogues struct {
+	all     []*Words // the fallback first
+	matcher language.Matcher
+}
+
+// Words are the messages of one language.
+type Words struct {
+	Language string // BCP 47, as HTML's lang has it
+	messages map[string]string
+	printer  *message.Printer
+}
+
+// Load reads the catalogues that are compiled in.
+func Load() (*Catalogues, error) {
+	names, err := files.ReadDir("catalogue")
+	if err != nil {
+		return nil, fmt.Errorf("read catalogues: %w", err)
+	}
+	c := &Catalogues{}
+	var tags []language.Tag
+	for _, name := range names {
+		w, err := load(name.Name())
+		if err != nil {
+			return nil, fmt.Errorf("read catalogue %s: %w", name.Name(), err)
+		}
+		tag := language.Make(w.Language)
+		if w.Language == fallback { // the matcher falls back on the first
+			c.all, tags = append([]*Words{w}, c.all...), append([]language.Tag{tag}, tags...)
+			continue
+		}
+		c.all, tags = append(c.all, w), append(tags, tag)
+	}
+	c.matcher = language.NewMatcher(tags)
+	return c, nil
+}
+
+func load(name string) (*Words, error) {
+	raw, err := files.ReadFile("catalogue/" + name)
+	if err != nil {
+		return nil, err
+	}
+	w := &Words{Language: strings.TrimSuffix(name, path.Ext(name))}
+	tag, err := language.Parse(w.Language)
+	if err != nil {
+		return nil, err
+	}
+	w.printer = message.NewPrinter(tag)
+	return w, json.Unmarshal(raw, &w.messages)
+}
+
+// Languages returns the tags of all catalogues.
+func (c *Catalogues) Languages() []string {
+	tags := make([]string, len(c.all))
+	for i, w := range c.all {
+		tags[i] = w.Language
+	}
+	return tags
+}
+
+// For returns the words that fit a BCP 47 tag best, such as those of id for id-ID.
+func (c *Catalogues) For(locale string) *Words {
+	tag, err := language.Parse(locale)
+	if err != nil {
+		return c.all[0]
+	}
+	_, i, _ := c.matcher.Match(tag)
+	return c.all[i]
+}
+
+// Say returns a message with values in place of its placeholders, which come in pairs: "name", "Ayu".
+func (w *Words) Say(key string, values ...string) string {
+	text, ok := w.messages[key]
+	if !ok {
+		return key // seen at once, and by the test of every message that is used
+	}
+	pairs := make([]string, 0, len(values))
+	for i := 0; i+1 < len(values); i += 2 {
+		pairs = append(pairs, "{"+values[i]+"}", values[i+1])
+	}
+	return strings.NewReplacer(pairs...).Replace(text)
+}
+
+// Messages returns the messages by their keys.
+func (w *Words) Messages() map[string]string { return w.messages }
+
+// Time writes a moment by the clock of a zone of the IANA database; of one that is none, by UTC's.
+func (w *Words) Time(t time.Time, zone string) string {
+	place, err := time.LoadLocation(zone)
+	if err != nil || zone == "Local" {
+		place = time.UTC
+	}
+	t = t.In(place)
+	return w.Say("time", "day", strconv.Itoa(t.Day()), "month", strings.Fields(w.Say("months"))[t.Month()-1],
+		"year", strconv.Itoa(t.Year()), "hour", t.Format("15"), "minute", t.Format("04"), "zone", zoneName(t))
+}
+
+// zoneName returns what people call the zone, such as WIB, or its offset where it has no name but that.
+func zoneName(t time.Time) string {
+	name, _ := t.Zone()
+	if strings.HasPrefix(name, "+") || strings.HasPrefix(name, "-") {
+		return "UTC" + t.Format("-07:00")
+	}
+	return name
+}
