@@ -171,6 +171,10 @@ func (c *Courier) next(ctx context.Context, line letter.Line, claim func(context
 		c.count(ctx, tally, suppressed)
 		return goOn
 	}
+	if due.Deferred {
+		c.count(ctx, tally, deferred)
+		return goOn
+	}
 	ctx, cancel := context.WithDeadline(ctx, began.Add(lease))
 	defer cancel()
 	err = c.send(ctx, began, line, due)

@@ -21,14 +21,15 @@ const (
 	retry      outcome = "retry"
 	failed     outcome = "failed"
 	suppressed outcome = "suppressed" // opted out since the event
+	deferred   outcome = "deferred"   // it is the person's quiet hours
 	ambiguous  outcome = "ambiguous"  // beside another outcome: the server may have taken it
 	abandoned  outcome = "abandoned"  // beside another outcome: the attempt before was never marked
 )
 
 // Tally counts what a sweep did.
 type Tally struct {
-	Waiting, Sent, Retried, Failed, Suppressed int
-	Ambiguous                                  int // attempts that may have reached the server without our knowing
+	Waiting, Sent, Retried, Failed, Suppressed, Deferred int
+	Ambiguous                                            int // attempts that may have reached the server without our knowing
 }
 
 // tallying is a tally that several lines add to.
@@ -49,6 +50,8 @@ func (t *tallying) add(o outcome) {
 		t.tally.Failed++
 	case suppressed:
 		t.tally.Suppressed++
+	case deferred:
+		t.tally.Deferred++
 	case ambiguous, abandoned:
 		t.tally.Ambiguous++
 	}
@@ -137,7 +140,7 @@ type meters struct {
 func (m *meters) init(meter metric.Meter) error {
 	var errs [4]error
 	m.mails, errs[0] = meter.Int64Counter("orderbell.mail",
-		metric.WithDescription("Claims of due e-mails, by outcome: sent, retry, failed, suppressed"))
+		metric.WithDescription("Claims of due e-mails, by outcome: sent, retry, failed, suppressed, deferred"))
 	m.ambiguous, errs[1] = meter.Int64Counter("orderbell.mail.ambiguous",
 		metric.WithDescription("Attempts that the server may have taken without our knowing: each may be a duplicate e-mail"))
 	m.due, errs[2] = meter.Int64Gauge("orderbell.mail.due", metric.WithDescription("E-mails that were due at the last sweep"))

@@ -143,7 +143,7 @@ func (b *testBundle) due(t *testing.T, reference string) event.Event {
 	if e.Raw, err = json.Marshal(e.Data); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := b.store.Apply(t.Context(), e, member.Sellers()); err != nil || r.DueMails != 2 {
+	if r, err := b.store.Apply(t.Context(), e, member.Audience{Roles: member.Sellers()}); err != nil || r.DueMails != 2 {
 		t.Fatalf("got %+v, %v", r, err)
 	}
 	return e
@@ -245,8 +245,18 @@ func TestTryEvent(t *testing.T) {
 		e := b.due(t, "this")
 		b.exec(`UPDATE users SET notification_email_enabled = false WHERE email LIKE 'owner1%'`)
 		b.TryEvent(t.Context(), e.Source, e.ID)
-		b.assertRows(t, map[string]int{"suppressed 1 0 preference": 1, "sent 1 0 ": 1})
+		b.assertRows(t, map[string]int{"suppressed 0 0 preference": 1, "sent 1 0 ": 1})
 		b.assertCounted(t, map[string]int64{"orderbell.mail sent": 1, "orderbell.mail suppressed": 1})
+	})
+	t.Run("whose quiet hours began between event and sending gets it behind them, with no attempt used", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, config())
+		e := b.due(t, "this")
+		quiet := time.Now().UTC().Add(-time.Hour).Format("15:04") + "-" + time.Now().UTC().Add(time.Hour).Format("15:04")
+		b.exec(`UPDATE users SET quiet_hours = '` + quiet + `' WHERE email LIKE 'owner1%'`)
+		b.TryEvent(t.Context(), e.Source, e.ID)
+		b.assertRows(t, map[string]int{"due 0 0 quiet hours": 1, "sent 1 0 ": 1})
+		b.assertCounted(t, map[string]int64{"orderbell.mail sent": 1, "orderbell.mail deferred": 1})
 	})
 	for name, limit := range map[string]func(*delivery.Config, context.Context) context.Context{
 		"the limit": func(cfg *delivery.Config, ctx context.Context) context.Context {

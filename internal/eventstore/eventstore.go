@@ -46,16 +46,16 @@ func New(pool *pgxpool.Pool, mailDomain string) *Store {
 	}
 }
 
-// Apply takes e in once and tells the tenant's people who hold one of the roles audience, as far as they want to be
-// told: the record, one notification and one due e-mail each. A repeated event changes nothing and tells the same
-// people again. The same source and id with anything else in it is [event.ErrPayloadConflict].
+// Apply takes e in once and tells the tenant's people who are of the audience, as far as they want to be told: the
+// record, one notification and one due e-mail each. A repeated event changes nothing and tells the same people again.
+// The same source and id with anything else in it is [event.ErrPayloadConflict].
 //
 // The time of another day is found by the notifications and e-mails that are there already. An event that told nobody
 // leaves a second record instead: looking through all days' partitions would double the cost of every event, for a
 // publisher's mistake that does nothing (the feed knows the id, clients the version).
 //
 // It takes one round trip for a new event and two for a repeated one.
-func (s *Store) Apply(ctx context.Context, e event.Event, audience []member.Role) (event.Receipt, error) {
+func (s *Store) Apply(ctx context.Context, e event.Event, audience member.Audience) (event.Receipt, error) {
 	receipt, err := s.insert(ctx, e, audience)
 	if isCode(err, noPartition) {
 		// Days ahead are the sweeper's work; this is a late event of a day before the first, or a sweeper that is away.
@@ -75,18 +75,18 @@ func (s *Store) Apply(ctx context.Context, e event.Event, audience []member.Role
 	return s.receipt(ctx, e)
 }
 
-func (s *Store) insert(ctx context.Context, e event.Event, audience []member.Role) (event.Receipt, error) {
+func (s *Store) insert(ctx context.Context, e event.Event, audience member.Audience) (event.Receipt, error) {
 	// The known fields alone are kept: an unknown one may hold what jsonb does not, such as \u0000.
 	data, err := json.Marshal(e.Data)
 	if err != nil {
 		return event.Receipt{}, err
 	}
-	roles := make([]string, len(audience)) // never nil: cardinality of NULL is NULL
-	for i, r := range audience {
+	roles := make([]string, len(audience.Roles)) // never nil: cardinality of NULL is NULL
+	for i, r := range audience.Roles {
 		roles[i] = string(r)
 	}
 	rows, err := s.pool.Query(ctx, applySQL, e.Day(), e.Source, e.ID, string(e.Type), e.Data.TenantID, e.Data.OrderID,
-		e.Data.Version, hash(e), data, e.Time, e.TraceParent, roles, s.mailDomain)
+		e.Data.Version, hash(e), data, e.Time, e.TraceParent, roles, s.mailDomain, audience.OnRequest)
 	if err != nil {
 		return event.Receipt{}, err
 	}

@@ -12,7 +12,7 @@ func BenchmarkApply(b *testing.B) {
 	s, pool := setup(b, staff()...)
 	// As many days as production keeps.
 	exec(b, pool, `SELECT ensure_event_record_partitions(current_date - 45, current_date + 7)`)
-	for name, audience := range map[string][]member.Role{"told": member.Sellers(), "recorded": nil} {
+	for name, audience := range map[string]member.Audience{"told": sellers(), "nobody asked": {Roles: member.Workers(), OnRequest: true}} {
 		b.Run(name, func(b *testing.B) {
 			events := make([]event.Event, b.N)
 			for i := range events {
@@ -37,7 +37,7 @@ func BenchmarkApply(b *testing.B) {
 	b.Run("told in parallel", func(b *testing.B) {
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
-				if _, err := s.Apply(b.Context(), paid(b), member.Sellers()); err != nil {
+				if _, err := s.Apply(b.Context(), paid(b), sellers()); err != nil {
 					b.Error(err)
 				}
 			}

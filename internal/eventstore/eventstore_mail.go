@@ -29,8 +29,8 @@ func (s *Store) Claim(ctx context.Context, lease time.Duration) (letter.Due, boo
 func (s *Store) claim(ctx context.Context, sql string, args ...any) (letter.Due, bool, error) {
 	var d letter.Due
 	var data []byte
-	err := s.pool.QueryRow(ctx, sql, args...).Scan(&d.ID, &d.Attempt, &d.MessageID, &d.OptedOut,
-		&d.Abandoned, &d.Source, &d.EventID, &d.Type, &data, &d.TenantName, &d.Locale, &d.Email, &d.Name)
+	err := s.pool.QueryRow(ctx, sql, args...).Scan(&d.ID, &d.Attempt, &d.MessageID, &d.OptedOut, &d.Deferred,
+		&d.Abandoned, &d.Source, &d.EventID, &d.Type, &data, &d.TenantName, &d.Locale, &d.Email, &d.Name, &d.TimeZone)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return letter.Due{}, false, nil
 	}

@@ -91,7 +91,7 @@ func TestClaim(t *testing.T) {
 		got := claim(t, s)
 		want := letter.Due{
 			ID: got.ID, Attempt: 1, MessageID: got.ID + "@mail.example", Source: e.Source, EventID: e.ID, Type: e.Type,
-			Data: e.Data, TenantName: "Kopi & Co", Locale: "en", Email: testUser(1) + "@demo.example", Name: "Ayu",
+			Data: e.Data, TenantName: "Kopi & Co", Locale: "en", Email: testUser(1) + "@demo.example", Name: "Ayu", TimeZone: "UTC",
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
@@ -170,7 +170,30 @@ func TestClaim(t *testing.T) {
 			t.Errorf("got %+v", d)
 		}
 		assertNothingToClaim(t, s)
-		assertRow(t, pool, row{Status: "suppressed", Reason: "preference", Attempt: 1})
+		assertRow(t, pool, row{Status: "suppressed", Reason: "preference"})
+	})
+	t.Run("who wants no mail of such events since is not sent to", func(t *testing.T) {
+		t.Parallel()
+		s, pool, _ := due(t)
+		exec(t, pool, "UPDATE users SET notification_email_events = '{order_created}'")
+		if d := claim(t, s); !d.OptedOut {
+			t.Errorf("got %+v", d)
+		}
+		assertRow(t, pool, row{Status: "suppressed", Reason: "event preference"})
+	})
+	t.Run("in quiet hours that were chosen since it waits for their end", func(t *testing.T) {
+		t.Parallel()
+		s, pool, _ := due(t)
+		exec(t, pool, "UPDATE users SET quiet_hours = $1", around(time.Now()))
+		if d := claim(t, s); !d.Deferred || d.OptedOut {
+			t.Errorf("got %+v", d)
+		}
+		assertNothingToClaim(t, s)
+		assertRow(t, pool, row{Status: "due", Reason: "quiet hours"})
+		exec(t, pool, "UPDATE users SET quiet_hours = ''")
+		exec(t, pool, "UPDATE email_deliveries SET next_attempt_at = now()")
+		mark(t, s, claim(t, s), letter.Mark{Status: letter.StatusSent}, true)
+		assertRow(t, pool, row{Status: "sent", Attempt: 1, Sent: true})
 	})
 	t.Run("a lease that ran out is taken over and counted", func(t *testing.T) {
 		t.Parallel()

@@ -98,9 +98,12 @@ func encode(tb testing.TB, e event.Event) event.Event {
 	return e
 }
 
+// sellers are the audience of a paid order.
+func sellers() member.Audience { return member.Audience{Roles: member.Sellers()} }
+
 func apply(tb testing.TB, s *eventstore.Store, e event.Event) event.Receipt {
 	tb.Helper()
-	r, err := s.Apply(context.Background(), e, member.Sellers())
+	r, err := s.Apply(context.Background(), e, sellers())
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -201,7 +204,7 @@ func TestApply(t *testing.T) {
 	t.Run("without an audience there is only the record", func(t *testing.T) {
 		t.Parallel()
 		s, pool := setup(t, staff()...)
-		r, err := s.Apply(t.Context(), paid(t), nil)
+		r, err := s.Apply(t.Context(), paid(t), member.Audience{})
 		if err != nil || r.Outcome != event.Applied || len(r.Recipients) > 0 || r.DueMails > 0 {
 			t.Errorf("got %+v, %v", r, err)
 		}
@@ -280,7 +283,7 @@ func TestApplyAgain(t *testing.T) {
 		for i := range receipts {
 			wg.Go(func() {
 				var err error
-				if receipts[i], err = s.Apply(context.Background(), e, member.Sellers()); err != nil {
+				if receipts[i], err = s.Apply(context.Background(), e, sellers()); err != nil {
 					t.Error(err)
 				}
 			})
@@ -324,7 +327,7 @@ func TestApplyAgain(t *testing.T) {
 			e := paid(t)
 			apply(t, s, e)
 			change(&e)
-			_, err := s.Apply(t.Context(), encode(t, e), member.Sellers())
+			_, err := s.Apply(t.Context(), encode(t, e), sellers())
 			var invalid *event.InvalidError
 			if !errors.Is(err, event.ErrPayloadConflict) || !errors.As(err, &invalid) {
 				t.Errorf("got %v", err)

@@ -12,7 +12,6 @@ import (
 	"orderbell/internal/database"
 	"orderbell/internal/database/databasetest"
 	"orderbell/internal/eventstore"
-	"orderbell/internal/member"
 )
 
 func TestApplyDays(t *testing.T) {
@@ -24,7 +23,7 @@ func TestApplyDays(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 8 { // all find it missing
 			wg.Go(func() {
-				if _, err := s.Apply(context.Background(), e, member.Sellers()); err != nil {
+				if _, err := s.Apply(context.Background(), e, sellers()); err != nil {
 					t.Error(err)
 				}
 			})
@@ -43,7 +42,7 @@ func TestApplyWithoutDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	_, err = eventstore.New(pool, "mail.example").Apply(t.Context(), paid(t), member.Sellers())
+	_, err = eventstore.New(pool, "mail.example").Apply(t.Context(), paid(t), sellers())
 	var temporary interface{ Temporary() bool }
 	if !errors.As(err, &temporary) || !temporary.Temporary() {
 		t.Errorf("got %v, want an error that says Temporary", err)
@@ -63,7 +62,7 @@ func TestApplyBehindALock(t *testing.T) {
 		t.Fatal(err)
 	}
 	impatient := databasetest.Open(t, pool.Config().ConnString())
-	_, err = eventstore.New(impatient, "mail.example").Apply(t.Context(), paid(t), member.Sellers())
+	_, err = eventstore.New(impatient, "mail.example").Apply(t.Context(), paid(t), sellers())
 	var conflict interface{ Conflict() bool }
 	if !errors.As(err, &conflict) || !conflict.Conflict() {
 		t.Errorf("got %v, want an error that says Conflict", err)

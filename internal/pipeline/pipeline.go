@@ -28,7 +28,7 @@ type Config struct {
 
 // Store takes an event in once.
 type Store interface {
-	Apply(ctx context.Context, e event.Event, audience []member.Role) (event.Receipt, error)
+	Apply(ctx context.Context, e event.Event, audience member.Audience) (event.Receipt, error)
 }
 
 // Feed tells a tenant's watchers. Publishing the same event again does nothing.
@@ -41,16 +41,17 @@ type Mail interface {
 	TryEvent(ctx context.Context, source, eventID string)
 }
 
-// Audience returns the roles who are told of an event of type t, in the inbox and by e-mail, as far as a person's
-// preferences allow. Everybody sees the order list change.
-func Audience(t event.Type) []member.Role {
+// Audience returns who is told of an event of type t, in the inbox and by e-mail, as far as a person's preferences
+// allow. Everybody sees the order list change.
+func Audience(t event.Type) member.Audience {
 	switch t {
 	case event.OrderPaid:
-		return member.Sellers()
-	case event.OrderCreated, event.OrderStatusUpdated, event.NotificationRead:
-		return nil
+		return member.Audience{Roles: member.Sellers()}
+	case event.OrderCreated, event.OrderStatusUpdated:
+		return member.Audience{Roles: member.Workers(), OnRequest: true}
+	case event.NotificationRead: // not of the topic
 	}
-	return nil
+	return member.Audience{}
 }
 
 // Pipeline is safe for concurrent use.

@@ -289,9 +289,11 @@ func TestHandleCounts(t *testing.T) {
 
 func TestAudience(t *testing.T) {
 	t.Parallel()
-	for kind, want := range map[event.Type][]member.Role{
-		event.OrderPaid:    {member.Owner, member.Manager, member.Cashier},
-		event.OrderCreated: nil, event.OrderStatusUpdated: nil, "order_eaten": nil,
+	for kind, want := range map[event.Type]member.Audience{
+		event.OrderPaid:          {Roles: []member.Role{member.Owner, member.Manager, member.Cashier}},
+		event.OrderCreated:       {Roles: []member.Role{member.Owner, member.Manager, member.Cashier, member.Kitchen}, OnRequest: true},
+		event.OrderStatusUpdated: {Roles: []member.Role{member.Owner, member.Manager, member.Cashier, member.Kitchen}, OnRequest: true},
+		"order_eaten":            {},
 	} {
 		if diff := cmp.Diff(want, pipeline.Audience(kind)); diff != "" {
 			t.Errorf("%s: %s", kind, diff)

@@ -18,12 +18,10 @@ import (
 
 var variable = regexp.MustCompile("envconfig:\"([A-Z0-9_]+)\"([^`]*)`")
 
-// unused are variables of packages that a program has without that part of them: only order-paid's events are mailed,
-// and delivery-sweeper shares no more than the mail with the functions. The cluster test starts them without.
+// unused are variables of packages that a program has without that part of them: delivery-sweeper shares no more than
+// the mail with the functions. The cluster test starts it without.
 var unused = map[string][]string{ //nolint:gochecknoglobals // a table; Go has no constant ones
-	"functions/order-created":        {"SMTP_URL", "MAIL_FROM"},
-	"functions/order-status-updated": {"SMTP_URL", "MAIL_FROM"},
-	"functions/delivery-sweeper":     {"REDIS_URL"},
+	"functions/delivery-sweeper": {"REDIS_URL"},
 }
 
 // declared returns the variables that the program in dir reads, and whether it must have each.

@@ -1,5 +1,5 @@
 // Package eventfunction connects the parts of a function that takes order events: receiver, pipeline, PostgreSQL,
-// Redis and, where its events are mailed, SMTP.
+// Redis and SMTP.
 //
 // A function starts from nothing for its first event, so nothing is waited for at the start: the pool and the feed
 // connect on their own. It is ready when both have: a release with a wrong address gets no event, and the connections
@@ -49,17 +49,12 @@ func run(ctx context.Context, s *service.Service, t event.Type) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, watchers.Close()) }()
-	open := func(mailDomain string) *eventstore.Store { return eventstore.New(pool, mailDomain) }
-	store, mail := open(""), pipeline.Mail(nil)
-	if len(pipeline.Audience(t)) > 0 {
-		m, err := OpenMail(s, open)
-		if err != nil {
-			return err
-		}
-		defer m.Close(ctx)
-		store, mail = m.Store, m.Courier
+	mail, err := OpenMail(s, func(domain string) *eventstore.Store { return eventstore.New(pool, domain) })
+	if err != nil {
+		return err
 	}
-	p, err := pipeline.New(pipe, store, watchers, mail, s.Log, s.Meter)
+	defer mail.Close(ctx)
+	p, err := pipeline.New(pipe, mail.Store, watchers, mail.Courier, s.Log, s.Meter)
 	if err != nil {
 		return err
 	}
