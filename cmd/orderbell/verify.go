@@ -159,8 +159,8 @@ func printReport(cmd *cobra.Command, r verify.Report) error {
 			row(w, c.Name, number(c.Looked), number(c.OnTheWay), number(c.Offenders))
 		}
 		m := r.Mails
-		_, _ = fmt.Fprintf(w, "\ne-mails: %d sent, %d due, %d failed, %d suppressed; %d attempts of unknown outcome, %d copies beyond the first\n",
-			m.Sent, m.Due, m.Failed, m.Suppressed, m.Ambiguous, m.Again)
+		_, _ = fmt.Fprintf(w, "\ne-mails: %d sent, %d due, %d deferred, %d failed, %d suppressed; %d attempts of unknown outcome, %d copies beyond the first\n",
+			m.Sent, m.Due, m.Deferred, m.Failed, m.Suppressed, m.Ambiguous, m.Again)
 		for _, note := range r.Notes {
 			_, _ = fmt.Fprintf(w, "· %s\n", note)
 		}

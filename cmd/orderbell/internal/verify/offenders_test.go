@@ -111,6 +111,12 @@ func TestRunNames(t *testing.T) {
 			},
 			want: []problem{{"records", "recorded 2 times"}, {"records", "recorded 2 times"}},
 		},
+		"a decision that nobody can explain": {
+			harm: func(w *world, v victim) {
+				w.exec(`UPDATE event_records SET decisions = replace(decisions::text, '"preference"', '""')::jsonb WHERE event_id = $1`, v.eventID)
+			},
+			want: []problem{{"records", "email is suppressed without a reason"}},
+		},
 		"a notification that is gone": {
 			harm: func(w *world, v victim) {
 				w.exec(`DELETE FROM notifications WHERE event_id = $1 AND user_id = $2`, v.eventID, v.userID)

@@ -84,6 +84,7 @@ type Offender struct {
 type Mails struct {
 	Sent       int64 `json:"sent"`
 	Due        int64 `json:"due"`
+	Deferred   int64 `json:"deferred"` // due, but not before the quiet hours of their person end
 	Failed     int64 `json:"failed"`
 	Suppressed int64 `json:"suppressed"`
 	Ambiguous  int64 `json:"ambiguous"` // attempts whose outcome is unknown

@@ -94,6 +94,13 @@ func of(rec audit.Record) Offender {
 
 func (r *run) record(rec audit.Record) {
 	r.check(checkRecords).Looked++
+	for _, d := range rec.Decisions {
+		if (d.Outcome == member.Suppressed || d.Outcome == member.Deferred) && d.Reason == "" {
+			o := of(rec)
+			o.UserID = d.UserID
+			r.offend(checkRecords, o, "%s is %s without a reason", d.Channel, d.Outcome)
+		}
+	}
 	if rec.Copies > 1 {
 		r.offend(checkRecords, of(rec), "recorded %d times", rec.Copies)
 	}
@@ -123,8 +130,8 @@ func (r *run) people(ctx context.Context, page []audit.Record) error {
 		for i, m := range rec.Mails {
 			mailed[i] = m.UserID
 		}
-		missing = append(missing, r.told(rec, checkNotifications, "notification", decided(rec, member.InApp, member.Notified), rec.Notified)...)
-		missing = append(missing, r.told(rec, checkMails, "e-mail", decided(rec, member.Email, member.Due), mailed)...)
+		missing = append(missing, r.told(rec, checkNotifications, "notification", decided(rec, member.InApp), rec.Notified)...)
+		missing = append(missing, r.told(rec, checkMails, "e-mail", decided(rec, member.Email), mailed)...)
 		for _, m := range rec.Mails {
 			r.mail(rec, m)
 		}
@@ -148,9 +155,10 @@ func (r *run) people(ctx context.Context, page []audit.Record) error {
 	return nil
 }
 
-func decided(rec audit.Record, c member.Channel, v member.Verdict) (users []string) {
+// decided returns whom the record decided to tell by the channel, now or later.
+func decided(rec audit.Record, c member.Channel) (users []string) {
 	for _, d := range rec.Decisions {
-		if d.Channel == c && d.Outcome == v {
+		if d.Channel == c && d.Outcome != member.Suppressed {
 			users = append(users, d.UserID)
 		}
 	}
@@ -192,7 +200,11 @@ func (r *run) mail(rec audit.Record, m audit.Mail) {
 			r.offend(checkMails, o, "the e-mail is sent, but nobody knows when")
 		}
 	case "due":
-		r.report.Mails.Due++
+		if m.Reason == member.ByQuietHours {
+			r.report.Mails.Deferred++
+		} else {
+			r.report.Mails.Due++
+		}
 		r.check(checkMails).OnTheWay++
 	case "failed":
 		r.report.Mails.Failed++

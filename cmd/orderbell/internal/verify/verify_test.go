@@ -173,6 +173,9 @@ func (w *world) post(copies int) {
 		if !ok {
 			return
 		}
+		if due.OptedOut || due.Deferred {
+			continue
+		}
 		mark := letter.Mark{Status: letter.StatusSent}
 		if copies > 1 {
 			copies--
@@ -291,6 +294,29 @@ func TestRunCountsCopiesThatAreAccountedFor(t *testing.T) {
 	w.post(3)
 	if report := w.verify(); report.Total != 0 || report.Mails != (verify.Mails{Sent: 1, Ambiguous: 2, Again: 2}) {
 		t.Errorf("%+v", report)
+	}
+}
+
+func TestRunKnowsWhatIsDeferredAndSuppressed(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	now := time.Now().UTC()
+	w.exec(`UPDATE users SET quiet_hours = $1 WHERE email LIKE 'owner%'`, now.Add(-time.Hour).Format("15:04")+"-"+now.Add(time.Hour).Format("15:04"))
+	w.exec(`UPDATE users SET notification_in_app_events = '{order_created}' WHERE email LIKE 'cook%'`)
+	w.sell("demo", 2)
+	w.relay()
+	w.post(1)
+	if report := w.verify(); report.Total != 0 || report.Mails != (verify.Mails{Deferred: 2}) {
+		t.Errorf("in quiet hours: %+v", report)
+	}
+	w.exec(`UPDATE email_deliveries SET next_attempt_at = now()`)
+	w.exec(`UPDATE users SET quiet_hours = '', notification_email_events = '{}'`)
+	w.post(1)
+	if report := w.verify(); report.Total != 0 || report.Mails != (verify.Mails{Suppressed: 2}) {
+		t.Errorf("behind them, when mail was no longer wanted: %+v", report)
+	}
+	if n := w.one(`SELECT string_agg(reason, ', ') FROM email_deliveries`); n != "event preference, event preference" {
+		t.Errorf("the reasons are %s", n)
 	}
 }
 
