@@ -49,5 +49,5 @@ kind-down: bin/kind ## Remove the kind cluster
 	k8s/kind/down
 
 .PHONY: test-cluster
-test-cluster: bin/kustomize bin/mailpit bin/gotestsum frontend-image-files ## Try everything on a real Kubernetes with Knative (root; CLUSTER_DIR)
+test-cluster: bin/.programs bin/kustomize bin/mailpit bin/gotestsum frontend-image-files ## Try everything on a real Kubernetes with Knative (root; CLUSTER_DIR)
 	test/cluster/run

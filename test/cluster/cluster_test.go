@@ -9,9 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"os"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,7 +23,7 @@ func TestCluster(t *testing.T) {
 		run  func(*testing.T)
 	}{
 		{"everything becomes ready", w.testReady},
-		{"images are small and run as nobody", w.testImages},
+		{"images are small, run as nobody and say what is in them", w.testImages},
 		{"a program that misses something says so", w.testBadInput},
 		{"one order reaches a watcher from zero", w.testFirstOrder},
 		{"a spike of payments is neither lost nor doubled", w.testSpike},
@@ -89,73 +86,6 @@ func (w *world) names(t *testing.T, list string) []string {
 		t.Fatalf("nothing at %s", list)
 	}
 	return names
-}
-
-// mostImage is what an image may weigh, as a registry counts: compressed.
-const mostImage = 20 << 20
-
-func (w *world) testImages(t *testing.T) {
-	content, err := os.ReadFile(env(t, "CLUSTER_IMAGES"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var sizes []string
-	for image := range strings.FieldsSeq(string(content)) {
-		registry, rest, _ := strings.Cut(image, "/")
-		name, digest, _ := strings.Cut(rest, "@")
-		name, _, _ = strings.Cut(name, ":")
-		var manifest struct {
-			Config    struct{ Digest string }
-			Layers    []struct{ Size int }
-			Manifests []struct{ Digest string }
-		}
-		fetch(t, registry, name, "manifests/"+digest, &manifest)
-		if len(manifest.Manifests) > 0 {
-			fetch(t, registry, name, "manifests/"+manifest.Manifests[0].Digest, &manifest)
-		}
-		var config struct {
-			Config struct{ User string }
-		}
-		fetch(t, registry, name, "blobs/"+manifest.Config.Digest, &config)
-		size := 0
-		for _, l := range manifest.Layers {
-			size += l.Size
-		}
-		if size == 0 || size > mostImage {
-			t.Errorf("image %s has %d bytes, want at most %d", name, size, mostImage)
-		}
-		if user, _, _ := strings.Cut(config.Config.User, ":"); user == "" || user == "0" || user == "root" {
-			t.Errorf("image %s runs as %q", name, config.Config.User)
-		}
-		sizes = append(sizes, fmt.Sprintf("%s %.1f", name, float64(size)/(1<<20)))
-	}
-	slices.Sort(sizes)
-	w.report.figure(t, "images, MiB compressed", "%s", strings.Join(sizes, ", "))
-}
-
-func fetch(t *testing.T, registry, name, what string, out any) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+registry+"/v2/"+name+"/"+what, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, kind := range []string{
-		"application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json",
-		"application/vnd.docker.distribution.manifest.list.v2+json", "application/vnd.docker.distribution.manifest.v2+json",
-	} {
-		req.Header.Add("Accept", kind)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusOK {
-		t.Fatalf("%s of image %s: %d", what, name, resp.StatusCode)
-	}
-	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func (w *world) testFirstOrder(t *testing.T) {

@@ -207,28 +207,6 @@ func (w *world) follow(t *testing.T, kind string) (stop func() []point) {
 	}
 }
 
-// consistent holds what was stored to the promise: one record an event, one notification and one e-mail a recipient, and
-// nothing left in the outbox.
-func (w *world) consistent(t *testing.T) {
-	t.Helper()
-	for what, sql := range map[string]string{
-		"events without a record": `SELECT count(*) FROM outbox o WHERE tenant_id = $1 AND NOT EXISTS
-			(SELECT 1 FROM event_records r WHERE r.event_id = o.event_id)`,
-		"events recorded more than once": `SELECT count(*) FROM (SELECT 1 FROM event_records WHERE tenant_id = $1
-			GROUP BY source, event_id HAVING count(*) > 1) x`,
-		"events never sent": `SELECT count(*) FROM outbox WHERE tenant_id = $1 AND sent_at IS NULL`,
-		"payments without exactly one notification": `SELECT count(*) FROM event_records r WHERE tenant_id = $1 AND type = 'order_paid'
-			AND (SELECT count(*) FROM notifications n WHERE n.event_id = r.event_id) <> 1`,
-		"payments without exactly one e-mail": `SELECT count(*) FROM event_records r WHERE tenant_id = $1 AND type = 'order_paid'
-			AND (SELECT count(*) FROM email_deliveries d WHERE d.event_id = r.event_id) <> 1`,
-		"e-mails that failed": `SELECT count(*) FROM email_deliveries WHERE tenant_id = $1 AND status = 'failed'`,
-	} {
-		if n := w.count(t, sql, tenant); n != 0 {
-			t.Errorf("%d %s", n, what)
-		}
-	}
-}
-
 // named returns a frame's order, for frames of orders.
 func (f frame) order() string {
 	var data struct {
