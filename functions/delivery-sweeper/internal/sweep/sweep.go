@@ -103,7 +103,11 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 	go func() { kept <- s.keepHouse(ctx, began, stopAt) }()
 	tally, err := s.mail.Sweep(ctx, s.workers, stopAt)
 	err = errors.Join(<-kept, err)
-	s.log.InfoContext(ctx, "swept", "took", time.Since(began), "waiting", tally.Waiting, "sent", tally.Sent,
+	level := slog.LevelInfo
+	if tally == (delivery.Tally{}) {
+		level = slog.LevelDebug // as most sweeps; what was made or removed has lines of its own
+	}
+	s.log.Log(ctx, level, "swept", "took", time.Since(began), "waiting", tally.Waiting, "sent", tally.Sent,
 		"retried", tally.Retried, "failed", tally.Failed, "suppressed", tally.Suppressed, "ambiguous", tally.Ambiguous)
 	return err
 }

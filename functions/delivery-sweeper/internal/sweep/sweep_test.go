@@ -1,6 +1,7 @@
 package sweep_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -26,7 +27,10 @@ type testBundle struct {
 	exec    func(sql string)
 	numbers func(sql string) []int
 
+	log     bytes.Buffer // at level INFO; read when no sweep runs
+
 	mu        sync.Mutex
+	tally     delivery.Tally
 	mailError error
 	workers   int
 	stopAt    time.Time
@@ -51,7 +55,7 @@ func setup(t *testing.T, cfg sweep.Config) *testBundle {
 		},
 	}
 	s, err := sweep.New(cfg, 45, 3, eventstore.New(pool, ""), outbox.New(pool), orderstore.New(pool), mail{b},
-		slog.New(slog.DiscardHandler), noop.NewMeterProvider().Meter(""))
+		slog.New(slog.NewTextHandler(&b.log, nil)), noop.NewMeterProvider().Meter(""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,6 +154,24 @@ func TestSweep(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+	t.Run("the log tells of a sweep that did something, and of no other", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, config())
+		if err := b.sweep(t); err != nil { // makes the coming days
+			t.Fatal(err)
+		}
+		b.log.Reset()
+		for _, tally := range []delivery.Tally{{}, {Waiting: 3, Sent: 2, Retried: 1}, {}} {
+			b.tally = tally
+			if err := b.sweep(t); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got := b.log.String()
+		if strings.Count(got, "\n") != 1 || !strings.Contains(got, "msg=swept") || !strings.Contains(got, "waiting=3 sent=2 retried=1") {
+			t.Errorf("the log says %s", got)
+		}
+	})
 	t.Run("nothing is removed when the time is over", func(t *testing.T) {
 		t.Parallel()
 		cfg := config()
@@ -193,5 +215,5 @@ func (m mail) Sweep(_ context.Context, workers int, stopAt time.Time) (delivery.
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.workers, m.stopAt = workers, stopAt
-	return delivery.Tally{}, m.mailError
+	return m.tally, m.mailError
 }
