@@ -27,7 +27,7 @@ type testBundle struct {
 	exec    func(sql string)
 	numbers func(sql string) []int
 
-	log     bytes.Buffer // at level INFO; read when no sweep runs
+	log bytes.Buffer // at level INFO; read when no sweep runs
 
 	mu        sync.Mutex
 	tally     delivery.Tally
