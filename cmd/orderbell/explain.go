@@ -1,0 +1,116 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"orderbell/cmd/orderbell/internal/explain"
+	"orderbell/internal/auditstore"
+	"orderbell/internal/database"
+	"orderbell/internal/event"
+	"orderbell/internal/service"
+)
+
+func newExplainCommand() *cobra.Command {
+	var eventID, email, data string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "explain --event ID [--user EMAIL]",
+		Short: "Say why somebody was told of an event, or was not",
+		Long: `Say why somebody was told of an event, or was not.
+
+Whom an event concerns is decided by role, and then by each person's wishes, when it is taken in; the decisions are kept with
+their reasons. The wishes are looked at again before an e-mail leaves. Without --user everybody is named about whom something
+was decided.
+
+The database is that of DATABASE_URL. Where it is not set, that of the orderbell dev that runs on the data directory is
+taken. It is only read.`,
+		Example: `  orderbell explain --event 0193b5a2-1c1e-7c3a-9d55-0a1b2c3d4e5f
+  orderbell explain --event 0193b5a2-1c1e-7c3a-9d55-0a1b2c3d4e5f --user cashier@demo.example`,
+		Args: cobra.NoArgs,
+		PreRunE: func(*cobra.Command, []string) error {
+			if _, err := uuid.Parse(eventID); err != nil {
+				return fmt.Errorf("--event is %q, want the id of an event, such as 0193b5a2-1c1e-7c3a-9d55-0a1b2c3d4e5f", eventID)
+			}
+			return nil
+		},
+		RunE: work(func(cmd *cobra.Command, _ []string) error {
+			accounts, err := accountsOf(cmd, data, eventID, email)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), accounts)
+			}
+			return printAccounts(cmd.OutOrStdout(), accounts)
+		}),
+	}
+	cmd.Flags().StringVar(&eventID, "event", "", "the event's id")
+	cmd.Flags().StringVar(&email, "user", "", "only the user of this address")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "answer in JSON")
+	cmd.Flags().StringVar(&data, "data", defaultData, "the data directory of orderbell dev")
+	return cmd
+}
+
+func accountsOf(cmd *cobra.Command, data, eventID, email string) ([]explain.Account, error) {
+	if err := adoptDevStack(data, "DATABASE_URL"); err != nil {
+		return nil, err
+	}
+	var cfg struct{ Database database.Config }
+	if err := service.Load(&cfg); err != nil {
+		return nil, err
+	}
+	cfg.Database.MaxConns = 1
+	pool, err := database.Open(cmd.Context(), cfg.Database, "orderbell-explain")
+	if err != nil {
+		return nil, err
+	}
+	defer pool.Close()
+	if err := database.Check(cmd.Context(), pool); err != nil {
+		return nil, err
+	}
+	return explain.Event(cmd.Context(), auditstore.New(pool), eventID, email)
+}
+
+// printAccounts writes paragraphs. What came from anywhere is kept from steering a terminal.
+func printAccounts(out io.Writer, accounts []explain.Account) error {
+	var b strings.Builder
+	line := func(indent, format string, args ...any) {
+		b.WriteString(indent + event.Printable(fmt.Sprintf(format, args...)) + "\n")
+	}
+	for i, a := range accounts {
+		if i > 0 {
+			line("", "")
+		}
+		line("", "%s %s of order %s, tenant %s, from %s", a.Type, a.EventID, a.OrderID, a.TenantID, a.Source)
+		for _, said := range a.Way {
+			line("  ", "%s", said)
+		}
+		for _, p := range a.People {
+			who := p.Email
+			if who == "" {
+				who = "user " + p.UserID + ", who is gone"
+			} else {
+				who += " (" + strings.Join(p.Roles, ", ") + ")"
+			}
+			line("", "")
+			line("", "%s", who)
+			line("  ", "inbox   %s", p.InApp)
+			line("  ", "e-mail  %s", p.Mail)
+		}
+		switch {
+		case a.Untold == 1:
+			line("", "")
+			line("", "1 more user of the tenant, about whom nothing was decided: --user says why.")
+		case a.Untold > 1:
+			line("", "")
+			line("", "%d more users of the tenant, about whom nothing was decided: --user says why.", a.Untold)
+		}
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}

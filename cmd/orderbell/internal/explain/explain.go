@@ -1,0 +1,101 @@
+// Package explain says in words why a person was told of an event, or was not.
+//
+// It repeats what was decided and kept when the event was taken in, and what became of it since. Only of people about whom
+// nothing was decided it says more: why nothing was.
+package explain
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"orderbell/internal/audit"
+)
+
+// Store has what is known of events.
+type Store interface {
+	Stories(ctx context.Context, eventID string) ([]audit.Story, error)
+}
+
+// Account is an event's way, and each person's part in it.
+type Account struct {
+	EventID  string   `json:"event_id"`
+	Source   string   `json:"source"`
+	Type     string   `json:"type"`
+	TenantID string   `json:"tenant_id"`
+	OrderID  string   `json:"order_id"`
+	Way      []string `json:"way"` // what happened to the event itself
+	People   []Person `json:"people"`
+	Untold   int      `json:"others"` // people about whom nothing had to be decided, and who are not named here
+}
+
+// Person is what a person got, or why they did not.
+type Person struct {
+	UserID string   `json:"user_id"`
+	Email  string   `json:"email,omitempty"` // not of somebody who is gone
+	Roles  []string `json:"roles"`           // as they are now
+	InApp  string   `json:"in_app"`
+	Mail   string   `json:"email_notification"`
+}
+
+// Event returns what became of the event: for the person of an address, or with an empty one for everybody about whom
+// something was decided. It is one account but for an id that two sources have used.
+func Event(ctx context.Context, store Store, eventID, email string) ([]Account, error) {
+	stories, err := store.Stories(ctx, eventID)
+	if err != nil {
+		return nil, err
+	}
+	if len(stories) == 0 {
+		return nil, fmt.Errorf("nothing is known of event %s: it never was, or its day is forgotten", eventID)
+	}
+	accounts := make([]Account, len(stories))
+	for i, s := range stories {
+		if accounts[i], err = account(s, email); err != nil {
+			return nil, err
+		}
+	}
+	return accounts, nil
+}
+
+func account(s audit.Story, email string) (Account, error) {
+	a := Account{
+		EventID: s.EventID, Source: s.Source, Type: string(s.Type), TenantID: s.TenantID, OrderID: s.OrderID,
+		Way: way(s), People: []Person{},
+	}
+	for _, p := range s.Parts {
+		switch {
+		case email != "" && !strings.EqualFold(p.Person.Email, email):
+			continue
+		case email == "" && len(p.Decisions) == 0 && p.Notice == nil && p.Letter == nil:
+			a.Untold++
+			continue
+		}
+		roles := make([]string, len(p.Person.Roles))
+		for i, r := range p.Person.Roles {
+			roles[i] = string(r)
+		}
+		a.People = append(a.People, Person{UserID: p.Person.ID, Email: p.Person.Email, Roles: roles, InApp: inApp(s, p), Mail: mail(s, p)})
+	}
+	if email != "" && len(a.People) == 0 {
+		return a, fmt.Errorf("tenant %s, whose event it is, has no user %s", s.TenantID, email)
+	}
+	return a, nil
+}
+
+// way is what happened to the event itself.
+func way(s audit.Story) []string {
+	lines := []string{fmt.Sprintf("The order changed at %s: it is %s, version %d.", stamp(s.OccurredAt), s.Data.Status, s.Data.Version)}
+	switch {
+	case !s.SentAt.IsZero():
+		lines = append(lines, fmt.Sprintf("The event left for Kafka at %s.", stamp(s.SentAt)))
+	case s.ReceivedAt.IsZero():
+		return append(lines, "The event has not left the outbox yet: outbox-relay takes it to Kafka, look at its log.")
+	}
+	if s.ReceivedAt.IsZero() {
+		return append(lines, fmt.Sprintf("No function has taken it in yet: if it could not be delivered, `orderbell deadletter show %s` says why.", s.EventID))
+	}
+	return append(lines, fmt.Sprintf("It was taken in at %s, when it was decided who is told.", stamp(s.ReceivedAt)))
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
