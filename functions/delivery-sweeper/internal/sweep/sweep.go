@@ -108,7 +108,8 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 		level = slog.LevelDebug // as most sweeps; what was made or removed has lines of its own
 	}
 	s.log.Log(ctx, level, "swept", "took", time.Since(began), "waiting", tally.Waiting, "sent", tally.Sent,
-		"retried", tally.Retried, "failed", tally.Failed, "suppressed", tally.Suppressed, "ambiguous", tally.Ambiguous)
+		"retried", tally.Retried, "failed", tally.Failed, "suppressed", tally.Suppressed, "deferred", tally.Deferred,
+		"ambiguous", tally.Ambiguous)
 	return err
 }
 
