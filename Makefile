@@ -92,11 +92,12 @@ check-shell: ## Shell scripts
 	shellcheck -x $(SHELL_SCRIPTS)
 
 .PHONY: check-frontend
-check-frontend: frontend/node_modules/.package-lock.json test/e2e/node_modules/.package-lock.json ## Front end and its end-to-end tests: lint and types
+check-frontend: frontend/node_modules/.package-lock.json test/e2e/node_modules/.package-lock.json ## Front end, its end-to-end tests and the gateway's clients: lint and types
 	$(say) 'TypeScript: lint and types'
 	npm --prefix frontend run --silent lint
 	npm --prefix frontend run --silent typecheck
 	npm --prefix test/e2e run --silent lint
+	npm --prefix test/conformance run --silent lint
 	npm --prefix test/e2e run --silent typecheck
 
 .PHONY: check-contract
@@ -114,7 +115,7 @@ format: bin/golangci-lint ## Format the Go files
 	bin/golangci-lint fmt
 
 .PHONY: test
-test: test-go contract test-frontend test-e2e ## Run all tests: units, embedded stores, contract, front end, Chromium
+test: test-go contract test-frontend conformance test-e2e ## Run all tests: units, embedded stores, contract, front end, real clients, Chromium
 
 .PHONY: test-go
 test-go: bin/gotestsum bin/mailpit ## Run the Go tests alone, on embedded stores
@@ -126,6 +127,12 @@ test-go: bin/gotestsum bin/mailpit ## Run the Go tests alone, on embedded stores
 contract: bin/gotestsum check-contract ## Hold the code to the written contracts
 	$(say) 'contract: examples, Go types, and what order-api and the gateway emit'
 	$(GO_TEST) -count=1 ./specs/...
+
+.PHONY: conformance
+conformance: bin/gotestsum bin/.programs test/e2e/node_modules/.package-lock.json test/conformance/node_modules/.package-lock.json ## Drive the gateway with real clients: Chromium, npm's and Go's
+	$(say) 'conformance: the gateway and the clients that people use'
+	tools/chromium.sh
+	$(GO_TEST) -count=1 -tags conformance -parallel 16 ./test/conformance # most of them wait most of the time
 
 .PHONY: test-frontend
 test-frontend: frontend/node_modules/.package-lock.json ## Run the front end's unit tests

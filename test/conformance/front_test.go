@@ -1,0 +1,246 @@
+//go:build conformance
+
+package conformance_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// front stands between clients and a gateway, as an ingress does: it sends the token that an event source cannot send,
+// passes answers on in writes as small as the test wants, and can fail in the ways that networks do.
+type front struct {
+	listener net.Listener
+
+	mu       sync.Mutex
+	gateway  string // host:port; "": nobody is there
+	bearer   string
+	sizes    []int                    // of the writes, in turn; none: as they come
+	rewrite  func(body []byte) []byte // of the stream's bytes; nil: they are passed on as they are, chunks included
+	answers  []string                 // given instead of the gateway's, one for each request
+	allow    int                      // bytes of answers that are passed on before the lines are cut; < 0: no end
+	requests []request
+	passed   bytes.Buffer
+	conns    map[net.Conn]struct{}
+}
+
+// request is one for the stream.
+type request struct {
+	at          time.Time
+	lastEventID string
+}
+
+func newFront(t *testing.T, gateway, bearer string) *front {
+	t.Helper()
+	var lc net.ListenConfig
+	listener, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &front{listener: listener, gateway: gateway, bearer: bearer, allow: -1, conns: map[net.Conn]struct{}{}}
+	var running sync.WaitGroup
+	running.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			running.Go(func() { f.serve(conn) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = listener.Close()
+		f.set(func() { f.gateway = "" })
+		f.cut()
+		running.Wait()
+	})
+	return f
+}
+
+// url is the stream's address.
+func (f *front) url() string {
+	return "http://" + f.listener.Addr().String() + "/api/sse/notifications"
+}
+
+// set changes what the front does from now on.
+func (f *front) set(change func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change()
+}
+
+// asked returns the requests so far.
+func (f *front) asked() []request {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]request(nil), f.requests...)
+}
+
+// text returns what was passed on so far.
+func (f *front) text() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.passed.String()
+}
+
+// cut resets every connection.
+func (f *front) cut() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for conn := range f.conns {
+		reset(conn)
+	}
+}
+
+func reset(conn net.Conn) {
+	_ = conn.(*net.TCPConn).SetLinger(0) // a close is a reset then
+	_ = conn.Close()
+}
+
+func (f *front) hold(conn net.Conn) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.conns[conn] = struct{}{}
+}
+
+func (f *front) release(conn net.Conn) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.conns, conn)
+	_ = conn.Close()
+}
+
+const page = "<!doctype html><title>a page of the stream's origin</title>"
+
+// serve answers one request.
+func (f *front) serve(near net.Conn) {
+	f.hold(near)
+	defer f.release(near)
+	r, err := http.ReadRequest(bufio.NewReader(near))
+	if err != nil {
+		return // a browser opens connections ahead of need
+	}
+	if !strings.HasPrefix(r.URL.Path, "/api/") {
+		_, _ = fmt.Fprintf(near, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(page), page)
+		return
+	}
+	f.mu.Lock()
+	f.requests = append(f.requests, request{at: time.Now(), lastEventID: r.Header.Get("Last-Event-ID")})
+	gateway, bearer, answer := f.gateway, f.bearer, ""
+	if len(f.answers) > 0 {
+		answer, f.answers = f.answers[0], f.answers[1:]
+	}
+	f.mu.Unlock()
+	if answer != "" {
+		_, _ = io.WriteString(near, answer)
+		return
+	}
+	if gateway == "" {
+		reset(near)
+		return
+	}
+	var d net.Dialer
+	far, err := d.DialContext(context.Background(), "tcp", gateway)
+	if err != nil {
+		reset(near)
+		return
+	}
+	f.hold(far)
+	defer f.release(far)
+	go func() { // when the client leaves, so do we
+		_, _ = io.Copy(io.Discard, near)
+		_ = far.Close()
+	}()
+	r.Header.Set("Authorization", "Bearer "+bearer)
+	r.Close = true
+	if r.Write(far) != nil || f.pass(near, far, r) != nil {
+		reset(near)
+	}
+}
+
+// pass passes an answer on.
+func (f *front) pass(near io.Writer, far io.Reader, r *http.Request) error {
+	f.mu.Lock()
+	rewrite := f.rewrite
+	f.mu.Unlock()
+	if rewrite == nil {
+		return f.copy(near, far, func(piece []byte) []byte { return piece })
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(far), r)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close() //nolint:errcheck // far is closed too
+	var head bytes.Buffer
+	fmt.Fprintf(&head, "HTTP/1.1 %s\r\nTransfer-Encoding: chunked\r\n", answer.Status)
+	_ = answer.Header.Write(&head) // a buffer takes everything
+	head.WriteString("\r\n")
+	if _, err := near.Write(head.Bytes()); err != nil {
+		return err
+	}
+	return f.copy(near, rewritten{answer.Body, rewrite}, func(piece []byte) []byte {
+		return fmt.Appendf(nil, "%x\r\n%s\r\n", len(piece), piece)
+	})
+}
+
+// copy passes bytes on in pieces, each one write.
+func (f *front) copy(near io.Writer, far io.Reader, wrap func([]byte) []byte) error {
+	buf := make([]byte, 32<<10)
+	for turn := 0; ; {
+		n, err := far.Read(buf)
+		for rest := buf[:n]; len(rest) > 0; turn++ {
+			piece := f.portion(rest, turn)
+			if piece == nil {
+				f.cut()
+				return io.ErrUnexpectedEOF
+			}
+			if _, err := near.Write(wrap(piece)); err != nil {
+				return err
+			}
+			rest = rest[len(piece):]
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// portion returns the next piece of rest, or nil if no more is allowed.
+func (f *front) portion(rest []byte, turn int) []byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	size := len(rest)
+	if len(f.sizes) > 0 {
+		size = min(size, f.sizes[turn%len(f.sizes)])
+	}
+	if f.allow == 0 {
+		f.allow = -1 // the next connection is whole again
+		return nil
+	}
+	if f.allow > 0 {
+		size = min(size, f.allow)
+		f.allow -= size
+	}
+	f.passed.Write(rest[:size])
+	return rest[:size]
+}
+
+// rewritten is a body that something on the way changes.
+type rewritten struct {
+	io.Reader
+	change func([]byte) []byte
+}
+
+func (r rewritten) Read(b []byte) (int, error) {
+	n, err := r.Reader.Read(b[:len(b)/2])
+	return copy(b, r.change(bytes.Clone(b[:n]))), err
+}
