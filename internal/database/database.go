@@ -151,6 +151,7 @@ func isTemporary(err error) bool {
 		"53",                      // too many connections, out of memory or disk
 		"57P01", "57P02", "57P03", // shutdown, crash, not yet up
 		"57014",          // cancelled: StatementTimeout or an administrator
+		"25P03",          // silent for longer than Begin allows
 		"40001", "40P01", // serialization failure, deadlock
 		"55P03", // lock not available
 		"25006", // read-only: a failover has made this server a standby

@@ -53,7 +53,7 @@ func CollectOne[T any](ctx context.Context, pool *pgxpool.Pool, tenantID string,
 
 // InTenant runs do in a transaction of the tenant's, for work that one statement cannot say.
 func InTenant(ctx context.Context, pool *pgxpool.Pool, tenantID string, do func(pgx.Tx) error) error {
-	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+	return Transact(ctx, pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, asTenant, tenantID); err != nil {
 			return err
 		}

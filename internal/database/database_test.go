@@ -152,7 +152,7 @@ func TestWrap(t *testing.T) {
 	}
 	for code, want := range map[string]bool{
 		"08006": true, "53300": true, "57P01": true, "57P03": true, "57014": true, "40001": true, "40P01": true, "55P03": true,
-		"25006": true, "23505": false, "42P01": false, "22001": false, "57P04": false,
+		"25006": true, "25P03": true, "23505": false, "42P01": false, "22001": false, "57P04": false,
 	} {
 		cause := &pgconn.PgError{Code: code}
 		err := database.Wrap("try", cause)

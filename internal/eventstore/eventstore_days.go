@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"orderbell/internal/database"
 )
 
 // lockPatience is how long making and dropping a partition wait for the lock on event_records, while every event waits
@@ -49,7 +51,7 @@ func (s *Store) ForgetDays(ctx context.Context, first time.Time) (dropped int, e
 
 // patiently runs do in a transaction that waits for locks no longer than lockPatience.
 func (s *Store) patiently(ctx context.Context, do func(pgx.Tx) error) error {
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	return database.Transact(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = '"+lockPatience+"'"); err != nil {
 			return err
 		}

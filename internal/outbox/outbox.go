@@ -2,11 +2,11 @@
 // sent.
 //
 // The outbox has shards, by order. [Outbox.Take] locks some for its one transaction, so that of any number of relays
-// only one has a shard in hand, no lock is left behind by one that dies, and a pooler may stand between. A relay that
-// loses its database connection in the middle of a batch has lost its shards too, while what it sent may still be on
-// its way. Another may then send the same events; that duplicates, but reorders nothing: whoever sends an event has sent
-// all unmarked events of its order before it, and a mark is only made for what Kafka has. So of each event the first
-// copy comes behind the first copy of the event before it, whatever dies where.
+// only one has a shard in hand, no lock is left behind by one that dies or falls silent (see [database.Begin]), and a
+// pooler may stand between. A relay that loses its database connection in the middle of a batch has lost its shards too,
+// while what it sent may still be on its way. Another may then send the same events; that duplicates, but reorders
+// nothing: whoever sends an event has sent all unmarked events of its order before it, and a mark is only made for what
+// Kafka has. So of each event the first copy comes behind the first copy of the event before it, whatever dies where.
 package outbox
 
 import (
@@ -80,7 +80,7 @@ func (o *Outbox) Take(ctx context.Context, first, shards, most int, send func(co
 	if err != nil || len(candidates) == 0 {
 		return 0, database.Wrap("look for outbox rows", err)
 	}
-	tx, err := o.pool.Begin(ctx)
+	tx, err := database.Begin(ctx, o.pool)
 	if err != nil {
 		return 0, database.Wrap("begin outbox batch", err)
 	}

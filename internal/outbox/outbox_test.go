@@ -228,6 +228,23 @@ WHERE locktype = 'advisory' AND classid = $1 AND database = (SELECT oid FROM pg_
 		}
 	})
 
+	t.Run("one who falls silent loses the shards", func(t *testing.T) {
+		t.Parallel()
+		pool := databasetest.New(t)
+		o := outbox.New(pool)
+		insert(t, pool, 1, 3)
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		came := 0
+		_, err := o.Take(ctx, 0, 16, all, func(_ context.Context, events []event.Outgoing) []int64 {
+			came = len(takeSoon(t, o)) // as somebody else, while nothing is heard of this one
+			return positions(events)
+		})
+		if came != 3 || err == nil {
+			t.Errorf("%d events came to somebody else, want 3; the silent one's error is %v", came, err)
+		}
+	})
+
 	t.Run("a context that ends leaves no lock behind", func(t *testing.T) {
 		t.Parallel()
 		pool := databasetest.New(t)

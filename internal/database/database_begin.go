@@ -1,0 +1,41 @@
+package database
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	// abandoned is how long the server lets a transaction wait for its client if nothing else is said.
+	abandoned = time.Minute
+	// grace lets a client whose ctx ends take its transaction back itself.
+	grace = 5 * time.Second
+)
+
+// Begin begins a transaction that the server ends, with its locks, when its client has been silent for longer than ctx
+// lasts. A client that dies with its machine, or behind a network that went away, does not say goodbye: the server would
+// keep what it locked for as long as TCP takes to notice, two hours by default.
+//
+// The limit comes with BEGIN in one round trip, and ends with the transaction, so that a pooler may stand between.
+func Begin(ctx context.Context, pool *pgxpool.Pool) (pgx.Tx, error) {
+	limit := abandoned
+	if deadline, ok := ctx.Deadline(); ok {
+		limit = max(time.Until(deadline), 0) + grace
+	}
+	return pool.BeginTx(ctx, pgx.TxOptions{
+		BeginQuery: fmt.Sprintf("BEGIN; SET LOCAL idle_in_transaction_session_timeout = %d", limit.Milliseconds()),
+	})
+}
+
+// Transact runs do in a transaction begun by [Begin]: all of it, or nothing if do returns an error.
+func Transact(ctx context.Context, pool *pgxpool.Pool, do func(pgx.Tx) error) error {
+	return pgx.BeginFunc(ctx, beginner{pool}, do)
+}
+
+type beginner struct{ pool *pgxpool.Pool }
+
+func (b beginner) Begin(ctx context.Context) (pgx.Tx, error) { return Begin(ctx, b.pool) }
