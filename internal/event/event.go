@@ -88,6 +88,9 @@ type Message struct {
 	Read        *Reading    `json:"read,omitempty"` // of NotificationRead
 	Recipients  []Recipient `json:"recipients"`
 	TraceParent string      `json:"traceparent,omitempty"`
+	// Again says that this delivery was not the event's first: an earlier one may have been published, and forgotten
+	// since. Who has seen the event may have done so before, at another place of the stream.
+	Again bool `json:"again,omitempty"`
 }
 
 // NotificationRead is the event of a message that tells somebody's other tabs what they have read. It is the feed's

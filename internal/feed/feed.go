@@ -216,7 +216,11 @@ func (f *Feed) Publish(ctx context.Context, tenantID string, m event.Message) er
 		return fmt.Errorf("encode message: %w", err)
 	}
 	keys := []string{streamKey(tenantID), markKey(tenantID, m.ID), tailKey(tenantID)}
-	err = f.publish.Run(ctx, f.client, keys, channel(tenantID), m.ID, payload,
+	tail := m.ID
+	if m.Again {
+		tail = "" // its place is not the only one where this event may have been seen: nobody resumes there unasked
+	}
+	err = f.publish.Run(ctx, f.client, keys, channel(tenantID), tail, payload,
 		f.cfg.ReplayTTL.Duration().Milliseconds(), f.cfg.ReplayMax, f.cfg.Sharded).Err()
 	if err != nil {
 		return wrap("publish event", err)

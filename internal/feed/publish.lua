@@ -1,7 +1,7 @@
 -- Publishes one event to its tenant's watchers, once.
 --
 -- KEYS: the stream, the event's mark, the stream's tail (all in the tenant's hash slot)
--- ARGV: channel, event id, payload, life of mark and stream in ms, length of the ring, sharded (auto, on or off)
+-- ARGV: channel, event id for the tail, payload, life of mark and stream in ms, length of the ring, sharded (auto, on or off)
 --
 -- Returns {1, id} for a new event and {0, id} for one that was published before. The ids come from this server's clock
 -- and never go back, even when the stream itself has expired: the tail outlives it.

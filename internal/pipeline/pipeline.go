@@ -113,7 +113,9 @@ func (p *Pipeline) handle(ctx context.Context, e event.Event) (event.Outcome, er
 		return failed, err
 	}
 	began = time.Now()
-	err = p.feed.Publish(ctx, e.Data.TenantID, e.Message(receipt.Recipients))
+	m := e.Message(receipt.Recipients)
+	m.Again = receipt.Outcome == event.Duplicate
+	err = p.feed.Publish(ctx, e.Data.TenantID, m)
 	p.timeStep(ctx, "publish", began)
 	if err != nil {
 		return failed, &publishError{err}

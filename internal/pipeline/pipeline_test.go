@@ -140,7 +140,9 @@ func TestHandle(t *testing.T) {
 		if len(b.steps) != 6 {
 			t.Errorf("steps: %v", b.steps)
 		}
-		if diff := cmp.Diff(b.published[0], b.published[2]); diff != "" {
+		want := b.published[0]
+		want.Again = true
+		if diff := cmp.Diff(want, b.published[2]); diff != "" {
 			t.Errorf("the third message differs: %s", diff)
 		}
 		if n := b.count("SELECT (SELECT count(*) FROM notifications) + (SELECT count(*) FROM email_deliveries)"); n != 2 {
@@ -174,7 +176,9 @@ func TestHandle(t *testing.T) {
 		if err := b.Handle(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(e.Message(first.Recipients), b.published[0]); diff != "" {
+		want := e.Message(first.Recipients)
+		want.Again = true // that it was not published, nobody can know
+		if diff := cmp.Diff(want, b.published[0]); diff != "" {
 			t.Error(diff)
 		}
 	})

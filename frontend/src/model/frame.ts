@@ -15,7 +15,7 @@ import {
 } from './wire';
 
 export type Frame =
-  /** The subscription exists. Without `resumed` nothing was replayed: what happened before is in the snapshot. */
+  /** The subscription exists. Without `resumed` what happened before is in the snapshot. */
   | { readonly kind: 'ready'; readonly resumed: boolean }
   | { readonly kind: 'order'; readonly type: EventType; readonly order: Order }
   | { readonly kind: 'notification'; readonly notification: Notification }

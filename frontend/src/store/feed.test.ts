@@ -221,7 +221,7 @@ const happening = fc.oneof(
     weight: 4,
     arbitrary: fc.record({ kind: fc.constant('advance' as const), n: fc.nat(20), step: fc.nat(3) }),
   },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('redeliver' as const), n: fc.nat(40) }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('redeliver' as const), n: fc.nat(40) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('cut' as const, 'end' as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('snapshot fails' as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('stream refused' as const) }) },
@@ -242,13 +242,16 @@ it('ends with what the server has, and each notification once, whatever happens 
         const told: string[] = [];
         feed.onNotification(({ notificationId }) => told.push(notificationId));
         for (const event of list) await happen(origin, event);
-        await settle(60_000);
+        for (let i = 0; i < 6; i += 1) {
+          origin.write(':\n'); // or a silent stream is given up, and the replay behind it heals what was wrong
+          await settle(10_000);
+        }
         feed.close();
         expect(feed.store.getSnapshot().orders).toEqual(truth(origin));
         expect(new Set(told).size).toBe(told.length);
       },
     ),
-    { numRuns: 200 },
+    { numRuns: 500 },
   );
 });
 

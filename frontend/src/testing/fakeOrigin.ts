@@ -230,7 +230,11 @@ export class FakeOrigin {
     const seen = lastId.replace(/\.n$/, '');
     const at = kept.findIndex((e) => e.id === seen);
     const tail = entries.at(-1)?.id ?? '0';
-    const resumed = at >= 0 || (lastId === '0' && kept.length === entries.length);
+    const resumed = at >= 0;
+    // Who comes back with 0 gets all there is, but no word that it is all.
+    const follows = resumed || (lastId === '0' && kept.length === entries.length);
+    const isLost = !follows && lastId !== '';
+    const readyId = isLost ? '0' : follows ? lastId : tail;
     const encoder = new TextEncoder();
     const open = this.streams;
     const body = new ReadableStream<Uint8Array>({
@@ -252,13 +256,11 @@ export class FakeOrigin {
         });
         open.add(stream);
         stream.write('retry: 1000\n\n');
-        const isLost = !resumed && lastId !== '';
-        const readyId = isLost ? '0' : resumed ? lastId : tail;
         const resync = frame('resync', { reason: 'too_old', snapshot: '/api/orders/snapshot' }, tail);
         stream.write(
           frame('ready', { tenant_id: user.tenant_id, resumed }, readyId) + (isLost ? resync : ''),
         );
-        if (!resumed) return;
+        if (!follows) return;
         // A cut between a notification and its order replays both.
         for (const entry of kept.slice(lastId.endsWith('.n') ? at : at + 1))
           stream.write(framesFor(entry, user));

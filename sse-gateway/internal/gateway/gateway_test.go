@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"bufio"
 	"context"
+	"flag"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -27,8 +28,17 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// go-redis looks for a dead server once a second and notices only then that its pool is closed.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
+	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
+		_ = f.Value.Set("20") // of each history; -rapid.checks says otherwise
+	}
+	goleak.VerifyTestMain(
+		m,
+		// go-redis looks for a dead server once a second and notices only then that its pool is closed.
+		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"),
+		// The tests' PostgreSQL goes with the process.
+		goleak.IgnoreAnyFunction("orderbell/internal/embedded.(*Postgres).run"),
+		goleak.IgnoreAnyFunction("os/exec.(*Cmd).writerDescriptor.func1"),
+	)
 }
 
 const patience = 30 * time.Second
@@ -92,7 +102,9 @@ func (b *bundle) start(t *testing.T) {
 
 // stop ends the gateway as a crash would: at once.
 func (b *bundle) stop() {
+	_ = b.server.Listener.Close() // Close closes it again
 	b.gateway.Close()
+	b.server.CloseClientConnections()
 	b.server.Close()
 }
 

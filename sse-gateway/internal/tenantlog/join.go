@@ -10,7 +10,7 @@ import (
 type Joined struct {
 	Cursor  uint64
 	ID      string // the id of the event before the cursor, as the client may send it when it comes back
-	Resumed bool   // what the client missed follows
+	Resumed bool   // what the client missed follows; else it must load the snapshot, though frames may follow
 	Resync  Reason // not "": it must load the snapshot, since the log cannot say what it missed
 	Tail    string // the id of the log's last event
 }
@@ -22,21 +22,23 @@ func (l *Log) Join(lastEventID string) Joined {
 	if lastEventID == "" {
 		return Joined{Cursor: l.next, ID: l.idAt(l.next)}
 	}
-	if cursor, ok := l.find(lastEventID); ok {
-		return Joined{Cursor: cursor, ID: lastEventID, Resumed: true}
+	if cursor, sure, ok := l.find(lastEventID); ok {
+		return Joined{Cursor: cursor, ID: lastEventID, Resumed: sure}
 	}
 	// Until the resync frame has reached the client, it must not believe that it is up to date.
 	return Joined{Cursor: l.next, ID: StartID, Resync: UnknownID, Tail: l.idAt(l.next)}
 }
 
 // find returns the cursor behind the frame with an id. A notification's cursor is before its event: both are replayed,
-// and the client knows the first by the notification's id.
-func (l *Log) find(id string) (uint64, bool) {
+// and the client knows the first by the notification's id. It is not sure that all that the client missed is behind the
+// cursor where the client may have seen the event before, in a stream that Redis has forgotten; nor at the beginning, which
+// may be that of a Redis without its memory.
+func (l *Log) find(id string) (cursor uint64, sure, ok bool) {
 	if id == StartID {
-		return l.first(), l.base == event.Tail{}
+		return l.first(), false, l.base == event.Tail{}
 	}
 	if len(id) > maxEventID+len(NotificationSuffix) {
-		return 0, false
+		return 0, false, false
 	}
 	eventID, notification := strings.CutSuffix(id, NotificationSuffix)
 	for i := len(l.segments) - 1; i >= 0; i-- {
@@ -46,14 +48,19 @@ func (l *Log) find(id string) (uint64, bool) {
 			if e.resync || !s.is(j, eventID) {
 				continue
 			}
-			cursor := s.first + uint64(j)
+			cursor, ok = s.first+uint64(j), true
 			if !notification {
 				cursor++
 			}
-			return cursor, true
+			if !e.again {
+				return cursor, true, true
+			}
 		}
 	}
-	return l.first(), !notification && eventID == l.base.EventID
+	if !notification && eventID == l.base.EventID {
+		return l.first(), true, true
+	}
+	return cursor, false, ok
 }
 
 // Reached says whether the log holds everything up to a position, or is past it.

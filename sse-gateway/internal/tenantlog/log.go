@@ -134,6 +134,9 @@ func (l *Log) append(at event.Tail, r rendered) {
 		oldest := l.segments[0]
 		newest := len(oldest.entries) - 1
 		l.base = event.Tail{At: oldest.entries[newest].at, EventID: oldest.id(newest)}
+		if e := oldest.entries[newest]; e.resync || e.again {
+			l.base.EventID = "" // who has seen that event may not have seen what is dropped here
+		}
 		l.bytes -= oldest.size
 		l.segments = append([]*segment(nil), l.segments[1:]...)
 	}

@@ -67,6 +67,7 @@ func render(m event.Message) (rendered, error) {
 		return rendered{}, fmt.Errorf("encode data: %w", err)
 	}
 	r := chunk(frame.Event{ID: m.ID, Name: string(m.Event), Data: data}, false)
+	r.again = m.Again
 	if len(m.Recipients) > 0 {
 		r.audience = newAudience(m, data)
 	}

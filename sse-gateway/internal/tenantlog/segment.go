@@ -25,6 +25,7 @@ type entry struct {
 	id, idLen  uint32 // the event id in data; where there is no chunk, the audience has it
 	audience   int32  // index in audiences, -1: nobody is told personally
 	resync     bool
+	again      bool // the event may have been published before, and stand here a second time
 }
 
 // audience is the people who have a frame of their own of an entry, in two halves around the notification's id.
@@ -42,6 +43,7 @@ type rendered struct {
 	idAt     int // where the id is in chunk
 	audience *audience
 	resync   bool
+	again    bool
 }
 
 func (r rendered) size() int {
@@ -59,7 +61,7 @@ func (s *segment) add(at event.Tail, r rendered) {
 	start := uint32(len(s.data)) //nolint:gosec // a segment is far below 4 GiB
 	e := entry{
 		at: at.At, start: start, end: start + uint32(len(r.chunk)), content: start + uint32(r.content), //nolint:gosec // as above
-		id: start + uint32(r.idAt), audience: -1, resync: r.resync, //nolint:gosec // as above
+		id: start + uint32(r.idAt), audience: -1, resync: r.resync, again: r.again, //nolint:gosec // as above
 	}
 	if len(r.chunk) > 0 {
 		e.idLen = uint32(len(r.id)) //nolint:gosec // as above
