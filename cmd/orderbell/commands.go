@@ -40,7 +40,7 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newDevCommand(), newMigrateCommand(), newTokenCommand(), newRevokeCommand(), newDeadLetterCommand(),
-		newVerifyCommand(), newExplainCommand())
+		newVerifyCommand(), newExplainCommand(), newTailCommand(), newLoadCommand())
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(errOut)

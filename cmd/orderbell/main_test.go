@@ -115,6 +115,13 @@ func TestExitStatus(t *testing.T) {
 		{[]string{"revoke", "--tenant", "de mo", "--user", "u"}, 2, "names no tenant"},
 		{[]string{"revoke", "--tenant", "demo", "--user", "u", "--for", "-1h"}, 2, "--for is -1h"},
 		{[]string{"revoke", "--tenant", "demo", "--user", "u"}, 1, "no orderbell dev is ready there"},
+		{[]string{"tail"}, 2, "names no tenant"},
+		{[]string{"tail", "--tenant", "de mo"}, 2, "names no tenant"},
+		{[]string{"tail", "--tenant", "demo", "--count", "-1"}, 2, "--count is -1"},
+		{[]string{"tail", "--tenant", "demo"}, 1, "no orderbell dev is ready there"},
+		{[]string{"load"}, 2, "say what"},
+		{[]string{"load", "sse", "--tenant", "demo", "--clients", "0"}, 2, "--clients is too small"},
+		{[]string{"load", "sse", "--tenant", "demo", "--url", "http://127.0.0.1:1"}, 1, "no orderbell dev is ready there"},
 		{[]string{"dev", "--check", "--reset"}, 2, "leave out --data and --reset"},
 		{[]string{"dev", "now"}, 2, `unknown command "now"`},
 	} {

@@ -1,12 +1,18 @@
 // Package watch follows a tenant's stream as a client does: it reads frames, and comes back with the last event's id
 // when the stream is cut.
+//
+// It is the client of r3labs/sse, kept to the rules of the stream's contract where it has others of its own: it waits as
+// long as the stream says, takes a minute without a byte for an end, and sees whole frames only.
 package watch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,6 +35,13 @@ type Options struct {
 	Origin      string // http://localhost:8080
 	Token       string
 	LastEventID string // resume behind this event; "" begins with what happens from now on
+
+	// The rest may be left out.
+
+	Renew     func() (string, error)               // returns the token of the next attempt, in place of Token
+	Opened    func()                               // called whenever the stream opens
+	Cut       func(why error, again time.Duration) // called when the stream has ended, or could not be opened
+	Transport http.RoundTripper                    // nil: a connection of its own
 }
 
 // RefusedError is an answer that will not change by trying again.
@@ -41,67 +54,138 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("the stream is refused with %d %s: %s", e.Status, http.StatusText(e.Status), e.Detail)
 }
 
+// errComplete is a stream that was ended as a complete answer, as the gateway never does.
+var errComplete = errors.New("the stream ended")
+
 // Follow calls handle for each frame, one after the other, until ctx ends, and then returns nil. It returns a
-// *[RefusedError] if the gateway says that it will not serve this client.
+// *[RefusedError] if the gateway says that it will not serve this client, or the error of Renew.
 func Follow(ctx context.Context, o Options, handle func(Frame)) error {
-	client := sse.NewClient(o.Origin + Path)
-	client.Headers["Authorization"] = "Bearer " + o.Token
+	if o.Transport == nil {
+		transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // net/http's own
+		defer transport.CloseIdleConnections()
+		o.Transport = transport
+	}
+	f := &follower{ctx: ctx, options: o, retry: firstRetry}
+	client := sse.NewClient(o.Origin+Path, sse.ClientMaxBufferSize(largestFrame))
+	client.Connection = &http.Client{Transport: f}
 	if o.LastEventID != "" {
 		client.LastEventID.Store([]byte(o.LastEventID))
 	}
-	attempt := &attempts{ctx: ctx}
-	client.ReconnectStrategy = attempt
-	client.ResponseValidator = attempt.validate
-	for ctx.Err() == nil && attempt.refused == nil {
-		// The client takes a clean end for the end of all; the stream has none before ctx.
+	client.ReconnectStrategy, client.ReconnectNotify, client.ResponseValidator = f, f.cut, f.validate
+	for {
+		// The client takes a complete answer for the end of all; the stream has none before ctx.
 		_ = client.SubscribeRawWithContext(ctx, func(e *sse.Event) {
-			attempt.Reset()
-			handle(Frame{ID: string(e.ID), Event: string(e.Event), Data: e.Data, At: time.Now()})
+			f.obey(e)
+			if len(e.Event) > 0 || len(e.Data) > 0 { // else it is a retry: alone
+				handle(Frame{ID: string(e.ID), Event: string(e.Event), Data: e.Data, At: time.Now()})
+			}
 		})
+		switch {
+		case f.final != nil:
+			return f.final
+		case ctx.Err() != nil:
+			return nil
+		}
+		wait := f.NextBackOff()
+		f.cut(errComplete, wait)
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
 	}
-	if attempt.refused != nil {
-		return attempt.refused
-	}
-	return nil
 }
 
 const (
-	firstPause   = 100 * time.Millisecond
-	longestPause = 5 * time.Second
+	firstRetry   = time.Second      // until a stream says another
+	longestPause = 30 * time.Second // unless a stream says a longer one
+	largestFrame = 1 << 20          // no frame comes near it
 )
 
-// attempts decides whether and when the client connects again. It is used by one goroutine at a time.
-type attempts struct {
-	ctx     context.Context //nolint:containedctx // the client's interface has no other way in
-	pause   time.Duration
-	refused *RefusedError
+// follower decides whether and when the client connects again, and what it sees of the answers. It is used by one
+// goroutine at a time.
+type follower struct {
+	ctx      context.Context //nolint:containedctx // the client's interface has no other way in
+	options  Options
+	retry    time.Duration // as the stream says
+	failures int           // since the last frame
+	final    error         // why there is no further attempt
 }
 
-// stop is what the client's backoff library understands as "never again".
-const stop = -1
-
-// NextBackOff returns how long to wait before the next attempt.
-func (a *attempts) NextBackOff() time.Duration {
-	if a.ctx.Err() != nil || a.refused != nil {
-		return stop
+// obey takes in what a frame says of the stream itself.
+func (f *follower) obey(e *sse.Event) {
+	f.failures = 0
+	if ms, err := strconv.ParseUint(string(e.Retry), 10, 31); err == nil {
+		f.retry = time.Duration(ms) * time.Millisecond
 	}
-	a.pause = min(max(2*a.pause, firstPause), longestPause)
-	return a.pause
 }
 
-// Reset is called when the stream works.
-func (a *attempts) Reset() { a.pause = 0 }
+// Context ends the client's waiting.
+func (f *follower) Context() context.Context { return f.ctx }
 
-func (a *attempts) validate(_ *sse.Client, resp *http.Response) error {
+// NextBackOff returns how long to wait before the next attempt: as the stream says, up to as much again, and longer
+// while there is no stream.
+func (f *follower) NextBackOff() time.Duration {
+	const never = -1 // as the client's library has it
+	if f.ctx.Err() != nil || f.final != nil {
+		return never
+	}
+	wait := f.retry
+	for range f.failures {
+		wait = min(2*wait, max(longestPause, f.retry))
+	}
+	f.failures++
+	return wait + rand.N(wait+1)
+}
+
+// Reset is called when the client begins anew, which is no success yet.
+func (*follower) Reset() {}
+
+func (f *follower) cut(why error, again time.Duration) {
+	if f.options.Cut != nil && f.ctx.Err() == nil {
+		f.options.Cut(why, again)
+	}
+}
+
+// RoundTrip implements [http.RoundTripper]: it adds the token, and has the client see whole frames.
+func (f *follower) RoundTrip(r *http.Request) (*http.Response, error) {
+	token := f.options.Token
+	if f.options.Renew != nil {
+		var err error
+		if token, err = f.options.Renew(); err != nil {
+			f.final = err
+			return nil, err
+		}
+	}
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", "Bearer "+token)
+	resp, err := f.options.Transport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
 	if resp.StatusCode == http.StatusOK {
+		resp.Body = newWhole(resp.Body)
+	}
+	return resp, nil
+}
+
+func (f *follower) validate(_ *sse.Client, resp *http.Response) error {
+	if resp.StatusCode == http.StatusOK {
+		if f.options.Opened != nil {
+			f.options.Opened()
+		}
 		return nil
 	}
 	defer resp.Body.Close() //nolint:errcheck // only read
 	detail, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
 	err := &RefusedError{Status: resp.StatusCode, Detail: strings.TrimSpace(string(detail))}
-	// Too many requests and a busy or restarting gateway pass by; what the request itself lacks does not.
-	if resp.StatusCode >= 400 && resp.StatusCode < 500 && resp.StatusCode != http.StatusTooManyRequests {
-		a.refused = err
+	if seconds, bad := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 16); bad == nil {
+		f.retry = time.Duration(seconds) * time.Second
+	}
+	// Too many requests and a busy or restarting gateway pass by; what the request itself lacks does not. 204 is how a
+	// server tells an event source to stop (WHATWG HTML §9.2).
+	if resp.StatusCode == http.StatusNoContent ||
+		resp.StatusCode >= 400 && resp.StatusCode < 500 && resp.StatusCode != http.StatusTooManyRequests {
+		f.final = err
 	}
 	return err
 }

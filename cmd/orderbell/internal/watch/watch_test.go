@@ -31,7 +31,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
-	_, _ = fmt.Fprintf(w, ":\nid: e%d\nevent: order_paid\ndata: {\"n\":%d}\n\n", n, n)
+	_, _ = fmt.Fprintf(w, ":\nretry: 10\nid: e%d\nevent: order_paid\ndata: {\"n\":%d}\n\n", n, n)
 	_ = http.NewResponseController(w).Flush()
 	if !g.clean {
 		panic(http.ErrAbortHandler)
@@ -71,16 +71,24 @@ func TestFollowComesBackWhereItWas(t *testing.T) {
 
 func TestFollowEndsWhereItIsRefused(t *testing.T) {
 	t.Parallel()
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		http.Error(w, "token has expired", http.StatusUnauthorized)
-	}))
-	t.Cleanup(s.Close)
-	err := watch.Follow(t.Context(), watch.Options{Origin: s.URL}, func(watch.Frame) {})
-	var refused *watch.RefusedError
-	if !errors.As(err, &refused) {
-		t.Fatalf("Follow = %v, want a RefusedError", err)
-	}
-	if diff := cmp.Diff(&watch.RefusedError{Status: 401, Detail: "token has expired"}, refused); diff != "" {
-		t.Error(diff)
+	for _, want := range []*watch.RefusedError{{Status: 401, Detail: "token has expired"}, {Status: 403, Detail: "no"}, {Status: 204}} {
+		t.Run(http.StatusText(want.Status), func(t *testing.T) {
+			t.Parallel()
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(want.Status)
+				_, _ = w.Write([]byte(want.Detail))
+			}))
+			t.Cleanup(s.Close)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			t.Cleanup(cancel)
+			err := watch.Follow(ctx, watch.Options{Origin: s.URL}, func(watch.Frame) {})
+			var refused *watch.RefusedError
+			if !errors.As(err, &refused) {
+				t.Fatalf("Follow = %v, want a RefusedError", err)
+			}
+			if diff := cmp.Diff(want, refused); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }

@@ -1,0 +1,145 @@
+// Package tail shows a tenant's live stream to people, a line an event, or to programs, an object of JSON a line.
+package tail
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"orderbell/cmd/orderbell/internal/watch"
+	"orderbell/internal/event"
+	"orderbell/internal/wording"
+)
+
+// Options say what is shown and where.
+type Options struct {
+	Stream watch.Options
+	Tenant string // whose stream it must be
+	Most   int    // end after so many events; 0: never
+	JSON   bool
+	Out    io.Writer // events
+	Notes  io.Writer // what becomes of the stream itself
+}
+
+// Follow shows events until ctx ends or Most were shown.
+func Follow(ctx context.Context, o Options) error {
+	catalogues, err := wording.Load()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s := &show{Options: o, words: catalogues.For("en")}
+	o.Stream.Cut = s.cut
+	err = watch.Follow(ctx, o.Stream, func(f watch.Frame) {
+		if s.err != nil || o.Most > 0 && s.shown >= o.Most {
+			return // on the way when it ended
+		}
+		if s.err = s.frame(f); s.err != nil || o.Most > 0 && s.shown >= o.Most {
+			cancel()
+		}
+	})
+	if s.err != nil {
+		return s.err
+	}
+	return err
+}
+
+type show struct {
+	Options
+
+	words *wording.Words
+	shown int
+	err   error
+}
+
+func (s *show) note(format string, args ...any) {
+	_, _ = fmt.Fprintf(s.Notes, "· "+format+"\n", args...) // a terminal that is gone is nobody's error
+}
+
+func (s *show) cut(why error, again time.Duration) {
+	s.note("the stream was cut (%v); again in %.1f s", why, again.Seconds())
+}
+
+// frame shows one frame: events on Out, all else beside them.
+func (s *show) frame(f watch.Frame) error {
+	switch f.Event {
+	case "ready":
+		return s.ready(f)
+	case "overloaded":
+		s.note("the gateway takes no stream now: %s", event.Printable(string(f.Data)))
+		return nil
+	case "resync":
+		s.note("what came before cannot be shown: %s", event.Printable(string(f.Data)))
+		return nil
+	case "token_expiring":
+		return nil // the next attempt has a new one
+	}
+	s.shown++
+	if s.JSON {
+		line, err := json.Marshal(struct {
+			At    time.Time       `json:"at"`
+			ID    string          `json:"id"`
+			Event string          `json:"event"`
+			Data  json.RawMessage `json:"data"`
+		}{f.At.UTC(), f.ID, f.Event, f.Data})
+		if err != nil {
+			return fmt.Errorf("event %s brings no JSON: %w", f.ID, err)
+		}
+		_, err = fmt.Fprintf(s.Out, "%s\n", line)
+		return err
+	}
+	_, err := fmt.Fprintln(s.Out, strings.TrimRight(s.line(f), " "))
+	return err
+}
+
+func (s *show) ready(f watch.Frame) error {
+	var ready struct {
+		TenantID string `json:"tenant_id"`
+		Resumed  bool   `json:"resumed"`
+	}
+	if err := json.Unmarshal(f.Data, &ready); err != nil {
+		return fmt.Errorf("read the first frame: %w", err)
+	}
+	if ready.TenantID != s.Tenant {
+		return fmt.Errorf("the token is for tenant %s, not %s", ready.TenantID, s.Tenant)
+	}
+	how := "live"
+	if ready.Resumed {
+		how = "resumed behind " + f.ID
+	}
+	s.note("stream of %s: %s", ready.TenantID, how)
+	return nil
+}
+
+// line is an event for people.
+func (s *show) line(f watch.Frame) string {
+	head := f.At.Format("15:04:05.000") + "  "
+	switch {
+	case event.Type(f.Event).Valid():
+		if data, err := event.ParseData(f.Data); err == nil {
+			return head + s.order(f.Event, data) + "  " + f.ID
+		}
+	case f.Event == "notification":
+		var n struct {
+			Event string     `json:"event"`
+			Data  event.Data `json:"data"`
+		}
+		if err := json.Unmarshal(f.Data, &n); err == nil {
+			return head + s.order("notification", n.Data) + "  " + n.Event
+		}
+	}
+	return head + fmt.Sprintf("%-20s  %s", event.Printable(f.Event), event.Printable(string(f.Data))) // new events may be added
+}
+
+func (s *show) order(name string, d event.Data) string {
+	reference := d.Reference
+	if reference == "" {
+		reference = d.OrderID
+	}
+	return fmt.Sprintf("%-20s  %-12s  %-10s  %14s  v%d", name, event.Printable(reference), d.Status,
+		s.words.Amount(d.TotalAmount, d.Currency), d.Version)
+}

@@ -1,0 +1,69 @@
+package watch
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"time"
+)
+
+// longestSilence is how long a stream may bring nothing: the gateway's heartbeat comes every 25 s.
+const longestSilence = time.Minute
+
+// errTooLarge is an answer that is no event stream.
+var errTooLarge = errors.New("the stream brings a frame of more than 1 MiB")
+
+// whole is the body of a stream up to its last blank line. The client hands out what it has when a stream is cut in the
+// middle of a frame, and comes back behind that frame: half of it would be seen and all of it lost. It also closes a body
+// that is silent for too long: its sender may have vanished.
+type whole struct {
+	body  io.ReadCloser
+	alarm *time.Timer
+	buf   []byte
+	ready int // so much of buf is complete
+}
+
+func newWhole(body io.ReadCloser) *whole {
+	return &whole{body: body, alarm: time.AfterFunc(longestSilence, func() { _ = body.Close() })}
+}
+
+// Read implements [io.Reader].
+func (w *whole) Read(b []byte) (int, error) {
+	for w.ready == 0 {
+		if len(w.buf) >= largestFrame {
+			return 0, errTooLarge
+		}
+		const portion = 4 << 10
+		from := len(w.buf)
+		w.buf = append(w.buf, make([]byte, portion)...)
+		n, err := w.body.Read(w.buf[from:])
+		w.buf = w.buf[:from+n]
+		if n > 0 {
+			w.alarm.Reset(longestSilence)
+		}
+		if w.ready = complete(w.buf); w.ready == 0 && err != nil {
+			return 0, err
+		}
+	}
+	n := copy(b, w.buf[:w.ready])
+	w.buf = append(w.buf[:0], w.buf[n:]...)
+	w.ready -= n
+	return n, nil
+}
+
+// complete returns how many bytes of b are whole frames, with either end of line.
+func complete(b []byte) int {
+	end := 0
+	for _, blank := range []string{"\n\n", "\n\r\n"} {
+		if at := bytes.LastIndex(b, []byte(blank)); at >= 0 {
+			end = max(end, at+len(blank))
+		}
+	}
+	return end
+}
+
+// Close implements [io.Closer].
+func (w *whole) Close() error {
+	w.alarm.Stop()
+	return w.body.Close()
+}

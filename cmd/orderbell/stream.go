@@ -1,0 +1,92 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"orderbell/cmd/orderbell/internal/devstack"
+	"orderbell/cmd/orderbell/internal/watch"
+	"orderbell/internal/auth"
+	"orderbell/internal/event"
+	"orderbell/internal/member"
+	"orderbell/internal/service"
+)
+
+// streamOptions say whose stream to follow, where, and as whom.
+type streamOptions struct {
+	url, tenant, tokenFile, data string
+}
+
+// streamWords explain them.
+const streamWords = `The gateway is at --url, and the token in --token-file, which is read again whenever the stream is opened. Without --url it
+is the orderbell dev that runs on the data directory; without --token-file tokens are made with AUTH_DEV_SECRET, or the
+secret of that orderbell dev.`
+
+func (o *streamOptions) define(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.tenant, "tenant", "", "the tenant's id, such as demo")
+	cmd.Flags().StringVar(&o.url, "url", "", "where the gateway, or what stands before it, is, such as https://orders.example")
+	cmd.Flags().StringVar(&o.tokenFile, "token-file", "", "a file with a token of the tenant")
+	cmd.Flags().StringVar(&o.data, "data", defaultData, "the data directory of orderbell dev")
+}
+
+func (o *streamOptions) check() error {
+	if !event.IsTenantID(o.tenant) {
+		return fmt.Errorf("--tenant is %q, which names no tenant", o.tenant)
+	}
+	return nil
+}
+
+// origin returns where the stream is.
+func (o *streamOptions) origin() (string, error) {
+	if o.url != "" {
+		return strings.TrimRight(o.url, "/"), nil
+	}
+	state, err := devstack.ReadState(o.data)
+	if err != nil {
+		return "", fmt.Errorf("%w: start it, or give --url", err)
+	}
+	return state.Origin, nil
+}
+
+// tokens returns what makes a token for a user. A token of the file has its own user.
+func (o *streamOptions) tokens() (func(user string) (string, error), error) {
+	if o.tokenFile != "" {
+		return func(string) (string, error) {
+			content, err := os.ReadFile(o.tokenFile)
+			if err != nil {
+				return "", fmt.Errorf("read the token: %w", err)
+			}
+			token := strings.TrimSpace(string(content))
+			if token == "" {
+				return "", fmt.Errorf("read the token: %s is empty", o.tokenFile)
+			}
+			return token, nil
+		}, nil
+	}
+	if err := adoptDevStack(o.data, "AUTH_DEV_SECRET"); err != nil {
+		return nil, err
+	}
+	var cfg auth.Config
+	if err := service.Load(&cfg); err != nil {
+		return nil, err
+	}
+	if cfg.JWKSURL = ""; cfg.DevSecret == "" {
+		return nil, errors.New("there is no secret to make a token with: give --token-file")
+	}
+	return func(user string) (string, error) {
+		now := time.Now()
+		return cfg.Sign(auth.Principal{
+			UserID: user, TenantID: o.tenant, Roles: []member.Role{member.Cashier}, Expires: now.Add(devstack.TokenTTL),
+		}, now)
+	}, nil
+}
+
+// stream returns a stream for a user.
+func (o *streamOptions) stream(origin string, tokens func(string) (string, error), user string) watch.Options {
+	return watch.Options{Origin: origin, Renew: func() (string, error) { return tokens(user) }}
+}
