@@ -42,9 +42,9 @@ type gateway struct {
 	address string
 }
 
-// startGateway runs the gateway's program until the test ends, as it is installed but for a quick heart and two streams a
-// user.
-func startGateway(t *testing.T, redis *miniredis.Miniredis) *gateway {
+// startGateway runs the gateway's program until the test ends, as it is installed but for a quick heart, two streams a
+// user, and the variables.
+func startGateway(t *testing.T, redis *miniredis.Miniredis, variables ...string) *gateway {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -59,6 +59,7 @@ func startGateway(t *testing.T, redis *miniredis.Miniredis) *gateway {
 	cmd := exec.Command(binary) //nolint:noctx // Kill ends it, and with this process it ends anyway
 	cmd.Env = append(os.Environ(), "LISTEN_HOST="+host, "PORT="+port, "REDIS_URL=redis://"+redis.Addr(), "AUTH_JWKS_URL=",
 		"AUTH_DEV_SECRET="+login().DevSecret, "SSE_HEARTBEAT_SECONDS=1", "SSE_MAX_CLIENTS_PER_USER=2", "SSE_DRAIN_SECONDS=1")
+	cmd.Env = append(cmd.Env, variables...)
 	var said strings.Builder
 	cmd.Stdout, cmd.Stderr = &said, &said
 	p, err := process.Start(cmd)

@@ -272,6 +272,8 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, log *tenantlog.Lo
 			return
 		}
 	}
+	// The time for reading the request would end the stream; a connection that was taken over has lost it already.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // some writers have none
 	w.WriteHeader(http.StatusOK)
 	if h.pool.Serve(r.Context(), w, sub) != fanout.Gone {
 		panic(http.ErrAbortHandler) // net/http's way to end a response without completing it
