@@ -178,6 +178,13 @@ bench-gateway: build bin/bench ## Measure the gateway beside other servers, and 
 bench-gateway-short: bin/.programs bin/bench ## The same, small: every server and figure once, into .report/ (Redis; a minute)
 	bin/bench -short
 
+SOAK_FOR := 15m
+SOAK_CLIENTS := 10000
+
+.PHONY: soak
+soak: build bin/bench ## Hold 10,000 streams for SOAK_FOR (15m) while clients come and go: memory flat, nothing lost (Redis)
+	bin/bench soak -for $(SOAK_FOR) -clients $(SOAK_CLIENTS)
+
 .PHONY: clean
 clean: ## Remove what was built and what dev kept (not the npm packages)
 	rm -rf bin .cache .dev .report frontend/dist frontend/kodata

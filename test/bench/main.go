@@ -23,13 +23,15 @@ func main() {
 	}
 }
 
-// run is one of the three things that a process of this program may be.
+// run is one of the things that a process of this program may be.
 func run(ctx context.Context, args []string) error {
 	switch {
 	case len(args) == 2 && args[0] == "serve":
 		return peer.Serve(args[1], os.Stdin, os.Stdout)
 	case len(args) == 1 && args[0] == "crowd":
 		return crowd.Run(os.Stdin, os.Stdout)
+	case len(args) > 0 && args[0] == "soak":
+		return report.Soak(ctx, args[1:], os.Stderr)
 	}
 	return report.Main(ctx, args, os.Stderr)
 }
