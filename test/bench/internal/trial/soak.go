@@ -43,7 +43,8 @@ func (t *Trial) Soak(ctx context.Context, plan Soak, progress func(string)) (Soa
 		return Soaked{}, err
 	}
 	defer s.close()
-	messages := pace.Plan{Messages: int(plan.For / plan.Every), Every: plan.Every}
+	// One writer: of two, one may overtake the other, and guests know the order of messages by their numbers.
+	messages := pace.Plan{Messages: int(plan.For / plan.Every), Every: plan.Every, Writers: 1}
 	residents, _, err := t.gather(ctx, s, plan.Clients-plan.Guests, messages.Messages, t.Crowds)
 	if err != nil {
 		return Soaked{}, err

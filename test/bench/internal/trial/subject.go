@@ -124,7 +124,9 @@ func publish(ctx context.Context, redisURL string, plan pace.Plan) (time.Time, e
 		return time.Time{}, err
 	}
 	defer f.Close() //nolint:errcheck // everything was sent
-	plan.Writers = writers
+	if plan.Writers == 0 {
+		plan.Writers = writers
+	}
 	return plan.Run(ctx, func(ctx context.Context, n int, at time.Time) error {
 		return f.Publish(ctx, message.Tenant, event.Message{ID: message.EventID(n), Event: event.OrderPaid, Data: message.Data(n, at)})
 	})
