@@ -162,7 +162,7 @@ FUZZTIME := 10s
 fuzz: ## Run each fuzz target for FUZZTIME (10s)
 	@grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' $(GO_ROOTS) | while IFS=: read -r file name; do \
 		printf '== fuzzing %s in %s\n' "$${name#func }" "$$(dirname "$$file")"; \
-		go test -run '^$$' -fuzz "^$${name#func }$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")"; \
+		go test -run '^$$' -fuzz "^$${name#func }$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s "./$$(dirname "$$file")"; \
 	done
 
 .PHONY: bench

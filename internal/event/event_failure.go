@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
+	"mime"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,8 +73,9 @@ func (r Record) Wrap(source string) cloudevents.Event {
 	contentType := "application/octet-stream"
 	for _, h := range r.Headers {
 		if strings.EqualFold(h.Key, "content-type") {
-			// The type of a whole event would make the dead letter look like one.
-			if value := strings.ToLower(text(string(h.Value))); value != "" && !strings.HasPrefix(value, "application/cloudevents") {
+			// The type of a whole event would make the dead letter look like one, and with what is no type it would be none.
+			value := strings.ToLower(text(string(h.Value)))
+			if _, _, err := mime.ParseMediaType(value); err == nil && !strings.HasPrefix(value, "application/cloudevents") {
 				contentType = value
 			}
 			continue

@@ -1,0 +1,72 @@
+package event_test
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/google/go-cmp/cmp"
+
+	"orderbell/internal/event"
+)
+
+// FuzzFromCloudEvent reads any event: it is refused with a reason that names what is wrong, or it is one that goes on
+// unchanged, to the topic and to the feed.
+func FuzzFromCloudEvent(f *testing.F) {
+	const examples = "../../specs/004-order-notifications/contracts/examples/events"
+	seeds := 0
+	for _, pattern := range []string{"*.json", "invalid/*.json"} {
+		files, err := filepath.Glob(filepath.Join(examples, pattern))
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, file := range files {
+			raw, err := os.ReadFile(file)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(raw)
+			seeds++
+		}
+	}
+	if seeds < 10 {
+		f.Fatalf("%d examples in %s", seeds, examples)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var ce cloudevents.Event
+		if json.Unmarshal(raw, &ce) != nil {
+			return // no event at all: the SDK says so
+		}
+		e, err := event.FromCloudEvent(ce)
+		var refused *event.InvalidError
+		switch {
+		case errors.As(err, &refused):
+			if refused.Reason == "" || len(err.Error()) > 1<<10 {
+				t.Errorf("refused with %q", err)
+			}
+			return
+		case err != nil:
+			t.Fatalf("an error that is no *InvalidError: %v", err)
+		}
+		if !event.IsTenantID(e.Data.TenantID) || !e.Type.Valid() || e.Data.Version < 1 {
+			t.Errorf("taken: %+v", e)
+		}
+		onwards, err := e.CloudEvent()
+		if err != nil {
+			t.Fatalf("what was taken does not encode: %v", err)
+		}
+		again, err := event.FromCloudEvent(onwards)
+		if err != nil {
+			t.Fatalf("what was taken is refused again: %v", err)
+		}
+		if diff := cmp.Diff(e, again); diff != "" {
+			t.Errorf("it changed on its way (-first +second):\n%s", diff)
+		}
+		if _, err := json.Marshal(e.Message(nil)); err != nil {
+			t.Errorf("the feed's message does not encode: %v", err)
+		}
+	})
+}
