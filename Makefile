@@ -156,6 +156,21 @@ test-real: bin/gotestsum build test/e2e/node_modules/.package-lock.json ## Run t
 	tools/chromium.sh
 	. .services/env; npm --prefix test/e2e run --silent test
 
+CHAOS_ROUNDS := 5
+CHAOS_TEST = $(subst pkgname,testname,$(GO_TEST)) # a line for each fault
+
+.PHONY: chaos
+chaos: bin/gotestsum build ## Break every server and program under load, CHAOS_ROUNDS times (5), and look what was lost (half an hour)
+	$(say) 'chaos: servers, network and programs broken under load'
+	CHAOS_ROUNDS=$(CHAOS_ROUNDS) $(CHAOS_TEST) -count=1 -tags chaos -timeout 0 -run '^TestChaos$$' ./test/chaos
+	cat .report/chaos.md
+
+.PHONY: chaos-short
+chaos-short: bin/gotestsum build ## The same, each fault once (six minutes)
+	$(say) 'chaos: each fault once'
+	$(CHAOS_TEST) -count=1 -tags chaos -timeout 30m -short -run '^TestChaos$$' ./test/chaos
+	cat .report/chaos-short.md
+
 FUZZTIME := 10s
 
 .PHONY: fuzz

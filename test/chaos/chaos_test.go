@@ -1,0 +1,81 @@
+//go:build chaos
+
+// Package chaos_test breaks everything that Orderbell stands on, and its own programs, under a load of orders, and then
+// looks whether anything was lost or done twice. `make chaos` runs it on real servers; `make chaos-short` breaks everything
+// once.
+//
+// What is random comes from CHAOS_SEED, which is printed: the order of the faults, what is hit, when and for how long. A
+// machine never runs the same way twice, so a seed repeats the blows, not what they hit.
+package chaos_test
+
+import (
+	"hash/fnv"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// setting returns a number of the environment, or standard.
+func setting(t *testing.T, name string, standard uint64) uint64 {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return standard
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("%s is %q, want a number", name, text)
+	}
+	return n
+}
+
+func TestChaos(t *testing.T) {
+	seed := setting(t, "CHAOS_SEED", uint64(time.Now().UnixNano())%1_000_000)
+	rounds := setting(t, "CHAOS_ROUNDS", 5)
+	if testing.Short() {
+		rounds = 1
+	}
+	t.Logf("CHAOS_SEED=%d CHAOS_ROUNDS=%d", seed, rounds)
+	w := newWorld(t, randomFor(seed, "mail"))
+	r := &report{seed: seed, rounds: rounds, short: testing.Short(), begun: time.Now()}
+	defer r.write(t)
+	for round := range rounds {
+		for _, f := range inOrder(faults(), randomFor(seed, "order"+strconv.FormatUint(round, 10))) {
+			name := f.name
+			if round > 0 {
+				name += ", round " + strconv.FormatUint(round+1, 10)
+			}
+			if !t.Run(name, func(t *testing.T) { w.episode(t, r, f, seed, name) }) {
+				t.Fatal("what comes behind would show the damage of this again")
+			}
+		}
+	}
+	t.Run("every e-mail arrives or fails with its reason", func(t *testing.T) { w.settleLetters(t, r) })
+	t.Run("no event became a dead letter", func(t *testing.T) { w.countDeadLetters(t, r) })
+	t.Run("orderbell verify finds everything in its place", func(t *testing.T) { w.verifyAll(t, r) })
+	t.Run("what is broken by hand is named", w.breakByHand)
+}
+
+// randomFor returns numbers that the seed and the purpose decide, whatever else has drawn some.
+func randomFor(seed uint64, purpose string) *rand.Rand {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(purpose))
+	return rand.New(rand.NewPCG(seed, h.Sum64()))
+}
+
+// inOrder shuffles the faults within two halves: those that may leave a letter in a dead process's hands come first,
+// and its lease of three minutes runs out while the others run.
+func inOrder(all []fault, random *rand.Rand) []fault {
+	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	var early, late []fault
+	for _, f := range all {
+		if f.holdsLetters {
+			early = append(early, f)
+		} else {
+			late = append(late, f)
+		}
+	}
+	return append(early, late...)
+}

@@ -1,0 +1,181 @@
+//go:build chaos
+
+package chaos_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/IBM/sarama"
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/cloudevents/sdk-go/v2/binding"
+	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
+	"github.com/jackc/pgx/v5"
+
+	"orderbell/internal/event"
+)
+
+// repeater delivers events again: past the broker, and through Kafka.
+type repeater struct {
+	e      *episode
+	urls   map[event.Type]string
+	client *http.Client
+
+	mu   sync.Mutex
+	bad  []string
+	hits int
+}
+
+// repeatEvents delivers each event of some seconds one to four times beside the one that the broker makes.
+func repeatEvents(e *episode) {
+	s, err := e.w.state()
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	r := &repeater{e: e, client: &http.Client{Timeout: 30 * time.Second}, urls: map[event.Type]string{
+		event.OrderCreated: s.Programs["order-created"].URL, event.OrderPaid: s.Programs["order-paid"].URL,
+		event.OrderStatusUpdated: s.Programs["order-status-updated"].URL,
+	}}
+	defer r.client.CloseIdleConnections()
+	work := make(chan func(context.Context), 100_000)
+	var lines sync.WaitGroup
+	for range 16 {
+		lines.Go(func() {
+			for one := range work {
+				one(e.t.Context())
+			}
+		})
+	}
+	var last int64
+	for end := time.Now().Add(4 * time.Second); time.Now().Before(end); e.wait(100 * time.Millisecond) {
+		var copies []func(context.Context)
+		for _, o := range e.newEvents(&last) {
+			ce, err := o.CloudEvent()
+			if err != nil {
+				e.t.Fatal(err)
+			}
+			for range 1 + e.random.IntN(4) {
+				if e.random.IntN(3) == 0 {
+					copies = append(copies, func(ctx context.Context) { r.produce(ctx, ce) })
+				} else {
+					copies = append(copies, func(ctx context.Context) { r.post(ctx, ce) })
+				}
+			}
+		}
+		e.random.Shuffle(len(copies), func(i, j int) { copies[i], copies[j] = copies[j], copies[i] })
+		for _, one := range copies {
+			work <- one
+		}
+	}
+	close(work)
+	lines.Wait()
+	e.hits += r.hits
+	for _, bad := range r.bad {
+		e.t.Error(bad)
+	}
+}
+
+// newEvents returns the outbox rows of the episode behind last.
+func (e *episode) newEvents(last *int64) []event.Outgoing {
+	r, err := e.w.db.Query(e.t.Context(), `SELECT id, event_id::text, source, type, tenant_id, order_id::text, occurred_at, traceparent, data
+		FROM outbox WHERE tenant_id = ANY ($1) AND id > $2 ORDER BY id`, ids(e.shops), *last)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	events, err := pgx.CollectRows(r, func(row pgx.CollectableRow) (event.Outgoing, error) {
+		var o event.Outgoing
+		err := row.Scan(&o.Position, &o.ID, &o.Source, &o.Type, &o.TenantID, &o.OrderID, &o.Time, &o.TraceParent, &o.Raw)
+		return o, err
+	})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	for _, o := range events {
+		*last = max(*last, o.Position)
+	}
+	return events
+}
+
+func (r *repeater) produce(ctx context.Context, ce cloudevents.Event) {
+	err := r.e.w.producer.Send(ctx, topic, []cloudevents.Event{ce})[0]
+	r.note(err)
+}
+
+func (r *repeater) post(ctx context.Context, ce cloudevents.Event) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.urls[event.Type(ce.Type())]+"/", nil)
+	if err == nil {
+		err = cehttp.WriteRequest(ctx, (*binding.EventMessage)(&ce), req)
+	}
+	if err != nil {
+		r.note(err)
+		return
+	}
+	resp, err := r.client.Do(req)
+	if err != nil {
+		r.note(err)
+		return
+	}
+	drain(resp.Body)
+	// 409 and 503 ask for another try, which the broker's own delivery is.
+	if resp.StatusCode != http.StatusAccepted && resp.StatusCode != http.StatusConflict && resp.StatusCode != http.StatusServiceUnavailable {
+		err = fmt.Errorf("event %s delivered again: %s %s", ce.ID(), resp.Status, resp.Header.Get("Kne-Reason"))
+	}
+	r.note(err)
+}
+
+func (r *repeater) note(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err == nil {
+		r.hits++
+	} else if len(r.bad) < 5 {
+		r.bad = append(r.bad, err.Error())
+	}
+}
+
+// readDeadLetters returns the reasons of all dead letters.
+func (w *world) readDeadLetters() (reasons []string, err error) {
+	client, err := sarama.NewClient([]string{w.kafka.address}, sarama.NewConfig())
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close() //nolint:errcheck // only read
+	consumer, err := sarama.NewConsumerFromClient(client)
+	if err != nil {
+		return nil, err
+	}
+	defer consumer.Close() //nolint:errcheck // only read
+	partitions, err := client.Partitions(deadLetters)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range partitions {
+		end, err := client.GetOffset(deadLetters, p, sarama.OffsetNewest)
+		if err != nil {
+			return nil, err
+		}
+		if end == 0 {
+			continue
+		}
+		messages, err := consumer.ConsumePartition(deadLetters, p, sarama.OffsetOldest)
+		if err != nil {
+			return nil, err
+		}
+		for m := range messages.Messages() {
+			reason := fmt.Sprintf("partition %d, offset %d", m.Partition, m.Offset)
+			for _, h := range m.Headers {
+				reason += fmt.Sprintf(" %s=%s", h.Key, h.Value)
+			}
+			if reasons = append(reasons, reason); m.Offset+1 >= end {
+				break
+			}
+		}
+		if err := messages.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return reasons, nil
+}

@@ -1,0 +1,82 @@
+//go:build chaos
+
+package chaos_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"orderbell/internal/auth"
+	"orderbell/internal/member"
+)
+
+// shop is a tenant of one fault's own.
+type shop struct {
+	id     string
+	people []person
+}
+
+// person is somebody of a shop.
+type person struct {
+	id    string
+	role  member.Role
+	inApp bool // is told in the inbox
+	mail  bool // is told by e-mail
+	token string
+}
+
+// openShops makes the shops of a fault: two, and one whose owner takes e-mail, which is slow and so gets few orders.
+func (w *world) openShops(t *testing.T, name string) []shop {
+	t.Helper()
+	config := auth.Config{
+		DevSecret: secret, Issuer: "orderbell", Audience: "orderbell", TenantClaim: "tenant_id", RolesClaim: "roles",
+	}
+	var shops []shop
+	for _, kind := range []string{"a", "b", "mail"} {
+		s := shop{id: name + "-" + kind, people: []person{
+			{role: member.Owner, inApp: true, mail: kind == "mail"},
+			{role: member.Cashier, inApp: true},
+			{role: member.Manager}, // wants to be told nothing
+			{role: member.Viewer, inApp: true},
+		}}
+		w.exec(t, `INSERT INTO tenants (id, name) VALUES ($1, $1)`, s.id)
+		for i := range s.people {
+			p := &s.people[i]
+			p.id = uuid.NewString()
+			w.exec(t, `INSERT INTO users (id, tenant_id, email, roles, notification_in_app_enabled, notification_email_enabled)
+				VALUES ($1, $2, $3, $4, $5, $6)`,
+				p.id, s.id, string(p.role)+"@"+s.id+".example", []string{string(p.role)}, p.inApp, p.mail)
+			now := time.Now()
+			var err error
+			p.token, err = config.Sign(auth.Principal{
+				UserID: p.id, TenantID: s.id, Roles: []member.Role{p.role}, Expires: now.Add(12 * time.Hour), TokenID: uuid.NewString(),
+			}, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		shops = append(shops, s)
+	}
+	return shops
+}
+
+func (s shop) owner() person { return s.people[0] }
+
+func ids(shops []shop) []string {
+	var all []string
+	for _, s := range shops {
+		all = append(all, s.id)
+	}
+	return all
+}
+
+func (w *world) exec(t *testing.T, sql string, args ...any) {
+	t.Helper()
+	// A server that was away has left broken connections in the pool.
+	eventually(t, patience, "the database to take a row", func() error {
+		_, err := w.db.Exec(t.Context(), sql, args...)
+		return err
+	})
+}

@@ -1,0 +1,247 @@
+//go:build chaos
+
+package chaos_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/redis/go-redis/v9"
+)
+
+// finding is one kind of thing that is not as promised.
+type finding struct {
+	what  string
+	twice bool // too many rather than too few
+	which []string
+}
+
+func (f finding) String() string {
+	first := f.which
+	if len(first) > 3 {
+		first = append(slices.Clone(first[:3]), "…")
+	}
+	return fmt.Sprintf("%d × %s: %s", len(f.which), f.what, strings.Join(first, ", "))
+}
+
+// querier is the database, or a transaction that will be taken back.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// promise is what a query finds broken: it returns the offenders among the tenants $1.
+type promise struct {
+	what  string
+	twice bool
+	sql   string
+}
+
+func promises() []promise {
+	return []promise{
+		{"order whose changes are not in the outbox", false, `
+			SELECT id::text FROM (
+				SELECT id, version AS owed, 0 AS there FROM orders WHERE tenant_id = ANY ($1)
+				UNION ALL SELECT order_id, 0, 1 FROM outbox WHERE tenant_id = ANY ($1)
+			) x GROUP BY id HAVING sum(owed) <> sum(there)`},
+		{"order made twice by one request", true, `
+			SELECT min(id::text) FROM orders WHERE tenant_id = ANY ($1) GROUP BY tenant_id, reference HAVING count(*) > 1`},
+		{"event that did not leave", false, `
+			SELECT event_id::text FROM outbox WHERE tenant_id = ANY ($1) AND sent_at IS NULL`},
+		{"event without a record", false, `
+			SELECT o.event_id::text FROM outbox o LEFT JOIN event_records r ON r.event_id = o.event_id
+			WHERE o.tenant_id = ANY ($1) AND r.event_id IS NULL`},
+		{"event with several records", true, `
+			SELECT event_id::text FROM event_records WHERE tenant_id = ANY ($1) GROUP BY event_id HAVING count(*) > 1`},
+		{"record of an event that nobody sent", true, `
+			SELECT r.event_id::text FROM event_records r LEFT JOIN outbox o ON o.event_id = r.event_id
+			WHERE r.tenant_id = ANY ($1) AND o.event_id IS NULL`},
+		{"person who was not told in the inbox", false, missing("notifications", "notification_in_app_enabled")},
+		{"person who was told in the inbox too often", true, extra("notifications", "notification_in_app_enabled")},
+		{"person who has no e-mail due", false, missing("email_deliveries", "notification_email_enabled")},
+		{"person who has an e-mail too many", true, extra("email_deliveries", "notification_email_enabled")},
+	}
+}
+
+// eligible are the people of tenants $1 who are to be told of each payment.
+const eligible = `
+	SELECT o.event_id, u.id AS user_id FROM outbox o JOIN users u ON u.tenant_id = o.tenant_id
+	WHERE o.tenant_id = ANY ($1) AND o.type = 'order_paid' AND u.roles && ARRAY['owner', 'manager', 'cashier'] AND u.`
+
+func missing(table, preference string) string {
+	return `SELECT e.event_id || ' for ' || e.user_id FROM (` + eligible + preference + `) e
+		LEFT JOIN ` + table + ` x ON x.event_id = e.event_id AND x.user_id = e.user_id WHERE x.id IS NULL`
+}
+
+func extra(table, preference string) string {
+	return `SELECT x.event_id || ' for ' || x.user_id FROM ` + table + ` x
+		LEFT JOIN (` + eligible + preference + `) e ON x.event_id = e.event_id AND x.user_id = e.user_id
+		WHERE x.tenant_id = ANY ($1) GROUP BY x.event_id, x.user_id HAVING count(*) > 1 OR count(e.user_id) = 0`
+}
+
+func rows(ctx context.Context, q querier, sql string, args ...any) ([]string, error) {
+	r, err := q.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(r, pgx.RowTo[string])
+}
+
+// verify returns what is not as promised in the shops of an episode. The e-mails have their own, see [world.letters].
+func (e *episode) verify(ctx context.Context, q querier) ([]finding, error) {
+	var found []finding
+	add := func(what string, twice bool, which []string) {
+		if len(which) > 0 {
+			found = append(found, finding{what, twice, which})
+		}
+	}
+	for _, p := range promises() {
+		which, err := rows(ctx, q, p.sql, ids(e.shops))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", p.what, err)
+		}
+		add(p.what, p.twice, which)
+	}
+	kept, err := e.stored(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	var forgotten []string
+	for id, version := range e.load.answers() {
+		if kept[id].Version < version {
+			forgotten = append(forgotten, id)
+		}
+	}
+	add("order or change that was answered and is not there", false, forgotten)
+	if err := e.verifyStreams(ctx, q, add); err != nil {
+		return nil, err
+	}
+	for _, x := range e.watchers {
+		if wrong := x.differs(kept, e.shopOf); len(wrong) > 0 {
+			add("order that "+x.name+" sees wrongly", false, wrong)
+		}
+		told, err := rows(ctx, q, `SELECT n.id::text FROM notifications n JOIN users u ON u.id = n.user_id
+			WHERE n.tenant_id = $1 AND u.roles && ARRAY[$2]`, x.shop.id, strings.Fields(x.name)[0])
+		if err != nil {
+			return nil, err
+		}
+		untold, invented := x.notifications(told)
+		add("notification that "+x.name+" did not get", false, untold)
+		add("notification of nothing to "+x.name, true, invented)
+	}
+	return found, nil
+}
+
+// stored returns the orders as the database has them, and notes whose they are.
+func (e *episode) stored(ctx context.Context, q querier) (map[string]entry, error) {
+	r, err := q.Query(ctx, `SELECT id::text, tenant_id, version, status FROM orders WHERE tenant_id = ANY ($1)`, ids(e.shops))
+	if err != nil {
+		return nil, err
+	}
+	kept := map[string]entry{}
+	var id, tenant, status string
+	var version int64
+	_, err = pgx.ForEachRow(r, []any{&id, &tenant, &version, &status}, func() error {
+		kept[id] = entry{version, status}
+		e.shopOf[id] = tenant
+		return nil
+	})
+	return kept, err
+}
+
+// differs returns the orders of which the watcher knows another state than the database.
+func (x *watcher) differs(kept map[string]entry, shopOf map[string]string) []string {
+	var wrong []string
+	list := x.orders()
+	for id, want := range kept {
+		if shopOf[id] == x.shop.id && list[id] != want {
+			wrong = append(wrong, id)
+		}
+	}
+	for id := range list {
+		if _, ok := kept[id]; !ok {
+			wrong = append(wrong, id)
+		}
+	}
+	slices.Sort(wrong)
+	return wrong
+}
+
+// notifications compares what the watcher was told with what it should have been.
+func (x *watcher) notifications(want []string) (untold, invented []string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	known := map[string]bool{}
+	for _, id := range want {
+		known[id] = true
+		if !x.news[id] && !x.missed {
+			untold = append(untold, id)
+		}
+	}
+	for id := range x.news {
+		if !known[id] {
+			invented = append(invented, id)
+		}
+	}
+	return untold, invented
+}
+
+// verifyStreams looks for every event in Redis: once, if it came after the last time that Redis lost its memory.
+func (e *episode) verifyStreams(ctx context.Context, q querier, add func(string, bool, []string)) error {
+	for _, s := range e.shops {
+		messages, err := e.w.memory.XRange(ctx, "orders:{"+s.id+"}:stream", "-", "+").Result()
+		if err != nil {
+			return err
+		}
+		since := e.w.forgot
+		if len(messages) >= e.w.rings { // the oldest were cut off
+			var ms int64
+			if _, err := fmt.Sscanf(messages[0].ID, "%d-", &ms); err != nil {
+				return err
+			}
+			if oldest := time.UnixMilli(ms).Add(5 * time.Second); oldest.After(since) {
+				since = oldest
+			}
+		}
+		times := map[string]int{}
+		for _, m := range messages {
+			id, err := eventOf(m)
+			if err != nil {
+				return err
+			}
+			times[id]++
+		}
+		want, err := rows(ctx, q, `SELECT event_id::text FROM event_records WHERE tenant_id = $1 AND received_at > $2`, s.id, since)
+		if err != nil {
+			return err
+		}
+		var unheard, repeated []string
+		for _, id := range want {
+			if times[id] == 0 {
+				unheard = append(unheard, id)
+			}
+		}
+		for id, n := range times {
+			if n > 1 {
+				repeated = append(repeated, id)
+			}
+		}
+		add("event that is not in the stream of "+s.id, false, unheard)
+		add("event that is twice in the stream of "+s.id, true, repeated)
+	}
+	return nil
+}
+
+// eventOf returns the event that a stream's entry carries.
+func eventOf(m redis.XMessage) (string, error) {
+	var payload struct{ ID string }
+	text, _ := m.Values["d"].(string)
+	if err := json.Unmarshal([]byte(text), &payload); err != nil {
+		return "", fmt.Errorf("entry %s: %w", m.ID, err)
+	}
+	return payload.ID, nil
+}

@@ -1,0 +1,317 @@
+//go:build chaos
+
+package chaos_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/r3labs/sse/v2"
+)
+
+const (
+	streamPath = "/api/sse/notifications"
+	// silence is what a watcher takes for an end; the heartbeat of this run is 2 s.
+	silence = 10 * time.Second
+)
+
+// entry is what a watcher's list says of an order.
+type entry struct {
+	Version int64  `json:"version"`
+	Status  string `json:"status"`
+}
+
+// frame is one event of a stream.
+type frame struct {
+	id, event string
+	data      []byte
+}
+
+// watcher is a client by the stream's contract: a list of orders kept by version, from stream and snapshot alike.
+type watcher struct {
+	name   string
+	shop   shop
+	token  string
+	stream string // the origin behind the streams' proxy
+	origin string // for the snapshot
+	client *http.Client
+	ended  chan struct{}
+
+	mu      sync.Mutex
+	list    map[string]entry
+	news    map[string]bool // notifications by id
+	frames  int
+	again   int // frames of events that were there before
+	seen    map[string]bool
+	resyncs int
+	loads   int
+	missed  bool // a resync happened, so that notifications are in the inbox alone
+	last    string
+	retry   time.Duration
+	ready   bool
+}
+
+// watch opens streams to every shop: the owner and the viewer by the WHATWG's rules, the cashier with r3labs/sse.
+func (w *world) watch(ctx context.Context, t *testing.T, shops []shop) []*watcher {
+	t.Helper()
+	var all []*watcher
+	for _, s := range shops {
+		for _, p := range s.people {
+			if p.role == "manager" {
+				continue
+			}
+			watcher := &watcher{
+				name: string(p.role) + " of " + s.id, shop: s, token: p.token, stream: "http://" + w.streams.address,
+				origin: "http://127.0.0.1:" + w.port, client: impatient(), list: map[string]entry{}, news: map[string]bool{},
+				seen: map[string]bool{}, retry: time.Second, ended: make(chan struct{}),
+			}
+			follow := watcher.follow
+			if p.role == "cashier" {
+				follow = watcher.followR3labs
+			}
+			go func() {
+				defer close(watcher.ended)
+				defer watcher.client.CloseIdleConnections()
+				follow(ctx)
+			}()
+			all = append(all, watcher)
+		}
+	}
+	eventually(t, patience, "every watcher's stream to be ready", func() error {
+		for _, x := range all {
+			x.mu.Lock()
+			ready := x.ready
+			x.mu.Unlock()
+			if !ready {
+				return errors.New(x.name + " waits")
+			}
+		}
+		return nil
+	})
+	return all
+}
+
+// impatient returns a client whose connections end when nothing has come for a while: a line can be dead at one end.
+func impatient() *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := (&net.Dialer{Timeout: silence}).DialContext(ctx, network, address)
+			return &impatientConn{c}, err
+		},
+		MaxIdleConnsPerHost: 2,
+	}}
+}
+
+type impatientConn struct{ net.Conn }
+
+func (c *impatientConn) Read(b []byte) (int, error) {
+	if err := c.SetReadDeadline(time.Now().Add(silence)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Read(b)
+}
+
+// follow reads the stream, and comes back when it ends, until ctx ends.
+func (x *watcher) follow(ctx context.Context) {
+	failures := 0
+	for ctx.Err() == nil {
+		opened := x.open(ctx)
+		x.mu.Lock()
+		wait := x.retry
+		x.mu.Unlock()
+		if failures++; opened {
+			failures = 0
+		}
+		wait = min(wait<<min(failures, 5), 30*time.Second)
+		pause(ctx, wait+rand.N(wait))
+	}
+}
+
+// open reads one stream to its end and says whether there was one.
+func (x *watcher) open(ctx context.Context) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, x.stream+streamPath, nil)
+	if err != nil {
+		return false
+	}
+	req.Header.Set("Accept", "text/event-stream")
+	req.Header.Set("Authorization", "Bearer "+x.token)
+	x.mu.Lock()
+	if x.last != "" {
+		req.Header.Set("Last-Event-ID", x.last)
+	}
+	x.mu.Unlock()
+	resp, err := x.client.Do(req)
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close() //nolint:errcheck // only read, and never to an end
+	if resp.StatusCode != http.StatusOK {
+		return false
+	}
+	var f frame
+	lines := bufio.NewScanner(resp.Body)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		name, value, _ := strings.Cut(lines.Text(), ":")
+		value = strings.TrimPrefix(value, " ")
+		switch {
+		case lines.Text() == "":
+			if f.event != "" {
+				x.take(ctx, f)
+			}
+			f = frame{}
+		case name == "id":
+			f.id = value
+		case name == "event":
+			f.event = value
+		case name == "data":
+			f.data = append(f.data, value...)
+		case name == "retry":
+			if ms, err := strconv.Atoi(value); err == nil {
+				x.mu.Lock()
+				x.retry = time.Duration(ms) * time.Millisecond
+				x.mu.Unlock()
+			}
+		}
+	}
+	return true
+}
+
+// followR3labs does the same with the client that most Go programs take.
+func (x *watcher) followR3labs(ctx context.Context) {
+	client := sse.NewClient(x.stream + streamPath)
+	client.Connection = x.client
+	client.Headers["Authorization"] = "Bearer " + x.token
+	client.ReconnectStrategy = &steady{ctx: ctx}
+	for ctx.Err() == nil {
+		// The client takes a clean end for the end of all; the stream has none before ctx.
+		_ = client.SubscribeRawWithContext(ctx, func(e *sse.Event) {
+			x.take(ctx, frame{id: string(e.ID), event: string(e.Event), data: e.Data})
+		})
+		pause(ctx, time.Second)
+	}
+}
+
+// steady is a pause of a second between r3labs/sse's attempts.
+type steady struct{ ctx context.Context }
+
+func (s *steady) NextBackOff() time.Duration {
+	if s.ctx.Err() != nil {
+		return -1
+	}
+	return time.Second
+}
+
+func (s *steady) Reset() {}
+
+func (x *watcher) take(ctx context.Context, f frame) {
+	var data struct {
+		entry
+		OrderID        string `json:"order_id"`
+		NotificationID string `json:"notification_id"`
+		Resumed        bool   `json:"resumed"`
+	}
+	if err := json.Unmarshal(f.data, &data); err != nil {
+		return // heartbeats of r3labs/sse among them
+	}
+	x.mu.Lock()
+	x.last = f.id
+	x.frames++
+	load := false
+	switch f.event {
+	case "ready":
+		// The contract has the snapshot loaded behind this frame alone, so nothing can fall between the two.
+		load, x.ready = !data.Resumed, true
+	case "resync":
+		x.resyncs++
+		load, x.missed = true, true
+	case "notification":
+		x.news[data.NotificationID] = true
+	case "order_created", "order_paid", "order_status_updated":
+		if x.seen[f.id] {
+			x.again++
+		}
+		x.seen[f.id] = true
+		x.put(data.OrderID, data.entry)
+	}
+	x.mu.Unlock()
+	if load {
+		x.load(ctx)
+	}
+}
+
+// put keeps the higher version. The caller holds mu.
+func (x *watcher) put(id string, e entry) {
+	if e.Version > x.list[id].Version {
+		x.list[id] = e
+	}
+}
+
+// load takes over the snapshot, however long its server is away.
+func (x *watcher) load(ctx context.Context) {
+	for {
+		err := x.loadOnce(ctx)
+		if err == nil || !pause(ctx, 300*time.Millisecond) {
+			return
+		}
+	}
+}
+
+func (x *watcher) loadOnce(ctx context.Context) error {
+	query := url.Values{"limit": {"500"}}
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, x.origin+"/api/orders/snapshot?"+query.Encode(), nil)
+		if err != nil {
+			return err
+		}
+		req.Header.Set("Authorization", "Bearer "+x.token)
+		resp, err := x.client.Do(req)
+		if err != nil {
+			return err
+		}
+		var page struct {
+			Orders []struct {
+				entry
+				OrderID string `json:"order_id"`
+			} `json:"orders"`
+			Next string `json:"next_cursor"`
+		}
+		err = json.NewDecoder(resp.Body).Decode(&page)
+		drain(resp.Body)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			return fmt.Errorf("snapshot: %d %w", resp.StatusCode, err)
+		}
+		x.mu.Lock()
+		for _, o := range page.Orders {
+			x.put(o.OrderID, o.entry)
+		}
+		if page.Next == "" {
+			x.loads++
+		}
+		x.mu.Unlock()
+		if page.Next == "" {
+			return nil
+		}
+		query.Set("cursor", page.Next)
+	}
+}
+
+// orders returns the list as it is now.
+func (x *watcher) orders() map[string]entry {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return maps.Clone(x.list)
+}

@@ -1,0 +1,324 @@
+//go:build chaos
+
+package chaos_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
+
+	"orderbell/internal/bus"
+	"orderbell/internal/process"
+)
+
+// root is the top of the tree as seen from this folder.
+const root = "../.."
+
+// secret signs the tokens of this run.
+const secret = "chaos-chaos-chaos-chaos-chaos-chaos"
+
+// world is real servers behind proxies, and `orderbell dev` with every program on them.
+type world struct {
+	services string // where the servers keep their things
+	data     string // where `orderbell dev` does
+	log      *os.File
+	port     string // of the origin
+	rings    int    // how many events of a tenant Redis keeps
+
+	postgres, redis, kafka *proxy // between the programs and the servers
+	streams                *proxy // between the watchers and the origin
+	smtp                   *smtpProxy
+
+	// Past the proxies, for what the tests themselves want to know.
+	db      *pgxpool.Pool
+	memory  *redis.Client
+	mailpit string
+
+	addresses []string // of the servers, as variables of the environment
+
+	producer *bus.Producer
+	dev      *process.Process
+	forgot   time.Time // when Redis lost its memory last
+	last     *episode  // that ran to its end
+}
+
+// patience is for a busy machine: what takes longer is broken.
+const patience = 2 * time.Minute
+
+func newWorld(t *testing.T, random *rand.Rand) *world {
+	t.Helper()
+	top, err := filepath.Abs(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{services: filepath.Join(top, ".services", "chaos"), data: t.TempDir(), port: freePort(t), rings: 4096}
+	if err := os.MkdirAll(filepath.Join(top, ".report"), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if w.log, err = os.Create(filepath.Join(top, ".report", "chaos.log")); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.log.Close() })
+	w.postgres, w.redis, w.kafka = newProxy(t, ""), newProxy(t, ""), newProxy(t, "")
+	w.streams = newProxy(t, "127.0.0.1:"+w.port)
+	w.smtp = newSMTPProxy(t, random)
+	w.script(t, "down", "--kill") // what a run that was killed has left
+	t.Cleanup(func() { w.script(t, "down", "--kill") })
+	w.script(t, "up", "--empty")
+	w.connect(t)
+	w.startDev(t)
+	t.Cleanup(func() {
+		if err := w.dev.Stop(time.Minute); err != nil {
+			t.Errorf("stop orderbell dev: %v", err)
+		}
+	})
+	return w
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() //nolint:errcheck // only its port was wanted
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+// script runs test/services/up or down for this run's own servers.
+func (w *world) script(t *testing.T, name string, args ...string) {
+	t.Helper()
+	cmd := exec.Command(filepath.Join(root, "test", "services", name), args...) //nolint:noctx // also when the test is over
+	cmd.Env = append(os.Environ(), "SERVICES_DIR="+w.services, "SERVICES_KAFKA_ADVERTISED="+w.kafka.address, "MP_MAX_MESSAGES=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("test/services/%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+}
+
+var (
+	envLine = regexp.MustCompile(`(?m)^export (\w+)='(.*)'$`)
+	hostOf  = regexp.MustCompile(`127\.0\.0\.1:\d+`)
+)
+
+// connect points the proxies at the servers.
+func (w *world) connect(t *testing.T) {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(w.services, "env"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	addresses := map[string]string{}
+	for _, m := range envLine.FindAllStringSubmatch(string(content), -1) {
+		addresses[m[1]] = m[2]
+		w.addresses = append(w.addresses, m[1]+"="+m[2])
+	}
+	w.postgres.target = hostOf.FindString(addresses["DATABASE_URL"])
+	w.redis.target = hostOf.FindString(addresses["REDIS_URL"])
+	w.kafka.target = hostOf.FindString(addresses["KAFKA_BROKERS"])
+	w.smtp.target = hostOf.FindString(addresses["SMTP_URL"])
+	w.mailpit = addresses["MAILPIT_URL"]
+	pc, err := pgxpool.ParseConfig(addresses["DATABASE_URL"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The planner knows nothing of tenants that are a second old, takes them for empty, and would compare each row with each.
+	pc.ConnConfig.RuntimeParams["enable_nestloop"] = "off"
+	pc.ConnConfig.RuntimeParams["statement_timeout"] = "60s"
+	if w.db, err = pgxpool.NewWithConfig(t.Context(), pc); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.db.Close)
+	options, err := redis.ParseURL(addresses["REDIS_URL"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	options.Protocol = 2
+	w.memory = redis.NewClient(options)
+	t.Cleanup(func() { _ = w.memory.Close() })
+	w.producer, err = bus.NewProducer(bus.Config{Brokers: []string{w.kafka.address}, Topic: topic, DeadLetterTopic: deadLetters})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.producer.Close)
+}
+
+const (
+	topic       = "orders.events"
+	deadLetters = "orders.dead-letters"
+)
+
+// startDev starts `orderbell dev` and returns when all of it is ready.
+func (w *world) startDev(t *testing.T) {
+	t.Helper()
+	cmd := exec.Command(filepath.Join(root, "bin", "orderbell"), "dev", "--data", w.data) //nolint:noctx // process.Process ends it
+	cmd.Env = append(os.Environ(), "PORT="+w.port, "AUTH_DEV_SECRET="+secret, "MAILPIT_URL="+w.mailpit,
+		"DATABASE_URL=postgres://orderbell@"+w.postgres.address+"/orderbell?sslmode=disable",
+		"REDIS_URL=redis://"+w.redis.address+"/0", "KAFKA_BROKERS="+w.kafka.address, "SMTP_URL=smtp://"+w.smtp.address,
+		// The patience of production would be hours.
+		"EMAIL_RETRY_BASE=1s", "EMAIL_RETRY_MAX=5s", "EMAIL_MAX_ATTEMPTS=50", "SMTP_SEND_TIMEOUT=5s",
+		"SSE_HEARTBEAT_SECONDS=2",
+	)
+	cmd.Stdout, cmd.Stderr = w.log, w.log
+	var err error
+	if w.dev, err = process.Start(cmd); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, patience, "orderbell dev to be ready", func() error {
+		select {
+		case <-w.dev.Done():
+			t.Fatalf("orderbell dev ended (%v); see .report/chaos.log", w.dev.Err())
+		default:
+		}
+		s, err := w.state()
+		if err == nil && s.PID != w.dev.PID() {
+			err = fmt.Errorf("process %d is not ours", s.PID)
+		}
+		return err
+	})
+}
+
+// state is what `orderbell dev` says of itself.
+type state struct {
+	PID      int
+	Programs map[string]struct {
+		URL string
+		PID int // 0 while it is down
+	}
+}
+
+func (w *world) state() (s state, err error) {
+	content, err := os.ReadFile(filepath.Join(w.data, "dev.json"))
+	if err != nil {
+		return s, err
+	}
+	return s, json.Unmarshal(content, &s)
+}
+
+// programs are those that `orderbell dev` runs.
+func (w *world) programs(t *testing.T) []string {
+	t.Helper()
+	s, err := w.state()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for name := range s.Programs {
+		names = append(names, name)
+	}
+	return sorted(names)
+}
+
+// signal sends sig to the named program's process once it has one, and returns when that process is gone.
+func (w *world) signal(t *testing.T, name string, sig syscall.Signal) {
+	t.Helper()
+	var pid int
+	eventually(t, patience, name+" to run", func() error {
+		s, err := w.state()
+		if err != nil {
+			return err
+		}
+		if pid = s.Programs[name].PID; pid == 0 {
+			return errors.New("it is down")
+		}
+		return nil
+	})
+	if err := syscall.Kill(pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+		t.Fatal(err)
+	}
+	eventually(t, patience, fmt.Sprintf("process %d of %s to end", pid, name), func() error {
+		if isRunning(pid) {
+			return errors.New("it runs")
+		}
+		return nil
+	})
+}
+
+func isRunning(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && !bytes.Contains(stat, []byte(") Z "))
+}
+
+// awaitPrograms returns when every program has a process.
+func (w *world) awaitPrograms(t *testing.T) {
+	t.Helper()
+	eventually(t, patience, "every program to run again", func() error {
+		s, err := w.state()
+		if err != nil {
+			return err
+		}
+		for name, p := range s.Programs {
+			if p.PID == 0 {
+				return fmt.Errorf("%s is down", name)
+			}
+		}
+		return nil
+	})
+}
+
+// eventually asks cond every 100 ms until it has no error.
+func eventually(t *testing.T, patience time.Duration, what string, cond func() error) {
+	t.Helper()
+	began, told := time.Now(), time.Now()
+	for {
+		err := cond()
+		if err == nil {
+			return
+		}
+		if time.Since(began) > patience {
+			t.Fatalf("waited %s for %s: %v", patience, what, err)
+		}
+		told = progress(t, told, what, err)
+		if !pause(t.Context(), 100*time.Millisecond) {
+			t.Fatal(t.Context().Err())
+		}
+	}
+}
+
+// progress says now and then what is waited for.
+func progress(t *testing.T, told time.Time, what string, err error) time.Time {
+	t.Helper()
+	const often = 10 * time.Second
+	if time.Since(told) < often {
+		return told
+	}
+	t.Logf("%s: waiting for %s: %v", time.Now().UTC().Format(time.TimeOnly), what, err)
+	return time.Now()
+}
+
+// pause reports whether d passed before ctx ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// drain reads to the end, so that a connection can be used again.
+func drain(r io.ReadCloser) {
+	_, _ = io.Copy(io.Discard, r)
+	_ = r.Close()
+}
