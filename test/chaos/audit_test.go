@@ -72,8 +72,8 @@ func (w *world) audit(ctx context.Context, since, forgot time.Time) (a audit, er
 	return a, nil
 }
 
-// awaitClean returns what `orderbell verify` finds once nothing offends, or when there was time enough.
-func (w *world) awaitClean(t *testing.T, since time.Time) (a audit, err error) {
+// awaitClean returns what `orderbell verify` finds once nothing offends, or when patience has passed.
+func (w *world) awaitClean(t *testing.T, since time.Time, patience time.Duration) (a audit, err error) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); ; {
 		a, err = w.audit(t.Context(), since, w.forgot)
@@ -90,7 +90,7 @@ func (w *world) awaitClean(t *testing.T, since time.Time) (a audit, err error) {
 func (w *world) verifyAll(t *testing.T, r *report) {
 	t.Helper()
 	var err error
-	if r.audit, err = w.awaitClean(t, r.begun); err != nil {
+	if r.audit, err = w.awaitClean(t, r.begun, patience); err != nil {
 		t.Error(err)
 	}
 	for _, c := range r.audit.Checks {

@@ -60,7 +60,11 @@ func (w *world) episode(t *testing.T, r *report, f fault, seed uint64, name stri
 	e.load.stop(t)
 	stopped = true
 	found := e.awaitQuiet()
-	a, err := w.awaitClean(t, e.began)
+	still := patience
+	if len(found) > 0 {
+		still = 0 // there was time enough
+	}
+	a, err := w.awaitClean(t, e.began, still)
 	if err != nil {
 		t.Error(err)
 	}
