@@ -39,8 +39,8 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newDevCommand(), newMigrateCommand(), newTokenCommand(), newRevokeCommand(), newDeadLetterCommand(),
-		newVerifyCommand(), newExplainCommand(), newTailCommand(), newLoadCommand())
+	root.AddCommand(newDevCommand(), newMigrateCommand(), newTenantCommand(), newTokenCommand(), newRevokeCommand(), newTailCommand(),
+		newLoadCommand(), newDeadLetterCommand(), newVerifyCommand(), newExplainCommand())
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(errOut)

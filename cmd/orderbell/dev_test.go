@@ -199,6 +199,14 @@ func TestDev(t *testing.T) {
 		t.Errorf("GET /dev/users: %d %s", status, body)
 	}
 
+	// A business is made while it runs, and its owner can begin.
+	call(t, nil, "tenant", "create", "--data", data, "--name", "Corner Shop", "--owner-email", "ana@shop.example")
+	ana := *first
+	ana.token = strings.TrimSpace(call(t, nil, "token", "--data", data, "--tenant", "corner-shop", "--email", "ana@shop.example"))
+	if status, body := ana.call(t, http.MethodGet, "/api/users", ""); status != http.StatusOK || strings.Count(body, "user_id") != 1 {
+		t.Errorf("the new owner's people: %d %s", status, body)
+	}
+
 	// A second one is refused, on the same directory and on the same port.
 	if _, stderr, status := run(t, []string{"PORT=0"}, "dev", "--data", data); status != 1 || !strings.Contains(stderr, "another orderbell dev") {
 		t.Errorf("a second dev on the directory: %d %q", status, stderr)

@@ -1,6 +1,7 @@
 package member_test
 
 import (
+	"strings"
 	"testing"
 
 	"orderbell/internal/member"
@@ -27,5 +28,30 @@ func TestHasAny(t *testing.T) {
 	}
 	if member.Role("boss").Valid() || !member.Viewer.Valid() {
 		t.Error("Valid knows other roles than Roles")
+	}
+}
+
+func TestTenantID(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"Corner Shop": "corner-shop", "  Ana's  Café & Bar ": "ana-s-caf-bar", "24/7": "24-7", "喫茶": "", "": "",
+		strings.Repeat("a", 63) + " " + strings.Repeat("b", 9): strings.Repeat("a", 63),
+	} {
+		if got := member.TenantID(name); got != want {
+			t.Errorf("TenantID(%q) = %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestIsTenantName(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{
+		"Corner Shop": true, "喫茶": true, strings.Repeat("ü", 200): true,
+		"": false, " ": false, " Shop": false, "Shop ": false, "Corner  Shop": false, "Corner\nShop": false, "a\x00b": false,
+		"\xff": false, strings.Repeat("ü", 201): false,
+	} {
+		if got := member.IsTenantName(name); got != want {
+			t.Errorf("IsTenantName(%q) = %t", name, got)
+		}
 	}
 }

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/text/language"
+
+	"orderbell/internal/database"
+	"orderbell/internal/event"
+	"orderbell/internal/member"
+	"orderbell/internal/memberstore"
+)
+
+func newTenantCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "tenant",
+		Short: "Make a business and its owner, or list the businesses",
+		Example: `  orderbell tenant create --name "Corner Shop" --owner-email ana@shop.example
+  orderbell tenant list --json`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return errors.New("tenant wants one of create, list") },
+	}
+	cmd.AddCommand(newTenantCreateCommand(), newTenantListCommand())
+	return cmd
+}
+
+// whichDatabase is what both commands say of theirs.
+const whichDatabase = `The database is that of DATABASE_URL; where that is not set, the one of the orderbell dev that runs on the data directory.
+Its user is the tables' owner, as the user that migrates them is.`
+
+type tenantOptions struct {
+	id, name, locale, email, ownerName, data string
+	asJSON                                   bool
+}
+
+func newTenantCreateCommand() *cobra.Command {
+	var o tenantOptions
+	cmd := &cobra.Command{
+		Use:   "create --name NAME --owner-email ADDRESS",
+		Short: "Make a business and its owner, and print their ids",
+		Long: `Make a business and its owner, and print their ids. The owner adds everybody else, by the page or the API.
+
+A business has a name and an id that no other has. The id is made of the name unless --id says it; it is what tokens name
+in the claim of AUTH_TENANT_CLAIM, and it cannot be changed later. An address may be somebody's in several businesses.
+
+` + whichDatabase,
+		Example: `  orderbell tenant create --name "Corner Shop" --owner-email ana@shop.example
+  orderbell tenant create --name "Kopi Senja" --id kopi --locale id --owner-email sari@kopi.example --owner-name Sari`,
+		Args:    cobra.NoArgs,
+		PreRunE: func(*cobra.Command, []string) error { return o.check() },
+		RunE: work(func(cmd *cobra.Command, _ []string) error {
+			var owner member.Person
+			err := withPeople(cmd.Context(), o.data, func(store *memberstore.Store) (err error) {
+				owner, err = o.create(cmd.Context(), store)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			if o.asJSON {
+				return printJSON(cmd.OutOrStdout(), map[string]string{"tenant_id": owner.TenantID, "owner_id": owner.ID})
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "tenant %s\nowner  %s\n", owner.TenantID, owner.ID)
+			return err
+		}),
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.name, "name", "", "what the business is called, as its mails say it")
+	flags.StringVar(&o.email, "owner-email", "", "the owner's address")
+	flags.StringVar(&o.ownerName, "owner-name", "", "the owner's name")
+	flags.StringVar(&o.id, "id", "", "the tenant's id, such as corner-shop (default: made of the name)")
+	flags.StringVar(&o.locale, "locale", "en", "the language of its mails, as BCP 47 has it, such as en or id")
+	flags.BoolVar(&o.asJSON, "json", false, "answer in JSON")
+	flags.StringVar(&o.data, "data", defaultData, "the data directory of orderbell dev")
+	return cmd
+}
+
+// check looks at the flags and fills the id in.
+func (o *tenantOptions) check() error {
+	if !member.IsTenantName(o.name) {
+		return fmt.Errorf("--name is %q, want 1 to %d characters with single spaces between words", o.name, member.MaxName)
+	}
+	if o.id == "" {
+		if o.id = member.TenantID(o.name); o.id == "" {
+			return fmt.Errorf("--name is %q, of which no id can be made: say it with --id", o.name)
+		}
+	}
+	switch {
+	case !event.IsTenantID(o.id):
+		return fmt.Errorf("--id is %q, want 1 to 64 letters, digits, dots, dashes and underscores, the first a letter or digit", o.id)
+	case !member.IsEmail(o.email):
+		return fmt.Errorf("--owner-email is %q, which is no e-mail address", o.email)
+	case o.ownerName != "" && !member.IsTenantName(o.ownerName):
+		return fmt.Errorf("--owner-name is %q, want at most %d characters with single spaces between words", o.ownerName, member.MaxName)
+	}
+	tag, err := language.Parse(o.locale)
+	if err != nil {
+		return fmt.Errorf("--locale is %q, want a language such as en or id", o.locale)
+	}
+	o.locale = tag.String()
+	return nil
+}
+
+func (o *tenantOptions) create(ctx context.Context, store *memberstore.Store) (member.Person, error) {
+	owner, err := store.Found(ctx, member.Tenant{ID: o.id, Name: o.name, Locale: o.locale}, member.Person{
+		Email: o.email, Name: o.ownerName, Roles: []member.Role{member.Owner}, EmailEnabled: true, InAppEnabled: true,
+	})
+	switch {
+	case errors.Is(err, member.ErrNameTaken):
+		return owner, fmt.Errorf("there is a tenant called %s already: choose another --name", o.name)
+	case errors.Is(err, member.ErrTenantTaken):
+		return owner, fmt.Errorf("there is a tenant with the id %s already: choose another --id", o.id)
+	}
+	return owner, err
+}
+
+// listed is a business in JSON.
+type listed struct {
+	TenantID  string    `json:"tenant_id"`
+	Name      string    `json:"name"`
+	Locale    string    `json:"locale"`
+	Owners    []string  `json:"owners"` // addresses
+	People    int       `json:"people"` // owners included
+	CreatedAt time.Time `json:"created_at"`
+}
+
+func newTenantListCommand() *cobra.Command {
+	var data string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the businesses with their owners, from the oldest to the newest",
+		Long:  "List the businesses with their owners, from the oldest to the newest.\n\n" + whichDatabase,
+		Example: `  orderbell tenant list
+  orderbell tenant list --json | jq -r '.[].tenant_id'`,
+		Args: cobra.NoArgs,
+		RunE: work(func(cmd *cobra.Command, _ []string) error {
+			var found []member.Business
+			err := withPeople(cmd.Context(), data, func(store *memberstore.Store) (err error) {
+				found, err = store.Tenants(cmd.Context())
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			return printBusinesses(cmd, found, asJSON)
+		}),
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "answer in JSON")
+	cmd.Flags().StringVar(&data, "data", defaultData, "the data directory of orderbell dev")
+	return cmd
+}
+
+func printBusinesses(cmd *cobra.Command, found []member.Business, asJSON bool) error {
+	if asJSON {
+		all := make([]listed, len(found)) // never null
+		for i, b := range found {
+			all[i] = listed{TenantID: b.ID, Name: b.Name, Locale: b.Locale, Owners: b.Owners, People: b.People, CreatedAt: b.CreatedAt}
+		}
+		return printJSON(cmd.OutOrStdout(), all)
+	}
+	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "TENANT\tNAME\tLANGUAGE\tPEOPLE\tSINCE\tOWNERS") // kept until Flush
+	for _, b := range found {
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\n", b.ID, b.Name, b.Locale, b.People,
+			b.CreatedAt.Format(time.DateOnly), strings.Join(b.Owners, ", "))
+	}
+	return table.Flush()
+}
+
+// withPeople has do work on the database, which has the schema that this program needs.
+func withPeople(ctx context.Context, data string, do func(*memberstore.Store) error) error {
+	if err := adoptDevStack(data, "DATABASE_URL"); err != nil {
+		return err
+	}
+	cfg, err := databaseConfig()
+	if err != nil {
+		return err
+	}
+	cfg.MaxConns = 1
+	pool, err := database.Open(ctx, cfg, "orderbell-tenant")
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	if err := database.Check(ctx, pool); err != nil {
+		return err
+	}
+	return do(memberstore.New(pool))
+}
