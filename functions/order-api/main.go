@@ -20,6 +20,7 @@ func run(ctx context.Context, s *service.Service) error {
 	if err := errors.Join(service.Load(&db), service.Load(&tokens)); err != nil {
 		return err
 	}
+	tokens.Log = s.Log
 	verifier, err := auth.NewVerifier(ctx, tokens)
 	if err != nil {
 		return err

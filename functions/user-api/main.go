@@ -25,6 +25,7 @@ func run(ctx context.Context, s *service.Service) (err error) {
 	if err := errors.Join(service.Load(&db), service.Load(&tokens), service.Load(&redis)); err != nil {
 		return err
 	}
+	tokens.Log = s.Log
 	verifier, err := auth.NewVerifier(ctx, tokens)
 	if err != nil {
 		return err

@@ -8,8 +8,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -23,19 +23,28 @@ import (
 
 // Config says how tokens are verified. Exactly one of JWKSURL and DevSecret is set.
 type Config struct {
-	JWKSURL     string            `envconfig:"AUTH_JWKS_URL"`
-	DevSecret   string            `envconfig:"AUTH_DEV_SECRET"` // HS256, at least 32 bytes; never in production
-	Issuer      string            `envconfig:"AUTH_ISSUER" default:"orderbell"`
-	Audience    string            `envconfig:"AUTH_AUDIENCE" default:"orderbell"`
-	TenantClaim string            `envconfig:"AUTH_TENANT_CLAIM" default:"tenant_id"`
-	RolesClaim  string            `envconfig:"AUTH_ROLES_CLAIM" default:"roles"`
-	RoleNames   map[string]string `envconfig:"AUTH_ROLE_NAMES"` // the provider's role name:ours,…
-	Leeway      time.Duration     `envconfig:"AUTH_LEEWAY" default:"30s"`
+	JWKSURL   string `envconfig:"AUTH_JWKS_URL"`
+	DevSecret string `envconfig:"AUTH_DEV_SECRET"` // HS256, at least 32 bytes; never in production
+	Issuer    string `envconfig:"AUTH_ISSUER" default:"orderbell"`
+	Audience  string `envconfig:"AUTH_AUDIENCE" default:"orderbell"`
+
+	// A provider has its own names for what we need to know. A claim's name may be a path with dots in it.
+	UserClaim   string    `envconfig:"AUTH_USER_CLAIM" default:"sub"` // the user_id of a person
+	TenantClaim string    `envconfig:"AUTH_TENANT_CLAIM" default:"tenant_id"`
+	Tenant      string    `envconfig:"AUTH_TENANT"` // the one tenant that the provider may speak for; "": any
+	RolesClaim  string    `envconfig:"AUTH_ROLES_CLAIM" default:"roles"`
+	RoleNames   RoleNames `envconfig:"AUTH_ROLE_NAMES"` // theirs:ours,…
+
+	Leeway    time.Duration `envconfig:"AUTH_LEEWAY" default:"30s"`
+	KeysEvery time.Duration `envconfig:"AUTH_JWKS_REFRESH_INTERVAL" default:"5m"` // how long a key that was taken away is good
+	KeysApart time.Duration `envconfig:"AUTH_JWKS_MIN_INTERVAL" default:"10s"`    // how often tokens with unknown keys have them fetched
+
+	Log *slog.Logger `ignored:"true"` // of what the provider does wrong; nil: none
 }
 
 // Principal is who a verified token speaks for.
 type Principal struct {
-	UserID   string // the claim sub
+	UserID   string // the claim of AUTH_USER_CLAIM
 	TenantID string
 	Roles    []member.Role
 	Expires  time.Time
@@ -57,17 +66,30 @@ type Verifier struct {
 // JWKS URL to answer: tokens are refused until it has.
 func NewVerifier(ctx context.Context, cfg Config) (*Verifier, error) {
 	v := &Verifier{cfg: cfg}
+	if v.cfg.UserClaim == "" {
+		v.cfg.UserClaim = "sub"
+	}
+	if cfg.Tenant != "" && !event.IsTenantID(cfg.Tenant) {
+		return nil, fmt.Errorf("AUTH_TENANT is %q, which names no tenant", cfg.Tenant)
+	}
+	if err := cfg.RoleNames.check(); err != nil {
+		return nil, fmt.Errorf("AUTH_ROLE_NAMES: %w", err)
+	}
 	var methods []string
 	switch {
 	case cfg.JWKSURL != "" && cfg.DevSecret != "":
 		return nil, errors.New("AUTH_JWKS_URL and AUTH_DEV_SECRET are both set, want one")
 	case cfg.JWKSURL != "":
-		set, err := keyfunc.NewDefaultCtx(ctx, []string{cfg.JWKSURL})
+		set, err := newKeySet(ctx, cfg)
+		if err != nil {
+			return nil, err
+		}
+		keys, err := keyfunc.New(keyfunc.Options{Ctx: ctx, Storage: set})
 		if err != nil {
 			return nil, fmt.Errorf("AUTH_JWKS_URL %s: %w", cfg.JWKSURL, err)
 		}
-		v.keys = set.Keyfunc
-		methods = []string{"RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"}
+		v.keys = keys.Keyfunc
+		methods = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 	case len(cfg.DevSecret) >= 32:
 		secret := []byte(cfg.DevSecret)
 		v.keys = func(*jwt.Token) (any, error) { return secret, nil }
@@ -86,9 +108,8 @@ func (v *Verifier) Verify(token string) (Principal, error) {
 	if _, err := v.parser.ParseWithClaims(token, claims, v.keys); err != nil {
 		return Principal{}, reason(err)
 	}
-	p := Principal{}
-	p.UserID, _ = claims["sub"].(string)
-	p.TenantID, _ = claims[v.cfg.TenantClaim].(string)
+	p := Principal{Roles: v.cfg.roles(claims)}
+	p.UserID, _ = find(claims, v.cfg.UserClaim).(string)
 	p.TokenID, _ = claims["jti"].(string)
 	if exp, err := claims.GetExpirationTime(); err == nil && exp != nil {
 		p.Expires = exp.Time
@@ -96,41 +117,20 @@ func (v *Verifier) Verify(token string) (Principal, error) {
 	if iat, err := claims.GetIssuedAt(); err == nil && iat != nil {
 		p.Issued = iat.Time
 	}
-	switch {
-	case p.UserID == "" || len(p.UserID) > 255:
-		return Principal{}, errors.New("the token's claim sub is missing or longer than 255 bytes")
-	case !event.IsTenantID(p.TenantID):
-		return Principal{}, fmt.Errorf("the token's claim %s does not name a tenant", v.cfg.TenantClaim)
+	if p.UserID == "" || len(p.UserID) > 255 {
+		return Principal{}, fmt.Errorf("the token's claim %s is missing or longer than 255 bytes", v.cfg.UserClaim)
 	}
-	for _, name := range claimNames(claims[v.cfg.RolesClaim]) {
-		if ours, ok := v.cfg.RoleNames[name]; ok {
-			name = ours
-		}
-		if r := member.Role(name); r.Valid() && !slices.Contains(p.Roles, r) {
-			p.Roles = append(p.Roles, r)
-		}
+	var err error
+	if p.TenantID, err = v.cfg.tenant(claims); err != nil {
+		return Principal{}, err
 	}
 	return p, nil
 }
 
-// claimNames reads a roles claim: an array of strings, or one string of names between spaces (as in RFC 8693 scope).
-func claimNames(claim any) []string {
-	switch c := claim.(type) {
-	case string:
-		return strings.Fields(c)
-	case []any:
-		var names []string
-		for _, n := range c {
-			if s, ok := n.(string); ok {
-				names = append(names, s)
-			}
-		}
-		return names
-	}
-	return nil
-}
-
 func reason(err error) error {
+	if errors.Is(err, errNoKey) {
+		return errNoKey
+	}
 	for _, known := range []error{
 		jwt.ErrTokenExpired, jwt.ErrTokenNotValidYet, jwt.ErrTokenUsedBeforeIssued, jwt.ErrTokenInvalidIssuer,
 		jwt.ErrTokenInvalidAudience, jwt.ErrTokenRequiredClaimMissing, jwt.ErrTokenSignatureInvalid, jwt.ErrTokenMalformed,
@@ -163,13 +163,16 @@ func Bearer(r *http.Request) (string, error) {
 	return token, nil
 }
 
-// Authenticate returns the request's principal, or a 401 problem.
+// Authenticate returns the request's principal, or a 401 problem; 503 while the token's key cannot be had.
 func (v *Verifier) Authenticate(r *http.Request) (Principal, error) {
 	token, err := Bearer(r)
 	if err != nil {
 		return Principal{}, err
 	}
 	p, err := v.Verify(token)
+	if errors.Is(err, errNoKey) { // the token may well be good: its holder should keep it
+		return Principal{}, problem.New(http.StatusServiceUnavailable, "%s", err).With("Retry-After", "1")
+	}
 	if err != nil {
 		return Principal{}, problem.New(http.StatusUnauthorized, "%s", err).
 			With("WWW-Authenticate", `Bearer error="invalid_token"`)

@@ -40,6 +40,7 @@ type Gateway struct {
 func Start(ctx context.Context, cfg Config, log *slog.Logger, meter metric.Meter) (*Gateway, error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	g := &Gateway{cancel: cancel}
+	cfg.Auth.Log = log
 	verifier, err := auth.NewVerifier(ctx, cfg.Auth)
 	if err != nil {
 		cancel()

@@ -1,0 +1,190 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/MicahParks/jwkset"
+)
+
+const (
+	// fetchTime is how long the provider may take to answer. Requests whose key is unknown wait for it.
+	fetchTime = 5 * time.Second
+	// maxKeySet bounds a provider's answer: large ones have a dozen keys of some 2 KB, certificates included.
+	maxKeySet = 1 << 20
+)
+
+// errNoKey says that the key of a token is not here, and that it is not known whether the provider has it.
+var errNoKey = errors.New("the identity provider cannot be asked for its keys now")
+
+// keySet is what the identity provider publishes at its JWKS URL (RFC 7517).
+//
+// It is fetched in the background, every so often, so that a key that was taken away is refused soon. A token with a key
+// that is not here has it fetched at once, since providers begin to sign with a new key when they like; but no sooner
+// than a while after the last time a token did so, or strangers' tokens would be a load for the provider. What was
+// fetched last holds until the next answer: a provider that is down for an hour takes nobody's work away.
+type keySet struct {
+	jwkset.Storage // of what was fetched last
+
+	url          string
+	every, apart time.Duration
+	client       http.Client
+	log          *slog.Logger
+
+	fetching sync.Mutex   // one fetch at a time; who waited looks again before it fetches too
+	asked    time.Time    // under fetching: when a token last had the keys fetched
+	failed   atomic.Bool  // the last fetch did, or there was none yet
+	fetches  atomic.Int64 // that succeeded
+}
+
+func newKeySet(ctx context.Context, cfg Config) (*keySet, error) {
+	if u, err := url.Parse(cfg.JWKSURL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return nil, fmt.Errorf("AUTH_JWKS_URL is %q, want https://…", cfg.JWKSURL)
+	}
+	s := &keySet{
+		Storage: jwkset.NewMemoryStorage(), url: cfg.JWKSURL, every: cfg.KeysEvery, apart: cfg.KeysApart,
+		client: http.Client{Timeout: fetchTime}, log: cfg.Log,
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.every <= 0 || s.apart < 0 {
+		return nil, fmt.Errorf("AUTH_JWKS_REFRESH_INTERVAL is %s and AUTH_JWKS_MIN_INTERVAL is %s, want more than 0 and at least 0", s.every, s.apart)
+	}
+	s.failed.Store(true)
+	go s.follow(ctx)
+	return s, nil
+}
+
+// follow fetches the keys until ctx ends.
+func (s *keySet) follow(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	starting := true
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		s.fetching.Lock()
+		if !starting || s.fetches.Load() == 0 { // a token may have been first
+			s.fetch(ctx)
+		}
+		s.fetching.Unlock()
+		starting = false
+		timer.Reset(s.pause())
+	}
+}
+
+// pause is how long until the next fetch in the background: after one that failed, not long.
+func (s *keySet) pause() time.Duration {
+	if s.failed.Load() {
+		return min(s.every, max(s.apart, time.Second))
+	}
+	return s.every
+}
+
+// KeyRead returns the key with the id, for [keyfunc].
+func (s *keySet) KeyRead(ctx context.Context, id string) (jwkset.JWK, error) {
+	if key, err := s.Storage.KeyRead(ctx, id); err == nil {
+		return key, nil
+	}
+	s.ask(ctx, func() bool { _, err := s.Storage.KeyRead(ctx, id); return err == nil })
+	key, err := s.Storage.KeyRead(ctx, id)
+	if err != nil && s.failed.Load() {
+		return jwkset.JWK{}, errNoKey
+	}
+	return key, err
+}
+
+// KeyReadAll returns every key, for a token that does not say which is its own.
+func (s *keySet) KeyReadAll(ctx context.Context) ([]jwkset.JWK, error) {
+	there := func() bool { return s.fetches.Load() > 0 }
+	if !there() {
+		s.ask(ctx, there)
+	}
+	if !there() {
+		return nil, errNoKey
+	}
+	return s.Storage.KeyReadAll(ctx)
+}
+
+// ask fetches the keys for a token, unless another has just done so.
+func (s *keySet) ask(ctx context.Context, there func() bool) {
+	s.fetching.Lock()
+	defer s.fetching.Unlock()
+	if there() || !s.asked.IsZero() && time.Since(s.asked) < s.apart {
+		return
+	}
+	first := s.fetches.Load() == 0
+	s.fetch(ctx)
+	if !first || s.failed.Load() { // the first keys had to be fetched anyhow
+		s.asked = time.Now() // when it ended: a provider that answers slowly is asked no more often
+	}
+}
+
+// fetch replaces the keys by what the provider has now. If it does not say, they stay as they are.
+func (s *keySet) fetch(ctx context.Context) {
+	keys, err := s.get(ctx)
+	if err == nil {
+		err = s.KeyReplaceAll(ctx, keys)
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	s.failed.Store(err != nil)
+	if err != nil {
+		s.log.ErrorContext(ctx, "keys of the identity provider not fetched", "url", s.url, "err", err)
+		return
+	}
+	s.fetches.Add(1)
+}
+
+func (s *keySet) get(ctx context.Context) ([]jwkset.JWK, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/jwk-set+json, application/json")
+	res, err := s.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close() //nolint:errcheck // only read
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("status %s", res.Status)
+	}
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.NewDecoder(io.LimitReader(res.Body, maxKeySet)).Decode(&set); err != nil {
+		return nil, fmt.Errorf("read key set: %w", err)
+	}
+	if set.Keys == nil { // an error page in JSON, not a provider that has taken all of its keys away
+		return nil, errors.New("the answer is no key set: it has no member keys")
+	}
+	var keys []jwkset.JWK
+	for _, raw := range set.Keys {
+		key, err := jwkset.NewJWKFromRawJSON(raw, jwkset.JWKMarshalOptions{Private: true}, jwkset.JWKValidateOptions{})
+		if err != nil {
+			// A kind that is not known here is to be ignored (RFC 7517 §5).
+			s.log.WarnContext(ctx, "key of the identity provider ignored", "url", s.url, "err", err)
+			continue
+		}
+		if is := key.Marshal(); is.USE == jwkset.UseEnc || is.KTY == jwkset.KtyOct {
+			continue // not made to sign, or no public key
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
