@@ -30,17 +30,20 @@ func TestClaimsOfAProvider(t *testing.T) {
 				"organization": []string{"demo"}, "realm_access": map[string]any{"roles": []string{"kasir", "urn:shop:boss", "offline_access"}},
 				"orderbell": map[string]any{"user": "u7"}, "sub": "f:1:ana",
 			},
-			"demo", "u7", []member.Role{member.Cashier, member.Owner},
+			"demo", "u7",
+			[]member.Role{member.Cashier, member.Owner},
 		},
 		"claims named by URLs": {
 			map[string]string{"AUTH_TENANT_CLAIM": "https://id.example/tenant", "AUTH_ROLES_CLAIM": "https://id.example/roles"},
 			jwt.MapClaims{"https://id.example/tenant": "demo", "https://id.example/roles": []string{"viewer"}, "sub": "u1"},
-			"demo", "u1", []member.Role{member.Viewer},
+			"demo", "u1",
+			[]member.Role{member.Viewer},
 		},
 		"roles as the members of an object": {
 			map[string]string{"AUTH_ROLES_CLAIM": "grants"},
 			jwt.MapClaims{"tenant_id": "demo", "grants": map[string]any{"kitchen": map[string]any{"1042": "demo"}}, "sub": "u1"},
-			"demo", "u1", []member.Role{member.Kitchen},
+			"demo", "u1",
+			[]member.Role{member.Kitchen},
 		},
 		"a provider that knows one business": {
 			map[string]string{"AUTH_TENANT": "demo"}, jwt.MapClaims{"sub": "u1", "roles": "owner"}, "demo", "u1", []member.Role{member.Owner},

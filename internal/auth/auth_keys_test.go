@@ -145,8 +145,9 @@ func (k key) token(t *testing.T) string {
 }
 
 // status returns what an API answers to the bearer of the token, and what it says.
-func status(v *auth.Verifier, token string) (int, string) {
-	r := httptest.NewRequest(http.MethodGet, "/", nil)
+func status(t *testing.T, v *auth.Verifier, token string) (int, string) {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 	r.Header.Set("Authorization", "Bearer "+token)
 	_, err := v.Authenticate(r)
 	if err == nil {
@@ -161,7 +162,7 @@ func status(v *auth.Verifier, token string) (int, string) {
 
 func expect(t *testing.T, v *auth.Verifier, what, token string, want int) {
 	t.Helper()
-	if got, why := status(v, token); got != want {
+	if got, why := status(t, v, token); got != want {
 		t.Errorf("%s: status %d (%s), want %d", what, got, why, want)
 	}
 }

@@ -2,6 +2,7 @@ package memberstore_test
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -85,7 +86,7 @@ func TestANameIsTakenOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range rivals {
 		group.Go(func() {
-			_, outcomes[i] = s.Found(t.Context(), member.Tenant{ID: "shop" + string(rune('a'+i)), Name: "Shop", Locale: "en"}, first)
+			_, outcomes[i] = s.Found(t.Context(), member.Tenant{ID: "shop" + strconv.Itoa(i), Name: "Shop", Locale: "en"}, first)
 		})
 	}
 	group.Wait()
