@@ -11,6 +11,7 @@ import (
 	"orderbell/functions/internal/eventfunction"
 	"orderbell/internal/database"
 	"orderbell/internal/eventstore"
+	"orderbell/internal/memberstore"
 	"orderbell/internal/orderstore"
 	"orderbell/internal/outbox"
 	"orderbell/internal/pipeline"
@@ -37,7 +38,8 @@ func run(ctx context.Context, s *service.Service) error {
 		return err
 	}
 	defer mail.Close(ctx)
-	sweeper, err := sweep.New(cfg, events.RetentionDays, mail.Lines, mail.Store, outbox.New(pool), orderstore.New(pool), mail.Courier, s.Log, s.Meter)
+	sweeper, err := sweep.New(cfg, events.RetentionDays, mail.Lines, mail.Store, outbox.New(pool), orderstore.New(pool),
+		memberstore.New(pool), mail.Courier, s.Log, s.Meter)
 	if err != nil {
 		return err
 	}

@@ -1,17 +1,14 @@
-// Command user-api serves a tenant's people, their preferences and their inbox over HTTP.
+// Command user-api serves a tenant's people, their preferences and their inbox over HTTP, and the unsubscribe links of
+// mails.
 package main
 
 import (
 	"context"
 	"errors"
-	"net/http"
 
-	"orderbell/internal/auth"
 	"orderbell/internal/database"
 	"orderbell/internal/feed"
-	"orderbell/internal/inboxapi"
 	"orderbell/internal/inboxstore"
-	"orderbell/internal/memberapi"
 	"orderbell/internal/memberstore"
 	"orderbell/internal/service"
 )
@@ -20,14 +17,8 @@ func main() { service.Main("user-api", run) }
 
 func run(ctx context.Context, s *service.Service) (err error) {
 	var db database.Config
-	var tokens auth.Config
 	var redis feed.Config
-	if err := errors.Join(service.Load(&db), service.Load(&tokens), service.Load(&redis)); err != nil {
-		return err
-	}
-	tokens.Log = s.Log
-	verifier, err := auth.NewVerifier(ctx, tokens)
-	if err != nil {
+	if err := errors.Join(service.Load(&db), service.Load(&redis)); err != nil {
 		return err
 	}
 	pool, err := database.Open(ctx, db, s.Name)
@@ -40,11 +31,10 @@ func run(ctx context.Context, s *service.Service) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, watchers.Close()) }()
+	handler, err := routes(ctx, s.Log, memberstore.New(pool), inboxstore.New(pool), watchers)
+	if err != nil {
+		return err
+	}
 	s.Ready(service.Check{Name: "database", Probe: func(ctx context.Context) error { return database.Check(ctx, pool) }})
-	mux := http.NewServeMux()
-	mux.Handle("/", memberapi.New(s.Log, verifier, memberstore.New(pool)))
-	notices := inboxapi.New(s.Log, verifier, inboxstore.New(pool), watchers)
-	mux.Handle("/api/notifications", notices)
-	mux.Handle("/api/notifications/", notices)
-	return s.Serve(ctx, mux, nil)
+	return s.Serve(ctx, handler, nil)
 }

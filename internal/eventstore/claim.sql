@@ -26,4 +26,4 @@ FROM outcome o, tenants t
 WHERE d.id = o.id AND t.id = d.tenant_id
 RETURNING d.id::text, d.attempt, d.message_id, o.unwanted IS NOT NULL AS opted_out,
     o.unwanted IS NULL AND o.quiet IS NOT NULL AS deferred, o.abandoned,
-    d.event_source, d.event_id::text, d.event_type, d.data, t.name AS tenant_name, t.locale, o.email, o.name, o.time_zone
+    d.event_source, d.event_id::text, d.event_type, d.data, t.name AS tenant_name, t.locale, d.user_id::text, o.email, o.name, o.time_zone

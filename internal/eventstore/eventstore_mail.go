@@ -30,7 +30,7 @@ func (s *Store) claim(ctx context.Context, sql string, args ...any) (letter.Due,
 	var d letter.Due
 	var data []byte
 	err := s.pool.QueryRow(ctx, sql, args...).Scan(&d.ID, &d.Attempt, &d.MessageID, &d.OptedOut, &d.Deferred,
-		&d.Abandoned, &d.Source, &d.EventID, &d.Type, &data, &d.TenantName, &d.Locale, &d.Email, &d.Name, &d.TimeZone)
+		&d.Abandoned, &d.Source, &d.EventID, &d.Type, &data, &d.TenantName, &d.Locale, &d.UserID, &d.Email, &d.Name, &d.TimeZone)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return letter.Due{}, false, nil
 	}

@@ -91,7 +91,7 @@ func TestClaim(t *testing.T) {
 		got := claim(t, s)
 		want := letter.Due{
 			ID: got.ID, Attempt: 1, MessageID: got.ID + "@mail.example", Source: e.Source, EventID: e.ID, Type: e.Type,
-			Data: e.Data, TenantName: "Kopi & Co", Locale: "en", Email: testUser(1) + "@demo.example", Name: "Ayu", TimeZone: "UTC",
+			Data: e.Data, TenantName: "Kopi & Co", Locale: "en", UserID: testUser(1), Email: testUser(1) + "@demo.example", Name: "Ayu", TimeZone: "UTC",
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)

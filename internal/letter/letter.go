@@ -34,6 +34,7 @@ type Due struct {
 
 	TenantName string
 	Locale     string // BCP 47, the tenant's
+	UserID     string
 	Email      string // the person's
 	Name       string // may be empty
 	TimeZone   string // IANA, the person's

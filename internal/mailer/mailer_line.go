@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	netmail "net/mail"
+	"net/url"
 	"strings"
 
 	"github.com/wneessen/go-mail"
 
 	"orderbell/internal/letter"
+	"orderbell/internal/optout"
 )
 
 // line is one of MaxConns places; its connection comes and goes.
@@ -171,9 +173,12 @@ func (m *Mailer) message(l letter.Letter) (*mail.Msg, error) {
 	msg.SetMessageIDWithValue(l.MessageID)
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no out-of-office replies
 	if l.Unsubscribe != "" {
-		if err := msg.SetListUnsubscribeOneClick(l.Unsubscribe); err != nil {
-			return nil, fmt.Errorf("unsubscribe address: %w", err)
+		address, err := url.Parse(l.Unsubscribe)
+		if err != nil || !optout.Safe(address) {
+			return nil, fmt.Errorf("%q is no unsubscribe address", l.Unsubscribe)
 		}
+		msg.SetListUnsubscribe(address.String())
+		msg.SetListUnsubscribePost()
 	}
 	msg.SetBodyString(mail.TypeTextPlain, l.Text)
 	msg.AddAlternativeString(mail.TypeTextHTML, l.HTML)

@@ -201,6 +201,7 @@ func TestSendRefusesWhatBreaksHeaders(t *testing.T) {
 		"a name of two lines":              func(l *letter.Letter) { l.ToName = "a\nb" },
 		"a Message-ID of two lines":        func(l *letter.Letter) { l.MessageID = "a\r\nb" },
 		"an unsubscribe URL of two":        func(l *letter.Letter) { l.Unsubscribe = "https://x.example/\r\nX: y" },
+		"an unsubscribe URL of no server":  func(l *letter.Letter) { l.Unsubscribe = "https:///x" },
 		"an unsubscribe URL without TLS":   func(l *letter.Letter) { l.Unsubscribe = "http://x.example/" },
 		"no address":                       func(l *letter.Letter) { l.To = "" },
 		"an address of two":                func(l *letter.Letter) { l.To = "a@x.example, b@x.example" },

@@ -212,7 +212,7 @@ func outcome(doing string, err error) error {
 	case errors.As(err, &pg) && pg.Code == foreignKey:
 		return member.ErrNoTenant
 	}
-	for _, known := range []error{member.ErrNotFound, member.ErrOwner, member.ErrStale, member.ErrLastOwner} {
+	for _, known := range []error{member.ErrNotFound, member.ErrOwner, member.ErrStale, member.ErrLastOwner, member.ErrUsed} {
 		if errors.Is(err, known) {
 			return known
 		}

@@ -95,6 +95,16 @@ func (c *Catalogues) For(locale string) *Words {
 	return c.all[i]
 }
 
+// Accepted returns the words that fit an Accept-Language header (RFC 9110, section 12.5.4) best.
+func (c *Catalogues) Accepted(header string) *Words {
+	tags, _, err := language.ParseAcceptLanguage(header)
+	if err != nil {
+		return c.all[0]
+	}
+	_, i, _ := c.matcher.Match(tags...)
+	return c.all[i]
+}
+
 // Say returns a message with values in place of its placeholders, which come in pairs: "name", "Ayu".
 func (w *Words) Say(key string, values ...string) string {
 	text, ok := w.messages[key]

@@ -3,10 +3,13 @@ package eventfunction
 import (
 	"context"
 	"errors"
+	"time"
 
 	"orderbell/internal/delivery"
 	"orderbell/internal/eventstore"
+	"orderbell/internal/letter"
 	"orderbell/internal/mailer"
+	"orderbell/internal/optout"
 	"orderbell/internal/ordermail"
 	"orderbell/internal/service"
 )
@@ -25,7 +28,12 @@ type Mail struct {
 func OpenMail(s *service.Service, open func(mailDomain string) *eventstore.Store) (*Mail, error) {
 	var server mailer.Config
 	var patience delivery.Config
-	if err := errors.Join(service.Load(&server), service.Load(&patience)); err != nil {
+	var offers optout.Config
+	if err := errors.Join(service.Load(&server), service.Load(&patience), service.Load(&offers)); err != nil {
+		return nil, err
+	}
+	links, err := optout.New(offers)
+	if err != nil {
 		return nil, err
 	}
 	domain, err := server.Domain()
@@ -36,7 +44,9 @@ func OpenMail(s *service.Service, open func(mailDomain string) *eventstore.Store
 	if m.mailer, err = mailer.New(server); err != nil {
 		return nil, err
 	}
-	writer, err := ordermail.New(nil) // no unsubscribe address before there is something at it
+	writer, err := ordermail.New(func(d letter.Due) ordermail.Links {
+		return ordermail.Links{Unsubscribe: links.URL(d.Data.TenantID, d.UserID, d.ID, time.Now()), Preferences: links.Preferences()}
+	})
 	if err != nil {
 		return nil, err
 	}

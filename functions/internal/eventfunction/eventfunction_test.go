@@ -123,7 +123,8 @@ func setup(tb testing.TB) *testBundle {
 	tb.Cleanup(func() { _ = running.Stop(patience) })
 	b.env = []string{
 		"LISTEN_HOST=127.0.0.1", "DATABASE_URL=" + address, "REDIS_URL=" + b.redis.URL(), "SMTP_URL=" + b.mail.SMTPURL(),
-		"MAIL_FROM=Orderbell <bell@orderbell.example>", "EVENT_TIMEOUT=2m", "EMAIL_TRY_LIMIT=2m", "SHUTDOWN_TIMEOUT=60s",
+		"MAIL_FROM=Orderbell <bell@orderbell.example>",
+		"PUBLIC_URL=https://orderbell.example", "UNSUBSCRIBE_SECRET=" + strings.Repeat("s", 32), "EVENT_TIMEOUT=2m", "EMAIL_TRY_LIMIT=2m", "SHUTDOWN_TIMEOUT=60s",
 	}
 	return b
 }
@@ -248,7 +249,15 @@ func (b *testBundle) streamLength(tb testing.TB) int {
 
 func (b *testBundle) mailbox(tb testing.TB) int {
 	tb.Helper()
-	r, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, b.mail.URL()+"/api/v1/messages", nil)
+	var box struct{ Total int }
+	b.ask(tb, "/api/v1/messages", &box)
+	return box.Total
+}
+
+// ask decodes an answer of Mailpit.
+func (b *testBundle) ask(tb testing.TB, path string, answer any) {
+	tb.Helper()
+	r, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, b.mail.URL()+path, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -257,11 +266,29 @@ func (b *testBundle) mailbox(tb testing.TB) int {
 		tb.Fatal(err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // nothing was written
-	var box struct{ Total int }
-	if err := json.NewDecoder(resp.Body).Decode(&box); err != nil {
+	if err := json.NewDecoder(resp.Body).Decode(answer); err != nil {
 		tb.Fatal(err)
 	}
-	return box.Total
+}
+
+// assertCanLeave says that the one mail offers its person to get no more, by one click (RFC 8058) and on a page.
+func (b *testBundle) assertCanLeave(tb testing.TB) {
+	tb.Helper()
+	var headers map[string][]string
+	b.ask(tb, "/api/v1/message/latest/headers", &headers)
+	link := strings.Trim(strings.Join(headers["List-Unsubscribe"], ""), "<>")
+	if !strings.HasPrefix(link, "https://orderbell.example/api/unsubscribe/") || headers["List-Unsubscribe-Post"][0] != "List-Unsubscribe=One-Click" {
+		tb.Errorf("the header is %v", headers)
+	}
+	var message struct{ HTML, Text string }
+	b.ask(tb, "/api/v1/message/latest", &message)
+	for _, part := range []string{message.HTML, message.Text} {
+		for _, want := range []string{link, "https://orderbell.example/#/preferences"} {
+			if !strings.Contains(part, want) {
+				tb.Errorf("no %s in %s", want, part)
+			}
+		}
+	}
 }
 
 func TestFunction(t *testing.T) {
@@ -274,6 +301,7 @@ func TestFunction(t *testing.T) {
 			f.assertPost(t, ce, http.StatusAccepted)
 		}
 		b.assertOnce(t)
+		b.assertCanLeave(t)
 	})
 	t.Run("another function's event is refused with the reason", func(t *testing.T) {
 		status, reason := f.post(t, newEvent(t, order.Ready))

@@ -103,7 +103,7 @@ func (s *Stack) start(ctx context.Context, listeners []net.Listener) error {
 		return err
 	}
 	s.opts.Console.Printf("starting the programs …")
-	if s.programs, err = startPrograms(ctx, s.opts, s.programChanged); err != nil {
+	if s.programs, err = startPrograms(ctx, s.opts, s.Origin, s.programChanged); err != nil {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(s.opts.Console.Voice("broker"), nil))
@@ -119,7 +119,7 @@ func (s *Stack) start(ctx context.Context, listeners []net.Listener) error {
 }
 
 // newTokens takes the secret of the environment, else the data directory's, and puts it into the environment, where
-// the programs read it.
+// the programs read it, also for the links in mails.
 func (s *Stack) newTokens() (seed.Tokens, error) {
 	secret := os.Getenv("AUTH_DEV_SECRET")
 	if secret == "" {
@@ -131,6 +131,11 @@ func (s *Stack) newTokens() (seed.Tokens, error) {
 	// A key server would lock the demo users out.
 	if err := errors.Join(os.Setenv("AUTH_DEV_SECRET", secret), os.Unsetenv("AUTH_JWKS_URL")); err != nil {
 		return seed.Tokens{}, fmt.Errorf("set AUTH_DEV_SECRET: %w", err)
+	}
+	if os.Getenv("UNSUBSCRIBE_SECRET") == "" {
+		if err := os.Setenv("UNSUBSCRIBE_SECRET", secret); err != nil { // good for both: what it signs says for what
+			return seed.Tokens{}, fmt.Errorf("set UNSUBSCRIBE_SECRET: %w", err)
+		}
 	}
 	var cfg auth.Config
 	if err := service.Load(&cfg); err != nil {

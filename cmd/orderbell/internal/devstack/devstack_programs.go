@@ -49,7 +49,7 @@ type spec struct {
 func specs() []spec {
 	return []spec{
 		{orderAPI, []string{"/api/orders"}},
-		{userAPI, []string{"/api/users", "/api/me", "/api/notifications"}},
+		{userAPI, []string{"/api/users", "/api/me", "/api/notifications", "/api/unsubscribe"}},
 		{outboxRelay, nil},
 		{deliverySweeper, nil},
 		{orderCreated, nil},
@@ -77,7 +77,7 @@ func checkPrograms(binDir string) error {
 
 // startPrograms starts the binaries beside our own and waits until all are ready. changed is called when one starts or
 // ends. On an error it stops what it has started.
-func startPrograms(ctx context.Context, opts Options, changed func()) (*programs, error) {
+func startPrograms(ctx context.Context, opts Options, origin string, changed func()) (*programs, error) {
 	p := &programs{urls: map[string]*url.URL{}}
 	for _, s := range specs() {
 		addr, err := embedded.FreeAddr(ctx)
@@ -86,7 +86,7 @@ func startPrograms(ctx context.Context, opts Options, changed func()) (*programs
 		}
 		p.urls[s.name] = &url.URL{Scheme: "http", Host: addr}
 	}
-	env := environment()
+	env := environment(origin)
 	for _, s := range specs() {
 		address := p.urls[s.name]
 		p.running = append(p.running, supervise.Start(supervise.Program{
@@ -150,12 +150,13 @@ func (p *programs) states() map[string]Program {
 }
 
 // environment returns what every program gets beside PORT: our own environment, and where it says nothing, what suits
-// one machine.
-func environment() []string {
+// one machine, whose page is at origin.
+func environment(origin string) []string {
 	env := append(os.Environ(), "SHUTDOWN_TIMEOUT="+shutdownTimeout)
 	for name, value := range map[string]string{
 		"LOG_FORMAT":        "text",
 		"MAIL_FROM":         "Orderbell <orders@orderbell.example>",
+		"PUBLIC_URL":        origin,
 		"RELAY_LAG_GROUPS":  strings.Join(Groups(), ","),
 		"SSE_DRAIN_SECONDS": "1", // no fleet that a spread would spare
 	} {

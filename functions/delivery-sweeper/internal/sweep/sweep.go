@@ -53,6 +53,11 @@ type Keys interface {
 	ForgetKeys(ctx context.Context, before time.Time, limit int) (int64, error)
 }
 
+// OptOuts are the unsubscribe links that were used.
+type OptOuts interface {
+	ForgetOptOuts(ctx context.Context, before time.Time, limit int) (int64, error)
+}
+
 // Mail sends what is due.
 type Mail interface {
 	Sweep(ctx context.Context, workers int, stopAt time.Time) (delivery.Tally, error)
@@ -66,13 +71,16 @@ type Sweeper struct {
 	days      Days
 	outbox    Outbox
 	keys      Keys
+	optouts   OptOuts
 	mail      Mail
 	log       *slog.Logger
 	removed   metric.Int64Counter
 }
 
 // New returns a sweeper that keeps retention days of event_records and sends with workers lines.
-func New(cfg Config, retention, workers int, days Days, outbox Outbox, keys Keys, mail Mail, log *slog.Logger, meter metric.Meter) (*Sweeper, error) {
+func New(cfg Config, retention, workers int, days Days, outbox Outbox, keys Keys,
+	optouts OptOuts, mail Mail, log *slog.Logger, meter metric.Meter,
+) (*Sweeper, error) {
 	switch {
 	case cfg.Timeout <= 0:
 		return nil, fmt.Errorf("SWEEP_TIMEOUT is %s, want more than 0", cfg.Timeout)
@@ -86,7 +94,7 @@ func New(cfg Config, retention, workers int, days Days, outbox Outbox, keys Keys
 		return nil, fmt.Errorf("set up metrics: %w", err)
 	}
 	return &Sweeper{
-		cfg: cfg, retention: retention, workers: workers, days: days, outbox: outbox, keys: keys, mail: mail,
+		cfg: cfg, retention: retention, workers: workers, days: days, outbox: outbox, keys: keys, optouts: optouts, mail: mail,
 		log: log, removed: removed,
 	}, nil
 }
@@ -122,7 +130,8 @@ func (s *Sweeper) keepHouse(ctx context.Context, now, stopAt time.Time) error {
 	s.count(ctx, "days_dropped", int64(dropped))
 	err3 := s.remove(ctx, "outbox_rows", stopAt, now.Add(-s.cfg.KeepSent), s.outbox.ForgetSent)
 	err4 := s.remove(ctx, "idempotency_keys", stopAt, now.Add(-keepKeys), s.keys.ForgetKeys)
-	return errors.Join(err, err2, err3, err4)
+	err5 := s.remove(ctx, "optouts", stopAt, now, s.optouts.ForgetOptOuts)
+	return errors.Join(err, err2, err3, err4, err5)
 }
 
 // remove forgets in batches, until nothing is left or it is time to stop.

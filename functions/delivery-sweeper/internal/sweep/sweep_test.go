@@ -17,6 +17,7 @@ import (
 	"orderbell/internal/database/databasetest"
 	"orderbell/internal/delivery"
 	"orderbell/internal/eventstore"
+	"orderbell/internal/memberstore"
 	"orderbell/internal/orderstore"
 	"orderbell/internal/outbox"
 )
@@ -54,7 +55,8 @@ func setup(t *testing.T, cfg sweep.Config) *testBundle {
 			return got
 		},
 	}
-	s, err := sweep.New(cfg, 45, 3, eventstore.New(pool, ""), outbox.New(pool), orderstore.New(pool), mail{b},
+	s, err := sweep.New(cfg, 45, 3, eventstore.New(pool, ""), outbox.New(pool), orderstore.New(pool),
+		memberstore.New(pool), mail{b},
 		slog.New(slog.NewTextHandler(&b.log, nil)), noop.NewMeterProvider().Meter(""))
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +95,7 @@ func TestSweep(t *testing.T) {
 			t.Error(diff)
 		}
 	})
-	t.Run("sent outbox rows and old keys go, however many, the others stay", func(t *testing.T) {
+	t.Run("sent outbox rows, old keys and expired links go, however many, the others stay", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
 		b.exec(`INSERT INTO tenants (id, name) VALUES ('demo', 'Kopi')`)
@@ -104,10 +106,14 @@ func TestSweep(t *testing.T) {
 		b.exec(`INSERT INTO idempotency_keys (tenant_id, key, request_hash, status, body, created_at)
 			SELECT 'demo', n::text, '', 201, '', now() - CASE WHEN n <= 1500 THEN interval '25 hours' ELSE interval '23 hours' END
 			FROM generate_series(1, 1501) AS n`)
+		b.exec(`INSERT INTO users (id, tenant_id, email, roles) VALUES (gen_random_uuid(), 'demo', 'a@b.example', '{owner}')`)
+		b.exec(`INSERT INTO optouts (id, tenant_id, user_id, expires_at)
+			SELECT gen_random_uuid(), tenant_id, id, now() + n * interval '1 hour' FROM users, unnest(ARRAY[-1, 1]) AS n`)
 		if err := b.sweep(t); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff([]int{2, 1}, b.numbers(`SELECT ARRAY[(SELECT count(*) FROM outbox), (SELECT count(*) FROM idempotency_keys)]`)); diff != "" {
+		const left = `SELECT ARRAY[(SELECT count(*) FROM outbox), (SELECT count(*) FROM idempotency_keys), (SELECT count(*) FROM optouts)]`
+		if diff := cmp.Diff([]int{2, 1, 1}, b.numbers(left)); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -200,7 +206,7 @@ func TestNew(t *testing.T) {
 	} {
 		t.Run(name+" is named if it is wrong", func(t *testing.T) {
 			t.Parallel()
-			_, err := sweep.New(tt.cfg, tt.retention, 1, nil, nil, nil, nil, nil, nil)
+			_, err := sweep.New(tt.cfg, tt.retention, 1, nil, nil, nil, nil, nil, nil, nil)
 			if err == nil || !strings.Contains(err.Error(), name) {
 				t.Errorf("got %v", err)
 			}

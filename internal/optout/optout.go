@@ -1,0 +1,154 @@
+// Package optout makes and reads unsubscribe links: who holds one may switch off one person's e-mail notifications, once,
+// until it expires, and nothing else.
+//
+// A link is a capability, not a login. Its token says whose it is and carries an HMAC-SHA256 of all that it says, so that
+// nobody makes one but who knows the secret.
+package optout
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Config says how links are signed and where they lead.
+type Config struct {
+	PublicURL string        `envconfig:"PUBLIC_URL" required:"true"`         // of the page: what mails link to
+	Secret    string        `envconfig:"UNSUBSCRIBE_SECRET" required:"true"` // at least 32 bytes
+	OldSecret string        `envconfig:"UNSUBSCRIBE_OLD_SECRET"`             // its links are still good, but no new ones are made
+	Life      time.Duration `envconfig:"UNSUBSCRIBE_LIFE" default:"1440h"`   // laws want 30 days at least
+}
+
+// Path is where links lead, on the page's origin. A token follows.
+const Path = "/api/unsubscribe/"
+
+// preferencesPath is where the page lets people choose.
+const preferencesPath = "/#/preferences"
+
+const minSecret = 32 // bytes, as many as the hash has
+
+// Claim is what a token says.
+type Claim struct {
+	TenantID string
+	UserID   string // UUID
+	LetterID string // UUID of the letter that the link is in: what is used up
+	Expires  time.Time
+}
+
+// Errors of [Links.Read].
+var (
+	ErrForged  = errors.New("the token is none of ours")
+	ErrExpired = errors.New("the token has expired")
+)
+
+// Links makes and reads links. It is safe for concurrent use.
+type Links struct {
+	base    string
+	secrets [][]byte // the first signs
+	life    time.Duration
+}
+
+// New checks cfg.
+func New(cfg Config) (*Links, error) {
+	u, err := url.Parse(cfg.PublicURL)
+	switch {
+	case err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || strings.Trim(u.Path, "/") != "":
+		return nil, fmt.Errorf("PUBLIC_URL is %q, want the address of the page, such as https://orders.example.com", cfg.PublicURL)
+	case !Safe(u):
+		return nil, fmt.Errorf("PUBLIC_URL is %q, want https://", cfg.PublicURL)
+	case len(cfg.Secret) < minSecret:
+		return nil, fmt.Errorf("UNSUBSCRIBE_SECRET has %d bytes, want %d or more", len(cfg.Secret), minSecret)
+	case cfg.OldSecret != "" && len(cfg.OldSecret) < minSecret:
+		return nil, fmt.Errorf("UNSUBSCRIBE_OLD_SECRET has %d bytes, want %d or more", len(cfg.OldSecret), minSecret)
+	case cfg.Life <= 0:
+		return nil, fmt.Errorf("UNSUBSCRIBE_LIFE is %s, want more than 0", cfg.Life)
+	}
+	l := &Links{base: u.Scheme + "://" + u.Host, secrets: [][]byte{[]byte(cfg.Secret)}, life: cfg.Life}
+	if cfg.OldSecret != "" {
+		l.secrets = append(l.secrets, []byte(cfg.OldSecret))
+	}
+	return l, nil
+}
+
+// Safe says whether a link to u may be mailed: RFC 8058 wants https, and only what never leaves the machine may do without.
+func Safe(u *url.URL) bool {
+	ip := net.ParseIP(u.Hostname())
+	here := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+	return u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && here)
+}
+
+// Preferences is where the page lets people choose what they are told of.
+func (l *Links) Preferences() string { return l.base + preferencesPath }
+
+// URL returns the link of a letter that is written now; an id that is no UUID has none: "".
+func (l *Links) URL(tenantID, userID, letterID string, now time.Time) string {
+	token, err := l.token(Claim{TenantID: tenantID, UserID: userID, LetterID: letterID, Expires: now.Add(l.life)})
+	if err != nil {
+		return ""
+	}
+	return l.base + Path + token
+}
+
+// A token is, in base64url, a version, the seconds since 1970 of its end (8 bytes, big-endian), the letter's and the
+// user's id (16 bytes each), the tenant's id, and the HMAC-SHA256 of all before it.
+const (
+	version = 1
+	fixed   = 1 + 8 + 16 + 16
+)
+
+func (l *Links) token(c Claim) (string, error) {
+	letterID, err := uuid.Parse(c.LetterID)
+	if err != nil {
+		return "", fmt.Errorf("make an unsubscribe link: letter %q: %w", c.LetterID, err)
+	}
+	userID, err := uuid.Parse(c.UserID)
+	if err != nil {
+		return "", fmt.Errorf("make an unsubscribe link: user %q: %w", c.UserID, err)
+	}
+	said := binary.BigEndian.AppendUint64([]byte{version}, uint64(c.Expires.Unix())) //nolint:gosec // after 1970
+	said = append(append(append(said, letterID[:]...), userID[:]...), c.TenantID...)
+	return base64.RawURLEncoding.EncodeToString(append(said, sign(l.secrets[0], said)...)), nil
+}
+
+// Read returns what a token says at the time now. Errors: [ErrForged], and with the claim [ErrExpired].
+func (l *Links) Read(token string, now time.Time) (Claim, error) {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
+	if err != nil || len(raw) <= fixed+sha256.Size || raw[0] != version {
+		return Claim{}, ErrForged
+	}
+	said, signature := raw[:len(raw)-sha256.Size], raw[len(raw)-sha256.Size:]
+	good := false
+	for _, secret := range l.secrets {
+		good = good || hmac.Equal(signature, sign(secret, said))
+	}
+	if !good {
+		return Claim{}, ErrForged
+	}
+	c := Claim{
+		TenantID: string(said[fixed:]), UserID: uuid.UUID(said[25:fixed]).String(), LetterID: uuid.UUID(said[9:25]).String(),
+		Expires: time.Unix(int64(binary.BigEndian.Uint64(said[1:9])), 0).UTC(), //nolint:gosec // we have written it
+	}
+	if !now.Before(c.Expires) {
+		return c, ErrExpired
+	}
+	return c, nil
+}
+
+// purpose keeps what is signed here from being good for anything else that should ever be signed with the same secret.
+const purpose = "orderbell unsubscribe\x00"
+
+func sign(secret, said []byte) []byte {
+	mac := hmac.New(sha256.New, secret)
+	_, _ = mac.Write([]byte(purpose)) // a hash takes everything
+	_, _ = mac.Write(said)
+	return mac.Sum(nil)
+}
