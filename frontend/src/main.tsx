@@ -5,10 +5,12 @@ import { openClient } from './services/client';
 import { keepIn } from './services/session';
 import { clock } from './store/clock';
 import { peopleStore } from './store/people';
+import { place } from './store/place';
 import './styles/base.css';
 import './styles/controls.css';
 import './styles/layout.css';
 import './styles/orders.css';
+import './styles/preferences.css';
 
 const root = document.getElementById('root');
 if (root === null) throw new Error('index.html has no element #root');
@@ -28,7 +30,7 @@ document.addEventListener('visibilitychange', () => {
 
 createRoot(root).render(
   <StrictMode>
-    <App client={client} people={peopleStore(fetcher)} clock={clock()} />
+    <App client={client} people={peopleStore(fetcher)} clock={clock()} place={place(window)} />
   </StrictMode>,
 );
 

@@ -5,6 +5,7 @@ import { type Client, openClient } from '../services/client';
 import { keepIn } from '../services/session';
 import { clock } from '../store/clock';
 import { peopleStore } from '../store/people';
+import { place } from '../store/place';
 import { FakeOrigin } from '../testing/fakeOrigin';
 import { problem } from '../testing/http';
 import { App } from './App';
@@ -14,13 +15,14 @@ let client: Client | undefined;
 afterEach(() => {
   client?.close();
   sessionStorage.clear();
+  location.hash = '';
 });
 
 function setup(prepare?: (origin: FakeOrigin) => void) {
   const origin = new FakeOrigin({ pageSize: 500 });
   prepare?.(origin);
   client = openClient({ fetch: origin.fetch, keeper: keepIn(sessionStorage), origin: location.origin });
-  render(<App client={client} people={peopleStore(origin.fetch)} clock={clock()} />);
+  render(<App client={client} people={peopleStore(origin.fetch)} clock={clock()} place={place(window)} />);
   return { origin, user: userEvent.setup() };
 }
 
@@ -36,6 +38,20 @@ async function signedIn(role: string, prepare?: (origin: FakeOrigin) => void) {
 function card(name: string): HTMLElement {
   return screen.getByRole('article', { name });
 }
+
+describe('the preferences', () => {
+  it('are where mails link to, also for who has to sign in first', async () => {
+    location.hash = '#/preferences';
+    await signedIn('viewer');
+    expect(await screen.findByRole('heading', { name: 'What you are told of' })).toBeInTheDocument();
+    expect(screen.getByText('To viewer@demo.example.')).toBeInTheDocument();
+    location.hash = '#/';
+    expect(await screen.findByRole('main')).toHaveClass('page');
+    await waitFor(() =>
+      expect(screen.queryByRole('heading', { name: 'What you are told of' })).not.toBeInTheDocument(),
+    );
+  });
+});
 
 describe('signing in', () => {
   it('offers the demo users by business', async () => {

@@ -1,8 +1,10 @@
+import type { MouseEvent } from 'react';
 import { useStore } from '../hooks/useStore';
 import type { Session } from '../services/session';
 import type { Feed } from '../store/feed';
 import type { Observable } from '../store/observable';
 import type { PeopleStore } from '../store/people';
+import { preferencesAddress } from '../store/place';
 import { ConnectionBadge } from './ConnectionBadge';
 import { BellIcon, PersonIcon } from './Icons';
 import { NotificationPanel } from './NotificationPanel';
@@ -35,6 +37,10 @@ export function TopBar({ session, feed, people, clock, onSignIn, onSignOut }: To
   );
 }
 
+function closePanel(event: MouseEvent<HTMLElement>): void {
+  event.currentTarget.closest<HTMLElement>('[popover]')?.hidePopover();
+}
+
 type PersonMenuProps = Pick<TopBarProps, 'session' | 'people' | 'onSignIn' | 'onSignOut'>;
 
 function PersonMenu({ session, people, onSignIn, onSignOut }: PersonMenuProps) {
@@ -45,6 +51,11 @@ function PersonMenu({ session, people, onSignIn, onSignOut }: PersonMenuProps) {
         <strong>{session.name}</strong>
         <span className="faint">{session.email}</span>
         <span className="faint">{session.roles.join(', ')}</span>
+      </p>
+      <p>
+        <a className="switch switch-link" href={preferencesAddress} onClick={closePanel}>
+          What you are told of
+        </a>
       </p>
       {state.kind === 'users' && (
         <>

@@ -8,16 +8,19 @@ import type { Order, Status } from '../model/order';
 import { authorized, type Credentials } from '../services/authorized';
 import { inboxClient } from '../services/inbox';
 import { type NewOrder, ordersClient, snapshotAddress } from '../services/orders';
+import { preferencesClient } from '../services/preferences';
 import { type Fetch, Problem } from '../services/problem';
 import { type ConnectionState, openStream, type Stream } from '../services/sse';
 import { type InboxStore, inboxStore } from './inbox';
 import type { Observable } from './observable';
 import { type OrderStore, orderStore } from './orderStore';
+import { type PreferencesStore, preferencesStore } from './preferences';
 import { type Loading, snapshotLoader } from './snapshot';
 
 export interface Feed {
   readonly store: OrderStore;
   readonly inbox: InboxStore;
+  readonly preferences: PreferencesStore;
   readonly connection: Observable<ConnectionState>;
   readonly loading: Observable<Loading>;
   /** Calls back for each new notification, once per notification id. Returns the function that stops it. */
@@ -43,6 +46,7 @@ export function openFeed(options: FeedOptions): Feed {
   const ask = authorized(options.fetch, credentials);
   const client = ordersClient(ask);
   const inbox = inboxStore(inboxClient(ask));
+  const preferences = preferencesStore(preferencesClient(ask));
   const listeners = new Set<(notification: Notification) => void>();
   const snapshots = snapshotLoader({ client, store, random });
   const stream: Stream = openStream({
@@ -57,6 +61,7 @@ export function openFeed(options: FeedOptions): Feed {
   return {
     store,
     inbox,
+    preferences,
     connection: stream,
     loading: snapshots,
     onNotification(listener) {

@@ -28,6 +28,17 @@ export interface WireUser {
   readonly token: string;
 }
 
+export interface WireAccount {
+  readonly email: string;
+  readonly version: number;
+  readonly notification_email_enabled: boolean;
+  readonly notification_in_app_enabled: boolean;
+  readonly notification_email_events: readonly string[];
+  readonly notification_in_app_events: readonly string[];
+  readonly time_zone: string;
+  readonly quiet_hours: string;
+}
+
 export interface FakeOriginOptions {
   /** How many events can be replayed. */
   readonly logSize?: number;
@@ -58,6 +69,8 @@ export class FakeOrigin {
   ];
   readonly orders = new Map<string, WireOrder>();
   readonly streams = new Set<OpenStream>();
+  /** The users of user-api who have changed something, by address. */
+  readonly accounts = new Map<string, WireAccount>();
   /** Answers given instead of the real ones, by path, first come first served; an Error is a network that is down. */
   readonly #instead = new Map<string, (Response | Error)[]>();
   readonly #answers = new Map<string, WireOrder>();
@@ -167,6 +180,7 @@ export class FakeOrigin {
     if (user === undefined) return problem(401, 'token is expired');
     const [, , noun, id, verb] = request.path.split('/');
     if (request.path === '/api/sse/notifications') return this.#stream(user, request, signal);
+    if (noun === 'me') return this.#me(user, request);
     if (noun === 'notifications') return this.#inbox(user, request);
     if (noun !== 'orders') return problem(404, `no program serves ${request.path}`);
     if (request.method === 'POST' && id === undefined) return this.#create(user, request);
@@ -221,6 +235,16 @@ export class FakeOrigin {
       unread: unread.length,
       ...(next < notices.length ? { next_cursor: String(next) } : {}),
     });
+  }
+
+  #me(user: WireUser, request: Recorded): Response {
+    const now = this.accounts.get(user.email) ?? usualAccount(user);
+    if (request.method !== 'PATCH') return json(200, now);
+    if (request.headers.get('If-Match') !== `"${String(now.version)}"`)
+      return problem(412, 'If-Match is stale');
+    const changed = { ...now, ...JSON.parse(request.body), version: now.version + 1 };
+    this.accounts.set(user.email, changed);
+    return json(200, changed);
   }
 
   #stream(user: WireUser, request: Recorded, signal: AbortSignal | undefined): Response {
@@ -297,6 +321,19 @@ function notice(entry: Entry, user: WireUser) {
     event_id: entry.id,
     event: entry.type,
     data: eventData(entry.order),
+  };
+}
+
+export function usualAccount({ email }: WireUser): WireAccount {
+  return {
+    email,
+    version: 1,
+    notification_email_enabled: true,
+    notification_in_app_enabled: true,
+    notification_email_events: ['order_paid'],
+    notification_in_app_events: ['order_paid'],
+    time_zone: 'UTC',
+    quiet_hours: '',
   };
 }
 

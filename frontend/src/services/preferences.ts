@@ -1,0 +1,21 @@
+/** The client of everybody's own preferences. */
+import { type Account, type Preferences, parseAccount, wirePreferences } from '../model/preferences';
+import { type Ask, sending } from './authorized';
+import { readJSON } from './problem';
+
+export interface PreferencesClient {
+  load(): Promise<Account>;
+  /** Changes them if they still are at the version; 412 if somebody else has changed them since. */
+  save(preferences: Preferences, version: number): Promise<Account>;
+}
+
+export function preferencesClient(ask: Ask): PreferencesClient {
+  return {
+    load: async () => parseAccount(await readJSON(await ask('/api/me'))),
+    async save(preferences, version) {
+      const headers = { 'If-Match': `"${String(version)}"` };
+      const request = sending('PATCH', wirePreferences(preferences), headers);
+      return parseAccount(await readJSON(await ask('/api/me/preferences', request)));
+    },
+  };
+}
