@@ -22,9 +22,7 @@ import (
 func main() { service.Main("delivery-sweeper", run) }
 
 func run(ctx context.Context, s *service.Service) error {
-	var db database.Config
-	var cfg sweep.Config
-	var events pipeline.Config
+	db, cfg, events := database.Config{}, sweep.Config{}, pipeline.Config{}
 	if err := errors.Join(service.Load(&db), service.Load(&cfg), service.Load(&events)); err != nil {
 		return err
 	}
@@ -38,8 +36,7 @@ func run(ctx context.Context, s *service.Service) error {
 		return err
 	}
 	defer mail.Close(ctx)
-	sweeper, err := sweep.New(cfg, events.RetentionDays, mail.Lines, mail.Store, outbox.New(pool), orderstore.New(pool),
-		memberstore.New(pool), mail.Courier, s.Log, s.Meter)
+	sweeper, err := sweep.New(cfg, events.RetentionDays, mail.Lines, mail.Store, outbox.New(pool), orderstore.New(pool), memberstore.New(pool), mail.Courier, s.Log, s.Meter)
 	if err != nil {
 		return err
 	}

@@ -39,6 +39,10 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await till.showAll();
     await till.press('Refund', paid.reference);
     expect(await findings(till.page)).toEqual([]);
+    await till.page.evaluate("location.hash = '#/preferences'");
+    await till.page.getByRole('checkbox', { name: 'Keep e-mail back' }).check();
+    expect(await findings(till.page)).toEqual([]);
+    await till.page.getByRole('link', { name: 'Back to the orders' }).click();
     for (const name of [/^Notifications/, /^Account of/]) {
       await till.page.getByRole('button', { name }).click();
       expect(await findings(till.page)).toEqual([]);

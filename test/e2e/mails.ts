@@ -29,6 +29,18 @@ export async function textOf(mail: Mail): Promise<string> {
   return (await ask<{ Text: string }>(`/api/v1/message/${mail.id}`)).Text;
 }
 
+/** Where the mail's headers say that one click ends the mails. */
+export async function unsubscribeLink(mail: Mail): Promise<string> {
+  const headers = await ask<Record<string, string[]>>(`/api/v1/message/${mail.id}/headers`);
+  if (headers['List-Unsubscribe-Post']?.[0] !== 'List-Unsubscribe=One-Click') throw new Error('no one-click');
+  return (headers['List-Unsubscribe']?.[0] ?? '').replace(/^<|>$/g, '');
+}
+
+/** The page that the mail's HTML is. */
+export function pageOf(mail: Mail): string {
+  return `${runningStack().mailpit_url}/view/${mail.id}.html`;
+}
+
 async function ask<T>(path: string): Promise<T> {
   const { mailpit_url: address } = runningStack();
   if (address === '') throw new Error('SMTP_URL is set without MAILPIT_URL: nobody can tell what was mailed');

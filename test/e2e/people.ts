@@ -40,6 +40,13 @@ export class Person {
     return this.#post(`/api/orders/${order.order_id}/status`, { status });
   }
 
+  /** The person as user-api has them. */
+  async me(): Promise<{ notification_email_enabled: boolean }> {
+    const response = await fetch(`${runningStack().origin}/api/me`, { headers: this.#headers() });
+    if (!response.ok) throw new Error(`GET /api/me: ${String(response.status)}`);
+    return (await response.json()) as { notification_email_enabled: boolean };
+  }
+
   #headers(): Record<string, string> {
     return { Authorization: `Bearer ${this.#token}` };
   }
