@@ -55,14 +55,18 @@ func (w *world) episode(t *testing.T, r *report, f fault, seed uint64, name stri
 	f.strike(e)
 	healed := time.Now()
 	row.injected = e.hits
-	recovered := e.awaitRecovery(healed)
+	recovered, late := e.awaitRecovery(healed)
 	e.wait(after)
 	e.load.stop(t)
 	stopped = true
-	found := e.awaitQuiet()
 	still := patience
-	if len(found) > 0 {
+	if late != nil {
+		t.Error(late)
 		still = 0 // there was time enough
+	}
+	found := e.awaitQuiet(still)
+	if len(found) > 0 {
+		still = 0
 	}
 	a, err := w.awaitClean(t, e.began, still)
 	if err != nil {
@@ -96,7 +100,7 @@ func (e *episode) between(least, most time.Duration) time.Duration {
 
 // awaitRecovery returns how long it took, from the end of the fault, until all that was ordered before was recorded and
 // in every watcher's list, while the load went on.
-func (e *episode) awaitRecovery(healed time.Time) time.Duration {
+func (e *episode) awaitRecovery(healed time.Time) (took time.Duration, late error) {
 	e.t.Helper()
 	var last int64
 	var kept map[string]entry
@@ -109,7 +113,7 @@ func (e *episode) awaitRecovery(healed time.Time) time.Duration {
 		return err
 	})
 	shopOf := maps.Clone(e.shopOf)
-	eventually(e.t, patience, "what was ordered during the fault to arrive", func() error {
+	late = await(e.t, patience, "what was ordered during the fault to arrive", func() error {
 		behind, err := rows(ctx, e.w.db, `SELECT o.event_id::text FROM outbox o LEFT JOIN event_records r ON r.event_id = o.event_id
 			WHERE o.tenant_id = ANY ($1) AND o.id <= $2 AND r.event_id IS NULL`, ids(e.shops), last)
 		if err != nil {
@@ -125,7 +129,7 @@ func (e *episode) awaitRecovery(healed time.Time) time.Duration {
 		}
 		return nil
 	})
-	return time.Since(healed)
+	return time.Since(healed), late
 }
 
 // isBehind counts the orders that the watcher knows in a lower version.
@@ -140,8 +144,8 @@ func (x *watcher) isBehind(kept map[string]entry, shopOf map[string]string) int 
 	return n
 }
 
-// awaitQuiet returns what is not as promised when time enough has passed.
-func (e *episode) awaitQuiet() []finding {
+// awaitQuiet returns what is not as promised when patience has passed.
+func (e *episode) awaitQuiet(patience time.Duration) []finding {
 	e.t.Helper()
 	deadline, told := time.Now().Add(patience), time.Now()
 	for {

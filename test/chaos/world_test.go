@@ -278,18 +278,26 @@ func (w *world) awaitPrograms(t *testing.T) {
 // eventually asks cond every 100 ms until it has no error.
 func eventually(t *testing.T, patience time.Duration, what string, cond func() error) {
 	t.Helper()
+	if err := await(t, patience, what, cond); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// await is eventually for a caller who goes on without.
+func await(t *testing.T, patience time.Duration, what string, cond func() error) error {
+	t.Helper()
 	began, told := time.Now(), time.Now()
 	for {
 		err := cond()
 		if err == nil {
-			return
+			return nil
 		}
 		if time.Since(began) > patience {
-			t.Fatalf("waited %s for %s: %v", patience, what, err)
+			return fmt.Errorf("waited %s for %s: %w", patience, what, err)
 		}
 		told = progress(t, told, what, err)
 		if !pause(t.Context(), 100*time.Millisecond) {
-			t.Fatal(t.Context().Err())
+			return t.Context().Err()
 		}
 	}
 }
