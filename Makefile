@@ -123,6 +123,11 @@ test-go: bin/gotestsum bin/mailpit ## Run the Go tests alone, on embedded stores
 	$(GO_TEST) -count=1 $$(go list ./... | grep -v -e /specs/ -e /test/house) # those are contract and check-house
 	go -C test/bench test -count=1 ./...
 
+.PHONY: race
+race: bin/gotestsum ## Run the tests of the long-lived gateway, its feed and its clients under the race detector (needs a C compiler)
+	$(say) 'Go tests under the race detector'
+	$(GO_TEST) -count=1 -race ./sse-gateway/... ./internal/feed/... ./cmd/orderbell/internal/watch ./cmd/orderbell/internal/load
+
 .PHONY: contract
 contract: bin/gotestsum check-contract ## Hold the code to the written contracts
 	$(say) 'contract: examples, Go types, and what order-api and the gateway emit'

@@ -207,20 +207,7 @@ func TestTailForPrograms(t *testing.T) {
 	}
 	t.Run("a token of another tenant", func(t *testing.T) {
 		t.Parallel()
-		file := filepath.Join(t.TempDir(), "token")
-		login := auth.Config{
-			DevSecret: strings.TrimPrefix(streamSecret, "AUTH_DEV_SECRET="), Issuer: "orderbell", Audience: "orderbell",
-			TenantClaim: "tenant_id", RolesClaim: "roles",
-		}
-		token, err := login.Sign(auth.Principal{
-			UserID: "u", TenantID: "other", Roles: []member.Role{member.Viewer}, Expires: time.Now().Add(time.Hour),
-		}, time.Now())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(token+"\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		file := tokenFile(t, "other")
 		_, stderr, status := run(t, nil, "tail", "--tenant", tenant, "--url", url, "--token-file", file)
 		if status != 1 || !strings.Contains(stderr, "the token is for tenant other, not "+tenant) {
 			t.Errorf("exit status %d: %s", status, stderr)
@@ -277,4 +264,50 @@ func TestLoadSSE(t *testing.T) {
 	if status != 1 || !strings.Contains(stderr, "create an order: status 404") || !strings.Contains(stdout, "3 of 3 in") {
 		t.Errorf("exit status %d: %s%s", status, stdout, stderr)
 	}
+}
+
+// TestARevokedTokenEndsItsTail has tail follow with a token that is taken back meanwhile.
+func TestARevokedTokenEndsItsTail(t *testing.T) {
+	t.Parallel()
+	redis, addr, tenant := miniredis.RunT(t), freeAddr(t), feedtest.Tenant()
+	gateway(t, redis, addr)
+	cmd := orderbell(t, nil, "tail", "--tenant", tenant, "--url", "http://"+addr, "--token-file", tokenFile(t, tenant))
+	errOut, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	notes := lines(errOut)
+	await(t, notes, "stream of "+tenant+": live")
+	env := []string{"REDIS_URL=redis://" + redis.Addr()}
+	if stdout, stderr, status := run(t, env, "revoke", "--tenant", tenant, "--user", "u"); status != 0 || !strings.Contains(stdout, "the tokens of user u") {
+		t.Fatalf("revoke: exit status %d, %q, %q", status, stdout, stderr)
+	}
+	await(t, notes, "refused with 401")
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 1 {
+		t.Errorf("tail ended with %v, want exit status 1", err)
+	}
+}
+
+// tokenFile returns a file with a token of user u.
+func tokenFile(t *testing.T, tenant string) string {
+	t.Helper()
+	login := auth.Config{
+		DevSecret: strings.TrimPrefix(streamSecret, "AUTH_DEV_SECRET="), Issuer: "orderbell", Audience: "orderbell",
+		TenantClaim: "tenant_id", RolesClaim: "roles",
+	}
+	now := time.Now()
+	token, err := login.Sign(auth.Principal{
+		UserID: "u", TenantID: tenant, Roles: []member.Role{member.Viewer}, Expires: now.Add(time.Hour),
+	}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte(token+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
