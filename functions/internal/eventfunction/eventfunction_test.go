@@ -63,7 +63,9 @@ func TestMain(m *testing.M) {
 
 func build() error {
 	tools := filepath.Join("..", "..", "..", "tools")
-	for program, module := range map[string]string{"orderbell/functions/order-paid": ".", "github.com/axllent/mailpit": tools} {
+	for program, module := range map[string]string{
+		"orderbell/functions/order-paid": ".", "orderbell/functions/delivery-sweeper": ".", "github.com/axllent/mailpit": tools,
+	} {
 		cmd := exec.CommandContext(context.Background(), "go", "build", "-o", bin+"/", program)
 		cmd.Dir = module
 		if out, err := cmd.CombinedOutput(); err != nil {
