@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -64,20 +65,39 @@ func matches(headers []string, tag string) bool {
 }
 
 // IfMatch returns the version that a change is meant for, as the client knows it from an ETag, or 0 where it does not
-// say (RFC 9110 §13.1.1). A tag that is none of ours can match nothing: 412, as for every other version.
+// say (RFC 9110 §13.1.1). A tag that is none of ours can match nothing: 412, as for every other version. What is no tag
+// at all is 400: a client that means to be careful must not be taken for one that is not.
 func IfMatch(r *http.Request) (int64, error) {
-	header := strings.TrimSpace(strings.Join(r.Header.Values("If-Match"), ","))
-	if header == "" || header == "*" {
+	headers, sent := r.Header["If-Match"]
+	header := strings.TrimSpace(strings.Join(headers, ","))
+	if !sent || header == "*" {
 		return 0, nil
 	}
-	spelled, quoted := strings.CutPrefix(header, `"`)
-	spelled, ended := strings.CutSuffix(spelled, `"`)
-	version, err := strconv.ParseInt(spelled, 10, 64)
-	if !quoted || !ended || err != nil || version < 1 {
+	if !entityTags.MatchString(header) {
+		return 0, problem.New(http.StatusBadRequest, "If-Match is neither an ETag in its quotes nor *")
+	}
+	var named int64
+	for _, tag := range entityTag.FindAllString(header, -1) {
+		version, err := strconv.ParseInt(strings.Trim(tag, `"`), 10, 64)
+		switch {
+		case err != nil || VersionTag(version) != tag: // another's, or a weak one, which never matches here
+		case named != 0 && named != version:
+			return 0, problem.New(http.StatusBadRequest, "If-Match names more than one version")
+		default:
+			named = version
+		}
+	}
+	if named < 1 {
 		return 0, Stale()
 	}
-	return version, nil
+	return named, nil
 }
+
+// An ETag and a list of them (RFC 9110 §8.8.3, §5.6.1).
+var (
+	entityTag  = regexp.MustCompile(`(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"`)
+	entityTags = regexp.MustCompile(`^[\t ,]*` + entityTag.String() + `(?:[\t ]*,[\t ,]*` + entityTag.String() + `)*[\t ,]*$`)
+)
 
 // Stale returns 412: the client does not know what it would change.
 func Stale() *problem.Problem {
