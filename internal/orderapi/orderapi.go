@@ -47,7 +47,7 @@ type Order struct {
 // NewOrder is the body of POST /api/orders.
 type NewOrder struct {
 	Reference   string  `json:"reference,omitempty"`
-	TotalAmount *int64  `json:"total_amount"` // a pointer tells 0 from missing
+	TotalAmount *amount `json:"total_amount"` // a pointer tells 0 from missing
 	Currency    *string `json:"currency"`
 }
 
@@ -123,7 +123,7 @@ func (n NewOrder) order() (order.Order, error) {
 	if len(wrong) > 0 {
 		return order.Order{}, problem.Fields(wrong)
 	}
-	return order.Order{Reference: n.Reference, TotalAmount: *n.TotalAmount, Currency: *n.Currency}, nil
+	return order.Order{Reference: n.Reference, TotalAmount: int64(*n.TotalAmount), Currency: *n.Currency}, nil
 }
 
 func (a api) pay(w http.ResponseWriter, r *http.Request) error {

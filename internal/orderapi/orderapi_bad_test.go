@@ -118,6 +118,7 @@ func TestFieldsThatAreWrong(t *testing.T) {
 		`{"total_amount":-1,"currency":"EUR"}`:  {{Field: "total_amount", Detail: "is not from 0 to 1000000000000 in the currency's minor unit"}},
 		`{"total_amount":1000000000001,"currency":"EUR"}`:                 {{Field: "total_amount", Detail: "is not from 0 to 1000000000000 in the currency's minor unit"}},
 		`{"total_amount":1.5,"currency":"EUR"}`:                           {{Field: "total_amount", Detail: "is a JSON number 1.5, want int64"}},
+		`{"total_amount":9007199254740993.0,"currency":"EUR"}`:            {{Field: "total_amount", Detail: "is a JSON number 9007199254740993.0, want int64"}},
 		`{"total_amount":"1","currency":"EUR"}`:                           {{Field: "total_amount", Detail: "is a JSON string, want int64"}},
 		`{"total_amount":1,"currency":"eur"}`:                             {{Field: "currency", Detail: "is not three capital letters as in ISO 4217"}},
 		`{"total_amount":1,"currency":"EUROS"}`:                           {{Field: "currency", Detail: "is not three capital letters as in ISO 4217"}},
@@ -148,6 +149,12 @@ func TestFieldsThatAreWrong(t *testing.T) {
 	body := `{"total_amount":1000000000000,"currency":"EUR","reference":"` + most + `"}`
 	if got := decode[orderapi.Order](t, b.do(t, call{method: "POST", path: "/api/orders", body: body}), http.StatusCreated); got.Reference != most {
 		t.Errorf("reference is %q", got.Reference)
+	}
+	for _, spelled := range []string{"125000.0", "1.25e5", "125000"} { // one integer (JSON Schema Core, §4.2.3)
+		body := `{"total_amount":` + spelled + `,"currency":"EUR"}`
+		if got := decode[orderapi.Order](t, b.do(t, call{method: "POST", path: "/api/orders", body: body}), http.StatusCreated); got.TotalAmount != 125000 {
+			t.Errorf("%s is an amount of %d", spelled, got.TotalAmount)
+		}
 	}
 }
 
