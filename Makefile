@@ -18,7 +18,7 @@ GO_INPUTS := go.mod go.sum frontend/main.go $(shell find $(GO_ROOTS) -type f -no
 GO_PROGRAMS := $(patsubst %,./%/...,$(wildcard $(GO_MAINS))) ./frontend
 FRONTEND_INPUTS := $(shell find frontend -type f -not -path '*/node_modules/*' -not -name '*.go' -not -path 'frontend/dist/*' -not -path 'frontend/kodata/*')
 TOOLS := bin/golangci-lint bin/gotestsum bin/mailpit
-SHELL_SCRIPTS := .ci/run $(shell git ls-files -co --exclude-standard '*.sh' test/services/up test/services/down k8s/kind/up k8s/kind/down test/cluster/run)
+SHELL_SCRIPTS := .ci/run $(shell git ls-files -co --exclude-standard '*.sh' test/services/up test/services/down k8s/kind/up k8s/kind/down test/cluster/run test/api/run)
 
 .PHONY: help
 help: ## Print this list
@@ -101,8 +101,8 @@ check-frontend: frontend/node_modules/.package-lock.json test/e2e/node_modules/.
 	npm --prefix test/e2e run --silent typecheck
 
 .PHONY: check-contract
-check-contract: test/contract/node_modules/.package-lock.json ## The AsyncAPI document
-	$(say) 'event contract: AsyncAPI parser'
+check-contract: test/contract/node_modules/.package-lock.json ## The AsyncAPI and the OpenAPI document
+	$(say) 'contracts: AsyncAPI parser, OpenAPI rules'
 	npm --prefix test/contract run --silent check
 
 .PHONY: check-house
@@ -138,6 +138,12 @@ conformance: bin/gotestsum bin/.programs test/e2e/node_modules/.package-lock.jso
 	$(say) 'conformance: the gateway and the clients that people use'
 	tools/chromium.sh
 	$(GO_TEST) -count=1 -tags conformance -parallel 16 ./test/conformance # most of them wait most of the time
+
+# The seed is fixed, so that a run fails for a change of the tree alone; others are for API_ARGS.
+.PHONY: test-api
+test-api: bin/.programs bin/mailpit ## Hold the running APIs to the OpenAPI document (API_ARGS="--seed 7 --max-examples 200" for more)
+	$(say) 'order-api, user-api and sse-gateway as the OpenAPI document has them: Schemathesis'
+	test/api/run --seed 1 --max-examples 10 $(API_ARGS)
 
 .PHONY: test-frontend
 test-frontend: frontend/node_modules/.package-lock.json ## Run the front end's unit tests

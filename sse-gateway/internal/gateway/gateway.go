@@ -83,6 +83,9 @@ func (g *Gateway) Probe(ctx context.Context) error { return g.feed.Probe(ctx) }
 // Drain refuses new streams and closes the open ones, spread over the drain window.
 func (g *Gateway) Drain(ctx context.Context) { g.streams.Drain(ctx) }
 
+// Routes returns what is served, each as "GET /api/things", sorted.
+func (g *Gateway) Routes() []string { return g.streams.Routes() }
+
 // Close ends everything.
 func (g *Gateway) Close() {
 	g.streams.Close()

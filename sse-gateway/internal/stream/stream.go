@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -69,6 +70,7 @@ type Handler struct {
 	ledger   *ledger
 	pool     *fanout.Pool
 	mux      *http.ServeMux
+	routes   []string
 	draining atomic.Bool
 
 	resyncs  map[tenantlog.Reason]*atomic.Int64
@@ -123,6 +125,9 @@ func New(cfg Config, lifetime fanout.Config, logs tenantlog.Config, deps Deps) (
 // ServeHTTP implements [http.Handler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
 
+// Routes returns what is served, each as "GET /api/things", sorted.
+func (h *Handler) Routes() []string { return slices.Sorted(slices.Values(h.routes)) }
+
 // Drain refuses new streams and closes the open ones, spread over the drain window.
 func (h *Handler) Drain(ctx context.Context) {
 	h.draining.Store(true)
@@ -155,6 +160,7 @@ func (h *Handler) Left(log *tenantlog.Log, userID string, _ fanout.Reason) {
 }
 
 func (h *Handler) route(path, method string, serve func(http.ResponseWriter, *http.Request) error) {
+	h.routes = append(h.routes, method+" "+path)
 	inner := problem.Handler(h.deps.Log, serve)
 	h.mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 		h.allowOrigin(w.Header(), r)

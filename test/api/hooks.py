@@ -1,0 +1,29 @@
+"""What Schemathesis has to know of the document's own formats, and of keys that are good for one request alone."""
+
+import base64
+import uuid
+import zoneinfo
+
+import schemathesis
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+
+LAST_INSTANT = 253402300800_000_000  # the year 10000, in microseconds
+
+
+def cursor(at: int, identity: uuid.UUID) -> str:
+    """A place in a list, as internal/route writes it."""
+    return base64.urlsafe_b64encode(at.to_bytes(8, "big") + identity.bytes).decode()
+
+
+schemathesis.openapi.format("etag", st.integers(1, 9).map('"{}"'.format) | st.just("*"))
+schemathesis.openapi.format("cursor", st.builds(cursor, st.integers(0, LAST_INSTANT), st.uuids()))
+schemathesis.openapi.format("time-zone", st.sampled_from(sorted(zoneinfo.available_timezones() - {"localtime", "Factory"})))
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    """Gives each right request a key of its own: with one that was used before it is rightly refused."""
+    headers = case.headers or {}
+    if "Idempotency-Key" in headers and case.meta and case.meta.generation.mode == GenerationMode.POSITIVE:
+        headers["Idempotency-Key"] = str(uuid.uuid4())
