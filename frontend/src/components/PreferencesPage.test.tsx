@@ -10,10 +10,10 @@ import { PreferencesPage } from './PreferencesPage';
 
 const email = 'owner@demo.example';
 
-async function setup(prepare?: (origin: FakeOrigin) => void) {
+async function setup(prepare?: (origin: FakeOrigin) => void, who = email) {
   const origin = new FakeOrigin();
   prepare?.(origin);
-  const { token } = origin.user(email);
+  const { token } = origin.user(who);
   const ask = authorized(origin.fetch, { token: () => token, renew: () => Promise.resolve(false) });
   render(<PreferencesPage store={preferencesStore(preferencesClient(ask))} />);
   const user = userEvent.setup();
@@ -54,6 +54,13 @@ it('shows what is chosen, and saves what is changed', async () => {
   await user.click(screen.getByRole('button', { name: 'Save' }));
   expect(await screen.findByText('Saved.')).toBeInTheDocument();
   expect(origin.accounts.get(email)).toMatchObject({ version: 3, quiet_hours: '' });
+});
+
+it('says which events are not for the person’s role', async () => {
+  await setup(undefined, 'kitchen@demo.example');
+  expect(screen.getAllByText('(not for your role)')).toHaveLength(2);
+  expect(box('Paid orders (not for your role)', 'E-mail')).toBeChecked();
+  expect(box('New orders', 'E-mail')).toBeInTheDocument();
 });
 
 it('leaves a channel that is off with its events, which cannot be chosen then', async () => {

@@ -1,6 +1,7 @@
 import { type FormEvent, useEffect, useId } from 'react';
 import { useStore } from '../hooks/useStore';
-import type { Preferences } from '../model/preferences';
+import type { Role } from '../model/order';
+import { concerns, type Preferences } from '../model/preferences';
 import { type EventType, eventTypes } from '../model/wire';
 import { ordersAddress } from '../store/place';
 import type { PreferencesState, PreferencesStore } from '../store/preferences';
@@ -53,6 +54,7 @@ function PreferencesForm({ state, store }: FormProps) {
         title="E-mail"
         detail={`To ${account.email}.`}
         switchLabel="Send me e-mail"
+        roles={account.roles}
         enabled={draft.emailEnabled}
         events={draft.emailEvents}
         onSwitch={(emailEnabled) => store.edit({ emailEnabled })}
@@ -62,6 +64,7 @@ function PreferencesForm({ state, store }: FormProps) {
         title="On this page"
         detail="Behind the bell, on every screen where you are signed in."
         switchLabel="Ring the bell for me"
+        roles={account.roles}
         enabled={draft.inAppEnabled}
         events={draft.inAppEvents}
         onSwitch={(inAppEnabled) => store.edit({ inAppEnabled })}
@@ -97,13 +100,14 @@ interface ChannelProps {
   readonly title: string;
   readonly detail: string;
   readonly switchLabel: string;
+  readonly roles: readonly Role[];
   readonly enabled: boolean;
   readonly events: Preferences['emailEvents'];
   readonly onSwitch: (enabled: boolean) => void;
   readonly onChoose: (events: EventType[]) => void;
 }
 
-function Channel({ title, detail, switchLabel, enabled, events, onSwitch, onChoose }: ChannelProps) {
+function Channel({ title, detail, switchLabel, roles, enabled, events, onSwitch, onChoose }: ChannelProps) {
   const id = useId();
   return (
     <fieldset className="channel" aria-describedby={`${id}-detail`}>
@@ -125,7 +129,10 @@ function Channel({ title, detail, switchLabel, enabled, events, onSwitch, onChoo
               onChoose(eventTypes.filter((t) => (t === type ? event.target.checked : events.includes(t))))
             }
           />
-          {eventNames[type]}
+          <span>
+            {eventNames[type]}
+            {!concerns(type, roles) && <span className="faint"> (not for your role)</span>}
+          </span>
         </label>
       ))}
     </fieldset>

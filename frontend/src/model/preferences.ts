@@ -1,5 +1,16 @@
 /** What a person wants to be told of, as user-api keeps it. */
-import { type EventType, fields, flag, integer, isEventType, list, optionalText, text } from './wire';
+import type { Role } from './order';
+import {
+  type EventType,
+  fields,
+  flag,
+  integer,
+  isEventType,
+  list,
+  optionalText,
+  parseRoles,
+  text,
+} from './wire';
 
 export interface Preferences {
   readonly emailEnabled: boolean;
@@ -16,6 +27,7 @@ export interface Preferences {
 /** Somebody's preferences, the address that mails go to, and the version that a change is meant for. */
 export interface Account {
   readonly email: string;
+  readonly roles: readonly Role[];
   readonly version: number;
   readonly preferences: Preferences;
 }
@@ -24,6 +36,7 @@ export function parseAccount(value: unknown): Account {
   const of = fields(value, 'user');
   return {
     email: text(of, 'email', 'user'),
+    roles: parseRoles(of['roles']),
     version: integer(of, 'version', 'user', 1),
     preferences: {
       emailEnabled: flag(of, 'notification_email_enabled', 'user'),
@@ -34,6 +47,13 @@ export function parseAccount(value: unknown): Account {
       quietHours: optionalText(of, 'quiet_hours', 'user'),
     },
   };
+}
+
+/** Whether anybody with these roles is told of such events at all, whatever they choose. */
+export function concerns(type: EventType, roles: readonly Role[]): boolean {
+  const told: readonly Role[] =
+    type === 'order_paid' ? ['owner', 'manager', 'cashier'] : ['owner', 'manager', 'cashier', 'kitchen'];
+  return roles.some((role) => told.includes(role));
 }
 
 /** The body of PATCH /api/me/preferences. */

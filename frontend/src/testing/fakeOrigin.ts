@@ -30,6 +30,7 @@ export interface WireUser {
 
 export interface WireAccount {
   readonly email: string;
+  readonly roles: readonly Role[];
   readonly version: number;
   readonly notification_email_enabled: boolean;
   readonly notification_in_app_enabled: boolean;
@@ -324,9 +325,10 @@ function notice(entry: Entry, user: WireUser) {
   };
 }
 
-export function usualAccount({ email }: WireUser): WireAccount {
+export function usualAccount({ email, roles }: WireUser): WireAccount {
   return {
     email,
+    roles,
     version: 1,
     notification_email_enabled: true,
     notification_in_app_enabled: true,
