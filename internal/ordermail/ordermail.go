@@ -12,6 +12,7 @@ import (
 
 	"orderbell/internal/event"
 	"orderbell/internal/letter"
+	"orderbell/internal/order"
 	"orderbell/internal/wording"
 )
 
@@ -60,6 +61,7 @@ type view struct {
 	Language      string // BCP 47
 	Tenant        string
 	Badge         string   // "Paid"
+	Tone          string   // of the badge: good, calm or bad
 	Headline      string   // "Order A-1042 is paid"
 	Hello         string   // "Hello Ayu,"
 	Sentence      string   // "Kopi has received a payment."
@@ -104,7 +106,7 @@ func (w *Writer) view(d letter.Due) view {
 	v := view{
 		Language: words.Language, Tenant: oneLine(d.TenantName), Reference: reference(d.Data), OrderID: d.Data.OrderID,
 		Amount: words.Amount(d.Data.TotalAmount, d.Data.Currency), Time: words.Time(d.Data.Timestamp, d.TimeZone),
-		Badge: words.Say(news + ".badge"), Hello: words.Say("mail.hello.nobody"), Links: w.links(d),
+		Badge: words.Say(news + ".badge"), Tone: tone(d.Data.Status), Hello: words.Say("mail.hello.nobody"), Links: w.links(d),
 		Labels: labels{
 			Order: words.Say("mail.label.order"), Time: words.Say("mail.label.time"), ID: words.Say("mail.label.id"),
 			Unsubscribe: words.Say("mail.unsubscribe"), Preferences: words.Say("mail.preferences"),
@@ -126,6 +128,18 @@ func (w *Writer) view(d letter.Due) view {
 		v.UnsubscribeAt = words.Say("mail.unsubscribe.at", "url", v.Links.Unsubscribe)
 	}
 	return v
+}
+
+// tone is how a state feels to those who sell.
+func tone(s order.Status) string {
+	switch s {
+	case order.Submitted, order.Preparing:
+		return "calm"
+	case order.Cancelled, order.Refunded:
+		return "bad"
+	case order.Paid, order.Ready, order.Completed:
+	}
+	return "good"
 }
 
 // reference is how people call the order: by its reference, or by the last digits of its id where it has none (the

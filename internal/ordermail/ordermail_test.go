@@ -92,6 +92,12 @@ func TestWrite(t *testing.T) {
 		golden(t, "order_paid_id.golden.txt", "Subject: "+l.Subject+"\n\n"+l.Text)
 		golden(t, "order_paid_id.golden.html", l.HTML)
 	})
+	t.Run("an order that was refunded, which is no good news", func(t *testing.T) {
+		t.Parallel()
+		d := due()
+		d.Data.Status, d.Type, d.Data.TotalAmount, d.Data.Currency = order.Refunded, event.OrderStatusUpdated, 1990, "EUR"
+		golden(t, "order_refunded.golden.html", write(t, links, d).HTML)
+	})
 	t.Run("every other state, in every language", func(t *testing.T) {
 		t.Parallel()
 		words, err := wording.Load()
