@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -162,7 +163,9 @@ func (f *front) serve(near net.Conn) {
 	}()
 	r.Header.Set("Authorization", "Bearer "+bearer)
 	r.Close = true
-	if r.Write(far) != nil || f.pass(near, far, r) != nil {
+	if err := r.Write(far); err != nil {
+		reset(near)
+	} else if err := f.pass(near, far, r); !errors.Is(err, io.EOF) { // else the gateway has closed it: so does the front
 		reset(near)
 	}
 }
