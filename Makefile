@@ -177,7 +177,7 @@ chaos: bin/gotestsum build ## Break every server and program under load, CHAOS_R
 	cat .report/chaos.md
 
 .PHONY: chaos-short
-chaos-short: bin/gotestsum build ## The same, each fault once (six minutes)
+chaos-short: bin/gotestsum build ## The same, each fault once (seven minutes)
 	$(say) 'chaos: each fault once'
 	$(CHAOS_TEST) -count=1 -tags chaos -timeout 30m -short -run '^TestChaos$$' ./test/chaos
 	cat .report/chaos-short.md
