@@ -42,9 +42,9 @@ func (w *world) revisions(t *testing.T) (created, ready string) {
 func (w *world) testStillborn(letters *deadLetters) func(*testing.T) {
 	return func(t *testing.T) {
 		_, good := w.revisions(t)
-		const env = "/spec/template/spec/containers/0/env/-"
+		const env = "/spec/template/spec/containers/0/env/"
 		if err := w.kube.patch(t.Context(), paidService, map[string]any{
-			"op": "add", "path": env, "value": map[string]string{"name": "LOG_LEVEL", "value": "nonsense"},
+			"op": "add", "path": env + "0", "value": map[string]string{"name": "LOG_LEVEL", "value": "nonsense"},
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +72,7 @@ func (w *world) testStillborn(letters *deadLetters) func(*testing.T) {
 		if _, ready := w.revisions(t); ready != good {
 			t.Errorf("revision %s is ready, want %s to stay", ready, good)
 		}
-		w.restore(t, map[string]any{"op": "remove", "path": "/spec/template/spec/containers/0/env/3"})
+		w.restore(t, map[string]any{"op": "remove", "path": env + "0"})
 		letters.none(t)
 		w.report.figure(t, "a release that never gets ready", "took no event; 20 payments went to the one before")
 	}
