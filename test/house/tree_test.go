@@ -3,12 +3,16 @@ package house_test
 import (
 	"fmt"
 	"maps"
+	"net/url"
+	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 const (
@@ -41,25 +45,59 @@ func TestFileLengths(t *testing.T) {
 	}
 }
 
-// foreign are texts that tie the tree to one machine or one network. They are written in two parts here, so that this
-// file is not among those it finds.
-func foreign() []string {
-	return []string{
-		"/work" + "/", "/root" + "/", "/home" + "/",
-		"proxy.golang" + ".org", "registry.npmjs" + ".org", "repo1.maven" + ".org", "repo.maven" + ".apache",
-		"deb.debian" + ".org", "pypi" + ".org", "files.pythonhosted" + ".org",
+// ofThisMachine returns what ties a tree to the machine and the network it is checked on: where the checkout and its user
+// are at home, and the hosts that Go fetches from.
+func ofThisMachine(t *testing.T) []string {
+	t.Helper()
+	checkout, err := filepath.Abs(root)
+	if err != nil {
+		t.Fatal(err)
 	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := []string{checkout + "/", home + "/"}
+	for _, proxy := range strings.FieldsFunc(string(output(t, "go", "env", "GOPROXY")), func(r rune) bool {
+		return r == ',' || r == '|' || unicode.IsSpace(r)
+	}) {
+		if u, err := url.Parse(proxy); err == nil && u.Host != "" {
+			texts = append(texts, u.Host)
+		}
+	}
+	return texts
 }
 
 func TestNoMachineInTheTree(t *testing.T) {
 	t.Parallel()
+	bad := ofThisMachine(t)
 	for _, name := range files(t) {
 		text := read(t, name)
-		for _, bad := range foreign() {
-			if at := strings.Index(text, bad); at >= 0 {
-				t.Errorf("%s:%d has %q", name, 1+strings.Count(text[:at], "\n"), bad)
+		for _, b := range bad {
+			if at := strings.Index(text, b); at >= 0 {
+				t.Errorf("%s:%d has %q", name, 1+strings.Count(text[:at], "\n"), b)
 			}
 		}
+	}
+}
+
+// TestLockFilesNameNoRegistry holds npm's lock files to versions and hashes: whose registry they were made with is not
+// everybody's.
+func TestLockFilesNameNoRegistry(t *testing.T) {
+	t.Parallel()
+	locks := 0
+	for _, name := range files(t) {
+		if path.Base(name) != "package-lock.json" {
+			continue
+		}
+		locks++
+		text := read(t, name)
+		if at := strings.Index(text, `"resolved": "http`); at >= 0 {
+			t.Errorf("%s:%d names a registry: .npmrc has omit-lockfile-registry-resolved", name, 1+strings.Count(text[:at], "\n"))
+		}
+	}
+	if locks == 0 {
+		t.Fatal("there are no lock files")
 	}
 }
 
