@@ -103,9 +103,7 @@ func (w *world) testFirstOrder(t *testing.T) {
 		f := v.find(t, 2*time.Minute, what+" to reach the watcher", func(f frame) bool { return f.event == event && f.order() == id })
 		w.report.figure(t, what+", with "+program+" at zero", "answered in %s, seen by the watcher in %s",
 			seconds(answered), seconds(f.at.Sub(began)))
-		if m, ok := w.pods.started(program, began.Add(-time.Second)); ok {
-			w.report.figure(t, "cold start of "+program, "%s", w.apart(t, m, began, f.at))
-		}
+		w.reportStart(t, program, began, f.at)
 		return id
 	}
 	first, answered := time.Now(), time.Time{}
@@ -114,9 +112,7 @@ func (w *world) testFirstOrder(t *testing.T) {
 		answered = time.Now()
 		return o.ID, err
 	})
-	if m, ok := w.pods.started("order-api", first.Add(-time.Second)); ok {
-		w.report.figure(t, "cold start of order-api", "%s", w.apart(t, m, first, answered))
-	}
+	w.reportStart(t, "order-api", first, answered)
 	step("order paid", "order-paid", "order_paid", func() (string, error) { return id, w.till.pay(t.Context(), id) })
 	step("order status changed", "order-status-updated", "order_status_updated", func() (string, error) {
 		return id, w.till.status(t.Context(), id, "preparing")
@@ -139,25 +135,42 @@ func (w *world) testFirstOrder(t *testing.T) {
 	w.report.figure(t, "back at zero after", "%s", seconds(w.zero(t)))
 }
 
-// apart takes a start apart by what the API server showed of the pod and what the program logged.
-func (w *world) apart(t *testing.T, m milestones, began, done time.Time) string {
+// reportStart takes apart how a program came up from zero, by what the API server showed of its pod and what the program
+// logged. The answer may be there before either says so.
+func (w *world) reportStart(t *testing.T, program string, began, answered time.Time) {
 	t.Helper()
-	log, err := w.kube.logs(t.Context(), m.name, m.program)
+	var m milestones
+	var serving time.Time
+	eventually(t, time.Minute, "the start of "+program, func() (err error) {
+		var ok bool
+		if m, ok = w.pods.started(program, began.Add(-time.Second)); !ok {
+			return errors.New("no pod of it is ready")
+		}
+		serving, err = w.servingSince(t.Context(), m)
+		return err
+	})
+	w.report.figure(t, "cold start of "+program,
+		"until a pod was wanted %s, scheduled %s, sandbox, image and process %s, ready %s, first answer %s",
+		seconds(m.created.Sub(began)), seconds(m.scheduled.Sub(m.created)), seconds(serving.Sub(m.scheduled)),
+		seconds(m.ready.Sub(serving)), seconds(answered.Sub(m.ready)))
+}
+
+// servingSince is when a pod's program said that it serves.
+func (w *world) servingSince(ctx context.Context, m milestones) (time.Time, error) {
+	log, err := w.kube.logs(ctx, m.name, m.program)
 	if err != nil {
-		t.Fatal(err)
-	}
-	var serving struct {
-		Time time.Time
-		Msg  string
+		return time.Time{}, err
 	}
 	for line := range strings.Lines(log) {
-		if json.Unmarshal([]byte(line), &serving) == nil && serving.Msg == "serving" {
-			break
+		var said struct {
+			Time time.Time
+			Msg  string
+		}
+		if json.Unmarshal([]byte(line), &said) == nil && said.Msg == "serving" {
+			return said.Time, nil
 		}
 	}
-	return fmt.Sprintf("until a pod was wanted %s, scheduled %s, sandbox, image and process %s, ready %s, first answer %s",
-		seconds(m.created.Sub(began)), seconds(m.scheduled.Sub(m.created)), seconds(serving.Time.Sub(m.scheduled)),
-		seconds(m.ready.Sub(serving.Time)), seconds(done.Sub(m.ready)))
+	return time.Time{}, fmt.Errorf("pod %s does not say that it serves", m.name)
 }
 
 func (w *world) testRollout(t *testing.T) {

@@ -218,13 +218,13 @@ func isFunction(p podState) bool { return p.Metadata.Labels["serving.knative.dev
 // noFunctions is the condition of zero.
 func noFunctions(pods []podState) bool { return !slices.ContainsFunc(pods, isFunction) }
 
-// started returns the milestones of the first pod of program that was created after since.
+// started returns the milestones of that pod of program, created after since, that was ready first.
 func (w *podWatch) started(program string, since time.Time) (milestones, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var first *milestones
 	for _, m := range w.seen {
-		if m.program == program && m.created.After(since) && (first == nil || m.created.Before(first.created)) {
+		if m.program == program && m.created.After(since) && !m.ready.IsZero() && (first == nil || m.ready.Before(first.ready)) {
 			first = m
 		}
 	}
