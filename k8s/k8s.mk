@@ -41,7 +41,7 @@ frontend-image-files: frontend/dist/index.html ## Put the built front end where 
 	cp -R frontend/dist frontend/kodata
 
 .PHONY: kind-up
-kind-up: bin/kind bin/skaffold ## Make a kind cluster with Knative and deploy everything on it (Docker)
+kind-up: bin/kind bin/skaffold frontend-image-files ## Make a kind cluster with Knative and deploy everything on it (Docker)
 	k8s/kind/up
 
 .PHONY: kind-down
