@@ -22,7 +22,11 @@ func TestRestricted(t *testing.T) {
 				t.Errorf("the pods of %s are labelled %q: no NetworkPolicy finds them", name, got)
 			}
 			account := find(all, "ServiceAccount", w.pod.ServiceAccountName)
-			if w.pod.AutomountToken == nil && (account == nil || !strings.Contains(account.raw, "automountServiceAccountToken: false")) {
+			mounted := account == nil || !strings.Contains(account.raw, "automountServiceAccountToken: false")
+			if w.pod.AutomountToken != nil { // it has the last word
+				mounted = *w.pod.AutomountToken
+			}
+			if mounted {
 				t.Errorf("%s gets a token of the API server", name)
 			}
 			if len(w.pod.Containers) != 1 {
