@@ -93,22 +93,3 @@ func exists(name string) bool {
 	_, err := os.Stat(filepath.Join(root, name))
 	return err == nil
 }
-
-// folders returns the names of the folders in dir; none if there is no dir.
-func folders(t *testing.T, dir string) []string {
-	t.Helper()
-	entries, err := os.ReadDir(filepath.Join(root, dir))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for _, e := range entries {
-		if e.IsDir() {
-			names = append(names, e.Name())
-		}
-	}
-	return names
-}
