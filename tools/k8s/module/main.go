@@ -2,6 +2,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -14,7 +15,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: module MODULES.TXT NAME")
 		os.Exit(2)
 	}
-	dir, err := fetch(os.Args[1], os.Args[2])
+	dir, err := fetch(context.Background(), os.Args[1], os.Args[2])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "module:", err)
 		os.Exit(1)
@@ -22,14 +23,14 @@ func main() {
 	fmt.Println(dir)
 }
 
-func fetch(list, name string) (string, error) {
+func fetch(ctx context.Context, list, name string) (string, error) {
 	modules, err := pinned.Read(list)
 	if err != nil {
 		return "", err
 	}
 	for _, m := range modules {
 		if strings.HasPrefix(m.Name, name+"@") {
-			return m.Fetch()
+			return m.Fetch(ctx)
 		}
 	}
 	return "", fmt.Errorf("%s is not in %s", name, list)

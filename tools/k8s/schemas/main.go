@@ -8,6 +8,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -24,7 +25,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: schemas MODULES.TXT FOLDER")
 		os.Exit(2)
 	}
-	if err := run(os.Args[1], os.Args[2]); err != nil {
+	if err := run(context.Background(), os.Args[1], os.Args[2]); err != nil {
 		fmt.Fprintln(os.Stderr, "schemas:", err)
 		os.Exit(1)
 	}
@@ -32,7 +33,7 @@ func main() {
 
 type object = map[string]any
 
-func run(list, folder string) error {
+func run(ctx context.Context, list, folder string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return fmt.Errorf("make %s: %w", folder, err)
 	}
@@ -42,7 +43,7 @@ func run(list, folder string) error {
 	}
 	written := 0
 	for _, m := range modules {
-		dir, err := m.Fetch()
+		dir, err := m.Fetch(ctx)
 		if err != nil {
 			return err
 		}

@@ -2,7 +2,7 @@
 package pinned
 
 import (
-	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,19 +20,18 @@ type Module struct {
 
 // Read reads a list: one module a line, # begins a comment.
 func Read(file string) ([]Module, error) {
-	f, err := os.Open(file)
+	content, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("open list of modules: %w", err)
+		return nil, fmt.Errorf("read list of modules: %w", err)
 	}
-	defer f.Close()
 	var all []Module
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		fields := strings.Fields(lines.Text())
+	for line := range strings.Lines(string(content)) {
+		fields := strings.Fields(line)
 		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
 			continue
 		}
 		if len(fields) < 2 {
-			return nil, fmt.Errorf("%s: %q has no checksum", file, lines.Text())
+			return nil, fmt.Errorf("%s: %q has no checksum", file, line)
 		}
 		all = append(all, Module{Name: fields[0], Sum: fields[1], Patterns: fields[2:]})
 	}
@@ -40,8 +39,8 @@ func Read(file string) ([]Module, error) {
 }
 
 // Fetch downloads m unless it is there, checks it and returns its folder.
-func (m Module) Fetch() (string, error) {
-	cmd := exec.Command("go", "mod", "download", "-json", m.Name)
+func (m Module) Fetch(ctx context.Context) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", m.Name)
 	cmd.Dir = os.TempDir() // outside of any module, whose graph would have a say
 	out, err := cmd.Output()
 	var got struct{ Dir, Sum, Error string }
