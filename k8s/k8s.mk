@@ -17,6 +17,9 @@ bin/skaffold: tools/skaffold/go.mod tools/skaffold/go.sum
 	CGO_ENABLED=0 go -C tools/skaffold build -trimpath -ldflags='-s -w' -o ../../$@ github.com/GoogleContainerTools/skaffold/v2/cmd/skaffold
 	touch $@
 
+.PHONY: k8s-tools
+k8s-tools: $(K8S_TOOLS) bin/skaffold ## Build kustomize, kubeconform, kind and Skaffold into bin/ (some minutes, once)
+
 $(SCHEMAS): tools/k8s/modules.txt $(wildcard tools/k8s/schemas/*.go tools/k8s/internal/*/*.go)
 	rm -rf $(@D)
 	go -C tools/k8s run ./schemas modules.txt ../../$(@D)
