@@ -63,11 +63,13 @@ Latency counts from when the order changed, by the clock of who changed it.
 				{"--connect-timeout", o.plan.Patience > 0},
 				{"--connect-at-once", o.plan.AtOnce > 0},
 				{"--per-user", o.perUser > 0},
-				{"--orders", o.orders >= 0},
 			} {
 				if !flag.good {
 					return fmt.Errorf("%s is too small", flag.name)
 				}
+			}
+			if o.orders != 0 && !(o.orders >= leastOrders && o.orders <= mostOrders) { // NaN is neither
+				return fmt.Errorf("--orders %g: want 0, or %g to %d", o.orders, leastOrders, mostOrders)
 			}
 			return o.check()
 		},
@@ -117,6 +119,12 @@ func (o *loadSSEOptions) run(cmd *cobra.Command) error {
 	}
 	return errors.Join(err, failed)
 }
+
+// How many orders one client can create in a second: one waits for another.
+const (
+	leastOrders = 0.01
+	mostOrders  = 1000
+)
 
 // createOrders creates orders until ctx ends, or one cannot be created.
 func createOrders(ctx context.Context, origin string, tokens func(string) (string, error), rate float64) error {
