@@ -15,10 +15,11 @@ async function setup(prepare?: (origin: FakeOrigin) => void, who = email) {
   prepare?.(origin);
   const { token } = origin.user(who);
   const ask = authorized(origin.fetch, { token: () => token, renew: () => Promise.resolve(false) });
-  render(<PreferencesPage store={preferencesStore(preferencesClient(ask))} />);
+  const store = preferencesStore(preferencesClient(ask));
+  const page = render(<PreferencesPage store={store} />);
   const user = userEvent.setup();
   if (prepare === undefined) await screen.findByRole('group', { name: 'E-mail' });
-  return { origin, user };
+  return { origin, user, store, page };
 }
 
 function box(name: string, group: string): HTMLInputElement {
@@ -101,6 +102,18 @@ it('says what is wrong, and keeps what was typed', async () => {
   await user.click(screen.getByRole('button', { name: 'Save' }));
   expect(await screen.findByRole('alert')).toHaveTextContent('quiet_hours are not two different times');
   expect(screen.getByLabelText('To')).toHaveValue('07:00');
+});
+
+it('forgets what was not saved as soon as one comes back, and not under one’s fingers', async () => {
+  const { user, store, page } = await setup();
+  await user.click(box('New orders', 'E-mail'));
+  page.unmount();
+  const loaded = store.load(); // as the page does when it is shown
+  expect(store.getSnapshot()).toEqual({ kind: 'loading' });
+  await loaded;
+  render(<PreferencesPage store={store} />);
+  await screen.findByRole('group', { name: 'E-mail' });
+  expect(box('New orders', 'E-mail')).not.toBeChecked();
 });
 
 it('says that they could not be loaded, and tries again', async () => {

@@ -35,7 +35,10 @@ export function preferencesStore(client: PreferencesClient): PreferencesStore {
   return {
     subscribe,
     getSnapshot: () => state,
-    load: () => load(),
+    load() {
+      become({ kind: 'loading' }); // what was left unsaved goes now, not under somebody's fingers
+      return load({ kind: 'idle' });
+    },
     edit(change) {
       if (state.kind !== 'ready' || state.saving.kind === 'working') return;
       become({ ...state, draft: { ...state.draft, ...change }, saving: { kind: 'idle' } });
@@ -47,15 +50,16 @@ export function preferencesStore(client: PreferencesClient): PreferencesStore {
       try {
         show(await client.save(draft, account.version), { kind: 'saved' });
       } catch (err) {
-        const message = messageOf(err);
-        become({ kind: 'ready', account, draft, saving: { kind: 'failed', message } });
-        if (err instanceof Problem && err.status === 412) await load({ kind: 'failed', message: overtaken });
+        if (err instanceof Problem && err.status === 412) {
+          await load({ kind: 'failed', message: overtaken });
+        } else {
+          become({ kind: 'ready', account, draft, saving: { kind: 'failed', message: messageOf(err) } });
+        }
       }
     },
   };
 
-  async function load(saving: Saving = { kind: 'idle' }): Promise<void> {
-    if (state.kind !== 'ready') become({ kind: 'loading' });
+  async function load(saving: Saving): Promise<void> {
     try {
       show(await client.load(), saving);
     } catch (err) {
