@@ -16,6 +16,7 @@ import (
 
 	"orderbell/cmd/orderbell/internal/seed"
 	"orderbell/internal/auth"
+	"orderbell/internal/auth/authtest"
 	"orderbell/internal/database"
 	"orderbell/internal/database/databasetest"
 	"orderbell/internal/member"
@@ -213,12 +214,7 @@ func TestToken(t *testing.T) {
 	if status != 0 {
 		t.Fatal(stderr)
 	}
-	verifier, err := auth.NewVerifier(t.Context(), auth.Config{
-		DevSecret: secret, Issuer: "orderbell", Audience: "orderbell", TenantClaim: "tenant_id", RolesClaim: "roles",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	verifier := authtest.Verifier(t, authtest.Config(secret))
 	got, err := verifier.Verify(strings.TrimSpace(stdout))
 	if err != nil {
 		t.Fatal(err)

@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbell/internal/auth"
+	"orderbell/internal/auth/authtest"
 	"orderbell/internal/embedded"
 	"orderbell/internal/feed/feedtest"
 	"orderbell/internal/member"
@@ -294,17 +295,8 @@ func TestARevokedTokenEndsItsTail(t *testing.T) {
 // tokenFile returns a file with a token of user u.
 func tokenFile(t *testing.T, tenant string) string {
 	t.Helper()
-	login := auth.Config{
-		DevSecret: strings.TrimPrefix(streamSecret, "AUTH_DEV_SECRET="), Issuer: "orderbell", Audience: "orderbell",
-		TenantClaim: "tenant_id", RolesClaim: "roles",
-	}
-	now := time.Now()
-	token, err := login.Sign(auth.Principal{
-		UserID: "u", TenantID: tenant, Roles: []member.Role{member.Viewer}, Expires: now.Add(time.Hour),
-	}, now)
-	if err != nil {
-		t.Fatal(err)
-	}
+	login := authtest.Config(strings.TrimPrefix(streamSecret, "AUTH_DEV_SECRET="))
+	token := authtest.Token(t, login, auth.Principal{UserID: "u", TenantID: tenant, Roles: []member.Role{member.Viewer}})
 	file := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(file, []byte(token+"\n"), 0o600); err != nil {
 		t.Fatal(err)

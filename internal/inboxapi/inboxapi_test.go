@@ -9,14 +9,13 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"orderbell/internal/auth"
+	"orderbell/internal/auth/authtest"
 	"orderbell/internal/database/databasetest"
 	"orderbell/internal/event"
 	"orderbell/internal/inboxapi"
@@ -64,25 +63,15 @@ func setup(t *testing.T, n int) bundle {
 	if _, err := pool.Exec(t.Context(), rows, []string{ana, bo}, ana, n); err != nil {
 		t.Fatal(err)
 	}
-	b := bundle{stream: &stream{}, tokens: auth.Config{
-		DevSecret: strings.Repeat("s", 32), Issuer: "orderbell", Audience: "orderbell", TenantClaim: "tenant_id", RolesClaim: "roles",
-	}}
-	verifier, err := auth.NewVerifier(t.Context(), b.tokens)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := bundle{stream: &stream{}, tokens: authtest.Config(authtest.Secret)}
+	verifier := authtest.Verifier(t, b.tokens)
 	b.handler = inboxapi.New(slog.New(slog.NewTextHandler(t.Output(), nil)), verifier, inboxstore.New(pool), b.stream)
 	return b
 }
 
 func ask[T any](t *testing.T, b bundle, user, method, path string, status int) T {
 	t.Helper()
-	token, err := b.tokens.Sign(auth.Principal{
-		UserID: user, TenantID: "demo", Roles: []member.Role{member.Viewer}, Expires: time.Now().Add(time.Hour), TokenID: "1",
-	}, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
+	token := authtest.Token(t, b.tokens, auth.Principal{UserID: user, TenantID: "demo", Roles: []member.Role{member.Viewer}})
 	r := httptest.NewRequestWithContext(t.Context(), method, path, nil)
 	r.Header.Set("Authorization", "Bearer "+token)
 	w := httptest.NewRecorder()

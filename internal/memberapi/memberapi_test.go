@@ -8,12 +8,12 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"orderbell/internal/auth"
+	"orderbell/internal/auth/authtest"
 	"orderbell/internal/database/databasetest"
 	"orderbell/internal/member"
 	"orderbell/internal/memberapi"
@@ -31,13 +31,8 @@ type bundle struct {
 func setup(t *testing.T) bundle {
 	t.Helper()
 	store := memberstore.New(databasetest.New(t))
-	b := bundle{tokens: auth.Config{
-		DevSecret: strings.Repeat("s", 32), Issuer: "orderbell", Audience: "orderbell", TenantClaim: "tenant_id", RolesClaim: "roles",
-	}}
-	verifier, err := auth.NewVerifier(t.Context(), b.tokens)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := bundle{tokens: authtest.Config(authtest.Secret)}
+	verifier := authtest.Verifier(t, b.tokens)
 	b.handler = memberapi.New(slog.New(slog.NewTextHandler(t.Output(), nil)), verifier, store)
 	person := func(tenant string, role member.Role) (member.Person, string) {
 		if err := store.EnsureTenant(t.Context(), member.Tenant{ID: tenant, Name: tenant, Locale: "en"}); err != nil {
@@ -60,13 +55,7 @@ func setup(t *testing.T) bundle {
 
 func (b bundle) token(t *testing.T, p member.Person) string {
 	t.Helper()
-	token, err := b.tokens.Sign(auth.Principal{
-		UserID: p.ID, TenantID: p.TenantID, Roles: p.Roles, Expires: time.Now().Add(time.Hour), TokenID: "1",
-	}, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return token
+	return authtest.Token(t, b.tokens, auth.Principal{UserID: p.ID, TenantID: p.TenantID, Roles: p.Roles})
 }
 
 func (b bundle) do(t *testing.T, token, method, path, body string, header ...string) *http.Response {

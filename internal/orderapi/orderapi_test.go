@@ -11,13 +11,13 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"orderbell/internal/auth"
+	"orderbell/internal/auth/authtest"
 	"orderbell/internal/database/databasetest"
 	"orderbell/internal/member"
 	"orderbell/internal/order"
@@ -43,26 +43,15 @@ func setup(t *testing.T) bundle {
 
 func serve(t *testing.T, store orderapi.Store, pool *pgxpool.Pool) bundle {
 	t.Helper()
-	tokens := auth.Config{
-		DevSecret: strings.Repeat("s", 32), Issuer: "orderbell", Audience: "orderbell", TenantClaim: "tenant_id", RolesClaim: "roles",
-	}
-	verifier, err := auth.NewVerifier(t.Context(), tokens)
-	if err != nil {
-		t.Fatal(err)
-	}
+	tokens := authtest.Config(authtest.Secret)
+	verifier := authtest.Verifier(t, tokens)
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	return bundle{handler: orderapi.New(log, verifier, store), tokens: tokens, pool: pool}
 }
 
 func (b bundle) token(t *testing.T, tenant string, roles ...member.Role) string {
 	t.Helper()
-	token, err := b.tokens.Sign(auth.Principal{
-		UserID: "somebody", TenantID: tenant, Roles: roles, Expires: time.Now().Add(time.Hour), TokenID: "1",
-	}, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return token
+	return authtest.Token(t, b.tokens, auth.Principal{UserID: "somebody", TenantID: tenant, Roles: roles})
 }
 
 // call is one request; header holds pairs of names and values.

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderbell/internal/auth"
+	"orderbell/internal/auth/authtest"
 	"orderbell/internal/member"
 )
 
@@ -30,9 +31,7 @@ type person struct {
 // openShops makes the shops of a fault: two, and one whose owner takes e-mail, which is slow and so gets few orders.
 func (w *world) openShops(t *testing.T, name string) []shop {
 	t.Helper()
-	config := auth.Config{
-		DevSecret: secret, Issuer: "orderbell", Audience: "orderbell", TenantClaim: "tenant_id", RolesClaim: "roles",
-	}
+	config := authtest.Config(secret)
 	var shops []shop
 	for _, kind := range []string{"a", "b", "mail"} {
 		s := shop{id: name + "-" + kind, people: []person{
@@ -48,14 +47,9 @@ func (w *world) openShops(t *testing.T, name string) []shop {
 			w.exec(t, `INSERT INTO users (id, tenant_id, email, roles, notification_in_app_enabled, notification_email_enabled)
 				VALUES ($1, $2, $3, $4, $5, $6)`,
 				p.id, s.id, string(p.role)+"@"+s.id+".example", []string{string(p.role)}, p.inApp, p.mail)
-			now := time.Now()
-			var err error
-			p.token, err = config.Sign(auth.Principal{
-				UserID: p.id, TenantID: s.id, Roles: []member.Role{p.role}, Expires: now.Add(12 * time.Hour), TokenID: uuid.NewString(),
-			}, now)
-			if err != nil {
-				t.Fatal(err)
-			}
+			p.token = authtest.Token(t, config, auth.Principal{
+				UserID: p.id, TenantID: s.id, Roles: []member.Role{p.role}, Expires: time.Now().Add(12 * time.Hour), TokenID: uuid.NewString(),
+			})
 		}
 		shops = append(shops, s)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"orderbell/internal/auth"
+	"orderbell/internal/auth/authtest"
 	"orderbell/internal/member"
 )
 
@@ -118,17 +119,9 @@ func (w *world) count(t *testing.T, sql string, args ...any) int {
 // token returns a token for a user of the tenant.
 func (w *world) token(t *testing.T, user string) string {
 	t.Helper()
-	now := time.Now()
-	cfg := auth.Config{
-		DevSecret: env(t, "AUTH_DEV_SECRET"), Issuer: "orderbell", Audience: "orderbell", TenantClaim: "tenant_id", RolesClaim: "roles",
-	}
-	token, err := cfg.Sign(auth.Principal{
-		UserID: user, TenantID: tenant, Roles: []member.Role{member.Owner}, Expires: now.Add(2 * time.Hour), TokenID: uuid.NewString(),
-	}, now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return token
+	return authtest.Token(t, authtest.Config(env(t, "AUTH_DEV_SECRET")), auth.Principal{
+		UserID: user, TenantID: tenant, Roles: []member.Role{member.Owner}, Expires: time.Now().Add(2 * time.Hour), TokenID: uuid.NewString(),
+	})
 }
 
 // watch opens a stream for the i-th user and waits until it stands.

@@ -18,6 +18,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 
 	"orderbell/internal/auth"
+	"orderbell/internal/auth/authtest"
 	"orderbell/internal/embedded"
 	"orderbell/internal/event"
 	"orderbell/internal/feed"
@@ -30,10 +31,7 @@ import (
 const binary = "../../bin/sse-gateway"
 
 func login() auth.Config {
-	return auth.Config{
-		DevSecret: strings.Repeat("conform", 6), Issuer: "orderbell", Audience: "orderbell", TenantClaim: "tenant_id",
-		RolesClaim: "roles",
-	}
+	return authtest.Config(strings.Repeat("conform", 6))
 }
 
 // gateway is a running one.

@@ -19,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"orderbell/internal/auth"
+	"orderbell/internal/auth/authtest"
 	"orderbell/internal/database/databasetest"
 	"orderbell/internal/event"
 	"orderbell/internal/inboxapi"
@@ -46,13 +47,8 @@ type world struct {
 
 func setup(t *testing.T) world {
 	t.Helper()
-	w := world{pool: databasetest.New(t), noticeID: "01a2b3c4-0000-8000-8000-000000000001", tokens: auth.Config{
-		DevSecret: strings.Repeat("s", 32), Issuer: "orderbell", Audience: "orderbell", TenantClaim: "tenant_id", RolesClaim: "roles",
-	}}
-	verifier, err := auth.NewVerifier(t.Context(), w.tokens)
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := world{pool: databasetest.New(t), noticeID: "01a2b3c4-0000-8000-8000-000000000001", tokens: authtest.Config(authtest.Secret)}
+	verifier := authtest.Verifier(t, w.tokens)
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	people, orders := memberstore.New(w.pool), orderstore.New(w.pool)
 	w.apis = []route.API{
@@ -145,12 +141,7 @@ func (w world) rows(t *testing.T) map[string]string {
 
 func (w world) ask(t *testing.T, routed string, a asked, who member.Person) (status int, body string) {
 	t.Helper()
-	token, err := w.tokens.Sign(auth.Principal{
-		UserID: who.ID, TenantID: who.TenantID, Roles: who.Roles, Expires: time.Now().Add(time.Hour), TokenID: "1",
-	}, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
+	token := authtest.Token(t, w.tokens, auth.Principal{UserID: who.ID, TenantID: who.TenantID, Roles: who.Roles})
 	method, _, _ := strings.Cut(routed, " ")
 	r := httptest.NewRequestWithContext(t.Context(), method, a.path, strings.NewReader(a.body))
 	r.Header.Set("Authorization", "Bearer "+token)

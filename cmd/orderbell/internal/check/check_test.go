@@ -12,7 +12,7 @@ import (
 
 	"orderbell/cmd/orderbell/internal/check"
 	"orderbell/cmd/orderbell/internal/seed"
-	"orderbell/internal/auth"
+	"orderbell/internal/auth/authtest"
 	"orderbell/internal/event"
 )
 
@@ -64,13 +64,8 @@ func TestRun(t *testing.T) {
 
 func setup(t *testing.T, f fault, said *strings.Builder) check.Config {
 	t.Helper()
-	cfg := auth.Config{
-		DevSecret: strings.Repeat("s", 32), Issuer: "orderbell", Audience: "orderbell", TenantClaim: "tenant_id", RolesClaim: "roles",
-	}
-	verifier, err := auth.NewVerifier(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := authtest.Config(authtest.Secret)
+	verifier := authtest.Verifier(t, cfg)
 	business := seed.Check("check-1")
 	for i := range business.People {
 		business.People[i].ID = fmt.Sprintf("01a2b3c4-0000-7000-8000-00000000000%d", i)

@@ -14,6 +14,7 @@ import (
 
 	"orderbell/cmd/orderbell/internal/seed"
 	"orderbell/internal/auth"
+	"orderbell/internal/auth/authtest"
 	"orderbell/internal/database/databasetest"
 	"orderbell/internal/member"
 	"orderbell/internal/memberstore"
@@ -50,9 +51,7 @@ func TestUsers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := auth.Config{
-		DevSecret: strings.Repeat("s", 32), Issuer: "orderbell", Audience: "orderbell", TenantClaim: "tenant_id", RolesClaim: "roles",
-	}
+	cfg := authtest.Config(authtest.Secret)
 	h := seed.NewUsersHandler(businesses, seed.Tokens{Auth: cfg, TTL: time.Hour}, log.New(io.Discard, "", 0))
 	ask := func(host string) *httptest.ResponseRecorder {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+host+"/dev/users", nil)
@@ -62,10 +61,7 @@ func TestUsers(t *testing.T) {
 	}
 	t.Run("every token is good for its person", func(t *testing.T) {
 		t.Parallel()
-		verifier, err := auth.NewVerifier(t.Context(), cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
+		verifier := authtest.Verifier(t, cfg)
 		var users []struct {
 			UserID   string        `json:"user_id"`
 			TenantID string        `json:"tenant_id"`

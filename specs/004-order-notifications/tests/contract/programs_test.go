@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"orderbell/internal/auth"
+	"orderbell/internal/auth/authtest"
 	"orderbell/internal/embedded"
 	"orderbell/internal/member"
 	"orderbell/internal/process"
@@ -115,12 +116,7 @@ func ready(ctx context.Context, address string) bool {
 // token returns a token for a user of the tenant, as the programs that start runs take it.
 func token(t *testing.T, tenant, user string, expires time.Time) string {
 	t.Helper()
-	cfg := auth.Config{DevSecret: secret, Issuer: "orderbell", Audience: "orderbell", TenantClaim: "tenant_id", RolesClaim: "roles"}
-	signed, err := cfg.Sign(auth.Principal{
+	return authtest.Token(t, authtest.Config(secret), auth.Principal{
 		UserID: user, TenantID: tenant, Roles: []member.Role{member.Owner}, Expires: expires, TokenID: "contract",
-	}, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return signed
+	})
 }
