@@ -9,7 +9,6 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 services=${SERVICES_DIR:-$root/.services}
-host=${SERVICES_HOST:-127.0.0.1} # what the servers listen on; pods of a cluster on this host need an address they reach
 all_services=(postgres redis kafka mailpit)
 
 die() {
@@ -40,7 +39,7 @@ running() {
 mark_of() {
 	case $1 in
 	postgres) postgres_data ;;
-	redis) printf 'redis-server %s:%s' "$host" "$(port_of redis)" ;; # redis rewrites its own title
+	redis) printf ':%s' "$(port_of redis)" ;; # redis rewrites its own title: redis-server HOST:PORT
 	*) printf '%s' "$services/$1/" ;;
 	esac
 }
