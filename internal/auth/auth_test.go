@@ -11,25 +11,21 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbell/internal/auth"
+	"orderbell/internal/auth/authtest"
 	"orderbell/internal/member"
 )
 
-const secret = "0123456789abcdef0123456789abcdef"
+const secret = authtest.Secret
 
 func config() auth.Config {
-	return auth.Config{
-		DevSecret: secret, Issuer: "orderbell", Audience: "orderbell", TenantClaim: "tenant_id", RolesClaim: "roles",
-		RoleNames: map[string]string{"kasir": "cashier"}, Leeway: time.Second,
-	}
+	cfg := authtest.Config(secret)
+	cfg.RoleNames, cfg.Leeway = map[string]string{"kasir": "cashier"}, time.Second
+	return cfg
 }
 
 func setup(t *testing.T) *auth.Verifier {
 	t.Helper()
-	v, err := auth.NewVerifier(t.Context(), config())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
+	return authtest.Verifier(t, config())
 }
 
 // token signs the claims of a good token after change has had its way with them.

@@ -30,10 +30,6 @@ import (
 // binary is what `make build` built.
 const binary = "../../bin/sse-gateway"
 
-func login() auth.Config {
-	return authtest.Config(strings.Repeat("conform", 6))
-}
-
 // gateway is a running one.
 type gateway struct {
 	*process.Process
@@ -56,7 +52,7 @@ func startGateway(t *testing.T, redis *miniredis.Miniredis, variables ...string)
 	}
 	cmd := exec.Command(binary) //nolint:noctx // Kill ends it, and with this process it ends anyway
 	cmd.Env = append(os.Environ(), "LISTEN_HOST="+host, "PORT="+port, "REDIS_URL=redis://"+redis.Addr(), "AUTH_JWKS_URL=",
-		"AUTH_DEV_SECRET="+login().DevSecret, "SSE_HEARTBEAT_SECONDS=1", "SSE_MAX_CLIENTS_PER_USER=2", "SSE_DRAIN_SECONDS=1")
+		"AUTH_DEV_SECRET="+authtest.Secret, "SSE_HEARTBEAT_SECONDS=1", "SSE_MAX_CLIENTS_PER_USER=2", "SSE_DRAIN_SECONDS=1")
 	cmd.Env = append(cmd.Env, variables...)
 	var said strings.Builder
 	cmd.Stdout, cmd.Stderr = &said, &said
@@ -115,11 +111,7 @@ func (b bundle) token(t *testing.T, change ...func(*auth.Principal)) string {
 	for _, f := range change {
 		f(&p)
 	}
-	token, err := login().Sign(p, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return token
+	return authtest.Token(t, authtest.Config(authtest.Secret), p)
 }
 
 // publish publishes an order with the reference.

@@ -33,9 +33,6 @@ func Token(tb testing.TB, cfg auth.Config, p auth.Principal) string {
 	if p.Expires.IsZero() {
 		p.Expires = now.Add(time.Hour)
 	}
-	if p.TokenID == "" {
-		p.TokenID = "1"
-	}
 	token, err := cfg.Sign(p, now)
 	if err != nil {
 		tb.Fatal(err)

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"orderbell/internal/auth"
+	"orderbell/internal/auth/authtest"
 	"orderbell/internal/event"
 	"orderbell/internal/feed"
 	"orderbell/internal/feed/feedtest"
@@ -54,11 +55,10 @@ type bundle struct {
 }
 
 func config(redisURL string) gateway.Config {
+	login := authtest.Config(authtest.Secret)
+	login.Leeway = 30 * time.Second
 	return gateway.Config{
-		Auth: auth.Config{
-			DevSecret: "0123456789abcdef0123456789abcdef", Issuer: "orderbell", Audience: "orderbell",
-			TenantClaim: "tenant_id", RolesClaim: "roles", Leeway: 30 * time.Second,
-		},
+		Auth: login,
 		Feed: feedtest.Config(redisURL),
 		Logs: tenantlog.Config{
 			MaxBytes: 4 << 20, MaxEvents: 8192, Linger: service.Seconds(time.Minute),
@@ -114,11 +114,7 @@ func (b *bundle) token(t *testing.T, user string, change ...func(*auth.Principal
 	for _, f := range change {
 		f(&p)
 	}
-	token, err := b.cfg.Auth.Sign(p, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return token
+	return authtest.Token(t, b.cfg.Auth, p)
 }
 
 // frame is a server-sent event as a client sees it.
