@@ -72,7 +72,7 @@ func TestImages(t *testing.T) {
 	for _, a := range all {
 		t.Run(a.Image, func(t *testing.T) {
 			t.Parallel()
-			made := append(compiled(t, a.Ko.Main), ".ko.yaml", "go.mod", "go.sum")
+			made := append(compiled(t, filepath.Clean(a.Ko.Main)), ".ko.yaml", "go.mod", "go.sum")
 			if a.Image == "frontend" {
 				made = append(made, bundled(t)...)
 			}
@@ -95,14 +95,14 @@ func listed(paths []string, file string) bool {
 	return false
 }
 
-// compiled returns the files of this tree that are in the program.
-func compiled(t *testing.T, main string) []string {
+// compiled returns the files of this tree that are in the program whose main is in dir.
+func compiled(t *testing.T, dir string) []string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=Dir,Module,GoFiles,EmbedFiles", main)
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=Dir,Module,GoFiles,EmbedFiles", "./"+dir)
 	cmd.Dir = root
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("go list %s: %v", main, err)
+		t.Fatalf("go list %s: %v", dir, err)
 	}
 	var files []string
 	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {

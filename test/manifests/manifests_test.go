@@ -44,6 +44,14 @@ func (o object) group() string {
 	return group
 }
 
+// decode reads the object's specification.
+func (o object) decode(t *testing.T, into any) {
+	t.Helper()
+	if err := o.Spec.Decode(into); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // pod is the part of a pod's specification that the rules are about.
 type pod struct {
 	ServiceAccountName string           `yaml:"serviceAccountName"`
@@ -53,7 +61,16 @@ type pod struct {
 	Concurrency        int              `yaml:"containerConcurrency"`
 	SecurityContext    security         `yaml:"securityContext"`
 	Spread             []map[string]any `yaml:"topologySpreadConstraints"`
+	Affinity           affinity         `yaml:"affinity"`
 	Containers         []container      `yaml:"containers"`
+}
+
+type affinity struct {
+	Apart struct {
+		Required []struct {
+			Keys []string `yaml:"matchLabelKeys"`
+		} `yaml:"requiredDuringSchedulingIgnoredDuringExecution"`
+	} `yaml:"podAntiAffinity"`
 }
 
 type container struct {
@@ -101,6 +118,7 @@ func (s security) nobody() bool { return s.RunAsNonRoot != nil && *s.RunAsNonRoo
 type workload struct {
 	object
 	replicas    int
+	numbered    bool              // replicas are said
 	annotations map[string]string // of the pods
 	labels      map[string]string // of the pods
 	pod         pod
@@ -195,12 +213,10 @@ func workloads(t *testing.T, all []object) []workload {
 				Spec     pod
 			} `yaml:"template"`
 		}
-		if err := o.Spec.Decode(&spec); err != nil {
-			t.Fatal(err)
-		}
+		o.decode(t, &spec)
 		w := workload{object: o, replicas: 1, annotations: spec.Template.Metadata.Annotations, labels: spec.Template.Metadata.Labels, pod: spec.Template.Spec}
 		if spec.Replicas != nil {
-			w.replicas = *spec.Replicas
+			w.replicas, w.numbered = *spec.Replicas, true
 		}
 		some = append(some, w)
 	}

@@ -44,7 +44,7 @@ func selected(t *testing.T, all []object, policy string) []string {
 			} `yaml:"matchExpressions"`
 		} `yaml:"podSelector"`
 	}
-	decode(t, *o, &spec)
+	o.decode(t, &spec)
 	for _, e := range spec.PodSelector.MatchExpressions {
 		if e.Key == "app.kubernetes.io/name" && e.Operator == "In" {
 			return e.Values

@@ -3,9 +3,8 @@
 package manifests_test
 
 import (
-	"context"
 	"os"
-	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -35,36 +34,17 @@ var lists sync.Map //nolint:gochecknoglobals // by folder: go list takes its tim
 
 func list(t *testing.T, dir string) map[string]bool {
 	t.Helper()
-	cmd := exec.CommandContext(context.Background(), "go", "list", "-deps", "-f", "{{if not .Standard}}{{.Dir}}{{end}}", "./"+dir)
-	cmd.Dir = root
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("go list %s: %v", dir, err)
-	}
-	top, err := filepath.Abs(root)
-	if err != nil {
-		t.Fatal(err)
-	}
 	names := map[string]bool{}
-	for pkg := range strings.FieldsSeq(string(out)) {
-		if !strings.HasPrefix(pkg, top) {
+	for _, file := range compiled(t, dir) {
+		if path.Ext(file) != ".go" {
 			continue
 		}
-		files, err := filepath.Glob(filepath.Join(pkg, "*.go"))
+		content, err := os.ReadFile(filepath.Join(root, file))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, file := range files {
-			content, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if strings.HasSuffix(file, "_test.go") {
-				continue
-			}
-			for _, m := range variable.FindAllStringSubmatch(string(content), -1) {
-				names[m[1]] = strings.Contains(m[2], `required:"true"`)
-			}
+		for _, m := range variable.FindAllStringSubmatch(string(content), -1) {
+			names[m[1]] = strings.Contains(m[2], `required:"true"`)
 		}
 	}
 	for _, name := range unused[dir] {
@@ -259,9 +239,7 @@ func TestDelivery(t *testing.T) {
 					} `yaml:"deadLetterSink"`
 				}
 			}
-			if err := o.Spec.Decode(&spec); err != nil {
-				t.Fatal(err)
-			}
+			o.decode(t, &spec)
 			d := spec.Delivery
 			if d.Retry < 5 || d.BackoffPolicy != "exponential" || d.BackoffDelay == "" || d.Timeout == "" {
 				t.Errorf("%s %s has the delivery %+v, want retries, exponential backoff and a timeout", o.Kind, o.Metadata.Name, d)
