@@ -120,7 +120,7 @@ func (o *loadSSEOptions) run(cmd *cobra.Command) error {
 	return errors.Join(err, failed)
 }
 
-// How many orders one client can create in a second: one waits for another.
+// How many orders a second are asked for at the most, since one waits for the answer to another, and at the least.
 const (
 	leastOrders = 0.01
 	mostOrders  = 1000
