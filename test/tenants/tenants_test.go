@@ -192,22 +192,26 @@ func TestNothingOfAnotherBusinessShowsOrChanges(t *testing.T) {
 	theirs.ID = w.owner.ID
 	unknown := theirs
 	unknown.TenantID = "nowhere"
-	for who, visitor := range map[string]member.Person{
-		"the other business's owner": w.other, "their token with this business's user": theirs, "a business that is none": unknown,
-	} {
+	visitors := []struct { // in this order: what the first one makes is there for the second
+		who    string
+		person member.Person
+	}{
+		{"the other business's owner", w.other}, {"their token with this business's user", theirs}, {"a business that is none", unknown},
+	}
+	for _, v := range visitors {
 		for _, routed := range slices.Sorted(maps.Keys(calls)) {
 			for _, a := range calls[routed] {
-				status, body := w.ask(t, routed, a, visitor)
-				if visitor.ID == w.other.ID && status != a.want || status >= http.StatusInternalServerError {
-					t.Errorf("%s, %s: status %d, want %d: %s", who, routed, status, a.want, body)
+				status, body := w.ask(t, routed, a, v.person)
+				if v.person.ID == w.other.ID && status != a.want || status >= http.StatusInternalServerError {
+					t.Errorf("%s, %s: status %d, want %d: %s", v.who, routed, status, a.want, body)
 				}
 				if strings.Contains(body, canary) {
-					t.Errorf("%s sees by %s: %s", who, routed, body)
+					t.Errorf("%s sees by %s: %s", v.who, routed, body)
 				}
 			}
 		}
 		if diff := cmp.Diff(before, w.rows(t)); diff != "" {
-			t.Errorf("%s has changed: %s", who, diff)
+			t.Errorf("%s has changed: %s", v.who, diff)
 		}
 	}
 	// The same calls by the business itself show and change it: the calls are not refused for another reason.
