@@ -132,7 +132,7 @@ race: bin/gotestsum ## Run the tests of the long-lived gateway, its feed and its
 .PHONY: contract
 contract: bin/gotestsum check-contract ## Hold the code to the written contracts
 	$(say) 'contract: examples, Go types, and what order-api and the gateway emit'
-	$(GO_TEST) -count=1 ./specs/...
+	$(GO_TEST) -count=1 ./specs/... ./functions
 
 .PHONY: conformance
 conformance: bin/gotestsum bin/.programs test/e2e/node_modules/.package-lock.json test/conformance/node_modules/.package-lock.json ## Drive the gateway with real clients: Chromium, npm's and Go's

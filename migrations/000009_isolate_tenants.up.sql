@@ -1,5 +1,5 @@
 -- The HTTP APIs take the role orderbell_api for each of their transactions and name the one tenant that it is for
--- (internal/database's statement asTenant). Whatever a query forgets to ask, it sees and changes this tenant's rows
+-- (internal/store/database's statement asTenant). Whatever a query forgets to ask, it sees and changes this tenant's rows
 -- alone. Functions, relay, sweeper and operators are the tables' owner and see all, as before.
 
 -- Roles belong to the server, so another database may have made it. NOLOGIN: nobody connects as it.

@@ -6,9 +6,9 @@ import (
 	"net/http"
 
 	"orderbell/internal/bus"
-	"orderbell/internal/database"
-	"orderbell/internal/outbox"
 	"orderbell/internal/service"
+	"orderbell/internal/store/database"
+	"orderbell/internal/store/outbox"
 	"orderbell/outbox-relay/internal/relay"
 )
 

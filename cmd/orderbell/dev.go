@@ -13,8 +13,8 @@ import (
 
 	"orderbell/cmd/orderbell/internal/console"
 	"orderbell/cmd/orderbell/internal/devstack"
-	"orderbell/internal/member"
 	"orderbell/internal/service"
+	"orderbell/internal/user"
 )
 
 // defaultData is the data directory of a clone; git ignores it.
@@ -113,7 +113,7 @@ func printWelcome(c *console.Console, s *devstack.Stack, took time.Duration) {
 	}
 	for _, b := range s.Businesses {
 		for _, p := range b.People {
-			if !slices.Contains(p.Roles, member.Owner) {
+			if !slices.Contains(p.Roles, user.Owner) {
 				continue
 			}
 			token, _, err := s.Tokens.For(p, time.Now())

@@ -8,15 +8,15 @@ import (
 	"os"
 	"strings"
 
+	"orderbell/cmd/orderbell/internal/auditstore"
 	"orderbell/cmd/orderbell/internal/check"
 	"orderbell/cmd/orderbell/internal/devstack"
 	"orderbell/cmd/orderbell/internal/seed"
-	"orderbell/internal/auditstore"
 	"orderbell/internal/bus"
-	"orderbell/internal/database"
 	"orderbell/internal/feed"
-	"orderbell/internal/memberstore"
 	"orderbell/internal/service"
+	"orderbell/internal/store/database"
+	"orderbell/internal/store/userstore"
 )
 
 // runCheck starts everything on free ports and with data of its own, checks it, and stops it.
@@ -69,7 +69,7 @@ func checkStack(ctx context.Context, stack *devstack.Stack, printf func(string, 
 	defer pool.Close()
 	// A tenant of its own: the stores may be in use.
 	id := "check-" + strings.ToLower(rand.Text()[:10])
-	businesses, err := seed.Apply(ctx, memberstore.New(pool), []seed.Business{seed.Check(id)})
+	businesses, err := seed.Apply(ctx, userstore.New(pool), []seed.Business{seed.Check(id)})
 	if err != nil {
 		return err
 	}

@@ -8,11 +8,11 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
+	"orderbell/cmd/orderbell/internal/auditstore"
 	"orderbell/cmd/orderbell/internal/explain"
-	"orderbell/internal/auditstore"
-	"orderbell/internal/database"
 	"orderbell/internal/event"
 	"orderbell/internal/service"
+	"orderbell/internal/store/database"
 )
 
 func newExplainCommand() *cobra.Command {

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"orderbell/cmd/orderbell/internal/explain"
-	"orderbell/internal/database/databasetest"
+	"orderbell/internal/store/database/databasetest"
 )
 
 func TestExplain(t *testing.T) {

@@ -17,10 +17,10 @@ import (
 	"orderbell/cmd/orderbell/internal/seed"
 	"orderbell/internal/auth"
 	"orderbell/internal/auth/authtest"
-	"orderbell/internal/database"
-	"orderbell/internal/database/databasetest"
-	"orderbell/internal/member"
-	"orderbell/internal/memberstore"
+	"orderbell/internal/store/database"
+	"orderbell/internal/store/database/databasetest"
+	"orderbell/internal/store/userstore"
+	"orderbell/internal/user"
 )
 
 // binVariable names the folder of the programs under test, which TestMain builds once.
@@ -204,7 +204,7 @@ func TestMigrate(t *testing.T) {
 func TestToken(t *testing.T) {
 	t.Parallel()
 	address := databasetest.URL(t)
-	businesses, err := seed.Apply(t.Context(), memberstore.New(databasetest.Open(t, address)), seed.Demo())
+	businesses, err := seed.Apply(t.Context(), userstore.New(databasetest.Open(t, address)), seed.Demo())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +224,7 @@ func TestToken(t *testing.T) {
 	}
 	kitchen := businesses[0].People[3]
 	want := auth.Principal{
-		UserID: kitchen.ID, TenantID: "demo", Roles: []member.Role{member.Kitchen}, Expires: got.Expires,
+		UserID: kitchen.ID, TenantID: "demo", Roles: []user.Role{user.Kitchen}, Expires: got.Expires,
 		Issued: got.Issued, TokenID: got.TokenID,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

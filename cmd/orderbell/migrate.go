@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orderbell/internal/database"
 	"orderbell/internal/service"
+	"orderbell/internal/store/database"
 )
 
 func newMigrateCommand() *cobra.Command {

@@ -13,8 +13,8 @@ import (
 	"orderbell/cmd/orderbell/internal/watch"
 	"orderbell/internal/auth"
 	"orderbell/internal/event"
-	"orderbell/internal/member"
 	"orderbell/internal/service"
+	"orderbell/internal/user"
 )
 
 // streamOptions say whose stream to follow, where, and as whom.
@@ -54,7 +54,7 @@ func (o *streamOptions) origin() (string, error) {
 }
 
 // tokens returns what makes a token for a user. A token of the file has its own user.
-func (o *streamOptions) tokens() (func(user string) (string, error), error) {
+func (o *streamOptions) tokens() (func(userID string) (string, error), error) {
 	if o.tokenFile != "" {
 		return func(string) (string, error) {
 			content, err := os.ReadFile(o.tokenFile)
@@ -78,10 +78,10 @@ func (o *streamOptions) tokens() (func(user string) (string, error), error) {
 	if cfg.JWKSURL = ""; cfg.DevSecret == "" {
 		return nil, errors.New("there is no secret to make a token with: give --token-file")
 	}
-	return func(user string) (string, error) {
+	return func(userID string) (string, error) {
 		now := time.Now()
 		return cfg.Sign(auth.Principal{
-			UserID: user, TenantID: o.tenant, Roles: []member.Role{member.Cashier}, Expires: now.Add(devstack.TokenTTL),
+			UserID: userID, TenantID: o.tenant, Roles: []user.Role{user.Cashier}, Expires: now.Add(devstack.TokenTTL),
 		}, now)
 	}, nil
 }

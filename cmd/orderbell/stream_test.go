@@ -23,10 +23,10 @@ import (
 
 	"orderbell/internal/auth"
 	"orderbell/internal/auth/authtest"
-	"orderbell/internal/embedded"
+	"orderbell/internal/dev/embedded"
+	"orderbell/internal/dev/process"
 	"orderbell/internal/feed/feedtest"
-	"orderbell/internal/member"
-	"orderbell/internal/process"
+	"orderbell/internal/user"
 )
 
 const streamSecret = "AUTH_DEV_SECRET=a development secret of the streams' tests" //nolint:gosec // it opens nothing
@@ -296,7 +296,7 @@ func TestARevokedTokenEndsItsTail(t *testing.T) {
 func tokenFile(t *testing.T, tenant string) string {
 	t.Helper()
 	login := authtest.Config(strings.TrimPrefix(streamSecret, "AUTH_DEV_SECRET="))
-	token := authtest.Token(t, login, auth.Principal{UserID: "u", TenantID: tenant, Roles: []member.Role{member.Viewer}})
+	token := authtest.Token(t, login, auth.Principal{UserID: "u", TenantID: tenant, Roles: []user.Role{user.Viewer}})
 	file := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(file, []byte(token+"\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -11,10 +11,10 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/text/language"
 
-	"orderbell/internal/database"
 	"orderbell/internal/event"
-	"orderbell/internal/member"
-	"orderbell/internal/memberstore"
+	"orderbell/internal/store/database"
+	"orderbell/internal/store/userstore"
+	"orderbell/internal/user"
 )
 
 func newTenantCommand() *cobra.Command {
@@ -55,8 +55,8 @@ in the claim of AUTH_TENANT_CLAIM, and it cannot be changed later. An address ma
 		Args:    cobra.NoArgs,
 		PreRunE: func(*cobra.Command, []string) error { return o.check() },
 		RunE: work(func(cmd *cobra.Command, _ []string) error {
-			var owner member.Person
-			err := withPeople(cmd.Context(), o.data, func(store *memberstore.Store) (err error) {
+			var owner user.User
+			err := withPeople(cmd.Context(), o.data, func(store *userstore.Store) (err error) {
 				owner, err = o.create(cmd.Context(), store)
 				return err
 			})
@@ -83,21 +83,21 @@ in the claim of AUTH_TENANT_CLAIM, and it cannot be changed later. An address ma
 
 // check looks at the flags and fills the id in.
 func (o *tenantOptions) check() error {
-	if !member.IsTenantName(o.name) {
-		return fmt.Errorf("--name is %q, want 1 to %d characters with single spaces between words", o.name, member.MaxName)
+	if !user.IsTenantName(o.name) {
+		return fmt.Errorf("--name is %q, want 1 to %d characters with single spaces between words", o.name, user.MaxName)
 	}
 	if o.id == "" {
-		if o.id = member.TenantID(o.name); o.id == "" {
+		if o.id = user.TenantID(o.name); o.id == "" {
 			return fmt.Errorf("--name is %q, of which no id can be made: say it with --id", o.name)
 		}
 	}
 	switch {
 	case !event.IsTenantID(o.id):
 		return fmt.Errorf("--id is %q, want 1 to 64 letters, digits, dots, dashes and underscores, the first a letter or digit", o.id)
-	case !member.IsEmail(o.email):
+	case !user.IsEmail(o.email):
 		return fmt.Errorf("--owner-email is %q, which is no e-mail address", o.email)
-	case o.ownerName != "" && !member.IsTenantName(o.ownerName):
-		return fmt.Errorf("--owner-name is %q, want at most %d characters with single spaces between words", o.ownerName, member.MaxName)
+	case o.ownerName != "" && !user.IsTenantName(o.ownerName):
+		return fmt.Errorf("--owner-name is %q, want at most %d characters with single spaces between words", o.ownerName, user.MaxName)
 	}
 	tag, err := language.Parse(o.locale)
 	if err != nil {
@@ -107,14 +107,14 @@ func (o *tenantOptions) check() error {
 	return nil
 }
 
-func (o *tenantOptions) create(ctx context.Context, store *memberstore.Store) (member.Person, error) {
-	owner, err := store.Found(ctx, member.Tenant{ID: o.id, Name: o.name, Locale: o.locale}, member.Person{
-		Email: o.email, Name: o.ownerName, Roles: []member.Role{member.Owner}, EmailEnabled: true, InAppEnabled: true,
+func (o *tenantOptions) create(ctx context.Context, store *userstore.Store) (user.User, error) {
+	owner, err := store.Found(ctx, user.Tenant{ID: o.id, Name: o.name, Locale: o.locale}, user.User{
+		Email: o.email, Name: o.ownerName, Roles: []user.Role{user.Owner}, EmailEnabled: true, InAppEnabled: true,
 	})
 	switch {
-	case errors.Is(err, member.ErrNameTaken):
+	case errors.Is(err, user.ErrNameTaken):
 		return owner, fmt.Errorf("there is a tenant called %s already: choose another --name", o.name)
-	case errors.Is(err, member.ErrTenantTaken):
+	case errors.Is(err, user.ErrTenantTaken):
 		return owner, fmt.Errorf("there is a tenant with the id %s already: choose another --id", o.id)
 	}
 	return owner, err
@@ -141,8 +141,8 @@ func newTenantListCommand() *cobra.Command {
   orderbell tenant list --json | jq -r '.[].tenant_id'`,
 		Args: cobra.NoArgs,
 		RunE: work(func(cmd *cobra.Command, _ []string) error {
-			var found []member.Business
-			err := withPeople(cmd.Context(), data, func(store *memberstore.Store) (err error) {
+			var found []user.Business
+			err := withPeople(cmd.Context(), data, func(store *userstore.Store) (err error) {
 				found, err = store.Tenants(cmd.Context())
 				return err
 			})
@@ -157,25 +157,25 @@ func newTenantListCommand() *cobra.Command {
 	return cmd
 }
 
-func printBusinesses(cmd *cobra.Command, found []member.Business, asJSON bool) error {
+func printBusinesses(cmd *cobra.Command, found []user.Business, asJSON bool) error {
 	if asJSON {
 		all := make([]listed, len(found)) // never null
 		for i, b := range found {
-			all[i] = listed{TenantID: b.ID, Name: b.Name, Locale: b.Locale, Owners: b.Owners, People: b.People, CreatedAt: b.CreatedAt}
+			all[i] = listed{TenantID: b.ID, Name: b.Name, Locale: b.Locale, Owners: b.Owners, People: b.Users, CreatedAt: b.CreatedAt}
 		}
 		return printJSON(cmd.OutOrStdout(), all)
 	}
 	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "TENANT\tNAME\tLANGUAGE\tPEOPLE\tSINCE\tOWNERS") // kept until Flush
 	for _, b := range found {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\n", b.ID, b.Name, b.Locale, b.People,
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\n", b.ID, b.Name, b.Locale, b.Users,
 			b.CreatedAt.Format(time.DateOnly), strings.Join(b.Owners, ", "))
 	}
 	return table.Flush()
 }
 
 // withPeople has do work on the database, which has the schema that this program needs.
-func withPeople(ctx context.Context, data string, do func(*memberstore.Store) error) error {
+func withPeople(ctx context.Context, data string, do func(*userstore.Store) error) error {
 	if err := adoptDevStack(data, "DATABASE_URL"); err != nil {
 		return err
 	}
@@ -192,5 +192,5 @@ func withPeople(ctx context.Context, data string, do func(*memberstore.Store) er
 	if err := database.Check(ctx, pool); err != nil {
 		return err
 	}
-	return do(memberstore.New(pool))
+	return do(userstore.New(pool))
 }

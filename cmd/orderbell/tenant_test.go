@@ -9,9 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"orderbell/internal/database/databasetest"
-	"orderbell/internal/member"
-	"orderbell/internal/memberstore"
+	"orderbell/internal/store/database/databasetest"
+	"orderbell/internal/store/userstore"
+	"orderbell/internal/user"
 )
 
 // business is what tenant list --json says of one.
@@ -53,17 +53,17 @@ func TestTenant(t *testing.T) {
 	}
 	made := parse[map[string]string](t, call(t, env, "tenant", "create", "--name", "Corner Shop", "--owner-email", "Ana@shop.example",
 		"--owner-name", "Ana", "--json"))
-	owner, err := memberstore.New(databasetest.Open(t, address)).FindByEmail(t.Context(), "corner-shop", "ana@shop.example")
+	owner, err := userstore.New(databasetest.Open(t, address)).FindByEmail(t.Context(), "corner-shop", "ana@shop.example")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(map[string]string{"tenant_id": "corner-shop", "owner_id": owner.ID}, made); diff != "" {
 		t.Error(diff)
 	}
-	want := member.Person{
-		ID: owner.ID, TenantID: "corner-shop", Email: "Ana@shop.example", Name: "Ana", Roles: []member.Role{member.Owner},
-		EmailEnabled: true, InAppEnabled: true, EmailEvents: member.UsualEvents(), InAppEvents: member.UsualEvents(),
-		TimeZone: member.UsualTimeZone, Version: 1, CreatedAt: owner.CreatedAt, UpdatedAt: owner.UpdatedAt,
+	want := user.User{
+		ID: owner.ID, TenantID: "corner-shop", Email: "Ana@shop.example", Name: "Ana", Roles: []user.Role{user.Owner},
+		EmailEnabled: true, InAppEnabled: true, EmailEvents: user.UsualEvents(), InAppEvents: user.UsualEvents(),
+		TimeZone: user.UsualTimeZone, Version: 1, CreatedAt: owner.CreatedAt, UpdatedAt: owner.UpdatedAt,
 	}
 	if diff := cmp.Diff(want, owner); diff != "" {
 		t.Error(diff)

@@ -11,10 +11,10 @@ import (
 	"orderbell/cmd/orderbell/internal/devstack"
 	"orderbell/cmd/orderbell/internal/seed"
 	"orderbell/internal/auth"
-	"orderbell/internal/database"
-	"orderbell/internal/member"
-	"orderbell/internal/memberstore"
 	"orderbell/internal/service"
+	"orderbell/internal/store/database"
+	"orderbell/internal/store/userstore"
+	"orderbell/internal/user"
 )
 
 type tokenOptions struct {
@@ -78,8 +78,8 @@ func makeToken(ctx context.Context, o tokenOptions) (string, error) {
 		return "", err
 	}
 	defer pool.Close()
-	person, err := memberstore.New(pool).FindByEmail(ctx, o.tenant, o.email)
-	if errors.Is(err, member.ErrNotFound) {
+	person, err := userstore.New(pool).FindByEmail(ctx, o.tenant, o.email)
+	if errors.Is(err, user.ErrNotFound) {
 		return "", fmt.Errorf("tenant %s has no user %s", o.tenant, o.email)
 	}
 	if err != nil {

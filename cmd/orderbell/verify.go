@@ -9,14 +9,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"orderbell/cmd/orderbell/internal/auditstore"
 	"orderbell/cmd/orderbell/internal/devstack"
 	"orderbell/cmd/orderbell/internal/progress"
 	"orderbell/cmd/orderbell/internal/verify"
 	"orderbell/internal/audit"
-	"orderbell/internal/auditstore"
-	"orderbell/internal/database"
 	"orderbell/internal/feed"
 	"orderbell/internal/service"
+	"orderbell/internal/store/database"
 )
 
 type verifyOptions struct {

@@ -9,14 +9,14 @@ import (
 
 	"orderbell/functions/delivery-sweeper/internal/sweep"
 	"orderbell/functions/internal/eventfunction"
-	"orderbell/internal/database"
-	"orderbell/internal/eventstore"
-	"orderbell/internal/memberstore"
-	"orderbell/internal/orderstore"
-	"orderbell/internal/outbox"
+	"orderbell/functions/internal/receiver"
 	"orderbell/internal/pipeline"
-	"orderbell/internal/receiver"
 	"orderbell/internal/service"
+	"orderbell/internal/store/database"
+	"orderbell/internal/store/eventstore"
+	"orderbell/internal/store/orderstore"
+	"orderbell/internal/store/outbox"
+	"orderbell/internal/store/userstore"
 )
 
 func main() { service.Main("delivery-sweeper", run) }
@@ -36,7 +36,7 @@ func run(ctx context.Context, s *service.Service) error {
 		return err
 	}
 	defer mail.Close(ctx)
-	sweeper, err := sweep.New(cfg, events.RetentionDays, mail.Lines, mail.Store, outbox.New(pool), orderstore.New(pool), memberstore.New(pool), mail.Courier, s.Log, s.Meter)
+	sweeper, err := sweep.New(cfg, events.RetentionDays, mail.Lines, mail.Store, outbox.New(pool), orderstore.New(pool), userstore.New(pool), mail.Courier, s.Log, s.Meter)
 	if err != nil {
 		return err
 	}

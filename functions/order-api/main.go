@@ -5,11 +5,11 @@ import (
 	"context"
 	"errors"
 
+	"orderbell/functions/internal/orderapi"
 	"orderbell/internal/auth"
-	"orderbell/internal/database"
-	"orderbell/internal/orderapi"
-	"orderbell/internal/orderstore"
 	"orderbell/internal/service"
+	"orderbell/internal/store/database"
+	"orderbell/internal/store/orderstore"
 )
 
 func main() { service.Main("order-api", run) }

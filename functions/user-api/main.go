@@ -6,11 +6,11 @@ import (
 	"context"
 	"errors"
 
-	"orderbell/internal/database"
 	"orderbell/internal/feed"
-	"orderbell/internal/inboxstore"
-	"orderbell/internal/memberstore"
 	"orderbell/internal/service"
+	"orderbell/internal/store/database"
+	"orderbell/internal/store/inboxstore"
+	"orderbell/internal/store/userstore"
 )
 
 func main() { service.Main("user-api", run) }
@@ -31,7 +31,7 @@ func run(ctx context.Context, s *service.Service) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, watchers.Close()) }()
-	handler, err := routes(ctx, s.Log, memberstore.New(pool), inboxstore.New(pool), watchers)
+	handler, err := routes(ctx, s.Log, userstore.New(pool), inboxstore.New(pool), watchers)
 	if err != nil {
 		return err
 	}

@@ -6,19 +6,19 @@ import (
 	"log/slog"
 	"net/http"
 
+	"orderbell/functions/internal/inboxapi"
+	"orderbell/functions/internal/mail/optout"
+	"orderbell/functions/internal/optoutapi"
+	"orderbell/functions/internal/userapi"
 	"orderbell/internal/auth"
 	"orderbell/internal/feed"
-	"orderbell/internal/inboxapi"
-	"orderbell/internal/inboxstore"
-	"orderbell/internal/memberapi"
-	"orderbell/internal/memberstore"
-	"orderbell/internal/optout"
-	"orderbell/internal/optoutapi"
 	"orderbell/internal/service"
+	"orderbell/internal/store/inboxstore"
+	"orderbell/internal/store/userstore"
 )
 
 // routes returns the program's three APIs as one.
-func routes(ctx context.Context, log *slog.Logger, people *memberstore.Store, inboxes *inboxstore.Store, watchers *feed.Feed) (http.Handler, error) {
+func routes(ctx context.Context, log *slog.Logger, people *userstore.Store, inboxes *inboxstore.Store, watchers *feed.Feed) (http.Handler, error) {
 	var tokens auth.Config
 	var offers optout.Config
 	if err := errors.Join(service.Load(&tokens), service.Load(&offers)); err != nil {
@@ -39,7 +39,7 @@ func routes(ctx context.Context, log *slog.Logger, people *memberstore.Store, in
 	}
 	notices := inboxapi.New(log, verifier, inboxes, watchers)
 	mux := http.NewServeMux()
-	mux.Handle("/", memberapi.New(log, verifier, people))
+	mux.Handle("/", userapi.New(log, verifier, people))
 	mux.Handle("/api/notifications", notices)
 	mux.Handle("/api/notifications/", notices)
 	mux.Handle(optout.Path, unsubscribe)

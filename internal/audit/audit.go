@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"orderbell/internal/event"
-	"orderbell/internal/member"
+	"orderbell/internal/user"
 )
 
 // Window is the events that are looked at.
@@ -87,7 +87,7 @@ type Record struct {
 	Version           int64
 	OccurredAt        time.Time
 	ReceivedAt        time.Time
-	Decisions         []member.Decision
+	Decisions         []user.Decision
 	Copies            int    // records of the same source and id on the window's days, this one included
 	OrderVersion      *int64 // nil: there is no such order of the tenant
 	Notified          []string

@@ -17,8 +17,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"orderbell/internal/event"
-	"orderbell/internal/member"
 	"orderbell/internal/problem"
+	"orderbell/internal/user"
 )
 
 // Config says how tokens are verified. Exactly one of JWKSURL and DevSecret is set.
@@ -46,14 +46,14 @@ type Config struct {
 type Principal struct {
 	UserID   string // the claim of AUTH_USER_CLAIM
 	TenantID string
-	Roles    []member.Role
+	Roles    []user.Role
 	Expires  time.Time
 	Issued   time.Time // the claim iat, zero if the token has none
 	TokenID  string    // the claim jti, "" if the token has none
 }
 
 // Has says whether p has one of the roles.
-func (p Principal) Has(roles ...member.Role) bool { return member.HasAny(p.Roles, roles) }
+func (p Principal) Has(roles ...user.Role) bool { return user.HasAny(p.Roles, roles) }
 
 // Verifier checks tokens. It is safe for concurrent use.
 type Verifier struct {
@@ -182,7 +182,7 @@ func (v *Verifier) Authenticate(r *http.Request) (Principal, error) {
 
 // Require lets a request pass to next if its token holds one of the roles: 401 without a good token, 403 without a
 // role.
-func (v *Verifier) Require(roles []member.Role, next http.Handler) http.Handler {
+func (v *Verifier) Require(roles []user.Role, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, err := v.Authenticate(r)
 		if err == nil && !p.Has(roles...) {

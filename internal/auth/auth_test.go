@@ -12,7 +12,7 @@ import (
 
 	"orderbell/internal/auth"
 	"orderbell/internal/auth/authtest"
-	"orderbell/internal/member"
+	"orderbell/internal/user"
 )
 
 const secret = authtest.Secret
@@ -60,7 +60,7 @@ func TestVerify(t *testing.T) {
 		t.Parallel()
 		now := time.Now().Truncate(time.Second)
 		want := auth.Principal{
-			UserID: "u1", TenantID: "demo", Roles: []member.Role{member.Kitchen}, TokenID: "t1",
+			UserID: "u1", TenantID: "demo", Roles: []user.Role{user.Kitchen}, TokenID: "t1",
 			Expires: now.Add(time.Minute), Issued: now,
 		}
 		signed, err := config().Sign(want, now)
@@ -104,13 +104,13 @@ func TestVerify(t *testing.T) {
 	}
 	for name, tt := range map[string]struct {
 		claim any
-		want  []member.Role
+		want  []user.Role
 	}{
-		"roles in an array":                 {[]string{"owner", "viewer"}, []member.Role{member.Owner, member.Viewer}},
-		"roles in a string":                 {"kitchen viewer", []member.Role{member.Kitchen, member.Viewer}},
-		"a provider's own name":             {[]string{"kasir"}, []member.Role{member.Cashier}},
+		"roles in an array":                 {[]string{"owner", "viewer"}, []user.Role{user.Owner, user.Viewer}},
+		"roles in a string":                 {"kitchen viewer", []user.Role{user.Kitchen, user.Viewer}},
+		"a provider's own name":             {[]string{"kasir"}, []user.Role{user.Cashier}},
 		"names that mean nothing here":      {[]any{"boss", 7}, nil},
-		"a role that is told twice is once": {"owner owner", []member.Role{member.Owner}},
+		"a role that is told twice is once": {"owner owner", []user.Role{user.Owner}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -127,7 +127,7 @@ func TestVerify(t *testing.T) {
 
 func TestRequire(t *testing.T) {
 	t.Parallel()
-	h := setup(t).Require(member.Sellers(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	h := setup(t).Require(user.Sellers(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, err := auth.Who(r)
 		if err != nil || p.TenantID != "demo" {
 			t.Errorf("the handler sees %+v, want the token's tenant", p)

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"orderbell/internal/bus/bustest"
-	"orderbell/internal/embedded"
+	"orderbell/internal/dev/embedded"
 )
 
 func TestEmbeddedKafka(t *testing.T) {

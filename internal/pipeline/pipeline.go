@@ -17,7 +17,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"orderbell/internal/event"
-	"orderbell/internal/member"
+	"orderbell/internal/user"
 )
 
 // Config says how long events are remembered.
@@ -28,7 +28,7 @@ type Config struct {
 
 // Store takes an event in once.
 type Store interface {
-	Apply(ctx context.Context, e event.Event, audience member.Audience) (event.Receipt, error)
+	Apply(ctx context.Context, e event.Event, audience user.Audience) (event.Receipt, error)
 }
 
 // Feed tells a tenant's watchers. Publishing the same event again does nothing.
@@ -43,15 +43,15 @@ type Mail interface {
 
 // Audience returns who is told of an event of type t, in the inbox and by e-mail, as far as a person's preferences
 // allow. Everybody sees the order list change.
-func Audience(t event.Type) member.Audience {
+func Audience(t event.Type) user.Audience {
 	switch t {
 	case event.OrderPaid:
-		return member.Audience{Roles: member.Sellers()}
+		return user.Audience{Roles: user.Sellers()}
 	case event.OrderCreated, event.OrderStatusUpdated:
-		return member.Audience{Roles: member.Workers(), OnRequest: true}
+		return user.Audience{Roles: user.Workers(), OnRequest: true}
 	case event.NotificationRead: // not of the topic
 	}
-	return member.Audience{}
+	return user.Audience{}
 }
 
 // Pipeline is safe for concurrent use.

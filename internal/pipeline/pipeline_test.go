@@ -15,12 +15,12 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
-	"orderbell/internal/database/databasetest"
 	"orderbell/internal/event"
-	"orderbell/internal/eventstore"
-	"orderbell/internal/member"
 	"orderbell/internal/order"
 	"orderbell/internal/pipeline"
+	"orderbell/internal/store/database/databasetest"
+	"orderbell/internal/store/eventstore"
+	"orderbell/internal/user"
 )
 
 const ownerID = "0193b5a2-aaaa-7000-8000-000000000001"
@@ -293,10 +293,10 @@ func TestHandleCounts(t *testing.T) {
 
 func TestAudience(t *testing.T) {
 	t.Parallel()
-	for kind, want := range map[event.Type]member.Audience{
-		event.OrderPaid:          {Roles: []member.Role{member.Owner, member.Manager, member.Cashier}},
-		event.OrderCreated:       {Roles: []member.Role{member.Owner, member.Manager, member.Cashier, member.Kitchen}, OnRequest: true},
-		event.OrderStatusUpdated: {Roles: []member.Role{member.Owner, member.Manager, member.Cashier, member.Kitchen}, OnRequest: true},
+	for kind, want := range map[event.Type]user.Audience{
+		event.OrderPaid:          {Roles: []user.Role{user.Owner, user.Manager, user.Cashier}},
+		event.OrderCreated:       {Roles: []user.Role{user.Owner, user.Manager, user.Cashier, user.Kitchen}, OnRequest: true},
+		event.OrderStatusUpdated: {Roles: []user.Role{user.Owner, user.Manager, user.Cashier, user.Kitchen}, OnRequest: true},
 		"order_eaten":            {},
 	} {
 		if diff := cmp.Diff(want, pipeline.Audience(kind)); diff != "" {

@@ -12,7 +12,7 @@ LAST_INSTANT = 253402300800_000_000  # the year 10000, in microseconds
 
 
 def cursor(at: int, identity: uuid.UUID) -> str:
-    """A place in a list, as internal/route writes it."""
+    """A place in a list, as functions/internal/route writes it."""
     return base64.urlsafe_b64encode(at.to_bytes(8, "big") + identity.bytes).decode()
 
 

@@ -10,7 +10,7 @@ import (
 
 	"orderbell/internal/auth"
 	"orderbell/internal/auth/authtest"
-	"orderbell/internal/member"
+	"orderbell/internal/user"
 )
 
 // shop is a tenant of one fault's own.
@@ -22,7 +22,7 @@ type shop struct {
 // person is somebody of a shop.
 type person struct {
 	id    string
-	role  member.Role
+	role  user.Role
 	inApp bool // is told in the inbox
 	mail  bool // is told by e-mail
 	token string
@@ -35,10 +35,10 @@ func (w *world) openShops(t *testing.T, name string) []shop {
 	var shops []shop
 	for _, kind := range []string{"a", "b", "mail"} {
 		s := shop{id: name + "-" + kind, people: []person{
-			{role: member.Owner, inApp: true, mail: kind == "mail"},
-			{role: member.Cashier, inApp: true},
-			{role: member.Manager}, // wants to be told nothing
-			{role: member.Viewer, inApp: true},
+			{role: user.Owner, inApp: true, mail: kind == "mail"},
+			{role: user.Cashier, inApp: true},
+			{role: user.Manager}, // wants to be told nothing
+			{role: user.Viewer, inApp: true},
 		}}
 		w.exec(t, `INSERT INTO tenants (id, name) VALUES ($1, $1)`, s.id)
 		for i := range s.people {
@@ -48,7 +48,7 @@ func (w *world) openShops(t *testing.T, name string) []shop {
 				VALUES ($1, $2, $3, $4, $5, $6)`,
 				p.id, s.id, string(p.role)+"@"+s.id+".example", []string{string(p.role)}, p.inApp, p.mail)
 			p.token = authtest.Token(t, config, auth.Principal{
-				UserID: p.id, TenantID: s.id, Roles: []member.Role{p.role}, Expires: time.Now().Add(12 * time.Hour), TokenID: uuid.NewString(),
+				UserID: p.id, TenantID: s.id, Roles: []user.Role{p.role}, Expires: time.Now().Add(12 * time.Hour), TokenID: uuid.NewString(),
 			})
 		}
 		shops = append(shops, s)

@@ -24,7 +24,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"orderbell/internal/bus"
-	"orderbell/internal/process"
+	"orderbell/internal/dev/process"
 )
 
 // root is the top of the tree as seen from this folder.

@@ -18,7 +18,7 @@ import (
 
 	"orderbell/internal/auth"
 	"orderbell/internal/auth/authtest"
-	"orderbell/internal/member"
+	"orderbell/internal/user"
 )
 
 // workers is how many requests of the tills are under way at once.
@@ -117,10 +117,10 @@ func (w *world) count(t *testing.T, sql string, args ...any) int {
 }
 
 // token returns a token for a user of the tenant.
-func (w *world) token(t *testing.T, user string) string {
+func (w *world) token(t *testing.T, userID string) string {
 	t.Helper()
 	return authtest.Token(t, authtest.Config(env(t, "AUTH_DEV_SECRET")), auth.Principal{
-		UserID: user, TenantID: tenant, Roles: []member.Role{member.Owner}, Expires: time.Now().Add(2 * time.Hour), TokenID: uuid.NewString(),
+		UserID: userID, TenantID: tenant, Roles: []user.Role{user.Owner}, Expires: time.Now().Add(2 * time.Hour), TokenID: uuid.NewString(),
 	})
 }
 

@@ -135,7 +135,7 @@ func text(t *testing.T, b bundle) {
 	} {
 		s.sees(t, b.publish(t, reference))
 	}
-	m := b.publish(t, "日本", event.Recipient{UserID: user, NotificationID: "n-1"})
+	m := b.publish(t, "日本", event.Recipient{UserID: userID, NotificationID: "n-1"})
 	got := s.event(t)
 	var note struct {
 		NotificationID string     `json:"notification_id"`
@@ -155,7 +155,7 @@ func largeFrames(t *testing.T, b bundle) {
 	s := b.begin(t)
 	reference := strings.Repeat("é", event.MaxData/2-120) // about as much as an event may have
 	for range 3 {
-		m := b.publish(t, reference, event.Recipient{UserID: user, NotificationID: "n-1"})
+		m := b.publish(t, reference, event.Recipient{UserID: userID, NotificationID: "n-1"})
 		if r := s.event(t); r.Event != "notification" || len(r.Data) < event.MaxData {
 			t.Fatalf("got a %s of %d bytes, want a notification larger than %d", r.Event, len(r.Data), event.MaxData)
 		}

@@ -19,12 +19,12 @@ import (
 
 	"orderbell/internal/auth"
 	"orderbell/internal/auth/authtest"
-	"orderbell/internal/embedded"
+	"orderbell/internal/dev/embedded"
+	"orderbell/internal/dev/process"
 	"orderbell/internal/event"
 	"orderbell/internal/feed"
 	"orderbell/internal/feed/feedtest"
-	"orderbell/internal/member"
-	"orderbell/internal/process"
+	"orderbell/internal/user"
 )
 
 // binary is what `make build` built.
@@ -103,11 +103,11 @@ type bundle struct {
 	front  *front
 }
 
-const user = "u-1"
+const userID = "u-1"
 
 func (b bundle) token(t *testing.T, change ...func(*auth.Principal)) string {
 	t.Helper()
-	p := auth.Principal{UserID: user, TenantID: b.tenant, Roles: []member.Role{member.Cashier}, Expires: time.Now().Add(time.Hour)}
+	p := auth.Principal{UserID: userID, TenantID: b.tenant, Roles: []user.Role{user.Cashier}, Expires: time.Now().Add(time.Hour)}
 	for _, f := range change {
 		f(&p)
 	}

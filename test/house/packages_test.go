@@ -54,13 +54,13 @@ func kindOf(p pkg, byPath map[string]string) string {
 }
 
 // mayImport is the picture of the style guide: arrows only point down, and adapters do not know each other, but that
-// all PostgreSQL stores stand on internal/database.
+// all PostgreSQL stores stand on internal/store/database.
 func mayImport(from, to string, imported pkg) bool {
 	switch from {
 	case "domain":
 		return to == "domain"
 	case "store":
-		return to == "domain" || to == "edge" || imported.path() == "internal/database"
+		return to == "domain" || to == "edge" || imported.path() == "internal/store/database"
 	case "edge", "adapter":
 		return to == "domain" || to == "edge"
 	case "logic":

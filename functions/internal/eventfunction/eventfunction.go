@@ -11,13 +11,13 @@ import (
 	"errors"
 	"time"
 
-	"orderbell/internal/database"
+	"orderbell/functions/internal/receiver"
 	"orderbell/internal/event"
-	"orderbell/internal/eventstore"
 	"orderbell/internal/feed"
 	"orderbell/internal/pipeline"
-	"orderbell/internal/receiver"
 	"orderbell/internal/service"
+	"orderbell/internal/store/database"
+	"orderbell/internal/store/eventstore"
 )
 
 // behindTimeout is how long a function that stops waits for letters on their way, when its requests have ended:

@@ -20,13 +20,13 @@ import (
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 	"github.com/google/uuid"
 
-	"orderbell/internal/database/databasetest"
-	"orderbell/internal/embedded"
+	"orderbell/internal/dev/embedded"
+	"orderbell/internal/dev/process"
 	"orderbell/internal/event"
 	"orderbell/internal/feed"
 	"orderbell/internal/order"
-	"orderbell/internal/process"
 	"orderbell/internal/service"
+	"orderbell/internal/store/database/databasetest"
 )
 
 // patience is for a machine that builds and tests many things at once.

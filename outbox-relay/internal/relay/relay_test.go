@@ -15,11 +15,11 @@ import (
 	"go.uber.org/goleak"
 
 	"orderbell/internal/bus"
-	"orderbell/internal/database/databasetest"
-	"orderbell/internal/embedded"
+	"orderbell/internal/dev/embedded"
 	"orderbell/internal/event"
 	"orderbell/internal/order"
-	"orderbell/internal/outbox"
+	"orderbell/internal/store/database/databasetest"
+	"orderbell/internal/store/outbox"
 	"orderbell/outbox-relay/internal/relay"
 )
 

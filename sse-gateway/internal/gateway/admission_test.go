@@ -15,8 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbell/internal/auth"
-	"orderbell/internal/member"
 	"orderbell/internal/service"
+	"orderbell/internal/user"
 	"orderbell/sse-gateway/internal/gateway"
 )
 
@@ -56,7 +56,7 @@ func TestWhoIsTurnedAway(t *testing.T) {
 		"without a tenant":              {"GET", stream, []string{"Authorization", bearer(func(p *auth.Principal) { p.TenantID = "" })}, 401},
 		"with a tenant that breaks out": {"GET", stream, []string{"Authorization", bearer(func(p *auth.Principal) { p.TenantID = "a}:x" })}, 401},
 		"without a role":                {"GET", stream, []string{"Authorization", bearer(func(p *auth.Principal) { p.Roles = nil })}, 403},
-		"with a role that is none":      {"GET", stream, []string{"Authorization", bearer(func(p *auth.Principal) { p.Roles = []member.Role{"king"} })}, 403},
+		"with a role that is none":      {"GET", stream, []string{"Authorization", bearer(func(p *auth.Principal) { p.Roles = []user.Role{"king"} })}, 403},
 		"who wants JSON":                {"GET", stream, []string{"Authorization", good, "Accept", "application/json"}, 406},
 		"who refuses event streams":     {"GET", stream, []string{"Authorization", good, "Accept", "text/event-stream;q=0, text/html"}, 406},
 		"who posts":                     {"POST", stream, []string{"Authorization", good}, 405},
@@ -89,8 +89,8 @@ func TestWhoIsTurnedAway(t *testing.T) {
 func TestEveryRoleMayWatch(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	for _, role := range member.Roles() {
-		token := b.token(t, "u", func(p *auth.Principal) { p.Roles = []member.Role{role} })
+	for _, role := range user.Roles() {
+		token := b.token(t, "u", func(p *auth.Principal) { p.Roles = []user.Role{role} })
 		if c := b.do(t, b.request(t, t.Context(), "/api/sse/notifications", "Authorization", "Bearer "+token)); c.StatusCode != http.StatusOK {
 			t.Errorf("role %s: status %d", role, c.StatusCode)
 		}

@@ -20,8 +20,8 @@ import (
 	"orderbell/internal/event"
 	"orderbell/internal/feed"
 	"orderbell/internal/feed/feedtest"
-	"orderbell/internal/member"
 	"orderbell/internal/service"
+	"orderbell/internal/user"
 	"orderbell/sse-gateway/internal/fanout"
 	"orderbell/sse-gateway/internal/gateway"
 	"orderbell/sse-gateway/internal/stream"
@@ -108,9 +108,9 @@ func (b *bundle) stop() {
 	b.server.Close()
 }
 
-func (b *bundle) token(t *testing.T, user string, change ...func(*auth.Principal)) string {
+func (b *bundle) token(t *testing.T, userID string, change ...func(*auth.Principal)) string {
 	t.Helper()
-	p := auth.Principal{UserID: user, TenantID: b.tenant, Roles: []member.Role{member.Cashier}, Expires: time.Now().Add(time.Hour)}
+	p := auth.Principal{UserID: userID, TenantID: b.tenant, Roles: []user.Role{user.Cashier}, Expires: time.Now().Add(time.Hour)}
 	for _, f := range change {
 		f(&p)
 	}
@@ -143,9 +143,9 @@ func (b *bundle) open(t *testing.T, header ...string) *client {
 	return b.openAs(t, "u-1", header...)
 }
 
-func (b *bundle) openAs(t *testing.T, user string, header ...string) *client {
+func (b *bundle) openAs(t *testing.T, userID string, header ...string) *client {
 	t.Helper()
-	header = append([]string{"Accept", "text/event-stream", "Authorization", "Bearer " + b.token(t, user)}, header...)
+	header = append([]string{"Accept", "text/event-stream", "Authorization", "Bearer " + b.token(t, userID)}, header...)
 	return b.do(t, b.request(t, t.Context(), "/api/sse/notifications", header...))
 }
 

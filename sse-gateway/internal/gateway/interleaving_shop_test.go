@@ -15,16 +15,16 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.opentelemetry.io/otel/metric/noop"
 
-	"orderbell/internal/database/databasetest"
 	"orderbell/internal/event"
-	"orderbell/internal/eventstore"
 	"orderbell/internal/feed"
 	"orderbell/internal/feed/feedtest"
 	"orderbell/internal/order"
-	"orderbell/internal/orderstore"
-	"orderbell/internal/outbox"
 	"orderbell/internal/pipeline"
 	"orderbell/internal/service"
+	"orderbell/internal/store/database/databasetest"
+	"orderbell/internal/store/eventstore"
+	"orderbell/internal/store/orderstore"
+	"orderbell/internal/store/outbox"
 	"orderbell/sse-gateway/internal/gateway"
 )
 

@@ -13,8 +13,8 @@ import (
 
 	"orderbell/internal/auth"
 	"orderbell/internal/event"
-	"orderbell/internal/member"
 	"orderbell/internal/problem"
+	"orderbell/internal/user"
 	"orderbell/sse-gateway/internal/fanout"
 	"orderbell/sse-gateway/internal/frame"
 	"orderbell/sse-gateway/internal/tenantlog"
@@ -22,12 +22,12 @@ import (
 
 // grant is what a ticket stands for: the token's claims.
 type grant struct {
-	UserID   string        `json:"sub"`
-	TenantID string        `json:"tenant_id"`
-	Roles    []member.Role `json:"roles"`
-	Expires  time.Time     `json:"exp"`
-	Issued   time.Time     `json:"iat"`
-	TokenID  string        `json:"jti,omitempty"`
+	UserID   string      `json:"sub"`
+	TenantID string      `json:"tenant_id"`
+	Roles    []user.Role `json:"roles"`
+	Expires  time.Time   `json:"exp"`
+	Issued   time.Time   `json:"iat"`
+	TokenID  string      `json:"jti,omitempty"`
 }
 
 // principal returns who opens a stream: by token, or by ticket where no token can be sent.
@@ -59,8 +59,8 @@ func (h *Handler) principal(r *http.Request) (auth.Principal, error) {
 
 // admissible refuses who may not watch orders: every role may.
 func (h *Handler) admissible(ctx context.Context, p auth.Principal) error {
-	if !p.Has(member.Roles()...) {
-		return problem.New(http.StatusForbidden, "this needs one of the roles %v", member.Roles())
+	if !p.Has(user.Roles()...) {
+		return problem.New(http.StatusForbidden, "this needs one of the roles %v", user.Roles())
 	}
 	if !p.Expires.After(time.Now()) { // within the verifier's leeway, but a stream would end at once
 		return unauthorized("the token has expired")

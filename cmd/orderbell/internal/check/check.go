@@ -16,8 +16,8 @@ import (
 	"orderbell/cmd/orderbell/internal/seed"
 	"orderbell/cmd/orderbell/internal/watch"
 	"orderbell/internal/event"
-	"orderbell/internal/member"
 	"orderbell/internal/order"
+	"orderbell/internal/user"
 )
 
 // Trails knows what became of an event.
@@ -86,11 +86,11 @@ func Run(ctx context.Context, cfg Config) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	r := &run{Config: cfg}
-	owner, err := r.token(member.Owner)
+	owner, err := r.token(user.Owner)
 	if err != nil {
 		return err
 	}
-	kitchen, err := r.token(member.Kitchen)
+	kitchen, err := r.token(user.Kitchen)
 	if err != nil {
 		return err
 	}
@@ -124,9 +124,9 @@ func Run(ctx context.Context, cfg Config) error {
 	return nil
 }
 
-func (r *run) token(role member.Role) (string, error) {
+func (r *run) token(role user.Role) (string, error) {
 	for _, p := range r.Business.People {
-		if slices.Equal(p.Roles, []member.Role{role}) {
+		if slices.Equal(p.Roles, []user.Role{role}) {
 			token, _, err := r.Tokens.For(p, time.Now())
 			return token, err
 		}

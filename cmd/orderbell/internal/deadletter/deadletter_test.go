@@ -11,7 +11,7 @@ import (
 
 	"orderbell/cmd/orderbell/internal/deadletter"
 	"orderbell/internal/bus"
-	"orderbell/internal/embedded"
+	"orderbell/internal/dev/embedded"
 	"orderbell/internal/event"
 	"orderbell/internal/order"
 )

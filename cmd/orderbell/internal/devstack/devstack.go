@@ -23,10 +23,10 @@ import (
 	"orderbell/cmd/orderbell/internal/seed"
 	"orderbell/internal/auth"
 	"orderbell/internal/bus"
-	"orderbell/internal/database"
-	"orderbell/internal/memberstore"
 	"orderbell/internal/origin"
 	"orderbell/internal/service"
+	"orderbell/internal/store/database"
+	"orderbell/internal/store/userstore"
 )
 
 // Options say what to run and where.
@@ -162,7 +162,7 @@ func (s *Stack) prepare(ctx context.Context) error {
 			return err
 		}
 		defer pool.Close()
-		s.Businesses, err = seed.Apply(ctx, memberstore.New(pool), seed.Demo())
+		s.Businesses, err = seed.Apply(ctx, userstore.New(pool), seed.Demo())
 		if err != nil {
 			return err
 		}

@@ -65,17 +65,17 @@ func account(s audit.Story, email string) (Account, error) {
 	}
 	for _, p := range s.Parts {
 		switch {
-		case email != "" && !strings.EqualFold(p.Person.Email, email):
+		case email != "" && !strings.EqualFold(p.User.Email, email):
 			continue
-		case email == "" && len(p.Decisions) == 0 && p.Notice == nil && p.Letter == nil:
+		case email == "" && len(p.Decisions) == 0 && p.Notification == nil && p.Mail == nil:
 			a.Untold++
 			continue
 		}
-		roles := make([]string, len(p.Person.Roles))
-		for i, r := range p.Person.Roles {
+		roles := make([]string, len(p.User.Roles))
+		for i, r := range p.User.Roles {
 			roles[i] = string(r)
 		}
-		a.People = append(a.People, Person{UserID: p.Person.ID, Email: p.Person.Email, Roles: roles, InApp: inApp(s, p), Mail: mail(s, p)})
+		a.People = append(a.People, Person{UserID: p.User.ID, Email: p.User.Email, Roles: roles, InApp: inApp(s, p), Mail: mailLine(s, p)})
 	}
 	if email != "" && len(a.People) == 0 {
 		return a, fmt.Errorf("tenant %s, whose event it is, has no user %s", s.TenantID, email)

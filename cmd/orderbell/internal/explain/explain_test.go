@@ -12,14 +12,14 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"orderbell/cmd/orderbell/internal/auditstore"
 	"orderbell/cmd/orderbell/internal/explain"
-	"orderbell/internal/auditstore"
-	"orderbell/internal/database/databasetest"
 	"orderbell/internal/event"
-	"orderbell/internal/eventstore"
-	"orderbell/internal/letter"
+	"orderbell/internal/mail"
 	"orderbell/internal/order"
 	"orderbell/internal/pipeline"
+	"orderbell/internal/store/database/databasetest"
+	"orderbell/internal/store/eventstore"
 )
 
 type world struct {
@@ -67,7 +67,7 @@ func (w *world) happens(status order.Status) string {
 }
 
 // claims claims the one due e-mail and marks it so.
-func (w *world) claims(mark letter.Mark) {
+func (w *world) claims(mark mail.Mark) {
 	w.t.Helper()
 	due, ok, err := w.events.Claim(w.t.Context(), time.Minute)
 	if err != nil || !ok {
@@ -117,7 +117,7 @@ func TestWhy(t *testing.T) {
 		inApp, mail   string
 	}{
 		"sent": {
-			before: others, after: func(w *world) { w.claims(letter.Mark{Status: letter.StatusSent}) },
+			before: others, after: func(w *world) { w.claims(mail.Mark{Status: mail.StatusSent}) },
 			inApp: came, mail: "Sent at TIME with 1 attempt, as ID@mail.example.",
 		},
 		"read": {
@@ -127,24 +127,24 @@ func TestWhy(t *testing.T) {
 		"tried in vain, with a copy perhaps": {
 			before: others,
 			after: func(w *world) {
-				w.claims(letter.Mark{Status: letter.StatusDue, Reason: "451 busy.", Ambiguous: true, RetryAfter: time.Minute})
+				w.claims(mail.Mark{Status: mail.StatusDue, Reason: "451 busy.", Ambiguous: true, RetryAfter: time.Minute})
 			},
 			inApp: came, mail: "Not sent yet with 1 attempt: 451 busy. The next is due at TIME. " +
 				"Of 1 attempt it is not known whether the server took it, so there may be copies.",
 		},
 		"given up": {
-			before: others, after: func(w *world) { w.claims(letter.Mark{Status: letter.StatusFailed, Reason: "550 no such box"}) },
+			before: others, after: func(w *world) { w.claims(mail.Mark{Status: mail.StatusFailed, Reason: "550 no such box"}) },
 			inApp: came, mail: "Given up after 1 attempt: 550 no such box.",
 		},
 		"under way": {
-			before: others, after: func(w *world) { w.claims(letter.Mark{}) },
+			before: others, after: func(w *world) { w.claims(mail.Mark{}) },
 			inApp: came, mail: "On its way: attempt 1 is under way.",
 		},
 		"switched off since": {
 			before: others,
 			after: func(w *world) {
 				w.exec(`UPDATE users SET notification_email_enabled = false`)
-				w.claims(letter.Mark{})
+				w.claims(mail.Mark{})
 			},
 			inApp: came, mail: "Not sent, since when it was about to be, the user had e-mail notifications switched off.",
 		},

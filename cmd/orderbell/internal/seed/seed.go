@@ -7,37 +7,37 @@ import (
 	"fmt"
 	"strings"
 
-	"orderbell/internal/member"
+	"orderbell/internal/user"
 )
 
 // Business is a tenant with its people.
 type Business struct {
-	Tenant   member.Tenant
+	Tenant   user.Tenant
 	Currency string // ISO 4217: what its orders are in
-	People   []member.Person
+	People   []user.User
 }
 
 // Demo returns the demo businesses.
 func Demo() []Business {
 	return []Business{
-		newBusiness(member.Tenant{ID: "demo", Name: "Demo Deli", Locale: "en"}, "EUR", "demo.example"),
-		newBusiness(member.Tenant{ID: "kopi", Name: "Kopi Senja", Locale: "id"}, "IDR", "kopi.example"),
+		newBusiness(user.Tenant{ID: "demo", Name: "Demo Deli", Locale: "en"}, "EUR", "demo.example"),
+		newBusiness(user.Tenant{ID: "kopi", Name: "Kopi Senja", Locale: "id"}, "IDR", "kopi.example"),
 	}
 }
 
 // Check returns a business of its own for one run of checks, so that a database in use can serve: id tells it from
 // those of other runs.
 func Check(id string) Business {
-	return newBusiness(member.Tenant{ID: id, Name: "Check " + id, Locale: "en"}, "EUR", id+".example")
+	return newBusiness(user.Tenant{ID: id, Name: "Check " + id, Locale: "en"}, "EUR", id+".example")
 }
 
 // newBusiness gives the tenant one person of each role, owner@domain and so on.
-func newBusiness(t member.Tenant, currency, domain string) Business {
+func newBusiness(t user.Tenant, currency, domain string) Business {
 	b := Business{Tenant: t, Currency: currency}
-	for _, role := range member.Roles() {
+	for _, role := range user.Roles() {
 		name := strings.ToUpper(string(role[:1])) + string(role[1:])
-		b.People = append(b.People, member.Person{
-			TenantID: t.ID, Email: string(role) + "@" + domain, Name: name + " of " + t.Name, Roles: []member.Role{role},
+		b.People = append(b.People, user.User{
+			TenantID: t.ID, Email: string(role) + "@" + domain, Name: name + " of " + t.Name, Roles: []user.Role{role},
 			EmailEnabled: true, InAppEnabled: true,
 		})
 	}
@@ -46,8 +46,8 @@ func newBusiness(t member.Tenant, currency, domain string) Business {
 
 // Store is where tenants and people are kept. What is there already stays as it is.
 type Store interface {
-	EnsureTenant(context.Context, member.Tenant) error
-	EnsurePerson(context.Context, member.Person) (member.Person, error)
+	EnsureTenant(context.Context, user.Tenant) error
+	EnsurePerson(context.Context, user.User) (user.User, error)
 }
 
 // Apply makes sure that the businesses are stored, and returns them with their people as they are there: what somebody

@@ -15,14 +15,14 @@ import (
 	"orderbell/cmd/orderbell/internal/seed"
 	"orderbell/internal/auth"
 	"orderbell/internal/auth/authtest"
-	"orderbell/internal/database/databasetest"
-	"orderbell/internal/member"
-	"orderbell/internal/memberstore"
+	"orderbell/internal/store/database/databasetest"
+	"orderbell/internal/store/userstore"
+	"orderbell/internal/user"
 )
 
 func TestSeedsTwiceAreSeedsOnce(t *testing.T) {
 	t.Parallel()
-	store := memberstore.New(databasetest.New(t))
+	store := userstore.New(databasetest.New(t))
 	first, err := seed.Apply(t.Context(), store, seed.Demo())
 	if err != nil {
 		t.Fatal(err)
@@ -39,15 +39,15 @@ func TestSeedsTwiceAreSeedsOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(people) != len(member.Roles()) {
-			t.Errorf("tenant %s has %d people, want one of each of %v", b.Tenant.ID, len(people), member.Roles())
+		if len(people) != len(user.Roles()) {
+			t.Errorf("tenant %s has %d people, want one of each of %v", b.Tenant.ID, len(people), user.Roles())
 		}
 	}
 }
 
 func TestUsers(t *testing.T) {
 	t.Parallel()
-	businesses, err := seed.Apply(t.Context(), memberstore.New(databasetest.New(t)), seed.Demo())
+	businesses, err := seed.Apply(t.Context(), userstore.New(databasetest.New(t)), seed.Demo())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,17 +63,17 @@ func TestUsers(t *testing.T) {
 		t.Parallel()
 		verifier := authtest.Verifier(t, cfg)
 		var users []struct {
-			UserID   string        `json:"user_id"`
-			TenantID string        `json:"tenant_id"`
-			Email    string        `json:"email"`
-			Roles    []member.Role `json:"roles"`
-			Token    string        `json:"token"`
-			Currency string        `json:"currency"`
+			UserID   string      `json:"user_id"`
+			TenantID string      `json:"tenant_id"`
+			Email    string      `json:"email"`
+			Roles    []user.Role `json:"roles"`
+			Token    string      `json:"token"`
+			Currency string      `json:"currency"`
 		}
 		if err := json.Unmarshal(ask("localhost:8080").Body.Bytes(), &users); err != nil {
 			t.Fatal(err)
 		}
-		if len(users) != 2*len(member.Roles()) {
+		if len(users) != 2*len(user.Roles()) {
 			t.Fatalf("%d users, want one of each role in two tenants", len(users))
 		}
 		for _, u := range users {

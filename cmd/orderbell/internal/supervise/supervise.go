@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"orderbell/internal/process"
+	"orderbell/internal/dev/process"
 )
 
 // Program is what to run and how.

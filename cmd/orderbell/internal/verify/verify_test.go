@@ -19,20 +19,20 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.opentelemetry.io/otel/metric/noop"
 
+	"orderbell/cmd/orderbell/internal/auditstore"
 	"orderbell/cmd/orderbell/internal/verify"
 	"orderbell/internal/audit"
-	"orderbell/internal/auditstore"
-	"orderbell/internal/database/databasetest"
-	"orderbell/internal/embedded"
+	"orderbell/internal/dev/embedded"
 	"orderbell/internal/event"
-	"orderbell/internal/eventstore"
 	"orderbell/internal/feed"
-	"orderbell/internal/letter"
+	"orderbell/internal/mail"
 	"orderbell/internal/order"
-	"orderbell/internal/orderstore"
-	"orderbell/internal/outbox"
 	"orderbell/internal/pipeline"
 	"orderbell/internal/service"
+	"orderbell/internal/store/database/databasetest"
+	"orderbell/internal/store/eventstore"
+	"orderbell/internal/store/orderstore"
+	"orderbell/internal/store/outbox"
 )
 
 const tenant = "demo"
@@ -176,10 +176,10 @@ func (w *world) post(copies int) {
 		if due.OptedOut || due.Deferred {
 			continue
 		}
-		mark := letter.Mark{Status: letter.StatusSent}
+		mark := mail.Mark{Status: mail.StatusSent}
 		if copies > 1 {
 			copies--
-			mark = letter.Mark{Status: letter.StatusDue, Ambiguous: true}
+			mark = mail.Mark{Status: mail.StatusDue, Ambiguous: true}
 		}
 		w.box.take(due.MessageID)
 		if held, err := w.events.Mark(w.t.Context(), due, mark); err != nil || !held {

@@ -14,7 +14,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
-	"orderbell/internal/delivery"
+	"orderbell/functions/internal/mail/delivery"
 )
 
 // Config says how long a sweep may take, and what is kept how long.

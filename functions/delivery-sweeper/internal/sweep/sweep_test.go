@@ -14,12 +14,12 @@ import (
 	"go.opentelemetry.io/otel/metric/noop"
 
 	"orderbell/functions/delivery-sweeper/internal/sweep"
-	"orderbell/internal/database/databasetest"
-	"orderbell/internal/delivery"
-	"orderbell/internal/eventstore"
-	"orderbell/internal/memberstore"
-	"orderbell/internal/orderstore"
-	"orderbell/internal/outbox"
+	"orderbell/functions/internal/mail/delivery"
+	"orderbell/internal/store/database/databasetest"
+	"orderbell/internal/store/eventstore"
+	"orderbell/internal/store/orderstore"
+	"orderbell/internal/store/outbox"
+	"orderbell/internal/store/userstore"
 )
 
 // testBundle is a sweeper on real stores, whose mail writes down how it was called.
@@ -56,7 +56,7 @@ func setup(t *testing.T, cfg sweep.Config) *testBundle {
 		},
 	}
 	s, err := sweep.New(cfg, 45, 3, eventstore.New(pool, ""), outbox.New(pool), orderstore.New(pool),
-		memberstore.New(pool), mail{b},
+		userstore.New(pool), mail{b},
 		slog.New(slog.NewTextHandler(&b.log, nil)), noop.NewMeterProvider().Meter(""))
 	if err != nil {
 		t.Fatal(err)

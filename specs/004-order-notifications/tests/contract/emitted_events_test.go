@@ -13,11 +13,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbell/internal/bus"
-	"orderbell/internal/database/databasetest"
-	"orderbell/internal/embedded"
+	"orderbell/internal/dev/embedded"
 	"orderbell/internal/event"
-	"orderbell/internal/member"
-	"orderbell/internal/memberstore"
+	"orderbell/internal/store/database/databasetest"
+	"orderbell/internal/store/userstore"
+	"orderbell/internal/user"
 )
 
 // shop is order-api and outbox-relay, running on a database and a Kafka of their own.
@@ -43,7 +43,7 @@ func openShop(t *testing.T) shop {
 		t.Fatal(err)
 	}
 	url := databasetest.URL(t)
-	if err := memberstore.New(databasetest.Open(t, url)).EnsureTenant(t.Context(), member.Tenant{ID: tenant, Name: "Demo"}); err != nil {
+	if err := userstore.New(databasetest.Open(t, url)).EnsureTenant(t.Context(), user.Tenant{ID: tenant, Name: "Demo"}); err != nil {
 		t.Fatal(err)
 	}
 	start(t, build(t, "outbox-relay"), "DATABASE_URL="+url, "KAFKA_BROKERS="+kafka.Brokers())

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
-	"orderbell/internal/embedded"
+	"orderbell/internal/dev/embedded"
 	"orderbell/internal/event"
 	"orderbell/internal/feed"
 	"orderbell/internal/feed/feedtest"

@@ -13,9 +13,9 @@ import (
 
 	"orderbell/internal/auth"
 	"orderbell/internal/auth/authtest"
-	"orderbell/internal/embedded"
-	"orderbell/internal/member"
-	"orderbell/internal/process"
+	"orderbell/internal/dev/embedded"
+	"orderbell/internal/dev/process"
+	"orderbell/internal/user"
 )
 
 const (
@@ -114,9 +114,9 @@ func ready(ctx context.Context, address string) bool {
 }
 
 // token returns a token for a user of the tenant, as the programs that start runs take it.
-func token(t *testing.T, tenant, user string, expires time.Time) string {
+func token(t *testing.T, tenant, userID string, expires time.Time) string {
 	t.Helper()
 	return authtest.Token(t, authtest.Config(secret), auth.Principal{
-		UserID: user, TenantID: tenant, Roles: []member.Role{member.Owner}, Expires: expires, TokenID: "contract",
+		UserID: userID, TenantID: tenant, Roles: []user.Role{user.Owner}, Expires: expires, TokenID: "contract",
 	})
 }

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"orderbell/internal/process"
+	"orderbell/internal/dev/process"
 )
 
 // child is a process that takes and gives lines of JSON.

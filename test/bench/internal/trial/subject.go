@@ -14,7 +14,6 @@ import (
 	"orderbell/internal/auth"
 	"orderbell/internal/event"
 	"orderbell/internal/feed"
-	"orderbell/internal/member"
 	"orderbell/internal/service"
 	"orderbell/test/bench/internal/message"
 	"orderbell/test/bench/internal/pace"

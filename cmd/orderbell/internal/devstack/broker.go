@@ -1,0 +1,88 @@
+package devstack
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/url"
+	"slices"
+	"time"
+
+	"orderbell/cmd/orderbell/internal/localbroker"
+	"orderbell/internal/bus"
+	"orderbell/internal/event"
+	"orderbell/internal/service"
+)
+
+// subscribers are the functions of the topic's events. A trigger, its consumer group and its function have one name.
+func subscribers() map[string]event.Type {
+	return map[string]event.Type{
+		orderCreated: event.OrderCreated, orderPaid: event.OrderPaid, orderStatusUpdated: event.OrderStatusUpdated,
+	}
+}
+
+// Groups returns the local broker's consumer groups, sorted.
+func Groups() []string { return slices.Sorted(maps.Keys(subscribers())) }
+
+// inFlight is the unordered delivery of the Triggers in k8s/, in the measure of one machine.
+const inFlight = 8
+
+// delivery is that of the Triggers in k8s/.
+func delivery() localbroker.Delivery {
+	return localbroker.Delivery{Retry: 10, BackoffDelay: 500 * time.Millisecond, Timeout: 30 * time.Second}
+}
+
+// broker is the running local broker.
+type broker struct {
+	cancel   context.CancelFunc
+	producer *bus.Producer
+	done     chan struct{}
+	broken   chan error
+}
+
+// startBroker starts the local broker with one trigger for each function.
+func startBroker(log *slog.Logger, urls map[string]*url.URL) (*broker, error) {
+	var cfg bus.Config
+	if err := service.Load(&cfg); err != nil {
+		return nil, err
+	}
+	// A group that never ran begins with the oldest message: here programs start together with it, and what they write
+	// before it has joined must not be lost. Knative's groups begin with the latest.
+	consumer, err := bus.NewConsumer(cfg, bus.Earliest, log)
+	if err != nil {
+		return nil, err
+	}
+	producer, err := bus.NewProducer(cfg)
+	if err != nil {
+		return nil, err
+	}
+	var triggers []localbroker.Trigger
+	for name, eventType := range subscribers() {
+		triggers = append(triggers, localbroker.Trigger{
+			Name: name, Type: eventType, Subscriber: urls[name].String() + "/", InFlight: inFlight, Delivery: delivery(),
+		})
+	}
+	topics := localbroker.Topics{Events: cfg.Topic, DeadLetters: cfg.DeadLetterTopic}
+	local, err := localbroker.New(triggers, topics, consumer, producer, log)
+	if err != nil {
+		producer.Close()
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	b := &broker{cancel: cancel, producer: producer, done: make(chan struct{}), broken: make(chan error, 1)}
+	go func() {
+		defer close(b.done)
+		if err := local.Run(ctx); err != nil {
+			b.broken <- fmt.Errorf("local broker: %w", err)
+		}
+	}()
+	return b, nil
+}
+
+// stop ends the deliveries under way: they come again at the next start.
+func (b *broker) stop() {
+	b.cancel()
+	<-b.done
+	b.producer.Close()
+}

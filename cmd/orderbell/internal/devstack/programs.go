@@ -1,0 +1,182 @@
+package devstack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"orderbell/cmd/orderbell/internal/supervise"
+	"orderbell/internal/dev/embedded"
+	"orderbell/internal/origin"
+)
+
+// grace is longer than the programs' own SHUTDOWN_TIMEOUT here, so that killing is the exception.
+const (
+	grace           = 10 * time.Second
+	shutdownTimeout = "8s"
+	// startPatience is for a slow, busy machine; usually a program is ready in some 100 ms.
+	startPatience = time.Minute
+)
+
+// The programs, by the word that names folder, binary and log.
+const (
+	orderAPI           = "order-api"
+	userAPI            = "user-api"
+	orderCreated       = "order-created"
+	orderPaid          = "order-paid"
+	orderStatusUpdated = "order-status-updated"
+	deliverySweeper    = "delivery-sweeper"
+	outboxRelay        = "outbox-relay"
+	sseGateway         = "sse-gateway"
+)
+
+// spec is one program and the paths of the origin that it serves.
+type spec struct {
+	name  string
+	paths []string
+}
+
+// specs returns the programs in the order in which they stop: what makes work before what does it.
+func specs() []spec {
+	return []spec{
+		{orderAPI, []string{"/api/orders"}},
+		{userAPI, []string{"/api/users", "/api/me", "/api/notifications", "/api/unsubscribe"}},
+		{outboxRelay, nil},
+		{deliverySweeper, nil},
+		{orderCreated, nil},
+		{orderPaid, nil},
+		{orderStatusUpdated, nil},
+		{sseGateway, []string{"/api/sse"}},
+	}
+}
+
+// programs are the running binaries.
+type programs struct {
+	running []*supervise.Running // in the order of specs
+	urls    map[string]*url.URL
+}
+
+// checkPrograms says which program is missing, before anything is started.
+func checkPrograms(binDir string) error {
+	for _, s := range specs() {
+		if _, err := os.Stat(filepath.Join(binDir, s.name)); err != nil {
+			return fmt.Errorf("program %s is not beside orderbell in %s: run make build", s.name, binDir)
+		}
+	}
+	return nil
+}
+
+// startPrograms starts the binaries beside our own and waits until all are ready. changed is called when one starts or
+// ends. On an error it stops what it has started.
+func startPrograms(ctx context.Context, opts Options, origin string, changed func()) (*programs, error) {
+	p := &programs{urls: map[string]*url.URL{}}
+	for _, s := range specs() {
+		addr, err := embedded.FreeAddr(ctx)
+		if err != nil {
+			return nil, err
+		}
+		p.urls[s.name] = &url.URL{Scheme: "http", Host: addr}
+	}
+	env := environment(origin)
+	for _, s := range specs() {
+		address := p.urls[s.name]
+		p.running = append(p.running, supervise.Start(supervise.Program{
+			Name: s.name, Path: filepath.Join(opts.BinDir, s.name),
+			Env:   append(slices.Clip(env), "LISTEN_HOST="+address.Hostname(), "PORT="+address.Port()),
+			Ready: ready(address), Grace: grace, Log: voice(opts.Console, s.name),
+		}, changed))
+	}
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	group, ctx := errgroup.WithContext(ctx)
+	for _, r := range p.running {
+		group.Go(func() error {
+			return opts.Console.Time(r.Name(), "waiting for /healthz/ready", func() error { return r.WaitReady(ctx) })
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return p, err
+	}
+	return p, nil
+}
+
+// ready probes a program as Kubernetes does.
+func ready(address *url.URL) func(context.Context) error {
+	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	return func(ctx context.Context) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, address.JoinPath("/healthz/ready").String(), nil)
+		if err != nil {
+			return fmt.Errorf("probe: %w", err)
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			return err //nolint:wrapcheck // it names the address
+		}
+		defer resp.Body.Close() //nolint:errcheck // nothing was written
+		if resp.StatusCode >= http.StatusMultipleChoices {
+			said := make([]byte, 200)
+			n, _ := resp.Body.Read(said)
+			return fmt.Errorf("/healthz/ready answers %s: %s", resp.Status, strings.TrimSpace(string(said[:n])))
+		}
+		return nil
+	}
+}
+
+func (p *programs) routes() []origin.Route {
+	var routes []origin.Route
+	for _, s := range specs() {
+		for _, path := range s.paths {
+			routes = append(routes, origin.Route{Path: path, Target: p.urls[s.name]})
+		}
+	}
+	return routes
+}
+
+func (p *programs) states() map[string]Program {
+	states := map[string]Program{}
+	for _, r := range p.running {
+		states[r.Name()] = Program{URL: p.urls[r.Name()].String(), PID: r.PID()}
+	}
+	return states
+}
+
+// environment returns what every program gets beside PORT: our own environment, and where it says nothing, what suits
+// one machine, whose page is at origin.
+func environment(origin string) []string {
+	env := append(os.Environ(), "SHUTDOWN_TIMEOUT="+shutdownTimeout)
+	for name, value := range map[string]string{
+		"LOG_FORMAT":        "text",
+		"MAIL_FROM":         "Orderbell <orders@orderbell.example>",
+		"PUBLIC_URL":        origin,
+		"RELAY_LAG_GROUPS":  strings.Join(Groups(), ","),
+		"SSE_DRAIN_SECONDS": "1", // no fleet that a spread would spare
+	} {
+		if os.Getenv(name) == "" {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env // of a name that is there twice the last value holds (os/exec)
+}
+
+// makers are the programs that make events. They stop first, so that what they made is still delivered.
+func makers() []string { return []string{orderAPI, outboxRelay, deliverySweeper} }
+
+// stop ends the named programs, or all that still run.
+func (p *programs) stop(names []string) error {
+	var errs []error
+	for _, r := range p.running {
+		if names == nil || slices.Contains(names, r.Name()) {
+			errs = append(errs, r.Stop())
+		}
+	}
+	return errors.Join(errs...)
+}

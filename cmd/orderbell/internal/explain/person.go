@@ -1,0 +1,142 @@
+package explain
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"orderbell/internal/audit"
+	"orderbell/internal/mail"
+	"orderbell/internal/pipeline"
+	"orderbell/internal/user"
+)
+
+// inApp says what the person has in their inbox, and why.
+func inApp(s audit.Story, p audit.Part) string {
+	d, ok := decision(p, user.InApp)
+	switch {
+	case p.Notification != nil && !p.Notification.ReadAt.IsZero():
+		return fmt.Sprintf("A notification came at %s and was read at %s.", stamp(p.Notification.CreatedAt), stamp(p.Notification.ReadAt))
+	case p.Notification != nil:
+		return fmt.Sprintf("A notification came at %s. It is not read.", stamp(p.Notification.CreatedAt))
+	case !ok:
+		return "None: " + undecided(s, p)
+	case d.Outcome == user.Suppressed:
+		return "None: " + reason(s, p, d.Reason, "in-app notifications")
+	case p.Gone:
+		return "There was a notification. It went with the user."
+	}
+	return "A notification was decided, but it is not there: `orderbell verify` tells whether more is missing."
+}
+
+// mailLine says what became of the e-mail, and why.
+func mailLine(s audit.Story, p audit.Part) string {
+	d, ok := decision(p, user.Email)
+	switch {
+	case p.Mail != nil:
+		return fate(s, p, *p.Mail)
+	case !ok:
+		return "None: " + undecided(s, p)
+	case d.Outcome == user.Suppressed:
+		return "None: " + reason(s, p, d.Reason, "e-mail notifications")
+	case p.Gone:
+		return "There was an e-mail. What became of it went with the user."
+	}
+	return "An e-mail was decided, but it is not there: `orderbell verify` tells whether more is missing."
+}
+
+func decision(p audit.Part, c user.Channel) (user.Decision, bool) {
+	i := slices.IndexFunc(p.Decisions, func(d user.Decision) bool { return d.Channel == c })
+	if i < 0 {
+		return user.Decision{}, false
+	}
+	return p.Decisions[i], true
+}
+
+// undecided says why nothing was decided about somebody.
+func undecided(s audit.Story, p audit.Part) string {
+	switch {
+	case s.ReceivedAt.IsZero():
+		return "the event was not taken in yet."
+	case p.User.CreatedAt.After(s.ReceivedAt):
+		return fmt.Sprintf("the user is there only since %s.", stamp(p.User.CreatedAt))
+	case pipeline.Audience(s.Type).OnRequest:
+		return fmt.Sprintf("nobody is told of %s who has not asked for it, and this user had not.", s.Type)
+	}
+	return "nothing was decided about this user."
+}
+
+// reason puts a reason that was kept into words.
+func reason(s audit.Story, p audit.Part, kept, channel string) string {
+	switch kept {
+	case user.ByRole:
+		now := "gone"
+		if !p.Gone {
+			now = roles(p.User.Roles)
+		}
+		return fmt.Sprintf("%s is for %s, and the user was none of them (now: %s).", s.Type, roles(pipeline.Audience(s.Type).Roles), now)
+	case user.ByPreference:
+		return fmt.Sprintf("the user had %s switched off.", channel)
+	case user.ByEventPreference:
+		return fmt.Sprintf("the user took %s, but not of %s.", channel, s.Type)
+	}
+	return kept + "."
+}
+
+// fate is what became of an e-mail that was made.
+func fate(s audit.Story, p audit.Part, l audit.Mailing) string {
+	said := ""
+	switch {
+	case l.Status == string(mail.StatusSent):
+		said = fmt.Sprintf("Sent at %s with %s, as %s.", stamp(l.SentAt), attempts(l.Attempt), l.MessageID)
+	case l.Status == string(mail.StatusFailed):
+		said = fmt.Sprintf("Given up after %s: %s.", attempts(l.Attempt), strings.TrimSuffix(l.Reason, "."))
+	case l.Status == string(mail.StatusSuppressed):
+		said = "Not sent, since when it was about to be, " + reason(s, p, l.Reason, "e-mail notifications")
+	case l.Claimed:
+		said = fmt.Sprintf("On its way: attempt %d is under way.", l.Attempt)
+	case l.Reason == user.ByQuietHours && l.NextAttemptAt.After(s.Now):
+		said = fmt.Sprintf("Put off to %s, since it came in the user's quiet hours%s.", local(l.NextAttemptAt, p.User.TimeZone), hours(p.User))
+	case l.Attempt == 0:
+		said = fmt.Sprintf("Due since %s, and not tried yet.", stamp(l.NextAttemptAt))
+	default:
+		said = fmt.Sprintf("Not sent yet with %s: %s. The next is due at %s.", attempts(l.Attempt), strings.TrimSuffix(l.Reason, "."), stamp(l.NextAttemptAt))
+	}
+	if l.Ambiguous > 0 {
+		said += fmt.Sprintf(" Of %s it is not known whether the server took it, so there may be copies.", attempts(l.Ambiguous))
+	}
+	return said
+}
+
+func attempts(n int) string {
+	if n == 1 {
+		return "1 attempt"
+	}
+	return fmt.Sprintf("%d attempts", n)
+}
+
+// hours are the quiet hours as they are now, if there still are any.
+func hours(p user.User) string {
+	if p.QuietHours == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (now %s, %s)", p.QuietHours, p.TimeZone)
+}
+
+// local is a moment by the user's clock and ours.
+func local(t time.Time, zone string) string {
+	place, err := time.LoadLocation(zone)
+	if err != nil || place == time.UTC || place == time.Local {
+		return stamp(t)
+	}
+	return fmt.Sprintf("%s (%s)", stamp(t), t.In(place).Format("15:04 MST"))
+}
+
+func roles(all []user.Role) string {
+	words := make([]string, len(all))
+	for i, r := range all {
+		words[i] = string(r)
+	}
+	return strings.Join(words, ", ")
+}

@@ -1,0 +1,148 @@
+package localbroker_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/google/go-cmp/cmp"
+
+	"orderbell/cmd/orderbell/internal/localbroker"
+	"orderbell/internal/event"
+)
+
+// records is a source that hands each group the same records, once. Real ones cannot be made undecodable from here.
+type records []event.Record
+
+func (s records) Consume(ctx context.Context, _ string, _ int, handle func(context.Context, event.Record) error) error {
+	for _, r := range s {
+		if err := handle(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refusing is a bus that fails a few times before it takes events.
+type refusing struct {
+	mu       sync.Mutex
+	failures int
+	topics   []string
+	sent     []cloudevents.Event
+}
+
+func (b *refusing) Send(_ context.Context, topic string, events []cloudevents.Event) []error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	errs := make([]error, len(events))
+	if b.failures > 0 {
+		b.failures--
+		errs[0] = errors.New("not now")
+		return errs
+	}
+	for _, e := range events {
+		b.topics = append(b.topics, topic)
+		b.sent = append(b.sent, e)
+	}
+	return errs
+}
+
+func TestMessagesThatAreNoEvents(t *testing.T) {
+	t.Parallel()
+	source := records{{
+		Topic: "orders.events", Partition: 3, Offset: 41, Time: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC),
+		Key: []byte("order\xff1"), Value: []byte("\x00 not json"),
+		Headers: []event.Header{
+			{Key: "Content-Type", Value: []byte("Text/Plain")}, {Key: "X-Trace_Id", Value: []byte("abc\n")}, {Key: "--", Value: []byte("x")},
+		},
+		Err: errors.New("not a CloudEvent: unknown Message encoding"),
+	}}
+	bus := &refusing{failures: 2}
+	second := paid("http://127.0.0.1:1/")
+	second.Name = "order-created"
+	broker, err := localbroker.New([]localbroker.Trigger{paid("http://127.0.0.1:1/"), second},
+		localbroker.Topics{Events: "orders.events", DeadLetters: "orders.dead-letters"}, source, bus, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := broker.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"orders.dead-letters"}, bus.topics); diff != "" {
+		t.Fatalf("one trigger takes care of it, and retries: %s", diff)
+	}
+	got := bus.sent[0]
+	if err := got.Validate(); err != nil {
+		t.Error(err)
+	}
+	want := cloudevents.NewEvent()
+	want.SetID("partition:3/offset:41")
+	want.SetType("dev.knative.kafka.event")
+	want.SetSource("/orderbell/local-broker#orders.events")
+	want.SetSubject("partition:3#41")
+	want.SetTime(source[0].Time)
+	want.SetDataContentType("text/plain")
+	want.SetExtension("partitionkey", "order 1")
+	want.SetExtension("key", "order 1")
+	want.SetExtension("kafkaheaderxtraceid", "abc ")
+	want.SetExtension("reason", "not a CloudEvent: unknown Message encoding")
+	want.DataEncoded = source[0].Value
+	if diff := cmp.Diff(want.String(), got.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAStructuredEventThatIsBrokenDoesNotLookLikeOne(t *testing.T) {
+	t.Parallel()
+	source := records{{
+		Value:   []byte("{"),
+		Headers: []event.Header{{Key: "content-type", Value: []byte("application/cloudevents+json")}}, Err: errors.New("not a CloudEvent"),
+	}}
+	bus := &refusing{}
+	broker, err := localbroker.New([]localbroker.Trigger{paid("http://127.0.0.1:1/")}, localbroker.Topics{}, source, bus, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := broker.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := bus.sent[0].DataContentType(); got != "application/octet-stream" {
+		t.Errorf("content type %s", got)
+	}
+}
+
+func TestNew(t *testing.T) {
+	t.Parallel()
+	change := func(f func(*localbroker.Trigger)) []localbroker.Trigger {
+		trigger := paid("http://127.0.0.1:1/")
+		f(&trigger)
+		return []localbroker.Trigger{trigger}
+	}
+	for name, tt := range map[string]struct {
+		triggers []localbroker.Trigger
+		want     string
+	}{
+		"no name":       {change(func(t *localbroker.Trigger) { t.Name = "" }), "no name"},
+		"same name":     {append(change(func(*localbroker.Trigger) {}), paid("http://127.0.0.1:2/")), `"order-paid": the name is taken`},
+		"unknown type":  {change(func(t *localbroker.Trigger) { t.Type = "x" }), `type "x" is unknown`},
+		"no URL":        {change(func(t *localbroker.Trigger) { t.Subscriber = "order-paid" }), `subscriber "order-paid" is no http URL`},
+		"no host":       {change(func(t *localbroker.Trigger) { t.Subscriber = "http:///x" }), "is no http URL"},
+		"none at once":  {change(func(t *localbroker.Trigger) { t.InFlight = 0 }), "0 requests in flight"},
+		"negative":      {change(func(t *localbroker.Trigger) { t.Delivery.Retry = -1 }), "may not be negative"},
+		"never patient": {change(func(t *localbroker.Trigger) { t.Delivery.Timeout = 0 }), "more than 0"},
+		"default":       {change(func(t *localbroker.Trigger) { t.Delivery = localbroker.DefaultDelivery() }), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := localbroker.New(tt.triggers, localbroker.Topics{}, nil, nil, slog.New(slog.DiscardHandler))
+			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+				t.Errorf("error %v, want %q in it", err, tt.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,196 @@
+// Package inboxapi is the HTTP API of everybody's own inbox: notifications, from the newest to the oldest, and which of
+// them are read.
+//
+// What is read in one tab shows in the others: each reading goes out on the person's streams as well. The inbox is the
+// truth; a stream that is away misses the frame and has the count again when the page asks.
+package inboxapi
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"orderbell/functions/internal/route"
+	"orderbell/internal/auth"
+	"orderbell/internal/event"
+	"orderbell/internal/notification"
+	"orderbell/internal/problem"
+	"orderbell/internal/user"
+)
+
+// Store has the notifications. Its errors are package inbox's outcomes or failures of the store.
+type Store interface {
+	Page(ctx context.Context, tenantID, userID string, q notification.Query) (notification.Page, error)
+	Read(ctx context.Context, tenantID, userID, id string) (event.Reading, error)
+	ReadAll(ctx context.Context, tenantID, userID string) (event.Reading, error)
+}
+
+// Stream brings a message to the tenant's watchers.
+type Stream interface {
+	Publish(ctx context.Context, tenantID string, m event.Message) error
+}
+
+// Notification is a notification in the API's JSON, with the names of the stream's frame.
+type Notification struct {
+	NotificationID string     `json:"notification_id"` // UUID
+	EventID        string     `json:"event_id"`
+	Event          event.Type `json:"event"`
+	Data           event.Data `json:"data"`       // the order as it was then
+	CreatedAt      time.Time  `json:"created_at"` // RFC 3339, UTC
+	ReadAt         *time.Time `json:"read_at"`    // null: unread
+}
+
+// Inbox is the answer to GET /api/notifications.
+type Inbox struct {
+	Notifications []Notification `json:"notifications"` // from the newest to the oldest
+	Unread        int            `json:"unread"`        // of all, on this page or not
+	NextCursor    string         `json:"next_cursor,omitempty"`
+}
+
+type api struct {
+	store  Store
+	stream Stream
+	log    *slog.Logger
+}
+
+// New returns the API's handler for the path /api/notifications and below.
+func New(log *slog.Logger, verifier *auth.Verifier, store Store, stream Stream) route.API {
+	a := api{store, stream, log}
+	return route.New(log, verifier, map[string]route.Methods{
+		"/api/notifications":           {"GET": {Roles: user.Roles(), Handle: a.list}},
+		"/api/notifications/{id}/read": {"POST": {Roles: user.Roles(), Handle: a.read}},
+		"/api/notifications/read-all":  {"POST": {Roles: user.Roles(), Handle: a.readAll}},
+	})
+}
+
+// owner returns whose inbox a request is about. Whoever is no user of ours has an empty one: false.
+func owner(r *http.Request) (who auth.Principal, ok bool, err error) {
+	if who, err = auth.Who(r); err != nil {
+		return who, false, err
+	}
+	who.UserID, ok = route.ID(who.UserID)
+	return who, ok, nil
+}
+
+func (a api) list(w http.ResponseWriter, r *http.Request) error {
+	who, known, err := owner(r)
+	if err != nil {
+		return err
+	}
+	limit, after, err := route.PageOf(r)
+	if err != nil {
+		return err
+	}
+	q := notification.Query{Before: after.At, BeforeID: after.ID, Limit: limit}
+	switch unread := r.URL.Query()["unread"]; {
+	case unread == nil:
+	case len(unread) == 1 && (unread[0] == "" || unread[0] == "true"):
+		q.UnreadOnly = true
+	case len(unread) != 1 || unread[0] != "false":
+		return route.BadParameter("unread", "is neither true nor false")
+	}
+	var page notification.Page
+	if known {
+		if page, err = a.store.Page(r.Context(), who.TenantID, who.UserID, q); err != nil {
+			return err
+		}
+	}
+	answer := Inbox{Notifications: make([]Notification, len(page.Notifications)), Unread: page.Unread} // never null
+	for i, n := range page.Notifications {
+		answer.Notifications[i] = fromNotice(n)
+	}
+	if page.More {
+		last := page.Notifications[len(page.Notifications)-1]
+		answer.NextCursor = route.Position{At: last.CreatedAt, ID: last.ID}.Cursor()
+	}
+	return route.Serve(w, r, "", answer)
+}
+
+func fromNotice(n notification.Notification) Notification {
+	is := Notification{NotificationID: n.ID, EventID: n.EventID, Event: n.Type, Data: n.Data, CreatedAt: n.CreatedAt}
+	if !n.ReadAt.IsZero() {
+		is.ReadAt = &n.ReadAt
+	}
+	return is
+}
+
+func (a api) read(w http.ResponseWriter, r *http.Request) error {
+	who, known, err := owner(r)
+	if err != nil {
+		return err
+	}
+	if err := noBody(w, r); err != nil {
+		return err
+	}
+	id, ok := route.PathID(r)
+	reading := event.Reading{}
+	err = notification.ErrNotFound
+	if ok && known {
+		reading, err = a.store.Read(r.Context(), who.TenantID, who.UserID, id)
+	}
+	if errors.Is(err, notification.ErrNotFound) {
+		return problem.New(http.StatusNotFound, "there is no such notification")
+	}
+	if err != nil {
+		return err
+	}
+	return a.tell(w, r, who, reading)
+}
+
+func (a api) readAll(w http.ResponseWriter, r *http.Request) error {
+	who, known, err := owner(r)
+	if err != nil {
+		return err
+	}
+	if err := noBody(w, r); err != nil {
+		return err
+	}
+	reading := event.Reading{NotificationIDs: []string{}}
+	if known {
+		if reading, err = a.store.ReadAll(r.Context(), who.TenantID, who.UserID); err != nil {
+			return err
+		}
+	}
+	if len(reading.NotificationIDs) > mostNamed {
+		reading.NotificationIDs, reading.All = []string{}, true
+	}
+	return a.tell(w, r, who, reading)
+}
+
+// mostNamed keeps a frame, which every instance with a watcher of the tenant holds, to some 4 KB.
+const mostNamed = 100
+
+// noBody takes a request that has nothing to say, or says {}.
+func noBody(w http.ResponseWriter, r *http.Request) error {
+	if r.ContentLength == 0 {
+		return nil
+	}
+	body, err := problem.ReadBody(w, r)
+	if err != nil {
+		return err
+	}
+	return problem.Decode(body, &struct{}{})
+}
+
+// tellTime is how long the answer waits for the stream, which may be away.
+const tellTime = time.Second
+
+// tell answers with what was read, and tells the person's streams, unless nothing was. It is read whether they hear of
+// it or not.
+func (a api) tell(w http.ResponseWriter, r *http.Request, who auth.Principal, reading event.Reading) error {
+	if len(reading.NotificationIDs) > 0 || reading.All {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), tellTime)
+		defer cancel()
+		m, err := reading.Message(who.UserID)
+		if err == nil {
+			err = a.stream.Publish(ctx, who.TenantID, m)
+		}
+		if err != nil {
+			a.log.WarnContext(ctx, "other tabs not told what was read", "user_id", who.UserID, "err", err)
+		}
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	return problem.WriteJSON(w, http.StatusOK, reading)
+}

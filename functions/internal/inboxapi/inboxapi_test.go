@@ -1,0 +1,175 @@
+package inboxapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"orderbell/functions/internal/inboxapi"
+	"orderbell/internal/auth"
+	"orderbell/internal/auth/authtest"
+	"orderbell/internal/event"
+	"orderbell/internal/store/database/databasetest"
+	"orderbell/internal/store/inboxstore"
+	"orderbell/internal/user"
+)
+
+const (
+	ana = "01a2b3c4-0000-7000-8000-00000000000a"
+	bo  = "01a2b3c4-0000-7000-8000-00000000000b"
+)
+
+func noticeID(n int) string { return fmt.Sprintf("01a2b3c4-0000-8000-8000-a%011d", n) }
+
+// stream remembers what it was told, or is away.
+type stream struct {
+	told []event.Message
+	away bool
+}
+
+func (s *stream) Publish(_ context.Context, tenantID string, m event.Message) error {
+	if s.away || tenantID != "demo" {
+		return errors.New("the stream is away")
+	}
+	s.told = append(s.told, m)
+	return nil
+}
+
+type bundle struct {
+	handler http.Handler
+	tokens  auth.Config
+	stream  *stream
+}
+
+// setup gives ana n notifications.
+func setup(t *testing.T, n int) bundle {
+	t.Helper()
+	pool := databasetest.New(t)
+	const rows = `WITH t AS (INSERT INTO tenants (id, name) VALUES ('demo', 'Demo') RETURNING id),
+		u AS (INSERT INTO users (id, tenant_id, email, roles) SELECT p::uuid, id, p || '@x', '{owner}' FROM t, unnest($1::text[]) p)
+		INSERT INTO notifications (id, tenant_id, user_id, event_source, event_id, event_type, order_id, data, created_at)
+		SELECT ('01a2b3c4-0000-8000-8000-a' || lpad(n::text, 11, '0'))::uuid, id, $2::uuid, '/', gen_random_uuid(), 'order_paid',
+			gen_random_uuid(), '{"order_id":"o"}', now() + n * interval '1 s'
+		FROM t, generate_series(1, $3::int) n`
+	if _, err := pool.Exec(t.Context(), rows, []string{ana, bo}, ana, n); err != nil {
+		t.Fatal(err)
+	}
+	b := bundle{stream: &stream{}, tokens: authtest.Config(authtest.Secret)}
+	verifier := authtest.Verifier(t, b.tokens)
+	b.handler = inboxapi.New(slog.New(slog.NewTextHandler(t.Output(), nil)), verifier, inboxstore.New(pool), b.stream)
+	return b
+}
+
+func ask[T any](t *testing.T, b bundle, userID, method, path string, status int) T {
+	t.Helper()
+	token := authtest.Token(t, b.tokens, auth.Principal{UserID: userID, TenantID: "demo", Roles: []user.Role{user.Viewer}})
+	r := httptest.NewRequestWithContext(t.Context(), method, path, nil)
+	r.Header.Set("Authorization", "Bearer "+token)
+	w := httptest.NewRecorder()
+	b.handler.ServeHTTP(w, r)
+	body, err := io.ReadAll(w.Result().Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v T
+	if err := json.Unmarshal(body, &v); err != nil || w.Code != status {
+		t.Fatalf("%s %s: %d, %v, want %d: %s", method, path, w.Code, err, status, body)
+	}
+	return v
+}
+
+func TestInbox(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 5)
+	var ids []string
+	for path := "/api/notifications?limit=2"; path != ""; {
+		page := ask[inboxapi.Inbox](t, b, ana, "GET", path, 200)
+		if page.Unread != 5 {
+			t.Errorf("%d unread, want 5", page.Unread)
+		}
+		for _, n := range page.Notifications {
+			ids = append(ids, n.NotificationID)
+		}
+		if path = ""; page.NextCursor != "" {
+			path = "/api/notifications?limit=2&cursor=" + page.NextCursor
+		}
+	}
+	if diff := cmp.Diff([]string{noticeID(5), noticeID(4), noticeID(3), noticeID(2), noticeID(1)}, ids); diff != "" {
+		t.Error(diff)
+	}
+	want := event.Reading{NotificationIDs: []string{noticeID(4)}, Unread: 4}
+	if diff := cmp.Diff(want, ask[event.Reading](t, b, ana, "POST", "/api/notifications/"+noticeID(4)+"/read", 200)); diff != "" {
+		t.Error(diff)
+	}
+	ask[event.Reading](t, b, ana, "POST", "/api/notifications/"+noticeID(4)+"/read", 200)
+	unread := ask[inboxapi.Inbox](t, b, ana, "GET", "/api/notifications?unread", 200)
+	all := ask[inboxapi.Inbox](t, b, ana, "GET", "/api/notifications?unread=false", 200)
+	if len(unread.Notifications) != 4 || len(all.Notifications) != 5 || all.Notifications[1].ReadAt == nil || all.Notifications[0].ReadAt != nil {
+		t.Errorf("%d are unread of %v, want 4 of 5", len(unread.Notifications), all.Notifications)
+	}
+	rest := event.Reading{NotificationIDs: []string{noticeID(1), noticeID(2), noticeID(3), noticeID(5)}}
+	if diff := cmp.Diff(rest, ask[event.Reading](t, b, ana, "POST", "/api/notifications/read-all", 200)); diff != "" {
+		t.Error(diff)
+	}
+	ask[event.Reading](t, b, ana, "POST", "/api/notifications/read-all", 200)
+	message := func(r event.Reading) event.Message {
+		return event.Message{Event: event.NotificationRead, Read: &r, Recipients: []event.Recipient{{UserID: ana}}}
+	}
+	// What was read already is not told again.
+	if diff := cmp.Diff([]event.Message{message(want), message(rest)}, b.stream.told, cmpopts.IgnoreFields(event.Message{}, "ID")); diff != "" {
+		t.Errorf("the stream was told: %s", diff)
+	}
+}
+
+func TestManyAreNotNamed(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 150)
+	want := event.Reading{NotificationIDs: []string{}, All: true}
+	if diff := cmp.Diff(want, ask[event.Reading](t, b, ana, "POST", "/api/notifications/read-all", 200)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(&want, b.stream.told[0].Read); diff != "" {
+		t.Errorf("the stream was told: %s", diff)
+	}
+}
+
+func TestReadingGoesOnWithoutTheStream(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 1)
+	b.stream.away = true
+	ask[event.Reading](t, b, ana, "POST", "/api/notifications/read-all", 200)
+	if page := ask[inboxapi.Inbox](t, b, ana, "GET", "/api/notifications", 200); page.Unread != 0 {
+		t.Errorf("%d unread, want none", page.Unread)
+	}
+}
+
+func TestInboxesOfOthers(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 2)
+	for _, user := range []string{bo, "auth0|1042"} {
+		if got := ask[inboxapi.Inbox](t, b, user, "GET", "/api/notifications", 200); len(got.Notifications) != 0 || got.Unread != 0 {
+			t.Errorf("%s sees %v", user, got)
+		}
+		ask[map[string]any](t, b, user, "POST", "/api/notifications/"+noticeID(1)+"/read", 404)
+		if got := ask[event.Reading](t, b, user, "POST", "/api/notifications/read-all", 200); len(got.NotificationIDs) != 0 || got.Unread != 0 {
+			t.Errorf("%s has read %v", user, got)
+		}
+	}
+	for path, method := range map[string]string{"?unread=maybe": "GET", "?limit=no": "GET", "?cursor=x": "GET"} {
+		ask[map[string]any](t, b, ana, method, "/api/notifications"+path, 400)
+	}
+	ask[map[string]any](t, b, ana, "POST", "/api/notifications/1/read", 404)
+	ask[map[string]any](t, b, ana, "DELETE", "/api/notifications", 405)
+	if got := ask[inboxapi.Inbox](t, b, ana, "GET", "/api/notifications", 200); got.Unread != 2 {
+		t.Errorf("%d unread, want 2: somebody else read them", got.Unread)
+	}
+}

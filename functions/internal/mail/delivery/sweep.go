@@ -1,0 +1,165 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"orderbell/internal/mail"
+)
+
+// outcome is what came of a claim.
+type outcome string
+
+const (
+	sent       outcome = "sent"
+	retry      outcome = "retry"
+	failed     outcome = "failed"
+	suppressed outcome = "suppressed" // opted out since the event
+	deferred   outcome = "deferred"   // it is the person's quiet hours
+	ambiguous  outcome = "ambiguous"  // beside another outcome: the server may have taken it
+	abandoned  outcome = "abandoned"  // beside another outcome: the attempt before was never marked
+)
+
+// Tally counts what a sweep did.
+type Tally struct {
+	Waiting, Sent, Retried, Failed, Suppressed, Deferred int
+	Ambiguous                                            int // attempts that may have reached the server without our knowing
+}
+
+// tallying is a tally that several lines add to.
+type tallying struct {
+	mu    sync.Mutex
+	tally Tally
+}
+
+func (t *tallying) add(o outcome) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch o {
+	case sent:
+		t.tally.Sent++
+	case retry:
+		t.tally.Retried++
+	case failed:
+		t.tally.Failed++
+	case suppressed:
+		t.tally.Suppressed++
+	case deferred:
+		t.tally.Deferred++
+	case ambiguous, abandoned:
+		t.tally.Ambiguous++
+	}
+}
+
+func (t *tallying) now() Tally {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.tally
+}
+
+// Sweep sends what is due with up to workers lines, those longest due first. It stops claiming at stopAt and returns
+// when the last letter is done or ctx ends; letters on their way then go on behind. The error says that the store or
+// the server is out of reach.
+func (c *Courier) Sweep(ctx context.Context, workers int, stopAt time.Time) (Tally, error) {
+	waiting, since, err := c.store.Waiting(ctx)
+	if err != nil {
+		return Tally{}, err
+	}
+	tally := &tallying{tally: Tally{Waiting: waiting}}
+	c.meters.due.Record(ctx, int64(waiting))
+	age := 0.0
+	if waiting > 0 {
+		age = time.Since(since).Seconds()
+	}
+	c.meters.age.Record(ctx, age)
+	errs := make(chan error, workers)
+	started := min(workers, waiting)
+	for range started {
+		go func() { errs <- c.sweepLine(ctx, stopAt, tally) }()
+	}
+	for range started {
+		select {
+		case one := <-errs:
+			err = errors.Join(err, one)
+		case <-ctx.Done():
+			return tally.now(), err
+		}
+	}
+	return tally.now(), err
+}
+
+func (c *Courier) sweepLine(ctx context.Context, stopAt time.Time, tally *tallying) error {
+	line, err := c.post.Line(ctx)
+	if err != nil {
+		return err
+	}
+	result := make(chan error, 1)
+	done := c.goWith(ctx, line, func(ctx context.Context) {
+		for state := goOn; state != stop && time.Now().Before(stopAt); state = c.next(ctx, line, c.claimAny, tally) {
+			if err := line.Open(ctx); err != nil { // anew after trouble: nothing is claimed for a server that is away
+				result <- &serverError{err}
+				return
+			}
+		}
+	})
+	<-done
+	select {
+	case err := <-result:
+		return err
+	default:
+		return nil
+	}
+}
+
+// serverError is an SMTP server that is away. Whatever it says, a later sweep may find it well.
+type serverError struct{ err error }
+
+func (e *serverError) Error() string { return "e-mail stays due: " + e.err.Error() }
+
+func (e *serverError) Unwrap() error { return e.err }
+
+func (e *serverError) Temporary() bool { return true }
+
+func (c *Courier) claimAny(ctx context.Context) (mail.Due, bool, error) {
+	return c.store.Claim(ctx, lease)
+}
+
+// meters are the courier's metrics.
+type meters struct {
+	mails, ambiguous metric.Int64Counter
+	due              metric.Int64Gauge
+	age              metric.Float64Gauge
+}
+
+func (m *meters) init(meter metric.Meter) error {
+	var errs [4]error
+	m.mails, errs[0] = meter.Int64Counter("orderbell.mail",
+		metric.WithDescription("Claims of due e-mails, by outcome: sent, retry, failed, suppressed, deferred"))
+	m.ambiguous, errs[1] = meter.Int64Counter("orderbell.mail.ambiguous",
+		metric.WithDescription("Attempts that the server may have taken without our knowing: each may be a duplicate e-mail"))
+	m.due, errs[2] = meter.Int64Gauge("orderbell.mail.due", metric.WithDescription("E-mails that were due at the last sweep"))
+	m.age, errs[3] = meter.Float64Gauge("orderbell.mail.due.age", metric.WithUnit("s"),
+		metric.WithDescription("For how long the e-mail that waits longest has been due"))
+	if err := errors.Join(errs[:]...); err != nil {
+		return fmt.Errorf("set up metrics: %w", err)
+	}
+	return nil
+}
+
+func (c *Courier) count(ctx context.Context, tally *tallying, o outcome) {
+	if tally != nil {
+		tally.add(o)
+	}
+	reason := metric.WithAttributes(attribute.String("outcome", string(o)))
+	if o == ambiguous || o == abandoned {
+		c.meters.ambiguous.Add(ctx, 1, reason)
+		return
+	}
+	c.meters.mails.Add(ctx, 1, reason)
+}

@@ -1,0 +1,121 @@
+package smtp
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	gomail "github.com/wneessen/go-mail"
+	"github.com/wneessen/go-mail/smtp"
+)
+
+// conn is one connection to the server, logged in. It is used by one goroutine at a time.
+type conn struct {
+	client *gomail.Client
+	smtp   *smtp.Client
+	bound  *boundConn
+	expiry *time.Timer // while idle
+}
+
+// dial connects, greets, encrypts and logs in, within ctx and ConnectTimeout.
+func dial(ctx context.Context, cfg Config, s server) (_ *conn, err error) {
+	ctx, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)
+	defer cancel()
+	c, release := &conn{}, func() {}
+	dialer := func(_ context.Context, network, address string) (net.Conn, error) {
+		raw, err := new(net.Dialer).DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		c.bound = &boundConn{Conn: raw}
+		release = c.bound.within(ctx) // not by go-mail's context, which ends with the call
+		if !s.implicitTLS {
+			return c.bound, nil
+		}
+		secure := tls.Client(c.bound, &tls.Config{ServerName: s.host, MinVersion: tls.VersionTLS12})
+		return secure, secure.HandshakeContext(ctx)
+	}
+	if c.client, err = gomail.NewClient(s.host, s.options(cfg, dialer)...); err == nil {
+		c.smtp, err = c.client.DialToSMTPClientWithContext(ctx)
+	}
+	release()
+	if err != nil {
+		if c.bound != nil {
+			c.drop() // go-mail forgets it
+		}
+		return nil, fmt.Errorf("connect to SMTP server %s: %w", s.address(), err)
+	}
+	return c, nil
+}
+
+// alive asks the server whether it still knows the connection.
+func (c *conn) alive(ctx context.Context, cfg Config) bool {
+	ctx, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)
+	defer cancel()
+	defer c.bound.within(ctx)()
+	return c.smtp.Noop() == nil && ctx.Err() == nil
+}
+
+// send hands one message over, within ctx.
+func (c *conn) send(ctx context.Context, msg *gomail.Msg) error {
+	defer c.bound.within(ctx)()
+	return c.client.SendWithSMTPClient(c.smtp, msg)
+}
+
+// clear makes the connection ready for the next message after a refusal, or says that it cannot be.
+func (c *conn) clear(ctx context.Context, cfg Config) bool {
+	ctx, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)
+	defer cancel()
+	defer c.bound.within(ctx)()
+	return c.smtp.Reset() == nil && ctx.Err() == nil
+}
+
+// quitTimeout is for politeness only.
+const quitTimeout = time.Second
+
+// quit takes leave.
+func (c *conn) quit() {
+	_ = c.bound.SetDeadline(time.Now().Add(quitTimeout))
+	_ = c.smtp.Quit() // the server may have left first
+	_ = c.bound.Close()
+}
+
+// drop closes a connection that is of no more use.
+func (c *conn) drop() { _ = c.bound.Close() }
+
+// boundConn keeps every deadline that is set on it within a context's: go-mail sets deadlines of its own and knows no
+// contexts once it is connected.
+type boundConn struct {
+	net.Conn
+
+	mu    sync.Mutex
+	limit time.Time // zero: none
+}
+
+// SetDeadline sets t, or the context's deadline if that is sooner.
+func (b *boundConn) SetDeadline(t time.Time) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.limit.IsZero() && (t.IsZero() || t.After(b.limit)) {
+		t = b.limit
+	}
+	return b.Conn.SetDeadline(t)
+}
+
+// within bounds all that happens on b by ctx until the returned function is called or within is called again. A
+// connection whose context ended in between must be dropped.
+func (b *boundConn) within(ctx context.Context) (release func()) {
+	set := func(limit time.Time) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.limit = limit
+		_ = b.Conn.SetDeadline(limit) // a closed connection fails on its next use
+	}
+	deadline, _ := ctx.Deadline()
+	set(deadline)
+	stop := context.AfterFunc(ctx, func() { set(time.Unix(1, 0)) })
+	return func() { stop() }
+}

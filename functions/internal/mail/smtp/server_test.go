@@ -1,0 +1,205 @@
+package smtp_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbell/functions/internal/mail/smtp"
+	"orderbell/internal/dev/embedded"
+	"orderbell/internal/mail"
+)
+
+func TestNew(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		change func(*smtp.Config)
+		want   string
+	}{
+		"no scheme":               {func(c *smtp.Config) { c.URL = "mail.example:25" }, "SMTP_URL is not of the form"},
+		"another scheme":          {func(c *smtp.Config) { c.URL = "http://mail.example" }, "SMTP_URL is not of the form"},
+		"a raw percent sign":      {func(c *smtp.Config) { c.URL = "smtp://u:secr%et@mail.example" }, "percent-encoded"},
+		"a path":                  {func(c *smtp.Config) { c.URL = "smtp://mail.example/x" }, "SMTP_URL is not of the form"},
+		"port 0":                  {func(c *smtp.Config) { c.URL = "smtp://mail.example:0" }, "port"},
+		"port 70000":              {func(c *smtp.Config) { c.URL = "smtp://mail.example:70000" }, "port"},
+		"another starttls":        {func(c *smtp.Config) { c.URL = "smtp://mail.example?starttls=maybe" }, "starttls that is not required, auto or off"},
+		"smtps and starttls":      {func(c *smtp.Config) { c.URL = "smtps://mail.example?starttls=off" }, "TLS from the first byte"},
+		"an unknown parameter":    {func(c *smtp.Config) { c.URL = "smtp://mail.example?tls=off" }, "parameter other than starttls"},
+		"no sender":               {func(c *smtp.Config) { c.From = "Orderbell" }, "MAIL_FROM"},
+		"no connections":          {func(c *smtp.Config) { c.MaxConns = 0 }, "SMTP_MAX_CONNS is 0"},
+		"a time-out of nothing":   {func(c *smtp.Config) { c.SendTimeout = 0 }, "SMTP_SEND_TIMEOUT"},
+		"a connect time-out of 0": {func(c *smtp.Config) { c.ConnectTimeout = 0 }, "SMTP_CONNECT_TIMEOUT"},
+	} {
+		t.Run(name+" is an error that names the variable and keeps the password", func(t *testing.T) {
+			t.Parallel()
+			cfg := config("smtp://mail.example")
+			tt.change(&cfg)
+			_, err := smtp.New(cfg)
+			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "secr") {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+	t.Run("Message-IDs end in the sender's domain", func(t *testing.T) {
+		t.Parallel()
+		if got, err := config("").Domain(); err != nil || got != "orderbell.example" {
+			t.Errorf("got %q, %v", got, err)
+		}
+	})
+}
+
+func TestPasswordStaysHome(t *testing.T) {
+	t.Parallel()
+	s := serve(t, nil) // offers no TLS
+	err := send(t, setup(t, config("smtp://user:secret@"+s.address)), aLetter())
+	assertFate(t, err, mail.Deferred, 0)
+	if !strings.Contains(err.Error(), "STARTTLS") {
+		t.Errorf("the reason is %v", err)
+	}
+}
+
+// TestTLS runs itself once more per server, in a process whose trusted certificates are the test's.
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	if url := os.Getenv("MAILER_TEST_URL"); url != "" {
+		if err := send(t, setup(t, config(url)), aLetter()); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	offer, trusted := certificate(t)
+	implicit := serveOn(t, tls.NewListener(listen(t), offer), offer, nil)
+	starttls := serveOn(t, listen(t), offer, nil)
+	plain := serveOn(t, listen(t), offer, func(s step) string {
+		if s.verb == "STARTTLS" {
+			return "454 4.7.0 not today"
+		}
+		return ""
+	})
+	login := "AUTH PLAIN " + base64.StdEncoding.EncodeToString([]byte("\x00us@er\x00pass:word"))
+	for name, tt := range map[string]struct {
+		server *smtpServer
+		url    string
+	}{
+		"smtps":                  {implicit, "smtps://us%40er:pass%3Aword@" + implicit.address},
+		"smtp with STARTTLS":     {starttls, "smtp://us%40er:pass%3Aword@" + starttls.address},
+		"smtp with starttls=off": {plain, "smtp://us%40er:pass%3Aword@" + plain.address + "?starttls=off"},
+	} {
+		t.Run(name+" logs in and sends", func(t *testing.T) {
+			t.Parallel()
+			again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestTLS$") //nolint:gosec // this very test
+			again.Env = append(os.Environ(), "MAILER_TEST_URL="+tt.url, "SSL_CERT_FILE="+trusted)
+			if out, err := again.CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			tt.server.mu.Lock()
+			defer tt.server.mu.Unlock()
+			if diff := cmp.Diff([]string{login}, tt.server.logins); diff != "" || len(tt.server.messages) != 1 {
+				t.Errorf("logins %s, %d messages", diff, len(tt.server.messages))
+			}
+		})
+	}
+	t.Run("a certificate that nobody vouches for is not trusted", func(t *testing.T) {
+		t.Parallel()
+		s := serveOn(t, tls.NewListener(listen(t), offer), nil, nil)
+		err := send(t, setup(t, config("smtps://"+s.address)), aLetter())
+		assertFate(t, err, mail.Deferred, 0)
+		if !strings.Contains(err.Error(), "certificate") {
+			t.Errorf("the reason is %v", err)
+		}
+	})
+}
+
+// certificate returns a server's configuration for 127.0.0.1 and the file that vouches for it.
+func certificate(t *testing.T) (offer *tls.Config, trusted string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trusted = filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(trusted, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, MinVersion: tls.VersionTLS12}, trusted
+}
+
+// TestMailpit sends to the development server, whose parser is not ours.
+func TestMailpit(t *testing.T) {
+	t.Parallel()
+	binary := filepath.Join(t.TempDir(), "mailpit")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "github.com/axllent/mailpit")
+	build.Dir = filepath.Join("..", "..", "tools")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build mailpit: %v\n%s", err, out)
+	}
+	server, err := embedded.NewMailpit(t.Context(), binary, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	running, err := server.Start(t.Context(), os.Stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = running.Stop(patience) })
+	m := setup(t, config(server.SMTPURL()))
+	for range 3 {
+		if err := send(t, m, aLetter()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL()+"/api/v1/messages", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // nothing was written
+	type address struct{ Name, Address string }
+	var got struct {
+		Messages []struct {
+			MessageID, Subject string
+			From               address
+			To                 []address
+		}
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Messages) != 3 {
+		t.Fatalf("%d messages", len(got.Messages))
+	}
+	first := got.Messages[0]
+	if first.MessageID != aLetter().MessageID || first.Subject != aLetter().Subject ||
+		first.From != (address{"Orderbell", "bell@orderbell.example"}) ||
+		!slices.Equal(first.To, []address{{"Ayu Sé", "owner@demo.example"}}) {
+		t.Errorf("got %+v", first)
+	}
+}

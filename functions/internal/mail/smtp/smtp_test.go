@@ -1,0 +1,361 @@
+package smtp_test
+
+import (
+	"context"
+	"errors"
+	netmail "net/mail"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbell/functions/internal/mail/smtp"
+	"orderbell/internal/mail"
+)
+
+// patience is for what should happen, on a slow machine; a test that waits for a time-out sets a short one.
+const patience = time.Minute
+
+func config(url string) smtp.Config {
+	return smtp.Config{
+		URL: url, From: "Orderbell <bell@orderbell.example>", MaxConns: 2, ConnectTimeout: patience, SendTimeout: patience,
+	}
+}
+
+func setup(t *testing.T, cfg smtp.Config) *smtp.Mailer {
+	t.Helper()
+	m, err := smtp.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.Close)
+	return m
+}
+
+func aLetter() mail.Mail {
+	return mail.Mail{
+		MessageID: "0193b5a2@orderbell.example", To: "owner@demo.example", ToName: "Ayu Sé", Subject: "Order A-1042 is paid",
+		Text: "paid\n.\nend", HTML: "<p>paid</p>",
+	}
+}
+
+// send sends one letter on a line of its own.
+func send(t *testing.T, m *smtp.Mailer, l mail.Mail) error {
+	t.Helper()
+	line, err := m.Line(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer line.Close()
+	return line.Send(t.Context(), l)
+}
+
+func TestSend(t *testing.T) {
+	t.Parallel()
+	t.Run("a letter arrives with its headers and both parts", func(t *testing.T) {
+		t.Parallel()
+		s := serve(t, nil)
+		if err := send(t, setup(t, config(s.url())), aLetter()); err != nil {
+			t.Fatal(err)
+		}
+		got, err := netmail.ReadMessage(strings.NewReader(s.received()[0]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]string{
+			"Message-Id": "<0193b5a2@orderbell.example>", "From": `"Orderbell" <bell@orderbell.example>`,
+			"To": "=?utf-8?q?Ayu_S=C3=A9?= <owner@demo.example>", "Subject": "Order A-1042 is paid",
+			"Auto-Submitted": "auto-generated", "List-Unsubscribe": "", "List-Unsubscribe-Post": "", "User-Agent": "",
+		} {
+			if diff := cmp.Diff(want, got.Header.Get(name)); diff != "" {
+				t.Errorf("%s: %s", name, diff)
+			}
+		}
+		if date, err := got.Header.Date(); err != nil || time.Since(date) > time.Hour {
+			t.Errorf("Date %s, %v", date, err)
+		}
+		for _, part := range []string{"multipart/alternative", "text/plain", "text/html", "<p>paid</p>", "\n.\nend"} {
+			if !strings.Contains(s.received()[0], part) {
+				t.Errorf("no %q in %s", part, s.received()[0])
+			}
+		}
+	})
+	t.Run("a letter that can be unsubscribed says how", func(t *testing.T) {
+		t.Parallel()
+		s := serve(t, nil)
+		l := aLetter()
+		l.Unsubscribe = "https://orderbell.example/unsubscribe?t=" + strings.Repeat("x", 200)
+		if err := send(t, setup(t, config(s.url())), l); err != nil {
+			t.Fatal(err)
+		}
+		got, err := netmail.ReadMessage(strings.NewReader(s.received()[0]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Header.Get("List-Unsubscribe") != "<"+l.Unsubscribe+">" || got.Header.Get("List-Unsubscribe-Post") != "List-Unsubscribe=One-Click" {
+			t.Errorf("got %q, %q", got.Header.Get("List-Unsubscribe"), got.Header.Get("List-Unsubscribe-Post"))
+		}
+	})
+}
+
+// at answers with reply at one moment of the first connection.
+func at(verb, reply string) script {
+	return func(s step) string {
+		if s.verb == verb {
+			return reply
+		}
+		return ""
+	}
+}
+
+func TestSendFate(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		script script
+		fate   mail.Fate
+		code   int
+	}{
+		"550 to the recipient":              {at("RCPT", "550 5.1.1 nobody here"), mail.Refused, 550},
+		"450 to the recipient":              {at("RCPT", "450 4.2.1 greylisted"), mail.Deferred, 450},
+		"553 to the sender":                 {at("MAIL", "553 5.1.8 no such domain"), mail.Refused, 553},
+		"530 to the sender":                 {at("MAIL", "530 5.7.0 log in first"), mail.Deferred, 530},
+		"451 to DATA":                       {at("DATA", "451 4.3.0 not now"), mail.Deferred, 451},
+		"452 to the message":                {at(".", "452 4.3.1 disk full"), mail.Deferred, 452},
+		"554 to the message":                {at(".", "554 5.7.1 spam"), mail.Refused, 554},
+		"421 to the message":                {at(".", "421 4.3.2 shutting down"), mail.Deferred, 421},
+		"554 at the door":                   {at("CONNECT", "554 5.3.2 go away"), mail.Deferred, 0},
+		"421 at the door":                   {at("CONNECT", "421 4.3.2 busy"), mail.Deferred, 0},
+		"the line drops at the door":        {at("CONNECT", hangUp), mail.Deferred, 0},
+		"the line drops at EHLO":            {at("EHLO", hangUp), mail.Deferred, 0},
+		"the line drops at RCPT":            {at("RCPT", hangUp), mail.Deferred, 0},
+		"the line drops at DATA":            {at("DATA", hangUp), mail.Deferred, 0},
+		"the line drops behind the message": {at(".", hangUp), mail.Unknown, 0},
+	} {
+		t.Run(name+" is "+string(tt.fate), func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, tt.script)
+			err := send(t, setup(t, config(s.url())), aLetter())
+			assertFate(t, err, tt.fate, tt.code)
+			if n := len(s.received()); n != 0 {
+				t.Errorf("%d messages were taken", n)
+			}
+		})
+	}
+	t.Run("a server that is away is deferred", func(t *testing.T) {
+		t.Parallel()
+		l := listen(t)
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		assertFate(t, send(t, setup(t, config("smtp://"+l.Addr().String())), aLetter()), mail.Deferred, 0)
+	})
+	for verb, fate := range map[string]mail.Fate{"CONNECT": mail.Deferred, "EHLO": mail.Deferred, "RCPT": mail.Deferred, ".": mail.Unknown} {
+		for how, limit := range map[string]func(*smtp.Config, context.Context) (context.Context, context.CancelFunc){
+			"a time-out": func(cfg *smtp.Config, ctx context.Context) (context.Context, context.CancelFunc) {
+				cfg.ConnectTimeout, cfg.SendTimeout = 300*time.Millisecond, 300*time.Millisecond
+				return ctx, func() {}
+			},
+			"the caller's deadline": func(_ *smtp.Config, ctx context.Context) (context.Context, context.CancelFunc) {
+				return context.WithTimeout(ctx, 300*time.Millisecond)
+			},
+		} {
+			t.Run("a stall at "+verb+", ended by "+how+", is "+string(fate), func(t *testing.T) {
+				t.Parallel()
+				s := serve(t, at(verb, stall))
+				cfg := config(s.url())
+				ctx, cancel := limit(&cfg, t.Context())
+				defer cancel()
+				line, err := setup(t, cfg).Line(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer line.Close()
+				assertFate(t, line.Send(ctx, aLetter()), fate, 0)
+			})
+		}
+	}
+}
+
+func assertFate(t *testing.T, err error, fate mail.Fate, code int) {
+	t.Helper()
+	var failure *mail.SendError
+	if !errors.As(err, &failure) {
+		t.Fatalf("got %v, want a SendError", err)
+	}
+	if failure.Fate != fate || failure.Code != code {
+		t.Errorf("got %s %d (%v), want %s %d", failure.Fate, failure.Code, failure.Err, fate, code)
+	}
+	if strings.ContainsAny(failure.Error(), "\r\n") {
+		t.Errorf("the reason has more than one line: %q", failure.Error())
+	}
+}
+
+func TestSendRefusesWhatBreaksHeaders(t *testing.T) {
+	t.Parallel()
+	s := serve(t, nil)
+	m := setup(t, config(s.url()))
+	for name, change := range map[string]func(*mail.Mail){
+		"a subject of two lines":           func(l *mail.Mail) { l.Subject = "a\r\nBcc: x@example.com" },
+		"a name of two lines":              func(l *mail.Mail) { l.ToName = "a\nb" },
+		"a Message-ID of two lines":        func(l *mail.Mail) { l.MessageID = "a\r\nb" },
+		"an unsubscribe URL of two":        func(l *mail.Mail) { l.Unsubscribe = "https://x.example/\r\nX: y" },
+		"an unsubscribe URL of no server":  func(l *mail.Mail) { l.Unsubscribe = "https:///x" },
+		"an unsubscribe URL without TLS":   func(l *mail.Mail) { l.Unsubscribe = "http://x.example/" },
+		"no address":                       func(l *mail.Mail) { l.To = "" },
+		"an address of two":                func(l *mail.Mail) { l.To = "a@x.example, b@x.example" },
+		"an address of two lines":          func(l *mail.Mail) { l.To = "a@x.example>\r\nRCPT TO:<b@x.example" },
+		"an address with a name before it": func(l *mail.Mail) { l.To = "Ayu <a@x.example>" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := aLetter()
+			change(&l)
+			assertFate(t, send(t, m, l), mail.Refused, 0)
+		})
+	}
+}
+
+func TestLines(t *testing.T) {
+	t.Parallel()
+	t.Run("letters go over the connections that are there, never more than the limit", func(t *testing.T) {
+		t.Parallel()
+		s := serve(t, nil)
+		m := setup(t, config(s.url()))
+		const letters = 40
+		var wg sync.WaitGroup
+		for range letters {
+			wg.Go(func() {
+				if err := send(t, m, aLetter()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if all, most := s.connections(); all > 2 || most > 2 || len(s.received()) != letters {
+			t.Errorf("%d connections, %d at once, %d letters", all, most, len(s.received()))
+		}
+	})
+	t.Run("a refusal does not cost the connection", func(t *testing.T) {
+		t.Parallel()
+		s := serve(t, func(s step) string {
+			if s.verb == "RCPT" && s.mail == 1 {
+				return "550 5.1.1 nobody here"
+			}
+			return ""
+		})
+		m := setup(t, config(s.url()))
+		assertFate(t, send(t, m, aLetter()), mail.Refused, 550)
+		if err := send(t, m, aLetter()); err != nil {
+			t.Error(err)
+		}
+		if all, _ := s.connections(); all != 1 {
+			t.Errorf("%d connections", all)
+		}
+	})
+	for name, second := range map[string]script{
+		"has closed":            func(s step) string { return onFirst(s, s.verb == "NOOP", hangUp) },
+		"ends at the next mail": func(s step) string { return onFirst(s, s.verb == "MAIL" && s.mail == 2, hangUp) },
+		"ends with 421":         func(s step) string { return onFirst(s, s.verb == "MAIL" && s.mail == 2, "421 4.7.0 enough mails") },
+	} {
+		t.Run("a kept connection that the server "+name+" is replaced without a failure", func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, second)
+			m := setup(t, config(s.url()))
+			for range 3 {
+				if err := send(t, m, aLetter()); err != nil {
+					t.Error(err)
+				}
+			}
+			if all, _ := s.connections(); all != 2 || len(s.received()) != 3 {
+				t.Errorf("%d connections, %d letters", all, len(s.received()))
+			}
+		})
+	}
+	t.Run("a stall on a kept connection ends with the caller's deadline too", func(t *testing.T) {
+		t.Parallel()
+		s := serve(t, func(s step) string {
+			if s.verb == "." && s.mail == 2 {
+				return stall
+			}
+			return ""
+		})
+		line, err := setup(t, config(s.url())).Line(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer line.Close()
+		if err := line.Send(t.Context(), aLetter()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		began := time.Now()
+		assertFate(t, line.Send(ctx, aLetter()), mail.Unknown, 0)
+		if took := time.Since(began); took > patience/2 {
+			t.Errorf("it took %s", took)
+		}
+	})
+	t.Run("a free line is given without waiting, a taken one is not", func(t *testing.T) {
+		t.Parallel()
+		m := setup(t, config(serve(t, nil).url()))
+		first, ok := m.TryLine()
+		second, ok2 := m.TryLine()
+		if !ok || !ok2 {
+			t.Fatal("two lines are not free")
+		}
+		if _, ok := m.TryLine(); ok {
+			t.Error("there is a third line")
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		if _, err := m.Line(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("waited for a third line: %v", err)
+		}
+		first.Close()
+		first.Close() // harmless
+		if _, ok := m.TryLine(); !ok {
+			t.Error("a closed line is not free")
+		}
+		if _, ok := m.TryLine(); ok {
+			t.Error("a line that was closed twice is free twice")
+		}
+		second.Close()
+	})
+	t.Run("a server that failed is not tried again at once, but a sweep may", func(t *testing.T) {
+		t.Parallel()
+		s := serve(t, func(s step) string {
+			if s.verb == "CONNECT" && s.conn == 1 {
+				return hangUp
+			}
+			return ""
+		})
+		m := setup(t, config(s.url()))
+		line, ok := m.TryLine()
+		if !ok {
+			t.Fatal("no line")
+		}
+		if err := line.Open(t.Context()); err == nil {
+			t.Fatalf("open: %v", err)
+		}
+		line.Close()
+		if _, ok := m.TryLine(); ok {
+			t.Error("it is tried at once")
+		}
+		if err := send(t, m, aLetter()); err != nil { // as a sweep does
+			t.Fatal(err)
+		}
+		if line, ok = m.TryLine(); !ok {
+			t.Fatal("it works again, but is not tried")
+		}
+		line.Close()
+	})
+}
+
+func onFirst(s step, when bool, reply string) string {
+	if s.conn == 1 && when {
+		return reply
+	}
+	return ""
+}

@@ -1,0 +1,176 @@
+// Package optoutapi serves the unsubscribe links of mails: a page that asks on GET, and the end of the mails on POST, by the
+// page's button or by a mail program's (RFC 8058).
+//
+// GET changes nothing, whoever follows links before their reader does. Nobody has to sign in: the link is all. Answers are
+// pages for people, in the tenant's language, or where the link does not tell whose it is, in the browser's.
+package optoutapi
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"orderbell/functions/internal/mail/optout"
+	"orderbell/internal/user"
+	"orderbell/internal/wording"
+)
+
+//go:embed templates
+var files embed.FS
+
+// Store has the people's subscriptions. Its errors are package user's outcomes or failures of the store.
+type Store interface {
+	Subscription(ctx context.Context, o user.OptOut) (user.Subscription, error)
+	OptOut(ctx context.Context, o user.OptOut) (user.Subscription, error)
+}
+
+type api struct {
+	log    *slog.Logger
+	links  *optout.Links
+	store  Store
+	words  *wording.Catalogues
+	page   *template.Template
+	style  template.CSS
+	policy string // Content-Security-Policy: this page's style, its form, and nothing else
+}
+
+// New returns the handler of [optout.Path] and what is below it.
+func New(log *slog.Logger, links *optout.Links, store Store) (http.Handler, error) {
+	words, err := wording.Load()
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it says what
+	}
+	page, err := template.ParseFS(files, "templates/page.html")
+	if err != nil {
+		return nil, fmt.Errorf("parse the page: %w", err)
+	}
+	style, err := files.ReadFile("templates/page.css")
+	if err != nil {
+		return nil, fmt.Errorf("read the page's style: %w", err)
+	}
+	sum := sha256.Sum256(style)
+	return api{
+		log: log, links: links, store: store, words: words, page: page, style: template.CSS(style), //nolint:gosec // ours
+		policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+			"'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+	}, nil
+}
+
+// outcome is which page is shown, by the key of its words.
+type outcome string
+
+const (
+	ask     outcome = "ask"
+	done    outcome = "done"
+	forged  outcome = "forged"
+	expired outcome = "expired"
+	used    outcome = "used"
+	gone    outcome = "gone" // there is no such user any more
+	trouble outcome = "trouble"
+)
+
+func (a api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodPost {
+		w.Header().Set("Allow", "GET, HEAD, POST")
+		http.Error(w, "GET asks, POST unsubscribes", http.StatusMethodNotAllowed)
+		return
+	}
+	what, sub, err := a.serve(r)
+	status := http.StatusBadRequest
+	switch what {
+	case ask, done:
+		status = http.StatusOK
+	case trouble:
+		status = http.StatusServiceUnavailable
+		w.Header().Set("Retry-After", "60")
+		a.log.ErrorContext(r.Context(), "unsubscribe link not served", "method", r.Method, "err", err)
+	case forged, expired, used, gone:
+	}
+	a.write(w, r, status, what, sub)
+}
+
+// serve finds out what to show, and on POST does it. The error is of [trouble].
+func (a api) serve(r *http.Request) (outcome, user.Subscription, error) {
+	claim, err := a.links.Read(strings.TrimPrefix(r.URL.Path, optout.Path), time.Now())
+	if errors.Is(err, optout.ErrForged) {
+		return forged, user.Subscription{}, nil
+	}
+	link := user.OptOut{LetterID: claim.LetterID, TenantID: claim.TenantID, UserID: claim.UserID, Expires: claim.Expires}
+	do := a.store.Subscription
+	if late := errors.Is(err, optout.ErrExpired); late || r.Method != http.MethodPost {
+		sub, err := do(r.Context(), link)
+		switch {
+		case late: // whatever the store says: only the language depends on it
+			return expired, sub, nil
+		case err == nil && !sub.Enabled:
+			return done, sub, nil
+		}
+		return result(ask, sub, err)
+	}
+	sub, err := a.store.OptOut(r.Context(), link)
+	return result(done, sub, err)
+}
+
+func result(good outcome, sub user.Subscription, err error) (outcome, user.Subscription, error) {
+	switch {
+	case err == nil:
+		return good, sub, nil
+	case errors.Is(err, user.ErrUsed):
+		return used, sub, nil
+	case errors.Is(err, user.ErrNotFound):
+		return gone, sub, nil
+	}
+	return trouble, sub, err
+}
+
+// view is what the page shows.
+type view struct {
+	Language    string
+	Style       template.CSS
+	Tenant      string // may be empty
+	Title, Text string
+	Button      string // of the form; empty: there is none
+	Preferences string // the address
+	Choose      string // the words for it
+}
+
+func (a api) write(w http.ResponseWriter, r *http.Request, status int, what outcome, sub user.Subscription) {
+	words := a.words.Accepted(r.Header.Get("Accept-Language"))
+	if sub.Locale != "" {
+		words = a.words.For(sub.Locale)
+	}
+	key := "page." + string(what)
+	v := view{
+		Language: words.Language, Style: a.style, Tenant: sub.TenantName, Title: words.Say(key+".title", "tenant", sub.TenantName),
+		Text:        words.Say(key+".text", "tenant", sub.TenantName, "email", sub.Email),
+		Preferences: a.links.Preferences(), Choose: words.Say("page.preferences"),
+	}
+	if what == ask {
+		v.Button = words.Say("page.ask.button")
+	}
+	var body bytes.Buffer
+	if err := a.page.Execute(&body, v); err != nil {
+		a.log.ErrorContext(r.Context(), "page not written", "err", err)
+		http.Error(w, v.Title, http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Language", words.Language)
+	h.Set("Content-Security-Policy", a.policy)
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer") // the address is the capability
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Robots-Tag", "noindex")
+	w.WriteHeader(status)
+	_, _ = w.Write(body.Bytes()) // the client has gone if this fails
+}

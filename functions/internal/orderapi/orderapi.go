@@ -1,0 +1,243 @@
+// Package orderapi is the HTTP API through which tills make, change and list orders.
+//
+// Every answer but an order or a page of them is a problem (RFC 9457). The tenant is the token's; another tenant's
+// order does not exist. A POST may carry an Idempotency-Key: its retries get the first answer and change nothing.
+package orderapi
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"orderbell/functions/internal/route"
+	"orderbell/internal/auth"
+	"orderbell/internal/order"
+	"orderbell/internal/problem"
+	"orderbell/internal/user"
+)
+
+// Store keeps the orders. Its errors are package order's outcomes or failures of the store.
+type Store interface {
+	Create(ctx context.Context, o order.Order, r order.Request) (order.Answer, error)
+	Change(ctx context.Context, id string, next order.Status, r order.Request) (order.Answer, error)
+	Get(ctx context.Context, tenantID, id string) (order.Order, error)
+	Page(ctx context.Context, tenantID string, after order.Position, limit int) (page []order.Order, more bool, err error)
+}
+
+// Order is an order in the API's JSON.
+type Order struct {
+	OrderID     string       `json:"order_id"` // UUID
+	TenantID    string       `json:"tenant_id"`
+	Reference   string       `json:"reference"` // what people call out; may be empty
+	Status      order.Status `json:"status"`
+	TotalAmount int64        `json:"total_amount"` // in the currency's minor unit
+	Currency    string       `json:"currency"`     // ISO 4217
+	Version     int64        `json:"version"`      // 1 at creation, one more with each change; the ETag
+	CreatedAt   time.Time    `json:"created_at"`   // RFC 3339, UTC
+	UpdatedAt   time.Time    `json:"updated_at"`
+}
+
+// NewOrder is the body of POST /api/orders.
+type NewOrder struct {
+	Reference   string  `json:"reference,omitempty"`
+	TotalAmount *amount `json:"total_amount"` // a pointer tells 0 from missing
+	Currency    *string `json:"currency"`
+}
+
+// NewStatus is the body of POST /api/orders/{id}/status.
+type NewStatus struct {
+	Status *order.Status `json:"status"`
+}
+
+// Snapshot is the answer to GET /api/orders/snapshot.
+type Snapshot struct {
+	Orders     []Order `json:"orders"`                // from the newest to the oldest
+	NextCursor string  `json:"next_cursor,omitempty"` // "" on the last page
+}
+
+type api struct{ store Store }
+
+// New returns the API's handler for the paths /api/orders and below.
+func New(log *slog.Logger, verifier *auth.Verifier, store Store) route.API {
+	a := api{store}
+	return route.New(log, verifier, map[string]route.Methods{
+		"/api/orders":             {"POST": {Roles: user.Sellers(), Handle: a.create}},
+		"/api/orders/snapshot":    {"GET": {Roles: user.Roles(), Handle: a.snapshot}},
+		"/api/orders/{id}":        {"GET": {Roles: user.Roles(), Handle: a.get}},
+		"/api/orders/{id}/pay":    {"POST": {Roles: user.Sellers(), Handle: a.pay}},
+		"/api/orders/{id}/status": {"POST": {Roles: user.Workers(), Handle: a.setStatus}},
+	})
+}
+
+func (a api) create(w http.ResponseWriter, r *http.Request) error {
+	body, err := problem.ReadBody(w, r)
+	if err != nil {
+		return err
+	}
+	var asked NewOrder
+	if err := problem.Decode(body, &asked); err != nil {
+		return err
+	}
+	o, err := asked.order()
+	if err != nil {
+		return err
+	}
+	request, err := newRequest(r, body)
+	if err != nil {
+		return err
+	}
+	answer, err := a.store.Create(r.Context(), o, request)
+	if err != nil {
+		return refusal(err)
+	}
+	w.Header().Set("Location", "/api/orders/"+answer.Order.ID)
+	return write(w, http.StatusCreated, answer)
+}
+
+// order checks the request and returns the order it asks for, or 422 that names every wrong field.
+func (n NewOrder) order() (order.Order, error) {
+	var wrong []problem.FieldError
+	add := func(field, detail string) { wrong = append(wrong, problem.FieldError{Field: field, Detail: detail}) }
+	if utf8.RuneCountInString(n.Reference) > order.MaxReference {
+		add("reference", "is longer than "+strconv.Itoa(order.MaxReference)+" characters")
+	} else if strings.ContainsFunc(n.Reference, func(c rune) bool { return c < 0x20 || c == 0x7f }) {
+		add("reference", "contains a control character")
+	}
+	if n.TotalAmount == nil {
+		add("total_amount", "is missing")
+	} else if *n.TotalAmount < 0 || *n.TotalAmount > order.MaxAmount {
+		add("total_amount", "is not from 0 to "+strconv.Itoa(order.MaxAmount)+" in the currency's minor unit")
+	}
+	if n.Currency == nil {
+		add("currency", "is missing")
+	} else if !order.IsCurrency(*n.Currency) {
+		add("currency", "is not three capital letters as in ISO 4217")
+	}
+	if len(wrong) > 0 {
+		return order.Order{}, problem.Fields(wrong)
+	}
+	return order.Order{Reference: n.Reference, TotalAmount: int64(*n.TotalAmount), Currency: *n.Currency}, nil
+}
+
+func (a api) pay(w http.ResponseWriter, r *http.Request) error {
+	var body []byte
+	if r.ContentLength != 0 { // there is nothing to say, but a client may send {}
+		var err error
+		if body, err = problem.ReadBody(w, r); err != nil {
+			return err
+		}
+		if err := problem.Decode(body, &struct{}{}); err != nil {
+			return err
+		}
+	}
+	return a.change(w, r, body, order.Paid)
+}
+
+func (a api) setStatus(w http.ResponseWriter, r *http.Request) error {
+	body, err := problem.ReadBody(w, r)
+	if err != nil {
+		return err
+	}
+	var asked NewStatus
+	if err := problem.Decode(body, &asked); err != nil {
+		return err
+	}
+	switch {
+	case asked.Status == nil:
+		return problem.Field("status", "is missing")
+	case !asked.Status.Valid():
+		return problem.Field("status", "is none of %v", order.Statuses())
+	case *asked.Status == order.Paid:
+		return problem.Field("status", "cannot be set to paid: POST to /api/orders/{id}/pay")
+	}
+	return a.change(w, r, body, *asked.Status)
+}
+
+func (a api) change(w http.ResponseWriter, r *http.Request, body []byte, next order.Status) error {
+	id, err := orderID(r)
+	if err != nil {
+		return err
+	}
+	request, err := newRequest(r, body)
+	if err != nil {
+		return err
+	}
+	answer, err := a.store.Change(r.Context(), id, next, request)
+	if err != nil {
+		return refusal(err)
+	}
+	return write(w, http.StatusOK, answer)
+}
+
+// orderID returns the path's order id. What is no id names no order.
+func orderID(r *http.Request) (string, error) {
+	id, ok := route.PathID(r)
+	if !ok {
+		return "", refusal(order.ErrNotFound)
+	}
+	return id, nil
+}
+
+// keyHeader is draft-ietf-httpapi-idempotency-key-header's.
+const keyHeader = "Idempotency-Key"
+
+// maxKey is the longest Idempotency-Key, as the table idempotency_keys has it.
+const maxKey = 255
+
+func newRequest(r *http.Request, body []byte) (order.Request, error) {
+	principal, err := auth.Who(r)
+	if err != nil {
+		return order.Request{}, err
+	}
+	request := order.Request{TenantID: principal.TenantID, TraceParent: traceParent(r)}
+	keys, sent := r.Header[keyHeader]
+	if !sent {
+		return request, nil
+	}
+	if len(keys) != 1 || keys[0] == "" || len(keys[0]) > maxKey ||
+		strings.ContainsFunc(keys[0], func(c rune) bool { return c < 0x20 || c > 0x7e }) {
+		return order.Request{}, problem.New(http.StatusBadRequest, "%s is not one value of 1 to %d printable ASCII characters", keyHeader, maxKey)
+	}
+	request.Key = keys[0]
+	request.Fingerprint = sha256.Sum256(slices.Concat([]byte(r.Method+" "+r.URL.Path+"\n"), body))
+	return request, nil
+}
+
+// refusal turns the store's outcomes into problems. Other errors stay what they are.
+func refusal(err error) error {
+	var transition *order.TransitionError
+	switch {
+	case errors.Is(err, order.ErrNotFound):
+		return problem.New(http.StatusNotFound, "there is no such order")
+	case errors.Is(err, order.ErrNoTenant):
+		return problem.New(http.StatusForbidden, "the token's tenant does not exist")
+	case errors.Is(err, order.ErrKeyReused):
+		return problem.New(http.StatusUnprocessableEntity, "%s was used for another request", keyHeader)
+	case errors.As(err, &transition):
+		return problem.New(http.StatusConflict, "%s", transition)
+	}
+	return err
+}
+
+// write answers a POST. A repeated request gets the status and the body of the first.
+func write(w http.ResponseWriter, status int, a order.Answer) error {
+	if a.Repeated {
+		w.Header().Set("Idempotency-Replayed", "true")
+	}
+	return route.Answer(w, status, route.VersionTag(a.Order.Version), FromOrder(a.Order))
+}
+
+// FromOrder returns o in the API's JSON.
+func FromOrder(o order.Order) Order {
+	return Order{
+		OrderID: o.ID, TenantID: o.TenantID, Reference: o.Reference, Status: o.Status, TotalAmount: o.TotalAmount,
+		Currency: o.Currency, Version: o.Version, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt,
+	}
+}

@@ -1,0 +1,84 @@
+// Package route serves a JSON API: each path by its methods, each method for those roles that may call it, and answers
+// that a client can keep, or change only as it knows them, by their ETag.
+//
+// Every answer that is not an API's own is a problem (RFC 9457), that to an unknown path or a wrong method too.
+package route
+
+import (
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+
+	"orderbell/internal/auth"
+	"orderbell/internal/problem"
+	"orderbell/internal/user"
+)
+
+// Call is what a method does, for people with one of the roles. Its handler's error is written as [problem.Handler]
+// does.
+type Call struct {
+	Roles  []user.Role
+	Handle func(http.ResponseWriter, *http.Request) error
+}
+
+// Methods are the calls of one path by method. GET serves HEAD too.
+type Methods map[string]Call
+
+// API is the handler of an API's paths.
+type API struct {
+	http.Handler
+	routes []string
+}
+
+// Routes returns what is served, each as "GET /api/things/{id}", sorted. HEAD goes without saying.
+func (a API) Routes() []string { return a.routes }
+
+// New returns the handler of an API with the given paths, which are [http.ServeMux] patterns without a method. A
+// request reaches its call with a principal, see [auth.Who].
+func New(log *slog.Logger, verifier *auth.Verifier, paths map[string]Methods) API {
+	mux := http.NewServeMux()
+	var routes []string
+	for path, methods := range paths {
+		// A path is registered without its methods, so that a wrong method is a problem too.
+		mux.Handle(path, problem.Handler(log, byMethod(log, verifier, methods)))
+		for method := range methods {
+			routes = append(routes, method+" "+path)
+		}
+	}
+	slices.Sort(routes)
+	mux.Handle("/", problem.Handler(log, func(_ http.ResponseWriter, r *http.Request) error {
+		return problem.New(http.StatusNotFound, "there is nothing at %s", r.URL.Path)
+	}))
+	return API{mux, routes}
+}
+
+func byMethod(log *slog.Logger, verifier *auth.Verifier, methods Methods) func(http.ResponseWriter, *http.Request) error {
+	handlers := map[string]http.Handler{}
+	var allowed []string
+	for method, c := range methods {
+		handlers[method] = verifier.Require(c.Roles, problem.Handler(log, c.Handle))
+		allowed = append(allowed, method)
+	}
+	if get, ok := handlers["GET"]; ok {
+		handlers["HEAD"] = get // net/http leaves the body out
+		allowed = append(allowed, "HEAD")
+	}
+	slices.Sort(allowed)
+	return func(w http.ResponseWriter, r *http.Request) error {
+		h, ok := handlers[r.Method]
+		if !ok {
+			return problem.New(http.StatusMethodNotAllowed, "%s is not a method of %s", r.Method, r.URL.Path).
+				With("Allow", strings.Join(allowed, ", "))
+		}
+		h.ServeHTTP(w, r)
+		return nil
+	}
+}
+
+// BadParameter returns 400 for one parameter of the query.
+func BadParameter(name, detail string) error {
+	p := problem.New(http.StatusBadRequest, "%s %s", name, detail)
+	p.Errors = []problem.FieldError{{Field: name, Detail: detail}}
+	return p
+}

@@ -1,0 +1,201 @@
+package userapi
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"orderbell/functions/internal/route"
+	"orderbell/internal/auth"
+	"orderbell/internal/event"
+	"orderbell/internal/problem"
+	"orderbell/internal/user"
+)
+
+// Preferences is the body of PATCH /api/me/preferences: what a person may choose for themselves. What is not there
+// stays as it is.
+type Preferences struct {
+	EmailEnabled *bool `json:"notification_email_enabled,omitempty"`
+	InAppEnabled *bool `json:"notification_in_app_enabled,omitempty"`
+
+	EmailEvents []string `json:"notification_email_events,omitempty"`
+	InAppEvents []string `json:"notification_in_app_events,omitempty"`
+	TimeZone    *string  `json:"time_zone,omitempty"`
+	QuietHours  *string  `json:"quiet_hours,omitempty"`
+}
+
+// change returns the change that makes p's wishes come true.
+func (p Preferences) change() user.Change {
+	return user.Change{
+		EmailEnabled: p.EmailEnabled, InAppEnabled: p.InAppEnabled, EmailEvents: p.EmailEvents, InAppEvents: p.InAppEvents,
+		TimeZone: p.TimeZone, QuietHours: p.QuietHours,
+	}
+}
+
+// Changes is the body of PATCH /api/users/{id}, and with e-mail and roles that of POST /api/users.
+type Changes struct {
+	Email *string     `json:"email,omitempty"`
+	Name  *string     `json:"name,omitempty"`
+	Roles []user.Role `json:"roles,omitempty"`
+	Preferences
+}
+
+func (a api) add(w http.ResponseWriter, r *http.Request) error {
+	principal, asked, err := read[Changes](w, r)
+	if err != nil {
+		return err
+	}
+	wrong := asked.wrong()
+	if asked.Email == nil {
+		wrong = append(wrong, problem.FieldError{Field: "email", Detail: "is missing"})
+	}
+	if asked.Roles == nil {
+		wrong = append(wrong, problem.FieldError{Field: "roles", Detail: "is missing"})
+	}
+	if len(wrong) > 0 {
+		return problem.Fields(wrong)
+	}
+	if err := mayGrant(principal, asked.Roles); err != nil {
+		return err
+	}
+	p, err := a.store.Add(r.Context(), user.User{
+		TenantID: principal.TenantID, Email: *asked.Email, Name: or(asked.Name, ""), Roles: asked.Roles,
+		EmailEnabled: or(asked.EmailEnabled, true), InAppEnabled: or(asked.InAppEnabled, true),
+		EmailEvents: asked.EmailEvents, InAppEvents: asked.InAppEvents, TimeZone: or(asked.TimeZone, ""), QuietHours: or(asked.QuietHours, ""),
+	})
+	if err != nil {
+		return refusal(err)
+	}
+	w.Header().Set("Location", "/api/users/"+p.ID)
+	return route.Answer(w, http.StatusCreated, route.VersionTag(p.Version), FromPerson(p))
+}
+
+func or[T any](v *T, standard T) T {
+	if v == nil {
+		return standard
+	}
+	return *v
+}
+
+func (a api) change(w http.ResponseWriter, r *http.Request) error {
+	principal, asked, err := read[Changes](w, r)
+	if err != nil {
+		return err
+	}
+	if wrong := asked.wrong(); len(wrong) > 0 {
+		return problem.Fields(wrong)
+	}
+	id, err := userID(r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if err := mayGrant(principal, asked.Roles); err != nil {
+		return err
+	}
+	c := asked.change()
+	c.Email, c.Name, c.Roles, c.SpareOwners = asked.Email, asked.Name, asked.Roles, !principal.Has(user.Owner)
+	return a.update(w, r, principal.TenantID, id, c)
+}
+
+func (a api) prefer(w http.ResponseWriter, r *http.Request) error {
+	principal, asked, err := read[Preferences](w, r)
+	if err != nil {
+		return err
+	}
+	if wrong := asked.wrong(); len(wrong) > 0 {
+		return problem.Fields(wrong)
+	}
+	id, err := userID(principal.UserID)
+	if err != nil {
+		return err
+	}
+	return a.update(w, r, principal.TenantID, id, asked.change())
+}
+
+func (a api) update(w http.ResponseWriter, r *http.Request, tenantID, id string, c user.Change) error {
+	var err error
+	if c.Version, err = route.IfMatch(r); err != nil {
+		return err
+	}
+	p, err := a.store.Update(r.Context(), tenantID, id, c)
+	if err != nil {
+		return refusal(err)
+	}
+	return route.Answer(w, http.StatusOK, route.VersionTag(p.Version), FromPerson(p))
+}
+
+// read returns who asks and the body of the request.
+func read[T any](w http.ResponseWriter, r *http.Request) (who auth.Principal, body T, err error) {
+	if who, err = auth.Who(r); err != nil {
+		return who, body, err
+	}
+	raw, err := problem.ReadBody(w, r)
+	if err == nil {
+		err = problem.Decode(raw, &body)
+	}
+	return who, body, err
+}
+
+// mayGrant keeps a manager from making themselves or a friend an owner.
+func mayGrant(who auth.Principal, roles []user.Role) error {
+	if slices.Contains(roles, user.Owner) && !who.Has(user.Owner) {
+		return problem.New(http.StatusForbidden, "only an owner may make somebody an owner")
+	}
+	return nil
+}
+
+// wrong returns what is wrong with the fields that are there.
+func (c Changes) wrong() []problem.FieldError {
+	var wrong []problem.FieldError
+	add := func(field, detail string) { wrong = append(wrong, problem.FieldError{Field: field, Detail: detail}) }
+	if c.Email != nil && !user.IsEmail(*c.Email) {
+		add("email", "is not an e-mail address")
+	}
+	if c.Name != nil {
+		if utf8.RuneCountInString(*c.Name) > user.MaxName {
+			add("name", fmt.Sprintf("is longer than %d characters", user.MaxName))
+		} else if strings.ContainsFunc(*c.Name, unicode.IsControl) {
+			add("name", "contains a control character")
+		}
+	}
+	if c.Roles != nil && len(c.Roles) == 0 {
+		add("roles", "is empty: a person has one role at least")
+	}
+	for i, role := range c.Roles {
+		field := fmt.Sprintf("roles[%d]", i)
+		if !role.Valid() {
+			add(field, fmt.Sprintf("is none of %v", user.Roles()))
+		} else if slices.Contains(c.Roles[:i], role) {
+			add(field, "is there twice")
+		}
+	}
+	return append(wrong, c.Preferences.wrong()...)
+}
+
+// wrong returns what is wrong with the preferences that are there.
+func (p Preferences) wrong() []problem.FieldError {
+	wrong := slices.Concat(
+		wrongEvents("notification_email_events", p.EmailEvents), wrongEvents("notification_in_app_events", p.InAppEvents))
+	if p.TimeZone != nil && !user.IsTimeZone(*p.TimeZone) {
+		wrong = append(wrong, problem.FieldError{Field: "time_zone", Detail: "is no zone of the IANA database, such as Asia/Jakarta"})
+	}
+	if p.QuietHours != nil && !user.IsQuietHours(*p.QuietHours) {
+		wrong = append(wrong, problem.FieldError{Field: "quiet_hours", Detail: "are not two different times such as 22:00-07:00, or empty"})
+	}
+	return wrong
+}
+
+func wrongEvents(field string, types []string) (wrong []problem.FieldError) {
+	for i, t := range types {
+		at := fmt.Sprintf("%s[%d]", field, i)
+		if !event.Type(t).Valid() {
+			wrong = append(wrong, problem.FieldError{Field: at, Detail: fmt.Sprintf("is none of %v", event.Types())})
+		} else if slices.Contains(types[:i], t) {
+			wrong = append(wrong, problem.FieldError{Field: at, Detail: "is there twice"})
+		}
+	}
+	return wrong
+}

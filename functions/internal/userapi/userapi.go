@@ -1,0 +1,172 @@
+// Package userapi is the HTTP API through which a tenant's leaders manage its people, and everybody their own
+// preferences.
+//
+// Every answer but a person or a page of them is a problem (RFC 9457). The tenant is the token's; another tenant's
+// person does not exist. A person's ETag is their version: a change with If-Match is made only if it still holds.
+package userapi
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"orderbell/functions/internal/route"
+	"orderbell/internal/auth"
+	"orderbell/internal/problem"
+	"orderbell/internal/user"
+)
+
+// Store keeps the people. Its errors are package user's outcomes or failures of the store.
+type Store interface {
+	People(ctx context.Context, tenantID, after string, limit int) (people []user.User, more bool, err error)
+	Find(ctx context.Context, tenantID, id string) (user.User, error)
+	Add(ctx context.Context, p user.User) (user.User, error)
+	Update(ctx context.Context, tenantID, id string, c user.Change) (user.User, error)
+}
+
+// User is a person in the API's JSON.
+type User struct {
+	UserID   string      `json:"user_id"` // UUID
+	TenantID string      `json:"tenant_id"`
+	Email    string      `json:"email"`
+	Name     string      `json:"name"` // may be empty
+	Roles    []user.Role `json:"roles"`
+
+	EmailEnabled bool `json:"notification_email_enabled"`
+	InAppEnabled bool `json:"notification_in_app_enabled"`
+
+	EmailEvents []string `json:"notification_email_events"`  // of which events, while the channel is enabled
+	InAppEvents []string `json:"notification_in_app_events"` // the same of the inbox
+	TimeZone    string   `json:"time_zone"`                  // IANA
+	QuietHours  string   `json:"quiet_hours"`                // 22:00-07:00 by that zone's clock, "" for none
+
+	Version   int64     `json:"version"`    // 1 at creation, one more with each change; the ETag
+	CreatedAt time.Time `json:"created_at"` // RFC 3339, UTC
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// FromPerson returns p in the API's JSON.
+func FromPerson(p user.User) User {
+	return User{
+		UserID: p.ID, TenantID: p.TenantID, Email: p.Email, Name: p.Name, Roles: p.Roles,
+		EmailEnabled: p.EmailEnabled, InAppEnabled: p.InAppEnabled,
+		EmailEvents: p.EmailEvents, InAppEvents: p.InAppEvents, TimeZone: p.TimeZone, QuietHours: p.QuietHours,
+		Version: p.Version, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
+	}
+}
+
+// Page is the answer to GET /api/users.
+type Page struct {
+	Users      []User `json:"users"`                 // in the order of their creation
+	NextCursor string `json:"next_cursor,omitempty"` // "" on the last page
+}
+
+type api struct{ store Store }
+
+// New returns the API's handler for the paths /api/users and /api/me and below.
+func New(log *slog.Logger, verifier *auth.Verifier, store Store) route.API {
+	a := api{store}
+	return route.New(log, verifier, map[string]route.Methods{
+		"/api/users": {
+			"GET":  {Roles: user.Leaders(), Handle: a.list},
+			"POST": {Roles: user.Leaders(), Handle: a.add},
+		},
+		"/api/users/{id}": {
+			"GET":   {Roles: user.Leaders(), Handle: a.get},
+			"PATCH": {Roles: user.Leaders(), Handle: a.change},
+		},
+		"/api/me":             {"GET": {Roles: user.Roles(), Handle: a.me}},
+		"/api/me/preferences": {"PATCH": {Roles: user.Roles(), Handle: a.prefer}},
+	})
+}
+
+func (a api) list(w http.ResponseWriter, r *http.Request) error {
+	principal, err := auth.Who(r)
+	if err != nil {
+		return err
+	}
+	limit, after, err := route.PageOf(r)
+	if err != nil {
+		return err
+	}
+	people, more, err := a.store.People(r.Context(), principal.TenantID, after.ID, limit)
+	if err != nil {
+		return refusal(err)
+	}
+	answer := Page{Users: make([]User, len(people))} // never null
+	for i, p := range people {
+		answer.Users[i] = FromPerson(p)
+	}
+	if more {
+		last := people[len(people)-1]
+		answer.NextCursor = route.Position{At: last.CreatedAt, ID: last.ID}.Cursor()
+	}
+	return route.Serve(w, r, "", answer)
+}
+
+func (a api) get(w http.ResponseWriter, r *http.Request) error {
+	principal, err := auth.Who(r)
+	if err != nil {
+		return err
+	}
+	id, err := userID(r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return a.serve(w, r, principal.TenantID, id)
+}
+
+func (a api) me(w http.ResponseWriter, r *http.Request) error {
+	principal, err := auth.Who(r)
+	if err != nil {
+		return err
+	}
+	id, err := userID(principal.UserID)
+	if err != nil {
+		return err
+	}
+	return a.serve(w, r, principal.TenantID, id)
+}
+
+func (a api) serve(w http.ResponseWriter, r *http.Request, tenantID, id string) error {
+	p, err := a.store.Find(r.Context(), tenantID, id)
+	if err != nil {
+		return refusal(err)
+	}
+	return route.Serve(w, r, route.VersionTag(p.Version), FromPerson(p))
+}
+
+// userID returns a user id. What is no id names nobody.
+func userID(s string) (string, error) {
+	id, ok := route.ID(s)
+	if !ok {
+		return "", refusal(user.ErrNotFound)
+	}
+	return id, nil
+}
+
+// refusal turns the store's outcomes into problems. Other errors stay what they are.
+func refusal(err error) error {
+	conflict := func(field, detail string) error {
+		p := problem.New(http.StatusConflict, "%s %s", field, detail)
+		p.Errors = []problem.FieldError{{Field: field, Detail: detail}}
+		return p
+	}
+	switch {
+	case errors.Is(err, user.ErrNotFound):
+		return problem.New(http.StatusNotFound, "there is no such user")
+	case errors.Is(err, user.ErrNoTenant):
+		return problem.New(http.StatusForbidden, "the token's tenant does not exist")
+	case errors.Is(err, user.ErrStale):
+		return route.Stale()
+	case errors.Is(err, user.ErrEmailTaken):
+		return conflict("email", "is another user's")
+	case errors.Is(err, user.ErrLastOwner):
+		return conflict("roles", "would leave the business without an owner")
+	case errors.Is(err, user.ErrOwner):
+		return problem.New(http.StatusForbidden, "only an owner may change an owner")
+	}
+	return err
+}

@@ -1,0 +1,121 @@
+package functions_test
+
+import (
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"gopkg.in/yaml.v3"
+
+	"orderbell/functions/internal/inboxapi"
+	"orderbell/functions/internal/mail/optout"
+	"orderbell/functions/internal/orderapi"
+	"orderbell/functions/internal/route"
+	"orderbell/functions/internal/userapi"
+	"orderbell/internal/event"
+	"orderbell/internal/problem"
+)
+
+const openAPIFile = "../specs/004-order-notifications/contracts/openapi.yaml"
+
+// openAPI is what the tests need of the OpenAPI document.
+type openAPI struct {
+	Paths      map[string]map[string]any `yaml:"paths"`
+	Components struct {
+		Schemas map[string]struct {
+			Required   []string       `yaml:"required"`
+			Properties map[string]any `yaml:"properties"`
+		} `yaml:"schemas"`
+	} `yaml:"components"`
+}
+
+func readOpenAPI(t *testing.T) (doc openAPI) {
+	t.Helper()
+	raw, err := os.ReadFile(openAPIFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(raw, &doc); err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+// The gateway's own two paths are held to the document by its tests.
+const streamPaths = "/api/sse/"
+
+func TestTheDocumentHasEveryRouteAndNoOther(t *testing.T) {
+	t.Parallel()
+	written, served := []string(nil), []string{"GET " + optout.Path + "{token}", "POST " + optout.Path + "{token}"} // not a route.API: it answers with pages
+	for _, api := range []route.API{orderapi.New(nil, nil, nil), userapi.New(nil, nil, nil), inboxapi.New(nil, nil, nil, nil)} {
+		served = append(served, api.Routes()...)
+	}
+	for path, methods := range readOpenAPI(t).Paths {
+		for method := range methods {
+			if method != "parameters" && !strings.HasPrefix(path, streamPaths) {
+				written = append(written, strings.ToUpper(method)+" "+path)
+			}
+		}
+	}
+	slices.Sort(served)
+	slices.Sort(written)
+	if diff := cmp.Diff(served, written); diff != "" {
+		t.Errorf("served (-) and written (+): %s", diff)
+	}
+}
+
+func TestTheDocumentHasEveryFieldAndNoOther(t *testing.T) {
+	t.Parallel()
+	doc := readOpenAPI(t)
+	for name, of := range map[string]reflect.Type{
+		"Problem": reflect.TypeFor[problem.Problem](), "Order": reflect.TypeFor[orderapi.Order](), "NewOrder": reflect.TypeFor[orderapi.NewOrder](),
+		"Snapshot": reflect.TypeFor[orderapi.Snapshot](), "User": reflect.TypeFor[userapi.User](), "UserChanges": reflect.TypeFor[userapi.Changes](),
+		"Preferences": reflect.TypeFor[userapi.Preferences](), "UserPage": reflect.TypeFor[userapi.Page](), "Inbox": reflect.TypeFor[inboxapi.Inbox](),
+		"Notification": reflect.TypeFor[inboxapi.Notification](), "EventData": reflect.TypeFor[event.Data](), "Reading": reflect.TypeFor[event.Reading](),
+	} {
+		schema, ok := doc.Components.Schemas[name]
+		if !ok {
+			t.Errorf("there is no schema %s", name)
+			continue
+		}
+		var written []string
+		for field := range schema.Properties {
+			written = append(written, field)
+		}
+		all, always := fields(of)
+		slices.Sort(written)
+		if diff := cmp.Diff(all, written); diff != "" {
+			t.Errorf("%s of Go (-) and of the document (+): %s", name, diff)
+		}
+		slices.Sort(schema.Required)
+		if diff := cmp.Diff(always, schema.Required); diff != "" {
+			t.Errorf("what %s always has, of Go (-) and of the document (+): %s", name, diff)
+		}
+	}
+}
+
+// fields returns the names in the JSON of a struct, sorted, and those that are always there.
+func fields(of reflect.Type) (all, always []string) {
+	for i := range of.NumField() {
+		f := of.Field(i)
+		if f.Anonymous {
+			more, alwaysMore := fields(f.Type)
+			all, always = append(all, more...), append(always, alwaysMore...)
+			continue
+		}
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "" {
+			continue
+		}
+		all = append(all, name)
+		if !strings.Contains(options, "omitempty") {
+			always = append(always, name)
+		}
+	}
+	slices.Sort(all)
+	slices.Sort(always)
+	return all, always
+}

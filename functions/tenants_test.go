@@ -1,0 +1,229 @@
+// Package functions_test holds both HTTP APIs to what they share. It walks every route of the HTTP APIs as somebody of another business, and looks whether anything
+// of the first one shows or changes.
+package functions_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"orderbell/functions/internal/inboxapi"
+	"orderbell/functions/internal/orderapi"
+	"orderbell/functions/internal/route"
+	"orderbell/functions/internal/userapi"
+	"orderbell/internal/auth"
+	"orderbell/internal/auth/authtest"
+	"orderbell/internal/event"
+	"orderbell/internal/order"
+	"orderbell/internal/store/database/databasetest"
+	"orderbell/internal/store/inboxstore"
+	"orderbell/internal/store/orderstore"
+	"orderbell/internal/store/userstore"
+	"orderbell/internal/user"
+)
+
+// canary is in everything of the business that must not be seen, and in nothing else.
+const canary = "canary"
+
+// world is two businesses. The first has a user, an order, a kept answer and a notification; the other has an owner.
+type world struct {
+	pool              *pgxpool.Pool
+	apis              []route.API
+	tokens            auth.Config
+	owner, other      user.User
+	orderID, noticeID string
+}
+
+func setup(t *testing.T) world {
+	t.Helper()
+	w := world{pool: databasetest.New(t), noticeID: "01a2b3c4-0000-8000-8000-000000000001", tokens: authtest.Config(authtest.Secret)}
+	verifier := authtest.Verifier(t, w.tokens)
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	people, orders := userstore.New(w.pool), orderstore.New(w.pool)
+	w.apis = []route.API{
+		orderapi.New(log, verifier, orders), userapi.New(log, verifier, people),
+		inboxapi.New(log, verifier, inboxstore.New(w.pool), nowhere{}),
+	}
+	person := func(tenant, name string) user.User {
+		if err := people.EnsureTenant(t.Context(), user.Tenant{ID: tenant, Name: name, Locale: "en"}); err != nil {
+			t.Fatal(err)
+		}
+		p, err := people.Add(t.Context(), user.User{
+			TenantID: tenant, Email: tenant + "@owners.example", Name: name, Roles: []user.Role{user.Owner}, EmailEnabled: true,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	w.owner, w.other = person("acme", canary), person("other", "other")
+	made, err := orders.Create(t.Context(), order.Order{Reference: canary, TotalAmount: 5, Currency: "EUR"}, order.Request{TenantID: "acme", Key: "key"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.orderID = made.Order.ID
+	_, err = w.pool.Exec(t.Context(), `INSERT INTO notifications (id, tenant_id, user_id, event_source, event_id, event_type, order_id, data)
+		VALUES ($1, 'acme', $2, '/', gen_random_uuid(), 'order_paid', $3, '{"reference":"canary"}')`, w.noticeID, w.owner.ID, w.orderID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// nowhere takes messages and loses them.
+type nowhere struct{}
+
+func (nowhere) Publish(context.Context, string, event.Message) error { return nil }
+
+// asked is one call of a route, with ids of the first business in it.
+type asked struct {
+	path, body string
+	want       int
+}
+
+// calls returns, for every route, how somebody of the other business may ask for what is not theirs.
+func (w world) calls() map[string][]asked {
+	user, one, notice := "/api/users/"+w.owner.ID, "/api/orders/"+w.orderID, "/api/notifications/"+w.noticeID
+	return map[string][]asked{
+		"POST /api/orders":                  {{"/api/orders", `{"total_amount":1,"currency":"EUR"}`, 201}},
+		"GET /api/orders/snapshot":          {{"/api/orders/snapshot", "", 200}, {"/api/orders/snapshot?cursor=" + cursorAt(w.orderID), "", 200}},
+		"GET /api/orders/{id}":              {{one, "", 404}},
+		"POST /api/orders/{id}/pay":         {{one + "/pay", "", 404}},
+		"POST /api/orders/{id}/status":      {{one + "/status", `{"status":"cancelled"}`, 404}},
+		"GET /api/users":                    {{"/api/users", "", 200}, {"/api/users?cursor=" + cursorAt(w.owner.ID), "", 200}},
+		"POST /api/users":                   {{"/api/users", `{"email":"` + w.owner.Email + `","roles":["owner"]}`, 201}},
+		"GET /api/users/{id}":               {{user, "", 404}},
+		"PATCH /api/users/{id}":             {{user, `{"name":"taken over","roles":["viewer"]}`, 404}},
+		"GET /api/me":                       {{"/api/me", "", 200}},
+		"PATCH /api/me/preferences":         {{"/api/me/preferences", `{"notification_email_enabled":false}`, 200}},
+		"GET /api/notifications":            {{"/api/notifications", "", 200}},
+		"POST /api/notifications/{id}/read": {{notice + "/read", "", 404}},
+		"POST /api/notifications/read-all":  {{"/api/notifications/read-all", "", 200}},
+	}
+}
+
+// cursorAt returns a cursor at something, as a client of its business could have had it a moment from now.
+func cursorAt(id string) string {
+	return route.Position{At: time.Now().Add(time.Hour), ID: id}.Cursor()
+}
+
+// rows returns everything that the database has of the first business, by table.
+func (w world) rows(t *testing.T) map[string]string {
+	t.Helper()
+	const tables = `SELECT table_name FROM information_schema.columns
+		WHERE table_schema = 'public' AND column_name = 'tenant_id' AND table_name NOT LIKE 'event_records_%'`
+	var names []string
+	if err := w.pool.QueryRow(t.Context(), "SELECT ARRAY("+tables+")").Scan(&names); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for _, name := range names {
+		var text string
+		query := "SELECT coalesce(string_agg(t::text, E'\n' ORDER BY t::text), '') FROM " + name + " t WHERE tenant_id = 'acme'"
+		if err := w.pool.QueryRow(t.Context(), query).Scan(&text); err != nil {
+			t.Fatal(err)
+		}
+		all[name] = text
+	}
+	return all
+}
+
+func (w world) ask(t *testing.T, routed string, a asked, who user.User) (status int, body string) {
+	t.Helper()
+	token := authtest.Token(t, w.tokens, auth.Principal{UserID: who.ID, TenantID: who.TenantID, Roles: who.Roles})
+	method, _, _ := strings.Cut(routed, " ")
+	r := httptest.NewRequestWithContext(t.Context(), method, a.path, strings.NewReader(a.body))
+	r.Header.Set("Authorization", "Bearer "+token)
+	if routed == "POST /api/orders" {
+		r.Header.Set("Idempotency-Key", "key") // the first business has used it
+	}
+	if a.body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for _, api := range w.apis {
+		if !slices.Contains(api.Routes(), routed) {
+			continue
+		}
+		answer := httptest.NewRecorder()
+		api.ServeHTTP(answer, r)
+		all, err := io.ReadAll(answer.Result().Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		headers, err := json.Marshal(answer.Header())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer.Code, string(headers) + string(all)
+	}
+	t.Fatalf("nothing serves %s", routed)
+	return 0, ""
+}
+
+func TestNothingOfAnotherBusinessShowsOrChanges(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	calls := w.calls()
+	for _, api := range w.apis {
+		for _, routed := range api.Routes() {
+			if len(calls[routed]) == 0 {
+				t.Errorf("no call of %s", routed)
+			}
+		}
+	}
+	before := w.rows(t)
+	for _, table := range []string{"users", "orders", "idempotency_keys", "notifications"} {
+		if before[table] == "" {
+			t.Fatalf("the first business has nothing in %s that could show", table)
+		}
+	}
+	theirs := w.other
+	theirs.ID = w.owner.ID
+	unknown := theirs
+	unknown.TenantID = "nowhere"
+	visitors := []struct { // in this order: what the first one makes is there for the second
+		who    string
+		person user.User
+	}{
+		{"the other business's owner", w.other}, {"their token with this business's user", theirs}, {"a business that is none", unknown},
+	}
+	for _, v := range visitors {
+		for _, routed := range slices.Sorted(maps.Keys(calls)) {
+			for _, a := range calls[routed] {
+				status, body := w.ask(t, routed, a, v.person)
+				if v.person.ID == w.other.ID && status != a.want || status >= http.StatusInternalServerError {
+					t.Errorf("%s, %s: status %d, want %d: %s", v.who, routed, status, a.want, body)
+				}
+				if strings.Contains(body, canary) {
+					t.Errorf("%s sees by %s: %s", v.who, routed, body)
+				}
+			}
+		}
+		if diff := cmp.Diff(before, w.rows(t)); diff != "" {
+			t.Errorf("%s has changed: %s", v.who, diff)
+		}
+	}
+	// The same calls by the business itself show and change it: the calls are not refused for another reason.
+	for _, routed := range []string{"GET /api/orders/snapshot", "GET /api/orders/{id}", "GET /api/users", "GET /api/users/{id}", "GET /api/me", "GET /api/notifications"} {
+		if _, body := w.ask(t, routed, calls[routed][0], w.owner); !strings.Contains(body, canary) {
+			t.Errorf("its own owner does not see it by %s: %s", routed, body)
+		}
+	}
+	for _, routed := range []string{"POST /api/orders/{id}/status", "POST /api/notifications/{id}/read", "PATCH /api/me/preferences"} {
+		was := w.rows(t)
+		if status, body := w.ask(t, routed, calls[routed][0], w.owner); status != http.StatusOK || cmp.Equal(was, w.rows(t)) {
+			t.Errorf("its own owner changes nothing by %s: %d %s", routed, status, body)
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package auth
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"orderbell/internal/event"
+	"orderbell/internal/user"
+)
+
+// RoleNames are an identity provider's names of roles, each with ours.
+type RoleNames map[string]string
+
+// Decode reads theirs:ours,theirs:ours. Their names may have colons in them.
+func (n *RoleNames) Decode(s string) error {
+	names := RoleNames{}
+	for pair := range strings.SplitSeq(s, ",") {
+		if pair = strings.TrimSpace(pair); pair == "" {
+			continue
+		}
+		at := strings.LastIndexByte(pair, ':')
+		if at < 1 {
+			return fmt.Errorf("%q is not theirs:ours", pair)
+		}
+		names[pair[:at]] = pair[at+1:]
+	}
+	*n = names
+	return n.check()
+}
+
+// check refuses what would silently give nobody a role.
+func (n RoleNames) check() error {
+	for _, theirs := range slices.Sorted(maps.Keys(n)) {
+		if ours := user.Role(n[theirs]); !ours.Valid() {
+			return fmt.Errorf("%s:%s names none of the roles %v", theirs, ours, user.Roles())
+		}
+	}
+	return nil
+}
+
+// find returns the claim of the name, or where there is none of it, what lies at name as a path with dots in it: some
+// providers name their claims by URLs, others nest them. nil: there is neither.
+func find(claims map[string]any, name string) any {
+	if v, ok := claims[name]; ok {
+		return v
+	}
+	first, rest, nested := strings.Cut(name, ".")
+	if inner, ok := claims[first].(map[string]any); ok && nested {
+		return find(inner, rest)
+	}
+	return nil
+}
+
+// tenant returns the one tenant that the token is for: a string, or the one string of an array.
+func (c Config) tenant(claims jwt.MapClaims) (string, error) {
+	claim := find(claims, c.TenantClaim)
+	if claim == nil && c.Tenant != "" {
+		return c.Tenant, nil
+	}
+	if list, ok := claim.([]any); ok && len(list) == 1 {
+		claim = list[0]
+	}
+	tenant, _ := claim.(string)
+	switch {
+	case !event.IsTenantID(tenant):
+		return "", fmt.Errorf("the token's claim %s does not name a tenant", c.TenantClaim)
+	case c.Tenant != "" && tenant != c.Tenant:
+		return "", fmt.Errorf("the token's claim %s names a tenant that the provider does not speak for", c.TenantClaim)
+	}
+	return tenant, nil
+}
+
+// roles returns ours among those that the token names.
+func (c Config) roles(claims jwt.MapClaims) []user.Role {
+	var roles []user.Role
+	for _, name := range claimNames(find(claims, c.RolesClaim)) {
+		if ours, ok := c.RoleNames[name]; ok {
+			name = ours
+		}
+		if r := user.Role(name); r.Valid() && !slices.Contains(roles, r) {
+			roles = append(roles, r)
+		}
+	}
+	return roles
+}
+
+// claimNames reads a claim of names: an array of strings, one string of names between spaces (as in RFC 8693 scope), or
+// an object that has a member for each.
+func claimNames(claim any) []string {
+	switch c := claim.(type) {
+	case string:
+		return strings.Fields(c)
+	case map[string]any:
+		return slices.Sorted(maps.Keys(c))
+	case []any:
+		var names []string
+		for _, n := range c {
+			if s, ok := n.(string); ok {
+				names = append(names, s)
+			}
+		}
+		return names
+	}
+	return nil
+}

@@ -1,0 +1,172 @@
+// Package database opens Orderbell's PostgreSQL: the pool that every store works on, the check that the schema is the
+// one a program needs, and the migrations that make it so.
+//
+// Nothing here depends on session state, so a transaction-pooling PgBouncer may stand between: no startup parameter but
+// application_name, no SET, no session locks (migrations alone want a direct connection). How statements are sent
+// depends on what is found there, see [Open].
+package database
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Config is where the database is and how much of it a program may take.
+type Config struct {
+	URL string `envconfig:"DATABASE_URL" required:"true"` // postgres://user:password@host:port/name?sslmode=…
+	// MaxConns is one instance's share: instances × MaxConns of all programs stay below the server's max_connections.
+	MaxConns         int32         `envconfig:"DATABASE_MAX_CONNS" default:"4"`
+	ConnectTimeout   time.Duration `envconfig:"DATABASE_CONNECT_TIMEOUT" default:"5s"`
+	StatementTimeout time.Duration `envconfig:"DATABASE_STATEMENT_TIMEOUT" default:"10s"` // waiting for a connection counts too
+}
+
+// Open returns a pool for the program called name, which the server shows as application_name. It connects in the
+// background: a database that is away makes a program unready, not dead. Each statement and each wait for a connection
+// ends after StatementTimeout; the server is told to cancel.
+//
+// Statements are prepared once per connection, unless a pooler stands between, see [poolerWatch]; they take one round
+// trip either way. default_query_exec_mode in DATABASE_URL overrules that: with PgBouncer 1.21 or later and its
+// max_prepared_statements, cache_statement saves the server the planning, half of a small statement's time.
+func Open(ctx context.Context, cfg Config, name string) (*pgxpool.Pool, error) {
+	pc, err := parse(cfg, name)
+	if err != nil {
+		return nil, err
+	}
+	pc.MaxConns = cfg.MaxConns
+	pc.MinConns = 1 // the first request after a scale from zero should not wait for a handshake
+	pc.MaxConnLifetime = 30 * time.Minute
+	pc.MaxConnLifetimeJitter = 5 * time.Minute // a fleet started at once must not reconnect at once
+	pc.MaxConnIdleTime = 5 * time.Minute
+	if !strings.Contains(cfg.URL, "default_query_exec_mode") {
+		watchForPooler(pc)
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, pc)
+	if err != nil {
+		return nil, Wrap("open database pool", err)
+	}
+	return pool, nil
+}
+
+func parse(cfg Config, name string) (*pgxpool.Config, error) {
+	if cfg.MaxConns < 1 {
+		return nil, fmt.Errorf("DATABASE_MAX_CONNS is %d, want 1 or more", cfg.MaxConns)
+	}
+	if cfg.StatementTimeout <= 0 || cfg.ConnectTimeout <= 0 {
+		return nil, errors.New("DATABASE_STATEMENT_TIMEOUT and DATABASE_CONNECT_TIMEOUT must be more than 0")
+	}
+	scheme, _, _ := strings.Cut(cfg.URL, "://")
+	pc, err := pgxpool.ParseConfig(cfg.URL)
+	if err != nil || (scheme != "postgres" && scheme != "postgresql") {
+		// The parser's text may quote parts of the password, so it is left out.
+		return nil, errors.New("DATABASE_URL is not of the form postgres://user:password@host:port/name " +
+			"(special characters of the password are percent-encoded)")
+	}
+	pc.ConnConfig.ConnectTimeout = cfg.ConnectTimeout
+	pc.ConnConfig.RuntimeParams["application_name"] = name
+	pc.ConnConfig.Tracer = deadline{cfg.StatementTimeout}
+	return pc, nil
+}
+
+// deadline bounds every statement and every wait for a connection. It does so on this side, since a statement_timeout
+// among the startup parameters is refused by PgBouncer, and one set later would leak to the connection's next user.
+type deadline struct{ after time.Duration }
+
+type cancelKey struct{}
+
+func (d deadline) start(ctx context.Context) context.Context {
+	ctx, cancel := context.WithTimeout(ctx, d.after)
+	return context.WithValue(ctx, cancelKey{}, cancel)
+}
+
+func (d deadline) end(ctx context.Context) {
+	if cancel, ok := ctx.Value(cancelKey{}).(context.CancelFunc); ok {
+		cancel()
+	}
+}
+
+// The hooks of pgx's tracers, whose contexts hold for the statement.
+
+func (d deadline) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	return d.start(ctx)
+}
+
+func (d deadline) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryEndData) {
+	d.end(ctx)
+}
+
+func (d deadline) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+	return d.start(ctx)
+}
+
+func (d deadline) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
+
+func (d deadline) TraceBatchEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchEndData) {
+	d.end(ctx)
+}
+
+func (d deadline) TraceAcquireStart(ctx context.Context, _ *pgxpool.Pool, _ pgxpool.TraceAcquireStartData) context.Context {
+	return d.start(ctx)
+}
+
+func (d deadline) TraceAcquireEnd(ctx context.Context, _ *pgxpool.Pool, _ pgxpool.TraceAcquireEndData) {
+	d.end(ctx)
+}
+
+// TemporaryError is a failure that a later try may not meet: the server is away, starting, full or switching over, or
+// another transaction was in the way. HTTP answers it with 503.
+type TemporaryError struct{ err error }
+
+func (e *TemporaryError) Error() string { return e.err.Error() }
+
+func (e *TemporaryError) Unwrap() error { return e.err }
+
+// Temporary tells internal/problem and functions/internal/receiver, which don't know this package.
+func (e *TemporaryError) Temporary() bool { return true }
+
+// Wrap says what a store did when err came, and makes it a *[TemporaryError] if it is one. A nil err stays nil.
+func Wrap(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	wrapped := fmt.Errorf("%s: %w", doing, err)
+	if isTemporary(err) {
+		return &TemporaryError{wrapped}
+	}
+	return wrapped
+}
+
+func isTemporary(err error) bool {
+	// SQLSTATEs and classes of them (PostgreSQL, appendix A) that go away by themselves.
+	temporaryCodes := [...]string{
+		"08",                      // connection exceptions, PgBouncer's among them
+		"53",                      // too many connections, out of memory or disk
+		"57P01", "57P02", "57P03", // shutdown, crash, not yet up
+		"57014",          // cancelled: StatementTimeout or an administrator
+		"25P03",          // silent for longer than Begin allows
+		"40001", "40P01", // serialization failure, deadlock
+		"55P03", // lock not available
+		"25006", // read-only: a failover has made this server a standby
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		for _, code := range temporaryCodes {
+			if strings.HasPrefix(pg.Code, code) {
+				return true
+			}
+		}
+		return false
+	}
+	var connect *pgconn.ConnectError
+	var network net.Error
+	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.SafeToRetry(err) || pgconn.Timeout(err) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.DeadlineExceeded)
+}

@@ -1,0 +1,60 @@
+package eventstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"orderbell/internal/store/database"
+)
+
+// lockPatience is how long making and dropping a partition wait for the lock on event_records, while every event waits
+// behind them: what they don't get now, they get at the next sweep.
+const lockPatience = "2s"
+
+// EnsureDays makes the partitions of the days from first to last that are not there, and returns how many it made.
+func (s *Store) EnsureDays(ctx context.Context, first, last time.Time) (made int, err error) {
+	err = s.patiently(ctx, func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, "SELECT ensure_event_record_partitions($1, $2)", first, last).Scan(&made)
+	})
+	return made, wrap("make partitions of event_records", err)
+}
+
+// ForgetDays drops the partitions of the days before first, each by itself, and returns how many it dropped.
+func (s *Store) ForgetDays(ctx context.Context, first time.Time) (dropped int, err error) {
+	const sql = `SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+		WHERE i.inhparent = 'event_records'::regclass AND c.relname < 'event_records_' || to_char($1::date, 'YYYYMMDD')
+		ORDER BY c.relname`
+	rows, err := s.pool.Query(ctx, sql, first)
+	if err != nil {
+		return 0, wrap("list partitions of event_records", err)
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return 0, wrap("list partitions of event_records", err)
+	}
+	for _, name := range names {
+		err := s.patiently(ctx, func(tx pgx.Tx) error {
+			// IF EXISTS: another sweeper may have been faster.
+			_, err := tx.Exec(ctx, "DROP TABLE IF EXISTS "+pgx.Identifier{name}.Sanitize())
+			return err
+		})
+		if err != nil {
+			return dropped, wrap(fmt.Sprintf("drop partition %s", name), err)
+		}
+		dropped++
+	}
+	return dropped, nil
+}
+
+// patiently runs do in a transaction that waits for locks no longer than lockPatience.
+func (s *Store) patiently(ctx context.Context, do func(pgx.Tx) error) error {
+	return database.Transact(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = '"+lockPatience+"'"); err != nil {
+			return err
+		}
+		return do(tx)
+	})
+}

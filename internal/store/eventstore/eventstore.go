@@ -1,0 +1,183 @@
+// Package eventstore remembers in PostgreSQL which events were taken in, who was told of them, and which e-mails are due.
+//
+// [Store.Apply] is the heart of exactly-once: the record of an event, the notifications and the due e-mails come into
+// being together or not at all, and a second delivery finds them. An e-mail is claimed with a lease; every mark names
+// the attempt that it ends, so that a claimant who was given up changes nothing when it comes back.
+package eventstore
+
+import (
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"orderbell/internal/event"
+	"orderbell/internal/store/database"
+	"orderbell/internal/user"
+)
+
+//go:embed apply.sql
+var applySQL string
+
+//go:embed receipt.sql
+var receiptSQL string
+
+// Store is safe for concurrent use.
+type Store struct {
+	pool         *pgxpool.Pool
+	mailDomain   string
+	claimOfEvent string // two statements, so that each gets the plan that fits it
+	claimAny     string
+}
+
+// New returns a store. MailDomain is what the Message-IDs of e-mails end in.
+func New(pool *pgxpool.Pool, mailDomain string) *Store {
+	return &Store{
+		pool: pool, mailDomain: mailDomain,
+		claimOfEvent: fmt.Sprintf(claimSQL, "(d.event_source = $2 AND d.event_id = $3)"),
+		claimAny:     fmt.Sprintf(claimSQL, "true"),
+	}
+}
+
+// Apply takes e in once and tells the tenant's people who are of the audience, as far as they want to be told: the
+// record, one notification and one due e-mail each. A repeated event changes nothing and tells the same people again.
+// The same source and id with anything else in it is [event.ErrPayloadConflict].
+//
+// The time of another day is found by the notifications and e-mails that are there already. An event that told nobody
+// leaves a second record instead: looking through all days' partitions would double the cost of every event, for a
+// publisher's mistake that does nothing (the feed knows the id, clients the version).
+//
+// It takes one round trip for a new event and two for a repeated one.
+func (s *Store) Apply(ctx context.Context, e event.Event, audience user.Audience) (event.Receipt, error) {
+	receipt, err := s.insert(ctx, e, audience)
+	if isCode(err, noPartition) {
+		// Days ahead are the sweeper's work; this is a late event of a day before the first, or a sweeper that is away.
+		if err = s.makePartition(ctx, e.Day()); err == nil {
+			receipt, err = s.insert(ctx, e, audience)
+		}
+	}
+	switch {
+	case isCode(err, uniqueViolation):
+		// The record was new, but what it brings was there: the same id came before with the time of another day.
+		return event.Receipt{}, fmt.Errorf("apply event: %w", event.ErrPayloadConflict)
+	case err != nil:
+		return event.Receipt{}, wrap("apply event", err)
+	case receipt.Outcome == event.Applied:
+		return receipt, nil
+	}
+	return s.receipt(ctx, e)
+}
+
+func (s *Store) insert(ctx context.Context, e event.Event, audience user.Audience) (event.Receipt, error) {
+	// The known fields alone are kept: an unknown one may hold what jsonb does not, such as \u0000.
+	data, err := json.Marshal(e.Data)
+	if err != nil {
+		return event.Receipt{}, err
+	}
+	roles := make([]string, len(audience.Roles)) // never nil: cardinality of NULL is NULL
+	for i, r := range audience.Roles {
+		roles[i] = string(r)
+	}
+	rows, err := s.pool.Query(ctx, applySQL, e.Day(), e.Source, e.ID, string(e.Type), e.Data.TenantID, e.Data.OrderID,
+		e.Data.Version, hash(e), data, e.Time, e.TraceParent, roles, s.mailDomain, audience.OnRequest)
+	if err != nil {
+		return event.Receipt{}, err
+	}
+	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[struct {
+		Applied         bool
+		UserIDs         []string
+		NotificationIDs []string
+		DueMails        int
+	}])
+	if err != nil || !row.Applied {
+		return event.Receipt{Outcome: event.Duplicate}, err
+	}
+	return event.Receipt{
+		Outcome: event.Applied, Recipients: recipients(row.UserIDs, row.NotificationIDs), DueMails: row.DueMails,
+	}, nil
+}
+
+// receipt reads what the first delivery of e left, whoever made it.
+func (s *Store) receipt(ctx context.Context, e event.Event) (event.Receipt, error) {
+	rows, err := s.pool.Query(ctx, receiptSQL, e.Day(), e.Source, e.ID, string(e.Type), hash(e), e.Time)
+	if err != nil {
+		return event.Receipt{}, wrap("read event record", err)
+	}
+	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[struct {
+		Same            bool
+		UserIDs         []string
+		NotificationIDs []string
+		DueMails        int
+	}])
+	switch {
+	case err != nil:
+		return event.Receipt{}, wrap("read event record", err)
+	case !row.Same:
+		return event.Receipt{}, fmt.Errorf("apply event: %w", event.ErrPayloadConflict)
+	}
+	return event.Receipt{
+		Outcome: event.Duplicate, Recipients: recipients(row.UserIDs, row.NotificationIDs), DueMails: row.DueMails,
+	}, nil
+}
+
+func hash(e event.Event) []byte {
+	sum := sha256.Sum256(e.Raw)
+	return sum[:]
+}
+
+func recipients(userIDs, notificationIDs []string) []event.Recipient {
+	to := make([]event.Recipient, len(userIDs))
+	for i := range to {
+		to[i] = event.Recipient{UserID: userIDs[i], NotificationID: notificationIDs[i]}
+	}
+	return to
+}
+
+func (s *Store) makePartition(ctx context.Context, day time.Time) error {
+	_, err := s.pool.Exec(ctx, "SELECT ensure_event_record_partitions($1, $1)", day)
+	return err
+}
+
+// SQLSTATEs (PostgreSQL, appendix A) that mean something here.
+const (
+	noPartition     = "23514" // check_violation: no partition of event_records for the row
+	uniqueViolation = "23505"
+	lockNotFree     = "55P03"
+	deadlock        = "40P01"
+	serialization   = "40001"
+)
+
+func isCode(err error, codes ...string) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return false
+	}
+	for _, code := range codes {
+		if pg.Code == code {
+			return true
+		}
+	}
+	return false
+}
+
+// conflictError is another transaction that was in the way. The receiver answers it with 409, which is retried.
+type conflictError struct{ error }
+
+func (e *conflictError) Unwrap() error { return e.error }
+
+func (e *conflictError) Conflict() bool { return true }
+
+func wrap(doing string, err error) error {
+	err = database.Wrap(doing, err)
+	if isCode(err, lockNotFree, deadlock, serialization) {
+		return &conflictError{err}
+	}
+	return err
+}

@@ -1,0 +1,270 @@
+package eventstore_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"orderbell/internal/event"
+	"orderbell/internal/mail"
+	"orderbell/internal/store/eventstore"
+	"orderbell/internal/user"
+)
+
+const lease = time.Minute
+
+// due returns a store with one due e-mail, of e.
+func due(t *testing.T) (s *eventstore.Store, pool *pgxpool.Pool, e event.Event) {
+	t.Helper()
+	s, pool = setup(t, person{id: testUser(1), role: user.Owner})
+	e = paid(t)
+	apply(t, s, e)
+	return s, pool, e
+}
+
+func claim(t *testing.T, s *eventstore.Store) mail.Due {
+	t.Helper()
+	d, ok, err := s.Claim(t.Context(), lease)
+	if err != nil || !ok {
+		t.Fatalf("nothing claimed: %v", err)
+	}
+	return d
+}
+
+func assertNothingToClaim(t *testing.T, s *eventstore.Store) {
+	t.Helper()
+	if d, ok, err := s.Claim(t.Context(), lease); ok || err != nil {
+		t.Errorf("claimed %+v, %v", d, err)
+	}
+}
+
+func mark(t *testing.T, s *eventstore.Store, d mail.Due, m mail.Mark, want bool) {
+	t.Helper()
+	held, err := s.Mark(t.Context(), d, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if held != want {
+		t.Errorf("marking attempt %d %s: held is %v, want %v", d.Attempt, m.Status, held, want)
+	}
+}
+
+// row is an e-mail as the database has it.
+type row struct {
+	Status, Reason     string
+	Attempt, Ambiguous int
+	Leased, Sent       bool
+}
+
+func onlyRow(t *testing.T, pool *pgxpool.Pool) (r row) {
+	t.Helper()
+	err := pool.QueryRow(t.Context(), `SELECT status, reason, attempt, ambiguous, lease_until IS NOT NULL, sent_at IS NOT NULL
+		FROM email_deliveries`).Scan(&r.Status, &r.Reason, &r.Attempt, &r.Ambiguous, &r.Leased, &r.Sent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func assertRow(t *testing.T, pool *pgxpool.Pool, want row) {
+	t.Helper()
+	if diff := cmp.Diff(want, onlyRow(t, pool)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// endLease lets the time of a claim run out.
+func endLease(t *testing.T, pool *pgxpool.Pool) {
+	t.Helper()
+	exec(t, pool, `UPDATE email_deliveries SET lease_until = now() - interval '1 s', next_attempt_at = now() - interval '1 s'`)
+}
+
+func TestClaim(t *testing.T) {
+	t.Parallel()
+	t.Run("a claim has all that a letter needs", func(t *testing.T) {
+		t.Parallel()
+		s, _, e := due(t)
+		got := claim(t, s)
+		want := mail.Due{
+			ID: got.ID, Attempt: 1, MessageID: got.ID + "@mail.example", Source: e.Source, EventID: e.ID, Type: e.Type,
+			Data: e.Data, TenantName: "Kopi & Co", Locale: "en", UserID: testUser(1), Email: testUser(1) + "@demo.example", Name: "Ayu", TimeZone: "UTC",
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("what is claimed is not claimed again", func(t *testing.T) {
+		t.Parallel()
+		s, pool, e := due(t)
+		claim(t, s)
+		assertNothingToClaim(t, s)
+		if _, ok, err := s.ClaimOfEvent(t.Context(), e.Source, e.ID, lease); ok || err != nil {
+			t.Errorf("claimed it as the event's: %v", err)
+		}
+		assertRow(t, pool, row{Status: "due", Attempt: 1, Leased: true})
+	})
+	t.Run("an e-mail in another's hands is passed over, not waited for", func(t *testing.T) {
+		t.Parallel()
+		s, pool, _ := due(t)
+		apply(t, s, paid(t))
+		tx, err := pool.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
+		var held string
+		if err := tx.QueryRow(t.Context(), `SELECT id::text FROM email_deliveries ORDER BY next_attempt_at LIMIT 1 FOR UPDATE`).Scan(&held); err != nil {
+			t.Fatal(err)
+		}
+		if d := claim(t, s); d.ID == held {
+			t.Errorf("claimed %s", d.ID)
+		}
+		assertNothingToClaim(t, s)
+	})
+	t.Run("claimants at once get different e-mails", func(t *testing.T) {
+		t.Parallel()
+		s, _ := setup(t, person{id: testUser(1), role: user.Owner})
+		const mails = 20
+		for range mails {
+			apply(t, s, paid(t))
+		}
+		var mu sync.Mutex
+		seen := map[string]bool{}
+		var wg sync.WaitGroup
+		for range mails {
+			wg.Go(func() {
+				d, ok, err := s.Claim(context.Background(), lease)
+				mu.Lock()
+				defer mu.Unlock()
+				if !ok || err != nil || seen[d.ID] {
+					t.Errorf("claimed %v %s, %v", ok, d.ID, err)
+				}
+				seen[d.ID] = true
+			})
+		}
+		wg.Wait()
+		assertNothingToClaim(t, s)
+	})
+	t.Run("an event's claim takes no other's", func(t *testing.T) {
+		t.Parallel()
+		s, _, _ := due(t)
+		later := paid(t)
+		apply(t, s, later)
+		got, ok, err := s.ClaimOfEvent(t.Context(), later.Source, later.ID, lease)
+		if err != nil || !ok || got.EventID != later.ID {
+			t.Errorf("got %+v, %v", got, err)
+		}
+		if _, ok, err = s.ClaimOfEvent(t.Context(), later.Source, later.ID, lease); ok || err != nil {
+			t.Errorf("claimed another: %v", err)
+		}
+	})
+	t.Run("who opted out since is not sent to", func(t *testing.T) {
+		t.Parallel()
+		s, pool, _ := due(t)
+		exec(t, pool, "UPDATE users SET notification_email_enabled = false")
+		if d := claim(t, s); !d.OptedOut {
+			t.Errorf("got %+v", d)
+		}
+		assertNothingToClaim(t, s)
+		assertRow(t, pool, row{Status: "suppressed", Reason: "preference"})
+	})
+	t.Run("who wants no mail of such events since is not sent to", func(t *testing.T) {
+		t.Parallel()
+		s, pool, _ := due(t)
+		exec(t, pool, "UPDATE users SET notification_email_events = '{order_created}'")
+		if d := claim(t, s); !d.OptedOut {
+			t.Errorf("got %+v", d)
+		}
+		assertRow(t, pool, row{Status: "suppressed", Reason: "event preference"})
+	})
+	t.Run("in quiet hours that were chosen since it waits for their end", func(t *testing.T) {
+		t.Parallel()
+		s, pool, _ := due(t)
+		exec(t, pool, "UPDATE users SET quiet_hours = $1", around(time.Now()))
+		if d := claim(t, s); !d.Deferred || d.OptedOut {
+			t.Errorf("got %+v", d)
+		}
+		assertNothingToClaim(t, s)
+		assertRow(t, pool, row{Status: "due", Reason: "quiet hours"})
+		exec(t, pool, "UPDATE users SET quiet_hours = ''")
+		exec(t, pool, "UPDATE email_deliveries SET next_attempt_at = now()")
+		mark(t, s, claim(t, s), mail.Mark{Status: mail.StatusSent}, true)
+		assertRow(t, pool, row{Status: "sent", Attempt: 1, Sent: true})
+	})
+	t.Run("a lease that ran out is taken over and counted", func(t *testing.T) {
+		t.Parallel()
+		s, pool, _ := due(t)
+		first := claim(t, s)
+		endLease(t, pool)
+		second := claim(t, s)
+		if !second.Abandoned || second.Attempt != 2 || first.Abandoned {
+			t.Errorf("got %+v after %+v", second, first)
+		}
+		if first.MessageID != second.MessageID {
+			t.Errorf("another Message-ID: %s, %s", first.MessageID, second.MessageID)
+		}
+		assertRow(t, pool, row{Status: "due", Attempt: 2, Ambiguous: 1, Leased: true})
+	})
+}
+
+func TestMark(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		mark mail.Mark
+		want row
+	}{
+		"sent":                 {mail.Mark{Status: mail.StatusSent}, row{Status: "sent", Attempt: 1, Sent: true}},
+		"failed":               {mail.Mark{Status: mail.StatusFailed, Reason: "550 no"}, row{Status: "failed", Reason: "550 no", Attempt: 1}},
+		"due again":            {mail.Mark{Status: mail.StatusDue, Reason: "451 later", RetryAfter: time.Hour}, row{Status: "due", Reason: "451 later", Attempt: 1}},
+		"due again, ambiguous": {mail.Mark{Status: mail.StatusDue, Reason: "EOF", RetryAfter: time.Hour, Ambiguous: true}, row{Status: "due", Reason: "EOF", Attempt: 1, Ambiguous: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, pool, _ := due(t)
+			d := claim(t, s)
+			mark(t, s, d, tt.mark, true)
+			assertRow(t, pool, tt.want)
+			assertNothingToClaim(t, s)
+			mark(t, s, d, mail.Mark{Status: mail.StatusFailed}, false) // an attempt ends once
+			assertRow(t, pool, tt.want)
+		})
+	}
+	t.Run("what is due again is claimed when its time has come, without being abandoned", func(t *testing.T) {
+		t.Parallel()
+		s, _, _ := due(t)
+		mark(t, s, claim(t, s), mail.Mark{Status: mail.StatusDue, Reason: "451 later"}, true)
+		if d := claim(t, s); d.Attempt != 2 || d.Abandoned {
+			t.Errorf("got %+v", d)
+		}
+	})
+	t.Run("a claimant that was given up marks nothing", func(t *testing.T) {
+		t.Parallel()
+		s, pool, _ := due(t)
+		first := claim(t, s)
+		endLease(t, pool)
+		second := claim(t, s)
+		mark(t, s, first, mail.Mark{Status: mail.StatusSent}, false)
+		assertRow(t, pool, row{Status: "due", Attempt: 2, Ambiguous: 1, Leased: true})
+		mark(t, s, second, mail.Mark{Status: mail.StatusSent}, true)
+		assertRow(t, pool, row{Status: "sent", Attempt: 2, Ambiguous: 1, Sent: true})
+	})
+}
+
+func TestWaiting(t *testing.T) {
+	t.Parallel()
+	s, _, _ := due(t)
+	apply(t, s, paid(t))
+	n, since, err := s.Waiting(t.Context())
+	if err != nil || n != 2 || since.IsZero() || since.After(time.Now().Add(time.Minute)) {
+		t.Errorf("got %d since %s, %v", n, since, err)
+	}
+	claim(t, s)
+	claim(t, s)
+	if n, since, err = s.Waiting(t.Context()); err != nil || n != 0 || !since.IsZero() {
+		t.Errorf("got %d since %s, %v", n, since, err)
+	}
+}

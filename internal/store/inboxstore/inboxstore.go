@@ -1,0 +1,110 @@
+// Package inboxstore lists a person's notifications in PostgreSQL and marks them read.
+package inboxstore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"orderbell/internal/event"
+	"orderbell/internal/notification"
+	"orderbell/internal/store/database"
+)
+
+// Store is safe for concurrent use.
+type Store struct{ pool *pgxpool.Pool }
+
+// New returns a store on the pool.
+func New(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
+
+// page hangs the notices on the one row of the count, so that an empty page has it too.
+const page = `SELECT c.unread, n.id::text, n.event_id::text, n.event_type, n.data, n.created_at, n.read_at
+FROM (SELECT count(*) AS unread FROM notifications WHERE user_id = $1 AND tenant_id = $2 AND read_at IS NULL) c
+LEFT JOIN LATERAL (
+	SELECT * FROM notifications
+	WHERE user_id = $1 AND tenant_id = $2 AND (read_at IS NULL OR NOT $3)
+		AND ($4::timestamptz IS NULL OR (created_at, id) < ($4, $5::uuid))
+	ORDER BY created_at DESC, id DESC LIMIT $6
+) n ON true
+ORDER BY n.created_at DESC, n.id DESC`
+
+// Page returns what q asks for of the user's notifications.
+func (s *Store) Page(ctx context.Context, tenantID, userID string, q notification.Query) (notification.Page, error) {
+	var before, beforeID any // NULL
+	if !q.Before.IsZero() {
+		before, beforeID = q.Before, q.BeforeID
+	}
+	var found notification.Page
+	scan := func(row pgx.CollectableRow) (notification.Notification, error) {
+		var n notification.Notification
+		var id, eventID, kind *string
+		var data []byte
+		var created, read *time.Time
+		if err := row.Scan(&found.Unread, &id, &eventID, &kind, &data, &created, &read); err != nil || id == nil {
+			return n, err
+		}
+		if err := json.Unmarshal(data, &n.Data); err != nil {
+			return n, fmt.Errorf("notification %s: %w", *id, err)
+		}
+		n.ID, n.EventID, n.Type, n.CreatedAt = *id, *eventID, event.Type(*kind), created.UTC()
+		if read != nil {
+			n.ReadAt = read.UTC()
+		}
+		return n, nil
+	}
+	notices, err := database.Collect(ctx, s.pool, tenantID, scan, page, userID, tenantID, q.UnreadOnly, before, beforeID, q.Limit+1)
+	if err != nil {
+		return notification.Page{}, database.Wrap("list notifications", err)
+	}
+	if len(notices) > 0 && notices[0].ID == "" {
+		notices = nil // the count's row alone
+	}
+	if found.More = len(notices) > q.Limit; found.More {
+		notices = notices[:q.Limit]
+	}
+	found.Notifications = notices
+	return found, nil
+}
+
+// reading ends the statements below: what has become read, and what is left. The count is of the time before the
+// statement.
+const reading = `
+SELECT ARRAY(SELECT id::text FROM done ORDER BY id), (
+	SELECT count(*) FROM notifications WHERE user_id = $1 AND tenant_id = $2 AND read_at IS NULL
+) - (SELECT count(*) FROM done)`
+
+// Read marks one of the user's notifications read. Of one that is read already the answer names none. Its error may be
+// [notification.ErrNotFound].
+func (s *Store) Read(ctx context.Context, tenantID, userID, id string) (event.Reading, error) {
+	const read = `WITH it AS (
+			SELECT id FROM notifications WHERE id = $3 AND user_id = $1 AND tenant_id = $2
+		), done AS (
+			UPDATE notifications n SET read_at = now() FROM it WHERE n.id = it.id AND n.read_at IS NULL RETURNING n.id
+		)` + reading + ` WHERE EXISTS (SELECT FROM it)`
+	r, err := s.mark(ctx, tenantID, read, userID, tenantID, id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return r, notification.ErrNotFound
+	}
+	return r, database.Wrap("read notification", err)
+}
+
+// ReadAll marks all of the user's notifications read.
+func (s *Store) ReadAll(ctx context.Context, tenantID, userID string) (event.Reading, error) {
+	const read = `WITH done AS (
+			UPDATE notifications SET read_at = now() WHERE user_id = $1 AND tenant_id = $2 AND read_at IS NULL RETURNING id
+		)` + reading
+	r, err := s.mark(ctx, tenantID, read, userID, tenantID)
+	return r, database.Wrap("read notifications", err)
+}
+
+func (s *Store) mark(ctx context.Context, tenantID, sql string, args ...any) (event.Reading, error) {
+	return database.CollectOne(ctx, s.pool, tenantID, func(row pgx.CollectableRow) (event.Reading, error) {
+		var r event.Reading
+		return r, row.Scan(&r.NotificationIDs, &r.Unread)
+	}, sql, args...)
+}

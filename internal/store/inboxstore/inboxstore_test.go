@@ -1,0 +1,163 @@
+package inboxstore_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"orderbell/internal/event"
+	"orderbell/internal/notification"
+	"orderbell/internal/order"
+	"orderbell/internal/store/database/databasetest"
+	"orderbell/internal/store/inboxstore"
+)
+
+const (
+	ana = "01a2b3c4-0000-7000-8000-00000000000a"
+	bo  = "01a2b3c4-0000-7000-8000-00000000000b"
+	eve = "01a2b3c4-0000-7000-8000-00000000000e" // the other tenant's
+)
+
+// noticeID returns the id of a person's n-th notification.
+func noticeID(user string, n int) string {
+	return fmt.Sprintf("01a2b3c4-0000-8000-8000-%s%011d", user[35:], n)
+}
+
+// setup gives ana and eve four notifications each; the second and the third came at the same moment.
+func setup(t *testing.T) *inboxstore.Store {
+	t.Helper()
+	pool := databasetest.New(t)
+	if _, err := pool.Exec(t.Context(), "INSERT INTO tenants (id, name) VALUES ('demo', 'Demo'), ('other', 'Other')"); err != nil {
+		t.Fatal(err)
+	}
+	for user, tenant := range map[string]string{ana: "demo", bo: "demo", eve: "other"} {
+		if _, err := pool.Exec(t.Context(), "INSERT INTO users (id, tenant_id, email, roles) VALUES ($1, $2, $1::uuid || '@x', '{owner}')", user, tenant); err != nil {
+			t.Fatal(err)
+		}
+		for n, second := range []int{1, 2, 2, 3} {
+			if user == bo {
+				continue
+			}
+			_, err := pool.Exec(t.Context(), `INSERT INTO notifications (id, tenant_id, user_id, event_source, event_id, event_type, order_id, data, created_at)
+				VALUES ($1, $2, $3, '/', $4, 'order_paid', $4, $5, $6)`, noticeID(user, n+1), tenant, user, eventID(n+1), data(), at(second))
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return inboxstore.New(pool)
+}
+
+func eventID(n int) string { return fmt.Sprintf("01a2b3c4-0000-7000-8000-e%011d", n) }
+
+func at(second int) time.Time { return time.Date(2026, 11, 24, 10, 0, second, 0, time.UTC) }
+
+func data() event.Data {
+	return event.Data{
+		OrderID: eventID(9), TenantID: "demo", Status: order.Paid, Reference: "A-1", TotalAmount: 5, Currency: "EUR", Version: 2, Timestamp: at(0),
+	}
+}
+
+func numbers(t *testing.T, user string, page notification.Page) []int {
+	t.Helper()
+	found := []int{}
+	for _, n := range page.Notifications {
+		for i := 1; i <= 4; i++ {
+			if n.ID == noticeID(user, i) {
+				found = append(found, i)
+			}
+		}
+	}
+	if len(found) != len(page.Notifications) {
+		t.Errorf("some of %v are not the user's", page.Notifications)
+	}
+	return found
+}
+
+func TestPage(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	page := func(tenant, user string, q notification.Query) notification.Page {
+		t.Helper()
+		p, err := s.Page(t.Context(), tenant, user, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	first := page("demo", ana, notification.Query{Limit: 2})
+	if diff := cmp.Diff([]int{4, 3}, numbers(t, ana, first)); diff != "" || !first.More || first.Unread != 4 {
+		t.Errorf("first page: %s, more %t, %d unread, want more and 4", diff, first.More, first.Unread)
+	}
+	want := notification.Notification{ID: noticeID(ana, 4), EventID: eventID(4), Type: event.OrderPaid, Data: data(), CreatedAt: at(3)}
+	if diff := cmp.Diff(want, first.Notifications[0]); diff != "" {
+		t.Error(diff)
+	}
+	last := first.Notifications[1]
+	second := page("demo", ana, notification.Query{Limit: 2, Before: last.CreatedAt, BeforeID: last.ID})
+	if diff := cmp.Diff([]int{2, 1}, numbers(t, ana, second)); diff != "" || second.More || second.Unread != 4 {
+		t.Errorf("second page: %s, more %t, %d unread, want no more and 4", diff, second.More, second.Unread)
+	}
+	for name, p := range map[string]notification.Page{
+		"who has none":                      page("demo", bo, notification.Query{Limit: 2}),
+		"another tenant's user":             page("demo", eve, notification.Query{Limit: 2}),
+		"behind the last of a person's own": page("demo", bo, notification.Query{Limit: 2, Before: at(0), BeforeID: noticeID(ana, 1)}),
+	} {
+		if diff := cmp.Diff(notification.Page{}, p); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+func TestRead(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	reading := func(r event.Reading, err error) event.Reading {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	one := event.Reading{NotificationIDs: []string{noticeID(ana, 3)}, Unread: 3}
+	if diff := cmp.Diff(one, reading(s.Read(t.Context(), "demo", ana, noticeID(ana, 3)))); diff != "" {
+		t.Error(diff)
+	}
+	p, err := s.Page(t.Context(), "demo", ana, notification.Query{Limit: 9, UnreadOnly: true})
+	if diff := cmp.Diff([]int{4, 2, 1}, numbers(t, ana, p)); err != nil || diff != "" || p.Unread != 3 {
+		t.Errorf("unread: %s, %d, %v", diff, p.Unread, err)
+	}
+	p, err = s.Page(t.Context(), "demo", ana, notification.Query{Limit: 9})
+	if err != nil || len(p.Notifications) != 4 || p.Notifications[1].ReadAt.IsZero() || !p.Notifications[0].ReadAt.IsZero() {
+		t.Errorf("all: %v, %v, want the third alone read", p.Notifications, err)
+	}
+	was := p.Notifications[1].ReadAt
+	again := event.Reading{NotificationIDs: []string{}, Unread: 3}
+	if diff := cmp.Diff(again, reading(s.Read(t.Context(), "demo", ana, noticeID(ana, 3)))); diff != "" {
+		t.Errorf("read again: %s", diff)
+	}
+	for _, c := range [][3]string{{"demo", ana, noticeID(eve, 1)}, {"demo", bo, noticeID(ana, 1)}, {"other", ana, noticeID(ana, 1)}, {"demo", ana, eventID(1)}} {
+		if r, err := s.Read(t.Context(), c[0], c[1], c[2]); !errors.Is(err, notification.ErrNotFound) {
+			t.Errorf("Read(%v) = %v, %v, want %v", c, r, err, notification.ErrNotFound)
+		}
+	}
+	rest := event.Reading{NotificationIDs: []string{noticeID(ana, 1), noticeID(ana, 2), noticeID(ana, 4)}}
+	if diff := cmp.Diff(rest, reading(s.ReadAll(t.Context(), "demo", ana))); diff != "" {
+		t.Errorf("read all: %s", diff)
+	}
+	if diff := cmp.Diff(event.Reading{NotificationIDs: []string{}}, reading(s.ReadAll(t.Context(), "demo", ana)), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("read all again: %s", diff)
+	}
+	p, err = s.Page(t.Context(), "demo", ana, notification.Query{Limit: 9})
+	if err != nil || p.Unread != 0 || !p.Notifications[1].ReadAt.Equal(was) {
+		t.Errorf("afterwards %d unread, %v; the third was read %v, want %v", p.Unread, err, p.Notifications[1].ReadAt, was)
+	}
+	p, err = s.Page(t.Context(), "other", eve, notification.Query{Limit: 9})
+	if err != nil || p.Unread != 4 {
+		t.Errorf("the other tenant's user has %d unread, %v, want 4", p.Unread, err)
+	}
+}

@@ -1,0 +1,247 @@
+// Package orderstore keeps orders in PostgreSQL. With each change of an order it writes the event that tells of it into
+// the outbox, in the same transaction.
+//
+// What is done for a tenant is done as the tenant, see [database.Collect]. A change is one statement, so one round trip
+// and one transaction: it locks the order's row, checks what may follow its state, raises the version, adds the outbox
+// row and remembers the Idempotency-Key. An order's outbox ids rise with its version, since both are taken under its
+// row lock.
+package orderstore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"orderbell/internal/event"
+	"orderbell/internal/order"
+	"orderbell/internal/store/database"
+)
+
+// Store is safe for concurrent use.
+type Store struct{ pool *pgxpool.Pool }
+
+// New returns a store on a database with the schema of this program.
+func New(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
+
+// Shards is how many parts the outbox has; each is relayed by one relay at a time.
+const Shards = 16
+
+// Shard returns the outbox shard of an order: all its events are in one, so that they leave in order.
+func Shard(orderID string) int16 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(orderID))
+	return int16(h.Sum32() % Shards)
+}
+
+// Create makes a new order of r's tenant from o's Reference, TotalAmount and Currency. A repeated Key gets the first
+// answer, and waits for it while the first is under way. Errors: [order.ErrKeyReused], [order.ErrNoTenant].
+func (s *Store) Create(ctx context.Context, o order.Order, r order.Request) (order.Answer, error) {
+	id, eventID, err := newIDs()
+	if err != nil {
+		return order.Answer{}, err
+	}
+	query, args := createSQL, append(arguments(r, id, order.Submitted, eventID), o.Reference, o.TotalAmount, o.Currency)
+	if r.Key != "" {
+		query, args = createOnceSQL, append(args, r.Key, r.Fingerprint[:])
+	}
+	made, err := s.one(ctx, r.TenantID, query, args...)
+	switch {
+	case err == nil:
+		return order.Answer{Order: made}, nil
+	case isViolation(err, foreignKey):
+		return order.Answer{}, order.ErrNoTenant
+	case !errors.Is(err, pgx.ErrNoRows):
+		return order.Answer{}, database.Wrap("create order", err)
+	}
+	// The key was there already, and whoever wrote it has committed.
+	first, err := s.firstAnswer(ctx, r)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return order.Answer{}, fmt.Errorf("create order: the Idempotency-Key vanished: %w", errBusy)
+	}
+	return first, err
+}
+
+// changeTries bounds how often a change starts anew because the order changed between its refusal and the look at why.
+const changeTries = 5
+
+// errBusy ends the rare case of changeTries refusals in a row, each outdated at once.
+var errBusy = &busyError{}
+
+type busyError struct{}
+
+func (*busyError) Error() string   { return "the order keeps changing" }
+func (*busyError) Temporary() bool { return true }
+
+// Change brings an order of r's tenant into state next. A repeated Key gets the first answer. Errors:
+// [order.ErrNotFound], *[order.TransitionError], [order.ErrKeyReused]. An error leaves no trace: a later try with the
+// same Key is a first try.
+func (s *Store) Change(ctx context.Context, id string, next order.Status, r order.Request) (order.Answer, error) {
+	var from []string // the states that next may follow: the rule lives in package order, the check under the row lock
+	for _, s := range order.Statuses() {
+		if s.CanBecome(next) {
+			from = append(from, string(s))
+		}
+	}
+	_, eventID, err := newIDs()
+	if err != nil {
+		return order.Answer{}, err
+	}
+	query, args := changeSQL, append(arguments(r, id, next, eventID), from)
+	if r.Key != "" {
+		query, args = changeOnceSQL, append(args, r.Key, r.Fingerprint[:])
+	}
+	for range changeTries {
+		changed, err := s.one(ctx, r.TenantID, query, args...)
+		if err == nil {
+			return order.Answer{Order: changed}, nil
+		}
+		if !errors.Is(err, pgx.ErrNoRows) && !isViolation(err, uniqueKey) {
+			return order.Answer{}, database.Wrap("change order", err)
+		}
+		answer, err := s.whyUnchanged(ctx, id, next, r)
+		if !errors.Is(err, errBusy) {
+			return answer, err
+		}
+	}
+	return order.Answer{}, fmt.Errorf("change order %s: %w", id, errBusy)
+}
+
+// whyUnchanged returns the first answer to a repeated request or the reason for a refusal; errBusy if there is none
+// any more.
+func (s *Store) whyUnchanged(ctx context.Context, id string, next order.Status, r order.Request) (order.Answer, error) {
+	if r.Key != "" {
+		first, err := s.firstAnswer(ctx, r)
+		if !errors.Is(err, pgx.ErrNoRows) {
+			return first, err
+		}
+	}
+	now, err := s.Get(ctx, r.TenantID, id)
+	if err != nil {
+		return order.Answer{}, err
+	}
+	if now.Status.CanBecome(next) {
+		return order.Answer{}, errBusy
+	}
+	return order.Answer{}, &order.TransitionError{From: now.Status, To: next}
+}
+
+// Get returns an order of the tenant, or [order.ErrNotFound].
+func (s *Store) Get(ctx context.Context, tenantID, id string) (order.Order, error) {
+	o, err := s.one(ctx, tenantID, getSQL, tenantID, id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return order.Order{}, order.ErrNotFound
+	}
+	return o, database.Wrap("get order", err)
+}
+
+// Page returns at most limit orders of the tenant from the newest to the oldest, and whether there are more behind
+// them.
+func (s *Store) Page(ctx context.Context, tenantID string, after order.Position, limit int) ([]order.Order, bool, error) {
+	query, args := firstPageSQL, []any{tenantID, limit + 1}
+	if after != (order.Position{}) {
+		query, args = nextPageSQL, append(args, after.CreatedAt, after.ID)
+	}
+	page, err := database.Collect(ctx, s.pool, tenantID, scan, query, args...)
+	if err != nil {
+		return nil, false, database.Wrap("page orders", err)
+	}
+	if len(page) > limit {
+		return page[:limit], true, nil
+	}
+	return page, false, nil
+}
+
+// ForgetKeys removes at most limit idempotency keys from before the given time, and returns how many.
+func (s *Store) ForgetKeys(ctx context.Context, before time.Time, limit int) (int64, error) {
+	tag, err := s.pool.Exec(ctx, forgetKeysSQL, before, limit)
+	return tag.RowsAffected(), database.Wrap("forget idempotency keys", err)
+}
+
+// arguments returns $1 to $7 of every statement that writes, with room for the others.
+func arguments(r order.Request, id string, status order.Status, eventID string) []any {
+	const most = 12
+	return append(make([]any, 0, most),
+		r.TenantID, id, string(status), Shard(id), eventID, string(event.TypeFor(status)), r.TraceParent)
+}
+
+func (s *Store) one(ctx context.Context, tenantID, query string, args ...any) (order.Order, error) {
+	return database.CollectOne(ctx, s.pool, tenantID, scan, query, args...)
+}
+
+func scan(row pgx.CollectableRow) (order.Order, error) {
+	var o order.Order
+	err := row.Scan(&o.ID, &o.TenantID, &o.Reference, (*string)(&o.Status), &o.TotalAmount, &o.Currency, &o.Version,
+		&o.CreatedAt, &o.UpdatedAt)
+	o.CreatedAt, o.UpdatedAt = o.CreatedAt.UTC(), o.UpdatedAt.UTC()
+	return o, err
+}
+
+// firstAnswer returns the answer kept for r's Key, or pgx.ErrNoRows.
+func (s *Store) firstAnswer(ctx context.Context, r order.Request) (order.Answer, error) {
+	first, err := database.CollectOne(ctx, s.pool, r.TenantID, pgx.RowToStructByName[keptAnswer], firstAnswerSQL, r.TenantID, r.Key)
+	if err != nil {
+		return order.Answer{}, database.Wrap("read first answer", err)
+	}
+	if string(first.RequestHash) != string(r.Fingerprint[:]) {
+		return order.Answer{}, order.ErrKeyReused
+	}
+	var kept keptOrder
+	if err := json.Unmarshal(first.Body, &kept); err != nil {
+		return order.Answer{}, fmt.Errorf("read first answer: %w", err)
+	}
+	return order.Answer{Order: kept.order(), Repeated: true}, nil
+}
+
+// keptAnswer is a row of idempotency_keys.
+type keptAnswer struct{ RequestHash, Body []byte }
+
+// keptOrder is an orders row as row_to_json writes it.
+type keptOrder struct {
+	ID          string       `json:"id"`
+	TenantID    string       `json:"tenant_id"`
+	Reference   string       `json:"reference"`
+	Status      order.Status `json:"status"`
+	TotalAmount int64        `json:"total_amount"`
+	Currency    string       `json:"currency"`
+	Version     int64        `json:"version"`
+	CreatedAt   time.Time    `json:"created_at"`
+	UpdatedAt   time.Time    `json:"updated_at"`
+}
+
+func (k keptOrder) order() order.Order {
+	o := order.Order(k)
+	o.CreatedAt, o.UpdatedAt = o.CreatedAt.UTC(), o.UpdatedAt.UTC()
+	return o
+}
+
+// newIDs returns two UUIDv7, which keep new index entries side by side.
+func newIDs() (string, string, error) {
+	first, err := uuid.NewV7()
+	if err != nil {
+		return "", "", fmt.Errorf("make an id: %w", err)
+	}
+	second, err := uuid.NewV7()
+	if err != nil {
+		return "", "", fmt.Errorf("make an id: %w", err)
+	}
+	return first.String(), second.String(), nil
+}
+
+// SQLSTATEs of broken constraints (PostgreSQL, appendix A).
+const (
+	foreignKey = "23503"
+	uniqueKey  = "23505"
+)
+
+func isViolation(err error, code string) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == code
+}

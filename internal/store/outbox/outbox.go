@@ -1,0 +1,153 @@
+// Package outbox hands the events that orders' transactions left in the outbox to a sender, in order, and marks what was
+// sent.
+//
+// The outbox has shards, by order. [Outbox.Take] locks some for its one transaction, so that of any number of relays
+// only one has a shard in hand, no lock is left behind by one that dies or falls silent (see [database.Begin]), and a
+// pooler may stand between. A relay that loses its database connection in the middle of a batch has lost its shards too,
+// while what it sent may still be on its way. Another may then send the same events; that duplicates, but reorders
+// nothing: whoever sends an event has sent all unmarked events of its order before it, and a mark is only made for what
+// Kafka has. So of each event the first copy comes behind the first copy of the event before it, whatever dies where.
+package outbox
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"orderbell/internal/event"
+	"orderbell/internal/store/database"
+)
+
+// Outbox is safe for concurrent use.
+type Outbox struct{ pool *pgxpool.Pool }
+
+// New returns the outbox of pool's database. Each [Outbox.Take] under way holds one connection.
+func New(pool *pgxpool.Pool) *Outbox { return &Outbox{pool: pool} }
+
+// lockClass is the first key of the shards' advisory locks, "outb"; the second is the shard.
+const lockClass = 0x6f757462
+
+// Both reads of the table compare (shard, id) as a row and sort by it, which only the index on unsent rows can serve. With
+// shard = s and ORDER BY id the planner, for as long as its statistics know of unsent rows alone, takes the primary key
+// instead and wades through all that was ever sent.
+
+// waiting are the shards that have something to send.
+const waiting = `
+SELECT s FROM generate_series(0, 15) s CROSS JOIN LATERAL (
+    SELECT FROM outbox
+    WHERE (shard, id) > (s, 0) AND (shard, id) < (s + 1, 0) AND sent_at IS NULL
+    ORDER BY shard, id
+    LIMIT 1
+) o`
+
+// lock takes up to $3 of the shards $1 that nobody else holds, in the order given. The second statement has to see what
+// the holder before has marked, so it needs a snapshot taken behind this one; the shards reach it as a setting, which
+// spares a round trip.
+const lock = `
+WITH taken AS (
+    SELECT s FROM unnest($1::int[]) s WHERE pg_try_advisory_xact_lock($2, s) LIMIT $3
+)
+SELECT set_config('orderbell.shards', coalesce(string_agg(s::text, ','), ''), true) FROM taken`
+
+// unsent are the oldest rows of each locked shard, $1 in all.
+const unsent = `
+WITH held AS (
+    SELECT s::int, count(*) OVER () AS many
+    FROM unnest(string_to_array(current_setting('orderbell.shards'), ',')) s
+)
+SELECT o.id, o.event_id::text, o.source, o.type, o.tenant_id, o.order_id::text, o.occurred_at, o.traceparent, o.data
+FROM held CROSS JOIN LATERAL (
+    SELECT * FROM outbox
+    WHERE (shard, id) > (s, 0) AND (shard, id) < (s + 1, 0) AND sent_at IS NULL
+    ORDER BY shard, id
+    LIMIT greatest($1::bigint / held.many, 1)
+) o
+ORDER BY o.id`
+
+const mark = `UPDATE outbox SET sent_at = clock_timestamp() WHERE id = ANY ($1) AND sent_at IS NULL`
+
+// Take calls send with the oldest unsent events, at most most, of up to shards shards that no other Take holds; it tries
+// shard first and those behind it first. Events of an order come in order. What send returns are the positions of those
+// that Kafka has; they are marked. Until then the shards stay locked.
+//
+// It returns how many events it gave to send. With none waiting, or all of their shards in other hands, send is not
+// called. An error means that some marks may be missing, never that one is too many.
+func (o *Outbox) Take(ctx context.Context, first, shards, most int, send func(context.Context, []event.Outgoing) []int64) (int, error) {
+	candidates, err := o.waiting(ctx, first)
+	if err != nil || len(candidates) == 0 {
+		return 0, database.Wrap("look for outbox rows", err)
+	}
+	tx, err := database.Begin(ctx, o.pool)
+	if err != nil {
+		return 0, database.Wrap("begin outbox batch", err)
+	}
+	n, err := take(ctx, tx, candidates, shards, most, send)
+	if err != nil {
+		return n, database.Wrap("take outbox batch", errors.Join(err, rollback(ctx, tx)))
+	}
+	return n, database.Wrap("commit outbox batch", tx.Commit(ctx))
+}
+
+// waiting returns the shards with unsent rows, from first on and around.
+func (o *Outbox) waiting(ctx context.Context, first int) ([]int32, error) {
+	rows, err := o.pool.Query(ctx, waiting+` ORDER BY (s - $1 + 16) % 16`, first%16)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[int32])
+}
+
+func take(ctx context.Context, tx pgx.Tx, candidates []int32, shards, most int, send func(context.Context, []event.Outgoing) []int64) (int, error) {
+	events, err := lockAndRead(ctx, tx, candidates, shards, most)
+	if err != nil || len(events) == 0 {
+		return 0, err
+	}
+	sent := send(ctx, events)
+	if len(sent) == 0 {
+		return len(events), nil
+	}
+	_, err = tx.Exec(ctx, mark, sent)
+	return len(events), err
+}
+
+func lockAndRead(ctx context.Context, tx pgx.Tx, candidates []int32, shards, most int) (events []event.Outgoing, err error) {
+	batch := &pgx.Batch{}
+	batch.Queue(lock, candidates, lockClass, shards)
+	batch.Queue(unsent, most)
+	results := tx.SendBatch(ctx, batch)
+	defer func() { err = errors.Join(err, results.Close()) }()
+	if _, err := results.Exec(); err != nil {
+		return nil, err
+	}
+	rows, err := results.Query()
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (event.Outgoing, error) {
+		var e event.Outgoing
+		err := row.Scan(&e.Position, &e.ID, &e.Source, &e.Type, &e.TenantID, &e.OrderID, &e.Time, &e.TraceParent, &e.Raw)
+		return e, err
+	})
+}
+
+func rollback(ctx context.Context, tx pgx.Tx) error {
+	// The transaction has to end although its context may have: else its locks stay with a pooled connection.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if err := tx.Rollback(ctx); err != nil && !errors.Is(err, pgx.ErrTxClosed) {
+		return err
+	}
+	return nil
+}
+
+// Backlog returns how many events are unsent and how long the oldest has waited.
+func (o *Outbox) Backlog(ctx context.Context) (unsent int64, oldest time.Duration, err error) {
+	var seconds float64
+	err = o.pool.QueryRow(ctx, `
+SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8
+FROM outbox WHERE sent_at IS NULL`).Scan(&unsent, &seconds)
+	return unsent, time.Duration(seconds * float64(time.Second)), database.Wrap("measure outbox", err)
+}

@@ -1,0 +1,95 @@
+package userstore
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"orderbell/internal/store/database"
+	"orderbell/internal/user"
+)
+
+// seeAll has a statement fail that row-level security would hide rows from, instead of answering as if they were not
+// there: what is below is for the tables' owner alone.
+const seeAll = `SELECT set_config('row_security', 'off', true)`
+
+// Found creates the tenant t with its first person, whose id, if they have none, is a new one, and returns the person
+// as stored. Both are there afterwards, or neither. Errors: [user.ErrTenantTaken], [user.ErrNameTaken] however the
+// name is typed.
+func (s *Store) Found(ctx context.Context, t user.Tenant, first user.User) (made user.User, err error) {
+	first.TenantID = t.ID
+	args, err := insertion(first)
+	if err != nil {
+		return user.User{}, err
+	}
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, seeAll); err != nil {
+			return err
+		}
+		if err := insertTenant(ctx, tx, t); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, insert+` RETURNING `+columns, args...)
+		if err != nil {
+			return err
+		}
+		made, err = pgx.CollectExactlyOneRow(rows, scan)
+		return err
+	})
+	if errors.Is(err, user.ErrTenantTaken) || errors.Is(err, user.ErrNameTaken) {
+		return user.User{}, err
+	}
+	return made, database.Wrap("create tenant "+t.ID, err)
+}
+
+func insertTenant(ctx context.Context, tx pgx.Tx, t user.Tenant) error {
+	const (
+		// One maker at a time: nothing but this keeps two from taking the same name.
+		lock   = `SELECT pg_advisory_xact_lock(hashtext('tenants.name'))`
+		named  = `SELECT EXISTS (SELECT FROM tenants WHERE lower(name) = lower($1))`
+		insert = `INSERT INTO tenants (id, name, locale) VALUES ($1, $2, $3)`
+	)
+	if _, err := tx.Exec(ctx, lock); err != nil {
+		return err
+	}
+	var taken bool
+	if err := tx.QueryRow(ctx, named, t.Name).Scan(&taken); err != nil {
+		return err
+	}
+	if taken {
+		return user.ErrNameTaken
+	}
+	_, err := tx.Exec(ctx, insert, t.ID, t.Name, t.Locale)
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == uniqueKey {
+		return user.ErrTenantTaken
+	}
+	return err
+}
+
+// Tenants returns every tenant, in the order of their creation.
+func (s *Store) Tenants(ctx context.Context) (all []user.Business, err error) {
+	const list = `SELECT t.id, t.name, t.locale, t.created_at, count(u.id),
+			coalesce(array_agg(u.email ORDER BY u.email) FILTER (WHERE 'owner' = ANY (u.roles)), '{}')
+		FROM tenants t LEFT JOIN users u ON u.tenant_id = t.id
+		GROUP BY t.id ORDER BY t.created_at, t.id`
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, seeAll); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, list)
+		if err != nil {
+			return err
+		}
+		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (user.Business, error) {
+			var b user.Business
+			err := row.Scan(&b.ID, &b.Name, &b.Locale, &b.CreatedAt, &b.Users, &b.Owners)
+			b.CreatedAt = b.CreatedAt.UTC()
+			return b, err
+		})
+		return err
+	})
+	return all, database.Wrap("list tenants", err)
+}

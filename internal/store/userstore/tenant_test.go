@@ -1,0 +1,134 @@
+package userstore_test
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"orderbell/internal/store/database/databasetest"
+	"orderbell/internal/store/userstore"
+	"orderbell/internal/user"
+)
+
+func shop() (user.Tenant, user.User) {
+	return user.Tenant{ID: "corner-shop", Name: "Corner Shop", Locale: "id"},
+		user.User{Email: "Owner@shop.example", Name: "Ana", Roles: []user.Role{user.Owner}, EmailEnabled: true, InAppEnabled: true}
+}
+
+func TestFound(t *testing.T) {
+	t.Parallel()
+	s := userstore.New(databasetest.New(t))
+	if all, err := s.Tenants(t.Context()); err != nil || len(all) != 0 {
+		t.Fatalf("an empty database has %v, %v", all, err)
+	}
+	tenant, first := shop()
+	owner, err := s.Found(t.Context(), tenant, first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := first
+	want.TenantID, want.Version = tenant.ID, 1
+	want.EmailEvents, want.InAppEvents, want.TimeZone = user.UsualEvents(), user.UsualEvents(), user.UsualTimeZone
+	if diff := cmp.Diff(want, owner, timeless(), cmpopts.IgnoreFields(user.User{}, "ID")); diff != "" || owner.ID == "" {
+		t.Errorf("the owner %+v: %s", owner, diff)
+	}
+	if _, err := s.Add(t.Context(), user.User{TenantID: tenant.ID, Email: "cook@shop.example", Roles: []user.Role{user.Kitchen}}); err != nil {
+		t.Errorf("the tenant takes nobody: %v", err)
+	}
+
+	taken := map[string]struct {
+		id, name string
+		want     error
+	}{
+		"the id":                    {"corner-shop", "Another", user.ErrTenantTaken},
+		"the name":                  {"another", "Corner Shop", user.ErrNameTaken},
+		"the name, typed otherwise": {"another", "CORNER shop", user.ErrNameTaken},
+	}
+	for what, c := range taken {
+		if _, err := s.Found(t.Context(), user.Tenant{ID: c.id, Name: c.name, Locale: "en"}, first); !errors.Is(err, c.want) {
+			t.Errorf("%s again: %v, want %v", what, err, c.want)
+		}
+	}
+	// A tenant whose owner cannot be stored is not there either. An address may be somebody's in two tenants.
+	wrong := first
+	wrong.Roles = []user.Role{"admin"}
+	if _, err := s.Found(t.Context(), user.Tenant{ID: "half", Name: "Half", Locale: "en"}, wrong); err == nil {
+		t.Error("an owner with the role admin was taken")
+	}
+	if _, err := s.Found(t.Context(), user.Tenant{ID: "second", Name: "Second", Locale: "en"}, first); err != nil {
+		t.Errorf("the same owner's second business: %v", err)
+	}
+	all, err := s.Tenants(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	businesses := []user.Business{
+		{Tenant: tenant, Owners: []string{"Owner@shop.example"}, Users: 2},
+		{Tenant: user.Tenant{ID: "second", Name: "Second", Locale: "en"}, Owners: []string{"Owner@shop.example"}, Users: 1},
+	}
+	if diff := cmp.Diff(businesses, all, cmpopts.IgnoreFields(user.Business{}, "CreatedAt")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestANameIsTakenOnce(t *testing.T) {
+	t.Parallel()
+	s := userstore.New(databasetest.New(t))
+	_, first := shop()
+	const rivals = 8
+	outcomes := make([]error, rivals)
+	var group sync.WaitGroup
+	for i := range rivals {
+		group.Go(func() {
+			_, outcomes[i] = s.Found(t.Context(), user.Tenant{ID: "shop" + strconv.Itoa(i), Name: "Shop", Locale: "en"}, first)
+		})
+	}
+	group.Wait()
+	made := 0
+	for _, err := range outcomes {
+		if err == nil {
+			made++
+		} else if !errors.Is(err, user.ErrNameTaken) {
+			t.Error(err)
+		}
+	}
+	if made != 1 {
+		t.Errorf("%d tenants of the name, want 1", made)
+	}
+}
+
+// Whoever is shown one tenant's rows must not take them for all, nor make a tenant.
+func TestTenantsAreTheOwnersBusiness(t *testing.T) {
+	t.Parallel()
+	pool := databasetest.New(t)
+	tenant, first := shop()
+	if _, err := userstore.New(pool).Found(t.Context(), tenant, first); err != nil {
+		t.Fatal(err)
+	}
+	asAPI := poolAs(t, pool, "orderbell_api")
+	if all, err := userstore.New(asAPI).Tenants(t.Context()); err == nil || !strings.Contains(err.Error(), "row-level security") {
+		t.Errorf("the role of the APIs lists %v, %v, want a refusal by row-level security", all, err)
+	}
+	if _, err := userstore.New(asAPI).Found(t.Context(), user.Tenant{ID: "x", Name: "X", Locale: "en"}, first); err == nil {
+		t.Error("the role of the APIs made a tenant")
+	}
+}
+
+// poolAs returns one more pool on the database, whose connections have taken the role.
+func poolAs(t *testing.T, pool *pgxpool.Pool, role string) *pgxpool.Pool {
+	t.Helper()
+	cfg := pool.Config()
+	cfg.ConnConfig.RuntimeParams["role"] = role
+	other, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(other.Close)
+	return other
+}

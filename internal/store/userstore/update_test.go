@@ -1,0 +1,175 @@
+package userstore_test
+
+import (
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbell/internal/store/userstore"
+	"orderbell/internal/user"
+)
+
+func add(t *testing.T, s *userstore.Store, tenant, email string, roles ...user.Role) user.User {
+	t.Helper()
+	p, err := s.Add(t.Context(), user.User{TenantID: tenant, Email: email, Roles: roles})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func TestAdd(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	first := add(t, s, "demo", "ana@demo.example", user.Owner)
+	for name, tt := range map[string]struct {
+		tenant, email string
+		want          error
+	}{
+		"an address is one person of a tenant, however typed": {"demo", "ANA@demo.example", user.ErrEmailTaken},
+		"another tenant may have a person of the address":     {"other", "ana@demo.example", nil},
+		"a tenant that does not exist":                        {"nobody", "ana@demo.example", user.ErrNoTenant},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := s.Add(t.Context(), user.User{TenantID: tt.tenant, Email: tt.email, Roles: []user.Role{user.Viewer}})
+			if !errors.Is(err, tt.want) {
+				t.Errorf("Add = %v, want %v", err, tt.want)
+			}
+		})
+	}
+	t.Run("a person is found by id, in their tenant alone", func(t *testing.T) {
+		t.Parallel()
+		got, err := s.Find(t.Context(), "demo", first.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(first, got); diff != "" {
+			t.Error(diff)
+		}
+		if _, err := s.Find(t.Context(), "other", first.ID); !errors.Is(err, user.ErrNotFound) {
+			t.Errorf("the other tenant's Find = %v, want %v", err, user.ErrNotFound)
+		}
+	})
+}
+
+func TestPeopleComeInPages(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	var want, got []string
+	for _, email := range []string{"e@x", "d@x", "c@x", "b@x", "a@x"} {
+		want = append(want, add(t, s, "demo", email, user.Viewer).Email)
+	}
+	after := ""
+	for {
+		page, more, err := s.People(t.Context(), "demo", after, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range page {
+			got, after = append(got, p.Email), p.ID
+		}
+		if !more {
+			break
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestUpdate(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	owner := add(t, s, "demo", "owner@demo.example", user.Owner)
+	t.Run("what is not named stays as it is", func(t *testing.T) {
+		t.Parallel()
+		p := add(t, s, "demo", "bo@demo.example", user.Cashier)
+		changed, err := s.Update(t.Context(), "demo", p.ID, user.Change{Name: ptr("Bo"), EmailEnabled: ptr(true)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := p
+		want.Name, want.EmailEnabled, want.Version = "Bo", true, 2
+		if diff := cmp.Diff(want, changed, timeless()); diff != "" {
+			t.Error(diff)
+		}
+		if !changed.UpdatedAt.After(p.UpdatedAt) || !changed.CreatedAt.Equal(p.CreatedAt) {
+			t.Errorf("the times are %v and %v, were %v", changed.CreatedAt, changed.UpdatedAt, p.CreatedAt)
+		}
+	})
+	t.Run("refused, it changes nothing", func(t *testing.T) {
+		t.Parallel()
+		p := add(t, s, "demo", "cy@demo.example", user.Cashier)
+		for name, tt := range map[string]struct {
+			tenant, id string
+			change     user.Change
+			want       error
+		}{
+			"another version":       {"demo", p.ID, user.Change{Name: ptr("x"), Version: 7}, user.ErrStale},
+			"another tenant's":      {"other", p.ID, user.Change{Name: ptr("x")}, user.ErrNotFound},
+			"somebody's address":    {"demo", p.ID, user.Change{Name: ptr("x"), Email: ptr("OWNER@demo.example")}, user.ErrEmailTaken},
+			"the last owner":        {"demo", owner.ID, user.Change{Name: ptr("x"), Roles: []user.Role{user.Manager}}, user.ErrLastOwner},
+			"an owner, by no owner": {"demo", owner.ID, user.Change{Name: ptr("x"), SpareOwners: true}, user.ErrOwner},
+		} {
+			if _, err := s.Update(t.Context(), tt.tenant, tt.id, tt.change); !errors.Is(err, tt.want) {
+				t.Errorf("%s: Update = %v, want %v", name, err, tt.want)
+			}
+			for _, was := range []user.User{p, owner} {
+				now, err := s.Find(t.Context(), "demo", was.ID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(was, now); diff != "" {
+					t.Errorf("%s: %s", name, diff)
+				}
+			}
+		}
+	})
+	t.Run("an owner may step down while there is another", func(t *testing.T) {
+		t.Parallel()
+		one := add(t, s, "other", "one@other.example", user.Owner)
+		add(t, s, "other", "two@other.example", user.Owner, user.Kitchen)
+		if _, err := s.Update(t.Context(), "other", one.ID, user.Change{Roles: []user.Role{user.Viewer}}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestOfOwnersWhoStepDownAtOnceOneStays(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	for round := range 10 {
+		tenant := user.Tenant{ID: "round-" + string(rune('a'+round)), Name: "x", Locale: "en"}
+		if err := s.EnsureTenant(t.Context(), tenant); err != nil {
+			t.Fatal(err)
+		}
+		var owners []user.User
+		for _, email := range []string{"a@x", "b@x", "c@x"} {
+			owners = append(owners, add(t, s, tenant.ID, email, user.Owner))
+		}
+		errs := make([]error, len(owners))
+		var all sync.WaitGroup
+		for i, p := range owners {
+			all.Go(func() {
+				_, errs[i] = s.Update(t.Context(), tenant.ID, p.ID, user.Change{Roles: []user.Role{user.Viewer}})
+			})
+		}
+		all.Wait()
+		stayed := 0
+		for _, err := range errs {
+			if errors.Is(err, user.ErrLastOwner) {
+				stayed++
+			} else if err != nil {
+				t.Error(err)
+			}
+		}
+		if stayed != 1 {
+			t.Fatalf("%d of %d owners stayed, want 1", stayed, len(owners))
+		}
+	}
+}

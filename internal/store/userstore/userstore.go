@@ -1,0 +1,221 @@
+// Package userstore keeps tenants and their people in PostgreSQL.
+package userstore
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"orderbell/internal/store/database"
+	"orderbell/internal/user"
+)
+
+// Store is safe for concurrent use.
+type Store struct{ pool *pgxpool.Pool }
+
+// New returns a store on the pool.
+func New(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
+
+// EnsureTenant creates t unless a tenant with its id is there already, which stays as it is.
+func (s *Store) EnsureTenant(ctx context.Context, t user.Tenant) error {
+	const insert = `INSERT INTO tenants (id, name, locale) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING`
+	if _, err := s.pool.Exec(ctx, insert, t.ID, t.Name, t.Locale); err != nil {
+		return database.Wrap("create tenant "+t.ID, err)
+	}
+	return nil
+}
+
+const columns = `id::text, tenant_id, email, name, roles, notification_email_enabled, notification_in_app_enabled,
+	notification_email_events, notification_in_app_events, time_zone, quiet_hours, version, created_at, updated_at`
+
+func scan(row pgx.CollectableRow) (user.User, error) {
+	var p user.User
+	err := row.Scan(&p.ID, &p.TenantID, &p.Email, &p.Name, &p.Roles, &p.EmailEnabled, &p.InAppEnabled,
+		&p.EmailEvents, &p.InAppEvents, &p.TimeZone, &p.QuietHours, &p.Version, &p.CreatedAt, &p.UpdatedAt)
+	p.CreatedAt, p.UpdatedAt = p.CreatedAt.UTC(), p.UpdatedAt.UTC()
+	return p, err
+}
+
+const insert = `INSERT INTO users (id, tenant_id, email, name, roles, notification_email_enabled, notification_in_app_enabled,
+		notification_email_events, notification_in_app_events, time_zone, quiet_hours)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+
+// insertion returns insert's arguments for p, with a new id if it has none, and with what is usual where it says nothing.
+func insertion(p user.User) ([]any, error) {
+	if p.ID == "" {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return nil, fmt.Errorf("make a user id: %w", err)
+		}
+		p.ID = id.String()
+	}
+	if p.EmailEvents == nil {
+		p.EmailEvents = user.UsualEvents()
+	}
+	if p.InAppEvents == nil {
+		p.InAppEvents = user.UsualEvents()
+	}
+	return []any{
+		p.ID, p.TenantID, p.Email, p.Name, p.Roles, p.EmailEnabled, p.InAppEnabled,
+		p.EmailEvents, p.InAppEvents, cmp.Or(p.TimeZone, user.UsualTimeZone), p.QuietHours,
+	}, nil
+}
+
+// EnsurePerson creates p, with a new id if it has none, unless the tenant has a person of its address already, who
+// stays as they are. It returns the person as stored.
+func (s *Store) EnsurePerson(ctx context.Context, p user.User) (user.User, error) {
+	args, err := insertion(p)
+	if err != nil {
+		return user.User{}, err
+	}
+	if _, err := s.pool.Exec(ctx, insert+` ON CONFLICT (tenant_id, lower(email)) DO NOTHING`, args...); err != nil {
+		return user.User{}, database.Wrap("create user "+p.Email, err)
+	}
+	return s.FindByEmail(ctx, p.TenantID, p.Email)
+}
+
+// FindByEmail returns the tenant's person with the address, however it is typed, or [user.ErrNotFound].
+func (s *Store) FindByEmail(ctx context.Context, tenantID, email string) (user.User, error) {
+	const byEmail = `SELECT ` + columns + ` FROM users WHERE tenant_id = $1 AND lower(email) = lower($2)`
+	p, err := database.CollectOne(ctx, s.pool, tenantID, scan, byEmail, tenantID, email)
+	return p, outcome("find user "+email, err)
+}
+
+// Find returns a person of the tenant, or [user.ErrNotFound].
+func (s *Store) Find(ctx context.Context, tenantID, id string) (user.User, error) {
+	const byID = `SELECT ` + columns + ` FROM users WHERE tenant_id = $1 AND id = $2`
+	p, err := database.CollectOne(ctx, s.pool, tenantID, scan, byID, tenantID, id)
+	return p, outcome("find user", err)
+}
+
+// People returns at most limit of the tenant's people behind the one with the id after ("": from the first on), in the
+// order of their ids, which is that of their creation, and whether there are more.
+func (s *Store) People(ctx context.Context, tenantID, after string, limit int) (people []user.User, more bool, err error) {
+	const page = `SELECT ` + columns + ` FROM users WHERE tenant_id = $1 AND id > coalesce(nullif($2, '')::uuid, '00000000-0000-0000-0000-000000000000')
+		ORDER BY id LIMIT $3`
+	people, err = database.Collect(ctx, s.pool, tenantID, scan, page, tenantID, after, limit+1)
+	if err != nil {
+		return nil, false, database.Wrap("list users", err)
+	}
+	if len(people) > limit {
+		return people[:limit], true, nil
+	}
+	return people, false, nil
+}
+
+// Add creates p, with a new id if it has none, and returns it as stored. Errors: [user.ErrEmailTaken],
+// [user.ErrNoTenant].
+func (s *Store) Add(ctx context.Context, p user.User) (user.User, error) {
+	args, err := insertion(p)
+	if err != nil {
+		return user.User{}, err
+	}
+	made, err := database.CollectOne(ctx, s.pool, p.TenantID, scan, insert+` RETURNING `+columns, args...)
+	return made, outcome("create user", err)
+}
+
+// change sets what is not null.
+const change = `UPDATE users SET
+		email = coalesce($3, email),
+		name = coalesce($4, name),
+		roles = coalesce($5, roles),
+		notification_email_enabled = coalesce($6, notification_email_enabled),
+		notification_in_app_enabled = coalesce($7, notification_in_app_enabled),
+		notification_email_events = coalesce($8, notification_email_events),
+		notification_in_app_events = coalesce($9, notification_in_app_events),
+		time_zone = coalesce($10, time_zone),
+		quiet_hours = coalesce($11, quiet_hours),
+		version = version + 1,
+		updated_at = clock_timestamp()
+	WHERE tenant_id = $1 AND id = $2
+	RETURNING ` + columns
+
+// Update changes a person of the tenant and returns them as they are then. Errors: [user.ErrNotFound],
+// [user.ErrStale], [user.ErrEmailTaken], [user.ErrLastOwner], [user.ErrOwner].
+func (s *Store) Update(ctx context.Context, tenantID, id string, c user.Change) (changed user.User, err error) {
+	err = database.InTenant(ctx, s.pool, tenantID, func(tx pgx.Tx) error {
+		if err := mayChange(ctx, tx, tenantID, id, c); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, change, tenantID, id, c.Email, c.Name, c.Roles, c.EmailEnabled, c.InAppEnabled,
+			c.EmailEvents, c.InAppEvents, c.TimeZone, c.QuietHours)
+		if err != nil {
+			return err
+		}
+		changed, err = pgx.CollectExactlyOneRow(rows, scan)
+		return err
+	})
+	return changed, outcome("change user", err)
+}
+
+// mayChange locks the person, and where an owner may be lost, every owner: of two who step down at the same time, the
+// second finds that they are the last. The locks are taken in the order of the ids, so that nobody waits in a circle.
+func mayChange(ctx context.Context, tx pgx.Tx, tenantID, id string, c user.Change) error {
+	const lock = `SELECT id::text, version, 'owner' = ANY (roles) AS owner FROM users
+		WHERE tenant_id = $1 AND (id = $2 OR $3 AND 'owner' = ANY (roles)) ORDER BY id FOR NO KEY UPDATE`
+	demotes := c.Roles != nil && !user.HasAny(c.Roles, []user.Role{user.Owner})
+	rows, err := tx.Query(ctx, lock, tenantID, id, demotes)
+	if err != nil {
+		return err
+	}
+	type row struct {
+		ID      string
+		Version int64
+		Owner   bool
+	}
+	locked, err := pgx.CollectRows(rows, pgx.RowToStructByName[row])
+	if err != nil {
+		return err
+	}
+	var them *row
+	others := 0
+	for i := range locked {
+		if locked[i].ID == id {
+			them = &locked[i]
+		} else if locked[i].Owner {
+			others++
+		}
+	}
+	switch {
+	case them == nil:
+		return user.ErrNotFound
+	case them.Owner && c.SpareOwners:
+		return user.ErrOwner
+	case c.Version != 0 && c.Version != them.Version:
+		return user.ErrStale
+	case them.Owner && demotes && others == 0:
+		return user.ErrLastOwner
+	}
+	return nil
+}
+
+// SQLSTATEs of broken constraints (PostgreSQL, appendix A).
+const (
+	foreignKey = "23503"
+	uniqueKey  = "23505"
+)
+
+// outcome turns an error of PostgreSQL into package user's, where that has one.
+func outcome(doing string, err error) error {
+	var pg *pgconn.PgError
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return user.ErrNotFound
+	case errors.As(err, &pg) && pg.Code == uniqueKey:
+		return user.ErrEmailTaken
+	case errors.As(err, &pg) && pg.Code == foreignKey:
+		return user.ErrNoTenant
+	}
+	for _, known := range []error{user.ErrNotFound, user.ErrOwner, user.ErrStale, user.ErrLastOwner, user.ErrUsed} {
+		if errors.Is(err, known) {
+			return known
+		}
+	}
+	return database.Wrap(doing, err)
+}

@@ -1,0 +1,45 @@
+package user
+
+// Channel is a way in which a person is told something.
+type Channel string
+
+// The channels.
+const (
+	InApp Channel = "in_app"
+	Email Channel = "email"
+)
+
+// Verdict is what was decided for one person and channel.
+type Verdict string
+
+// The verdicts.
+const (
+	Notified   Verdict = "notified" // there is a notification
+	Due        Verdict = "due"      // an e-mail was made; what became of it is the delivery's own story
+	Deferred   Verdict = "deferred" // as Due, but not before the person's quiet hours end
+	Suppressed Verdict = "suppressed"
+)
+
+// Reasons why a person is not told, or later.
+const (
+	ByRole            = "role"             // none of the roles that the event is for
+	ByPreference      = "preference"       // the channel is switched off
+	ByEventPreference = "event preference" // the channel is on, but not for events of this type
+	ByQuietHours      = "quiet hours"      // of [Deferred]
+)
+
+// Decision is an element of event_records.decisions.
+type Decision struct {
+	UserID  string  `json:"user_id"`
+	Channel Channel `json:"channel"`
+	Outcome Verdict `json:"outcome"`
+	Reason  string  `json:"reason"` // of [Suppressed] and [Deferred], else empty
+}
+
+// Audience says who may be told of an event, as far as their preferences allow.
+type Audience struct {
+	Roles []Role
+	// OnRequest is true for events that nobody hears of unless they ask. Of those who did not ask nothing is decided, nor
+	// stored.
+	OnRequest bool
+}

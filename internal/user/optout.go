@@ -1,0 +1,23 @@
+package user
+
+import (
+	"errors"
+	"time"
+)
+
+// ErrUsed is an unsubscribe link that has been used.
+var ErrUsed = errors.New("the unsubscribe link was used before")
+
+// OptOut is a link in a letter by which a person may switch e-mail off, once.
+type OptOut struct {
+	LetterID, TenantID, UserID string
+	Expires                    time.Time
+}
+
+// Subscription is the e-mail notifications that a tenant has for a person.
+type Subscription struct {
+	Email      string
+	TenantName string
+	Locale     string // BCP 47, the tenant's
+	Enabled    bool
+}

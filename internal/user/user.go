@@ -1,0 +1,91 @@
+// Package user knows the people of a tenant by their roles, and what a role may do.
+package user
+
+import (
+	"errors"
+	"slices"
+	"time"
+)
+
+// Role is what a person does in a business. A person may have several.
+type Role string
+
+// The roles, from the widest to the narrowest.
+const (
+	Owner   Role = "owner"
+	Manager Role = "manager"
+	Cashier Role = "cashier"
+	Kitchen Role = "kitchen"
+	Viewer  Role = "viewer"
+)
+
+// Roles returns every role.
+func Roles() []Role { return []Role{Owner, Manager, Cashier, Kitchen, Viewer} }
+
+// Valid says whether r is one of [Roles].
+func (r Role) Valid() bool { return slices.Contains(Roles(), r) }
+
+// Sellers create orders, take payments, and are the people told of a paid order.
+func Sellers() []Role { return []Role{Owner, Manager, Cashier} }
+
+// Workers move an order along: sellers and the kitchen.
+func Workers() []Role { return []Role{Owner, Manager, Cashier, Kitchen} }
+
+// Leaders manage the tenant's people.
+func Leaders() []Role { return []Role{Owner, Manager} }
+
+// HasAny says whether one of held is among wanted.
+func HasAny(held, wanted []Role) bool {
+	return slices.ContainsFunc(held, func(r Role) bool { return slices.Contains(wanted, r) })
+}
+
+// Tenant is one business.
+type Tenant struct {
+	ID     string // 1 to 64 letters, digits, dots, dashes and underscores
+	Name   string
+	Locale string // BCP 47: the language of its e-mails
+}
+
+// Person is a user of a tenant.
+type User struct {
+	ID           string // UUID
+	TenantID     string
+	Email        string
+	Name         string // may be empty
+	Roles        []Role
+	EmailEnabled bool     // takes notifications by e-mail
+	InAppEnabled bool     // takes notifications in the inbox
+	EmailEvents  []string // of which types of event (package event's), while EmailEnabled
+	InAppEvents  []string // of which types, while InAppEnabled
+	TimeZone     string   // IANA
+	QuietHours   string   // 22:00-07:00 by that zone's clock: no e-mail comes then, but behind; "" for none
+	Version      int64    // 1 at creation, one more with each change
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+}
+
+// Change is what is to become of a person. What is nil stays as it is.
+type Change struct {
+	Email        *string
+	Name         *string
+	Roles        []Role // nil: as they are
+	EmailEnabled *bool
+	InAppEnabled *bool
+	EmailEvents  []string // nil: as they are
+	InAppEvents  []string // nil: as they are
+	TimeZone     *string
+	QuietHours   *string
+
+	Version     int64 // that the change is meant for; 0: whichever it is
+	SpareOwners bool  // refuse to change an owner: who asks is none
+}
+
+// Outcomes of work on a tenant's people.
+var (
+	ErrNotFound   = errors.New("no such person")
+	ErrNoTenant   = errors.New("no such tenant")
+	ErrEmailTaken = errors.New("another person of the tenant has the address")
+	ErrStale      = errors.New("the person has changed")
+	ErrLastOwner  = errors.New("the tenant would have no owner")
+	ErrOwner      = errors.New("owners are changed by owners")
+)

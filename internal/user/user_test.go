@@ -1,0 +1,57 @@
+package user_test
+
+import (
+	"strings"
+	"testing"
+
+	"orderbell/internal/user"
+)
+
+func TestHasAny(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		held []user.Role
+		want bool
+	}{
+		"a cashier sells":                 {[]user.Role{user.Cashier}, true},
+		"the kitchen does not":            {[]user.Role{user.Kitchen}, false},
+		"one fitting role is enough":      {[]user.Role{user.Viewer, user.Owner}, true},
+		"nobody without a role may do it": {nil, false},
+		"a made-up role counts for none":  {[]user.Role{"boss"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := user.HasAny(tt.held, user.Sellers()); got != tt.want {
+				t.Errorf("got %t, want %t", got, tt.want)
+			}
+		})
+	}
+	if user.Role("boss").Valid() || !user.Viewer.Valid() {
+		t.Error("Valid knows other roles than Roles")
+	}
+}
+
+func TestTenantID(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"Corner Shop": "corner-shop", "  Ana's  Café & Bar ": "ana-s-caf-bar", "24/7": "24-7", "喫茶": "", "": "",
+		strings.Repeat("a", 63) + " " + strings.Repeat("b", 9): strings.Repeat("a", 63),
+	} {
+		if got := user.TenantID(name); got != want {
+			t.Errorf("TenantID(%q) = %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestIsTenantName(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{
+		"Corner Shop": true, "喫茶": true, strings.Repeat("ü", 200): true,
+		"": false, " ": false, " Shop": false, "Shop ": false, "Corner  Shop": false, "Corner\nShop": false, "a\x00b": false,
+		"\xff": false, strings.Repeat("ü", 201): false,
+	} {
+		if got := user.IsTenantName(name); got != want {
+			t.Errorf("IsTenantName(%q) = %t", name, got)
+		}
+	}
+}
