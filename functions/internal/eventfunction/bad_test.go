@@ -19,7 +19,7 @@ func TestBadEvents(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	f := b.start(t)
-	files, err := filepath.Glob("../../../internal/receiver/testdata/events/4*.http") // named for the status they get
+	files, err := filepath.Glob("../receiver/testdata/events/4*.http") // named for the status they get
 	if err != nil || len(files) < 50 {
 		t.Fatalf("%d bad events, %v", len(files), err)
 	}

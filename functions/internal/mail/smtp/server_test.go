@@ -154,7 +154,7 @@ func TestMailpit(t *testing.T) {
 	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "mailpit")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "github.com/axllent/mailpit")
-	build.Dir = filepath.Join("..", "..", "tools")
+	build.Dir = filepath.Join("..", "..", "..", "..", "tools")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build mailpit: %v\n%s", err, out)
 	}
