@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -31,6 +32,17 @@ func work(do func(cmd *cobra.Command, args []string) error) func(*cobra.Command,
 	}
 }
 
+// missingSubcommand is the work of a command that only groups others.
+func missingSubcommand(cmd *cobra.Command, _ []string) error {
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	return fmt.Errorf("missing subcommand (available: %s)", strings.Join(names, ", "))
+}
+
 func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	root := &cobra.Command{
 		Use:           "orderbell",
@@ -40,7 +52,7 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newDevCommand(), newMigrateCommand(), newTenantCommand(), newTokenCommand(), newRevokeCommand(), newTailCommand(),
-		newLoadCommand(), newDeadLetterCommand(), newVerifyCommand(), newExplainCommand())
+		newLoadCommand(), newDeadLetterCommand(), newVerifyCommand(), newExplainCommand(), newVersionCommand())
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(errOut)

@@ -25,28 +25,28 @@ func newDeadLetterCommand() *cobra.Command {
 	o := &deadLetterOptions{since: newMoment()}
 	cmd := &cobra.Command{
 		Use:   "deadletter",
-		Short: "List the events that could not be delivered, and deliver them again",
-		Long: `List the events that could not be delivered, and deliver them again.
+		Short: "List dead letters, and send their events again",
+		Long: `List dead letters (events that could not be delivered), and send their events again.
 
-Kafka is that of KAFKA_BROKERS. Where it is not set, that of the orderbell dev which runs on the data directory is taken.
+The command uses the Kafka of KAFKA_BROKERS or, if that is not set, of the orderbell dev that runs on the data directory.
 
-A letter is called by its place in the topic, such as 3-42, or by its event's id.`,
+The id of a letter is its partition and offset, such as 3-42. The id of its event works too.`,
 		Example: `  orderbell deadletter list --open
   orderbell deadletter show 3-42
   orderbell deadletter redrive --all --tenant demo --since 2h --dry-run`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return errors.New("deadletter wants one of list, show, redrive") },
+		RunE: missingSubcommand,
 	}
-	cmd.PersistentFlags().StringVar(&o.data, "data", defaultData, "the data directory of orderbell dev")
-	cmd.PersistentFlags().BoolVar(&o.asJSON, "json", false, "answer in JSON")
+	cmd.PersistentFlags().StringVar(&o.data, "data", defaultData, "data directory of orderbell dev")
+	cmd.PersistentFlags().BoolVar(&o.asJSON, "json", false, "print JSON")
 	cmd.AddCommand(newDeadLetterListCommand(o), newDeadLetterShowCommand(o), newDeadLetterRedriveCommand(o))
 	return cmd
 }
 
 func (o *deadLetterOptions) filters(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.filter.TenantID, "tenant", "", "only the tenant's")
-	cmd.Flags().StringVar(&o.filter.Reason, "reason", "", "only those with this in their reason, in any case")
-	cmd.Flags().Var(o.since, "since", "only those buried then or later: how long ago, or a time")
+	cmd.Flags().StringVar(&o.filter.TenantID, "tenant", "", "only this tenant")
+	cmd.Flags().StringVar(&o.filter.Reason, "reason", "", "only letters whose reason contains this text; case does not matter")
+	cmd.Flags().Var(o.since, "since", "only letters written since then: a duration, such as 2h, or an RFC 3339 time")
 }
 
 // withOffice gives do an office over Kafka, and a bus with which to redrive.
@@ -97,14 +97,14 @@ func newDeadLetterListCommand(o *deadLetterOptions) *cobra.Command {
 		}),
 	}
 	o.filters(cmd)
-	cmd.Flags().BoolVar(&o.filter.Open, "open", false, "only those not redriven yet")
+	cmd.Flags().BoolVar(&o.filter.Open, "open", false, "only letters that are not redriven yet")
 	return cmd
 }
 
 func newDeadLetterShowCommand(o *deadLetterOptions) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show ID",
-		Short: "Show a dead letter, or all of an event, with everything in it",
+		Short: "Show everything that a dead letter contains",
 		Example: `  orderbell deadletter show 3-42
   orderbell deadletter show 0193b5a2-1c1e-7c3a-9d55-0a1b2c3d4e5f --json`,
 		Args: cobra.ExactArgs(1),
@@ -128,10 +128,10 @@ func newDeadLetterRedriveCommand(o *deadLetterOptions) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "redrive [ID…]",
 		Short: "Send the events of dead letters to their functions again",
-		Long: `Send the events of dead letters to their functions again, as they first were, and note it behind the letters.
+		Long: `Send the events of dead letters to the topic of events again, unchanged, and record that on the topic of dead letters.
 
-An event that was applied meanwhile is dropped by its function. One that still breaks the contract, or is no event, is
-refused here. Exit status 1: a letter that was named was refused, or Kafka did not take all; a second call goes on there.`,
+If the event was applied meanwhile, its function drops it as a duplicate. An event that still violates the contract is
+refused. Exit status 1: a named letter was refused, or Kafka did not accept every event. Run the command again to continue.`,
 		Example: `  orderbell deadletter redrive 3-42
   orderbell deadletter redrive --all --reason 'no database' --dry-run
   orderbell deadletter redrive --all`,
@@ -163,6 +163,6 @@ refused here. Exit status 1: a letter that was named was refused, or Kafka did n
 	}
 	o.filters(cmd)
 	cmd.Flags().BoolVar(&all, "all", false, "all letters that are not redriven yet")
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be sent")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print what would be sent, and send nothing")
 	return cmd
 }

@@ -204,7 +204,7 @@ func TestDeadLetterUsage(t *testing.T) {
 		status int
 		want   string
 	}{
-		"no subcommand":                    {[]string{"deadletter"}, 2, "deadletter wants one of list, show, redrive"},
+		"no subcommand":                    {[]string{"deadletter"}, 2, "missing subcommand (available: list, redrive, show)"},
 		"nothing to redrive":               {[]string{"deadletter", "redrive"}, 2, "redrive wants either ids or --all"},
 		"ids and all":                      {[]string{"deadletter", "redrive", "1-2", "--all"}, 2, "redrive wants either ids or --all"},
 		"a filter without all":             {[]string{"deadletter", "redrive", "1-2", "--tenant", "demo"}, 2, "leave them out with ids"},

@@ -31,10 +31,10 @@ func newDevCommand() *cobra.Command {
 		Use:   "dev",
 		Short: "Run everything on this machine: stores, programs, broker and front end",
 		Long: `Run everything on this machine: stores, programs, broker and front end, at http://localhost:8080 (PORT chooses
-another port). Ctrl-C stops all of it. A second start keeps the data.
+another port). Ctrl-C stops everything. The next start keeps the data.
 
-PostgreSQL, Kafka, Redis and a mail server are started too. Where DATABASE_URL, KAFKA_BROKERS, REDIS_URL or SMTP_URL is
-set, that server is used instead. MAILPIT_URL is the page of your own Mailpit, which --check asks for the mails.`,
+It also starts PostgreSQL, Kafka, Redis and a mail server. If DATABASE_URL, KAFKA_BROKERS, REDIS_URL or SMTP_URL is set, it
+uses that server instead. MAILPIT_URL is the address of your own Mailpit, where --check looks for the mails.`,
 		Example: `  orderbell dev
   orderbell dev --reset            # begin with an empty data directory
   PORT=9000 orderbell dev --data /tmp/second
@@ -53,10 +53,10 @@ set, that server is used instead. MAILPIT_URL is the page of your own Mailpit, w
 			return runDev(cmd.Context(), o)
 		}),
 	}
-	cmd.Flags().StringVar(&o.data, "data", defaultData, "the directory that keeps the data and the development secret")
-	cmd.Flags().StringVar(&o.frontend, "frontend", "", "the built front end (default: ../frontend/dist from this program)")
-	cmd.Flags().BoolVar(&o.reset, "reset", false, "remove the data first")
-	cmd.Flags().BoolVar(&o.check, "check", false, "take one order from created to completed, print each hop's time, and exit")
+	cmd.Flags().StringVar(&o.data, "data", defaultData, "directory for the data and the development secret")
+	cmd.Flags().StringVar(&o.frontend, "frontend", "", "folder of the built front end (default: ../frontend/dist from this program)")
+	cmd.Flags().BoolVar(&o.reset, "reset", false, "delete the data first")
+	cmd.Flags().BoolVar(&o.check, "check", false, "take one order from created to completed, print the time of each hop, and exit")
 	return cmd
 }
 

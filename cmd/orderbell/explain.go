@@ -20,15 +20,13 @@ func newExplainCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "explain --event ID [--user EMAIL]",
-		Short: "Say why somebody was told of an event, or was not",
-		Long: `Say why somebody was told of an event, or was not.
+		Short: "Say why a user was notified of an event, or was not",
+		Long: `Say why a user was notified of an event, or was not.
 
-Whom an event concerns is decided by role, and then by each person's wishes, when it is taken in; the decisions are kept with
-their reasons. The wishes are looked at again before an e-mail leaves. Without --user everybody is named about whom something
-was decided.
+A function decides by role and preferences whom to notify, and stores each decision with its reason. Preferences are
+checked again before a mail is sent. Without --user the command lists every user with a decision.
 
-The database is that of DATABASE_URL. Where it is not set, that of the orderbell dev that runs on the data directory is
-taken. It is only read.`,
+The command reads the database of DATABASE_URL or, if that is not set, of the orderbell dev that runs on the data directory.`,
 		Example: `  orderbell explain --event 0193b5a2-1c1e-7c3a-9d55-0a1b2c3d4e5f
   orderbell explain --event 0193b5a2-1c1e-7c3a-9d55-0a1b2c3d4e5f --user cashier@demo.example`,
 		Args: cobra.NoArgs,
@@ -49,10 +47,10 @@ taken. It is only read.`,
 			return printAccounts(cmd.OutOrStdout(), accounts)
 		}),
 	}
-	cmd.Flags().StringVar(&eventID, "event", "", "the event's id")
-	cmd.Flags().StringVar(&email, "user", "", "only the user of this address")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "answer in JSON")
-	cmd.Flags().StringVar(&data, "data", defaultData, "the data directory of orderbell dev")
+	cmd.Flags().StringVar(&eventID, "event", "", "the id of the event")
+	cmd.Flags().StringVar(&email, "user", "", "only the user with this address")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().StringVar(&data, "data", defaultData, "data directory of orderbell dev")
 	return cmd
 }
 

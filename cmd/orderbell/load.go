@@ -20,9 +20,9 @@ import (
 func newLoadCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "load sse",
-		Short: "Put load on a running Orderbell and report what it did",
+		Short: "Put load on a running Orderbell and report the result",
 		Args:  cobra.NoArgs,
-		RunE:  func(*cobra.Command, []string) error { return errors.New("say what: sse") },
+		RunE:  missingSubcommand,
 	}
 	cmd.AddCommand(newLoadSSECommand())
 	return cmd
@@ -41,12 +41,11 @@ func newLoadSSECommand() *cobra.Command {
 	var o loadSSEOptions
 	cmd := &cobra.Command{
 		Use:   "sse --tenant TENANT",
-		Short: "Open many streams of a tenant and measure what they are shown",
-		Long: `Open many streams of a tenant and measure what they are shown: how fast they connect, how many events come and how long
-they take, and whether any client missed what another was shown. Exit status 1: clients were refused or did not connect, or
-there are gaps.
+		Short: "Open many streams of a tenant and measure them",
+		Long: `Open many streams of a tenant and measure connection times, events, latencies and gaps: events that one client received
+and another missed. Exit status 1: a client was refused or did not connect, or there are gaps.
 
-Latency counts from when the order changed, by the clock of who changed it.
+Latency starts when the order changes, by the clock of order-api.
 
 ` + streamWords,
 		Example: `  orderbell load sse --tenant demo --clients 500 --orders 20
@@ -77,14 +76,14 @@ Latency counts from when the order changed, by the clock of who changed it.
 	}
 	o.define(cmd)
 	flags := cmd.Flags()
-	flags.IntVar(&o.plan.Clients, "clients", 100, "how many streams")
-	flags.DurationVar(&o.plan.For, "for", 10*time.Second, "how long they are measured")
-	flags.DurationVar(&o.plan.Settle, "settle", 3*time.Second, "how much longer what is on its way is waited for")
-	flags.DurationVar(&o.plan.Patience, "connect-timeout", time.Minute, "how long to wait for all to be connected")
-	flags.IntVar(&o.plan.AtOnce, "connect-at-once", 64, "how many connect at the same time")
-	flags.IntVar(&o.perUser, "per-user", 25, "how many streams each user has, where tokens are made")
-	flags.Float64Var(&o.orders, "orders", 0, "create so many orders a second meanwhile, at /api/orders of the same address")
-	flags.BoolVar(&o.asJSON, "json", false, "report in JSON")
+	flags.IntVar(&o.plan.Clients, "clients", 100, "number of streams")
+	flags.DurationVar(&o.plan.For, "for", 10*time.Second, "how long to measure")
+	flags.DurationVar(&o.plan.Settle, "settle", 3*time.Second, "how long to wait at the end for events that are still on their way")
+	flags.DurationVar(&o.plan.Patience, "connect-timeout", time.Minute, "how long to wait until all streams are connected")
+	flags.IntVar(&o.plan.AtOnce, "connect-at-once", 64, "how many streams connect at the same time")
+	flags.IntVar(&o.perUser, "per-user", 25, "streams per user, if the command makes the tokens")
+	flags.Float64Var(&o.orders, "orders", 0, "orders to create per second meanwhile, at /api/orders of the same address")
+	flags.BoolVar(&o.asJSON, "json", false, "print the report as JSON")
 	return cmd
 }
 

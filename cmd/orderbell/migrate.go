@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"text/tabwriter"
@@ -15,12 +14,12 @@ import (
 func newMigrateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "migrate",
-		Short: "Bring the schema of the database in DATABASE_URL to another version",
+		Short: "Migrate the schema of the database in DATABASE_URL",
 		Example: `  orderbell migrate up
   orderbell migrate status --json
   orderbell migrate down 1`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return errors.New("migrate wants one of up, down, status") },
+		RunE: missingSubcommand,
 	}
 	cmd.AddCommand(newMigrateUpCommand(), newMigrateDownCommand(), newMigrateStatusCommand())
 	return cmd
@@ -35,7 +34,7 @@ func databaseConfig() (database.Config, error) {
 func newMigrateUpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "up",
-		Short:   "Apply every step that is pending",
+		Short:   "Apply all pending steps",
 		Example: "  DATABASE_URL=postgres://orderbell@db/orderbell orderbell migrate up",
 		Args:    cobra.NoArgs,
 		RunE: work(func(cmd *cobra.Command, _ []string) error {
@@ -59,7 +58,7 @@ func newMigrateUpCommand() *cobra.Command {
 func newMigrateDownCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "down [N]",
-		Short: "Take back the last N steps (1 unless given) and the data in their tables",
+		Short: "Undo the last N steps (default 1), including the data in their tables",
 		Example: `  orderbell migrate down      # the last step
   orderbell migrate down 3    # the last three`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -114,7 +113,7 @@ func newMigrateStatusCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Show which steps are applied and which are pending",
+		Short: "Show the applied and the pending steps",
 		Example: `  orderbell migrate status
   orderbell migrate status --json | jq .version`,
 		Args: cobra.NoArgs,
@@ -137,7 +136,7 @@ func newMigrateStatusCommand() *cobra.Command {
 			return printStatus(cmd, status)
 		}),
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "answer in JSON")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 

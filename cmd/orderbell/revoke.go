@@ -23,12 +23,12 @@ func newRevokeCommand() *cobra.Command {
 	var o revokeOptions
 	cmd := &cobra.Command{
 		Use:   "revoke --tenant TENANT (--user ID | --token-id ID)",
-		Short: "Take tokens back: their streams end, and they open no new ones",
-		Long: `Take tokens back: the streams that were opened with them end at once, and they open no new ones for as long as --for
-says, which is as long as they could still be good.
+		Short: "Revoke tokens: their streams end, and no new streams open",
+		Long: `Revoke tokens: their streams end at once, and they open no new streams for the time of --for, which must cover the remaining
+lifetime of the tokens.
 
---user takes back all tokens that the user has been issued until now; later ones are good. --token-id takes back one, by
-its claim jti. Redis is that of REDIS_URL; where that is not set, the one of the orderbell dev that runs on the data directory.`,
+--user revokes all tokens issued to the user until now; later tokens are valid. --token-id revokes one token by its claim jti.
+The command uses the Redis of REDIS_URL or, if that is not set, of the orderbell dev that runs on the data directory.`,
 		Example: `  orderbell revoke --tenant demo --user 0190aaaa-0000-7000-8000-000000000001
   orderbell revoke --tenant demo --token-id 4f1c --for 1h`,
 		Args: cobra.NoArgs,
@@ -55,11 +55,11 @@ its claim jti. Redis is that of REDIS_URL; where that is not set, the one of the
 			return err
 		}),
 	}
-	cmd.Flags().StringVar(&o.tenant, "tenant", "", "the tenant's id, such as demo")
+	cmd.Flags().StringVar(&o.tenant, "tenant", "", "id of the tenant, such as demo")
 	cmd.Flags().StringVar(&o.user, "user", "", "the user's id, the claim sub of its tokens")
-	cmd.Flags().StringVar(&o.tokenID, "token-id", "", "the claim jti of one token")
-	cmd.Flags().DurationVar(&o.life, "for", 24*time.Hour, "how long: at least as long as tokens live")
-	cmd.Flags().StringVar(&o.data, "data", defaultData, "the data directory of orderbell dev")
+	cmd.Flags().StringVar(&o.tokenID, "token-id", "", "claim jti of one token")
+	cmd.Flags().DurationVar(&o.life, "for", 24*time.Hour, "how long the revocation lasts: at least the lifetime of tokens")
+	cmd.Flags().StringVar(&o.data, "data", defaultData, "data directory of orderbell dev")
 	return cmd
 }
 

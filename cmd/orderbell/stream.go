@@ -23,15 +23,15 @@ type streamOptions struct {
 }
 
 // streamWords explain them.
-const streamWords = `The gateway is at --url, and the token in --token-file, which is read again whenever the stream is opened. Without --url it
-is the orderbell dev that runs on the data directory; without --token-file tokens are made with AUTH_DEV_SECRET, or the
-secret of that orderbell dev.`
+const streamWords = `--url is the address of the gateway. --token-file holds a token; it is read again whenever a stream opens. Without --url the
+command uses the orderbell dev that runs on the data directory. Without --token-file it makes tokens with AUTH_DEV_SECRET or
+with the secret of that orderbell dev.`
 
 func (o *streamOptions) define(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.tenant, "tenant", "", "the tenant's id, such as demo")
-	cmd.Flags().StringVar(&o.url, "url", "", "where the gateway, or what stands before it, is, such as https://orders.example")
-	cmd.Flags().StringVar(&o.tokenFile, "token-file", "", "a file with a token of the tenant")
-	cmd.Flags().StringVar(&o.data, "data", defaultData, "the data directory of orderbell dev")
+	cmd.Flags().StringVar(&o.tenant, "tenant", "", "id of the tenant, such as demo")
+	cmd.Flags().StringVar(&o.url, "url", "", "address of the gateway or of the proxy in front of it, such as https://orders.example")
+	cmd.Flags().StringVar(&o.tokenFile, "token-file", "", "file with a token of the tenant")
+	cmd.Flags().StringVar(&o.data, "data", defaultData, "data directory of orderbell dev")
 }
 
 func (o *streamOptions) check() error {

@@ -15,12 +15,12 @@ func newTailCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tail --tenant TENANT",
 		Short: "Show a tenant's orders as they happen",
-		Long: `Show a tenant's orders as they happen, a line an event, until Ctrl-C. The stream is opened again when it is cut, as by a
-restart of the gateway, and goes on where it was; what becomes of it is told on the error output.
+		Long: `Show a tenant's orders as they happen, one line per event, until Ctrl-C. If the stream is cut, for example by a restart of
+the gateway, the command opens it again and continues where it was. The state of the stream goes to the error output.
 
 ` + streamWords,
 		Example: `  orderbell tail --tenant demo
-  orderbell tail --tenant demo --from 0 --count 10 --json    # the first ten that are kept
+  orderbell tail --tenant demo --from 0 --count 10 --json    # the ten oldest events that are kept
   orderbell tail --tenant demo --url https://orders.example --token-file token.txt`,
 		Args: cobra.NoArgs,
 		PreRunE: func(*cobra.Command, []string) error {
@@ -45,9 +45,9 @@ restart of the gateway, and goes on where it was; what becomes of it is told on 
 		}),
 	}
 	o.define(cmd)
-	cmd.Flags().StringVar(&user, "user", "orderbell-tail", "the user's id, whose notifications are shown too")
-	cmd.Flags().StringVar(&from, "from", "", "begin behind this event's id; 0 is the beginning of what is kept")
-	cmd.Flags().IntVar(&show.Most, "count", 0, "end after so many events; 0 is never")
-	cmd.Flags().BoolVar(&show.JSON, "json", false, "show events as JSON, one a line")
+	cmd.Flags().StringVar(&user, "user", "orderbell-tail", "id of a user whose notifications are shown too")
+	cmd.Flags().StringVar(&from, "from", "", "start after the event with this id; 0: with the oldest event that is kept")
+	cmd.Flags().IntVar(&show.Most, "count", 0, "exit after this number of events; 0: never")
+	cmd.Flags().BoolVar(&show.JSON, "json", false, "print events as JSON, one per line")
 	return cmd
 }

@@ -20,19 +20,19 @@ import (
 func newTenantCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tenant",
-		Short: "Make a business and its owner, or list the businesses",
+		Short: "Create a business and its owner, or list the businesses",
 		Example: `  orderbell tenant create --name "Corner Shop" --owner-email ana@shop.example
   orderbell tenant list --json`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return errors.New("tenant wants one of create, list") },
+		RunE: missingSubcommand,
 	}
 	cmd.AddCommand(newTenantCreateCommand(), newTenantListCommand())
 	return cmd
 }
 
 // whichDatabase is what both commands say of theirs.
-const whichDatabase = `The database is that of DATABASE_URL; where that is not set, the one of the orderbell dev that runs on the data directory.
-Its user is the tables' owner, as the user that migrates them is.`
+const whichDatabase = `The command uses the database of DATABASE_URL or, if that is not set, of the orderbell dev that runs on the data directory.
+DATABASE_URL must connect as the owner of the tables, as for migrations.`
 
 type tenantOptions struct {
 	id, name, locale, email, ownerName, data string
@@ -43,11 +43,11 @@ func newTenantCreateCommand() *cobra.Command {
 	var o tenantOptions
 	cmd := &cobra.Command{
 		Use:   "create --name NAME --owner-email ADDRESS",
-		Short: "Make a business and its owner, and print their ids",
-		Long: `Make a business and its owner, and print their ids. The owner adds everybody else, by the page or the API.
+		Short: "Create a business and its owner, and print their ids",
+		Long: `Create a business and its owner, and print their ids. The owner adds the other users with POST /api/users.
 
-A business has a name and an id that no other has. The id is made of the name unless --id says it; it is what tokens name
-in the claim of AUTH_TENANT_CLAIM, and it cannot be changed later. An address may be somebody's in several businesses.
+The name and the id of a business are unique. Without --id, the id is derived from the name. Tokens carry the id in the claim
+AUTH_TENANT_CLAIM; it cannot change later. One address may belong to users of several businesses.
 
 ` + whichDatabase,
 		Example: `  orderbell tenant create --name "Corner Shop" --owner-email ana@shop.example
@@ -71,13 +71,13 @@ in the claim of AUTH_TENANT_CLAIM, and it cannot be changed later. An address ma
 		}),
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.name, "name", "", "what the business is called, as its mails say it")
-	flags.StringVar(&o.email, "owner-email", "", "the owner's address")
-	flags.StringVar(&o.ownerName, "owner-name", "", "the owner's name")
-	flags.StringVar(&o.id, "id", "", "the tenant's id, such as corner-shop (default: made of the name)")
-	flags.StringVar(&o.locale, "locale", "en", "the language of its mails, as BCP 47 has it, such as en or id")
-	flags.BoolVar(&o.asJSON, "json", false, "answer in JSON")
-	flags.StringVar(&o.data, "data", defaultData, "the data directory of orderbell dev")
+	flags.StringVar(&o.name, "name", "", "name of the business, as its mails show it")
+	flags.StringVar(&o.email, "owner-email", "", "mail address of the owner")
+	flags.StringVar(&o.ownerName, "owner-name", "", "name of the owner")
+	flags.StringVar(&o.id, "id", "", "id of the tenant, such as corner-shop (default: derived from the name)")
+	flags.StringVar(&o.locale, "locale", "en", "language of its mails (BCP 47), such as en or id")
+	flags.BoolVar(&o.asJSON, "json", false, "print JSON")
+	flags.StringVar(&o.data, "data", defaultData, "data directory of orderbell dev")
 	return cmd
 }
 
@@ -135,8 +135,8 @@ func newTenantListCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List the businesses with their owners, from the oldest to the newest",
-		Long:  "List the businesses with their owners, from the oldest to the newest.\n\n" + whichDatabase,
+		Short: "List the businesses with their owners, oldest first",
+		Long:  "List the businesses with their owners, oldest first.\n\n" + whichDatabase,
 		Example: `  orderbell tenant list
   orderbell tenant list --json | jq -r '.[].tenant_id'`,
 		Args: cobra.NoArgs,
@@ -152,8 +152,8 @@ func newTenantListCommand() *cobra.Command {
 			return printBusinesses(cmd, found, asJSON)
 		}),
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "answer in JSON")
-	cmd.Flags().StringVar(&data, "data", defaultData, "the data directory of orderbell dev")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().StringVar(&data, "data", defaultData, "data directory of orderbell dev")
 	return cmd
 }
 

@@ -29,8 +29,8 @@ func newTokenCommand() *cobra.Command {
 		Short: "Print a development token for a user of the database",
 		Long: `Print a development token for a user of the database.
 
-The database is that of DATABASE_URL and the secret that of AUTH_DEV_SECRET. Where they are not set, those of the
-orderbell dev that runs on the data directory are taken.`,
+The command uses DATABASE_URL and AUTH_DEV_SECRET or, if they are not set, the database and the secret of the orderbell dev
+that runs on the data directory.`,
 		Example: `  orderbell token --tenant demo --email owner@demo.example
   curl -H "Authorization: Bearer $(orderbell token --tenant demo --email viewer@demo.example)" \
     http://localhost:8080/api/orders/snapshot`,
@@ -50,10 +50,10 @@ orderbell dev that runs on the data directory are taken.`,
 			return err
 		}),
 	}
-	cmd.Flags().StringVar(&o.tenant, "tenant", "", "the tenant's id, such as demo")
-	cmd.Flags().StringVar(&o.email, "email", "", "the user's address, such as owner@demo.example")
-	cmd.Flags().DurationVar(&o.ttl, "ttl", devstack.TokenTTL, "how long the token is good")
-	cmd.Flags().StringVar(&o.data, "data", defaultData, "the data directory of orderbell dev")
+	cmd.Flags().StringVar(&o.tenant, "tenant", "", "id of the tenant, such as demo")
+	cmd.Flags().StringVar(&o.email, "email", "", "mail address of the user, such as owner@demo.example")
+	cmd.Flags().DurationVar(&o.ttl, "ttl", devstack.TokenTTL, "how long the token is valid")
+	cmd.Flags().StringVar(&o.data, "data", defaultData, "data directory of orderbell dev")
 	for _, name := range []string{"tenant", "email"} {
 		_ = cmd.MarkFlagRequired(name) // fails only for a flag that does not exist
 	}

@@ -31,15 +31,15 @@ func newVerifyCommand() *cobra.Command {
 	o := verifyOptions{since: newMoment(), until: newMoment(), feedSince: newMoment()}
 	cmd := &cobra.Command{
 		Use:   "verify",
-		Short: "Compare the stores: that no event is lost, and none there twice",
-		Long: `Compare the stores: that no event is lost, and none there twice.
+		Short: "Check all stores for lost or duplicated events",
+		Long: `Check all stores for lost or duplicated events.
 
-For the events of a window of time it compares orders, outbox, event records, notifications, e-mails, the streams in Redis
-and, with MAILPIT_URL, the mailbox. It reads only, page by page. Exit status 1: there are offenders, of which the first are
-named, or a store could not be read.
+For the events of a time window, the command compares orders, outbox, event records, notifications, mails, the streams in
+Redis and, with MAILPIT_URL, the mailbox. It only reads, page by page. Exit status 1: events are lost or duplicated (the
+first ones are named), or a store could not be read.
 
-The stores are those of DATABASE_URL and REDIS_URL. Where they are not set, those of the orderbell dev that runs on the data
-directory are taken, its mailbox too. Redis remembers events for SSE_REPLAY_BUFFER_TTL_SECONDS, here as in the functions.`,
+The command uses DATABASE_URL and REDIS_URL or, if they are not set, the stores and the mailbox of the orderbell dev that runs
+on the data directory. SSE_REPLAY_BUFFER_TTL_SECONDS must have the functions' value.`,
 		Example: `  orderbell verify
   orderbell verify --window 1h --tenant demo
   orderbell verify --since 2026-11-24T09:00:00Z --until 2026-11-24T12:00:00Z --json
@@ -63,16 +63,16 @@ directory are taken, its mailbox too. Redis remembers events for SSE_REPLAY_BUFF
 		RunE: work(func(cmd *cobra.Command, _ []string) error { return o.run(cmd) }),
 	}
 	flags := cmd.Flags()
-	flags.DurationVar(&o.window, "window", 24*time.Hour, "look at the events of this long, up to now")
-	flags.Var(o.since, "since", "look at the events from then on: how long ago, or a time")
-	flags.Var(o.until, "until", "look at the events before then (default: now)")
-	flags.StringVar(&o.tenant, "tenant", "", "only the tenant's")
-	flags.DurationVar(&o.settle, "settle", 30*time.Second, "leave out what is younger: it may be on its way")
-	flags.Var(o.feedSince, "feed-since", "when Redis last lost some of its memory: what came before need not be there")
-	flags.BoolVar(&o.noRedis, "no-redis", false, "leave out the streams")
-	flags.IntVar(&o.most, "limit", 20, "name so many offenders")
-	flags.BoolVar(&o.asJSON, "json", false, "answer in JSON")
-	flags.StringVar(&o.data, "data", defaultData, "the data directory of orderbell dev")
+	flags.DurationVar(&o.window, "window", 24*time.Hour, "check the events of this duration, up to now")
+	flags.Var(o.since, "since", "check events since then: a duration, such as 2h, or an RFC 3339 time")
+	flags.Var(o.until, "until", "check events before then (default: now)")
+	flags.StringVar(&o.tenant, "tenant", "", "only this tenant")
+	flags.DurationVar(&o.settle, "settle", 30*time.Second, "ignore changes younger than this: they may be on their way")
+	flags.Var(o.feedSince, "feed-since", "when Redis last lost data: older events may be missing from it")
+	flags.BoolVar(&o.noRedis, "no-redis", false, "do not check the streams in Redis")
+	flags.IntVar(&o.most, "limit", 20, "number of offenders to name")
+	flags.BoolVar(&o.asJSON, "json", false, "print JSON")
+	flags.StringVar(&o.data, "data", defaultData, "data directory of orderbell dev")
 	return cmd
 }
 
