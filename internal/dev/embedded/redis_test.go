@@ -1,6 +1,7 @@
 package embedded_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -51,4 +52,38 @@ func TestRedis(t *testing.T) {
 			t.Errorf("both servers are at %s", other.URL())
 		}
 	})
+}
+
+// BenchmarkRedis measures one command beside many keys that expire, as the marks of events do: it must not depend on
+// their number.
+func BenchmarkRedis(b *testing.B) {
+	for _, keys := range []int{100, 30_000} {
+		b.Run(fmt.Sprintf("%d keys", keys), func(b *testing.B) {
+			server, err := embedded.StartRedis()
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Cleanup(server.Stop)
+			options, err := redis.ParseURL(server.URL())
+			if err != nil {
+				b.Fatal(err)
+			}
+			client := redis.NewClient(options)
+			b.Cleanup(func() { _ = client.Close() })
+			for from := 0; from < keys; from += 1000 {
+				pipe := client.Pipeline()
+				for i := from; i < min(from+1000, keys); i++ {
+					pipe.Set(b.Context(), fmt.Sprint("mark:", i), "1", 15*time.Minute)
+				}
+				if _, err := pipe.Exec(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for b.Loop() {
+				if err := client.Get(b.Context(), "mark:1").Err(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }
