@@ -126,7 +126,7 @@ func TestExitStatus(t *testing.T) {
 		{[]string{"load", "sse", "--tenant", "demo", "--orders", "1e-12"}, 2, "--orders 1e-12: want 0, or 0.01 to 1000"},
 		{[]string{"load", "sse", "--tenant", "demo", "--orders", "NaN"}, 2, "--orders NaN: want 0"},
 		{[]string{"load", "sse", "--tenant", "demo", "--url", "http://127.0.0.1:1"}, 1, "no orderbell dev is ready there"},
-		{[]string{"tenant"}, 2, "create, list"},
+		{[]string{"tenant"}, 2, "create, limits, list"},
 		{[]string{"tenant", "create", "--name", "Shop"}, 2, `--owner-email is ""`},
 		{[]string{"tenant", "create", "--name", "Shop", "--owner-email", "Ana <a@b.example>"}, 2, "no e-mail address"},
 		{[]string{"tenant", "create", "--name", " Shop", "--owner-email", "a@b.example"}, 2, `--name is " Shop"`},

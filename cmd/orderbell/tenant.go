@@ -26,7 +26,7 @@ func newTenantCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: missingSubcommand,
 	}
-	cmd.AddCommand(newTenantCreateCommand(), newTenantListCommand())
+	cmd.AddCommand(newTenantCreateCommand(), newTenantListCommand(), newTenantLimitsCommand())
 	return cmd
 }
 

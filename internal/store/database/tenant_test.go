@@ -28,7 +28,8 @@ func twoTenants(t *testing.T) string {
 		INSERT INTO idempotency_keys (tenant_id, key, request_hash, status, body) SELECT id, 'k', '', 200, '' FROM tenants;
 		INSERT INTO notifications (id, tenant_id, user_id, event_source, event_id, event_type, order_id, data)
 			SELECT gen_random_uuid(), tenant_id, id, '/', gen_random_uuid(), 'order_paid', gen_random_uuid(), '{}' FROM users;
-		INSERT INTO optouts (id, tenant_id, user_id, expires_at) SELECT gen_random_uuid(), tenant_id, id, now() FROM users`
+		INSERT INTO optouts (id, tenant_id, user_id, expires_at) SELECT gen_random_uuid(), tenant_id, id, now() FROM users;
+		INSERT INTO tenant_limits (tenant_id, max_users) SELECT id, 7 FROM tenants`
 	if _, err := databasetest.Open(t, address).Exec(t.Context(), rows, pgx.QueryExecModeSimpleProtocol); err != nil {
 		t.Fatal(err)
 	}
@@ -47,12 +48,13 @@ func TestATenantIsAlone(t *testing.T) {
 		t.Parallel()
 		const all = `SELECT 'tenants ' || id FROM tenants UNION ALL SELECT 'users ' || tenant_id FROM users
 			UNION ALL SELECT 'orders ' || tenant_id FROM orders UNION ALL SELECT 'keys ' || tenant_id FROM idempotency_keys
-			UNION ALL SELECT 'notifications ' || tenant_id FROM notifications UNION ALL SELECT 'optouts ' || tenant_id FROM optouts ORDER BY 1`
+			UNION ALL SELECT 'notifications ' || tenant_id FROM notifications UNION ALL SELECT 'optouts ' || tenant_id FROM optouts
+			UNION ALL SELECT 'limits ' || tenant_id FROM tenant_limits ORDER BY 1`
 		got, err := as[string](t, pool, "acme", all)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff([]string{"keys acme", "notifications acme", "optouts acme", "orders acme", "tenants acme", "users acme"}, got); diff != "" {
+		if diff := cmp.Diff([]string{"keys acme", "limits acme", "notifications acme", "optouts acme", "orders acme", "tenants acme", "users acme"}, got); diff != "" {
 			t.Error(diff)
 		}
 		for _, nobody := range []string{"", "nobody", "ACME"} {
@@ -78,7 +80,9 @@ func TestATenantIsAlone(t *testing.T) {
 			"UPDATE users SET tenant_id = 'other' RETURNING 1",
 			"INSERT INTO outbox (shard, event_id, source, type, tenant_id, order_id, data, occurred_at) VALUES (0, gen_random_uuid(), '', '', 'other', gen_random_uuid(), '', now())",
 			"INSERT INTO optouts (id, tenant_id, user_id, expires_at) SELECT gen_random_uuid(), 'other', id, now() FROM users",
-			"SELECT 1 FROM outbox", "SELECT 1 FROM event_records", "SELECT 1 FROM email_deliveries", "SELECT 1 FROM schema_migrations",
+			"INSERT INTO audit_records (tenant_id, actor, action, outcome) VALUES ('other', 'x', 'x', 'done')",
+			"SELECT 1 FROM audit_records", "UPDATE audit_records SET actor = 'x'", "DELETE FROM audit_records",
+			"UPDATE tenant_limits SET max_users = 9", "DELETE FROM tenant_limits", "SELECT 1 FROM outbox", "SELECT 1 FROM event_records", "SELECT 1 FROM email_deliveries", "SELECT 1 FROM schema_migrations",
 			"DELETE FROM orders", "DELETE FROM users", "DELETE FROM optouts", "UPDATE optouts SET used_at = now()", "UPDATE notifications SET user_id = user_id", "UPDATE tenants SET name = 'x'",
 			"INSERT INTO tenants (id, name) VALUES ('third', 'x')", "CREATE TABLE mine ()",
 		} {

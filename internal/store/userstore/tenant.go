@@ -93,3 +93,12 @@ func (s *Store) Tenants(ctx context.Context) (all []user.Business, err error) {
 	})
 	return all, database.Wrap("list tenants", err)
 }
+
+// HasTenant returns [user.ErrNoTenant] if there is no such tenant.
+func (s *Store) HasTenant(ctx context.Context, tenantID string) error {
+	_, err := database.CollectOne(ctx, s.pool, tenantID, pgx.RowTo[string], `SELECT id FROM tenants WHERE id = $1`, tenantID)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return user.ErrNoTenant
+	}
+	return database.Wrap("find tenant", err)
+}

@@ -212,7 +212,7 @@ func outcome(doing string, err error) error {
 	case errors.As(err, &pg) && pg.Code == foreignKey:
 		return user.ErrNoTenant
 	}
-	for _, known := range []error{user.ErrNotFound, user.ErrOwner, user.ErrStale, user.ErrLastOwner, user.ErrUsed} {
+	for _, known := range []error{user.ErrNotFound, user.ErrNoTenant, user.ErrOwner, user.ErrStale, user.ErrLastOwner, user.ErrUsed} {
 		if errors.Is(err, known) {
 			return known
 		}

@@ -1,0 +1,153 @@
+package userstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"orderbell/internal/store/database"
+	"orderbell/internal/user"
+)
+
+// limitColumns are the limits in the order of [user.LimitNames], whose names are the columns'.
+func limitColumns() string {
+	names := make([]string, 0, len(user.LimitNames()))
+	for _, l := range user.LimitNames() {
+		names = append(names, string(l))
+	}
+	return strings.Join(names, ", ")
+}
+
+// scanLimits reads what comes before, then the columns of limits.
+func scanLimits(row pgx.CollectableRow, before ...any) (user.Limits, error) {
+	names := user.LimitNames()
+	values := make([]*int64, len(names))
+	for i := range values {
+		before = append(before, &values[i])
+	}
+	if err := row.Scan(before...); err != nil {
+		return nil, err
+	}
+	chosen := user.Limits{}
+	for i, v := range values {
+		if v != nil {
+			chosen[names[i]] = *v
+		}
+	}
+	return chosen, nil
+}
+
+// Limits returns what the operator has chosen for the tenant: nothing, if the tenant does not exist.
+func (s *Store) Limits(ctx context.Context, tenantID string) (user.Limits, error) {
+	chosen, err := database.CollectOne(ctx, s.pool, tenantID,
+		func(row pgx.CollectableRow) (user.Limits, error) { return scanLimits(row) },
+		`SELECT `+limitColumns()+` FROM tenant_limits WHERE tenant_id = $1`, tenantID)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return user.Limits{}, nil
+	}
+	return chosen, database.Wrap("read limits", err)
+}
+
+// AllLimits returns what the operator has chosen, by tenant. It is for the tables' owner alone.
+func (s *Store) AllLimits(ctx context.Context) (map[string]user.Limits, error) {
+	all := map[string]user.Limits{}
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, seeAll); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, `SELECT tenant_id, `+limitColumns()+` FROM tenant_limits`)
+		if err != nil {
+			return err
+		}
+		_, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (user.Limits, error) {
+			var tenant string
+			chosen, err := scanLimits(row, &tenant)
+			all[tenant] = chosen
+			return chosen, err
+		})
+		return err
+	})
+	return all, database.Wrap("read limits", err)
+}
+
+// SetLimits changes limits of the tenant; nil makes one the default again. It returns what is chosen then, and writes a
+// record of the actor's. It is for the tables' owner alone. Errors: [user.ErrNoTenant].
+func (s *Store) SetLimits(ctx context.Context, tenantID, actor string, changes map[user.Limit]*int64) (chosen user.Limits, err error) {
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, seeAll); err != nil {
+			return err
+		}
+		const ensure = `INSERT INTO tenant_limits (tenant_id) SELECT id FROM tenants WHERE id = $1 ON CONFLICT (tenant_id) DO NOTHING`
+		if _, err := tx.Exec(ctx, ensure, tenantID); err != nil {
+			return err
+		}
+		var detail []string
+		for _, l := range user.LimitNames() {
+			value, asked := changes[l]
+			if !asked {
+				continue
+			}
+			// The name is one of a fixed list.
+			if _, err := tx.Exec(ctx, `UPDATE tenant_limits SET `+string(l)+` = $2, updated_at = clock_timestamp() WHERE tenant_id = $1`, tenantID, value); err != nil {
+				return err
+			}
+			if value == nil {
+				detail = append(detail, string(l)+" is the default")
+			} else {
+				detail = append(detail, fmt.Sprintf("%s is %d", l, *value))
+			}
+		}
+		rows, err := tx.Query(ctx, `SELECT `+limitColumns()+` FROM tenant_limits WHERE tenant_id = $1`, tenantID)
+		if err != nil {
+			return err
+		}
+		chosen, err = pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (user.Limits, error) { return scanLimits(row) })
+		if errors.Is(err, pgx.ErrNoRows) {
+			return user.ErrNoTenant
+		}
+		if err != nil {
+			return err
+		}
+		return addRecord(ctx, tx, user.Record{
+			TenantID: tenantID, Actor: actor, Action: "tenant.limits", Target: "tenant:" + tenantID, Outcome: user.Done, Detail: strings.Join(detail, ", "),
+		})
+	})
+	return chosen, outcome("set limits", err)
+}
+
+// addRecord writes to the audit trail, in the transaction of what it tells of.
+func addRecord(ctx context.Context, tx pgx.Tx, r user.Record) error {
+	const sql = `INSERT INTO audit_records (tenant_id, actor, action, target, address, outcome, detail, times)
+		VALUES ($1, $2, $3, $4, $5, $6, left($7, 1000), greatest($8, 1))`
+	_, err := tx.Exec(ctx, sql, r.TenantID, r.Actor, r.Action, r.Target, r.Address, r.Outcome, r.Detail, r.Times)
+	return err
+}
+
+// Record writes to the audit trail what needed no change of the database.
+func (s *Store) Record(ctx context.Context, r user.Record) error {
+	err := database.InTenant(ctx, s.pool, r.TenantID, func(tx pgx.Tx) error { return addRecord(ctx, tx, r) })
+	return database.Wrap("write audit record", err)
+}
+
+// Records returns the latest records of the tenant, or of all for "", from the newest to the oldest. It is for the tables'
+// owner alone.
+func (s *Store) Records(ctx context.Context, tenantID string, since time.Time, most int) (found []user.Record, err error) {
+	const sql = `SELECT tenant_id, at, actor, action, target, address, outcome, detail, times FROM audit_records
+		WHERE ($1 = '' OR tenant_id = $1) AND at >= $2 ORDER BY id DESC LIMIT $3`
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, seeAll); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, sql, tenantID, since, most)
+		if err != nil {
+			return err
+		}
+		found, err = pgx.CollectRows(rows, pgx.RowToStructByPos[user.Record])
+		return err
+	})
+	return found, database.Wrap("read audit records", err)
+}

@@ -1,0 +1,89 @@
+package user
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Limit names something of which a tenant may use so much at most. The names are columns of tenant_limits.
+type Limit string
+
+// The limits.
+const (
+	MaxUsers        Limit = "max_users"
+	MaxInvitations  Limit = "max_invitations"   // users whose address is not confirmed
+	OrdersPerSecond Limit = "orders_per_second" // orders created and changed over the API
+	MailsPerHour    Limit = "mails_per_hour"
+	MaxStreams      Limit = "max_streams" // of one gateway
+	LogBytes        Limit = "log_bytes"   // of the events that one gateway keeps for the tenant
+)
+
+// LimitNames returns every limit.
+func LimitNames() []Limit {
+	return []Limit{MaxUsers, MaxInvitations, OrdersPerSecond, MailsPerHour, MaxStreams, LogBytes}
+}
+
+// Valid says whether l is one of [LimitNames].
+func (l Limit) Valid() bool { return slices.Contains(LimitNames(), l) }
+
+// Least returns the smallest value of the limit that makes sense.
+func (l Limit) Least() int64 {
+	switch l {
+	case MaxUsers, OrdersPerSecond:
+		return 1
+	case LogBytes:
+		return 64 << 10
+	case MaxInvitations, MailsPerHour, MaxStreams:
+	}
+	return 0
+}
+
+// DefaultLimits are the limits of every tenant for which the operator has not chosen others. Those of the gateway are among
+// its own variables: SSE_MAX_CLIENTS_PER_TENANT for [MaxStreams], SSE_LOG_MAX_BYTES for [LogBytes].
+type DefaultLimits struct {
+	MaxUsers        int64 `envconfig:"TENANT_MAX_USERS" default:"500"`
+	MaxInvitations  int64 `envconfig:"TENANT_MAX_INVITATIONS" default:"50"`
+	OrdersPerSecond int64 `envconfig:"TENANT_ORDERS_PER_SECOND" default:"50"`
+	MailsPerHour    int64 `envconfig:"TENANT_MAILS_PER_HOUR" default:"2000"`
+}
+
+// Check returns an error that names the variables whose value is too small.
+func (d DefaultLimits) Check() error {
+	var errs []error
+	for _, v := range []struct {
+		name         string
+		value, least int64
+	}{
+		{"TENANT_MAX_USERS", d.MaxUsers, MaxUsers.Least()},
+		{"TENANT_MAX_INVITATIONS", d.MaxInvitations, MaxInvitations.Least()},
+		{"TENANT_ORDERS_PER_SECOND", d.OrdersPerSecond, OrdersPerSecond.Least()},
+		{"TENANT_MAILS_PER_HOUR", d.MailsPerHour, MailsPerHour.Least()},
+	} {
+		if v.value < v.least {
+			errs = append(errs, fmt.Errorf("%s is %d, want %d or more", v.name, v.value, v.least))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Limits are what the operator has chosen for one tenant. A limit that is not there is the default's.
+type Limits map[Limit]int64
+
+// Of returns the tenant's limit, or the default.
+func (l Limits) Of(name Limit, standard int64) int64 {
+	if chosen, ok := l[name]; ok {
+		return chosen
+	}
+	return standard
+}
+
+// LimitError says that a tenant has used up one of its limits.
+type LimitError struct {
+	Limit Limit
+	Max   int64
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("the tenant's limit %s of %d is reached", e.Limit, e.Max)
+}

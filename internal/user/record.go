@@ -1,0 +1,25 @@
+package user
+
+import "time"
+
+// Outcome says whether what a [Record] tells of was done.
+type Outcome string
+
+// The outcomes.
+const (
+	Done    Outcome = "done"
+	Refused Outcome = "refused"
+)
+
+// Record is an entry of the audit trail: who did what, from where, and with what outcome.
+type Record struct {
+	TenantID string
+	At       time.Time
+	Actor    string // user:<id>, service:<name>, operator:<name>, or "" for unknown
+	Action   string // such as user.removed
+	Target   string // such as user:<id>
+	Address  string // the client's, as far as it is known
+	Outcome  Outcome
+	Detail   string // what changed, or why it was refused
+	Times    int64  // equal refusals close to each other are one record
+}
