@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"orderbell/functions/internal/inboxapi"
 	"orderbell/functions/internal/orderapi"
@@ -26,6 +25,7 @@ import (
 	"orderbell/internal/auth/authtest"
 	"orderbell/internal/event"
 	"orderbell/internal/order"
+	"orderbell/internal/store/database"
 	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/store/inboxstore"
 	"orderbell/internal/store/orderstore"
@@ -38,7 +38,7 @@ const canary = "canary"
 
 // world is two businesses. The first has a user, an order, a kept answer and a notification; the other has an owner.
 type world struct {
-	pool              *pgxpool.Pool
+	pool              *database.Pool
 	apis              []route.API
 	tokens            auth.Config
 	owner, other      user.User

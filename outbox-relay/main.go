@@ -42,7 +42,7 @@ func run(ctx context.Context, s *service.Service) error {
 	if err != nil {
 		return err
 	}
-	s.Ready(service.Check{Name: "database", Probe: func(ctx context.Context) error { return database.Check(ctx, pool) }},
+	s.Ready(service.Check{Name: "database", Probe: func(ctx context.Context) error { return database.Ready(ctx, pool) }},
 		service.Check{Name: "kafka", Probe: admin.Check})
 	r.Start(ctx)
 	return s.Serve(ctx, http.NotFoundHandler(), r.Wait)

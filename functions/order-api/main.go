@@ -30,6 +30,6 @@ func run(ctx context.Context, s *service.Service) error {
 		return err
 	}
 	defer pool.Close()
-	s.Ready(service.Check{Name: "database", Probe: func(ctx context.Context) error { return database.Check(ctx, pool) }})
+	s.Ready(service.Check{Name: "database", Probe: func(ctx context.Context) error { return database.Ready(ctx, pool) }})
 	return s.Serve(ctx, orderapi.New(s.Log, verifier, orderstore.New(pool)), nil)
 }

@@ -35,6 +35,6 @@ func run(ctx context.Context, s *service.Service) (err error) {
 	if err != nil {
 		return err
 	}
-	s.Ready(service.Check{Name: "database", Probe: func(ctx context.Context) error { return database.Check(ctx, pool) }})
+	s.Ready(service.Check{Name: "database", Probe: func(ctx context.Context) error { return database.Ready(ctx, pool) }})
 	return s.Serve(ctx, handler, nil)
 }

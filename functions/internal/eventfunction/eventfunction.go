@@ -63,7 +63,7 @@ func run(ctx context.Context, s *service.Service, t event.Type) (err error) {
 		return err
 	}
 	s.Ready(
-		service.Check{Name: "database", Probe: func(ctx context.Context) error { return database.Check(ctx, pool) }},
+		service.Check{Name: "database", Probe: func(ctx context.Context) error { return database.Ready(ctx, pool) }},
 		service.Check{Name: "redis", Probe: watchers.Ping},
 	)
 	return s.Serve(ctx, handler, nil)

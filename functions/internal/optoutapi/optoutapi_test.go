@@ -15,10 +15,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"orderbell/functions/internal/mail/optout"
 	"orderbell/functions/internal/optoutapi"
+	"orderbell/internal/store/database"
 	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/store/userstore"
 	"orderbell/internal/user"
@@ -31,7 +31,7 @@ const (
 )
 
 type testBundle struct {
-	pool  *pgxpool.Pool
+	pool  *database.Pool
 	links *optout.Links
 	api   http.Handler
 }

@@ -14,13 +14,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"orderbell/functions/internal/orderapi"
 	"orderbell/internal/auth"
 	"orderbell/internal/auth/authtest"
 	"orderbell/internal/order"
 	"orderbell/internal/problem"
+	"orderbell/internal/store/database"
 	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/store/orderstore"
 	"orderbell/internal/user"
@@ -29,7 +29,7 @@ import (
 type bundle struct {
 	handler http.Handler
 	tokens  auth.Config
-	pool    *pgxpool.Pool
+	pool    *database.Pool
 }
 
 func setup(t *testing.T) bundle {
@@ -41,7 +41,7 @@ func setup(t *testing.T) bundle {
 	return serve(t, orderstore.New(pool), pool)
 }
 
-func serve(t *testing.T, store orderapi.Store, pool *pgxpool.Pool) bundle {
+func serve(t *testing.T, store orderapi.Store, pool *database.Pool) bundle {
 	t.Helper()
 	tokens := authtest.Config(authtest.Secret)
 	verifier := authtest.Verifier(t, tokens)

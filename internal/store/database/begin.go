@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 const (
@@ -17,11 +16,11 @@ const (
 )
 
 // Begin begins a transaction that the server ends, with its locks, when its client has been silent for longer than ctx
-// lasts. A client that dies with its machine, or behind a network that went away, does not say goodbye: the server would
-// keep what it locked for as long as TCP takes to notice, two hours by default.
+// lasts. A client whose machine or network is gone does not say goodbye: the server would keep its locks for as long as
+// TCP takes to notice, two hours by default.
 //
 // The limit comes with BEGIN in one round trip, and ends with the transaction, so that a pooler may stand between.
-func Begin(ctx context.Context, pool *pgxpool.Pool) (pgx.Tx, error) {
+func Begin(ctx context.Context, pool *Pool) (pgx.Tx, error) {
 	limit := abandoned
 	if deadline, ok := ctx.Deadline(); ok {
 		limit = max(time.Until(deadline), 0) + grace
@@ -31,11 +30,12 @@ func Begin(ctx context.Context, pool *pgxpool.Pool) (pgx.Tx, error) {
 	})
 }
 
-// Transact runs do in a transaction begun by [Begin]: all of it, or nothing if do returns an error.
-func Transact(ctx context.Context, pool *pgxpool.Pool, do func(pgx.Tx) error) error {
-	return pgx.BeginFunc(ctx, beginner{pool}, do)
+// Transact runs do in a transaction begun by [Begin]: all of it, or nothing if do returns an error. If the server refused
+// a statement (see [Refused]), the transaction is rolled back and do runs once more, from the start.
+func Transact(ctx context.Context, pool *Pool, do func(pgx.Tx) error) error {
+	return twice(ctx, func() error { return pgx.BeginFunc(ctx, beginner{pool}, do) })
 }
 
-type beginner struct{ pool *pgxpool.Pool }
+type beginner struct{ pool *Pool }
 
 func (b beginner) Begin(ctx context.Context) (pgx.Tx, error) { return Begin(ctx, b.pool) }

@@ -36,7 +36,7 @@ type Config struct {
 // Statements are prepared once per connection, unless a pooler stands between, see [poolerWatch]; they take one round
 // trip either way. default_query_exec_mode in DATABASE_URL overrules that: with PgBouncer 1.21 or later and its
 // max_prepared_statements, cache_statement saves the server the planning, half of a small statement's time.
-func Open(ctx context.Context, cfg Config, name string) (*pgxpool.Pool, error) {
+func Open(ctx context.Context, cfg Config, name string) (*Pool, error) {
 	pc, err := parse(cfg, name)
 	if err != nil {
 		return nil, err
@@ -49,11 +49,13 @@ func Open(ctx context.Context, cfg Config, name string) (*pgxpool.Pool, error) {
 	if !strings.Contains(cfg.URL, "default_query_exec_mode") {
 		watchForPooler(pc)
 	}
+	kept := &sessions{}
+	kept.watch(pc)
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {
 		return nil, Wrap("open database pool", err)
 	}
-	return pool, nil
+	return &Pool{Pool: pool, sessions: kept}, nil
 }
 
 func parse(cfg Config, name string) (*pgxpool.Config, error) {

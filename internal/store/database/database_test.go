@@ -21,7 +21,7 @@ import (
 	"orderbell/internal/store/database/databasetest"
 )
 
-func open(t *testing.T, cfg database.Config) *pgxpool.Pool {
+func open(t *testing.T, cfg database.Config) *database.Pool {
 	t.Helper()
 	pool, err := database.Open(t.Context(), cfg, "order-api")
 	if err != nil {
@@ -31,7 +31,7 @@ func open(t *testing.T, cfg database.Config) *pgxpool.Pool {
 	return pool
 }
 
-func one[T any](t *testing.T, pool *pgxpool.Pool, sql string, args ...any) T {
+func one[T any](t *testing.T, pool *database.Pool, sql string, args ...any) T {
 	t.Helper()
 	var v T
 	if err := pool.QueryRow(t.Context(), sql, args...).Scan(&v); err != nil {
@@ -110,7 +110,7 @@ func TestAServerThatIsAway(t *testing.T) {
 
 // acquire waits for a connection longer than the pool does: the statements before have cost it the one it had, and a busy
 // machine takes its time to make another.
-func acquire(t *testing.T, pool *pgxpool.Pool) *pgxpool.Conn {
+func acquire(t *testing.T, pool *database.Pool) *pgxpool.Conn {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; {
 		c, err := pool.Acquire(t.Context())

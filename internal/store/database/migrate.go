@@ -54,6 +54,14 @@ type Status struct {
 	Pending []Migration
 }
 
+// complete is the last version that the database certainly has. A step that was cut off may be there or not.
+func (s Status) complete() uint {
+	if s.Dirty && s.Version > 0 {
+		return s.Version - 1
+	}
+	return s.Version
+}
+
 // SchemaError is a schema that does not fit the program.
 type SchemaError struct {
 	Status
@@ -73,15 +81,42 @@ func (e *SchemaError) Permanent() bool { return true }
 
 // Check returns nil if the database answers and has the schema that this program needs, or a later one: migrations run
 // before programs are replaced, so old programs meet new schemas. Else the error is a *[SchemaError] or [Wrap]ped.
-func Check(ctx context.Context, pool *pgxpool.Pool) error {
+func Check(ctx context.Context, pool *Pool) error {
 	status, err := status(ctx, pool)
 	if err != nil {
 		return Wrap("check schema version", err)
 	}
-	if status.Dirty || status.Version < Latest() {
+	if status.complete() < Latest() {
 		return &SchemaError{Status: status, Needs: Latest()}
 	}
 	return nil
+}
+
+// Ready is [Check] for a program that writes: its sessions must be writable as well. One that is not is replaced with all
+// that are as old, and asked once more, so that a program without work finds the new primary by itself.
+func Ready(ctx context.Context, pool *Pool) error {
+	err := writable(ctx, pool)
+	if Refused(err) {
+		err = writable(ctx, pool)
+	}
+	if err != nil {
+		return Wrap("check that the database takes writes", err)
+	}
+	return Check(ctx, pool)
+}
+
+func writable(ctx context.Context, pool *Pool) error {
+	return pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
+		var readOnly bool
+		if err := conn.QueryRow(ctx, "SELECT current_setting('transaction_read_only')::bool").Scan(&readOnly); err != nil {
+			return err
+		}
+		if !readOnly {
+			return nil
+		}
+		pool.sessions.retireOf(conn.Conn())
+		return &pgconn.PgError{Severity: "ERROR", Code: "25006", Message: "the session is read-only: is this server a standby?"}
+	})
 }
 
 type querier interface {

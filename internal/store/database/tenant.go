@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // asTenant makes what follows in its transaction the work of one tenant: as the role of the HTTP APIs, to which the
@@ -14,7 +13,15 @@ const asTenant = `SELECT set_config('role', 'orderbell_api', true), set_config('
 
 // Collect runs one statement in a transaction of the tenant's and returns its rows. It takes one round trip: both
 // statements are sent together and the server commits behind them.
-func Collect[T any](ctx context.Context, pool *pgxpool.Pool, tenantID string, scan pgx.RowToFunc[T], sql string, args ...any) (found []T, err error) {
+func Collect[T any](ctx context.Context, pool *Pool, tenantID string, scan pgx.RowToFunc[T], sql string, args ...any) (found []T, err error) {
+	err = twice(ctx, func() error {
+		found, err = collect(ctx, pool, tenantID, scan, sql, args)
+		return err
+	})
+	return found, err
+}
+
+func collect[T any](ctx context.Context, pool *Pool, tenantID string, scan pgx.RowToFunc[T], sql string, args []any) (found []T, err error) {
 	batch := &pgx.Batch{}
 	batch.Queue(asTenant, tenantID)
 	batch.Queue(sql, args...)
@@ -35,7 +42,7 @@ func Collect[T any](ctx context.Context, pool *pgxpool.Pool, tenantID string, sc
 }
 
 // CollectOne is [Collect] for a statement of one row. Where it has none, the error is [pgx.ErrNoRows].
-func CollectOne[T any](ctx context.Context, pool *pgxpool.Pool, tenantID string, scan pgx.RowToFunc[T], sql string, args ...any) (T, error) {
+func CollectOne[T any](ctx context.Context, pool *Pool, tenantID string, scan pgx.RowToFunc[T], sql string, args ...any) (T, error) {
 	found, err := Collect(ctx, pool, tenantID, scan, sql, args...)
 	switch {
 	case err != nil || len(found) == 1:
@@ -52,7 +59,7 @@ func CollectOne[T any](ctx context.Context, pool *pgxpool.Pool, tenantID string,
 }
 
 // InTenant runs do in a transaction of the tenant's, for work that one statement cannot say.
-func InTenant(ctx context.Context, pool *pgxpool.Pool, tenantID string, do func(pgx.Tx) error) error {
+func InTenant(ctx context.Context, pool *Pool, tenantID string, do func(pgx.Tx) error) error {
 	return Transact(ctx, pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, asTenant, tenantID); err != nil {
 			return err

@@ -9,7 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/database/databasetest"
@@ -36,7 +35,7 @@ func twoTenants(t *testing.T) string {
 	return address
 }
 
-func as[T any](t *testing.T, pool *pgxpool.Pool, tenant, sql string, args ...any) ([]T, error) {
+func as[T any](t *testing.T, pool *database.Pool, tenant, sql string, args ...any) ([]T, error) {
 	t.Helper()
 	return database.Collect(t.Context(), pool, tenant, pgx.RowTo[T], sql, args...)
 }

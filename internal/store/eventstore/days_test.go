@@ -8,13 +8,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"orderbell/internal/event"
+	"orderbell/internal/store/database"
 )
 
 // days returns the days that event_records has a partition for; 0 is today.
-func days(t *testing.T, pool *pgxpool.Pool) []int {
+func days(t *testing.T, pool *database.Pool) []int {
 	t.Helper()
 	rows, err := pool.Query(t.Context(), `SELECT to_date(right(relname, 8), 'YYYYMMDD') - (now() AT TIME ZONE 'UTC')::date
 		FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = 'event_records'::regclass ORDER BY 1`)

@@ -16,7 +16,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"orderbell/internal/event"
 	"orderbell/internal/store/database"
@@ -31,14 +30,14 @@ var receiptSQL string
 
 // Store is safe for concurrent use.
 type Store struct {
-	pool         *pgxpool.Pool
+	pool         *database.Pool
 	mailDomain   string
 	claimOfEvent string // two statements, so that each gets the plan that fits it
 	claimAny     string
 }
 
 // New returns a store. MailDomain is what the Message-IDs of e-mails end in.
-func New(pool *pgxpool.Pool, mailDomain string) *Store {
+func New(pool *database.Pool, mailDomain string) *Store {
 	return &Store{
 		pool: pool, mailDomain: mailDomain,
 		claimOfEvent: fmt.Sprintf(claimSQL, "(d.event_source = $2 AND d.event_id = $3)"),

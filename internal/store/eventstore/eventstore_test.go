@@ -13,10 +13,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"orderbell/internal/event"
 	"orderbell/internal/order"
+	"orderbell/internal/store/database"
 	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/store/eventstore"
 	"orderbell/internal/user"
@@ -42,7 +42,7 @@ func staff() []person {
 	}
 }
 
-func setup(tb testing.TB, people ...person) (*eventstore.Store, *pgxpool.Pool) {
+func setup(tb testing.TB, people ...person) (*eventstore.Store, *database.Pool) {
 	tb.Helper()
 	pool := databasetest.New(tb)
 	exec(tb, pool, `INSERT INTO tenants (id, name) VALUES ('demo', 'Kopi & Co'), ('other', 'Other')`)
@@ -55,14 +55,14 @@ func setup(tb testing.TB, people ...person) (*eventstore.Store, *pgxpool.Pool) {
 	return eventstore.New(pool, "mail.example"), pool
 }
 
-func exec(tb testing.TB, pool *pgxpool.Pool, sql string, args ...any) {
+func exec(tb testing.TB, pool *database.Pool, sql string, args ...any) {
 	tb.Helper()
 	if _, err := pool.Exec(context.Background(), sql, args...); err != nil {
 		tb.Fatal(err)
 	}
 }
 
-func count(tb testing.TB, pool *pgxpool.Pool, sql string) (n int) {
+func count(tb testing.TB, pool *database.Pool, sql string) (n int) {
 	tb.Helper()
 	if err := pool.QueryRow(context.Background(), sql).Scan(&n); err != nil {
 		tb.Fatal(err)
@@ -337,7 +337,7 @@ func TestApplyAgain(t *testing.T) {
 	}
 }
 
-func assertCounts(tb testing.TB, pool *pgxpool.Pool, records, notifications, mails int) {
+func assertCounts(tb testing.TB, pool *database.Pool, records, notifications, mails int) {
 	tb.Helper()
 	got := [3]int{
 		count(tb, pool, "SELECT count(*) FROM event_records"), count(tb, pool, "SELECT count(*) FROM notifications"),

@@ -7,10 +7,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"orderbell/internal/event"
 	"orderbell/internal/mail"
+	"orderbell/internal/store/database"
 	"orderbell/internal/store/eventstore"
 	"orderbell/internal/user"
 )
@@ -18,7 +18,7 @@ import (
 const lease = time.Minute
 
 // due returns a store with one due e-mail, of e.
-func due(t *testing.T) (s *eventstore.Store, pool *pgxpool.Pool, e event.Event) {
+func due(t *testing.T) (s *eventstore.Store, pool *database.Pool, e event.Event) {
 	t.Helper()
 	s, pool = setup(t, person{id: testUser(1), role: user.Owner})
 	e = paid(t)
@@ -60,7 +60,7 @@ type row struct {
 	Leased, Sent       bool
 }
 
-func onlyRow(t *testing.T, pool *pgxpool.Pool) (r row) {
+func onlyRow(t *testing.T, pool *database.Pool) (r row) {
 	t.Helper()
 	err := pool.QueryRow(t.Context(), `SELECT status, reason, attempt, ambiguous, lease_until IS NOT NULL, sent_at IS NOT NULL
 		FROM email_deliveries`).Scan(&r.Status, &r.Reason, &r.Attempt, &r.Ambiguous, &r.Leased, &r.Sent)
@@ -70,7 +70,7 @@ func onlyRow(t *testing.T, pool *pgxpool.Pool) (r row) {
 	return r
 }
 
-func assertRow(t *testing.T, pool *pgxpool.Pool, want row) {
+func assertRow(t *testing.T, pool *database.Pool, want row) {
 	t.Helper()
 	if diff := cmp.Diff(want, onlyRow(t, pool)); diff != "" {
 		t.Error(diff)
@@ -78,7 +78,7 @@ func assertRow(t *testing.T, pool *pgxpool.Pool, want row) {
 }
 
 // endLease lets the time of a claim run out.
-func endLease(t *testing.T, pool *pgxpool.Pool) {
+func endLease(t *testing.T, pool *database.Pool) {
 	t.Helper()
 	exec(t, pool, `UPDATE email_deliveries SET lease_until = now() - interval '1 s', next_attempt_at = now() - interval '1 s'`)
 }

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/store/eventstore"
@@ -73,7 +71,7 @@ func TestApplyBehindALock(t *testing.T) {
 	apply(t, s, paid(t))
 }
 
-func currentDatabase(t *testing.T, pool *pgxpool.Pool) (name string) {
+func currentDatabase(t *testing.T, pool *database.Pool) (name string) {
 	t.Helper()
 	if err := pool.QueryRow(t.Context(), "SELECT quote_ident(current_database())").Scan(&name); err != nil {
 		t.Fatal(err)

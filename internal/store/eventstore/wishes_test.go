@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"orderbell/internal/event"
+	"orderbell/internal/store/database"
 	"orderbell/internal/user"
 )
 
@@ -19,7 +19,7 @@ func around(at time.Time) string {
 }
 
 // decided returns what was stored of the only event, without users.
-func decided(t *testing.T, pool *pgxpool.Pool) []user.Decision {
+func decided(t *testing.T, pool *database.Pool) []user.Decision {
 	t.Helper()
 	var raw []byte
 	if err := pool.QueryRow(t.Context(), "SELECT decisions FROM event_records").Scan(&raw); err != nil {

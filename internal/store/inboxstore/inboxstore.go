@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"orderbell/internal/event"
 	"orderbell/internal/notification"
@@ -17,10 +16,10 @@ import (
 )
 
 // Store is safe for concurrent use.
-type Store struct{ pool *pgxpool.Pool }
+type Store struct{ pool *database.Pool }
 
 // New returns a store on the pool.
-func New(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
+func New(pool *database.Pool) *Store { return &Store{pool: pool} }
 
 // page hangs the notices on the one row of the count, so that an empty page has it too.
 const page = `SELECT c.unread, n.id::text, n.event_id::text, n.event_type, n.data, n.created_at, n.read_at

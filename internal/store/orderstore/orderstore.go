@@ -18,7 +18,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"orderbell/internal/event"
 	"orderbell/internal/order"
@@ -26,10 +25,10 @@ import (
 )
 
 // Store is safe for concurrent use.
-type Store struct{ pool *pgxpool.Pool }
+type Store struct{ pool *database.Pool }
 
 // New returns a store on a database with the schema of this program.
-func New(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
+func New(pool *database.Pool) *Store { return &Store{pool: pool} }
 
 // Shards is how many parts the outbox has; each is relayed by one relay at a time.
 const Shards = 16

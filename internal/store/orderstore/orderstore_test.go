@@ -13,10 +13,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"orderbell/internal/event"
 	"orderbell/internal/order"
+	"orderbell/internal/store/database"
 	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/store/orderstore"
 )
@@ -28,7 +28,7 @@ const (
 
 type bundle struct {
 	store *orderstore.Store
-	pool  *pgxpool.Pool
+	pool  *database.Pool
 }
 
 func setup(tb testing.TB) bundle {

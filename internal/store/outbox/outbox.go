@@ -15,17 +15,16 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"orderbell/internal/event"
 	"orderbell/internal/store/database"
 )
 
 // Outbox is safe for concurrent use.
-type Outbox struct{ pool *pgxpool.Pool }
+type Outbox struct{ pool *database.Pool }
 
 // New returns the outbox of pool's database. Each [Outbox.Take] under way holds one connection.
-func New(pool *pgxpool.Pool) *Outbox { return &Outbox{pool: pool} }
+func New(pool *database.Pool) *Outbox { return &Outbox{pool: pool} }
 
 // lockClass is the first key of the shards' advisory locks, "outb"; the second is the shard.
 const lockClass = 0x6f757462
@@ -80,15 +79,23 @@ func (o *Outbox) Take(ctx context.Context, first, shards, most int, send func(co
 	if err != nil || len(candidates) == 0 {
 		return 0, database.Wrap("look for outbox rows", err)
 	}
+	n, err := o.takeOf(ctx, candidates, shards, most, send)
+	if n == 0 && database.Refused(err) { // nothing was sent
+		n, err = o.takeOf(ctx, candidates, shards, most, send)
+	}
+	return n, database.Wrap("take outbox batch", err)
+}
+
+func (o *Outbox) takeOf(ctx context.Context, candidates []int32, shards, most int, send func(context.Context, []event.Outgoing) []int64) (int, error) {
 	tx, err := database.Begin(ctx, o.pool)
 	if err != nil {
-		return 0, database.Wrap("begin outbox batch", err)
+		return 0, err
 	}
 	n, err := take(ctx, tx, candidates, shards, most, send)
 	if err != nil {
-		return n, database.Wrap("take outbox batch", errors.Join(err, rollback(ctx, tx)))
+		return n, errors.Join(err, rollback(ctx, tx))
 	}
-	return n, database.Wrap("commit outbox batch", tx.Commit(ctx))
+	return n, tx.Commit(ctx)
 }
 
 // waiting returns the shards with unsent rows, from first on and around.

@@ -10,9 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"orderbell/internal/event"
+	"orderbell/internal/store/database"
 	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/store/outbox"
 )
@@ -21,7 +21,7 @@ import (
 const all = 1000
 
 // insert puts n events of one order into shard.
-func insert(t *testing.T, pool *pgxpool.Pool, shard, n int) (order string) {
+func insert(t *testing.T, pool *database.Pool, shard, n int) (order string) {
 	t.Helper()
 	order = uuid.NewString()
 	for range n {
@@ -367,7 +367,7 @@ func TestTakeReadsOnlyUnsentRows(t *testing.T) {
 }
 
 // rowsRead is how many rows, dead ones included, every scan of the outbox has read so far.
-func rowsRead(t *testing.T, pool *pgxpool.Pool) (n int) {
+func rowsRead(t *testing.T, pool *database.Pool) (n int) {
 	t.Helper()
 	err := pool.QueryRow(t.Context(), `
 SELECT (SELECT sum(seq_tup_read) FROM pg_stat_user_tables WHERE relname = 'outbox')

@@ -24,7 +24,7 @@ func (s *Store) Found(ctx context.Context, t user.Tenant, first user.User) (made
 	if err != nil {
 		return user.User{}, err
 	}
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err = database.Transact(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, seeAll); err != nil {
 			return err
 		}
@@ -75,7 +75,7 @@ func (s *Store) Tenants(ctx context.Context) (all []user.Business, err error) {
 			coalesce(array_agg(u.email ORDER BY u.email) FILTER (WHERE 'owner' = ANY (u.roles)), '{}')
 		FROM tenants t LEFT JOIN users u ON u.tenant_id = t.id
 		GROUP BY t.id ORDER BY t.created_at, t.id`
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err = database.Transact(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, seeAll); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package userstore_test
 
 import (
 	"errors"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -9,8 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/jackc/pgx/v5/pgxpool"
 
+	"orderbell/internal/store/database"
 	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/store/userstore"
 	"orderbell/internal/user"
@@ -121,14 +122,14 @@ func TestTenantsAreTheOwnersBusiness(t *testing.T) {
 }
 
 // poolAs returns one more pool on the database, whose connections have taken the role.
-func poolAs(t *testing.T, pool *pgxpool.Pool, role string) *pgxpool.Pool {
+func poolAs(t *testing.T, pool *database.Pool, role string) *database.Pool {
 	t.Helper()
-	cfg := pool.Config()
-	cfg.ConnConfig.RuntimeParams["role"] = role
-	other, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	address, err := url.Parse(pool.Config().ConnString())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(other.Close)
-	return other
+	query := address.Query()
+	query.Set("role", role)
+	address.RawQuery = query.Encode()
+	return databasetest.Open(t, address.String())
 }

@@ -10,17 +10,16 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"orderbell/internal/store/database"
 	"orderbell/internal/user"
 )
 
 // Store is safe for concurrent use.
-type Store struct{ pool *pgxpool.Pool }
+type Store struct{ pool *database.Pool }
 
 // New returns a store on the pool.
-func New(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
+func New(pool *database.Pool) *Store { return &Store{pool: pool} }
 
 // EnsureTenant creates t unless a tenant with its id is there already, which stays as it is.
 func (s *Store) EnsureTenant(ctx context.Context, t user.Tenant) error {

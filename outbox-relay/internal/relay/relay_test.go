@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"go.opentelemetry.io/otel/metric/noop"
 	"go.uber.org/goleak"
 
@@ -18,6 +17,7 @@ import (
 	"orderbell/internal/dev/embedded"
 	"orderbell/internal/event"
 	"orderbell/internal/order"
+	"orderbell/internal/store/database"
 	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/store/outbox"
 	"orderbell/outbox-relay/internal/relay"
@@ -29,7 +29,7 @@ const patience = 2 * time.Minute
 // stack is a database, a Kafka that can go away, and a reader of its topics.
 type stack struct {
 	address string // of the database
-	pool    *pgxpool.Pool
+	pool    *database.Pool
 	kafka   *embedded.Kafka
 	options embedded.KafkaOptions
 	config  bus.Config

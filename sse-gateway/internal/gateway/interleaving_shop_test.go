@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 	"go.opentelemetry.io/otel/metric/noop"
 
@@ -21,6 +20,7 @@ import (
 	"orderbell/internal/order"
 	"orderbell/internal/pipeline"
 	"orderbell/internal/service"
+	"orderbell/internal/store/database"
 	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/store/eventstore"
 	"orderbell/internal/store/orderstore"
@@ -50,7 +50,7 @@ var errDied = errors.New("died here")
 type shop struct {
 	*bundle
 
-	pool   *pgxpool.Pool
+	pool   *database.Pool
 	orders *orderstore.Store
 	outbox *outbox.Outbox
 	lossy  *feed.Feed // its messages reach the stream alone

@@ -9,16 +9,16 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"orderbell/internal/event"
+	"orderbell/internal/store/database"
 )
 
 // Store is safe for concurrent use.
-type Store struct{ pool *pgxpool.Pool }
+type Store struct{ pool *database.Pool }
 
 // New returns a store on the pool.
-func New(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
+func New(pool *database.Pool) *Store { return &Store{pool: pool} }
 
 // Outgoing returns the events of an order that the outbox still holds, in their order.
 func (s *Store) Outgoing(ctx context.Context, orderID string) ([]event.Outgoing, error) {

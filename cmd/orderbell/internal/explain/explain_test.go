@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"orderbell/cmd/orderbell/internal/auditstore"
 	"orderbell/cmd/orderbell/internal/explain"
@@ -18,13 +17,14 @@ import (
 	"orderbell/internal/mail"
 	"orderbell/internal/order"
 	"orderbell/internal/pipeline"
+	"orderbell/internal/store/database"
 	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/store/eventstore"
 )
 
 type world struct {
 	t      *testing.T
-	pool   *pgxpool.Pool
+	pool   *database.Pool
 	events *eventstore.Store
 }
 

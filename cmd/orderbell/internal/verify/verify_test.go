@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 	"go.opentelemetry.io/otel/metric/noop"
 
@@ -29,6 +28,7 @@ import (
 	"orderbell/internal/order"
 	"orderbell/internal/pipeline"
 	"orderbell/internal/service"
+	"orderbell/internal/store/database"
 	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/store/eventstore"
 	"orderbell/internal/store/orderstore"
@@ -40,7 +40,7 @@ const tenant = "demo"
 // world is a database, a Redis and a mailbox, and all that moves events between them but Kafka.
 type world struct {
 	t      *testing.T
-	pool   *pgxpool.Pool
+	pool   *database.Pool
 	orders *orderstore.Store
 	outbox *outbox.Outbox
 	events *eventstore.Store
@@ -377,7 +377,7 @@ func TestRunTellsWhatCannotBeRead(t *testing.T) {
 	}
 }
 
-func closed(t *testing.T) *pgxpool.Pool {
+func closed(t *testing.T) *database.Pool {
 	t.Helper()
 	pool := databasetest.New(t)
 	pool.Close()

@@ -22,7 +22,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"orderbell/internal/dev/embedded"
 	"orderbell/internal/store/database"
@@ -55,13 +54,13 @@ var shared = sync.OnceValues(start)
 
 // New returns a pool on a new database with the whole schema. It is closed and dropped when the test ends. Without a
 // server the test fails.
-func New(tb testing.TB) *pgxpool.Pool {
+func New(tb testing.TB) *database.Pool {
 	tb.Helper()
 	return Open(tb, URL(tb))
 }
 
 // Open returns one more pool on a database of [URL], closed when the test ends.
-func Open(tb testing.TB, address string) *pgxpool.Pool {
+func Open(tb testing.TB, address string) *database.Pool {
 	tb.Helper()
 	pool, err := database.Open(context.Background(), Config(address), tb.Name())
 	if err != nil {
@@ -96,6 +95,25 @@ func EmptyURL(tb testing.TB) string {
 		tb.Fatalf("no PostgreSQL for tests: %v", err)
 	}
 	return s.create(tb, "")
+}
+
+// Alone returns the address of a database with the whole schema on a server of its own, for tests that change the server
+// itself. It ends with the test.
+func Alone(tb testing.TB) string {
+	tb.Helper()
+	p, err := embedded.StartPostgres(context.Background(), embedded.PostgresOptions{NoSync: true, Settings: map[string]string{"shared_buffers": "32MB"}})
+	if err != nil {
+		tb.Fatalf("start a PostgreSQL of its own: %v", err)
+	}
+	tb.Cleanup(func() {
+		if err := p.Stop(); err != nil {
+			tb.Errorf("stop the test's PostgreSQL: %v", err)
+		}
+	})
+	if err := database.MigrateUp(context.Background(), Config(p.URL()), nil); err != nil {
+		tb.Fatalf("migrate the test's PostgreSQL: %v", err)
+	}
+	return p.URL()
 }
 
 func (s *server) create(tb testing.TB, how string) string {

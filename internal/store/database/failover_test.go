@@ -1,0 +1,187 @@
+package database_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"orderbell/internal/store/database"
+	"orderbell/internal/store/database/databasetest"
+)
+
+// primary is a server that tests switch over: its old sessions turn read-only, its new ones do not.
+type primary struct {
+	address string
+	admin   *pgx.Conn
+}
+
+func startPrimary(t *testing.T) *primary {
+	t.Helper()
+	address := databasetest.Alone(t)
+	admin, err := pgx.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = admin.Close(context.WithoutCancel(t.Context())) })
+	p := &primary{address, admin}
+	p.exec(t, "SET default_transaction_read_only = off")
+	return p
+}
+
+func (p *primary) exec(t *testing.T, sql ...string) {
+	t.Helper()
+	for _, sql := range sql {
+		if _, err := p.admin.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// demoteOld turns the sessions that are open read-only; new ones can write.
+func (p *primary) demoteOld(t *testing.T) {
+	t.Helper()
+	p.exec(t, "DO $$ BEGIN EXECUTE format('ALTER ROLE %I IN DATABASE %I SET default_transaction_read_only = off', current_user, current_database()); END $$",
+		"ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
+}
+
+// demoteAll turns new sessions read-only as well, promote turns all back.
+func (p *primary) demoteAll(t *testing.T) {
+	t.Helper()
+	p.demoteOld(t)
+	p.exec(t, "DO $$ BEGIN EXECUTE format('ALTER ROLE %I IN DATABASE %I RESET default_transaction_read_only', current_user, current_database()); END $$")
+}
+
+func (p *primary) promote(t *testing.T) {
+	t.Helper()
+	p.exec(t, "DO $$ BEGIN EXECUTE format('ALTER ROLE %I IN DATABASE %I RESET default_transaction_read_only', current_user, current_database()); END $$",
+		"ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()")
+}
+
+// openFull returns a pool whose four connections are all open and idle.
+func (p *primary) openFull(t *testing.T) *database.Pool {
+	t.Helper()
+	cfg := databasetest.Config(p.address)
+	cfg.MaxConns = 4
+	pool := open(t, cfg)
+	held := make([]*pgxpool.Conn, cfg.MaxConns)
+	for i := range held {
+		held[i] = acquire(t, pool)
+	}
+	for _, c := range held {
+		c.Release()
+	}
+	return pool
+}
+
+// everyWay are the ways on which the stores write; n makes the row another one.
+func everyWay() map[string]func(context.Context, *database.Pool, int) error {
+	const insert = "INSERT INTO tenants (id, name) VALUES ('t' || $1::int, 'Tenant ' || $1::int)"
+	return map[string]func(context.Context, *database.Pool, int) error{
+		"exec": func(ctx context.Context, pool *database.Pool, n int) error {
+			_, err := pool.Exec(ctx, insert, n)
+			return err
+		},
+		"query": func(ctx context.Context, pool *database.Pool, n int) error {
+			rows, err := pool.Query(ctx, insert+" RETURNING id", n)
+			if err != nil {
+				return err
+			}
+			_, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[string])
+			return err
+		},
+		"query row": func(ctx context.Context, pool *database.Pool, n int) error {
+			var id string
+			return pool.QueryRow(ctx, insert+" RETURNING id", n).Scan(&id)
+		},
+		"transact": func(ctx context.Context, pool *database.Pool, n int) error {
+			return database.Transact(ctx, pool, func(tx pgx.Tx) error {
+				_, err := tx.Exec(ctx, insert, n)
+				return err
+			})
+		},
+		"collect": func(ctx context.Context, pool *database.Pool, n int) error {
+			const insert = `INSERT INTO idempotency_keys (tenant_id, key, request_hash, status, body) VALUES ('acme', 'k' || $1::int, '', 200, '') RETURNING 1`
+			_, err := database.CollectOne(ctx, pool, "acme", pgx.RowTo[int], insert, n)
+			return err
+		},
+		"in tenant": func(ctx context.Context, pool *database.Pool, n int) error {
+			const insert = `INSERT INTO idempotency_keys (tenant_id, key, request_hash, status, body) VALUES ('acme', 't' || $1::int, '', 200, '')`
+			return database.InTenant(ctx, pool, "acme", func(tx pgx.Tx) error {
+				_, err := tx.Exec(ctx, insert, n)
+				return err
+			})
+		},
+		"readiness": func(ctx context.Context, pool *database.Pool, _ int) error { return database.Ready(ctx, pool) },
+	}
+}
+
+func TestAFailoverThatLeavesOldConnectionsOpen(t *testing.T) {
+	t.Parallel()
+	p := startPrimary(t)
+	p.exec(t, "INSERT INTO tenants (id, name) VALUES ('acme', 'Acme')")
+	pools := map[string]*database.Pool{}
+	n := 0
+	for way, write := range everyWay() {
+		pools[way] = p.openFull(t)
+		for range 8 { // the statements are prepared
+			n++
+			if err := write(t.Context(), pools[way], n); err != nil {
+				t.Fatalf("%s: %v", way, err)
+			}
+		}
+	}
+	reader := p.openFull(t)
+	p.demoteOld(t)
+	for way, write := range everyWay() {
+		for range 8 {
+			n++
+			if err := write(t.Context(), pools[way], n); err != nil {
+				t.Errorf("%s, after the failover: %v, want no error, since new sessions can write", way, err)
+			}
+		}
+	}
+	// A program that only reads leaves the old server as well: after one answer of each connection at most.
+	for range 5 {
+		one[int](t, reader, "SELECT 1")
+	}
+	if got := one[string](t, reader, "SELECT current_setting('transaction_read_only')"); got != "off" {
+		t.Error("a pool that only reads stays with the old server")
+	}
+
+	p.demoteAll(t)
+	for way, write := range everyWay() {
+		n++
+		pools[way] = p.openFull(t)
+		if err := database.Wrap("write", write(t.Context(), pools[way], n)); !isTemporary(err) {
+			t.Errorf("%s, while every session is read-only: %v, want a temporary error", way, err)
+		}
+	}
+	p.promote(t)
+	for way, write := range everyWay() {
+		n++
+		if err := write(t.Context(), pools[way], n); err != nil {
+			t.Errorf("%s, after the server takes writes again: %v", way, err)
+		}
+	}
+}
+
+func TestAConnectionThatTheServerEndedIsNotUsedAgain(t *testing.T) {
+	t.Parallel()
+	pool := open(t, databasetest.Config(databasetest.URL(t)))
+	for _, code := range []string{"57P01", "57P02", "57P03", "57P05", "08006", "08P01"} {
+		conn := acquire(t, pool)
+		pid := conn.Conn().PgConn().PID()
+		// The server itself sends these with severity FATAL; a pooler may send them as an ERROR.
+		_, err := conn.Exec(t.Context(), fmt.Sprintf("DO $$ BEGIN RAISE EXCEPTION 'ending' USING ERRCODE = '%s'; END $$", code))
+		if closed := conn.Conn().IsClosed(); err == nil || !closed {
+			t.Errorf("SQLSTATE %s: error %v, connection closed: %t, want true", code, err, closed)
+		}
+		conn.Release()
+		if got := one[uint32](t, pool, "SELECT pg_backend_pid()"); got == pid {
+			t.Errorf("SQLSTATE %s: the connection is used again", code)
+		}
+	}
+}

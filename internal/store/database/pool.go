@@ -1,0 +1,126 @@
+package database
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Pool is a pool of connections that survives a failover and a change of the schema: a connection that cannot succeed
+// again is never used again (see [sessions]), and what the server refused before it did anything is sent once more, on a
+// new connection.
+//
+// [Pool.Query], [Pool.QueryRow], [Pool.Exec], [Collect] and [Transact] repeat. [Begin] does not, since its caller may have
+// seen results; a caller that has not asks [Refused] and begins again.
+type Pool struct {
+	*pgxpool.Pool
+	sessions *sessions
+}
+
+// Refused reports whether the server refused a statement before it did anything, for a reason that a new connection does
+// not have: the session was read-only, or its prepared statement no longer fits the schema.
+func Refused(err error) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return false
+	}
+	switch pg.Code {
+	case "25006": // read-only: this server has become a standby
+		return true
+	case "26000": // the prepared statement is unknown: another server process answers
+		return true
+	case "0A000": // feature_not_supported has other reasons too
+		return pg.Routine == "RevalidateCachedQuery" || pg.Message == "cached plan must not change result type"
+	case "42804", "42883": // the type of a column, and so of a parameter, is another than when it was prepared
+		return true
+	}
+	return false
+}
+
+// twice runs do, and runs it once more if the server refused it.
+func twice(ctx context.Context, do func() error) error {
+	err := do()
+	if Refused(err) && ctx.Err() == nil {
+		err = do()
+	}
+	return err
+}
+
+// Exec is [pgxpool.Pool.Exec], repeated once if the server refused it.
+func (p *Pool) Exec(ctx context.Context, sql string, args ...any) (tag pgconn.CommandTag, err error) {
+	err = twice(ctx, func() error {
+		tag, err = p.Pool.Exec(ctx, sql, args...)
+		return err
+	})
+	return tag, err
+}
+
+// Query is [pgxpool.Pool.Query], repeated once if the server refused it. It returns when the first row is there, or the
+// last.
+func (p *Pool) Query(ctx context.Context, sql string, args ...any) (found pgx.Rows, err error) {
+	err = twice(ctx, func() error {
+		rows, err := p.Pool.Query(ctx, sql, args...)
+		if err != nil {
+			found = rows
+			return err
+		}
+		first := &firstRead{Rows: rows, first: rows.Next()}
+		found = first
+		if !first.first {
+			return rows.Err()
+		}
+		return nil
+	})
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return found, nil // as pgx does: the caller finds it at the end of the rows
+	}
+	return found, err
+}
+
+// QueryRow is [pgxpool.Pool.QueryRow], repeated once if the server refused it.
+func (p *Pool) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	rows, err := p.Query(ctx, sql, args...)
+	return row{rows, err}
+}
+
+// firstRead is a result whose first row was asked for already.
+type firstRead struct {
+	pgx.Rows
+	first bool // the first call of Next has not been answered
+}
+
+func (r *firstRead) Next() bool {
+	if r.first {
+		r.first = false
+		return true
+	}
+	return r.Rows.Next()
+}
+
+// row is the first of some rows, as pgx has it.
+type row struct {
+	rows pgx.Rows
+	err  error
+}
+
+func (r row) Scan(dest ...any) error {
+	if r.err != nil {
+		return r.err
+	}
+	defer r.rows.Close()
+	if !r.rows.Next() {
+		if err := r.rows.Err(); err != nil {
+			return err
+		}
+		return pgx.ErrNoRows
+	}
+	if err := r.rows.Scan(dest...); err != nil {
+		return err
+	}
+	r.rows.Close()
+	return r.rows.Err()
+}
