@@ -71,7 +71,7 @@ include k8s/k8s.mk
 # ---- run
 
 .PHONY: dev
-dev: build ## Run everything on this machine (ARGS="--reset" begins anew)
+dev: build ## Run everything on this machine (ARGS="--reset" starts with empty stores)
 	exec bin/orderbell dev $(ARGS)
 
 # ---- check and test

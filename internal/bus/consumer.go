@@ -56,7 +56,7 @@ const (
 
 // Consume takes part in group and calls handle for each message until ctx ends. Up to inFlight messages of a partition
 // are with handle at once; with 1 a partition's messages are handled strictly one after the other. A message whose
-// handler fails is handled again, and nothing behind it is marked before it. The context of handle ends with ctx, and
+// handler fails is handled again, and nothing after it is marked before it. The context of handle ends with ctx, and
 // when another member takes the partition over.
 //
 // Consume returns nil when ctx has ended, handlers have returned and marks are committed. While Kafka or the topic is

@@ -69,7 +69,7 @@ func FuzzMessage(f *testing.F) {
 		if r.Err != nil {
 			letter = r.Wrap("/apis/test")
 		} else if err := letter.Validate(); err != nil {
-			t.Fatalf("an event that is none: %v", err)
+			t.Fatalf("not an event: %v", err)
 		}
 		letter = event.Failure{
 			Dest: "http://order-paid", Status: 400, Header: map[string][]string{"Kne-Reason": {headers}}, Body: value,

@@ -7,7 +7,7 @@ import (
 	"github.com/IBM/sarama"
 )
 
-// newPartitioner chooses partitions as Kafka's Java clients do: an order's events stay together whoever publishes them,
+// newPartitioner chooses partitions as Kafka's Java clients do: an order's events stay together for every publisher,
 // be it a KafkaSink or another business's own order service.
 func newPartitioner(topic string) sarama.Partitioner {
 	return sarama.NewCustomPartitioner(

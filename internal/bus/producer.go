@@ -172,7 +172,7 @@ func (p *Producer) acquire() (*connection, error) {
 	return nil, errors.Join(errors.New("send event: the producer is closed"), producer.Close())
 }
 
-// use returns the connection for a Send: the current one, or else fresh, which becomes it; nil if there is none.
+// use returns the connection for a Send: the current one, or else fresh, which becomes the current one; nil without a connection.
 func (p *Producer) use(fresh *connection) *connection {
 	p.mu.Lock()
 	defer p.mu.Unlock()

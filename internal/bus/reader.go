@@ -12,7 +12,7 @@ import (
 	"orderbell/internal/event"
 )
 
-// Reader reads what a topic has now. It is a member of no group: it commits nothing, and nobody's reading changes.
+// Reader reads what a topic has now. It joins no consumer group and commits nothing.
 type Reader struct {
 	client sarama.Client
 }

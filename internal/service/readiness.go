@@ -29,7 +29,7 @@ func (s *Service) Ready(checks ...Check) { s.readiness.checks = append(s.readine
 const (
 	// probeTimeout stays below the second that Kubernetes gives a probe by default.
 	probeTimeout = 900 * time.Millisecond
-	// lookAgain is how soon a program that is not ready looks again by itself, whoever probes it.
+	// lookAgain is how soon a program that is not ready looks again by itself, independent of probes.
 	lookAgain = 2 * time.Second
 )
 

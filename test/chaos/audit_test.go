@@ -40,7 +40,7 @@ func (a audit) looked() (n int64) {
 	return n
 }
 
-// err is nil if nothing is lost, and nothing there twice.
+// err is nil if nothing is lost or duplicated.
 func (a audit) err() error {
 	if a.Total == 0 {
 		return nil

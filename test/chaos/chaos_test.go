@@ -48,7 +48,7 @@ func TestChaos(t *testing.T) {
 				name += ", round " + strconv.FormatUint(round+1, 10)
 			}
 			if !t.Run(name, func(t *testing.T) { w.episode(t, r, f, seed, name) }) {
-				t.Fatal("what comes behind would show the damage of this again")
+				t.Fatal("later faults would show this damage again")
 			}
 		}
 	}

@@ -72,7 +72,7 @@ func killPrograms(e *episode) {
 	e.w.awaitPrograms(e.t)
 }
 
-// killAtArrows holds up one step of an event's way, so that the programs are caught right before or behind it, and kills
+// killAtArrows holds up one step of an event's way, so that the programs are caught right before or after it, and kills
 // them there.
 func killAtArrows(e *episode) {
 	w := e.w
@@ -81,7 +81,7 @@ func killAtArrows(e *episode) {
 		victims []string
 	}{
 		{func() { w.postgres.hold(up) }, functions()},                     // before the commit
-		{func() { w.postgres.hold(down) }, functions()},                   // committed, and nobody knows
+		{func() { w.postgres.hold(down) }, functions()},                   // committed, and the function does not know
 		{func() { w.redis.hold(up) }, functions()},                        // committed, not published
 		{func() { w.redis.hold(down) }, functions()},                      // published, not answered
 		{func() { w.postgres.hold(down) }, []string{"order-api"}},         // ordered, not answered
@@ -167,7 +167,7 @@ func cutConnections(e *episode) {
 			e.wait(e.between(50*time.Millisecond, 500*time.Millisecond))
 		}
 	}
-	// And for a while nobody gets through at all.
+	// And for a while no connection succeeds.
 	for _, p := range proxies {
 		p.turnAway()
 		e.hits++

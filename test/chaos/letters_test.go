@@ -16,7 +16,7 @@ import (
 type letters struct {
 	due, sent, failed, suppressed int
 	twice                         int // copies beyond the first
-	ambiguous                     int // attempts of which nobody can know whether they arrived
+	ambiguous                     int // attempts with an unknown outcome
 	found                         []finding
 }
 

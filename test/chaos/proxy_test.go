@@ -81,7 +81,7 @@ func (p *proxy) connect(client *net.TCPConn, target string) {
 	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", target)
 	server, ok := c.(*net.TCPConn)
 	if err != nil || !ok {
-		reset(client) // as from a machine where nobody listens
+		reset(client) // as from a machine without a listener
 		return
 	}
 	l := &line{client: client, server: server}

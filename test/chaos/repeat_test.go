@@ -78,7 +78,7 @@ func repeatEvents(e *episode) {
 	}
 }
 
-// newEvents returns the outbox rows of the episode behind last.
+// newEvents returns the outbox rows of the episode after last.
 func (e *episode) newEvents(last *int64) []event.Outgoing {
 	r, err := e.w.db.Query(e.t.Context(), `SELECT id, event_id::text, source, type, tenant_id, order_id::text, occurred_at, traceparent, data
 		FROM outbox WHERE tenant_id = ANY ($1) AND id > $2 ORDER BY id`, ids(e.shops), *last)

@@ -57,7 +57,7 @@ func promises() []promise {
 			WHERE o.tenant_id = ANY ($1) AND r.event_id IS NULL`},
 		{"event with several records", true, `
 			SELECT event_id::text FROM event_records WHERE tenant_id = ANY ($1) GROUP BY event_id HAVING count(*) > 1`},
-		{"record of an event that nobody sent", true, `
+		{"record of an event that was never sent", true, `
 			SELECT r.event_id::text FROM event_records r LEFT JOIN outbox o ON o.event_id = r.event_id
 			WHERE r.tenant_id = ANY ($1) AND o.event_id IS NULL`},
 		{"person who was not told in the inbox", false, missing("notifications", "notification_in_app_enabled")},

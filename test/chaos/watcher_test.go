@@ -45,7 +45,7 @@ type watcher struct {
 	name   string
 	shop   shop
 	token  string
-	stream string // the origin behind the streams' proxy
+	stream string // the origin, through the streams' proxy
 	origin string // for the snapshot
 	client *http.Client
 	ended  chan struct{}
@@ -233,7 +233,7 @@ func (x *watcher) take(ctx context.Context, f frame) {
 	load := false
 	switch f.event {
 	case "ready":
-		// The contract has the snapshot loaded behind this frame alone, so nothing can fall between the two.
+		// The contract has the snapshot loaded after this frame only, so nothing can fall between the two.
 		load, x.ready = !data.Resumed, true
 	case "resync":
 		x.resyncs++

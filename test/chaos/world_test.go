@@ -33,7 +33,7 @@ const root = "../.."
 // secret signs the tokens of this run.
 const secret = "chaos-chaos-chaos-chaos-chaos-chaos"
 
-// world is real servers behind proxies, and `orderbell dev` with every program on them.
+// world is real servers with proxies in front, and `orderbell dev` with every program on them.
 type world struct {
 	services string // where the servers keep their things
 	data     string // where `orderbell dev` does

@@ -23,7 +23,7 @@ func TestCluster(t *testing.T) {
 		run  func(*testing.T)
 	}{
 		{"everything becomes ready", w.testReady},
-		{"images are small, run as nobody and say what is in them", w.testImages},
+		{"images are small, run without root and list their content", w.testImages},
 		{"a program that misses something says so", w.testBadInput},
 		{"one order reaches a watcher from zero", w.testFirstOrder},
 		{"a spike of payments is neither lost nor doubled", w.testSpike},

@@ -185,7 +185,7 @@ func (w *world) testPoison(letters *deadLetters) func(*testing.T) {
 		if err := errors.Join(producer.Send(t.Context(), cfg.Topic, []cloudevents.Event{poison})...); err != nil {
 			t.Fatal(err)
 		}
-		// Its own order's next event lies behind it in the same partition.
+		// The next event of its order follows it in the same partition.
 		if err := w.till.pay(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
@@ -201,7 +201,7 @@ func (w *world) testPoison(letters *deadLetters) func(*testing.T) {
 		}
 		t.Logf("dead letter: %s", letter)
 		w.drained(t, 2*time.Minute, "order_paid")
-		w.report.figure(t, "a poison event", "in the topic of dead letters after %s, the event behind it delivered after %s", seconds(took), seconds(time.Since(began)))
+		w.report.figure(t, "a poison event", "in the topic of dead letters after %s, the next event delivered after %s", seconds(took), seconds(time.Since(began)))
 	}
 }
 

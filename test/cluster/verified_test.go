@@ -51,13 +51,13 @@ func (w *world) verify(t *testing.T) (v verified, err error) {
 	case v.Total > 0:
 		return v, fmt.Errorf("%d offenders, the first of them: %v", v.Total, v.Offenders)
 	case ended != nil:
-		return v, fmt.Errorf("orderbell verify named nobody: %w, %s", ended, stderr.String())
+		return v, fmt.Errorf("orderbell verify named no event: %w, %s", ended, stderr.String())
 	default:
 		return v, nil
 	}
 }
 
-// consistent has `orderbell verify` compare the stores: nothing lost, nothing there twice. What is still on its way gets a
+// consistent has `orderbell verify` compare the stores: nothing lost or duplicated. What is still on its way gets a
 // minute; what is lost or double stays so.
 func (w *world) consistent(t *testing.T) {
 	t.Helper()

@@ -24,7 +24,7 @@ import (
 // workers is how many requests of the tills are under way at once.
 const workers = 100
 
-// tenant is this run's own, so that it can be run again on what it left behind.
+// tenant is this run's own, so that it can run again on what an earlier run left.
 var tenant = "cluster-" + strconv.FormatInt(time.Now().Unix(), 36) //nolint:gochecknoglobals // constant in a run
 
 // env returns a variable that test/cluster/run sets.

@@ -110,7 +110,7 @@ async function follow(stream, url) {
         await response.body?.cancel();
       }
     } catch {
-      // the stream was cut, or there is nobody: come back
+      // the stream was cut, or the gateway is down: reconnect
     }
     if (status === 204 || status === 401 || status === 403) {
       say({ stream, what: 'error', state: closed, status });

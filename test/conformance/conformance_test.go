@@ -66,7 +66,7 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// begin opens a stream and returns it behind its ready frame.
+// begin opens a stream and returns it after its ready frame.
 func (b bundle) begin(t *testing.T) *stream {
 	t.Helper()
 	s := b.open(t, b.front.url())
@@ -203,11 +203,11 @@ func cutLine(t *testing.T, b bundle) {
 	}
 }
 
-// resumes checks that a stream goes on behind an event, with what was missed and nothing else.
+// resumes checks that a stream continues after an event, with what was missed and nothing else.
 func (b bundle) resumes(t *testing.T, s *stream, last event.Message, missed ...event.Message) {
 	t.Helper()
 	if r := s.event(t); r.Event != "ready" || r.ID != last.ID || !strings.Contains(r.Data, `"resumed":true`) {
-		t.Fatalf("it came back to %+v, want a resumed stream behind %s", r, last.ID)
+		t.Fatalf("it came back to %+v, want a resumed stream after %s", r, last.ID)
 	}
 	for _, m := range append(missed, b.publish(t, "live again")) {
 		s.sees(t, m)
@@ -221,7 +221,7 @@ func cutFrame(t *testing.T, b bundle) {
 	b.front.set(func() { b.front.allow = 150 }) // the id and the beginning of the data
 	half := b.publish(t, "the frame that is cut")
 	if !b.wholeFrames {
-		// It hands out what it has, and comes back behind it: who uses this client must keep it from seeing half a frame.
+		// It hands out what it has, and resumes after it: who uses this client must keep it from seeing half a frame.
 		if r := s.event(t); r.ID != half.ID || json.Valid([]byte(r.Data)) {
 			t.Errorf("got %+v, want half a frame", r)
 		}

@@ -23,7 +23,7 @@ type front struct {
 	listener net.Listener
 
 	mu       sync.Mutex
-	gateway  string // host:port; "": nobody is there
+	gateway  string // host:port; "": no gateway
 	bearer   string
 	sizes    []int                    // of the writes, in turn; none: as they come
 	rewrite  func(body []byte) []byte // of the stream's bytes; nil: they are passed on as they are, chunks included

@@ -88,7 +88,7 @@ func ready(ctx context.Context, origin string) bool {
 	if err != nil {
 		return false
 	}
-	_ = response.Body.Close() // there is none
+	_ = response.Body.Close() // it is empty
 	return response.StatusCode == http.StatusNoContent
 }
 

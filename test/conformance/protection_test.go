@@ -119,7 +119,7 @@ func TestAFloodIsRefusedCheaply(t *testing.T) {
 	}
 	s.sees(t, b.publish(t, "in the middle of the flood"))
 	wait.Wait()
-	s.sees(t, b.publish(t, "behind it"))
+	s.sees(t, b.publish(t, "after it"))
 	if asked := redis.CommandCount() - redisBefore; asked > flood/10 {
 		t.Errorf("Redis was asked %d times for %d refusals", asked, flood)
 	}

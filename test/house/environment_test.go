@@ -60,7 +60,7 @@ func declared(t *testing.T) map[string]variable {
 	return all
 }
 
-// envLine is a variable of .env.example: behind a # with its default, or without one with an example.
+// envLine is a variable of .env.example: after a # with its default, or without one with an example.
 var envLine = regexp.MustCompile(`^(# )?([A-Z][A-Z0-9_]*)=(.*)$`)
 
 // explained returns the variables of .env.example, of which each has words above it.
@@ -78,7 +78,7 @@ func explained(t *testing.T) map[string]variable {
 				t.Errorf("%s: %s has no explanation above it", envExample, name)
 			}
 			if _, twice := all[name]; twice {
-				t.Errorf("%s: %s is there twice", envExample, name)
+				t.Errorf("%s: %s is listed twice", envExample, name)
 			}
 			all[name] = variable{files: []string{envExample}, standard: match[3], required: match[1] == ""}
 			words = false

@@ -31,7 +31,7 @@ func kinds(t *testing.T) map[string]string {
 	return byPath
 }
 
-// kindOf returns what p is: the kind of the plan, "main", "test" for what only tests import, or "" if nobody said.
+// kindOf returns what p is: the kind of the plan, "main", "test" for what only tests import, or "" if the plan lacks it.
 func kindOf(p pkg, byPath map[string]string) string {
 	path := p.path()
 	switch {

@@ -111,8 +111,8 @@ type security struct {
 	Seccomp      struct{ Type string } `yaml:"seccompProfile"`
 }
 
-// nobody says whether s refuses root.
-func (s security) nobody() bool { return s.RunAsNonRoot != nil && *s.RunAsNonRoot }
+// nonRoot says whether s refuses root.
+func (s security) nonRoot() bool { return s.RunAsNonRoot != nil && *s.RunAsNonRoot }
 
 // workload is an object that makes pods.
 type workload struct {

@@ -34,7 +34,7 @@ func TestRestricted(t *testing.T) {
 			}
 			c := w.pod.Containers[0]
 			own, outer := c.SecurityContext, w.pod.SecurityContext
-			if (!own.nobody() && !outer.nobody()) || own.RunAsUser+outer.RunAsUser == 0 {
+			if (!own.nonRoot() && !outer.nonRoot()) || own.RunAsUser+outer.RunAsUser == 0 {
 				t.Errorf("%s may run as root", name)
 			}
 			if own.Escalation == nil || *own.Escalation || !slices.Equal(own.Capabilities.Drop, []string{"ALL"}) {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// hashed is a name that kustomize has put the hash of a content behind.
+// hashed is a name to which kustomize has appended the hash of the content.
 var hashed = regexp.MustCompile(`-[a-z0-9]{10}$`)
 
 // TestReleases holds objects to what they meet when they are there already: the next release must get through, and undo

@@ -220,7 +220,7 @@ func testLatest(t *testing.T, server Server) {
 	records := make(chan event.Record, 1000)
 	consumeFrom(t, c, bus.Latest, "g-"+c.Topic, 1, into(records))
 	n := 0
-	eventually(t, func() error { // nobody knows when the group has begun: send until something comes
+	eventually(t, func() error { // the start of the group cannot be observed: send until something arrives
 		n++
 		send(t, producer, c.Topic, newEvent("new", n))
 		select {

@@ -221,7 +221,7 @@ func testEnsureTopics(t *testing.T, server Server) {
 		reader := newAdmin(t, one)
 		var lag map[int32]int64
 		eventually(t, func() (err error) { // a new partition's leader may not know yet that it is
-			lag, err = reader.Lag(deadline(t), "nobody")
+			lag, err = reader.Lag(deadline(t), "no-such-group")
 			return err
 		})
 		if len(lag) != partitions {

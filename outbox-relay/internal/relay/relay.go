@@ -37,7 +37,7 @@ type Topics struct{ Events, DeadLetters string }
 
 // Outbox is where events come from.
 type Outbox interface {
-	// Take calls send with up to most unsent events, in order, of up to shards shards that nobody else has in hand,
+	// Take calls send with up to most unsent events, in order, of up to shards shards that no other relay holds,
 	// preferring those from first on, and marks the positions that send returns. It returns how many send was given.
 	Take(ctx context.Context, first, shards, most int, send func(context.Context, []event.Outgoing) []int64) (int, error)
 	// Backlog returns how many events are unsent and how long the oldest has waited.

@@ -22,7 +22,7 @@ func (r *Relay) send(ctx context.Context, events []event.Outgoing) ([]int64, err
 		inRequest := make(map[string]bool, len(events))
 		for _, e := range events {
 			switch {
-			case b.held[e.OrderID]: // stays unsent behind the one that failed
+			case b.held[e.OrderID]: // stays unsent after the one that failed
 			case inRequest[e.OrderID]:
 				later = append(later, e)
 			default:

@@ -198,7 +198,7 @@ func TestEventsThatBreakTheContract(t *testing.T) {
 		"data without end":          {func(e *event.Outgoing) { e.Raw = []byte(strings.Repeat("x", 600<<10)) }, "data cut"},
 		"another order's data":      {func(e *event.Outgoing) { e.OrderID = uuid.NewString() }, "data.order_id"},
 		"another tenant's data":     {func(e *event.Outgoing) { e.TenantID = "other" }, "data.tenant_id"},
-		"a type nobody listens to":  {func(e *event.Outgoing) { e.Type = "order_lost" }, `type "order_lost" is unknown`},
+		"a type without a function":  {func(e *event.Outgoing) { e.Type = "order_lost" }, `type "order_lost" is unknown`},
 		"no type":                   {func(e *event.Outgoing) { e.Type = "" }, `type "" is unknown`},
 		"a type as long as a book":  {func(e *event.Outgoing) { e.Type = event.Type(strings.Repeat("x", 2<<20)) }, "is unknown"},
 		"a source that is no URI":   {func(e *event.Outgoing) { e.Source = "%zz" }, "source"},

@@ -116,7 +116,7 @@ func (c *crowd) lose(k *client, why error) {
 
 // chunks undoes HTTP/1.1's chunked coding (RFC 9112 §7.1) piece by piece.
 type chunks struct {
-	plain bool // there is none
+	plain bool // the body is not chunked
 	part  part
 	left  int // bytes of the chunk
 }
@@ -126,7 +126,7 @@ type part int
 const (
 	size part = iota
 	data
-	end // the line end behind the data
+	end // the line end after the data
 )
 
 // decode returns the content in b, in b's own place.

@@ -1,5 +1,5 @@
 // Package message is what the measured servers deliver: an order of about 200 bytes that carries its number and when it
-// was published, so that whoever receives it can tell what is missing and how long it took.
+// was published, so that the receiver can tell what is missing and how long it took.
 package message
 
 import (

@@ -90,7 +90,7 @@ func write(fd int, b []byte) error {
 		case unix.EAGAIN:
 			_, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, -1) //nolint:gosec // descriptors are small
 		default:
-			return err //nolint:wrapcheck // nobody reads it
+			return err //nolint:wrapcheck // the error is not used
 		}
 	}
 	return nil

@@ -151,7 +151,7 @@ func TestR3labsReplayKeepsEveryEvent(t *testing.T) {
 func TestAnR3labsClientChoosesItsTenant(t *testing.T) {
 	t.Parallel()
 	s, address := server(t, func(s *sse.Server) { s.AutoReplay = false })
-	reader := lines(t, stream(t, address+"/?stream=tenant-b", "")) // whoever it is
+	reader := lines(t, stream(t, address+"/?stream=tenant-b", "")) // no check of the caller
 	s.Publish("tenant-b", event("1", "not yours"))
 	if got := within(t, soon, reader, "data: "); got != "data: not yours" {
 		t.Errorf("got %q", got)

@@ -23,7 +23,7 @@ func Main(ctx context.Context, args []string, progress io.Writer) error {
 	binary := flags.String("gateway", "bin/sse-gateway", "the gateway's program")
 	crowds := flags.Int("crowds", 2, "how many processes the clients are spread over: a process has 20,000 open files or so")
 	only := flags.String("only", "", "the servers to measure, with commas between them; empty: all")
-	out := flags.String("out", ".report/bench-gateway", "where the report goes: with .md and .svg behind it; the rounds' figures go to .report/")
+	out := flags.String("out", ".report/bench-gateway", "path of the report without .md and .svg; the rounds' figures go to .report/")
 	if err := flags.Parse(args); err != nil {
 		return err //nolint:wrapcheck // it names the flag
 	}

@@ -29,7 +29,7 @@ func Soak(ctx context.Context, args []string, progress io.Writer) error {
 		return err //nolint:wrapcheck // it names the flag
 	}
 	if plan.Guests < 0 || plan.Clients <= plan.Guests || plan.For < plan.Every || plan.Every <= 0 || plan.Stay < time.Second {
-		return fmt.Errorf("a soak of %+v is none", plan)
+		return fmt.Errorf("a soak needs a duration and clients: %+v", plan)
 	}
 	t := trial.Trial{Binary: *binary, Crowds: *crowds}
 	say := func(line string) { _, _ = fmt.Fprintln(progress, line) }

@@ -79,7 +79,7 @@ func cpu(pid int) (time.Duration, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read CPU time: %w", err)
 	}
-	// The fields behind the name, which may hold anything, begin with the third: utime and stime are 14 and 15 (proc(5)).
+	// The fields after the name, which may hold anything, begin with the third: utime and stime are 14 and 15 (proc(5)).
 	fields := strings.Fields(string(raw[strings.LastIndexByte(string(raw), ')')+1:]))
 	sum := 0
 	for _, i := range []int{14 - 3, 15 - 3} {

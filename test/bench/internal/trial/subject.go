@@ -100,7 +100,7 @@ func (t *Trial) startGateway(ctx context.Context) (*subject, error) {
 	}
 	for i := range users {
 		token, err := login.Sign(auth.Principal{
-			UserID: fmt.Sprintf("user-%d", i), TenantID: message.Tenant, Roles: []member.Role{member.Viewer},
+			UserID: fmt.Sprintf("user-%d", i), TenantID: message.Tenant, Roles: []user.Role{user.Viewer},
 			Expires: time.Now().Add(time.Hour),
 		}, time.Now())
 		if err != nil {
