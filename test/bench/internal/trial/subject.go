@@ -15,6 +15,7 @@ import (
 	"orderbell/internal/event"
 	"orderbell/internal/feed"
 	"orderbell/internal/service"
+	"orderbell/internal/user"
 	"orderbell/test/bench/internal/message"
 	"orderbell/test/bench/internal/pace"
 	"orderbell/test/bench/internal/peer"
