@@ -30,7 +30,7 @@ func run(ctx context.Context, s *service.Service) error {
 	var routes []origin.Route
 	for path, address := range map[string]string{
 		"/api/orders": cfg.OrderAPI, "/api/sse": cfg.Gateway,
-		"/api/users": cfg.UserAPI, "/api/me": cfg.UserAPI, "/api/notifications": cfg.UserAPI,
+		"/api/users": cfg.UserAPI, "/api/tenant": cfg.UserAPI, "/api/me": cfg.UserAPI, "/api/notifications": cfg.UserAPI,
 		"/api/unsubscribe": cfg.UserAPI,
 	} {
 		u, err := url.Parse(address)

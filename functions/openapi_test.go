@@ -72,7 +72,8 @@ func TestTheDocumentHasEveryFieldAndNoOther(t *testing.T) {
 	doc := readOpenAPI(t)
 	for name, of := range map[string]reflect.Type{
 		"Problem": reflect.TypeFor[problem.Problem](), "Order": reflect.TypeFor[orderapi.Order](), "NewOrder": reflect.TypeFor[orderapi.NewOrder](),
-		"Snapshot": reflect.TypeFor[orderapi.Snapshot](), "User": reflect.TypeFor[userapi.User](), "UserChanges": reflect.TypeFor[userapi.Changes](),
+		"Snapshot": reflect.TypeFor[orderapi.Snapshot](), "Tenant": reflect.TypeFor[userapi.Tenant](),
+		"TenantChanges": reflect.TypeFor[userapi.TenantChanges](), "User": reflect.TypeFor[userapi.User](), "UserChanges": reflect.TypeFor[userapi.Changes](),
 		"Preferences": reflect.TypeFor[userapi.Preferences](), "UserPage": reflect.TypeFor[userapi.Page](), "Inbox": reflect.TypeFor[inboxapi.Inbox](),
 		"Notification": reflect.TypeFor[inboxapi.Notification](), "EventData": reflect.TypeFor[event.Data](), "Reading": reflect.TypeFor[event.Reading](),
 	} {

@@ -105,6 +105,8 @@ func (w world) calls() map[string][]asked {
 		"POST /api/users":                   {{"/api/users", `{"email":"` + w.owner.Email + `","roles":["owner"]}`, 201}},
 		"GET /api/users/{id}":               {{user, "", 404}},
 		"PATCH /api/users/{id}":             {{user, `{"name":"taken over","roles":["viewer"]}`, 404}},
+		"GET /api/tenant":                   {{"/api/tenant", "", 200}},
+		"PATCH /api/tenant":                 {{"/api/tenant", `{"currency":"JPY"}`, 200}},
 		"GET /api/me":                       {{"/api/me", "", 200}},
 		"PATCH /api/me/preferences":         {{"/api/me/preferences", `{"notification_email_enabled":false}`, 200}},
 		"GET /api/notifications":            {{"/api/notifications", "", 200}},
@@ -136,6 +138,11 @@ func (w world) rows(t *testing.T) map[string]string {
 		}
 		all[name] = text
 	}
+	var settings string
+	if err := w.pool.QueryRow(t.Context(), "SELECT t::text FROM tenants t WHERE id = 'acme'").Scan(&settings); err != nil {
+		t.Fatal(err)
+	}
+	all["tenants"] = settings
 	return all
 }
 
@@ -215,12 +222,12 @@ func TestNothingOfAnotherBusinessShowsOrChanges(t *testing.T) {
 		}
 	}
 	// The same calls by the business itself show and change it: the calls are not refused for another reason.
-	for _, routed := range []string{"GET /api/orders/snapshot", "GET /api/orders/{id}", "GET /api/users", "GET /api/users/{id}", "GET /api/me", "GET /api/notifications"} {
+	for _, routed := range []string{"GET /api/orders/snapshot", "GET /api/orders/{id}", "GET /api/users", "GET /api/users/{id}", "GET /api/me", "GET /api/tenant", "GET /api/notifications"} {
 		if _, body := w.ask(t, routed, calls[routed][0], w.owner); !strings.Contains(body, canary) {
 			t.Errorf("its own owner does not see it by %s: %s", routed, body)
 		}
 	}
-	for _, routed := range []string{"POST /api/orders/{id}/status", "POST /api/notifications/{id}/read", "PATCH /api/me/preferences"} {
+	for _, routed := range []string{"POST /api/orders/{id}/status", "POST /api/notifications/{id}/read", "PATCH /api/me/preferences", "PATCH /api/tenant"} {
 		was := w.rows(t)
 		if status, body := w.ask(t, routed, calls[routed][0], w.owner); status != http.StatusOK || cmp.Equal(was, w.rows(t)) {
 			t.Errorf("its own owner changes nothing by %s: %d %s", routed, status, body)

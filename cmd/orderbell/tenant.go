@@ -12,6 +12,7 @@ import (
 	"golang.org/x/text/language"
 
 	"orderbell/internal/event"
+	"orderbell/internal/order"
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/userstore"
 	"orderbell/internal/user"
@@ -36,6 +37,7 @@ DATABASE_URL must connect as the owner of the tables, as for migrations.`
 
 type tenantOptions struct {
 	id, name, locale, email, ownerName, data string
+	currency, timeZone                       string
 	asJSON                                   bool
 }
 
@@ -47,11 +49,13 @@ func newTenantCreateCommand() *cobra.Command {
 		Long: `Create a business and its owner, and print their ids. The owner adds the other users with POST /api/users.
 
 The name and the id of a business are unique. Without --id, the id is derived from the name. Tokens carry the id in the claim
-AUTH_TENANT_CLAIM; it cannot change later. One address may belong to users of several businesses.
+AUTH_TENANT_CLAIM; it cannot change later. An order that names no currency is in that of the business, and its days begin by
+its time zone; its owners and managers can change both, and the language, with PATCH /api/tenant. One address may belong to users of several businesses.
 
 ` + whichDatabase,
 		Example: `  orderbell tenant create --name "Corner Shop" --owner-email ana@shop.example
-  orderbell tenant create --name "Kopi Senja" --id kopi --locale id --owner-email sari@kopi.example --owner-name Sari`,
+  orderbell tenant create --name "Kopi Senja" --id kopi --locale id --currency IDR --time-zone Asia/Jakarta \
+      --owner-email sari@kopi.example --owner-name Sari`,
 		Args:    cobra.NoArgs,
 		PreRunE: func(*cobra.Command, []string) error { return o.check() },
 		RunE: work(func(cmd *cobra.Command, _ []string) error {
@@ -76,6 +80,8 @@ AUTH_TENANT_CLAIM; it cannot change later. One address may belong to users of se
 	flags.StringVar(&o.ownerName, "owner-name", "", "name of the owner")
 	flags.StringVar(&o.id, "id", "", "id of the tenant, such as corner-shop (default: derived from the name)")
 	flags.StringVar(&o.locale, "locale", "en", "language of its mails (BCP 47), such as en or id")
+	flags.StringVar(&o.currency, "currency", user.UsualCurrency, "currency of its orders (ISO 4217), such as EUR or IDR")
+	flags.StringVar(&o.timeZone, "time-zone", user.UsualTimeZone, "its time zone (IANA), such as Asia/Jakarta")
 	flags.BoolVar(&o.asJSON, "json", false, "print JSON")
 	flags.StringVar(&o.data, "data", defaultData, "data directory of orderbell dev")
 	return cmd
@@ -99,6 +105,12 @@ func (o *tenantOptions) check() error {
 	case o.ownerName != "" && !user.IsTenantName(o.ownerName):
 		return fmt.Errorf("--owner-name is %q, want at most %d characters with single spaces between words", o.ownerName, user.MaxName)
 	}
+	if _, known := order.MinorDigits(o.currency); !known {
+		return fmt.Errorf("--currency is %q, want a currency of ISO 4217 such as EUR or IDR", o.currency)
+	}
+	if !user.IsTimeZone(o.timeZone) {
+		return fmt.Errorf("--time-zone is %q, want a zone of the IANA database such as Asia/Jakarta", o.timeZone)
+	}
 	tag, err := language.Parse(o.locale)
 	if err != nil {
 		return fmt.Errorf("--locale is %q, want a language such as en or id", o.locale)
@@ -108,7 +120,9 @@ func (o *tenantOptions) check() error {
 }
 
 func (o *tenantOptions) create(ctx context.Context, store *userstore.Store) (user.User, error) {
-	owner, err := store.Found(ctx, user.Tenant{ID: o.id, Name: o.name, Locale: o.locale}, user.User{
+	owner, err := store.Found(ctx, user.Tenant{
+		ID: o.id, Name: o.name, Locale: o.locale, Currency: o.currency, TimeZone: o.timeZone,
+	}, user.User{
 		Email: o.email, Name: o.ownerName, Roles: []user.Role{user.Owner}, EmailEnabled: true, InAppEnabled: true,
 	})
 	switch {
@@ -125,6 +139,8 @@ type listed struct {
 	TenantID  string    `json:"tenant_id"`
 	Name      string    `json:"name"`
 	Locale    string    `json:"locale"`
+	Currency  string    `json:"currency"`
+	TimeZone  string    `json:"time_zone"`
 	Owners    []string  `json:"owners"` // addresses
 	People    int       `json:"people"` // owners included
 	CreatedAt time.Time `json:"created_at"`
@@ -161,14 +177,17 @@ func printBusinesses(cmd *cobra.Command, found []user.Business, asJSON bool) err
 	if asJSON {
 		all := make([]listed, len(found)) // never null
 		for i, b := range found {
-			all[i] = listed{TenantID: b.ID, Name: b.Name, Locale: b.Locale, Owners: b.Owners, People: b.Users, CreatedAt: b.CreatedAt}
+			all[i] = listed{
+				TenantID: b.ID, Name: b.Name, Locale: b.Locale, Currency: b.Currency, TimeZone: b.TimeZone,
+				Owners: b.Owners, People: b.Users, CreatedAt: b.CreatedAt,
+			}
 		}
 		return printJSON(cmd.OutOrStdout(), all)
 	}
 	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "TENANT\tNAME\tLANGUAGE\tPEOPLE\tSINCE\tOWNERS") // kept until Flush
+	_, _ = fmt.Fprintln(table, "TENANT\tNAME\tLANGUAGE\tCURRENCY\tTIME ZONE\tPEOPLE\tSINCE\tOWNERS") // kept until Flush
 	for _, b := range found {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\n", b.ID, b.Name, b.Locale, b.Users,
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", b.ID, b.Name, b.Locale, b.Currency, b.TimeZone, b.Users,
 			b.CreatedAt.Format(time.DateOnly), strings.Join(b.Owners, ", "))
 	}
 	return table.Flush()

@@ -19,6 +19,8 @@ type business struct {
 	TenantID  string    `json:"tenant_id"`
 	Name      string    `json:"name"`
 	Locale    string    `json:"locale"`
+	Currency  string    `json:"currency"`
+	TimeZone  string    `json:"time_zone"`
 	Owners    []string  `json:"owners"`
 	People    int       `json:"people"`
 	CreatedAt time.Time `json:"created_at"`
@@ -70,7 +72,8 @@ func TestTenant(t *testing.T) {
 	}
 	call(t, env, "token", "--tenant", "corner-shop", "--email", "ana@shop.example") // she can begin
 
-	said := call(t, env, "tenant", "create", "--name", "Kopi Senja", "--id", "kopi", "--locale", "ID", "--owner-email", "ana@shop.example")
+	said := call(t, env, "tenant", "create", "--name", "Kopi Senja", "--id", "kopi", "--locale", "ID",
+		"--currency", "IDR", "--time-zone", "Asia/Jakarta", "--owner-email", "ana@shop.example")
 	if !strings.HasPrefix(said, "tenant kopi\nowner  0") {
 		t.Errorf("create says %q, want the ids", said)
 	}
@@ -88,13 +91,13 @@ func TestTenant(t *testing.T) {
 
 	listed := parse[[]business](t, call(t, env, "tenant", "list", "--json"))
 	all := []business{
-		{TenantID: "corner-shop", Name: "Corner Shop", Locale: "en", Owners: []string{"Ana@shop.example"}, People: 1},
-		{TenantID: "kopi", Name: "Kopi Senja", Locale: "id", Owners: []string{"ana@shop.example"}, People: 1},
+		{TenantID: "corner-shop", Name: "Corner Shop", Locale: "en", Currency: "EUR", TimeZone: "UTC", Owners: []string{"Ana@shop.example"}, People: 1},
+		{TenantID: "kopi", Name: "Kopi Senja", Locale: "id", Currency: "IDR", TimeZone: "Asia/Jakarta", Owners: []string{"ana@shop.example"}, People: 1},
 	}
 	if diff := cmp.Diff(all, listed, cmpopts.IgnoreFields(business{}, "CreatedAt")); diff != "" {
 		t.Error(diff)
 	}
-	if got := call(t, env, "tenant", "list"); !strings.Contains(got, "kopi         Kopi Senja   id        1") {
+	if got := call(t, env, "tenant", "list"); !strings.Contains(got, "kopi         Kopi Senja   id        IDR       Asia/Jakarta  1") {
 		t.Errorf("list as a table is\n%s", got)
 	}
 }

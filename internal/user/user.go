@@ -43,8 +43,24 @@ func HasAny(held, wanted []Role) bool {
 type Tenant struct {
 	ID     string // 1 to 64 letters, digits, dots, dashes and underscores
 	Name   string
-	Locale string // BCP 47: the language of its e-mails
+	Locale string // BCP 47: the language of its mails, and of its pages unless a user chooses another
+
+	Currency string // ISO 4217: of orders that name none
+	TimeZone string // IANA: when its day begins
+	Version  int64  // of its settings: 1 at creation, one more with each change
 }
+
+// TenantChange is a change of a tenant's settings. What is nil stays as it is.
+type TenantChange struct {
+	Locale   *string
+	Currency *string
+	TimeZone *string
+
+	Version int64 // that the change is meant for; 0: any
+}
+
+// UsualCurrency is a tenant's unless its operator says another.
+const UsualCurrency = "EUR"
 
 // Person is a user of a tenant.
 type User struct {

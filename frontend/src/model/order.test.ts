@@ -64,9 +64,9 @@ describe('byNewest', () => {
 describe('nextStatuses', () => {
   it.each([
     ['submitted', ['owner'], ['paid', 'cancelled']],
-    ['submitted', ['kitchen'], ['cancelled']],
+    ['submitted', ['kitchen'], []],
     ['submitted', ['viewer'], []],
-    ['paid', ['kitchen'], ['preparing', 'ready', 'completed', 'refunded']],
+    ['paid', ['kitchen'], ['preparing', 'ready', 'completed']],
     ['preparing', ['cashier', 'viewer'], ['ready', 'completed', 'refunded']],
     ['ready', ['manager'], ['completed', 'refunded']],
     ['completed', ['owner'], ['refunded']],

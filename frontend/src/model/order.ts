@@ -54,9 +54,14 @@ export function maySell(held: readonly Role[]): boolean {
   return hasAny(held, sellers);
 }
 
+/** Who may bring an order into a state, by specs/004-order-notifications/contracts/order-transitions.json. */
+function movers(next: Status): readonly Role[] {
+  return next === 'paid' || next === 'cancelled' || next === 'refunded' ? sellers : workers;
+}
+
 /** The states a person with these roles may move an order to, the natural next step first. */
 export function nextStatuses(status: Status, held: readonly Role[]): readonly Status[] {
-  return following[status].filter((next) => hasAny(held, next === 'paid' ? sellers : workers));
+  return following[status].filter((next) => hasAny(held, movers(next)));
 }
 
 /** Whether nothing more is to be done for the order, at the counter or in the kitchen. */

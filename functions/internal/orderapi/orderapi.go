@@ -47,8 +47,8 @@ type Order struct {
 // NewOrder is the body of POST /api/orders.
 type NewOrder struct {
 	Reference   string  `json:"reference,omitempty"`
-	TotalAmount *amount `json:"total_amount"` // a pointer tells 0 from missing
-	Currency    *string `json:"currency"`
+	TotalAmount *amount `json:"total_amount"`       // a pointer tells 0 from missing
+	Currency    *string `json:"currency,omitempty"` // nil: the tenant's
 }
 
 // NewStatus is the body of POST /api/orders/{id}/status.
@@ -72,7 +72,7 @@ func New(log *slog.Logger, verifier *auth.Verifier, store Store) route.API {
 		"/api/orders/snapshot":    {"GET": {Roles: user.Roles(), Handle: a.snapshot}},
 		"/api/orders/{id}":        {"GET": {Roles: user.Roles(), Handle: a.get}},
 		"/api/orders/{id}/pay":    {"POST": {Roles: user.Sellers(), Handle: a.pay}},
-		"/api/orders/{id}/status": {"POST": {Roles: user.Workers(), Handle: a.setStatus}},
+		"/api/orders/{id}/status": {"POST": {Roles: user.Workers(), Handle: a.setStatus}}, // see [Movers]
 	})
 }
 
@@ -115,15 +115,17 @@ func (n NewOrder) order() (order.Order, error) {
 	} else if *n.TotalAmount < 0 || *n.TotalAmount > order.MaxAmount {
 		add("total_amount", "is not from 0 to "+strconv.Itoa(order.MaxAmount)+" in the currency's minor unit")
 	}
-	if n.Currency == nil {
-		add("currency", "is missing")
-	} else if !order.IsCurrency(*n.Currency) {
+	currency := "" // the tenant's
+	if n.Currency != nil {
+		currency = *n.Currency
+	}
+	if n.Currency != nil && !order.IsCurrency(currency) {
 		add("currency", "is not three capital letters as in ISO 4217")
 	}
 	if len(wrong) > 0 {
 		return order.Order{}, problem.Fields(wrong)
 	}
-	return order.Order{Reference: n.Reference, TotalAmount: int64(*n.TotalAmount), Currency: *n.Currency}, nil
+	return order.Order{Reference: n.Reference, TotalAmount: int64(*n.TotalAmount), Currency: currency}, nil
 }
 
 func (a api) pay(w http.ResponseWriter, r *http.Request) error {
@@ -157,7 +159,25 @@ func (a api) setStatus(w http.ResponseWriter, r *http.Request) error {
 	case *asked.Status == order.Paid:
 		return problem.Field("status", "cannot be set to paid: POST to /api/orders/{id}/pay")
 	}
+	principal, err := auth.Who(r)
+	if err != nil {
+		return err
+	}
+	if !principal.Has(Movers(*asked.Status)...) {
+		return problem.New(http.StatusForbidden, "an order becomes %s by one of the roles %v", *asked.Status, Movers(*asked.Status))
+	}
 	return a.change(w, r, body, *asked.Status)
+}
+
+// Movers returns who may bring an order into state next. What gives money back, or gives an order up, is not the
+// kitchen's.
+func Movers(next order.Status) []user.Role {
+	switch next {
+	case order.Paid, order.Cancelled, order.Refunded:
+		return user.Sellers()
+	case order.Submitted, order.Preparing, order.Ready, order.Completed:
+	}
+	return user.Workers()
 }
 
 func (a api) change(w http.ResponseWriter, r *http.Request, body []byte, next order.Status) error {

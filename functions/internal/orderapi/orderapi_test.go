@@ -160,6 +160,22 @@ func TestAnOrdersLife(t *testing.T) {
 	}
 }
 
+func TestAnOrderWithoutACurrencyIsInTheTenants(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	if _, err := b.pool.Exec(t.Context(), "UPDATE tenants SET currency = CASE id WHEN 'acme' THEN 'IDR' ELSE 'JPY' END"); err != nil {
+		t.Fatal(err)
+	}
+	for body, want := range map[string]string{`{"total_amount":1}`: "IDR", `{"total_amount":1,"currency":"EUR"}`: "EUR"} {
+		made := decode[orderapi.Order](t, b.do(t, call{method: "POST", path: "/api/orders", body: body}), http.StatusCreated)
+		if made.Currency != want {
+			t.Errorf("%s makes an order in %s, want %s", body, made.Currency, want)
+		}
+	}
+	nobody := []string{"Authorization", "Bearer " + b.token(t, "nobody", user.Owner)}
+	isProblem(t, b.do(t, call{"POST", "/api/orders", `{"total_amount":1}`, nobody}), http.StatusForbidden, "tenant does not exist")
+}
+
 func TestPayTakesAnEmptyObject(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -16,6 +16,12 @@ import (
 // revalidate lets a client keep an answer, for this person alone, and ask each time whether it still holds.
 const revalidate = "private, no-cache"
 
+// PairTag returns the ETag of something that counts its versions and shows another thing that counts its own. [IfMatch]
+// takes it for the first one's version.
+func PairTag(version, other int64) string {
+	return `"` + strconv.FormatInt(version, 10) + "-" + strconv.FormatInt(other, 10) + `"`
+}
+
 // VersionTag returns the ETag of something that counts its versions.
 func VersionTag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
 
@@ -78,9 +84,9 @@ func IfMatch(r *http.Request) (int64, error) {
 	}
 	var named int64
 	for _, tag := range entityTag.FindAllString(header, -1) {
-		version, err := strconv.ParseInt(strings.Trim(tag, `"`), 10, 64)
+		version, ok := tagged(tag)
 		switch {
-		case err != nil || VersionTag(version) != tag: // another's, or a weak one, which never matches here
+		case !ok: // another's, or a weak one, which never matches here
 		case named != 0 && named != version:
 			return 0, problem.New(http.StatusBadRequest, "If-Match names more than one version")
 		default:
@@ -91,6 +97,17 @@ func IfMatch(r *http.Request) (int64, error) {
 		return 0, Stale()
 	}
 	return named, nil
+}
+
+// tagged returns the version that an ETag of [VersionTag] or [PairTag] names.
+func tagged(tag string) (int64, bool) {
+	first, second, pair := strings.Cut(strings.Trim(tag, `"`), "-")
+	version, err := strconv.ParseInt(first, 10, 64)
+	if err != nil || !pair {
+		return version, err == nil && VersionTag(version) == tag
+	}
+	other, err := strconv.ParseInt(second, 10, 64)
+	return version, err == nil && PairTag(version, other) == tag
 }
 
 // An ETag and a list of them (RFC 9110 §8.8.3, §5.6.1).

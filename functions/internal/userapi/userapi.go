@@ -24,6 +24,9 @@ type Store interface {
 	Find(ctx context.Context, tenantID, id string) (user.User, error)
 	Add(ctx context.Context, p user.User) (user.User, error)
 	Update(ctx context.Context, tenantID, id string, c user.Change) (user.User, error)
+	FindWithTenant(ctx context.Context, tenantID, id string) (user.User, user.Tenant, error)
+	Tenant(ctx context.Context, tenantID string) (user.Tenant, error)
+	UpdateTenant(ctx context.Context, tenantID string, c user.TenantChange) (user.Tenant, error)
 }
 
 // User is a person in the API's JSON.
@@ -45,6 +48,8 @@ type User struct {
 	Version   int64     `json:"version"`    // 1 at creation, one more with each change; the ETag
 	CreatedAt time.Time `json:"created_at"` // RFC 3339, UTC
 	UpdatedAt time.Time `json:"updated_at"`
+
+	Tenant *Tenant `json:"tenant,omitempty"` // of GET /api/me alone
 }
 
 // FromPerson returns p in the API's JSON.
@@ -76,6 +81,10 @@ func New(log *slog.Logger, verifier *auth.Verifier, store Store) route.API {
 		"/api/users/{id}": {
 			"GET":   {Roles: user.Leaders(), Handle: a.get},
 			"PATCH": {Roles: user.Leaders(), Handle: a.change},
+		},
+		"/api/tenant": {
+			"GET":   {Roles: user.Roles(), Handle: a.tenant},
+			"PATCH": {Roles: user.Leaders(), Handle: a.changeTenant},
 		},
 		"/api/me":             {"GET": {Roles: user.Roles(), Handle: a.me}},
 		"/api/me/preferences": {"PATCH": {Roles: user.Roles(), Handle: a.prefer}},
@@ -127,7 +136,13 @@ func (a api) me(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return a.serve(w, r, principal.TenantID, id)
+	p, t, err := a.store.FindWithTenant(r.Context(), principal.TenantID, id)
+	if err != nil {
+		return refusal(err)
+	}
+	me, of := FromPerson(p), FromTenant(t)
+	me.Tenant = &of
+	return route.Serve(w, r, route.PairTag(p.Version, t.Version), me)
 }
 
 func (a api) serve(w http.ResponseWriter, r *http.Request, tenantID, id string) error {

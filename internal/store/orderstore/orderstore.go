@@ -40,7 +40,8 @@ func Shard(orderID string) int16 {
 	return int16(h.Sum32() % Shards)
 }
 
-// Create makes a new order of r's tenant from o's Reference, TotalAmount and Currency. A repeated Key gets the first
+// Create makes a new order of r's tenant from o's Reference, TotalAmount and Currency, without which it
+// is in the tenant's. A repeated Key gets the first
 // answer, and waits for it while the first is under way. Errors: [order.ErrKeyReused], [order.ErrNoTenant].
 func (s *Store) Create(ctx context.Context, o order.Order, r order.Request) (order.Answer, error) {
 	id, eventID, err := newIDs()
@@ -55,7 +56,7 @@ func (s *Store) Create(ctx context.Context, o order.Order, r order.Request) (ord
 	switch {
 	case err == nil:
 		return order.Answer{Order: made}, nil
-	case isViolation(err, foreignKey):
+	case isViolation(err, foreignKey) || isViolation(err, notNull): // without a tenant there is no currency either
 		return order.Answer{}, order.ErrNoTenant
 	case !errors.Is(err, pgx.ErrNoRows):
 		return order.Answer{}, database.Wrap("create order", err)
@@ -236,6 +237,7 @@ func newIDs() (string, string, error) {
 
 // SQLSTATEs of broken constraints (PostgreSQL, appendix A).
 const (
+	notNull    = "23502"
 	foreignKey = "23503"
 	uniqueKey  = "23505"
 )

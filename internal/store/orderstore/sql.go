@@ -26,7 +26,8 @@ e AS (
 const newPart = `
 n AS (
     SELECT $2::uuid AS id, $1::text AS tenant_id, $8::text AS reference, $3::text AS status,
-        $9::bigint AS total_amount, $10::text AS currency, 1::bigint AS version,
+        $9::bigint AS total_amount,
+        coalesce(nullif($10::text, ''), (SELECT currency FROM tenants WHERE id = $1::text)) AS currency, 1::bigint AS version,
         now() AS created_at, now() AS updated_at
 )`
 

@@ -47,9 +47,8 @@ func (s *Store) Found(ctx context.Context, t user.Tenant, first user.User) (made
 func insertTenant(ctx context.Context, tx pgx.Tx, t user.Tenant) error {
 	const (
 		// One maker at a time: nothing but this keeps two from taking the same name.
-		lock   = `SELECT pg_advisory_xact_lock(hashtext('tenants.name'))`
-		named  = `SELECT EXISTS (SELECT FROM tenants WHERE lower(name) = lower($1))`
-		insert = `INSERT INTO tenants (id, name, locale) VALUES ($1, $2, $3)`
+		lock  = `SELECT pg_advisory_xact_lock(hashtext('tenants.name'))`
+		named = `SELECT EXISTS (SELECT FROM tenants WHERE lower(name) = lower($1))`
 	)
 	if _, err := tx.Exec(ctx, lock); err != nil {
 		return err
@@ -61,7 +60,7 @@ func insertTenant(ctx context.Context, tx pgx.Tx, t user.Tenant) error {
 	if taken {
 		return user.ErrNameTaken
 	}
-	_, err := tx.Exec(ctx, insert, t.ID, t.Name, t.Locale)
+	_, err := tx.Exec(ctx, insertTenantSQL, tenantArguments(t)...)
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == uniqueKey {
 		return user.ErrTenantTaken
@@ -71,7 +70,7 @@ func insertTenant(ctx context.Context, tx pgx.Tx, t user.Tenant) error {
 
 // Tenants returns every tenant, in the order of their creation.
 func (s *Store) Tenants(ctx context.Context) (all []user.Business, err error) {
-	const list = `SELECT t.id, t.name, t.locale, t.created_at, count(u.id),
+	const list = `SELECT t.id, t.name, t.locale, t.currency, t.time_zone, t.version, t.created_at, count(u.id),
 			coalesce(array_agg(u.email ORDER BY u.email) FILTER (WHERE 'owner' = ANY (u.roles)), '{}')
 		FROM tenants t LEFT JOIN users u ON u.tenant_id = t.id
 		GROUP BY t.id ORDER BY t.created_at, t.id`
@@ -85,7 +84,7 @@ func (s *Store) Tenants(ctx context.Context) (all []user.Business, err error) {
 		}
 		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (user.Business, error) {
 			var b user.Business
-			err := row.Scan(&b.ID, &b.Name, &b.Locale, &b.CreatedAt, &b.Users, &b.Owners)
+			err := row.Scan(&b.ID, &b.Name, &b.Locale, &b.Currency, &b.TimeZone, &b.Version, &b.CreatedAt, &b.Users, &b.Owners)
 			b.CreatedAt = b.CreatedAt.UTC()
 			return b, err
 		})

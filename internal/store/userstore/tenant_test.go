@@ -18,7 +18,7 @@ import (
 )
 
 func shop() (user.Tenant, user.User) {
-	return user.Tenant{ID: "corner-shop", Name: "Corner Shop", Locale: "id"},
+	return user.Tenant{ID: "corner-shop", Name: "Corner Shop", Locale: "id", Currency: "IDR", TimeZone: "Asia/Jakarta"},
 		user.User{Email: "Owner@shop.example", Name: "Ana", Roles: []user.Role{user.Owner}, EmailEnabled: true, InAppEnabled: true}
 }
 
@@ -69,9 +69,10 @@ func TestFound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	tenant.Version = 1
 	businesses := []user.Business{
 		{Tenant: tenant, Owners: []string{"Owner@shop.example"}, Users: 2},
-		{Tenant: user.Tenant{ID: "second", Name: "Second", Locale: "en"}, Owners: []string{"Owner@shop.example"}, Users: 1},
+		{Tenant: user.Tenant{ID: "second", Name: "Second", Locale: "en", Currency: "EUR", TimeZone: "UTC", Version: 1}, Owners: []string{"Owner@shop.example"}, Users: 1},
 	}
 	if diff := cmp.Diff(businesses, all, cmpopts.IgnoreFields(user.Business{}, "CreatedAt")); diff != "" {
 		t.Error(diff)

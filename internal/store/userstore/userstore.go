@@ -23,8 +23,8 @@ func New(pool *database.Pool) *Store { return &Store{pool: pool} }
 
 // EnsureTenant creates t unless a tenant with its id is there already, which stays as it is.
 func (s *Store) EnsureTenant(ctx context.Context, t user.Tenant) error {
-	const insert = `INSERT INTO tenants (id, name, locale) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING`
-	if _, err := s.pool.Exec(ctx, insert, t.ID, t.Name, t.Locale); err != nil {
+	const ifNew = insertTenantSQL + ` ON CONFLICT (id) DO NOTHING`
+	if _, err := s.pool.Exec(ctx, ifNew, tenantArguments(t)...); err != nil {
 		return database.Wrap("create tenant "+t.ID, err)
 	}
 	return nil
@@ -35,10 +35,17 @@ const columns = `id::text, tenant_id, email, name, roles, notification_email_ena
 
 func scan(row pgx.CollectableRow) (user.User, error) {
 	var p user.User
-	err := row.Scan(&p.ID, &p.TenantID, &p.Email, &p.Name, &p.Roles, &p.EmailEnabled, &p.InAppEnabled,
-		&p.EmailEvents, &p.InAppEvents, &p.TimeZone, &p.QuietHours, &p.Version, &p.CreatedAt, &p.UpdatedAt)
+	err := row.Scan(fields(&p)...)
 	p.CreatedAt, p.UpdatedAt = p.CreatedAt.UTC(), p.UpdatedAt.UTC()
 	return p, err
+}
+
+// fields returns where the columns go.
+func fields(p *user.User) []any {
+	return []any{
+		&p.ID, &p.TenantID, &p.Email, &p.Name, &p.Roles, &p.EmailEnabled, &p.InAppEnabled,
+		&p.EmailEvents, &p.InAppEvents, &p.TimeZone, &p.QuietHours, &p.Version, &p.CreatedAt, &p.UpdatedAt,
+	}
 }
 
 const insert = `INSERT INTO users (id, tenant_id, email, name, roles, notification_email_enabled, notification_in_app_enabled,

@@ -148,7 +148,7 @@ const amount = 1250
 
 func (r *run) create(ctx context.Context) error {
 	return r.do(ctx, event.OrderCreated, "/api/orders", map[string]any{
-		"reference": "CHECK-1", "total_amount": amount, "currency": r.Business.Currency,
+		"reference": "CHECK-1", "total_amount": amount, "currency": r.Business.Tenant.Currency,
 	})
 }
 

@@ -12,28 +12,27 @@ import (
 
 // Business is a tenant with its people.
 type Business struct {
-	Tenant   user.Tenant
-	Currency string // ISO 4217: what its orders are in
-	People   []user.User
+	Tenant user.Tenant
+	People []user.User
 }
 
 // Demo returns the demo businesses.
 func Demo() []Business {
 	return []Business{
-		newBusiness(user.Tenant{ID: "demo", Name: "Demo Deli", Locale: "en"}, "EUR", "demo.example"),
-		newBusiness(user.Tenant{ID: "kopi", Name: "Kopi Senja", Locale: "id"}, "IDR", "kopi.example"),
+		newBusiness(user.Tenant{ID: "demo", Name: "Demo Deli", Locale: "en", Currency: "EUR", TimeZone: "Europe/Berlin"}, "demo.example"),
+		newBusiness(user.Tenant{ID: "kopi", Name: "Kopi Senja", Locale: "id", Currency: "IDR", TimeZone: "Asia/Jakarta"}, "kopi.example"),
 	}
 }
 
 // Check returns a business of its own for one run of checks, so that a database in use can serve: id tells it from
 // those of other runs.
 func Check(id string) Business {
-	return newBusiness(user.Tenant{ID: id, Name: "Check " + id, Locale: "en"}, "EUR", id+".example")
+	return newBusiness(user.Tenant{ID: id, Name: "Check " + id, Locale: "en", Currency: "EUR", TimeZone: "UTC"}, id+".example")
 }
 
 // newBusiness gives the tenant one person of each role, owner@domain and so on.
-func newBusiness(t user.Tenant, currency, domain string) Business {
-	b := Business{Tenant: t, Currency: currency}
+func newBusiness(t user.Tenant, domain string) Business {
+	b := Business{Tenant: t}
 	for _, role := range user.Roles() {
 		name := strings.ToUpper(string(role[:1])) + string(role[1:])
 		b.People = append(b.People, user.User{
@@ -58,7 +57,7 @@ func Apply(ctx context.Context, store Store, businesses []Business) ([]Business,
 		if err := store.EnsureTenant(ctx, b.Tenant); err != nil {
 			return nil, fmt.Errorf("seed: %w", err)
 		}
-		stored[i] = Business{Tenant: b.Tenant, Currency: b.Currency}
+		stored[i] = Business{Tenant: b.Tenant}
 		for _, p := range b.People {
 			person, err := store.EnsurePerson(ctx, p)
 			if err != nil {

@@ -74,7 +74,7 @@ func listUsers(businesses []Business, tokens Tokens, now time.Time) ([]demoUser,
 				return nil, fmt.Errorf("make a token for %s: %w", p.Email, err)
 			}
 			users = append(users, demoUser{
-				UserID: p.ID, TenantID: p.TenantID, TenantName: b.Tenant.Name, Currency: b.Currency, Email: p.Email, Name: p.Name,
+				UserID: p.ID, TenantID: p.TenantID, TenantName: b.Tenant.Name, Currency: b.Tenant.Currency, Email: p.Email, Name: p.Name,
 				Roles: p.Roles, Token: token, ExpiresAt: expires,
 			})
 		}
