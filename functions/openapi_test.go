@@ -16,6 +16,7 @@ import (
 	"orderbell/functions/internal/route"
 	"orderbell/functions/internal/userapi"
 	"orderbell/internal/event"
+	"orderbell/internal/feed/message"
 	"orderbell/internal/problem"
 )
 
@@ -75,7 +76,7 @@ func TestTheDocumentHasEveryFieldAndNoOther(t *testing.T) {
 		"Snapshot": reflect.TypeFor[orderapi.Snapshot](), "Tenant": reflect.TypeFor[userapi.Tenant](),
 		"TenantChanges": reflect.TypeFor[userapi.TenantChanges](), "User": reflect.TypeFor[userapi.User](), "UserChanges": reflect.TypeFor[userapi.Changes](),
 		"Preferences": reflect.TypeFor[userapi.Preferences](), "UserPage": reflect.TypeFor[userapi.Page](), "Inbox": reflect.TypeFor[inboxapi.Inbox](),
-		"Notification": reflect.TypeFor[inboxapi.Notification](), "EventData": reflect.TypeFor[event.Data](), "Reading": reflect.TypeFor[event.Reading](),
+		"Notification": reflect.TypeFor[inboxapi.Notification](), "EventData": reflect.TypeFor[event.Data](), "Reading": reflect.TypeFor[message.Reading](),
 	} {
 		schema, ok := doc.Components.Schemas[name]
 		if !ok {

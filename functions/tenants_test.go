@@ -23,7 +23,7 @@ import (
 	"orderbell/functions/internal/userapi"
 	"orderbell/internal/auth"
 	"orderbell/internal/auth/authtest"
-	"orderbell/internal/event"
+	"orderbell/internal/feed/message"
 	"orderbell/internal/order"
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/database/databasetest"
@@ -84,7 +84,7 @@ func setup(t *testing.T) world {
 // nowhere takes messages and loses them.
 type nowhere struct{}
 
-func (nowhere) Publish(context.Context, string, event.Message) error { return nil }
+func (nowhere) Publish(context.Context, string, message.Message) error { return nil }
 
 // asked is one call of a route, with ids of the first business in it.
 type asked struct {

@@ -18,18 +18,19 @@ import (
 	"orderbell/cmd/orderbell/internal/deadletter"
 	"orderbell/internal/bus"
 	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/order"
 )
 
 // payment returns an order_paid of demo for the order.
 func payment(t *testing.T, id, orderID string, at time.Time, amount int64) cloudevents.Event {
 	t.Helper()
-	ce, err := event.Event{
+	ce, err := cloudevent.New(event.Event{
 		ID: id, Source: "/orderbell/test", Type: event.OrderPaid, Time: at,
 		Data: event.Data{
 			OrderID: orderID, TenantID: "demo", Status: order.Paid, TotalAmount: amount, Currency: "EUR", Version: 2, Timestamp: at,
 		},
-	}.CloudEvent()
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +77,7 @@ func TestDeadLetters(t *testing.T) {
 	early := payment(t, newID(), orderID, now.Add(event.MaxSkew+8*time.Second), 1) // its time comes
 	late := payment(t, newID(), orderID, now.AddDate(-1, 0, 0), 1)
 	foreign := payment(t, newID(), orderID, now, 1)
-	foreign.SetExtension(event.ExtTenantID, "kopi")
+	foreign.SetExtension(cloudevent.ExtTenantID, "kopi")
 	good := payment(t, newID(), orderID, now, 1)
 	changed := payment(t, good.ID(), orderID, now, 2)
 	last := payment(t, newID(), orderID, now, 1)

@@ -9,9 +9,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"orderbell/internal/auth"
-	"orderbell/internal/event"
 	"orderbell/internal/feed"
 	"orderbell/internal/service"
+	"orderbell/internal/user"
 )
 
 type revokeOptions struct {
@@ -34,7 +34,7 @@ The command uses the Redis of REDIS_URL or, if that is not set, of the orderbell
 		Args: cobra.NoArgs,
 		PreRunE: func(*cobra.Command, []string) error {
 			switch {
-			case !event.IsTenantID(o.tenant):
+			case !user.IsTenantID(o.tenant):
 				return fmt.Errorf("--tenant is %q, which names no tenant", o.tenant)
 			case (o.user == "") == (o.tokenID == ""):
 				return errors.New("want --user or --token-id, one of the two")

@@ -12,7 +12,6 @@ import (
 	"orderbell/cmd/orderbell/internal/devstack"
 	"orderbell/cmd/orderbell/internal/watch"
 	"orderbell/internal/auth"
-	"orderbell/internal/event"
 	"orderbell/internal/service"
 	"orderbell/internal/user"
 )
@@ -35,7 +34,7 @@ func (o *streamOptions) define(cmd *cobra.Command) {
 }
 
 func (o *streamOptions) check() error {
-	if !event.IsTenantID(o.tenant) {
+	if !user.IsTenantID(o.tenant) {
 		return fmt.Errorf("--tenant is %q, which names no tenant", o.tenant)
 	}
 	return nil

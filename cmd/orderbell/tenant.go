@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/text/language"
 
-	"orderbell/internal/event"
 	"orderbell/internal/order"
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/userstore"
@@ -98,7 +97,7 @@ func (o *tenantOptions) check() error {
 		}
 	}
 	switch {
-	case !event.IsTenantID(o.id):
+	case !user.IsTenantID(o.id):
 		return fmt.Errorf("--id is %q, want 1 to 64 letters, digits, dots, dashes and underscores, the first a letter or digit", o.id)
 	case !user.IsEmail(o.email):
 		return fmt.Errorf("--owner-email is %q, which is no e-mail address", o.email)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orderbell/internal/event"
 	"orderbell/internal/service"
 	"orderbell/internal/store/userstore"
 	"orderbell/internal/user"
@@ -89,7 +88,7 @@ func changeLimits(cmd *cobra.Command, store *userstore.Store, tenantID string, c
 
 // limitChanges reads the arguments of tenant limits.
 func limitChanges(args []string) (map[user.Limit]*int64, error) {
-	if !event.IsTenantID(args[0]) {
+	if !user.IsTenantID(args[0]) {
 		return nil, fmt.Errorf("%q is not the id of a tenant", args[0])
 	}
 	if len(args) == 1 {

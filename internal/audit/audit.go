@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"orderbell/internal/event"
+	"orderbell/internal/feed/message"
 	"orderbell/internal/user"
 )
 
@@ -123,7 +124,7 @@ type Key struct{ TenantID, EventID string }
 
 // Presence is what Redis holds of an event.
 type Presence struct {
-	Marked   bool           // it is known as published, at
-	At       event.Position // this place in the tenant's stream
-	InStream bool           // and there it is
+	Marked   bool             // it is known as published, at
+	At       message.Position // this place in the tenant's stream
+	InStream bool             // and there it is
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/MicahParks/keyfunc/v3"
 	"github.com/golang-jwt/jwt/v5"
 
-	"orderbell/internal/event"
 	"orderbell/internal/problem"
 	"orderbell/internal/user"
 )
@@ -69,7 +68,7 @@ func NewVerifier(ctx context.Context, cfg Config) (*Verifier, error) {
 	if v.cfg.UserClaim == "" {
 		v.cfg.UserClaim = "sub"
 	}
-	if cfg.Tenant != "" && !event.IsTenantID(cfg.Tenant) {
+	if cfg.Tenant != "" && !user.IsTenantID(cfg.Tenant) {
 		return nil, fmt.Errorf("AUTH_TENANT is %q, which names no tenant", cfg.Tenant)
 	}
 	if err := cfg.RoleNames.check(); err != nil {

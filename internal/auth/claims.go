@@ -8,7 +8,6 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"orderbell/internal/event"
 	"orderbell/internal/user"
 )
 
@@ -66,7 +65,7 @@ func (c Config) tenant(claims jwt.MapClaims) (string, error) {
 	}
 	tenant, _ := claim.(string)
 	switch {
-	case !event.IsTenantID(tenant):
+	case !user.IsTenantID(tenant):
 		return "", fmt.Errorf("the token's claim %s does not name a tenant", c.TenantClaim)
 	case c.Tenant != "" && tenant != c.Tenant:
 		return "", fmt.Errorf("the token's claim %s names a tenant that the provider does not speak for", c.TenantClaim)

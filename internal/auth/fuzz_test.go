@@ -13,7 +13,6 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"orderbell/internal/auth"
-	"orderbell/internal/event"
 	"orderbell/internal/user"
 )
 
@@ -30,7 +29,7 @@ func sign(header, payload string) string {
 // checkPrincipal says what must hold of whoever is let in.
 func checkPrincipal(t *testing.T, p auth.Principal) {
 	t.Helper()
-	if p.UserID == "" || len(p.UserID) > 255 || !event.IsTenantID(p.TenantID) {
+	if p.UserID == "" || len(p.UserID) > 255 || !user.IsTenantID(p.TenantID) {
 		t.Errorf("user %q of tenant %q was let in", p.UserID, p.TenantID)
 	}
 	if leeway := config().Leeway; p.Expires.Before(time.Now().Add(-leeway - time.Minute)) {

@@ -12,6 +12,7 @@ import (
 	"orderbell/internal/bus"
 	"orderbell/internal/dev/embedded"
 	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
 )
 
 // BenchmarkSend measures batches of the size and shape that the relay sends, with the Kafka of KAFKA_BROKERS where that
@@ -70,9 +71,9 @@ func benchEvent() cloudevents.Event {
 	e.SetSource(event.Source)
 	e.SetType(string(event.OrderCreated))
 	e.SetSubject(order)
-	e.SetExtension(event.ExtPartitionKey, order)
-	e.SetExtension(event.ExtTenantID, "demo")
-	e.SetExtension(event.ExtSequence, "1")
+	e.SetExtension(cloudevent.ExtPartitionKey, order)
+	e.SetExtension(cloudevent.ExtTenantID, "demo")
+	e.SetExtension(cloudevent.ExtSequence, "1")
 	e.DataEncoded = []byte(`{"order_id":"` + order + `","tenant_id":"demo","status":"submitted","reference":"A-1042",` +
 		`"total_amount":125000,"currency":"IDR","version":1,"timestamp":"2026-11-24T10:00:00Z"}`)
 	e.SetDataContentType(cloudevents.ApplicationJSON)

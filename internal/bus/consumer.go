@@ -13,7 +13,7 @@ import (
 	kafka "github.com/cloudevents/sdk-go/protocol/kafka_sarama/v2"
 	"github.com/cloudevents/sdk-go/v2/binding"
 
-	"orderbell/internal/event"
+	"orderbell/internal/bus/record"
 )
 
 // Start says where a group begins that has never committed an offset.
@@ -61,13 +61,13 @@ const (
 //
 // Consume returns nil when ctx has ended, handlers have returned and marks are committed. While Kafka or the topic is
 // away, it logs and tries again.
-func (c *Consumer) Consume(ctx context.Context, group string, inFlight int, handle func(context.Context, event.Record) error) error {
+func (c *Consumer) Consume(ctx context.Context, group string, inFlight int, handle func(context.Context, record.Record) error) error {
 	return c.consume(ctx, group, claims{inFlight: max(inFlight, 1), handle: handle})
 }
 
 // ConsumeByKey is [Consumer.Consume], but for this: messages of one key are handled one after the other, however many
 // are in flight. One that fails holds up its own key alone, until inFlight of them wait.
-func (c *Consumer) ConsumeByKey(ctx context.Context, group string, inFlight int, handle func(context.Context, event.Record) error) error {
+func (c *Consumer) ConsumeByKey(ctx context.Context, group string, inFlight int, handle func(context.Context, record.Record) error) error {
 	return c.consume(ctx, group, claims{inFlight: max(inFlight, 1), handle: handle, byKey: true})
 }
 
@@ -117,7 +117,7 @@ func (c *Consumer) join(ctx context.Context, group string, handler sarama.Consum
 // claims handles the partitions of one member.
 type claims struct {
 	inFlight int
-	handle   func(context.Context, event.Record) error
+	handle   func(context.Context, record.Record) error
 	byKey    bool // messages of one key wait for each other
 	log      *slog.Logger
 }
@@ -159,7 +159,7 @@ func (c *claims) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama.
 				if before != nil {
 					<-before // ends with the session too, since its handler does
 				}
-				if c.until(session.Context(), record(session.Context(), m)) {
+				if c.until(session.Context(), decode(session.Context(), m)) {
 					w.done(m.Offset)
 				}
 			})
@@ -188,7 +188,7 @@ func (t turns) take(key string, done <-chan struct{}, inFlight int) <-chan struc
 }
 
 // until handles r until that succeeds, and reports whether it did before ctx ended.
-func (c *claims) until(ctx context.Context, r event.Record) bool {
+func (c *claims) until(ctx context.Context, r record.Record) bool {
 	for pause := minBackoff; ctx.Err() == nil; pause = min(2*pause, maxBackoff) {
 		err := c.handle(ctx, r)
 		if err == nil {
@@ -242,11 +242,11 @@ func (w *window) done(offset int64) {
 	}
 }
 
-// record reads m. Only what the publisher wrote is in its event.
-func record(ctx context.Context, m *sarama.ConsumerMessage) event.Record {
-	r := event.Record{Topic: m.Topic, Partition: m.Partition, Offset: m.Offset, Time: m.Timestamp, Key: m.Key, Value: m.Value}
+// decode reads m. Only what the publisher wrote is in its event.
+func decode(ctx context.Context, m *sarama.ConsumerMessage) record.Record {
+	r := record.Record{Topic: m.Topic, Partition: m.Partition, Offset: m.Offset, Time: m.Timestamp, Key: m.Key, Value: m.Value}
 	for _, h := range m.Headers {
-		r.Headers = append(r.Headers, event.Header{Key: string(h.Key), Value: h.Value})
+		r.Headers = append(r.Headers, record.Header{Key: string(h.Key), Value: h.Value})
 	}
 	message := kafka.NewMessageFromConsumerMessage(m)
 	for _, added := range []string{"ce_kafkatopic", "ce_kafkapartition", "ce_kafkaoffset"} {

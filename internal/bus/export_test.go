@@ -1,4 +1,4 @@
 package bus
 
 // ReadMessage is how a consumer reads a message, for tests that have no Kafka.
-var ReadMessage = record //nolint:gochecknoglobals // an alias
+var ReadMessage = decode //nolint:gochecknoglobals // an alias

@@ -11,7 +11,8 @@ import (
 	"github.com/cloudevents/sdk-go/v2/binding"
 
 	"orderbell/internal/bus"
-	"orderbell/internal/event"
+	"orderbell/internal/bus/record"
+	"orderbell/internal/event/deadletter"
 )
 
 // message returns the message with headers "name: value", one a line.
@@ -28,7 +29,7 @@ func message(key, headers string, value []byte) *sarama.ConsumerMessage {
 }
 
 // onTopic writes e as a producer does, and reads it as a consumer.
-func onTopic(t *testing.T, e cloudevents.Event) event.Record {
+func onTopic(t *testing.T, e cloudevents.Event) record.Record {
 	t.Helper()
 	out := &sarama.ProducerMessage{Topic: "orders.dead-letters"}
 	if err := kafka.WriteProducerMessage(t.Context(), (*binding.EventMessage)(&e), out); err != nil {
@@ -71,7 +72,7 @@ func FuzzMessage(f *testing.F) {
 		} else if err := letter.Validate(); err != nil {
 			t.Fatalf("not an event: %v", err)
 		}
-		letter = event.Failure{
+		letter = deadletter.Failure{
 			Dest: "http://order-paid", Status: 400, Header: map[string][]string{"Kne-Reason": {headers}}, Body: value,
 		}.DeadLetter(letter)
 		if err := letter.Validate(); err != nil {

@@ -10,8 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbell/internal/bus"
+	"orderbell/internal/bus/record"
 	"orderbell/internal/dev/embedded"
-	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
 )
 
 // The hashes are those of Kafka's own UtilsTest.testMurmur2; Java takes the partition from the hash without its sign bit.
@@ -51,7 +52,7 @@ func TestPartitionsAreThoseOfJavaClients(t *testing.T) {
 		e.SetID(key)
 		e.SetSource("/test")
 		e.SetType("test")
-		e.SetExtension(event.ExtPartitionKey, key)
+		e.SetExtension(cloudevent.ExtPartitionKey, key)
 		if errs := producer.Send(ctx, c.Topic, []cloudevents.Event{e}); errs[0] != nil {
 			t.Fatal(errs[0])
 		}
@@ -60,11 +61,11 @@ func TestPartitionsAreThoseOfJavaClients(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	records := make(chan event.Record, len(want))
+	records := make(chan record.Record, len(want))
 	consuming, stop := context.WithCancel(ctx)
 	stopped := make(chan error, 1)
 	go func() {
-		stopped <- consumer.Consume(consuming, "g", 1, func(_ context.Context, r event.Record) error {
+		stopped <- consumer.Consume(consuming, "g", 1, func(_ context.Context, r record.Record) error {
 			records <- r
 			return nil
 		})

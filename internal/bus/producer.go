@@ -11,7 +11,7 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/cloudevents/sdk-go/v2/binding"
 
-	"orderbell/internal/event"
+	"orderbell/internal/bus/record"
 )
 
 // Producer sends events. It connects at the first Send and again after Kafka was away. It is safe for concurrent use:
@@ -69,7 +69,7 @@ func (p *Producer) Send(ctx context.Context, topic string, events []cloudevents.
 			err = kafka.WriteProducerMessage(ctx, (*binding.EventMessage)(&events[i]), m)
 		}
 		if err != nil {
-			errs[i] = fmt.Errorf("encode event: %w: %w", event.ErrRefused, err)
+			errs[i] = fmt.Errorf("encode event: %w: %w", record.ErrRefused, err)
 			continue
 		}
 		messages = append(messages, m)
@@ -126,7 +126,7 @@ func sendBatch(c *connection, messages []*sarama.ProducerMessage) map[int]error 
 func sendAlone(c *connection, messages []*sarama.ProducerMessage, failed map[int]error) {
 	for _, m := range messages {
 		i, _ := m.Metadata.(int)
-		if !errors.Is(failed[i], event.ErrRefused) {
+		if !errors.Is(failed[i], record.ErrRefused) {
 			continue
 		}
 		again := &sarama.ProducerMessage{Topic: m.Topic, Key: m.Key, Value: m.Value, Headers: m.Headers, Metadata: i}
@@ -142,14 +142,14 @@ func sendError(err error) error {
 	var tooLarge sarama.ConfigurationError // the client's own word for a message larger than it may send
 	if errors.As(err, &tooLarge) || errors.Is(err, sarama.ErrMessageSizeTooLarge) ||
 		errors.Is(err, sarama.ErrInvalidMessageSize) || errors.Is(err, sarama.ErrInvalidRecord) {
-		return fmt.Errorf("send event: %w: %w", event.ErrRefused, err)
+		return fmt.Errorf("send event: %w: %w", record.ErrRefused, err)
 	}
 	return fmt.Errorf("send event: %w", err)
 }
 
 func allRefused(failed map[int]error) bool {
 	for _, err := range failed {
-		if !errors.Is(err, event.ErrRefused) {
+		if !errors.Is(err, record.ErrRefused) {
 			return false
 		}
 	}

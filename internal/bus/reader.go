@@ -9,7 +9,7 @@ import (
 
 	"github.com/IBM/sarama"
 
-	"orderbell/internal/event"
+	"orderbell/internal/bus/record"
 )
 
 // Reader reads what a topic has now. It joins no consumer group and commits nothing.
@@ -38,8 +38,8 @@ func (r *Reader) Close() { _ = r.client.Close() } // they were only read from
 
 // Spans returns what each partition of topic has now: from the first message written at since or later, or the oldest
 // if since is zero. Partitions that have none of these are left out.
-func (r *Reader) Spans(ctx context.Context, topic string, since time.Time) ([]event.Span, error) {
-	return within(ctx, func() ([]event.Span, error) {
+func (r *Reader) Spans(ctx context.Context, topic string, since time.Time) ([]record.Span, error) {
+	return within(ctx, func() ([]record.Span, error) {
 		if err := r.client.RefreshMetadata(topic); err != nil {
 			return nil, fmt.Errorf("read topic %s: %w", topic, err)
 		}
@@ -48,7 +48,7 @@ func (r *Reader) Spans(ctx context.Context, topic string, since time.Time) ([]ev
 			return nil, fmt.Errorf("read topic %s: %w", topic, err)
 		}
 		slices.Sort(partitions)
-		var spans []event.Span
+		var spans []record.Span
 		for _, p := range partitions {
 			to, err := r.client.GetOffset(topic, p, sarama.OffsetNewest)
 			if err != nil {
@@ -63,7 +63,7 @@ func (r *Reader) Spans(ctx context.Context, topic string, since time.Time) ([]ev
 				return nil, fmt.Errorf("read start of partition %d of %s: %w", p, topic, err)
 			}
 			if from >= 0 && from < to { // Kafka answers -1 where nothing is so young
-				spans = append(spans, event.Span{Partition: p, From: from, To: to})
+				spans = append(spans, record.Span{Partition: p, From: from, To: to})
 			}
 		}
 		return spans, nil
@@ -75,7 +75,7 @@ const stall = 30 * time.Second
 
 // Read hands out the messages of spans, one partition after the other, each in order. It ends with the first error of
 // each.
-func (r *Reader) Read(ctx context.Context, topic string, spans []event.Span, each func(event.Record) error) error {
+func (r *Reader) Read(ctx context.Context, topic string, spans []record.Span, each func(record.Record) error) error {
 	consumer, err := sarama.NewConsumerFromClient(r.client)
 	if err != nil {
 		return fmt.Errorf("read topic %s: %w", topic, err)
@@ -91,7 +91,7 @@ func (r *Reader) Read(ctx context.Context, topic string, spans []event.Span, eac
 	return err
 }
 
-func readSpan(ctx context.Context, consumer sarama.Consumer, topic string, span event.Span, each func(event.Record) error) error {
+func readSpan(ctx context.Context, consumer sarama.Consumer, topic string, span record.Span, each func(record.Record) error) error {
 	partition, err := within(ctx, func() (sarama.PartitionConsumer, error) {
 		return consumer.ConsumePartition(topic, span.Partition, span.From)
 	})
@@ -121,7 +121,7 @@ func readSpan(ctx context.Context, consumer sarama.Consumer, topic string, span 
 			if m.Offset >= span.To {
 				return nil // what was between is compacted away
 			}
-			if err := each(record(ctx, m)); err != nil {
+			if err := each(decode(ctx, m)); err != nil {
 				return err
 			}
 		}

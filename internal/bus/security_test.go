@@ -82,7 +82,7 @@ func TestConfig(t *testing.T) {
 		"no broker":                   {bus.Config{}, "KAFKA_BROKERS names no broker"},
 		"an authority without TLS":    {bus.Config{TLSCAFile: caFile}, "not KAFKA_TLS"},
 		"an authority that is absent": {bus.Config{TLS: true, TLSCAFile: "absent.pem"}, "KAFKA_TLS_CA_FILE: open absent.pem"},
-		"an invalid authority":   {bus.Config{TLS: true, TLSCAFile: notPEM}, "holds no PEM certificate"},
+		"an invalid authority":        {bus.Config{TLS: true, TLSCAFile: notPEM}, "holds no PEM certificate"},
 		"a certificate without key":   {bus.Config{TLS: true, TLSCertFile: caFile}, "go together"},
 		"a key that does not fit":     {bus.Config{TLS: true, TLSCertFile: caFile, TLSKeyFile: caFile}, "KAFKA_TLS_KEY_FILE"},
 		"a mechanism unknown": {

@@ -1,16 +1,13 @@
-// Package event is the contract of topic orders.events in Go: what an order's change looks like as a CloudEvent, what
-// makes one valid, and the message that the feed carries to the gateway.
+// Package event is the contract of topic orders.events in Go: the types, the data of an order's change and what makes it
+// valid. It knows no format on the wire: see [orderbell/internal/event/cloudevent].
 //
 // The written contract is specs/004-order-notifications/contracts/asyncapi-orders-events.yaml; `make contract` holds
 // the two together.
 package event
 
 import (
-	"fmt"
 	"slices"
 	"time"
-
-	"github.com/google/uuid"
 
 	"orderbell/internal/order"
 )
@@ -79,49 +76,17 @@ type Recipient struct {
 	NotificationID string `json:"notification_id"`
 }
 
-// Message is what the feed carries to the gateway: an order's change, for all of the tenant, or a person's reading, for
-// that person alone.
-type Message struct {
-	ID          string      `json:"id"`             // the event id
-	Event       Type        `json:"event"`          // the SSE event name
-	Data        Data        `json:"data,omitzero"`  // of an order's change
-	Read        *Reading    `json:"read,omitempty"` // of NotificationRead
-	Recipients  []Recipient `json:"recipients"`
-	TraceParent string      `json:"traceparent,omitempty"`
-	// Again says that this delivery was not the event's first: an earlier one may have been published, and forgotten
-	// since. Who has seen the event may have done so before, at another place of the stream.
-	Again bool `json:"again,omitempty"`
-}
-
-// NotificationRead is the event of a message that tells somebody's other tabs what they have read. It is the feed's
-// alone: the topic has no such event, and [Type.Valid] knows none.
-const NotificationRead Type = "notification_read"
-
-// Reading is what somebody has read just now.
-type Reading struct {
-	NotificationIDs []string `json:"notification_ids"` // never null
-	All             bool     `json:"all"`              // everything that the stream told of before, more than are named
-	Unread          int      `json:"unread"`           // how many are left
-}
-
-// Message returns the feed's message of r, for the user alone. Its id is new.
-func (r Reading) Message(userID string) (Message, error) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return Message{}, fmt.Errorf("make a message id: %w", err)
+// CheckAge refuses an event whose time lies before the oldest kept day of event_records, where a late replay could run
+// twice, or further in the future than a wrong clock explains.
+func (e Event) CheckAge(now time.Time, keepDays int) error {
+	if oldest := now.UTC().Truncate(24*time.Hour).AddDate(0, 0, -keepDays); e.Day().Before(oldest) {
+		return Invalid("time", "%s is before %s, the oldest day kept", e.Time.Format(time.RFC3339), oldest.Format(time.DateOnly))
 	}
-	return Message{ID: id.String(), Event: NotificationRead, Read: &r, Recipients: []Recipient{{UserID: userID}}}, nil
-}
-
-// Valid says whether m is one of the two.
-func (m Message) Valid() bool {
-	return m.ID != "" && (m.Event.Valid() || m.Event == NotificationRead && m.Read != nil)
-}
-
-// Message returns the feed's message for e and the people who have a notification of it.
-func (e Event) Message(to []Recipient) Message {
-	if to == nil {
-		to = []Recipient{} // the contract wants an array, never null
+	if e.Time.After(now.Add(MaxSkew)) {
+		return Invalid("time", "%s is more than %s ahead of %s", e.Time.Format(time.RFC3339), MaxSkew, now.UTC().Format(time.RFC3339))
 	}
-	return Message{ID: e.ID, Event: e.Type, Data: e.Data, Recipients: to, TraceParent: e.TraceParent}
+	return nil
 }
+
+// MaxSkew is how far ahead a publisher's clock may run: an hour forgives a wrong time zone rule, not a wrong year.
+const MaxSkew = time.Hour

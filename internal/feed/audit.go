@@ -7,7 +7,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"orderbell/internal/audit"
-	"orderbell/internal/event"
+	"orderbell/internal/feed/message"
 )
 
 // Presence returns what Redis holds of each event, in two round trips for each server.
@@ -33,7 +33,7 @@ func (f *Feed) Presence(ctx context.Context, events []audit.Key) ([]audit.Presen
 		}
 		found[i].Marked = true
 		// A mark that is no position points at nothing, as one does whose entry is gone.
-		found[i].At, _ = event.ParsePosition(value)
+		found[i].At, _ = message.ParsePosition(value)
 		entries[i] = p.XRange(ctx, streamKey(e.TenantID), found[i].At.String(), found[i].At.String())
 	}
 	if p.Len() == 0 {
@@ -55,14 +55,14 @@ func (f *Feed) Presence(ctx context.Context, events []audit.Key) ([]audit.Presen
 }
 
 // Oldest returns the place of the first entry that the tenant's stream still has, or false if it has none.
-func (f *Feed) Oldest(ctx context.Context, tenantID string) (event.Position, bool, error) {
+func (f *Feed) Oldest(ctx context.Context, tenantID string) (message.Position, bool, error) {
 	entries, err := f.client.XRangeN(ctx, streamKey(tenantID), "-", "+", 1).Result()
 	if err != nil {
-		return event.Position{}, false, wrap("read stream", err)
+		return message.Position{}, false, wrap("read stream", err)
 	}
 	if len(entries) == 0 {
-		return event.Position{}, false, nil
+		return message.Position{}, false, nil
 	}
-	at, ok := event.ParsePosition(entries[0].ID)
+	at, ok := message.ParsePosition(entries[0].ID)
 	return at, ok, nil
 }

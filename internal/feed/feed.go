@@ -26,8 +26,9 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
-	"orderbell/internal/event"
-	"orderbell/internal/service"
+	"orderbell/internal/duration"
+	"orderbell/internal/feed/message"
+	"orderbell/internal/user"
 )
 
 // Config says where Redis is and how much it remembers.
@@ -41,7 +42,7 @@ type Config struct {
 	URL string `envconfig:"REDIS_URL" required:"true"`
 	// ReplayTTL is how long a reconnecting client can be replayed what it missed, and how long a repeated event is
 	// known as such.
-	ReplayTTL service.Seconds `envconfig:"SSE_REPLAY_BUFFER_TTL_SECONDS" default:"900"`
+	ReplayTTL duration.Seconds `envconfig:"SSE_REPLAY_BUFFER_TTL_SECONDS" default:"900"`
 	// ReplayMax is the length of a tenant's ring in Redis, some 700 bytes an event.
 	ReplayMax int `envconfig:"SSE_REPLAY_BUFFER_MAX_EVENTS" default:"4096"`
 	// Sharded is on, off or auto: sharded pub/sub where the server is Redis 7 or newer. All programs must have the same.
@@ -207,8 +208,8 @@ func wrap(op string, err error) error { return &Error{Op: op, Err: err} }
 
 // Publish tells the tenant's watchers of m, unless an event with its id was published before: publishing again after a
 // crash is safe.
-func (f *Feed) Publish(ctx context.Context, tenantID string, m event.Message) error {
-	if !event.IsTenantID(tenantID) {
+func (f *Feed) Publish(ctx context.Context, tenantID string, m message.Message) error {
+	if !user.IsTenantID(tenantID) {
 		return fmt.Errorf("publish: %q does not name a tenant", tenantID)
 	}
 	payload, err := json.Marshal(m)

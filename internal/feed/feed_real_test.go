@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"orderbell/internal/event"
 	"orderbell/internal/feed/feedtest"
+	"orderbell/internal/feed/message"
 )
 
 func TestConformanceOfRealRedis(t *testing.T) {
@@ -102,7 +102,7 @@ func TestAClusterThatLosesAMaster(t *testing.T) {
 	ids := publish(2)
 	// What was published before the subscription stood again is found by reading, as the gateway does.
 	for name := range names {
-		var got []event.Published
+		var got []message.Published
 		feedtest.Eventually(t, "the stream is read", func() bool {
 			var err error
 			got, _, err = f.Recent(t.Context(), name, 10)

@@ -10,9 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
-	"orderbell/internal/event"
 	"orderbell/internal/feed"
 	"orderbell/internal/feed/feedtest"
+	"orderbell/internal/feed/message"
 )
 
 func TestMain(m *testing.M) {
@@ -190,7 +190,7 @@ func TestForeignEntriesAreToldAsUnreadable(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, _, err := f.Recent(t.Context(), tenant, 10)
-	if err != nil || len(got) != 1 || got[0].Err == nil || got[0].At != (event.Position{Millis: 5}) {
+	if err != nil || len(got) != 1 || got[0].Err == nil || got[0].At != (message.Position{Millis: 5}) {
 		t.Errorf("read %v, %v; want one entry with an error", got, err)
 	}
 	for _, payload := range []string{"", "x", "0-0 1-0 {", "0-0 1-0 {}", "1-0 1-0 {}"} {
@@ -227,7 +227,7 @@ func FuzzParsePayload(f *testing.F) {
 	f.Fuzz(func(t *testing.T, payload string) {
 		p, ok := feed.ParsePayload(payload)
 		if !ok {
-			if diff := cmp.Diff(event.Published{}, p); diff != "" {
+			if diff := cmp.Diff(message.Published{}, p); diff != "" {
 				t.Errorf("refused, but not empty (-want +got):\n%s", diff)
 			}
 			return

@@ -11,14 +11,14 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"orderbell/internal/event"
+	"orderbell/internal/feed/message"
 )
 
 // Sink takes what is followed. Its methods are called from a connection's reader and must not block. Calls for one
 // tenant come one after the other.
 type Sink interface {
 	// Published is called for each message on a followed tenant's channel.
-	Published(tenantID string, p event.Published)
+	Published(tenantID string, p message.Published)
 	// Confirmed is called when a tenant's subscription begins, and begins again after a lost connection. What was
 	// published before it may have been missed.
 	Confirmed(tenantID string)

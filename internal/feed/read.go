@@ -10,12 +10,12 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"orderbell/internal/event"
+	"orderbell/internal/feed/message"
 )
 
 // Read returns up to limit messages of the tenant behind a position, oldest first, and the stream's tail, which was
 // taken before them.
-func (f *Feed) Read(ctx context.Context, tenantID string, after event.Position, limit int) ([]event.Published, event.Tail, error) {
+func (f *Feed) Read(ctx context.Context, tenantID string, after message.Position, limit int) ([]message.Published, message.Tail, error) {
 	return f.read(ctx, tenantID, func(p redis.Pipeliner) *redis.XMessageSliceCmd {
 		return p.XRangeN(ctx, streamKey(tenantID), after.Next().String(), "+", int64(limit))
 	})
@@ -23,7 +23,7 @@ func (f *Feed) Read(ctx context.Context, tenantID string, after event.Position, 
 
 // Recent returns the latest messages of the tenant, at most limit, oldest first, and the stream's tail, which was taken
 // before them.
-func (f *Feed) Recent(ctx context.Context, tenantID string, limit int) ([]event.Published, event.Tail, error) {
+func (f *Feed) Recent(ctx context.Context, tenantID string, limit int) ([]message.Published, message.Tail, error) {
 	found, tail, err := f.read(ctx, tenantID, func(p redis.Pipeliner) *redis.XMessageSliceCmd {
 		return p.XRevRangeN(ctx, streamKey(tenantID), "+", "-", int64(limit))
 	})
@@ -31,21 +31,21 @@ func (f *Feed) Recent(ctx context.Context, tenantID string, limit int) ([]event.
 	return found, tail, err
 }
 
-func (f *Feed) read(ctx context.Context, tenantID string, query func(redis.Pipeliner) *redis.XMessageSliceCmd) ([]event.Published, event.Tail, error) {
+func (f *Feed) read(ctx context.Context, tenantID string, query func(redis.Pipeliner) *redis.XMessageSliceCmd) ([]message.Published, message.Tail, error) {
 	p := f.client.Pipeline()
 	last := p.Get(ctx, tailKey(tenantID))
 	messages := query(p)
 	if _, err := p.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
-		return nil, event.Tail{}, wrap("read stream", err)
+		return nil, message.Tail{}, wrap("read stream", err)
 	}
 	tail, err := parseTail(last)
 	if err != nil {
-		return nil, event.Tail{}, err
+		return nil, message.Tail{}, err
 	}
 	if err := messages.Err(); err != nil { // Exec names the first command's error alone
-		return nil, event.Tail{}, wrap("read stream", err)
+		return nil, message.Tail{}, wrap("read stream", err)
 	}
-	found := make([]event.Published, len(messages.Val()))
+	found := make([]message.Published, len(messages.Val()))
 	for i, m := range messages.Val() {
 		found[i] = fromStream(m)
 	}
@@ -53,7 +53,7 @@ func (f *Feed) read(ctx context.Context, tenantID string, query func(redis.Pipel
 }
 
 // Tails returns the tails of the tenants' streams, in one round trip for each server.
-func (f *Feed) Tails(ctx context.Context, tenantIDs []string) ([]event.Tail, error) {
+func (f *Feed) Tails(ctx context.Context, tenantIDs []string) ([]message.Tail, error) {
 	p := f.client.Pipeline()
 	cmds := make([]*redis.StringCmd, len(tenantIDs))
 	for i, id := range tenantIDs {
@@ -62,7 +62,7 @@ func (f *Feed) Tails(ctx context.Context, tenantIDs []string) ([]event.Tail, err
 	if _, err := p.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return nil, wrap("read tails", err)
 	}
-	tails := make([]event.Tail, len(cmds))
+	tails := make([]message.Tail, len(cmds))
 	for i, cmd := range cmds {
 		var err error
 		if tails[i], err = parseTail(cmd); err != nil {
@@ -72,46 +72,46 @@ func (f *Feed) Tails(ctx context.Context, tenantIDs []string) ([]event.Tail, err
 	return tails, nil
 }
 
-func parseTail(cmd *redis.StringCmd) (event.Tail, error) {
+func parseTail(cmd *redis.StringCmd) (message.Tail, error) {
 	value, err := cmd.Result()
 	if errors.Is(err, redis.Nil) {
-		return event.Tail{}, nil
+		return message.Tail{}, nil
 	}
 	if err != nil {
-		return event.Tail{}, wrap("read tail", err)
+		return message.Tail{}, wrap("read tail", err)
 	}
 	at, id, _ := strings.Cut(value, " ")
-	position, ok := event.ParsePosition(at)
+	position, ok := message.ParsePosition(at)
 	if !ok {
-		return event.Tail{}, wrap("read tail", fmt.Errorf("%q is not a position and an event", value))
+		return message.Tail{}, wrap("read tail", fmt.Errorf("%q is not a position and an event", value))
 	}
-	return event.Tail{At: position, EventID: id}, nil
+	return message.Tail{At: position, EventID: id}, nil
 }
 
 // Lookup returns where an event is in the tenant's stream, or false if it was not published within the replay time.
-func (f *Feed) Lookup(ctx context.Context, tenantID, eventID string) (event.Position, bool, error) {
+func (f *Feed) Lookup(ctx context.Context, tenantID, eventID string) (message.Position, bool, error) {
 	value, err := f.client.Get(ctx, markKey(tenantID, eventID)).Result()
 	if errors.Is(err, redis.Nil) {
-		return event.Position{}, false, nil
+		return message.Position{}, false, nil
 	}
 	if err != nil {
-		return event.Position{}, false, wrap("look event up", err)
+		return message.Position{}, false, wrap("look event up", err)
 	}
-	at, ok := event.ParsePosition(value)
+	at, ok := message.ParsePosition(value)
 	if !ok {
-		return event.Position{}, false, wrap("look event up", fmt.Errorf("%q is not a position", value))
+		return message.Position{}, false, wrap("look event up", fmt.Errorf("%q is not a position", value))
 	}
 	return at, true, nil
 }
 
-func fromStream(m redis.XMessage) event.Published {
-	at, ok := event.ParsePosition(m.ID)
+func fromStream(m redis.XMessage) message.Published {
+	at, ok := message.ParsePosition(m.ID)
 	before, okPrev := m.Values["p"].(string)
 	data, okData := m.Values["d"].(string)
 	prev, prevID, _ := strings.Cut(before, " ")
-	p := event.Published{At: at, PrevID: prevID}
+	p := message.Published{At: at, PrevID: prevID}
 	if okPrev {
-		p.Prev, okPrev = event.ParsePosition(prev)
+		p.Prev, okPrev = message.ParsePosition(prev)
 	}
 	if !ok || !okPrev || !okData {
 		p.Err = fmt.Errorf("entry %s of the stream is not ours", m.ID)
@@ -123,27 +123,27 @@ func fromStream(m redis.XMessage) event.Published {
 
 // ParsePayload reads what the channel carries: "previous position, position, message as JSON", between spaces. It
 // returns false if not even the positions can be read; a message that cannot be is told in the result's Err.
-func ParsePayload(payload string) (event.Published, bool) {
+func ParsePayload(payload string) (message.Published, bool) {
 	prev, rest, _ := strings.Cut(payload, " ")
 	at, data, ok := strings.Cut(rest, " ")
-	var p event.Published
+	var p message.Published
 	var okPrev, okAt bool
-	p.Prev, okPrev = event.ParsePosition(prev)
-	p.At, okAt = event.ParsePosition(at)
+	p.Prev, okPrev = message.ParsePosition(prev)
+	p.At, okAt = message.ParsePosition(at)
 	if !ok || !okPrev || !okAt || p.At.Compare(p.Prev) <= 0 {
-		return event.Published{}, false
+		return message.Published{}, false
 	}
 	p.Message, p.Err = parseMessage(data)
 	return p, true
 }
 
-func parseMessage(data string) (event.Message, error) {
-	var m event.Message
+func parseMessage(data string) (message.Message, error) {
+	var m message.Message
 	if err := json.Unmarshal([]byte(data), &m); err != nil {
-		return event.Message{}, fmt.Errorf("decode message: %w", err)
+		return message.Message{}, fmt.Errorf("decode message: %w", err)
 	}
 	if !m.Valid() {
-		return event.Message{}, fmt.Errorf("message %q of type %q is not of the contract", m.ID, m.Event)
+		return message.Message{}, fmt.Errorf("message %q of type %q is not of the contract", m.ID, m.Event)
 	}
 	return m, nil
 }

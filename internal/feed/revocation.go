@@ -11,7 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"orderbell/internal/auth"
-	"orderbell/internal/event"
+	"orderbell/internal/user"
 )
 
 // RevocationSink takes tokens that are taken back. Its methods must not block.
@@ -41,7 +41,7 @@ func (f *Feed) FollowRevocations(sink RevocationSink) {
 // Revoke takes tokens back: the gateways end their streams, and refuse new ones until r.Until.
 func (f *Feed) Revoke(ctx context.Context, r auth.Revocation) error {
 	switch {
-	case !event.IsTenantID(r.TenantID):
+	case !user.IsTenantID(r.TenantID):
 		return fmt.Errorf("revoke: %q does not name a tenant", r.TenantID)
 	case (r.UserID == "") == (r.TokenID == ""):
 		return errors.New("revoke: want a user or a token's id, one of the two")

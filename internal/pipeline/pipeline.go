@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"orderbell/internal/event"
+	"orderbell/internal/feed/message"
 	"orderbell/internal/user"
 )
 
@@ -33,7 +34,7 @@ type Store interface {
 
 // Feed tells a tenant's watchers. Publishing the same event again does nothing.
 type Feed interface {
-	Publish(ctx context.Context, tenantID string, m event.Message) error
+	Publish(ctx context.Context, tenantID string, m message.Message) error
 }
 
 // Mail tries an event's due e-mails once, within a short time, and keeps its failures to itself.
@@ -49,7 +50,6 @@ func Audience(t event.Type) user.Audience {
 		return user.Audience{Roles: user.Sellers()}
 	case event.OrderCreated, event.OrderStatusUpdated:
 		return user.Audience{Roles: user.Workers(), OnRequest: true}
-	case event.NotificationRead: // not of the topic
 	}
 	return user.Audience{}
 }
@@ -113,7 +113,7 @@ func (p *Pipeline) handle(ctx context.Context, e event.Event) (event.Outcome, er
 		return failed, err
 	}
 	began = time.Now()
-	m := e.Message(receipt.Recipients)
+	m := message.New(e, receipt.Recipients)
 	m.Again = receipt.Outcome == event.Duplicate
 	err = p.feed.Publish(ctx, e.Data.TenantID, m)
 	p.timeStep(ctx, "publish", began)

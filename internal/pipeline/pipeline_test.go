@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"orderbell/internal/event"
+	"orderbell/internal/feed/message"
 	"orderbell/internal/order"
 	"orderbell/internal/pipeline"
 	"orderbell/internal/store/database/databasetest"
@@ -33,7 +34,7 @@ type testBundle struct {
 	count     func(sql string) int
 	metrics   *sdkmetric.ManualReader
 	steps     []string // "publish <id>", "mail <id>"
-	published []event.Message
+	published []message.Message
 	tenants   []string
 	feedError error
 }
@@ -64,7 +65,7 @@ func setup(t *testing.T) *testBundle {
 	return b
 }
 
-func (b *testBundle) Publish(_ context.Context, tenantID string, m event.Message) error {
+func (b *testBundle) Publish(_ context.Context, tenantID string, m message.Message) error {
 	b.steps = append(b.steps, "publish "+m.ID)
 	if b.feedError != nil {
 		return b.feedError
@@ -110,7 +111,7 @@ func TestHandle(t *testing.T) {
 		if len(b.published[0].Recipients) != 1 || b.published[0].Recipients[0].UserID != ownerID || b.tenants[0] != "demo" {
 			t.Errorf("published %+v to %v", b.published[0], b.tenants)
 		}
-		want := e.Message(b.published[0].Recipients)
+		want := message.New(e, b.published[0].Recipients)
 		if diff := cmp.Diff(want, b.published[0]); diff != "" {
 			t.Error(diff)
 		}
@@ -176,7 +177,7 @@ func TestHandle(t *testing.T) {
 		if err := b.Handle(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
-		want := e.Message(first.Recipients)
+		want := message.New(e, first.Recipients)
 		want.Again = true // that it was not published, nobody can know
 		if diff := cmp.Diff(want, b.published[0]); diff != "" {
 			t.Error(diff)

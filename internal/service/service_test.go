@@ -13,12 +13,13 @@ import (
 	"testing"
 	"time"
 
+	"orderbell/internal/duration"
 	"orderbell/internal/service"
 )
 
 type storeConfig struct {
-	URL  string          `envconfig:"STORE_URL" required:"true"`
-	Keep service.Seconds `envconfig:"KEEP_SECONDS" default:"60"`
+	URL  string           `envconfig:"STORE_URL" required:"true"`
+	Keep duration.Seconds `envconfig:"KEEP_SECONDS" default:"60"`
 }
 
 type programConfig struct {

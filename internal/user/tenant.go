@@ -2,6 +2,7 @@ package user
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -32,6 +33,12 @@ func IsTenantName(s string) bool {
 
 // maxTenantID is the longest id of a tenant.
 const maxTenantID = 64
+
+var tenantID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`) // maxTenantID
+
+// IsTenantID says whether s can be a tenant's id: 1 to 64 letters, digits, dots, dashes and underscores. Braces are
+// not allowed, since the id is a Redis hash tag.
+func IsTenantID(s string) bool { return tenantID.MatchString(s) }
 
 // TenantID makes an id of a tenant's name: its ASCII letters, in lower case, and digits, with a dash for whatever is
 // between them. It is "" for a name that has none.

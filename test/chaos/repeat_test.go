@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
 )
 
 // repeater delivers events again: past the broker, and through Kafka.
@@ -53,7 +54,7 @@ func repeatEvents(e *episode) {
 	for end := time.Now().Add(4 * time.Second); time.Now().Before(end); e.wait(100 * time.Millisecond) {
 		var copies []func(context.Context)
 		for _, o := range e.newEvents(&last) {
-			ce, err := o.CloudEvent()
+			ce, err := cloudevent.FromOutbox(o)
 			if err != nil {
 				e.t.Fatal(err)
 			}

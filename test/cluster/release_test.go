@@ -18,7 +18,9 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"orderbell/internal/bus"
-	"orderbell/internal/event"
+	"orderbell/internal/bus/record"
+	"orderbell/internal/event/cloudevent"
+	"orderbell/internal/event/deadletter"
 	"orderbell/internal/service"
 )
 
@@ -173,9 +175,9 @@ func (w *world) testPoison(letters *deadLetters) func(*testing.T) {
 		poison.SetType("order_paid")
 		poison.SetSubject(id)
 		poison.SetTime(time.Now())
-		poison.SetExtension(event.ExtPartitionKey, id)
-		poison.SetExtension(event.ExtTenantID, "somebody-else")
-		poison.SetExtension(event.ExtSequence, "2")
+		poison.SetExtension(cloudevent.ExtPartitionKey, id)
+		poison.SetExtension(cloudevent.ExtTenantID, "somebody-else")
+		poison.SetExtension(cloudevent.ExtSequence, "2")
 		if err := poison.SetData(cloudevents.ApplicationJSON, map[string]any{
 			"order_id": id, "tenant_id": tenant, "status": "paid", "total_amount": 1, "currency": "IDR", "version": 2, "timestamp": time.Now(),
 		}); err != nil {
@@ -192,8 +194,8 @@ func (w *world) testPoison(letters *deadLetters) func(*testing.T) {
 		letter := letters.find(t, poison.ID())
 		took := time.Since(began)
 		for name, want := range map[string]string{
-			event.ExtErrorCode: "400", event.ExtTenantID: "somebody-else",
-			event.ExtReason: `invalid event: tenantid is "somebody-else", but data.tenant_id is "` + tenant + `"`,
+			deadletter.ExtErrorCode: "400", cloudevent.ExtTenantID: "somebody-else",
+			deadletter.ExtReason: `invalid event: tenantid is "somebody-else", but data.tenant_id is "` + tenant + `"`,
 		} {
 			if got := fmt.Sprint(letter.Extensions()[name]); got != want {
 				t.Errorf("the dead letter's %s is %s, want %s", name, got, want)
@@ -226,7 +228,7 @@ func readDeadLetters(t *testing.T) *deadLetters {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- consumer.Consume(ctx, "cluster-test-"+uuid.NewString(), 1, func(_ context.Context, r event.Record) error {
+		done <- consumer.Consume(ctx, "cluster-test-"+uuid.NewString(), 1, func(_ context.Context, r record.Record) error {
 			letters.mu.Lock()
 			defer letters.mu.Unlock()
 			letters.seen = append(letters.seen, r.Event)

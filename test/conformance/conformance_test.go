@@ -18,6 +18,7 @@ import (
 	"orderbell/internal/auth"
 	"orderbell/internal/event"
 	"orderbell/internal/feed/feedtest"
+	"orderbell/internal/feed/message"
 )
 
 func TestConformance(t *testing.T) {
@@ -86,7 +87,7 @@ func anonymous(r report) report {
 }
 
 // sees checks that the next event is the message's frame, its text included.
-func (s *stream) sees(t *testing.T, m event.Message) {
+func (s *stream) sees(t *testing.T, m message.Message) {
 	t.Helper()
 	got := s.event(t)
 	var data event.Data
@@ -178,7 +179,7 @@ func cutLine(t *testing.T, b bundle) {
 	b.front.set(func() { b.front.rewrite = nil })
 	cut := time.Now()
 	b.front.cut()
-	missed := []event.Message{b.publish(t, "missed"), b.publish(t, "missed too")}
+	missed := []message.Message{b.publish(t, "missed"), b.publish(t, "missed too")}
 	if r := s.failure(t); r.State != connecting {
 		t.Fatalf("after the cut: %+v, want it to connect again", r)
 	}
@@ -204,7 +205,7 @@ func cutLine(t *testing.T, b bundle) {
 }
 
 // resumes checks that a stream continues after an event, with what was missed and nothing else.
-func (b bundle) resumes(t *testing.T, s *stream, last event.Message, missed ...event.Message) {
+func (b bundle) resumes(t *testing.T, s *stream, last message.Message, missed ...message.Message) {
 	t.Helper()
 	if r := s.event(t); r.Event != "ready" || r.ID != last.ID || !strings.Contains(r.Data, `"resumed":true`) {
 		t.Fatalf("it came back to %+v, want a resumed stream after %s", r, last.ID)

@@ -24,6 +24,7 @@ import (
 	"orderbell/internal/event"
 	"orderbell/internal/feed"
 	"orderbell/internal/feed/feedtest"
+	"orderbell/internal/feed/message"
 	"orderbell/internal/user"
 )
 
@@ -115,7 +116,7 @@ func (b bundle) token(t *testing.T, change ...func(*auth.Principal)) string {
 }
 
 // publish publishes an order with the reference.
-func (b bundle) publish(t *testing.T, reference string, to ...event.Recipient) event.Message {
+func (b bundle) publish(t *testing.T, reference string, to ...event.Recipient) message.Message {
 	t.Helper()
 	m := feedtest.Message(b.tenant, 1, to...)
 	m.Data.Reference = reference

@@ -22,10 +22,11 @@ import (
 
 	"orderbell/internal/dev/embedded"
 	"orderbell/internal/dev/process"
+	"orderbell/internal/duration"
 	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/feed"
 	"orderbell/internal/order"
-	"orderbell/internal/service"
 	"orderbell/internal/store/database/databasetest"
 )
 
@@ -186,12 +187,12 @@ func eventually(tb testing.TB, what string, ok func() bool) {
 func newEvent(tb testing.TB, s order.Status) cloudevents.Event {
 	tb.Helper()
 	at := time.Now().UTC()
-	ce, err := event.Event{
+	ce, err := cloudevent.New(event.Event{
 		ID: uuid.Must(uuid.NewV7()).String(), Source: event.Source, Type: event.TypeFor(s), Time: at,
 		Data: event.Data{
 			OrderID: uuid.NewString(), TenantID: "demo", Status: s, TotalAmount: 125000, Currency: "IDR", Version: 2, Timestamp: at,
 		},
-	}.CloudEvent()
+	})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -237,7 +238,7 @@ func (b *testBundle) assertOnce(tb testing.TB) {
 func (b *testBundle) streamLength(tb testing.TB) int {
 	tb.Helper()
 	const all = 1000
-	f, err := feed.Open(feed.Config{URL: b.redis.URL(), ReplayTTL: service.Seconds(time.Hour), ReplayMax: all, Sharded: "off"})
+	f, err := feed.Open(feed.Config{URL: b.redis.URL(), ReplayTTL: duration.Seconds(time.Hour), ReplayMax: all, Sharded: "off"})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"orderbell/functions/internal/route"
 	"orderbell/internal/auth"
 	"orderbell/internal/event"
+	"orderbell/internal/feed/message"
 	"orderbell/internal/notification"
 	"orderbell/internal/problem"
 	"orderbell/internal/user"
@@ -23,13 +24,13 @@ import (
 // Store has the notifications. Its errors are package inbox's outcomes or failures of the store.
 type Store interface {
 	Page(ctx context.Context, tenantID, userID string, q notification.Query) (notification.Page, error)
-	Read(ctx context.Context, tenantID, userID, id string) (event.Reading, error)
-	ReadAll(ctx context.Context, tenantID, userID string) (event.Reading, error)
+	Read(ctx context.Context, tenantID, userID, id string) (message.Reading, error)
+	ReadAll(ctx context.Context, tenantID, userID string) (message.Reading, error)
 }
 
 // Stream brings a message to the tenant's watchers.
 type Stream interface {
-	Publish(ctx context.Context, tenantID string, m event.Message) error
+	Publish(ctx context.Context, tenantID string, m message.Message) error
 }
 
 // Notification is a notification in the API's JSON, with the names of the stream's frame.
@@ -125,7 +126,7 @@ func (a api) read(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	id, ok := route.PathID(r)
-	reading := event.Reading{}
+	reading := message.Reading{}
 	err = notification.ErrNotFound
 	if ok && known {
 		reading, err = a.store.Read(r.Context(), who.TenantID, who.UserID, id)
@@ -147,7 +148,7 @@ func (a api) readAll(w http.ResponseWriter, r *http.Request) error {
 	if err := noBody(w, r); err != nil {
 		return err
 	}
-	reading := event.Reading{NotificationIDs: []string{}}
+	reading := message.Reading{NotificationIDs: []string{}}
 	if known {
 		if reading, err = a.store.ReadAll(r.Context(), who.TenantID, who.UserID); err != nil {
 			return err
@@ -179,7 +180,7 @@ const tellTime = time.Second
 
 // tell answers with what was read, and tells the person's streams, unless nothing was. It is read whether they hear of
 // it or not.
-func (a api) tell(w http.ResponseWriter, r *http.Request, who auth.Principal, reading event.Reading) error {
+func (a api) tell(w http.ResponseWriter, r *http.Request, who auth.Principal, reading message.Reading) error {
 	if len(reading.NotificationIDs) > 0 || reading.All {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), tellTime)
 		defer cancel()

@@ -18,6 +18,7 @@ import (
 	"orderbell/internal/auth"
 	"orderbell/internal/auth/authtest"
 	"orderbell/internal/event"
+	"orderbell/internal/feed/message"
 	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/store/inboxstore"
 	"orderbell/internal/user"
@@ -32,11 +33,11 @@ func noticeID(n int) string { return fmt.Sprintf("01a2b3c4-0000-8000-8000-a%011d
 
 // stream remembers what it was told, or is away.
 type stream struct {
-	told []event.Message
+	told []message.Message
 	away bool
 }
 
-func (s *stream) Publish(_ context.Context, tenantID string, m event.Message) error {
+func (s *stream) Publish(_ context.Context, tenantID string, m message.Message) error {
 	if s.away || tenantID != "demo" {
 		return errors.New("the stream is away")
 	}
@@ -106,26 +107,26 @@ func TestInbox(t *testing.T) {
 	if diff := cmp.Diff([]string{noticeID(5), noticeID(4), noticeID(3), noticeID(2), noticeID(1)}, ids); diff != "" {
 		t.Error(diff)
 	}
-	want := event.Reading{NotificationIDs: []string{noticeID(4)}, Unread: 4}
-	if diff := cmp.Diff(want, ask[event.Reading](t, b, ana, "POST", "/api/notifications/"+noticeID(4)+"/read", 200)); diff != "" {
+	want := message.Reading{NotificationIDs: []string{noticeID(4)}, Unread: 4}
+	if diff := cmp.Diff(want, ask[message.Reading](t, b, ana, "POST", "/api/notifications/"+noticeID(4)+"/read", 200)); diff != "" {
 		t.Error(diff)
 	}
-	ask[event.Reading](t, b, ana, "POST", "/api/notifications/"+noticeID(4)+"/read", 200)
+	ask[message.Reading](t, b, ana, "POST", "/api/notifications/"+noticeID(4)+"/read", 200)
 	unread := ask[inboxapi.Inbox](t, b, ana, "GET", "/api/notifications?unread", 200)
 	all := ask[inboxapi.Inbox](t, b, ana, "GET", "/api/notifications?unread=false", 200)
 	if len(unread.Notifications) != 4 || len(all.Notifications) != 5 || all.Notifications[1].ReadAt == nil || all.Notifications[0].ReadAt != nil {
 		t.Errorf("%d are unread of %v, want 4 of 5", len(unread.Notifications), all.Notifications)
 	}
-	rest := event.Reading{NotificationIDs: []string{noticeID(1), noticeID(2), noticeID(3), noticeID(5)}}
-	if diff := cmp.Diff(rest, ask[event.Reading](t, b, ana, "POST", "/api/notifications/read-all", 200)); diff != "" {
+	rest := message.Reading{NotificationIDs: []string{noticeID(1), noticeID(2), noticeID(3), noticeID(5)}}
+	if diff := cmp.Diff(rest, ask[message.Reading](t, b, ana, "POST", "/api/notifications/read-all", 200)); diff != "" {
 		t.Error(diff)
 	}
-	ask[event.Reading](t, b, ana, "POST", "/api/notifications/read-all", 200)
-	message := func(r event.Reading) event.Message {
-		return event.Message{Event: event.NotificationRead, Read: &r, Recipients: []event.Recipient{{UserID: ana}}}
+	ask[message.Reading](t, b, ana, "POST", "/api/notifications/read-all", 200)
+	told := func(r message.Reading) message.Message {
+		return message.Message{Event: message.NotificationRead, Read: &r, Recipients: []event.Recipient{{UserID: ana}}}
 	}
 	// What was read already is not told again.
-	if diff := cmp.Diff([]event.Message{message(want), message(rest)}, b.stream.told, cmpopts.IgnoreFields(event.Message{}, "ID")); diff != "" {
+	if diff := cmp.Diff([]message.Message{told(want), told(rest)}, b.stream.told, cmpopts.IgnoreFields(message.Message{}, "ID")); diff != "" {
 		t.Errorf("the stream was told: %s", diff)
 	}
 }
@@ -133,8 +134,8 @@ func TestInbox(t *testing.T) {
 func TestManyAreNotNamed(t *testing.T) {
 	t.Parallel()
 	b := setup(t, 150)
-	want := event.Reading{NotificationIDs: []string{}, All: true}
-	if diff := cmp.Diff(want, ask[event.Reading](t, b, ana, "POST", "/api/notifications/read-all", 200)); diff != "" {
+	want := message.Reading{NotificationIDs: []string{}, All: true}
+	if diff := cmp.Diff(want, ask[message.Reading](t, b, ana, "POST", "/api/notifications/read-all", 200)); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff(&want, b.stream.told[0].Read); diff != "" {
@@ -146,7 +147,7 @@ func TestReadingGoesOnWithoutTheStream(t *testing.T) {
 	t.Parallel()
 	b := setup(t, 1)
 	b.stream.away = true
-	ask[event.Reading](t, b, ana, "POST", "/api/notifications/read-all", 200)
+	ask[message.Reading](t, b, ana, "POST", "/api/notifications/read-all", 200)
 	if page := ask[inboxapi.Inbox](t, b, ana, "GET", "/api/notifications", 200); page.Unread != 0 {
 		t.Errorf("%d unread, want none", page.Unread)
 	}
@@ -160,7 +161,7 @@ func TestInboxesOfOthers(t *testing.T) {
 			t.Errorf("%s sees %v", user, got)
 		}
 		ask[map[string]any](t, b, user, "POST", "/api/notifications/"+noticeID(1)+"/read", 404)
-		if got := ask[event.Reading](t, b, user, "POST", "/api/notifications/read-all", 200); len(got.NotificationIDs) != 0 || got.Unread != 0 {
+		if got := ask[message.Reading](t, b, user, "POST", "/api/notifications/read-all", 200); len(got.NotificationIDs) != 0 || got.Unread != 0 {
 			t.Errorf("%s has read %v", user, got)
 		}
 	}

@@ -24,6 +24,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/problem"
 )
 
@@ -43,7 +44,7 @@ type Handle func(context.Context, cloudevents.Event) error
 // Only returns the Handle of a function for events of type t: others, and those that break the contract, are refused.
 func Only(t event.Type, next func(context.Context, event.Event) error) Handle {
 	return func(ctx context.Context, ce cloudevents.Event) error {
-		e, err := event.FromCloudEvent(ce)
+		e, err := cloudevent.Parse(ce)
 		if err != nil {
 			return err
 		}

@@ -21,6 +21,7 @@ import (
 
 	"orderbell/functions/internal/receiver"
 	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
 )
 
 // setup returns the receiver of order-paid that answers with what handle returns.
@@ -216,11 +217,11 @@ func FuzzServeHTTP(f *testing.F) {
 		f.Add(raw)
 	}
 	h := setup(f, time.Minute, io.Discard, func(_ context.Context, e event.Event) error {
-		ce, err := e.CloudEvent()
+		ce, err := cloudevent.New(e)
 		if err != nil {
 			return fmt.Errorf("an event that was taken does not encode: %w", err)
 		}
-		if _, err := event.FromCloudEvent(ce); err != nil {
+		if _, err := cloudevent.Parse(ce); err != nil {
 			return errors.New("an event that was taken is refused again: " + err.Error())
 		}
 		return nil

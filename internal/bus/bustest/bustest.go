@@ -15,7 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderbell/internal/bus"
-	"orderbell/internal/event"
+	"orderbell/internal/bus/record"
 )
 
 // Server is the Kafka under test.
@@ -138,7 +138,7 @@ func newEvent(key string, n int) cloudevents.Event {
 }
 
 // nth is the number that newEvent was given.
-func nth(t *testing.T, r event.Record) (string, int) {
+func nth(t *testing.T, r record.Record) (string, int) {
 	t.Helper()
 	if r.Err != nil {
 		t.Errorf("message at %d/%d: %v", r.Partition, r.Offset, r.Err)
@@ -157,20 +157,20 @@ type member struct {
 }
 
 // consume starts a member of group that begins at the earliest message.
-func consume(t *testing.T, c bus.Config, group string, inFlight int, handle func(context.Context, event.Record) error) member {
+func consume(t *testing.T, c bus.Config, group string, inFlight int, handle func(context.Context, record.Record) error) member {
 	t.Helper()
 	return consumeFrom(t, c, bus.Earliest, group, inFlight, handle)
 }
 
 // consumeByKey is consume for a member that keeps the order of each key.
-func consumeByKey(t *testing.T, c bus.Config, group string, inFlight int, handle func(context.Context, event.Record) error) member {
+func consumeByKey(t *testing.T, c bus.Config, group string, inFlight int, handle func(context.Context, record.Record) error) member {
 	t.Helper()
 	return start(t, c, bus.Earliest, func(ctx context.Context, consumer *bus.Consumer) error {
 		return consumer.ConsumeByKey(ctx, group, inFlight, handle)
 	})
 }
 
-func consumeFrom(t *testing.T, c bus.Config, from bus.Start, group string, inFlight int, handle func(context.Context, event.Record) error) member {
+func consumeFrom(t *testing.T, c bus.Config, from bus.Start, group string, inFlight int, handle func(context.Context, record.Record) error) member {
 	t.Helper()
 	return start(t, c, from, func(ctx context.Context, consumer *bus.Consumer) error {
 		return consumer.Consume(ctx, group, inFlight, handle)
@@ -202,8 +202,8 @@ func start(t *testing.T, c bus.Config, from bus.Start, run func(context.Context,
 }
 
 // into returns a handler that passes records on, for tests that read them one by one.
-func into(records chan<- event.Record) func(context.Context, event.Record) error {
-	return func(ctx context.Context, r event.Record) error {
+func into(records chan<- record.Record) func(context.Context, record.Record) error {
+	return func(ctx context.Context, r record.Record) error {
 		select {
 		case records <- r:
 			return nil
@@ -214,14 +214,14 @@ func into(records chan<- event.Record) func(context.Context, event.Record) error
 }
 
 // next waits for a record.
-func next(t *testing.T, records <-chan event.Record) event.Record {
+func next(t *testing.T, records <-chan record.Record) record.Record {
 	t.Helper()
 	select {
 	case r := <-records:
 		return r
 	case <-deadline(t).Done():
 		t.Fatal("no message came")
-		return event.Record{}
+		return record.Record{}
 	}
 }
 

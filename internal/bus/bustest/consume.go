@@ -13,7 +13,7 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
 	"orderbell/internal/bus"
-	"orderbell/internal/event"
+	"orderbell/internal/bus/record"
 )
 
 // errOnce is what a handler of these tests fails with.
@@ -22,9 +22,9 @@ var errOnce = errors.New("not this time")
 func testHandlerError(t *testing.T, server Server) {
 	c := topics(t, server)
 	send(t, newProducer(t, c), c.Topic, newEvent("a", 1), newEvent("a", 2), newEvent("a", 3))
-	records := make(chan event.Record)
+	records := make(chan record.Record)
 	failures := 3
-	consume(t, c, "g-"+c.Topic, 1, func(ctx context.Context, r event.Record) error {
+	consume(t, c, "g-"+c.Topic, 1, func(ctx context.Context, r record.Record) error {
 		_ = into(records)(ctx, r)
 		if _, n := nth(t, r); n == 2 && failures > 0 {
 			failures--
@@ -44,7 +44,7 @@ func testCrash(t *testing.T, server Server) {
 	send(t, newProducer(t, c), c.Topic, newEvent("a", 1), newEvent("a", 2), newEvent("a", 3))
 	group := "g-" + c.Topic
 	inHand := make(chan struct{})
-	first := consume(t, c, group, 1, func(ctx context.Context, r event.Record) error {
+	first := consume(t, c, group, 1, func(ctx context.Context, r record.Record) error {
 		if _, n := nth(t, r); n == 1 {
 			return nil
 		}
@@ -58,7 +58,7 @@ func testCrash(t *testing.T, server Server) {
 		t.Fatal("event 2 did not come")
 	}
 	first.stop()
-	records := make(chan event.Record)
+	records := make(chan record.Record)
 	consume(t, c, group, 1, into(records))
 	for want := 2; want <= 3; want++ {
 		if _, n := nth(t, next(t, records)); n != want {
@@ -76,8 +76,8 @@ func testInFlight(t *testing.T, server Server) {
 	}
 	send(t, newProducer(t, c), c.Topic, batch...)
 	group := "g-" + c.Topic
-	handled := make(chan event.Record, many)
-	first := consume(t, c, group, 8, func(ctx context.Context, r event.Record) error {
+	handled := make(chan record.Record, many)
+	first := consume(t, c, group, 8, func(ctx context.Context, r record.Record) error {
 		if _, n := nth(t, r); n == 5 {
 			<-ctx.Done()
 			return ctx.Err()
@@ -88,7 +88,7 @@ func testInFlight(t *testing.T, server Server) {
 		next(t, handled) // all but 5 overtake it
 	}
 	first.stop()
-	again := make(chan event.Record, many)
+	again := make(chan record.Record, many)
 	consume(t, c, group, 1, into(again))
 	for want := 5; want <= many; want++ {
 		if _, n := nth(t, next(t, again)); n != want {
@@ -114,7 +114,7 @@ func testByKey(t *testing.T, server Server) {
 	var failed sync.Map
 	var inHand, most atomic.Int32
 	handled := make(chan one, orders*many)
-	consumeByKey(t, c, "g-"+c.Topic, 16, func(_ context.Context, r event.Record) error {
+	consumeByKey(t, c, "g-"+c.Topic, 16, func(_ context.Context, r record.Record) error {
 		most.Store(max(most.Load(), inHand.Add(1)))
 		defer inHand.Add(-1)
 		runtime.Gosched()
@@ -182,8 +182,8 @@ type progress struct {
 	members map[string]bool
 }
 
-func (p *progress) handler(member string) func(context.Context, event.Record) error {
-	return func(_ context.Context, r event.Record) error {
+func (p *progress) handler(member string) func(context.Context, record.Record) error {
+	return func(_ context.Context, r record.Record) error {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.members[member] = true
@@ -217,7 +217,7 @@ func testLatest(t *testing.T, server Server) {
 	c := topics(t, server)
 	producer := newProducer(t, c)
 	send(t, producer, c.Topic, newEvent("old", 1))
-	records := make(chan event.Record, 1000)
+	records := make(chan record.Record, 1000)
 	consumeFrom(t, c, bus.Latest, "g-"+c.Topic, 1, into(records))
 	n := 0
 	eventually(t, func() error { // the start of the group cannot be observed: send until something arrives
@@ -261,7 +261,7 @@ func testLag(t *testing.T, server Server) {
 	if got := total(); got != 20 {
 		t.Errorf("a group that never was: lag %d, want all 20", got)
 	}
-	records := make(chan event.Record)
+	records := make(chan record.Record)
 	m := consume(t, c, group, 1, into(records))
 	for range 20 {
 		next(t, records)

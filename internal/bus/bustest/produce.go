@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
-	"orderbell/internal/event"
+	"orderbell/internal/bus/record"
 )
 
 func testRoundTrip(t *testing.T, server Server) {
@@ -26,7 +26,7 @@ func testRoundTrip(t *testing.T, server Server) {
 	sent.DataEncoded = []byte(`{"reference": "Š-1 <&>"}`)
 	send(t, newProducer(t, c), c.Topic, sent)
 
-	records := make(chan event.Record)
+	records := make(chan record.Record)
 	consume(t, c, "g-"+c.Topic, 1, into(records))
 	got := next(t, records)
 	if got.Err != nil {
@@ -69,7 +69,7 @@ func testOrder(t *testing.T, server Server) {
 		}
 		send(t, producer, c.Topic, batch...)
 	}
-	records := make(chan event.Record)
+	records := make(chan record.Record)
 	consume(t, c, "g-"+c.Topic, 1, into(records))
 	last := map[string]int{}
 	used := map[int32]bool{}
@@ -95,7 +95,7 @@ func testBigBatch(t *testing.T, server Server) {
 		batch[i] = newEvent(uuid.NewString(), i)
 	}
 	send(t, newProducer(t, c), c.Topic, batch...)
-	records := make(chan event.Record, many)
+	records := make(chan record.Record, many)
 	consume(t, c, "g-"+c.Topic, 1, into(records))
 	seen := make([]bool, many)
 	for range many {
@@ -113,7 +113,7 @@ func testTooLarge(t *testing.T, server Server) {
 	batch[1].DataEncoded = []byte(strings.Repeat("x", 2<<20))
 	batch[3].SetType("")
 	for i, err := range newProducer(t, c).Send(deadline(t), c.Topic, batch) {
-		if bad := i%2 == 1; bad != errors.Is(err, event.ErrRefused) || !bad && err != nil {
+		if bad := i%2 == 1; bad != errors.Is(err, record.ErrRefused) || !bad && err != nil {
 			t.Errorf("event %d: %v", i, err)
 		}
 	}
@@ -143,7 +143,7 @@ func testUndecodable(t *testing.T, server Server) {
 		header("ce_sequence", "7"),
 	}})
 
-	records := make(chan event.Record)
+	records := make(chan record.Record)
 	consume(t, c, "g-"+c.Topic, 1, into(records))
 	for i := range 5 {
 		r := next(t, records)
@@ -189,13 +189,13 @@ func testMissingTopic(t *testing.T, server Server) {
 	c := config(server)
 	producer, admin := newProducer(t, c), newAdmin(t, c)
 	errs := producer.Send(deadline(t), c.Topic, []cloudevents.Event{newEvent("a", 1)})
-	if errs[0] == nil || errors.Is(errs[0], event.ErrRefused) {
+	if errs[0] == nil || errors.Is(errs[0], record.ErrRefused) {
 		t.Errorf("Send: %v, want an error that may pass", errs[0])
 	}
 	if err := admin.Check(deadline(t)); err == nil {
 		t.Error("Check finds nothing wrong")
 	}
-	records := make(chan event.Record)
+	records := make(chan record.Record)
 	consume(t, c, "g-"+c.Topic, 1, into(records))
 	if err := admin.EnsureTopics(deadline(t), partitions, 1); err != nil {
 		t.Fatal(err)
@@ -236,7 +236,7 @@ func testEnsureTopics(t *testing.T, server Server) {
 func testRestart(t *testing.T, server Server) {
 	c := topics(t, server)
 	producer := newProducer(t, c)
-	records := make(chan event.Record, 1000)
+	records := make(chan record.Record, 1000)
 	consume(t, c, "g-"+c.Topic, 1, into(records))
 	for n := 1; n <= 20; n++ {
 		send(t, producer, c.Topic, newEvent("order-1", n))

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbell/internal/bus"
-	"orderbell/internal/event"
+	"orderbell/internal/bus/record"
 )
 
 func newReader(t *testing.T, c bus.Config) *bus.Reader {
@@ -23,7 +23,7 @@ func newReader(t *testing.T, c bus.Config) *bus.Reader {
 	return reader
 }
 
-func spans(t *testing.T, r *bus.Reader, topic string, since time.Time) []event.Span {
+func spans(t *testing.T, r *bus.Reader, topic string, since time.Time) []record.Span {
 	t.Helper()
 	found, err := r.Spans(deadline(t), topic, since)
 	if err != nil {
@@ -33,10 +33,10 @@ func spans(t *testing.T, r *bus.Reader, topic string, since time.Time) []event.S
 }
 
 // readAll returns the numbers of each key's events in spans.
-func readAll(t *testing.T, r *bus.Reader, topic string, spans []event.Span) map[string][]int {
+func readAll(t *testing.T, r *bus.Reader, topic string, spans []record.Span) map[string][]int {
 	t.Helper()
 	got := map[string][]int{}
-	if err := r.Read(deadline(t), topic, spans, func(record event.Record) error {
+	if err := r.Read(deadline(t), topic, spans, func(record record.Record) error {
 		key, n := nth(t, record)
 		got[key] = append(got[key], n)
 		return nil
@@ -77,7 +77,7 @@ func testRead(t *testing.T, server Server) {
 		}
 	}
 	calls := 0
-	if err := reader.Read(deadline(t), c.Topic, there, func(event.Record) error {
+	if err := reader.Read(deadline(t), c.Topic, there, func(record.Record) error {
 		calls++
 		return errOnce
 	}); !errors.Is(err, errOnce) || calls != 1 {
@@ -90,7 +90,7 @@ func testReadSince(t *testing.T, server Server) {
 	reader, producer := newReader(t, c), newProducer(t, c)
 	send(t, producer, c.Topic, newEvent("a", 1), newEvent("b", 1))
 	var first time.Time
-	if err := reader.Read(deadline(t), c.Topic, spans(t, reader, c.Topic, time.Time{}), func(r event.Record) error {
+	if err := reader.Read(deadline(t), c.Topic, spans(t, reader, c.Topic, time.Time{}), func(r record.Record) error {
 		if r.Time.After(first) {
 			first = r.Time
 		}

@@ -7,7 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderbell/internal/audit"
-	"orderbell/internal/event"
+	"orderbell/internal/feed/message"
 )
 
 func presence(t *testing.T, url string) {
@@ -53,7 +53,7 @@ func presence(t *testing.T, url string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !got[0].Marked || got[0].InStream || got[0].At == (event.Position{}) || got[0].At.Compare(oldest) >= 0 {
+	if !got[0].Marked || got[0].InStream || got[0].At == (message.Position{}) || got[0].At.Compare(oldest) >= 0 {
 		t.Errorf("the first of 350 is %+v in a ring of 100 that begins at %s", got[0], oldest)
 	}
 	if !got[1].Marked || !got[1].InStream {

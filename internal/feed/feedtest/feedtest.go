@@ -12,10 +12,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"orderbell/internal/duration"
 	"orderbell/internal/event"
 	"orderbell/internal/feed"
+	"orderbell/internal/feed/message"
 	"orderbell/internal/order"
-	"orderbell/internal/service"
 )
 
 // Patience is how long a test waits for what must come: the machine may be slow.
@@ -23,7 +24,7 @@ const Patience = 30 * time.Second
 
 // Config returns a configuration for the Redis at url.
 func Config(url string) feed.Config {
-	return feed.Config{URL: url, ReplayTTL: service.Seconds(15 * time.Minute), ReplayMax: 4096, Sharded: "auto"}
+	return feed.Config{URL: url, ReplayTTL: duration.Seconds(15 * time.Minute), ReplayMax: 4096, Sharded: "auto"}
 }
 
 // Open returns a feed that is closed with the test.
@@ -41,7 +42,7 @@ func Open(tb testing.TB, cfg feed.Config) *feed.Feed {
 func Tenant() string { return "t-" + uuid.NewString() }
 
 // Message returns a new message of the tenant: order number n paid, for the recipients.
-func Message(tenantID string, n int, to ...event.Recipient) event.Message {
+func Message(tenantID string, n int, to ...event.Recipient) message.Message {
 	e := event.Event{
 		ID: uuid.Must(uuid.NewV7()).String(), Type: event.OrderPaid,
 		Data: event.Data{
@@ -49,21 +50,21 @@ func Message(tenantID string, n int, to ...event.Recipient) event.Message {
 			TotalAmount: int64(n), Currency: "IDR", Version: 2, Timestamp: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC),
 		},
 	}
-	return e.Message(to)
+	return message.New(e, to)
 }
 
 // Heard is one call of a [Sink].
 type Heard struct {
 	TenantID  string
 	Confirmed bool
-	Published event.Published
+	Published message.Published
 }
 
 // Sink hands on what it is told.
 type Sink struct{ C chan Heard }
 
 // Published implements [feed.Sink].
-func (s Sink) Published(tenantID string, p event.Published) {
+func (s Sink) Published(tenantID string, p message.Published) {
 	s.C <- Heard{TenantID: tenantID, Published: p}
 }
 
@@ -98,7 +99,7 @@ func Run(tb testing.TB, f *feed.Feed) Sink {
 	return s
 }
 
-func publish(tb testing.TB, f *feed.Feed, tenant string, messages ...event.Message) {
+func publish(tb testing.TB, f *feed.Feed, tenant string, messages ...message.Message) {
 	tb.Helper()
 	for _, m := range messages {
 		if err := f.Publish(tb.Context(), tenant, m); err != nil {
@@ -107,8 +108,8 @@ func publish(tb testing.TB, f *feed.Feed, tenant string, messages ...event.Messa
 	}
 }
 
-func batch(tenant string, n int) []event.Message {
-	messages := make([]event.Message, n)
+func batch(tenant string, n int) []message.Message {
+	messages := make([]message.Message, n)
 	for i := range messages {
 		messages[i] = Message(tenant, i)
 	}
@@ -154,7 +155,7 @@ func repeated(t *testing.T, url string) {
 	f, tenant := Open(t, Config(url)), Tenant()
 	m := Message(tenant, 1)
 	publish(t, f, tenant, m, m, m)
-	got, _, err := f.Read(t.Context(), tenant, event.Position{}, 10)
+	got, _, err := f.Read(t.Context(), tenant, message.Position{}, 10)
 	if err != nil || len(got) != 1 {
 		t.Fatalf("read %d messages, %v; want 1", len(got), err)
 	}
@@ -164,17 +165,17 @@ func chain(t *testing.T, url string) {
 	f, tenant := Open(t, Config(url)), Tenant()
 	want := batch(tenant, 50)
 	publish(t, f, tenant, want...)
-	got, tail, err := f.Read(t.Context(), tenant, event.Position{}, 100)
+	got, tail, err := f.Read(t.Context(), tenant, message.Position{}, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkChain(t, event.Position{}, want, got)
-	if diff := cmp.Diff(event.Tail{At: got[49].At, EventID: want[49].ID}, tail); diff != "" {
+	checkChain(t, message.Position{}, want, got)
+	if diff := cmp.Diff(message.Tail{At: got[49].At, EventID: want[49].ID}, tail); diff != "" {
 		t.Errorf("tail (-want +got):\n%s", diff)
 	}
 }
 
-func checkChain(t *testing.T, prev event.Position, want []event.Message, got []event.Published) {
+func checkChain(t *testing.T, prev message.Position, want []message.Message, got []message.Published) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("got %d messages, want %d", len(got), len(want))
@@ -208,8 +209,8 @@ func pages(t *testing.T, url string) {
 	f, tenant := Open(t, Config(url)), Tenant()
 	want := batch(tenant, 25)
 	publish(t, f, tenant, want...)
-	var got []event.Published
-	var after event.Position
+	var got []message.Published
+	var after message.Position
 	for {
 		page, _, err := f.Read(t.Context(), tenant, after, 10)
 		if err != nil {
@@ -221,7 +222,7 @@ func pages(t *testing.T, url string) {
 		got = append(got, page...)
 		after = page[len(page)-1].At
 	}
-	checkChain(t, event.Position{}, want, got)
+	checkChain(t, message.Position{}, want, got)
 }
 
 func fidelity(t *testing.T, url string) {
@@ -233,12 +234,12 @@ func fidelity(t *testing.T, url string) {
 	m.Data.Reference = "a b  c\u2028d\"e\\f<&>'é😀 %s {x}"
 	m.TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	publish(t, f, tenant, m)
-	checkChain(t, event.Position{}, []event.Message{m}, []event.Published{s.Next(t).Published})
-	read, _, err := f.Read(t.Context(), tenant, event.Position{}, 10)
+	checkChain(t, message.Position{}, []message.Message{m}, []message.Published{s.Next(t).Published})
+	read, _, err := f.Read(t.Context(), tenant, message.Position{}, 10)
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkChain(t, event.Position{}, []event.Message{m}, read)
+	checkChain(t, message.Position{}, []message.Message{m}, read)
 }
 
 func follow(t *testing.T, url string) {
@@ -250,11 +251,11 @@ func follow(t *testing.T, url string) {
 	}
 	want := batch(tenant, 100)
 	publish(t, f, tenant, want...)
-	got := make([]event.Published, len(want))
+	got := make([]message.Published, len(want))
 	for i := range got {
 		got[i] = s.Next(t).Published
 	}
-	checkChain(t, event.Position{}, want, got)
+	checkChain(t, message.Position{}, want, got)
 }
 
 func concurrent(t *testing.T, url string) {
@@ -274,7 +275,7 @@ func concurrent(t *testing.T, url string) {
 		})
 	}
 	wait.Wait()
-	var prev event.Position
+	var prev message.Position
 	seen := map[string]bool{}
 	for range publishers * each {
 		p := s.Next(t).Published

@@ -12,8 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
-	"orderbell/internal/event"
 	"orderbell/internal/feed"
+	"orderbell/internal/feed/message"
 )
 
 func ring(t *testing.T, url string) {
@@ -22,7 +22,7 @@ func ring(t *testing.T, url string) {
 	f := Open(t, cfg)
 	want := batch(tenant, 350)
 	publish(t, f, tenant, want...)
-	got, _, err := f.Read(t.Context(), tenant, event.Position{}, 1000)
+	got, _, err := f.Read(t.Context(), tenant, message.Position{}, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func ring(t *testing.T, url string) {
 func tails(t *testing.T, url string) {
 	f := Open(t, Config(url))
 	tenants := make([]string, 40)
-	want := make([]event.Tail, len(tenants))
+	want := make([]message.Tail, len(tenants))
 	for i := range tenants {
 		tenants[i] = Tenant()
 		if i%2 == 0 {
@@ -45,7 +45,7 @@ func tails(t *testing.T, url string) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want[i] = event.Tail{At: at, EventID: m.ID}
+			want[i] = message.Tail{At: at, EventID: m.ID}
 		}
 	}
 	got, err := f.Tails(t.Context(), tenants)
@@ -58,7 +58,7 @@ func lookup(t *testing.T, url string) {
 	f, tenant := Open(t, Config(url)), Tenant()
 	m := Message(tenant, 1)
 	publish(t, f, tenant, m)
-	read, _, err := f.Read(t.Context(), tenant, event.Position{}, 1)
+	read, _, err := f.Read(t.Context(), tenant, message.Position{}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func unknown(t *testing.T, url string) {
 func empty(t *testing.T, url string) {
 	f := Open(t, Config(url))
 	got, tail, err := f.Recent(t.Context(), Tenant(), 10)
-	if len(got) != 0 || tail != (event.Tail{}) || err != nil {
+	if len(got) != 0 || tail != (message.Tail{}) || err != nil {
 		t.Errorf("got %v, %v, %v; want nothing", got, tail, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"orderbell/internal/event"
+	"orderbell/internal/feed/message"
 	"orderbell/internal/notification"
 	"orderbell/internal/store/database"
 )
@@ -79,7 +80,7 @@ SELECT ARRAY(SELECT id::text FROM done ORDER BY id), (
 
 // Read marks one of the user's notifications read. Of one that is read already the answer names none. Its error may be
 // [notification.ErrNotFound].
-func (s *Store) Read(ctx context.Context, tenantID, userID, id string) (event.Reading, error) {
+func (s *Store) Read(ctx context.Context, tenantID, userID, id string) (message.Reading, error) {
 	const read = `WITH it AS (
 			SELECT id FROM notifications WHERE id = $3 AND user_id = $1 AND tenant_id = $2
 		), done AS (
@@ -93,7 +94,7 @@ func (s *Store) Read(ctx context.Context, tenantID, userID, id string) (event.Re
 }
 
 // ReadAll marks all of the user's notifications read.
-func (s *Store) ReadAll(ctx context.Context, tenantID, userID string) (event.Reading, error) {
+func (s *Store) ReadAll(ctx context.Context, tenantID, userID string) (message.Reading, error) {
 	const read = `WITH done AS (
 			UPDATE notifications SET read_at = now() WHERE user_id = $1 AND tenant_id = $2 AND read_at IS NULL RETURNING id
 		)` + reading
@@ -101,9 +102,9 @@ func (s *Store) ReadAll(ctx context.Context, tenantID, userID string) (event.Rea
 	return r, database.Wrap("read notifications", err)
 }
 
-func (s *Store) mark(ctx context.Context, tenantID, sql string, args ...any) (event.Reading, error) {
-	return database.CollectOne(ctx, s.pool, tenantID, func(row pgx.CollectableRow) (event.Reading, error) {
-		var r event.Reading
+func (s *Store) mark(ctx context.Context, tenantID, sql string, args ...any) (message.Reading, error) {
+	return database.CollectOne(ctx, s.pool, tenantID, func(row pgx.CollectableRow) (message.Reading, error) {
+		var r message.Reading
 		return r, row.Scan(&r.NotificationIDs, &r.Unread)
 	}, sql, args...)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"orderbell/internal/event"
+	"orderbell/internal/feed/message"
 	"orderbell/internal/notification"
 	"orderbell/internal/order"
 	"orderbell/internal/store/database/databasetest"
@@ -116,14 +117,14 @@ func TestPage(t *testing.T) {
 func TestRead(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	reading := func(r event.Reading, err error) event.Reading {
+	reading := func(r message.Reading, err error) message.Reading {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
 		return r
 	}
-	one := event.Reading{NotificationIDs: []string{noticeID(ana, 3)}, Unread: 3}
+	one := message.Reading{NotificationIDs: []string{noticeID(ana, 3)}, Unread: 3}
 	if diff := cmp.Diff(one, reading(s.Read(t.Context(), "demo", ana, noticeID(ana, 3)))); diff != "" {
 		t.Error(diff)
 	}
@@ -136,7 +137,7 @@ func TestRead(t *testing.T) {
 		t.Errorf("all: %v, %v, want the third alone read", p.Notifications, err)
 	}
 	was := p.Notifications[1].ReadAt
-	again := event.Reading{NotificationIDs: []string{}, Unread: 3}
+	again := message.Reading{NotificationIDs: []string{}, Unread: 3}
 	if diff := cmp.Diff(again, reading(s.Read(t.Context(), "demo", ana, noticeID(ana, 3)))); diff != "" {
 		t.Errorf("read again: %s", diff)
 	}
@@ -145,11 +146,11 @@ func TestRead(t *testing.T) {
 			t.Errorf("Read(%v) = %v, %v, want %v", c, r, err, notification.ErrNotFound)
 		}
 	}
-	rest := event.Reading{NotificationIDs: []string{noticeID(ana, 1), noticeID(ana, 2), noticeID(ana, 4)}}
+	rest := message.Reading{NotificationIDs: []string{noticeID(ana, 1), noticeID(ana, 2), noticeID(ana, 4)}}
 	if diff := cmp.Diff(rest, reading(s.ReadAll(t.Context(), "demo", ana))); diff != "" {
 		t.Errorf("read all: %s", diff)
 	}
-	if diff := cmp.Diff(event.Reading{NotificationIDs: []string{}}, reading(s.ReadAll(t.Context(), "demo", ana)), cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(message.Reading{NotificationIDs: []string{}}, reading(s.ReadAll(t.Context(), "demo", ana)), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("read all again: %s", diff)
 	}
 	p, err = s.Page(t.Context(), "demo", ana, notification.Query{Limit: 9})

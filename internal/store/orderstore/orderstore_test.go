@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/order"
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/database/databasetest"
@@ -151,14 +152,14 @@ func checkOutbox(t *testing.T, rows []outboxRow, versions ...order.Order) {
 		if id, err := uuid.Parse(row.EventID); err != nil || id.Version() != 7 {
 			t.Errorf("event id %s is no UUIDv7", row.EventID)
 		}
-		ce, err := event.Event{
+		ce, err := cloudevent.New(event.Event{
 			ID: row.EventID, Source: row.Source, Type: event.Type(row.Type), Time: row.OccurredAt, TraceParent: row.Trace,
 			Data: data, Raw: row.Data,
-		}.CloudEvent()
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		parsed, err := event.FromCloudEvent(ce)
+		parsed, err := cloudevent.Parse(ce)
 		if err != nil {
 			t.Fatalf("the event breaks the contract: %v\n%s", err, row.Data)
 		}

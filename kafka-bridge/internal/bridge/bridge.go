@@ -22,7 +22,9 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"orderbell/internal/bus/record"
 	"orderbell/internal/event"
+	"orderbell/internal/event/deadletter"
 )
 
 // Config says where events go.
@@ -78,7 +80,7 @@ func New(cfg Config, deadLetters string, producer Producer, log *slog.Logger, me
 
 // Forward posts r to the broker. It returns an error where another try may help; what can never be delivered becomes a
 // dead letter.
-func (b *Bridge) Forward(ctx context.Context, r event.Record) error {
+func (b *Bridge) Forward(ctx context.Context, r record.Record) error {
 	if r.Err != nil {
 		return b.refuse(ctx, r.Wrap("/orderbell/kafka-bridge"), r.Err.Error())
 	}
@@ -92,7 +94,7 @@ func (b *Bridge) Forward(ctx context.Context, r event.Record) error {
 	case retryable(status):
 		return fmt.Errorf("post to BROKER_URL: the broker answered %d %s", status, answer)
 	}
-	dead := event.Failure{Dest: b.cfg.BrokerURL, Status: status, Body: answer}.DeadLetter(r.Event)
+	dead := deadletter.Failure{Dest: b.cfg.BrokerURL, Status: status, Body: answer}.DeadLetter(r.Event)
 	return b.refuse(ctx, dead, fmt.Sprintf("the broker answered %d", status))
 }
 
@@ -131,7 +133,7 @@ func retryable(status int) bool {
 
 // refuse writes e to the topic of dead letters, with the reason that it is there.
 func (b *Bridge) refuse(ctx context.Context, e cloudevents.Event, reason string) error {
-	e.SetExtension(event.ExtReason, event.Printable(reason))
+	e.SetExtension(deadletter.ExtReason, event.Printable(reason))
 	if err := b.bury(ctx, e); err != nil {
 		return err
 	}
@@ -143,7 +145,7 @@ func (b *Bridge) refuse(ctx context.Context, e cloudevents.Event, reason string)
 // bury writes e to the topic of dead letters; one that is too large for it goes without its data.
 func (b *Bridge) bury(ctx context.Context, e cloudevents.Event) error {
 	err := errors.Join(b.producer.Send(ctx, b.deadLetters, []cloudevents.Event{e})...)
-	if errors.Is(err, event.ErrRefused) && len(e.DataEncoded) > 0 {
+	if errors.Is(err, record.ErrRefused) && len(e.DataEncoded) > 0 {
 		e.DataEncoded = nil
 		err = errors.Join(b.producer.Send(ctx, b.deadLetters, []cloudevents.Event{e})...)
 	}

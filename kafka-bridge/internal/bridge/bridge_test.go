@@ -17,7 +17,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/metric/noop"
 
-	"orderbell/internal/event"
+	"orderbell/internal/bus/record"
+	"orderbell/internal/event/cloudevent"
+	"orderbell/internal/event/deadletter"
 	"orderbell/kafka-bridge/internal/bridge"
 )
 
@@ -63,8 +65,8 @@ func paid(t *testing.T) cloudevents.Event {
 	e.SetType("order_paid")
 	e.SetSubject("order-1")
 	e.SetTime(time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC))
-	e.SetExtension(event.ExtPartitionKey, "order-1")
-	e.SetExtension(event.ExtTenantID, "demo")
+	e.SetExtension(cloudevent.ExtPartitionKey, "order-1")
+	e.SetExtension(cloudevent.ExtTenantID, "demo")
 	if err := e.SetData(cloudevents.ApplicationJSON, map[string]any{"order_id": "order-1"}); err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +86,7 @@ func TestForward(t *testing.T) {
 			}
 			w.WriteHeader(http.StatusAccepted)
 		})
-		if err := b.Forward(t.Context(), event.Record{Event: paid(t)}); err != nil {
+		if err := b.Forward(t.Context(), record.Record{Event: paid(t)}); err != nil {
 			t.Fatal(err)
 		}
 		want := map[string]string{
@@ -103,7 +105,7 @@ func TestForward(t *testing.T) {
 		t.Run(http.StatusText(status)+" is tried again", func(t *testing.T) {
 			t.Parallel()
 			b, dead, _ := setup(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
-			if err := b.Forward(t.Context(), event.Record{Event: paid(t)}); err == nil {
+			if err := b.Forward(t.Context(), record.Record{Event: paid(t)}); err == nil {
 				t.Error("no error, want one: the event would count as read")
 			}
 			if len(dead.sent) != 0 {
@@ -114,7 +116,7 @@ func TestForward(t *testing.T) {
 	t.Run("a broker that is away is tried again", func(t *testing.T) {
 		t.Parallel()
 		b, dead, _ := setup(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
-		if err := b.Forward(t.Context(), event.Record{Event: paid(t)}); err == nil {
+		if err := b.Forward(t.Context(), record.Record{Event: paid(t)}); err == nil {
 			t.Error("no error, want one")
 		}
 		if len(dead.sent) != 0 {
@@ -124,14 +126,14 @@ func TestForward(t *testing.T) {
 	t.Run("an event that the broker refuses becomes a dead letter", func(t *testing.T) {
 		t.Parallel()
 		b, dead, address := setup(t, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no such type", http.StatusBadRequest) })
-		if err := b.Forward(t.Context(), event.Record{Event: paid(t)}); err != nil {
+		if err := b.Forward(t.Context(), record.Record{Event: paid(t)}); err != nil {
 			t.Fatal(err)
 		}
 		want := paid(t)
-		want.SetExtension(event.ExtErrorDest, address)
-		want.SetExtension(event.ExtErrorCode, "400")
-		want.SetExtension(event.ExtErrorData, base64.StdEncoding.EncodeToString([]byte("no such type\n")))
-		want.SetExtension(event.ExtReason, "the broker answered 400")
+		want.SetExtension(deadletter.ExtErrorDest, address)
+		want.SetExtension(deadletter.ExtErrorCode, "400")
+		want.SetExtension(deadletter.ExtErrorData, base64.StdEncoding.EncodeToString([]byte("no such type\n")))
+		want.SetExtension(deadletter.ExtReason, "the broker answered 400")
 		if diff := cmp.Diff([]cloudevents.Event{want}, dead.sent); diff != "" {
 			t.Errorf("dead letters (-want +got):\n%s", diff)
 		}
@@ -139,7 +141,7 @@ func TestForward(t *testing.T) {
 	t.Run("a message that is no CloudEvent becomes a dead letter with its bytes", func(t *testing.T) {
 		t.Parallel()
 		b, dead, _ := setup(t, func(http.ResponseWriter, *http.Request) { t.Error("it was posted") })
-		r := event.Record{Topic: "events", Partition: 3, Offset: 9, Value: []byte("\x00oops"), Err: errors.New("not a\nCloudEvent")}
+		r := record.Record{Topic: "events", Partition: 3, Offset: 9, Value: []byte("\x00oops"), Err: errors.New("not a\nCloudEvent")}
 		if err := b.Forward(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
@@ -147,7 +149,7 @@ func TestForward(t *testing.T) {
 			t.Fatalf("%d dead letters, want 1", len(dead.sent))
 		}
 		got := dead.sent[0]
-		if got.ID() != "partition:3/offset:9" || string(got.Data()) != "\x00oops" || got.Extensions()[event.ExtReason] != "not a CloudEvent" {
+		if got.ID() != "partition:3/offset:9" || string(got.Data()) != "\x00oops" || got.Extensions()[deadletter.ExtReason] != "not a CloudEvent" {
 			t.Errorf("dead letter: %s", got)
 		}
 	})
@@ -155,7 +157,7 @@ func TestForward(t *testing.T) {
 		t.Parallel()
 		b, dead, _ := setup(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) })
 		dead.err = func(cloudevents.Event) error { return errors.New("Kafka is away") }
-		if err := b.Forward(t.Context(), event.Record{Event: paid(t)}); err == nil {
+		if err := b.Forward(t.Context(), record.Record{Event: paid(t)}); err == nil {
 			t.Error("no error, want one: the event would be lost")
 		}
 	})
@@ -184,7 +186,7 @@ func TestDeadLetters(t *testing.T) {
 		if got := post(t, b, http.MethodPost, `{"a":1}`, attributes...); got != http.StatusAccepted {
 			t.Fatalf("status %d, want 202", got)
 		}
-		if len(dead.sent) != 1 || dead.sent[0].ID() != "1" || dead.sent[0].Extensions()[event.ExtErrorCode] != "400" {
+		if len(dead.sent) != 1 || dead.sent[0].ID() != "1" || dead.sent[0].Extensions()[deadletter.ExtErrorCode] != "400" {
 			t.Errorf("dead letters: %v", dead.sent)
 		}
 	})
@@ -193,7 +195,7 @@ func TestDeadLetters(t *testing.T) {
 		b, dead, _ := setup(t, away)
 		answer := base64.StdEncoding.EncodeToString([]byte(`{"title":"Bad Request","status":400,"detail":"time is missing"}`))
 		post(t, b, http.MethodPost, `{"a":1}`, append(slices.Clone(attributes), "Ce-Knativeerrordata", answer)...)
-		if len(dead.sent) != 1 || dead.sent[0].Extensions()[event.ExtReason] != "time is missing" {
+		if len(dead.sent) != 1 || dead.sent[0].Extensions()[deadletter.ExtReason] != "time is missing" {
 			t.Errorf("dead letters: %v, want the reason in one", dead.sent)
 		}
 	})
@@ -210,7 +212,7 @@ func TestDeadLetters(t *testing.T) {
 		b, dead, _ := setup(t, away)
 		dead.err = func(e cloudevents.Event) error {
 			if len(e.Data()) > 0 {
-				return event.ErrRefused
+				return record.ErrRefused
 			}
 			return nil
 		}

@@ -8,6 +8,7 @@ import (
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 
 	"orderbell/internal/event"
+	"orderbell/internal/event/deadletter"
 	"orderbell/internal/problem"
 )
 
@@ -39,7 +40,7 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	b.log.WarnContext(r.Context(), "dead letter written", "event_id", e.ID(), "event_type", e.Type(),
-		"code", e.Extensions()[event.ExtErrorCode], "dest", e.Extensions()[event.ExtErrorDest])
+		"code", e.Extensions()[deadletter.ExtErrorCode], "dest", e.Extensions()[deadletter.ExtErrorDest])
 	b.count(r.Context(), "dead_letter")
 	w.WriteHeader(http.StatusAccepted)
 }
@@ -47,7 +48,7 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // giveReason sets the reason that Knative's Kafka Broker takes from a function's header kne-reason. The channel's broker
 // drops such headers.
 func giveReason(e *cloudevents.Event) {
-	if reason := event.Reason(*e); reason != "" {
-		e.SetExtension(event.ExtReason, reason)
+	if reason := deadletter.Reason(*e); reason != "" {
+		e.SetExtension(deadletter.ExtReason, reason)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/metric/noop"
 
 	"orderbell/internal/bus"
+	"orderbell/internal/bus/record"
 	"orderbell/internal/dev/embedded"
 	"orderbell/internal/event"
 	"orderbell/internal/store/database/databasetest"
@@ -140,7 +141,7 @@ func BenchmarkHop(b *testing.B) {
 	arrived := make(chan struct{}, 1)
 	done := make(chan error, 1)
 	go func() {
-		done <- consumer.Consume(ctx, "bench-"+config.Topic, 1, func(context.Context, event.Record) error {
+		done <- consumer.Consume(ctx, "bench-"+config.Topic, 1, func(context.Context, record.Record) error {
 			arrived <- struct{}{}
 			return nil
 		})

@@ -14,8 +14,10 @@ import (
 	"go.uber.org/goleak"
 
 	"orderbell/internal/bus"
+	"orderbell/internal/bus/record"
 	"orderbell/internal/dev/embedded"
 	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/order"
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/database/databasetest"
@@ -74,7 +76,7 @@ func (s *stack) startKafka(t *testing.T) {
 // topic is what a topic holds, as far as it was read.
 type topic struct {
 	mu      sync.Mutex
-	records []event.Record
+	records []record.Record
 	first   map[string]bool
 	news    chan struct{}
 }
@@ -92,7 +94,7 @@ func (s *stack) read(t *testing.T, name string) *topic {
 	ctx, cancel := context.WithCancel(s.ctx)
 	done := make(chan error, 1)
 	go func() {
-		done <- consumer.Consume(ctx, "test", 1, func(_ context.Context, r event.Record) error {
+		done <- consumer.Consume(ctx, "test", 1, func(_ context.Context, r record.Record) error {
 			tp.mu.Lock()
 			defer tp.mu.Unlock()
 			tp.records = append(tp.records, r)
@@ -114,11 +116,11 @@ func (s *stack) read(t *testing.T, name string) *topic {
 }
 
 // await waits until n different events were read, and returns all records.
-func (s *stack) await(t *testing.T, tp *topic, n int) []event.Record {
+func (s *stack) await(t *testing.T, tp *topic, n int) []record.Record {
 	t.Helper()
 	for {
 		tp.mu.Lock()
-		got, records := len(tp.first), append([]event.Record(nil), tp.records...)
+		got, records := len(tp.first), append([]record.Record(nil), tp.records...)
 		tp.mu.Unlock()
 		if got >= n {
 			return records
@@ -210,11 +212,11 @@ func newOrders(n int) []string {
 }
 
 // checkOrder fails if the first copies of an order's events are not in the order of its versions.
-func checkOrder(t *testing.T, records []event.Record) {
+func checkOrder(t *testing.T, records []record.Record) {
 	t.Helper()
 	next := map[string]int64{}
 	for _, r := range records {
-		e, err := event.FromCloudEvent(r.Event)
+		e, err := cloudevent.Parse(r.Event)
 		if err != nil {
 			t.Fatal(err)
 		}

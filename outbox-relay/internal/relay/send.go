@@ -7,7 +7,10 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
+	"orderbell/internal/bus/record"
 	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
+	"orderbell/internal/event/deadletter"
 )
 
 // send sends events and returns the positions of those that are safe in Kafka, among the dead letters included. Its
@@ -51,10 +54,10 @@ func (b *batch) send(ctx context.Context, events []event.Outgoing) {
 	bury := func(e event.Outgoing, why error) {
 		b.relay.log.ErrorContext(ctx, "event cannot be sent and becomes a dead letter", "event_id", e.ID, "order_id", e.OrderID, "err", why)
 		dead = append(dead, e)
-		letters = append(letters, e.DeadLetter(why))
+		letters = append(letters, deadletter.FromOutbox(e, why))
 	}
 	for _, e := range events {
-		ce, err := e.CloudEvent()
+		ce, err := cloudevent.FromOutbox(e)
 		if err != nil {
 			bury(e, err)
 			continue
@@ -64,7 +67,7 @@ func (b *batch) send(ctx context.Context, events []event.Outgoing) {
 	}
 	if len(good) > 0 {
 		for i, err := range b.relay.bus.Send(ctx, b.relay.topics.Events, encoded) {
-			if errors.Is(err, event.ErrRefused) {
+			if errors.Is(err, record.ErrRefused) {
 				bury(good[i], err)
 				continue
 			}

@@ -19,7 +19,10 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"orderbell/internal/bus/record"
 	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
+	"orderbell/internal/event/deadletter"
 	"orderbell/outbox-relay/internal/relay"
 )
 
@@ -75,7 +78,7 @@ func (b *scripted) Send(_ context.Context, topic string, events []cloudevents.Ev
 	errs := make([]error, len(events))
 	ids := make([]string, len(events))
 	for i, e := range events {
-		ids[i] = e.Extensions()[event.ExtPartitionKey].(string)[:1] + e.Extensions()["traceparent"].(string)
+		ids[i] = e.Extensions()[cloudevent.ExtPartitionKey].(string)[:1] + e.Extensions()["traceparent"].(string)
 		if b.answer != nil {
 			errs[i] = b.answer(len(b.requests), topic, e)
 		}
@@ -161,7 +164,7 @@ func TestBatch(t *testing.T) {
 		t.Parallel()
 		b := &scripted{answer: func(_ int, topic string, e cloudevents.Event) error {
 			if topic == "events" && e.Extensions()["traceparent"] == "1" {
-				return event.ErrRefused
+				return record.ErrRefused
 			}
 			return nil
 		}}
@@ -198,7 +201,7 @@ func TestEventsThatBreakTheContract(t *testing.T) {
 		"data without end":          {func(e *event.Outgoing) { e.Raw = []byte(strings.Repeat("x", 600<<10)) }, "data cut"},
 		"another order's data":      {func(e *event.Outgoing) { e.OrderID = uuid.NewString() }, "data.order_id"},
 		"another tenant's data":     {func(e *event.Outgoing) { e.TenantID = "other" }, "data.tenant_id"},
-		"a type without a function":  {func(e *event.Outgoing) { e.Type = "order_lost" }, `type "order_lost" is unknown`},
+		"a type without a function": {func(e *event.Outgoing) { e.Type = "order_lost" }, `type "order_lost" is unknown`},
 		"no type":                   {func(e *event.Outgoing) { e.Type = "" }, `type "" is unknown`},
 		"a type as long as a book":  {func(e *event.Outgoing) { e.Type = event.Type(strings.Repeat("x", 2<<20)) }, "is unknown"},
 		"a source that is no URI":   {func(e *event.Outgoing) { e.Source = "%zz" }, "source"},
@@ -210,11 +213,11 @@ func TestEventsThatBreakTheContract(t *testing.T) {
 			bad := outgoing(t, "a", "1")
 			bad.TraceParent = ""
 			tt.change(&bad)
-			letter := bad.DeadLetter(reasonOf(t, bad))
+			letter := deadletter.FromOutbox(bad, reasonOf(t, bad))
 			if err := letter.Validate(); err != nil {
 				t.Error(err)
 			}
-			if got, _ := letter.Extensions()[event.ExtReason].(string); !strings.Contains(got, tt.reason) {
+			if got, _ := letter.Extensions()[deadletter.ExtReason].(string); !strings.Contains(got, tt.reason) {
 				t.Errorf("reason %q, want %q in it", got, tt.reason)
 			}
 			if letter.ID() != bad.ID || letter.Subject() != bad.OrderID {
@@ -229,7 +232,7 @@ func TestEventsThatBreakTheContract(t *testing.T) {
 
 func reasonOf(t *testing.T, e event.Outgoing) error {
 	t.Helper()
-	_, err := e.CloudEvent()
+	_, err := cloudevent.FromOutbox(e)
 	var invalid *event.InvalidError
 	if !errors.As(err, &invalid) {
 		t.Fatalf("error %v, want one of the contract", err)

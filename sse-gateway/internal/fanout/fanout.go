@@ -20,18 +20,18 @@ import (
 	"time"
 
 	"orderbell/internal/auth"
-	"orderbell/internal/service"
+	"orderbell/internal/duration"
 	"orderbell/sse-gateway/internal/frame"
 	"orderbell/sse-gateway/internal/tenantlog"
 )
 
 // Config says how connections live and end.
 type Config struct {
-	Heartbeat    service.Seconds `envconfig:"SSE_HEARTBEAT_SECONDS" default:"25"` // under proxies' idle cut of 30 s
-	Drain        service.Seconds `envconfig:"SSE_DRAIN_SECONDS" default:"15"`     // within SHUTDOWN_TIMEOUT
-	WriteTimeout service.Seconds `envconfig:"SSE_WRITE_TIMEOUT_SECONDS" default:"30"`
-	TokenNotice  service.Seconds `envconfig:"SSE_TOKEN_NOTICE_SECONDS" default:"30"`         // before a token expires
-	MaxAge       service.Seconds `envconfig:"SSE_MAX_CONNECTION_AGE_SECONDS" default:"3600"` // ± a tenth; 0: no end
+	Heartbeat    duration.Seconds `envconfig:"SSE_HEARTBEAT_SECONDS" default:"25"` // under proxies' idle cut of 30 s
+	Drain        duration.Seconds `envconfig:"SSE_DRAIN_SECONDS" default:"15"`     // within SHUTDOWN_TIMEOUT
+	WriteTimeout duration.Seconds `envconfig:"SSE_WRITE_TIMEOUT_SECONDS" default:"30"`
+	TokenNotice  duration.Seconds `envconfig:"SSE_TOKEN_NOTICE_SECONDS" default:"30"`         // before a token expires
+	MaxAge       duration.Seconds `envconfig:"SSE_MAX_CONNECTION_AGE_SECONDS" default:"3600"` // ± a tenth; 0: no end
 }
 
 // Reason says why a subscriber's connection ended.

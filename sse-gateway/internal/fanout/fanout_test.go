@@ -12,7 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"orderbell/internal/auth"
-	"orderbell/internal/service"
+	"orderbell/internal/duration"
 	"orderbell/sse-gateway/internal/fanout"
 	"orderbell/sse-gateway/internal/tenantlog"
 	"orderbell/sse-gateway/internal/tenantlog/tenantlogtest"
@@ -29,8 +29,8 @@ func (*owner) Revoked(auth.Principal) (auth.Revocation, bool) { return auth.Revo
 
 func config() fanout.Config {
 	return fanout.Config{
-		Heartbeat: service.Seconds(25 * time.Second), Drain: service.Seconds(time.Second),
-		WriteTimeout: service.Seconds(30 * time.Second), TokenNotice: service.Seconds(30 * time.Second),
+		Heartbeat: duration.Seconds(25 * time.Second), Drain: duration.Seconds(time.Second),
+		WriteTimeout: duration.Seconds(30 * time.Second), TokenNotice: duration.Seconds(30 * time.Second),
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbell/internal/auth"
-	"orderbell/internal/service"
+	"orderbell/internal/duration"
 	"orderbell/internal/user"
 	"orderbell/sse-gateway/internal/gateway"
 )
@@ -278,7 +278,7 @@ func TestBadConfigurationsAreNamed(t *testing.T) {
 		"SSE_LOG_MAX_BYTES":             func(c *gateway.Config) { c.Logs.MaxBytes = 1 },
 		"SSE_LOG_MAX_EVENTS":            func(c *gateway.Config) { c.Logs.MaxEvents = 1 },
 		"SSE_COMPARE_SECONDS":           func(c *gateway.Config) { c.Logs.CompareEvery = 0 },
-		"SSE_REPLAY_BUFFER_TTL_SECONDS": func(c *gateway.Config) { c.Feed.ReplayTTL = service.Seconds(time.Millisecond) },
+		"SSE_REPLAY_BUFFER_TTL_SECONDS": func(c *gateway.Config) { c.Feed.ReplayTTL = duration.Seconds(time.Millisecond) },
 		"AUTH_JWKS_URL":                 func(c *gateway.Config) { c.Auth.DevSecret = "" },
 	} {
 		cfg := config("redis://localhost:6379")

@@ -17,10 +17,11 @@ import (
 
 	"orderbell/internal/auth"
 	"orderbell/internal/auth/authtest"
+	"orderbell/internal/duration"
 	"orderbell/internal/event"
 	"orderbell/internal/feed"
 	"orderbell/internal/feed/feedtest"
-	"orderbell/internal/service"
+	"orderbell/internal/feed/message"
 	"orderbell/internal/user"
 	"orderbell/sse-gateway/internal/fanout"
 	"orderbell/sse-gateway/internal/gateway"
@@ -61,12 +62,12 @@ func config(redisURL string) gateway.Config {
 		Auth: login,
 		Feed: feedtest.Config(redisURL),
 		Logs: tenantlog.Config{
-			MaxBytes: 4 << 20, MaxEvents: 8192, Linger: service.Seconds(time.Minute),
-			CompareEvery: service.Seconds(time.Second), SnapshotURL: "/api/orders/snapshot",
+			MaxBytes: 4 << 20, MaxEvents: 8192, Linger: duration.Seconds(time.Minute),
+			CompareEvery: duration.Seconds(time.Second), SnapshotURL: "/api/orders/snapshot",
 		},
 		Fanout: fanout.Config{
-			Heartbeat: service.Seconds(25 * time.Second), Drain: service.Seconds(time.Second),
-			WriteTimeout: service.Seconds(30 * time.Second), TokenNotice: service.Seconds(30 * time.Second),
+			Heartbeat: duration.Seconds(25 * time.Second), Drain: duration.Seconds(time.Second),
+			WriteTimeout: duration.Seconds(30 * time.Second), TokenNotice: duration.Seconds(30 * time.Second),
 		},
 		Stream: stream.Config{MaxClients: 10_000, MaxPerTenant: 10_000, MaxPerUser: 10_000},
 	}
@@ -194,7 +195,7 @@ func (c *client) mustNext(t *testing.T) frame {
 	return f
 }
 
-func (b *bundle) publish(t *testing.T, n int, to ...event.Recipient) event.Message {
+func (b *bundle) publish(t *testing.T, n int, to ...event.Recipient) message.Message {
 	t.Helper()
 	m := feedtest.Message(b.tenant, n, to...)
 	if err := b.feed.Publish(t.Context(), b.tenant, m); err != nil {

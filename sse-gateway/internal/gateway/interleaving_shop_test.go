@@ -14,12 +14,13 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.opentelemetry.io/otel/metric/noop"
 
+	"orderbell/internal/duration"
 	"orderbell/internal/event"
 	"orderbell/internal/feed"
 	"orderbell/internal/feed/feedtest"
+	"orderbell/internal/feed/message"
 	"orderbell/internal/order"
 	"orderbell/internal/pipeline"
-	"orderbell/internal/service"
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/store/eventstore"
@@ -65,7 +66,7 @@ func openShop(t *testing.T) *shop {
 	t.Helper()
 	s := &shop{
 		bundle: setup(t, func(cfg *gateway.Config) {
-			cfg.Logs.Linger = service.Seconds(50 * time.Millisecond) // a log that is made anew is part of the game
+			cfg.Logs.Linger = duration.Seconds(50 * time.Millisecond) // a log that is made anew is part of the game
 		}),
 		pool: databasetest.New(t),
 	}
@@ -194,7 +195,7 @@ type publisher struct {
 	accident accident
 }
 
-func (p publisher) Publish(ctx context.Context, tenantID string, m event.Message) error {
+func (p publisher) Publish(ctx context.Context, tenantID string, m message.Message) error {
 	switch p.accident {
 	case beforePublish:
 		return errDied

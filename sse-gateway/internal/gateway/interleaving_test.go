@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/order"
 )
 
@@ -143,12 +144,12 @@ func (r *run) relay(t *testing.T, marks bool) int {
 	t.Helper()
 	sent, err := r.outbox.Take(t.Context(), 0, 16, 1000, func(_ context.Context, rows []event.Outgoing) (positions []int64) {
 		for _, row := range rows {
-			ce, err := row.CloudEvent()
+			ce, err := cloudevent.FromOutbox(row)
 			if err != nil {
 				t.Error(err)
 				continue
 			}
-			e, err := event.FromCloudEvent(ce)
+			e, err := cloudevent.Parse(ce)
 			if err != nil {
 				t.Error(err)
 			}

@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"orderbell/internal/auth"
-	"orderbell/internal/event"
+	"orderbell/internal/duration"
 	"orderbell/internal/feed/feedtest"
-	"orderbell/internal/service"
+	"orderbell/internal/feed/message"
 	"orderbell/sse-gateway/internal/gateway"
 )
 
@@ -39,7 +39,7 @@ func (b *bundle) silent(t *testing.T) net.Conn {
 }
 
 // large publishes n messages of some 50 kB.
-func (b *bundle) large(t *testing.T, n int, seen func(m event.Message)) {
+func (b *bundle) large(t *testing.T, n int, seen func(m message.Message)) {
 	t.Helper()
 	for i := range n {
 		m := feedtest.Message(b.tenant, i)
@@ -59,7 +59,7 @@ func TestAClientThatDoesNotReadIsClosedAndDelaysNobody(t *testing.T) {
 	quick.mustNext(t)
 	var last string
 	// More than the kernel's buffers and the log together.
-	b.large(t, 200, func(m event.Message) {
+	b.large(t, 200, func(m message.Message) {
 		if f := quick.mustNext(t); f.ID != m.ID {
 			t.Fatalf("the quick client got %s, want %s", f.ID, m.ID)
 		}
@@ -100,12 +100,12 @@ func TestAStalledClientIsClosed(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *gateway.Config) {
 		c.Logs.MaxBytes = 64 << 20
-		c.Fanout.Heartbeat = service.Seconds(time.Second)
-		c.Fanout.WriteTimeout = service.Seconds(time.Second)
+		c.Fanout.Heartbeat = duration.Seconds(time.Second)
+		c.Fanout.WriteTimeout = duration.Seconds(time.Second)
 		c.Stream.MaxPerUser = 1
 	})
 	b.silent(t)
-	b.large(t, 200, func(event.Message) {})
+	b.large(t, 200, func(message.Message) {})
 	over := time.After(2 * patience)
 	for { // its place is free again
 		if f, err := b.openAs(t, "slow").next(); err == nil && f.Event == "ready" {
@@ -126,7 +126,7 @@ func TestASlowClientGetsEverythingIfItKeepsUp(t *testing.T) {
 	other := b.open(t)
 	other.mustNext(t) // the tenant's log is there; the silent one may join a little later
 	var ids []string
-	b.large(t, 300, func(m event.Message) { ids = append(ids, m.ID) }) // 15 MB: its socket is full several times
+	b.large(t, 300, func(m message.Message) { ids = append(ids, m.ID) }) // 15 MB: its socket is full several times
 	r, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -152,8 +152,8 @@ func TestASlowClientGetsEverythingIfItKeepsUp(t *testing.T) {
 func TestAStreamEndsWithItsToken(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *gateway.Config) {
-		c.Fanout.Heartbeat = service.Seconds(time.Second)
-		c.Fanout.TokenNotice = service.Seconds(time.Minute)
+		c.Fanout.Heartbeat = duration.Seconds(time.Second)
+		c.Fanout.TokenNotice = duration.Seconds(time.Minute)
 	})
 	expires := time.Now().Add(3 * time.Second).Truncate(time.Second)
 	token := b.token(t, "u", func(p *auth.Principal) { p.Expires = expires })
@@ -181,8 +181,8 @@ func TestAStreamEndsWithItsToken(t *testing.T) {
 func TestAnOldStreamIsEnded(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *gateway.Config) {
-		c.Fanout.Heartbeat = service.Seconds(time.Second)
-		c.Fanout.MaxAge = service.Seconds(2 * time.Second)
+		c.Fanout.Heartbeat = duration.Seconds(time.Second)
+		c.Fanout.MaxAge = duration.Seconds(2 * time.Second)
 	})
 	c := b.open(t)
 	c.mustNext(t)
@@ -194,7 +194,7 @@ func TestAnOldStreamIsEnded(t *testing.T) {
 func TestADrainIsSpread(t *testing.T) {
 	t.Parallel()
 	const clients = 60
-	b := setup(t, func(c *gateway.Config) { c.Fanout.Drain = service.Seconds(2 * time.Second) })
+	b := setup(t, func(c *gateway.Config) { c.Fanout.Drain = duration.Seconds(2 * time.Second) })
 	var mu sync.Mutex
 	retries := map[string]bool{}
 	var ends []time.Duration

@@ -17,9 +17,9 @@ import (
 	sse "github.com/r3labs/sse/v2"
 	"gopkg.in/cenkalti/backoff.v1"
 
+	"orderbell/internal/duration"
 	"orderbell/internal/event"
 	"orderbell/internal/feed/feedtest"
-	"orderbell/internal/service"
 	"orderbell/sse-gateway/internal/gateway"
 )
 
@@ -274,7 +274,7 @@ func TestARollingRestart(t *testing.T) {
 // TestTheClientOfR3labs has the client library of the command line watch across a drain.
 func TestTheClientOfR3labs(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(c *gateway.Config) { c.Fanout.Heartbeat = service.Seconds(time.Second) })
+	b := setup(t, func(c *gateway.Config) { c.Fanout.Heartbeat = duration.Seconds(time.Second) })
 	var current atomic.Pointer[gateway.Gateway]
 	current.Store(b.gateway)
 	b.server.Close()

@@ -16,9 +16,10 @@ import (
 	"github.com/google/uuid"
 
 	"orderbell/internal/auth"
+	"orderbell/internal/duration"
 	"orderbell/internal/event"
+	"orderbell/internal/feed/message"
 	"orderbell/internal/order"
-	"orderbell/internal/service"
 	"orderbell/sse-gateway/internal/gateway"
 )
 
@@ -133,22 +134,22 @@ func example(t *testing.T, name string) string {
 func TestExamples(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *gateway.Config) {
-		c.Fanout.Heartbeat = service.Seconds(time.Second)
-		c.Fanout.TokenNotice = service.Seconds(time.Hour)
-		c.Logs.CompareEvery = service.Seconds(time.Hour)
+		c.Fanout.Heartbeat = duration.Seconds(time.Second)
+		c.Fanout.TokenNotice = duration.Seconds(time.Hour)
+		c.Logs.CompareEvery = duration.Seconds(time.Hour)
 	})
 	b.tenant = "demo"
 	data := event.Data{
 		OrderID: "6f1f6c1e-3c57-4b4b-9a0e-0d6d2f1f9b10", TenantID: "demo", Status: order.Submitted, Reference: "A-1042",
 		TotalAmount: 125000, Currency: "IDR", Version: 1, Timestamp: time.Date(2026, 11, 24, 9, 58, 0, 0, time.UTC),
 	}
-	created := event.Message{ID: "01a20cfd-a840-7a10-8c11-2f0e6a7b4c01", Event: event.OrderCreated, Data: data}
+	created := message.Message{ID: "01a20cfd-a840-7a10-8c11-2f0e6a7b4c01", Event: event.OrderCreated, Data: data}
 	data.Status, data.Version, data.Timestamp = order.Paid, 2, data.Timestamp.Add(2*time.Minute)
-	paid := event.Message{ID: "01a20cff-7d02-7d21-9a44-5b1e8c9d3f02", Event: event.OrderPaid, Data: data, Recipients: []event.Recipient{
+	paid := message.Message{ID: "01a20cff-7d02-7d21-9a44-5b1e8c9d3f02", Event: event.OrderPaid, Data: data, Recipients: []event.Recipient{
 		{UserID: "u-1", NotificationID: "0b0c8f4e-5d53-4f0e-9c54-2a4b0d8f7e11"},
 	}}
 	data.Status, data.Version, data.Timestamp = order.Preparing, 3, data.Timestamp.Add(time.Minute)
-	updated := event.Message{ID: "01a20d00-6760-7b33-8f02-77c1d2e3f403", Event: event.OrderStatusUpdated, Data: data}
+	updated := message.Message{ID: "01a20d00-6760-7b33-8f02-77c1d2e3f403", Event: event.OrderStatusUpdated, Data: data}
 
 	compare := func(name, got string) {
 		t.Helper()
@@ -156,7 +157,7 @@ func TestExamples(t *testing.T) {
 			t.Errorf("%s.txt (-contract +gateway):\n%s", name, diff)
 		}
 	}
-	send := func(messages ...event.Message) {
+	send := func(messages ...message.Message) {
 		t.Helper()
 		for _, m := range messages {
 			if err := b.feed.Publish(t.Context(), "demo", m); err != nil {
@@ -248,7 +249,7 @@ func TestOtherWritersAreServedAlike(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := setup(t, func(c *gateway.Config) { c.Fanout.Heartbeat = service.Seconds(time.Second) })
+			b := setup(t, func(c *gateway.Config) { c.Fanout.Heartbeat = duration.Seconds(time.Second) })
 			b.server.Close()
 			b.server = start(b.gateway)
 			first := b.publish(t, 1)

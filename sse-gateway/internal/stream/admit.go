@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"orderbell/internal/auth"
-	"orderbell/internal/event"
 	"orderbell/internal/problem"
 	"orderbell/internal/user"
 	"orderbell/sse-gateway/internal/fanout"
@@ -48,7 +47,7 @@ func (h *Handler) principal(r *http.Request) (auth.Principal, error) {
 		return auth.Principal{}, err
 	}
 	var g grant
-	if err := json.Unmarshal(claims, &g); err != nil || !event.IsTenantID(g.TenantID) {
+	if err := json.Unmarshal(claims, &g); err != nil || !user.IsTenantID(g.TenantID) {
 		return auth.Principal{}, fmt.Errorf("ticket of no known form: %w", err)
 	}
 	p := auth.Principal{

@@ -1,6 +1,8 @@
 package tenantlog
 
-import "orderbell/internal/event"
+import (
+	"orderbell/internal/feed/message"
+)
 
 // Outcome says what became of a message.
 type Outcome int
@@ -13,10 +15,10 @@ const (
 )
 
 // Apply adds a message that came from the channel, if it follows the last one.
-func (l *Log) Apply(p event.Published) Outcome {
+func (l *Log) Apply(p message.Published) Outcome {
 	l.mu.Lock()
 	switch {
-	case !l.warm || p.At == (event.Position{}): // too early, or not readable at all
+	case !l.warm || p.At == (message.Position{}): // too early, or not readable at all
 		l.expect(p.At)
 		l.mu.Unlock()
 		return Gap
@@ -36,7 +38,7 @@ func (l *Log) Apply(p event.Published) Outcome {
 }
 
 // had says whether an entry is in the log, or was dropped from it. The caller holds the lock.
-func (l *Log) had(at event.Position, eventID string) bool {
+func (l *Log) had(at message.Position, eventID string) bool {
 	if at == l.last.At {
 		return eventID == l.last.EventID || l.last.EventID == ""
 	}
@@ -57,7 +59,7 @@ func (l *Log) had(at event.Position, eventID string) bool {
 	return false
 }
 
-func (l *Log) expect(at event.Position) {
+func (l *Log) expect(at message.Position) {
 	if at.Compare(l.want) > 0 {
 		l.want = at
 	}
@@ -70,17 +72,17 @@ func (l *Log) wake(wakers []Waker) {
 }
 
 // add appends p behind the last entry. The caller holds the lock.
-func (l *Log) add(p event.Published) {
+func (l *Log) add(p message.Published) {
 	r, err := rendered{}, p.Err
 	if err == nil {
 		r, err = render(p.Message)
 	}
 	if err != nil {
 		l.resync(Unreadable)
-		l.last = event.Tail{At: p.At, EventID: p.Message.ID} // "" where not even that could be read
+		l.last = message.Tail{At: p.At, EventID: p.Message.ID} // "" where not even that could be read
 		return
 	}
-	l.append(event.Tail{At: p.At, EventID: p.Message.ID}, r)
+	l.append(message.Tail{At: p.At, EventID: p.Message.ID}, r)
 }
 
 // resync tells every subscriber that something is lost.
@@ -89,7 +91,7 @@ func (l *Log) resync(why Reason) {
 }
 
 // heat fills a cold log with what the stream holds. tail was read before the entries.
-func (l *Log) heat(entries []event.Published, tail event.Tail) {
+func (l *Log) heat(entries []message.Published, tail message.Tail) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.base, l.last = tail, tail
@@ -112,16 +114,16 @@ func (l *Log) heat(entries []event.Published, tail event.Tail) {
 }
 
 // forget empties the log: what it holds does not lead to what comes next. The caller holds the lock.
-func (l *Log) forget(next event.Published) {
+func (l *Log) forget(next message.Published) {
 	l.segments, l.bytes = nil, 0
-	l.base = event.Tail{At: next.Prev, EventID: next.PrevID}
+	l.base = message.Tail{At: next.Prev, EventID: next.PrevID}
 	l.last = l.base
 }
 
 // reading is what a log knew when somebody began to read the stream for it.
 type reading struct {
-	from  event.Position // the last position it had
-	heard event.Position // the newest that it had heard of
+	from  message.Position // the last position it had
+	heard message.Position // the newest that it had heard of
 }
 
 func (l *Log) beginReading() reading {
@@ -133,7 +135,7 @@ func (l *Log) beginReading() reading {
 // fill adds what was read from the stream; complete says that there was no more to read, tail was read before the
 // entries. It returns how many entries were new, whether something is lost, and whether the log now has all that it
 // has heard of.
-func (l *Log) fill(r reading, entries []event.Published, tail event.Tail, complete bool) (added int, lost, caughtUp bool) {
+func (l *Log) fill(r reading, entries []message.Published, tail message.Tail, complete bool) (added int, lost, caughtUp bool) {
 	l.mu.Lock()
 	for _, p := range entries {
 		if p.At.Compare(l.last.At) <= 0 {
@@ -159,7 +161,7 @@ func (l *Log) fill(r reading, entries []event.Published, tail event.Tail, comple
 		}
 	}
 	if complete && l.want == r.heard {
-		l.want = event.Position{} // what was heard of is here, or was told as lost
+		l.want = message.Position{} // what was heard of is here, or was told as lost
 	}
 	caughtUp = complete && l.want.Compare(l.last.At) <= 0
 	wakers := l.wakers

@@ -3,7 +3,7 @@ package tenantlog
 import (
 	"strings"
 
-	"orderbell/internal/event"
+	"orderbell/internal/feed/message"
 )
 
 // Joined is where a subscriber begins.
@@ -35,7 +35,7 @@ func (l *Log) Join(lastEventID string) Joined {
 // may be that of a Redis without its memory.
 func (l *Log) find(id string) (cursor uint64, sure, ok bool) {
 	if id == StartID {
-		return l.first(), false, l.base == event.Tail{}
+		return l.first(), false, l.base == message.Tail{}
 	}
 	if len(id) > maxEventID+len(NotificationSuffix) {
 		return 0, false, false
@@ -64,14 +64,14 @@ func (l *Log) find(id string) (cursor uint64, sure, ok bool) {
 }
 
 // Reached says whether the log holds everything up to a position, or is past it.
-func (l *Log) Reached(at event.Position) bool {
+func (l *Log) Reached(at message.Position) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.last.At.Compare(at) >= 0
 }
 
 // ended returns the log's last position and event.
-func (l *Log) ended() event.Tail {
+func (l *Log) ended() message.Tail {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.last

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"orderbell/internal/event"
+	"orderbell/internal/feed/message"
 )
 
 // Join returns where a client begins that has seen lastEventID last, "" if it is new. What the log does not know of the id,
@@ -46,7 +46,7 @@ func (l *Logs) Locate(ctx context.Context, log *Log, lastEventID string) Reason 
 		}
 		return at, nil
 	})
-	at, ok := found.(event.Position)
+	at, ok := found.(message.Position)
 	if err != nil || !ok {
 		return UnknownID
 	}

@@ -13,7 +13,7 @@ package tenantlog
 import (
 	"sync"
 
-	"orderbell/internal/event"
+	"orderbell/internal/feed/message"
 )
 
 // Waker is told that a log has grown. Wake must not block.
@@ -30,14 +30,14 @@ type Log struct {
 	mu       sync.Mutex
 	segments []*segment // oldest first, never empty ones
 	bytes    int
-	next     uint64     // the number of the next entry; a cursor is the number of the next entry to be written
-	base     event.Tail // what came before the oldest entry
-	last     event.Tail // what came last
+	next     uint64       // the number of the next entry; a cursor is the number of the next entry to be written
+	base     message.Tail // what came before the oldest entry
+	last     message.Tail // what came last
 	warm     bool
-	want     event.Position // the newest position heard of
-	catching bool           // somebody reads the stream
-	again    bool           // and is asked to look once more
-	wakers   []Waker        // replaced, never changed, so that it can be read without the lock
+	want     message.Position // the newest position heard of
+	catching bool             // somebody reads the stream
+	again    bool             // and is asked to look once more
+	wakers   []Waker          // replaced, never changed, so that it can be read without the lock
 
 	// Of the registry, under its lock.
 	watchers int
@@ -124,7 +124,7 @@ func (l *Log) idAt(cursor uint64) string {
 }
 
 // append adds an entry and drops the oldest beyond the limits. The caller holds the lock.
-func (l *Log) append(at event.Tail, r rendered) {
+func (l *Log) append(at message.Tail, r rendered) {
 	s := l.room(len(r.chunk))
 	s.add(at, r)
 	l.bytes += r.size()
@@ -133,7 +133,7 @@ func (l *Log) append(at event.Tail, r rendered) {
 	for len(l.segments) > 1 && (l.bytes > l.limits.bytes || l.next-l.first() > uint64(l.limits.events)) { //nolint:gosec // New refuses negative limits
 		oldest := l.segments[0]
 		newest := len(oldest.entries) - 1
-		l.base = event.Tail{At: oldest.entries[newest].at, EventID: oldest.id(newest)}
+		l.base = message.Tail{At: oldest.entries[newest].at, EventID: oldest.id(newest)}
 		if e := oldest.entries[newest]; e.resync || e.again {
 			l.base.EventID = "" // who has seen that event may not have seen what is dropped here
 		}

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"orderbell/internal/event"
 	"orderbell/internal/feed"
+	"orderbell/internal/feed/message"
 	"orderbell/sse-gateway/internal/tenantlog"
 	"orderbell/sse-gateway/internal/tenantlog/tenantlogtest"
 )
@@ -65,7 +65,7 @@ func FuzzApply(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, payload string) {
 		p, ok := feed.ParsePayload(payload)
-		if !ok || p.Prev != (event.Position{}) {
+		if !ok || p.Prev != (message.Position{}) {
 			return // it follows nothing here: the stream would be read
 		}
 		log := tenantlogtest.Local(t, 1<<20, 100)
@@ -101,7 +101,7 @@ func FuzzApply(f *testing.F) {
 				case "notification":
 					suffix = tenantlog.NotificationSuffix
 					fallthrough
-				case string(event.NotificationRead):
+				case string(message.NotificationRead):
 					if i > 0 || !isFor(p.Message, user) {
 						t.Errorf("%q is told what is not for them:\n%s", user, plain)
 					}
@@ -118,7 +118,7 @@ func FuzzApply(f *testing.F) {
 	})
 }
 
-func isFor(m event.Message, user string) bool {
+func isFor(m message.Message, user string) bool {
 	for _, r := range m.Recipients {
 		if r.UserID == user && user != "" {
 			return true

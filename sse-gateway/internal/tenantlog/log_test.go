@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"orderbell/internal/event"
+	"orderbell/internal/feed/message"
 	"orderbell/sse-gateway/internal/tenantlog"
 	"orderbell/sse-gateway/internal/tenantlog/tenantlogtest"
 )
@@ -24,7 +25,7 @@ func TestApply(t *testing.T) {
 	first, third := tenantlogtest.Published(1), tenantlogtest.Published(3)
 	for _, c := range []struct {
 		name string
-		p    event.Published
+		p    message.Published
 		want tenantlog.Outcome
 	}{
 		{"the first", first, tenantlog.Applied},
@@ -35,8 +36,8 @@ func TestApply(t *testing.T) {
 		{"the third", third, tenantlog.Applied},
 		{"another event in the third's place", tenantlogtest.Published(3), tenantlog.Gap},
 		{"the fourth", tenantlogtest.Published(4), tenantlog.Applied},
-		{"one of another history", event.Published{Prev: event.Position{Millis: 1}, At: event.Position{Millis: 3, Seq: 7}}, tenantlog.Gap},
-		{"one without a place", event.Published{}, tenantlog.Gap},
+		{"one of another history", message.Published{Prev: message.Position{Millis: 1}, At: message.Position{Millis: 3, Seq: 7}}, tenantlog.Gap},
+		{"one without a place", message.Published{}, tenantlog.Gap},
 	} {
 		if got := log.Apply(c.p); got != c.want {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
@@ -73,7 +74,7 @@ func TestWhateverIsWrittenInPiecesIsTheWhole(t *testing.T) {
 			}
 			p := tenantlogtest.Published(i, to...)
 			if rapid.Bool().Draw(rt, "read") {
-				p.Message = event.Message{ID: p.Message.ID, Event: event.NotificationRead, Read: &event.Reading{Unread: i}, Recipients: to}
+				p.Message = message.Message{ID: p.Message.ID, Event: message.NotificationRead, Read: &message.Reading{Unread: i}, Recipients: to}
 			}
 			log.Apply(p)
 		}
@@ -111,9 +112,9 @@ func TestAReadingIsItsReadersAlone(t *testing.T) {
 	log := tenantlogtest.Local(t, 1<<20, 1000)
 	log.Apply(tenantlogtest.Published(1))
 	read := tenantlogtest.Published(2)
-	read.Message = event.Message{
-		ID: "read-2", Event: event.NotificationRead, Recipients: []event.Recipient{{UserID: "ann"}},
-		Read: &event.Reading{NotificationIDs: []string{"n-1"}, Unread: 4},
+	read.Message = message.Message{
+		ID: "read-2", Event: message.NotificationRead, Recipients: []event.Recipient{{UserID: "ann"}},
+		Read: &message.Reading{NotificationIDs: []string{"n-1"}, Unread: 4},
 	}
 	log.Apply(read)
 	log.Apply(tenantlogtest.Published(3))
@@ -182,7 +183,7 @@ func TestJoiningWhileAppending(t *testing.T) {
 	t.Parallel()
 	const events, readers = 5000, 8
 	log := tenantlogtest.Local(t, 16<<20, 2*events)
-	all := make([]event.Published, events)
+	all := make([]message.Published, events)
 	number := map[string]int{}
 	for i := range all {
 		all[i] = tenantlogtest.Published(i + 1)

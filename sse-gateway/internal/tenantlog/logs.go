@@ -11,27 +11,27 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
-	"orderbell/internal/event"
-	"orderbell/internal/service"
+	"orderbell/internal/duration"
+	"orderbell/internal/feed/message"
 )
 
 // Config bounds the logs.
 type Config struct {
-	MaxBytes     int             `envconfig:"SSE_LOG_MAX_BYTES" default:"4194304"` // of one tenant
-	MaxEvents    int             `envconfig:"SSE_LOG_MAX_EVENTS" default:"8192"`   // of one tenant
-	Linger       service.Seconds `envconfig:"SSE_LOG_LINGER_SECONDS" default:"60"` // after the last subscriber left
-	CompareEvery service.Seconds `envconfig:"SSE_COMPARE_SECONDS" default:"10"`    // the last message of all can be lost too
-	SnapshotURL  string          `envconfig:"SSE_SNAPSHOT_URL" default:"/api/orders/snapshot"`
+	MaxBytes     int              `envconfig:"SSE_LOG_MAX_BYTES" default:"4194304"` // of one tenant
+	MaxEvents    int              `envconfig:"SSE_LOG_MAX_EVENTS" default:"8192"`   // of one tenant
+	Linger       duration.Seconds `envconfig:"SSE_LOG_LINGER_SECONDS" default:"60"` // after the last subscriber left
+	CompareEvery duration.Seconds `envconfig:"SSE_COMPARE_SECONDS" default:"10"`    // the last message of all can be lost too
+	SnapshotURL  string           `envconfig:"SSE_SNAPSHOT_URL" default:"/api/orders/snapshot"`
 }
 
 // Stream is where the logs come from.
 type Stream interface {
 	Follow(tenantID string)
 	Unfollow(tenantID string)
-	Recent(ctx context.Context, tenantID string, limit int) ([]event.Published, event.Tail, error)
-	Read(ctx context.Context, tenantID string, after event.Position, limit int) ([]event.Published, event.Tail, error)
-	Tails(ctx context.Context, tenantIDs []string) ([]event.Tail, error)
-	Lookup(ctx context.Context, tenantID, eventID string) (event.Position, bool, error)
+	Recent(ctx context.Context, tenantID string, limit int) ([]message.Published, message.Tail, error)
+	Read(ctx context.Context, tenantID string, after message.Position, limit int) ([]message.Published, message.Tail, error)
+	Tails(ctx context.Context, tenantIDs []string) ([]message.Tail, error)
+	Lookup(ctx context.Context, tenantID, eventID string) (message.Position, bool, error)
 }
 
 // Logs holds the logs of the tenants that have subscribers here. It is the sink of the stream's messages.
@@ -138,7 +138,7 @@ func (l *Logs) all() []*Log {
 }
 
 // Published takes a message from the tenant's channel.
-func (l *Logs) Published(tenantID string, p event.Published) {
+func (l *Logs) Published(tenantID string, p message.Published) {
 	log := l.find(tenantID)
 	if log == nil {
 		return
@@ -201,7 +201,7 @@ func (l *Logs) compare(ctx context.Context) {
 		some := all[:min(compareBatch, len(all))]
 		all = all[len(some):]
 		tenants := make([]string, len(some))
-		before := make([]event.Tail, len(some))
+		before := make([]message.Tail, len(some))
 		for i, log := range some {
 			tenants[i], before[i] = log.TenantID, log.ended()
 		}

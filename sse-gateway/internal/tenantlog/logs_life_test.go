@@ -7,9 +7,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"orderbell/internal/event"
 	"orderbell/internal/feed"
 	"orderbell/internal/feed/feedtest"
+	"orderbell/internal/feed/message"
 	"orderbell/sse-gateway/internal/tenantlog"
 )
 
@@ -69,7 +69,7 @@ type late struct {
 	before func()
 }
 
-func (l *late) Lookup(ctx context.Context, tenantID, eventID string) (event.Position, bool, error) {
+func (l *late) Lookup(ctx context.Context, tenantID, eventID string) (message.Position, bool, error) {
 	at, ok, err := l.Feed.Lookup(ctx, tenantID, eventID)
 	l.before()
 	return at, ok, err

@@ -14,10 +14,11 @@ import (
 	"github.com/google/uuid"
 	"go.uber.org/goleak"
 
+	"orderbell/internal/duration"
 	"orderbell/internal/event"
 	"orderbell/internal/feed"
 	"orderbell/internal/feed/feedtest"
-	"orderbell/internal/service"
+	"orderbell/internal/feed/message"
 	"orderbell/sse-gateway/internal/tenantlog"
 )
 
@@ -46,8 +47,8 @@ func setupOn(t *testing.T, stream func(*feed.Feed) tenantlog.Stream, change ...f
 	cfg.Sharded = "on" // the stand-in has none: the script fails at its last line
 	b.lossy = feedtest.Open(t, cfg)
 	logsConfig := tenantlog.Config{
-		MaxBytes: 4 << 20, MaxEvents: 8192, Linger: service.Seconds(time.Minute),
-		CompareEvery: service.Seconds(time.Hour), SnapshotURL: "/snapshot",
+		MaxBytes: 4 << 20, MaxEvents: 8192, Linger: duration.Seconds(time.Minute),
+		CompareEvery: duration.Seconds(time.Hour), SnapshotURL: "/snapshot",
 	}
 	for _, f := range change {
 		f(&logsConfig)
@@ -83,7 +84,7 @@ func (b *bundle) acquire(t *testing.T) *tenantlog.Log {
 	return log
 }
 
-func (b *bundle) publish(t *testing.T, n int, to ...event.Recipient) event.Message {
+func (b *bundle) publish(t *testing.T, n int, to ...event.Recipient) message.Message {
 	t.Helper()
 	m := feedtest.Message(b.tenant, n, to...)
 	if err := b.feed.Publish(t.Context(), b.tenant, m); err != nil {
@@ -93,7 +94,7 @@ func (b *bundle) publish(t *testing.T, n int, to ...event.Recipient) event.Messa
 }
 
 // lose publishes a message whose way through pub/sub gets lost.
-func (b *bundle) lose(t *testing.T, n int) event.Message {
+func (b *bundle) lose(t *testing.T, n int) message.Message {
 	t.Helper()
 	m := feedtest.Message(b.tenant, n)
 	if err := b.lossy.Publish(t.Context(), b.tenant, m); err == nil {
@@ -215,7 +216,7 @@ func TestALostMessageIsReadFromTheStream(t *testing.T) {
 
 func TestTheLastMessageOfAllIsFoundByComparing(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(c *tenantlog.Config) { c.CompareEvery = service.Seconds(time.Second) })
+	b := setup(t, func(c *tenantlog.Config) { c.CompareEvery = duration.Seconds(time.Second) })
 	log := b.acquire(t)
 	r := read(t, log, log.Join("").Cursor, "")
 	want := []string{"order_paid " + b.lose(t, 1).ID}
@@ -246,7 +247,7 @@ func TestAStreamThatLostItsMemoryBecomesAResync(t *testing.T) {
 			t.Parallel()
 			b := setup(t, func(c *tenantlog.Config) {
 				if compare {
-					c.CompareEvery = service.Seconds(time.Second)
+					c.CompareEvery = duration.Seconds(time.Second)
 				}
 			})
 			log := b.acquire(t)
@@ -314,7 +315,7 @@ func TestAPromotedReplicaThatLacksTheEndBecomesAResync(t *testing.T) {
 
 func TestTheNightBetweenTwoOrdersIsNoLoss(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(c *tenantlog.Config) { c.CompareEvery = service.Seconds(time.Second) })
+	b := setup(t, func(c *tenantlog.Config) { c.CompareEvery = duration.Seconds(time.Second) })
 	log := b.acquire(t)
 	r := read(t, log, log.Join("").Cursor, "")
 	evening := b.publish(t, 1)
@@ -334,7 +335,7 @@ func TestTheNightBetweenTwoOrdersIsNoLoss(t *testing.T) {
 func setupSecond(t *testing.T, b *bundle) *tenantlog.Log {
 	t.Helper()
 	second := &bundle{redis: b.redis, tenant: b.tenant, feed: feedtest.Open(t, feedtest.Config("redis://"+b.redis.Addr()))}
-	logs, err := tenantlog.New(tenantlog.Config{MaxBytes: 1 << 20, MaxEvents: 100, CompareEvery: service.Seconds(time.Hour)},
+	logs, err := tenantlog.New(tenantlog.Config{MaxBytes: 1 << 20, MaxEvents: 100, CompareEvery: duration.Seconds(time.Hour)},
 		second.feed, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
 		t.Fatal(err)

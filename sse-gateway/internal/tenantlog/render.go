@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"orderbell/internal/event"
+	"orderbell/internal/feed/message"
 	"orderbell/sse-gateway/internal/frame"
 )
 
@@ -52,14 +53,14 @@ func chunk(e frame.Event, resync bool) rendered {
 }
 
 // render makes a message's frames. A message that would break the framing is an error.
-func render(m event.Message) (rendered, error) {
+func render(m message.Message) (rendered, error) {
 	if !isEventID(m.ID) {
 		return rendered{}, fmt.Errorf("event id %q cannot be the id of a frame", m.ID)
 	}
 	if !m.Valid() {
 		return rendered{}, errors.New("the event's type is unknown")
 	}
-	if m.Event == event.NotificationRead {
+	if m.Event == message.NotificationRead {
 		return renderReading(m)
 	}
 	data, err := json.Marshal(m.Data)
@@ -75,7 +76,7 @@ func render(m event.Message) (rendered, error) {
 }
 
 // renderReading makes the frame that a person's own streams get, and nobody else's.
-func renderReading(m event.Message) (rendered, error) {
+func renderReading(m message.Message) (rendered, error) {
 	data, err := json.Marshal(m.Read)
 	if err != nil {
 		return rendered{}, fmt.Errorf("encode reading: %w", err)
@@ -104,7 +105,7 @@ func isEventID(id string) bool {
 // newAudience renders what everybody's notification has in common:
 //
 //	data: {"notification_id":"…","event_id":"…","event":"order_paid","data":{…}}
-func newAudience(m event.Message, data []byte) *audience {
+func newAudience(m message.Message, data []byte) *audience {
 	const hole = "\x01" // stands for the notification's id; JSON never contains it
 	whole := fmt.Appendf(nil, `{"notification_id":"%s","event_id":%s,"event":"%s","data":%s}`, hole, quote(m.ID), m.Event, data)
 	whole = frame.Append(nil, frame.Event{ID: m.ID + NotificationSuffix, Name: "notification", Data: whole})

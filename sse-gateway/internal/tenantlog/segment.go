@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"orderbell/internal/event"
+	"orderbell/internal/feed/message"
 	"orderbell/sse-gateway/internal/frame"
 )
 
@@ -19,7 +20,7 @@ type segment struct {
 
 // entry is one frame, or nothing but somebody's own. It has no pointers, so the garbage collector passes a log by.
 type entry struct {
-	at         event.Position
+	at         message.Position
 	start, end uint32 // the chunk in data, empty where only the audience is told
 	content    uint32 // where the frame begins, behind the chunk's size
 	id, idLen  uint32 // the event id in data; where there is no chunk, the audience has it
@@ -57,7 +58,7 @@ func (r rendered) size() int {
 	return n
 }
 
-func (s *segment) add(at event.Tail, r rendered) {
+func (s *segment) add(at message.Tail, r rendered) {
 	start := uint32(len(s.data)) //nolint:gosec // a segment is far below 4 GiB
 	e := entry{
 		at: at.At, start: start, end: start + uint32(len(r.chunk)), content: start + uint32(r.content), //nolint:gosec // as above

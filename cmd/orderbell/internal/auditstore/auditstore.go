@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"orderbell/internal/audit"
 	"orderbell/internal/event"
 	"orderbell/internal/store/database"
 )
@@ -40,19 +41,19 @@ func (s *Store) Outgoing(ctx context.Context, orderID string) ([]event.Outgoing,
 }
 
 // Trail returns what became of the event so far.
-func (s *Store) Trail(ctx context.Context, eventID string) (event.Trail, error) {
-	var t event.Trail
+func (s *Store) Trail(ctx context.Context, eventID string) (audit.Trail, error) {
+	var t audit.Trail
 	// One transaction on one snapshot: rows of one event must not be seen half.
 	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		return read(ctx, tx, eventID, &t)
 	})
 	if err != nil {
-		return event.Trail{}, fmt.Errorf("read the trail of event %s: %w", eventID, err)
+		return audit.Trail{}, fmt.Errorf("read the trail of event %s: %w", eventID, err)
 	}
 	return t, nil
 }
 
-func read(ctx context.Context, tx pgx.Tx, eventID string, t *event.Trail) error {
+func read(ctx context.Context, tx pgx.Tx, eventID string, t *audit.Trail) error {
 	var sent, received *time.Time
 	err := tx.QueryRow(ctx, `SELECT sent_at FROM outbox WHERE event_id = $1`, eventID).Scan(&sent)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
@@ -76,8 +77,8 @@ func read(ctx context.Context, tx pgx.Tx, eventID string, t *event.Trail) error 
 	if err != nil {
 		return err
 	}
-	t.Mails, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (event.Mailing, error) {
-		var m event.Mailing
+	t.Mails, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (audit.Delivery, error) {
+		var m audit.Delivery
 		var at *time.Time
 		err := row.Scan(&m.UserID, &m.Status, &m.Reason, &m.Attempt, &at)
 		m.SentAt = orZero(at)

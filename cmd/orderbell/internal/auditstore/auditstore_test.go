@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbell/cmd/orderbell/internal/auditstore"
+	"orderbell/internal/audit"
 	"orderbell/internal/event"
 	"orderbell/internal/store/database/databasetest"
 )
@@ -29,7 +30,7 @@ func TestTrail(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	trail := func() event.Trail {
+	trail := func() audit.Trail {
 		t.Helper()
 		got, err := store.Trail(t.Context(), eventID)
 		if err != nil {
@@ -40,7 +41,7 @@ func TestTrail(t *testing.T) {
 	at := time.Now().UTC().Truncate(time.Second)
 	same := cmp.Comparer(time.Time.Equal)
 
-	if diff := cmp.Diff(event.Trail{Notified: []string{}, Mails: []event.Mailing{}}, trail(), same); diff != "" {
+	if diff := cmp.Diff(audit.Trail{Notified: []string{}, Mails: []audit.Delivery{}}, trail(), same); diff != "" {
 		t.Errorf("an event that never was:\n%s", diff)
 	}
 	exec(`INSERT INTO tenants (id, name) VALUES ($1, 'Demo')`, tenant)
@@ -58,9 +59,9 @@ func TestTrail(t *testing.T) {
 	exec(`INSERT INTO email_deliveries (id, tenant_id, user_id, event_source, event_id, event_type, order_id, data, message_id, status, attempt, sent_at)
 		VALUES (gen_random_uuid(), $1, $2, '/s', $3, 'order_paid', $4, '{}', 'm', 'sent', 1, $5)`, tenant, ana, eventID, orderID, at)
 
-	want := event.Trail{
+	want := audit.Trail{
 		SentAt: at, Records: 1, ReceivedAt: at, Notified: []string{ana, budi},
-		Mails: []event.Mailing{{UserID: ana, Status: "sent", Attempt: 1, SentAt: at}},
+		Mails: []audit.Delivery{{UserID: ana, Status: "sent", Attempt: 1, SentAt: at}},
 	}
 	if diff := cmp.Diff(want, trail(), same); diff != "" {
 		t.Error(diff)

@@ -15,7 +15,10 @@ import (
 
 	"orderbell/cmd/orderbell/internal/seed"
 	"orderbell/cmd/orderbell/internal/watch"
+	"orderbell/internal/audit"
 	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
+	"orderbell/internal/feed/message"
 	"orderbell/internal/order"
 	"orderbell/internal/user"
 )
@@ -23,12 +26,12 @@ import (
 // Trails knows what became of an event.
 type Trails interface {
 	Outgoing(ctx context.Context, orderID string) ([]event.Outgoing, error)
-	Trail(ctx context.Context, eventID string) (event.Trail, error)
+	Trail(ctx context.Context, eventID string) (audit.Trail, error)
 }
 
 // Stream knows what is in a tenant's stream in Redis, oldest first.
 type Stream interface {
-	Recent(ctx context.Context, tenantID string, limit int) ([]event.Published, event.Tail, error)
+	Recent(ctx context.Context, tenantID string, limit int) ([]message.Published, message.Tail, error)
 }
 
 // Bus writes events to the topic; one error per event.
@@ -67,7 +70,7 @@ type change struct {
 	Posted   time.Time
 	Answered time.Time
 	Event    event.Outgoing
-	Trail    event.Trail
+	Trail    audit.Trail
 }
 
 // run is one check under way.
@@ -210,7 +213,7 @@ func (r *run) whereIsIt(ctx context.Context, eventID string) error {
 
 func (r *run) redeliver(ctx context.Context) error {
 	paid := r.changes[1].Event
-	ce, err := paid.CloudEvent()
+	ce, err := cloudevent.FromOutbox(paid)
 	if err != nil {
 		return err
 	}

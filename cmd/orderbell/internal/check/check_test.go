@@ -13,7 +13,7 @@ import (
 	"orderbell/cmd/orderbell/internal/check"
 	"orderbell/cmd/orderbell/internal/seed"
 	"orderbell/internal/auth/authtest"
-	"orderbell/internal/event"
+	"orderbell/internal/feed/message"
 )
 
 // TestRun checks the check: a shop that does everything right passes, and each thing that a shop can do wrong is found.
@@ -112,12 +112,12 @@ func (s *shop) Lag(context.Context, string) (map[int32]int64, error) {
 }
 
 // Recent is the stream in Redis.
-func (s *shop) Recent(context.Context, string, int) ([]event.Published, event.Tail, error) {
+func (s *shop) Recent(context.Context, string, int) ([]message.Published, message.Tail, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []event.Published
+	var all []message.Published
 	for _, o := range s.events {
-		all = append(all, event.Published{Message: event.Message{ID: o.ID}})
+		all = append(all, message.Published{Message: message.Message{ID: o.ID}})
 	}
 	switch s.fault {
 	case entryTwice:
@@ -125,5 +125,5 @@ func (s *shop) Recent(context.Context, string, int) ([]event.Published, event.Ta
 	case entryMissing:
 		all = all[:len(all)-1]
 	}
-	return all, event.Tail{}, nil
+	return all, message.Tail{}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"orderbell/cmd/orderbell/internal/watch"
+	"orderbell/internal/audit"
 	"orderbell/internal/event"
 	"orderbell/internal/user"
 )
@@ -29,10 +30,10 @@ func (r *run) eligible() []string {
 // mailed waits until no e-mail of the paid order is due, and looks into the inboxes.
 func (r *run) mailed(ctx context.Context) error {
 	paid := r.changes[1].Event.ID
-	var due event.Mailing
+	var due audit.Delivery
 	err := poll(ctx, "every e-mail is sent", func() (bool, error) {
 		trail, err := r.Trails.Trail(ctx, paid)
-		i := slices.IndexFunc(trail.Mails, func(m event.Mailing) bool { return m.Status == "due" })
+		i := slices.IndexFunc(trail.Mails, func(m audit.Delivery) bool { return m.Status == "due" })
 		if i < 0 {
 			return true, err
 		}

@@ -12,8 +12,10 @@ import (
 
 	"orderbell/cmd/orderbell/internal/check"
 	"orderbell/cmd/orderbell/internal/seed"
+	"orderbell/internal/audit"
 	"orderbell/internal/auth"
 	"orderbell/internal/event"
+	"orderbell/internal/feed/message"
 	"orderbell/internal/order"
 	"orderbell/internal/user"
 )
@@ -99,7 +101,7 @@ func (s *shop) change(status order.Status) http.HandlerFunc {
 		if s.fault == relayAsleep || s.fault == functionDeaf {
 			return
 		}
-		s.arrivals.Published("", event.Published{Message: event.Message{ID: o.ID}})
+		s.arrivals.Published("", message.Published{Message: message.Message{ID: o.ID}})
 		if o.Type == event.OrderPaid {
 			of := o.ID
 			if s.fault == notificationOfAnother {
@@ -204,15 +206,15 @@ func (s *shop) Outgoing(context.Context, string) ([]event.Outgoing, error) {
 }
 
 // Trail is what the tables have.
-func (s *shop) Trail(_ context.Context, eventID string) (event.Trail, error) {
+func (s *shop) Trail(_ context.Context, eventID string) (audit.Trail, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := event.Trail{SentAt: time.Now(), Records: 1, ReceivedAt: time.Now(), Notified: []string{}}
+	t := audit.Trail{SentAt: time.Now(), Records: 1, ReceivedAt: time.Now(), Notified: []string{}}
 	switch s.fault {
 	case relayAsleep:
-		return event.Trail{}, nil
+		return audit.Trail{}, nil
 	case functionDeaf:
-		return event.Trail{SentAt: time.Now()}, nil
+		return audit.Trail{SentAt: time.Now()}, nil
 	case recordTwice:
 		t.Records = 2
 	}
@@ -221,7 +223,7 @@ func (s *shop) Trail(_ context.Context, eventID string) (event.Trail, error) {
 	}
 	for _, p := range s.business.People[:3] { // owner, manager, cashier
 		t.Notified = append(t.Notified, p.ID)
-		t.Mails = append(t.Mails, event.Mailing{UserID: p.ID, Status: "sent", Attempt: 1, SentAt: time.Now()})
+		t.Mails = append(t.Mails, audit.Delivery{UserID: p.ID, Status: "sent", Attempt: 1, SentAt: time.Now()})
 	}
 	switch s.fault {
 	case mailDue:

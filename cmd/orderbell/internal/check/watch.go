@@ -9,6 +9,7 @@ import (
 
 	"orderbell/cmd/orderbell/internal/watch"
 	"orderbell/internal/event"
+	"orderbell/internal/feed/message"
 )
 
 // watcher keeps the frames of one stream.
@@ -126,7 +127,7 @@ type Arrivals struct {
 func NewArrivals() *Arrivals { return &Arrivals{at: map[string]time.Time{}} }
 
 // Published is called by the feed for each message.
-func (a *Arrivals) Published(_ string, p event.Published) {
+func (a *Arrivals) Published(_ string, p message.Published) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if _, known := a.at[p.Message.ID]; !known {

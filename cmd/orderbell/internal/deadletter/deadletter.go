@@ -18,7 +18,9 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
 	"orderbell/cmd/orderbell/internal/progress"
-	"orderbell/internal/event"
+	"orderbell/internal/bus/record"
+	"orderbell/internal/event/cloudevent"
+	"orderbell/internal/event/deadletter"
 )
 
 // Topics are the names of the topics.
@@ -26,8 +28,8 @@ type Topics struct{ Events, DeadLetters string }
 
 // Reader reads a topic as it is now.
 type Reader interface {
-	Spans(ctx context.Context, topic string, since time.Time) ([]event.Span, error)
-	Read(ctx context.Context, topic string, spans []event.Span, each func(event.Record) error) error
+	Spans(ctx context.Context, topic string, since time.Time) ([]record.Span, error)
+	Read(ctx context.Context, topic string, spans []record.Span, each func(record.Record) error) error
 }
 
 // Bus sends events.
@@ -93,18 +95,18 @@ func (o *Office) List(ctx context.Context, f Filter) ([]Letter, error) {
 
 // read returns all letters buried since then, the oldest first, and where they lie. Look, if it is not nil, sees each
 // letter with its record; what it returns is not kept.
-func (o *Office) read(ctx context.Context, since time.Time, look func(*Letter, event.Record)) ([]Letter, []event.Span, error) {
+func (o *Office) read(ctx context.Context, since time.Time, look func(*Letter, record.Record)) ([]Letter, []record.Span, error) {
 	spans, err := o.Reader.Spans(ctx, o.Topics.DeadLetters, since)
 	if err != nil {
 		return nil, nil, err
 	}
 	var letters []Letter
-	redriven := map[place]event.Redriven{}
+	redriven := map[place]deadletter.Redriven{}
 	step, end := o.Progress.Begin("reading dead letters", length(spans))
 	defer end()
-	err = o.Reader.Read(ctx, o.Topics.DeadLetters, spans, func(r event.Record) error {
+	err = o.Reader.Read(ctx, o.Topics.DeadLetters, spans, func(r record.Record) error {
 		step(1)
-		if note, ok := r.Redriven(); ok {
+		if note, ok := deadletter.ParseRedriven(r.Event); ok {
 			redriven[place{note.Partition, note.Offset}] = note
 			return nil
 		}
@@ -128,14 +130,14 @@ func (o *Office) read(ctx context.Context, since time.Time, look func(*Letter, e
 	return letters, spans, nil
 }
 
-func length(spans []event.Span) (n int64) {
+func length(spans []record.Span) (n int64) {
 	for _, s := range spans {
 		n += s.To - s.From
 	}
 	return n
 }
 
-func newLetter(r event.Record) Letter {
+func newLetter(r record.Record) Letter {
 	at := place{r.Partition, r.Offset}
 	l := Letter{ID: at.String(), BuriedAt: r.Time.UTC(), place: at}
 	if r.Err != nil { // neither broker nor relay writes such a thing
@@ -144,11 +146,11 @@ func newLetter(r event.Record) Letter {
 	}
 	e := r.Event
 	l.EventID, l.Source, l.Type, l.Subject = e.ID(), e.Source(), e.Type(), e.Subject()
-	l.TenantID, l.Status, l.Subscriber = text(e, event.ExtTenantID), text(e, event.ExtErrorCode), text(e, event.ExtErrorDest)
-	l.Reason = cmp.Or(event.Reason(e), unspoken(l))
+	l.TenantID, l.Status, l.Subscriber = text(e, cloudevent.ExtTenantID), text(e, deadletter.ExtErrorCode), text(e, deadletter.ExtErrorDest)
+	l.Reason = cmp.Or(deadletter.Reason(e), unspoken(l))
 	l.content = sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %s %s", e.Source(), e.ID(), e.Type(), e.Subject(), e.Time(), e.Data()))
 	// One that breaks the contract would come straight back, or go nowhere: no trigger asks for its type.
-	if _, err := event.FromCloudEvent(event.Redrive(e)); err != nil {
+	if _, err := cloudevent.Parse(deadletter.Redrive(e)); err != nil {
 		l.Obstacle = err.Error()
 	}
 	return l

@@ -11,8 +11,11 @@ import (
 
 	"orderbell/cmd/orderbell/internal/deadletter"
 	"orderbell/internal/bus"
+	"orderbell/internal/bus/record"
 	"orderbell/internal/dev/embedded"
 	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
+	contract "orderbell/internal/event/deadletter"
 	"orderbell/internal/order"
 )
 
@@ -117,7 +120,7 @@ func (b *testBundle) events(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	var events []string
-	if err := b.Reader.Read(b.ctx, b.Topics.Events, spans, func(r event.Record) error {
+	if err := b.Reader.Read(b.ctx, b.Topics.Events, spans, func(r record.Record) error {
 		events = append(events, string(r.Key)+"\n"+r.Event.String())
 		return nil
 	}); err != nil {
@@ -129,13 +132,13 @@ func (b *testBundle) events(t *testing.T) []string {
 func newEvent(t *testing.T, tenant string) cloudevents.Event {
 	t.Helper()
 	at := time.Now().UTC()
-	ce, err := event.Event{
+	ce, err := cloudevent.New(event.Event{
 		ID: uuid.Must(uuid.NewV7()).String(), Source: event.Source, Type: event.OrderPaid, Time: at,
 		TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 		Data: event.Data{
 			OrderID: uuid.NewString(), TenantID: tenant, Status: order.Paid, TotalAmount: 125000, Currency: "IDR", Version: 2, Timestamp: at,
 		},
-	}.CloudEvent()
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +146,7 @@ func newEvent(t *testing.T, tenant string) cloudevents.Event {
 }
 
 func refused(e cloudevents.Event, reason string) cloudevents.Event {
-	return event.Failure{
+	return contract.Failure{
 		Dest: "http://order-paid/", Status: 400, Header: map[string][]string{"Kne-Reason": {reason}}, Body: []byte(`{"detail": "x"}`),
 	}.DeadLetter(e)
 }
@@ -163,8 +166,8 @@ func TestList(t *testing.T) {
 		t.Errorf("an empty topic has %v", got)
 	}
 	first, second, third := newEvent(t, "demo"), newEvent(t, "kopi"), newEvent(t, "demo")
-	answered := event.Failure{Dest: "http://order-paid/", Status: 503, Body: []byte(`{"detail": "no database"}`)}
-	silent := event.Failure{Dest: "http://order-paid/"}
+	answered := contract.Failure{Dest: "http://order-paid/", Status: 503, Body: []byte(`{"detail": "no database"}`)}
+	silent := contract.Failure{Dest: "http://order-paid/"}
 	all := b.bury(t, refused(first, "time is too far ahead"), answered.DeadLetter(second), silent.DeadLetter(third))
 	type line struct{ Event, Tenant, Type, Subject, Status, Reason, Obstacle string }
 	var got []line

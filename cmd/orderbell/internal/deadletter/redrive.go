@@ -9,7 +9,8 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/uuid"
 
-	"orderbell/internal/event"
+	"orderbell/internal/bus/record"
+	"orderbell/internal/event/deadletter"
 )
 
 // Choice says which letters to redrive.
@@ -113,7 +114,7 @@ type batch struct {
 }
 
 // send reads the willing letters again and sends them batch by batch. It returns those whose notes are written.
-func (o *Office) send(ctx context.Context, spans []event.Span, willing map[place]Letter) ([]Letter, error) {
+func (o *Office) send(ctx context.Context, spans []record.Span, willing map[place]Letter) ([]Letter, error) {
 	done := []Letter{}
 	sent := map[[32]byte]bool{}
 	step, end := o.Progress.Begin("redriving", int64(len(willing)))
@@ -126,13 +127,13 @@ func (o *Office) send(ctx context.Context, spans []event.Span, willing map[place
 		b = batch{}
 		return err
 	}
-	err := o.Reader.Read(ctx, o.Topics.DeadLetters, narrow(spans, willing), func(r event.Record) error {
+	err := o.Reader.Read(ctx, o.Topics.DeadLetters, narrow(spans, willing), func(r record.Record) error {
 		l, ok := willing[place{r.Partition, r.Offset}]
 		if !ok {
 			return nil
 		}
 		b.letters, b.keys = append(b.letters, l), append(b.keys, r.Key)
-		b.events = append(b.events, event.Redrive(r.Event))
+		b.events = append(b.events, deadletter.Redrive(r.Event))
 		if b.bytes += len(r.Value); len(b.letters) < batchLetters && b.bytes < batchBytes {
 			return nil
 		}
@@ -145,10 +146,10 @@ func (o *Office) send(ctx context.Context, spans []event.Span, willing map[place
 }
 
 // narrow leaves out of spans what is before the first and behind the last letter.
-func narrow(spans []event.Span, letters map[place]Letter) []event.Span {
-	var narrowed []event.Span
+func narrow(spans []record.Span, letters map[place]Letter) []record.Span {
+	var narrowed []record.Span
 	for _, s := range spans {
-		part := event.Span{Partition: s.Partition, From: s.To, To: s.From}
+		part := record.Span{Partition: s.Partition, From: s.To, To: s.From}
 		for at := range letters {
 			if at.partition == s.Partition {
 				part.From, part.To = min(part.From, at.offset), max(part.To, at.offset+1)
@@ -190,7 +191,7 @@ func (o *Office) flush(ctx context.Context, b *batch, sent map[[32]byte]bool) ([
 		if lost[l.content] {
 			continue
 		}
-		note, err := event.Redriven{Partition: l.place.partition, Offset: l.place.offset, EventID: l.EventID, At: now}.
+		note, err := deadletter.Redriven{Partition: l.place.partition, Offset: l.place.offset, EventID: l.EventID, At: now}.
 			CloudEvent(uuid.Must(uuid.NewV7()).String(), b.keys[i])
 		if err != nil {
 			return nil, err

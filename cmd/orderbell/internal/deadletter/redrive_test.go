@@ -13,7 +13,8 @@ import (
 	"github.com/google/uuid"
 
 	"orderbell/cmd/orderbell/internal/deadletter"
-	"orderbell/internal/event"
+	"orderbell/internal/bus/record"
+	contract "orderbell/internal/event/deadletter"
 )
 
 func TestRedrive(t *testing.T) {
@@ -59,7 +60,7 @@ func TestRedrive(t *testing.T) {
 		b := setup(t)
 		stranger := newEvent(t, "demo")
 		stranger.SetType("invoice_paid")
-		wrapped := event.Record{Topic: "orders.events", Partition: 1, Offset: 7, Value: []byte("?"), Err: errors.New("not a CloudEvent"), Time: time.Now()}
+		wrapped := record.Record{Topic: "orders.events", Partition: 1, Offset: 7, Value: []byte("?"), Err: errors.New("not a CloudEvent"), Time: time.Now()}
 		good := newEvent(t, "demo")
 		all := b.bury(t, refused(stranger, "no"), wrapped.Wrap("/orderbell/local-broker"), refused(good, "no"))
 		result := b.redrive(t, deadletter.Choice{})
@@ -128,7 +129,7 @@ func TestRedrive(t *testing.T) {
 		}
 		var want []string
 		for _, l := range letters {
-			e := event.Redrive(l)
+			e := contract.Redrive(l)
 			want = append(want, e.Subject()+"\n"+e.String())
 		}
 		if diff := cmp.Diff(want, b.events(t)); diff != "" {

@@ -7,7 +7,9 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"orderbell/internal/bus/record"
 	"orderbell/internal/event"
+	"orderbell/internal/event/deadletter"
 )
 
 // Exhibit is a letter with all that is in it.
@@ -24,7 +26,7 @@ type Exhibit struct {
 // Show returns the letters that id names: one by its place, or all of an event, oldest first.
 func (o *Office) Show(ctx context.Context, id string) ([]Exhibit, error) {
 	found := map[place]Exhibit{}
-	letters, _, err := o.read(ctx, time.Time{}, func(l *Letter, r event.Record) {
+	letters, _, err := o.read(ctx, time.Time{}, func(l *Letter, r record.Record) {
 		if l.is(id) {
 			found[l.place] = exhibit(r)
 		}
@@ -47,7 +49,7 @@ func (o *Office) Show(ctx context.Context, id string) ([]Exhibit, error) {
 
 func (l *Letter) is(id string) bool { return l.ID == id || l.EventID == id }
 
-func exhibit(r event.Record) Exhibit {
+func exhibit(r record.Record) Exhibit {
 	e := Exhibit{Extensions: r.Event.Extensions()}
 	raw := r.Value
 	if r.Err == nil {
@@ -55,7 +57,7 @@ func exhibit(r event.Record) Exhibit {
 		if at := r.Event.Time(); !at.IsZero() {
 			e.Time = at.Format(time.RFC3339Nano)
 		}
-		if answer, err := base64.StdEncoding.DecodeString(text(r.Event, event.ExtErrorData)); err == nil {
+		if answer, err := base64.StdEncoding.DecodeString(text(r.Event, deadletter.ExtErrorData)); err == nil {
 			e.Answer = event.Printable(string(answer))
 		}
 	}

@@ -11,14 +11,14 @@ import (
 	"github.com/cloudevents/sdk-go/v2/binding"
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 
-	"orderbell/internal/event"
+	"orderbell/internal/event/deadletter"
 )
 
 // failure is an attempt that did not deliver its event.
 type failure struct {
 	err       error
 	retryable bool
-	answer    event.Failure // has a status where the subscriber answered with one of failure
+	answer    deadletter.Failure // has a status where the subscriber answered with one of failure
 }
 
 // maxAnswer bounds the answer that is read: an event of the topic fits in many times over.
@@ -57,7 +57,7 @@ func (b *Broker) try(ctx context.Context, t Trigger, e cloudevents.Event) *failu
 		return &failure{
 			err:       fmt.Errorf("post event: the subscriber answered %d", answer.StatusCode),
 			retryable: isRetryable(answer.StatusCode),
-			answer:    event.Failure{Status: answer.StatusCode, Header: answer.Header, Body: body},
+			answer:    deadletter.Failure{Status: answer.StatusCode, Header: answer.Header, Body: body},
 		}
 	}
 	return b.reply(ctx, answer.Header, body)

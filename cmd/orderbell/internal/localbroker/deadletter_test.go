@@ -13,13 +13,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbell/cmd/orderbell/internal/localbroker"
-	"orderbell/internal/event"
+	"orderbell/internal/bus/record"
 )
 
 // records is a source that hands each group the same records, once. Real ones cannot be made undecodable from here.
-type records []event.Record
+type records []record.Record
 
-func (s records) Consume(ctx context.Context, _ string, _ int, handle func(context.Context, event.Record) error) error {
+func (s records) Consume(ctx context.Context, _ string, _ int, handle func(context.Context, record.Record) error) error {
 	for _, r := range s {
 		if err := handle(ctx, r); err != nil {
 			return err
@@ -57,7 +57,7 @@ func TestMessagesThatAreNoEvents(t *testing.T) {
 	source := records{{
 		Topic: "orders.events", Partition: 3, Offset: 41, Time: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC),
 		Key: []byte("order\xff1"), Value: []byte("\x00 not json"),
-		Headers: []event.Header{
+		Headers: []record.Header{
 			{Key: "Content-Type", Value: []byte("Text/Plain")}, {Key: "X-Trace_Id", Value: []byte("abc\n")}, {Key: "--", Value: []byte("x")},
 		},
 		Err: errors.New("not a CloudEvent: unknown Message encoding"),
@@ -101,7 +101,7 @@ func TestAStructuredEventThatIsBrokenDoesNotLookLikeOne(t *testing.T) {
 	t.Parallel()
 	source := records{{
 		Value:   []byte("{"),
-		Headers: []event.Header{{Key: "content-type", Value: []byte("application/cloudevents+json")}}, Err: errors.New("not a CloudEvent"),
+		Headers: []record.Header{{Key: "content-type", Value: []byte("application/cloudevents+json")}}, Err: errors.New("not a CloudEvent"),
 	}}
 	bus := &refusing{}
 	broker, err := localbroker.New([]localbroker.Trigger{paid("http://127.0.0.1:1/")}, localbroker.Topics{}, source, bus, slog.New(slog.DiscardHandler))

@@ -30,6 +30,7 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
+	"orderbell/internal/bus/record"
 	"orderbell/internal/event"
 )
 
@@ -61,7 +62,7 @@ type Topics struct{ Events, DeadLetters string }
 type Source interface {
 	// Consume calls handle as a member of group, with up to inFlight messages of a partition at once, until ctx ends. It
 	// calls again for a message whose handler failed.
-	Consume(ctx context.Context, group string, inFlight int, handle func(context.Context, event.Record) error) error
+	Consume(ctx context.Context, group string, inFlight int, handle func(context.Context, record.Record) error) error
 }
 
 // Bus takes dead letters and answers.
@@ -131,7 +132,7 @@ func (b *Broker) Run(ctx context.Context) error {
 	errs := make([]error, len(b.triggers))
 	for i, t := range b.triggers {
 		running.Go(func() {
-			errs[i] = b.source.Consume(ctx, t.Name, t.InFlight, func(ctx context.Context, r event.Record) error {
+			errs[i] = b.source.Consume(ctx, t.Name, t.InFlight, func(ctx context.Context, r record.Record) error {
 				return b.deliver(ctx, t, r, i == 0)
 			})
 			if errs[i] != nil {
@@ -145,7 +146,7 @@ func (b *Broker) Run(ctx context.Context) error {
 
 // deliver brings r to t's subscriber or to the dead letters. Its only error is that ctx has ended. Of a message that is
 // no event, one trigger alone takes care.
-func (b *Broker) deliver(ctx context.Context, t Trigger, r event.Record, caretaker bool) error {
+func (b *Broker) deliver(ctx context.Context, t Trigger, r record.Record, caretaker bool) error {
 	if r.Err != nil {
 		if !caretaker {
 			return nil

@@ -14,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
+	"orderbell/internal/event/deadletter"
 )
 
 func TestDelivery(t *testing.T) {
@@ -185,8 +187,8 @@ func TestRetry(t *testing.T) {
 			if len(requests) != attempts {
 				t.Errorf("%d attempts, want %d", len(requests), attempts)
 			}
-			if got := letter.Event.Extensions()[event.ExtErrorCode]; got != fmt.Sprint(status) {
-				t.Errorf("%s is %v, want %d", event.ExtErrorCode, got, status)
+			if got := letter.Event.Extensions()[deadletter.ExtErrorCode]; got != fmt.Sprint(status) {
+				t.Errorf("%s is %v, want %d", deadletter.ExtErrorCode, got, status)
 			}
 		})
 	}
@@ -218,7 +220,7 @@ func TestRetry(t *testing.T) {
 			s.broker(t, trigger)
 			s.publish(t, newEvent("1", event.OrderPaid))
 			want := map[string]any{
-				event.ExtPartitionKey: "order-1", event.ExtTenantID: "demo", event.ExtErrorDest: trigger.Subscriber,
+				cloudevent.ExtPartitionKey: "order-1", cloudevent.ExtTenantID: "demo", deadletter.ExtErrorDest: trigger.Subscriber,
 			}
 			if diff := cmp.Diff(want, next(t, s, s.letters).Event.Extensions()); diff != "" {
 				t.Error(diff)
@@ -269,7 +271,7 @@ func TestDeadLetters(t *testing.T) {
 		s.broker(t, paid(address))
 		s.publish(t, newEvent("1", event.OrderPaid))
 		extensions := next(t, s, s.letters).Event.Extensions()
-		if extensions[event.ExtErrorDest] != address || extensions[event.ExtErrorCode] != nil {
+		if extensions[deadletter.ExtErrorDest] != address || extensions[deadletter.ExtErrorCode] != nil {
 			t.Errorf("extensions %v, want the subscriber and no status", extensions)
 		}
 		if len(requests) != 1 {

@@ -14,8 +14,10 @@ import (
 
 	"orderbell/cmd/orderbell/internal/localbroker"
 	"orderbell/internal/bus"
+	"orderbell/internal/bus/record"
 	"orderbell/internal/dev/embedded"
 	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
 )
 
 const patience = 60 * time.Second
@@ -24,7 +26,7 @@ const patience = 60 * time.Second
 type stack struct {
 	config   bus.Config
 	producer *bus.Producer
-	letters  chan event.Record // the topic of dead letters
+	letters  chan record.Record // the topic of dead letters
 	ctx      context.Context
 }
 
@@ -39,7 +41,7 @@ func setup(t *testing.T) *stack {
 	t.Cleanup(cancel)
 	s := &stack{
 		config:  bus.Config{Brokers: []string{kafka.Brokers()}, Topic: "orders.events", DeadLetterTopic: "orders.dead-letters"},
-		letters: make(chan event.Record, 100), ctx: ctx,
+		letters: make(chan record.Record, 100), ctx: ctx,
 	}
 	admin, err := bus.NewAdmin(s.config)
 	if err != nil {
@@ -58,13 +60,13 @@ func setup(t *testing.T) *stack {
 }
 
 // consume reads topic into records.
-func (s *stack) consume(t *testing.T, topic string, records chan<- event.Record) {
+func (s *stack) consume(t *testing.T, topic string, records chan<- record.Record) {
 	t.Helper()
 	config := s.config
 	config.Topic = topic
 	consumer := s.consumer(t, config)
 	run(t, func(ctx context.Context) error {
-		return consumer.Consume(ctx, "test", 1, func(_ context.Context, r event.Record) error {
+		return consumer.Consume(ctx, "test", 1, func(_ context.Context, r record.Record) error {
 			records <- r
 			return nil
 		})
@@ -125,8 +127,8 @@ func newEvent(id string, kind event.Type) cloudevents.Event {
 	e.SetType(string(kind))
 	e.SetSubject("order-1")
 	e.SetTime(time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC))
-	e.SetExtension(event.ExtPartitionKey, "order-1")
-	e.SetExtension(event.ExtTenantID, "demo")
+	e.SetExtension(cloudevent.ExtPartitionKey, "order-1")
+	e.SetExtension(cloudevent.ExtTenantID, "demo")
 	e.DataEncoded = []byte(`{"a": 1}`)
 	e.SetDataContentType(cloudevents.ApplicationJSON)
 	return e

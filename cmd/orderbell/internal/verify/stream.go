@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"orderbell/internal/audit"
-	"orderbell/internal/event"
+	"orderbell/internal/feed/message"
 )
 
 const (
@@ -72,8 +72,8 @@ func (r *run) streams(ctx context.Context, step func(int64)) error {
 		return nil
 	}
 	for _, tenant := range slices.Sorted(maps.Keys(r.tenants)) {
-		seen := map[string]event.Position{} // as many as the ring has
-		for after := (event.Position{}); ; {
+		seen := map[string]message.Position{} // as many as the ring has
+		for after := (message.Position{}); ; {
 			entries, _, err := r.Feed.Read(ctx, tenant, after, pageSize)
 			if err != nil {
 				return err
@@ -91,7 +91,7 @@ func (r *run) streams(ctx context.Context, step func(int64)) error {
 	return nil
 }
 
-func (r *run) entries(ctx context.Context, tenant string, entries []event.Published, seen map[string]event.Position) error {
+func (r *run) entries(ctx context.Context, tenant string, entries []message.Published, seen map[string]message.Position) error {
 	ids := map[string]string{} // of events in the window, the order
 	for _, e := range entries {
 		m := e.Message

@@ -11,7 +11,7 @@ import (
 
 	"orderbell/cmd/orderbell/internal/progress"
 	"orderbell/internal/audit"
-	"orderbell/internal/event"
+	"orderbell/internal/feed/message"
 )
 
 // Store reads the database. Its pages begin behind after, and say where the next one does; a zero next is the end.
@@ -29,8 +29,8 @@ type Store interface {
 // Feed reads Redis.
 type Feed interface {
 	Presence(ctx context.Context, events []audit.Key) ([]audit.Presence, error)
-	Oldest(ctx context.Context, tenantID string) (event.Position, bool, error)
-	Read(ctx context.Context, tenantID string, after event.Position, limit int) ([]event.Published, event.Tail, error)
+	Oldest(ctx context.Context, tenantID string) (message.Position, bool, error)
+	Read(ctx context.Context, tenantID string, after message.Position, limit int) ([]message.Published, message.Tail, error)
 }
 
 // Options say what to look at.

@@ -3,7 +3,6 @@ package verify_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -22,12 +21,14 @@ import (
 	"orderbell/cmd/orderbell/internal/verify"
 	"orderbell/internal/audit"
 	"orderbell/internal/dev/embedded"
+	"orderbell/internal/duration"
 	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/feed"
+	"orderbell/internal/feed/message"
 	"orderbell/internal/mail"
 	"orderbell/internal/order"
 	"orderbell/internal/pipeline"
-	"orderbell/internal/service"
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/store/eventstore"
@@ -35,7 +36,10 @@ import (
 	"orderbell/internal/store/outbox"
 )
 
-const tenant = "demo"
+const (
+	tenant    = "demo"
+	replayTTL = 15 * time.Minute
+)
 
 // world is a database, a Redis and a mailbox, and all that moves events between them but Kafka.
 type world struct {
@@ -51,8 +55,6 @@ type world struct {
 	began  time.Time
 }
 
-const replayTTL = 15 * time.Minute
-
 func setup(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, pool: databasetest.New(t), box: &mailpit{}, began: time.Now().Add(-time.Second)}
@@ -62,7 +64,7 @@ func setup(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Stop)
-	if w.feed, err = feed.Open(feed.Config{URL: server.URL(), ReplayTTL: service.Seconds(replayTTL), ReplayMax: 4096, Sharded: "auto"}); err != nil {
+	if w.feed, err = feed.Open(feed.Config{URL: server.URL(), ReplayTTL: duration.Seconds(replayTTL), ReplayMax: 4096, Sharded: "auto"}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.feed.Close() })
@@ -86,7 +88,7 @@ func setup(t *testing.T) *world {
 	// Streams that began well before, as any but a first one has.
 	for _, id := range []string{"demo", "kopi"} {
 		old := strconv.FormatInt(time.Now().Add(-time.Minute).UnixMilli(), 10) + "-0"
-		payload, err := json.Marshal(event.Message{ID: newID(), Event: event.OrderCreated, Recipients: []event.Recipient{}})
+		payload, err := json.Marshal(message.Message{ID: newID(), Event: event.OrderCreated, Recipients: []event.Recipient{}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -137,12 +139,12 @@ func (w *world) relay() {
 	for {
 		n, err := w.outbox.Take(w.t.Context(), 0, 16, 1000, func(ctx context.Context, rows []event.Outgoing) (sent []int64) {
 			for _, row := range rows {
-				ce, err := row.CloudEvent()
+				ce, err := cloudevent.FromOutbox(row)
 				if err != nil {
 					w.t.Error(err)
 					continue
 				}
-				e, err := event.FromCloudEvent(ce)
+				e, err := cloudevent.Parse(ce)
 				if err == nil {
 					err = w.pipe.Handle(ctx, e)
 				}
@@ -375,25 +377,4 @@ func TestRunTellsWhatCannotBeRead(t *testing.T) {
 			t.Errorf("Run = %v, want %q", err, want)
 		}
 	}
-}
-
-func closed(t *testing.T) *database.Pool {
-	t.Helper()
-	pool := databasetest.New(t)
-	pool.Close()
-	return pool
-}
-
-func gone(t *testing.T) *feed.Feed {
-	t.Helper()
-	f, err := feed.Open(feed.Config{URL: "redis://127.0.0.1:1", ReplayTTL: service.Seconds(replayTTL), ReplayMax: 1, Sharded: "off"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := f.Close(); err != nil && !errors.Is(err, redis.ErrClosed) {
-			t.Error(err)
-		}
-	})
-	return f
 }

@@ -24,13 +24,13 @@ const (
 // document is the AsyncAPI document: its messages for the tests, and the whole of it for the schema compiler.
 type document struct {
 	Components struct {
-		Messages map[string]message `json:"messages"`
+		Messages map[string]channelMessage `json:"messages"`
 	} `json:"components"`
 
 	compiler *jsonschema.Compiler
 }
 
-type message struct {
+type channelMessage struct {
 	Headers  reference `json:"headers"`
 	Payload  reference `json:"payload"`
 	Examples []example `json:"examples"`

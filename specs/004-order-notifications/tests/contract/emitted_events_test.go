@@ -13,8 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbell/internal/bus"
+	"orderbell/internal/bus/record"
 	"orderbell/internal/dev/embedded"
-	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/store/userstore"
 	"orderbell/internal/user"
@@ -83,7 +84,7 @@ func (s shop) post(t *testing.T, path, body, traceParent string) map[string]any 
 }
 
 // records returns the first n records of the topic.
-func (s shop) records(t *testing.T, n int) []event.Record {
+func (s shop) records(t *testing.T, n int) []record.Record {
 	t.Helper()
 	consumer, err := bus.NewConsumer(s.bus, bus.Earliest, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -91,8 +92,8 @@ func (s shop) records(t *testing.T, n int) []event.Record {
 	}
 	ctx, stop := context.WithTimeout(t.Context(), patience)
 	defer stop()
-	var got []event.Record
-	err = consumer.Consume(ctx, "contract", 1, func(_ context.Context, r event.Record) error {
+	var got []record.Record
+	err = consumer.Consume(ctx, "contract", 1, func(_ context.Context, r record.Record) error {
 		if got = append(got, r); len(got) == n {
 			stop()
 		}
@@ -115,7 +116,7 @@ func TestEventsOfOrderAPI(t *testing.T) {
 	examples := []string{"order_created", "order_paid", "order_status_updated", "order_created_without_reference"}
 	records := s.records(t, len(examples))
 	// An order's events come in the order of its versions; those of two orders come in any.
-	second := slices.IndexFunc(records, func(r event.Record) bool { return string(r.Key) != id })
+	second := slices.IndexFunc(records, func(r record.Record) bool { return string(r.Key) != id })
 	if second < 0 {
 		t.Fatal("the second order has no event")
 	}
@@ -127,19 +128,19 @@ func TestEventsOfOrderAPI(t *testing.T) {
 				headers[h.Key] = string(h.Value)
 			}
 			typ, _ := headers["ce_type"].(string)
-			message, ok := doc.Components.Messages[typ]
+			declared, ok := doc.Components.Messages[typ]
 			if !ok {
 				t.Fatalf("the document has no message %q", typ)
 			}
-			checkEmitted(t, doc.schema(t, message.Headers.Ref), headers)
-			checkEmitted(t, doc.schema(t, message.Payload.Ref), data)
+			checkEmitted(t, doc.schema(t, declared.Headers.Ref), headers)
+			checkEmitted(t, doc.schema(t, declared.Payload.Ref), data)
 			if key := string(r.Key); key != data["order_id"] {
 				t.Errorf("the record's key is %q, want the order id %v", key, data["order_id"])
 			}
-			if _, err := event.FromCloudEvent(r.Event); err != nil {
+			if _, err := cloudevent.Parse(r.Event); err != nil {
 				t.Error(err)
 			}
-			wantHeaders, wantData := record(t, parse(t, files[examples[i]]))
+			wantHeaders, wantData := sent(t, parse(t, files[examples[i]]))
 			if _, ok := wantHeaders["ce_traceparent"]; !ok {
 				delete(headers, "ce_traceparent") // order-api begins a trace where the request has none
 			}

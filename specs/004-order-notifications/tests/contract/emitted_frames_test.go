@@ -18,6 +18,7 @@ import (
 	"orderbell/internal/event"
 	"orderbell/internal/feed"
 	"orderbell/internal/feed/feedtest"
+	"orderbell/internal/feed/message"
 )
 
 // The one recipient of the examples, and the ids that the examples have.
@@ -201,7 +202,7 @@ func TestFramesOfTheGateway(t *testing.T) {
 		mine, other := open(t, p, visitor{user: watcher}), open(t, p, visitor{user: "u-2"})
 		s.skip(t, mine)
 		s.skip(t, other)
-		reading := event.Reading{NotificationIDs: []string{notificationID}}
+		reading := message.Reading{NotificationIDs: []string{notificationID}}
 		m, err := reading.Message(watcher)
 		if err != nil {
 			t.Fatal(err)

@@ -16,6 +16,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
+	"orderbell/internal/event/deadletter"
+	"orderbell/internal/feed/message"
 	"orderbell/internal/order"
 )
 
@@ -37,15 +40,15 @@ func parse(t *testing.T, raw []byte) cloudevents.Event {
 	return ce
 }
 
-// record returns a structured event in the form of the topic: the headers and the value of a Kafka record.
-func record(t *testing.T, ce cloudevents.Event) (headers, data map[string]any) {
+// sent returns a structured event in the form of the topic: the headers and the value of a Kafka record.
+func sent(t *testing.T, ce cloudevents.Event) (headers, data map[string]any) {
 	t.Helper()
-	headers, value := rawRecord(t, ce)
+	headers, value := rawSent(t, ce)
 	return headers, generic(t, value)
 }
 
-// rawRecord is record for data that need not be JSON.
-func rawRecord(t *testing.T, ce cloudevents.Event) (headers map[string]any, value []byte) {
+// rawSent is sent for data that need not be JSON.
+func rawSent(t *testing.T, ce cloudevents.Event) (headers map[string]any, value []byte) {
 	t.Helper()
 	var m sarama.ProducerMessage
 	if err := kafka_sarama.WriteProducerMessage(t.Context(), binding.ToMessage(&ce), &m); err != nil {
@@ -103,13 +106,13 @@ func TestEventExamples(t *testing.T) {
 		seen[event.Type(ce.Type())] = true
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			message, ok := doc.Components.Messages[ce.Type()]
+			declared, ok := doc.Components.Messages[ce.Type()]
 			if !ok {
 				t.Fatalf("the document has no message %q", ce.Type())
 			}
-			headers, data := record(t, ce)
-			checkEmitted(t, doc.schema(t, message.Headers.Ref), headers)
-			checkEmitted(t, doc.schema(t, message.Payload.Ref), data)
+			headers, data := sent(t, ce)
+			checkEmitted(t, doc.schema(t, declared.Headers.Ref), headers)
+			checkEmitted(t, doc.schema(t, declared.Payload.Ref), data)
 		})
 	}
 	for _, typ := range event.Types() {
@@ -124,12 +127,12 @@ func TestEventExamplesThroughTheGoTypes(t *testing.T) {
 	for name, raw := range golden(t, eventsDir) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e, err := event.FromCloudEvent(parse(t, raw))
+			e, err := cloudevent.Parse(parse(t, raw))
 			if err != nil {
 				t.Fatal(err)
 			}
 			e.Raw = nil // encode the data anew: a field that has another name in the code comes out different
-			ce, err := e.CloudEvent()
+			ce, err := cloudevent.New(e)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -139,8 +142,8 @@ func TestEventExamplesThroughTheGoTypes(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error(diff)
 			}
-			message := generic(t, e.Message([]event.Recipient{{UserID: "u", NotificationID: "n"}}))
-			if diff := cmp.Diff(generic(t, raw)["data"], message["data"]); diff != "" {
+			published := generic(t, message.New(e, []event.Recipient{{UserID: "u", NotificationID: "n"}}))
+			if diff := cmp.Diff(generic(t, raw)["data"], published["data"]); diff != "" {
 				t.Errorf("the feed's message carries other data: %s", diff)
 			}
 		})
@@ -158,7 +161,7 @@ func TestEventExamplesOfTheDocument(t *testing.T) {
 			if len(examples) != 1 {
 				t.Fatalf("message %s has %d examples, want 1", typ, len(examples))
 			}
-			headers, data := record(t, parse(t, files[string(typ)]))
+			headers, data := sent(t, parse(t, files[string(typ)]))
 			want := map[string]any{"headers": headers, "payload": data}
 			got := generic(t, map[string]any{"headers": examples[0].Headers, "payload": examples[0].Payload})
 			if diff := cmp.Diff(want, got); diff != "" {
@@ -186,11 +189,11 @@ func TestDeadLetterOfTheOutbox(t *testing.T) {
 	t.Parallel()
 	doc := readDocument(t)
 	row := event.Outgoing{ID: "not a UUID", Raw: []byte("not JSON")}
-	_, err := row.CloudEvent()
+	_, err := cloudevent.FromOutbox(row)
 	if err == nil {
 		t.Fatal("CloudEvent takes a row that is no event")
 	}
-	headers, _ := rawRecord(t, row.DeadLetter(err))
+	headers, _ := rawSent(t, deadletter.FromOutbox(row, err))
 	if err := doc.schema(t, doc.Components.Messages["dead_letter"].Headers.Ref).Validate(headers); err != nil {
 		t.Error(err)
 	}
@@ -199,24 +202,24 @@ func TestDeadLetterOfTheOutbox(t *testing.T) {
 func TestRedrivenNote(t *testing.T) {
 	t.Parallel()
 	doc := readDocument(t)
-	message := doc.Components.Messages["dead_letter_redriven"]
-	example := message.Examples[0]
+	declared := doc.Components.Messages["dead_letter_redriven"]
+	example := declared.Examples[0]
 	at := time.Date(2026, 11, 24, 11, 0, 0, 0, time.UTC)
-	note := event.Redriven{Partition: 3, Offset: 42, EventID: "01a20cff-7d02-7d21-9a44-5b1e8c9d3f02", At: at}
+	note := deadletter.Redriven{Partition: 3, Offset: 42, EventID: "01a20cff-7d02-7d21-9a44-5b1e8c9d3f02", At: at}
 	ce, err := note.CloudEvent("01a20cff-9d02-7d21-9a44-5b1e8c9d3f02", []byte("6f1f6c1e-3c57-4b4b-9a0e-0d6d2f1f9b10"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	headers, raw := rawRecord(t, ce)
+	headers, raw := rawSent(t, ce)
 	payload := generic(t, raw)
 	want := generic(t, map[string]any{"headers": example.Headers, "payload": example.Payload})
 	if diff := cmp.Diff(want, generic(t, map[string]any{"headers": headers, "payload": payload})); diff != "" {
 		t.Errorf("the document's example and what is written differ: %s", diff)
 	}
-	if err := doc.schema(t, message.Payload.Ref).Validate(payload); err != nil {
+	if err := doc.schema(t, declared.Payload.Ref).Validate(payload); err != nil {
 		t.Error(err)
 	}
-	if got, ok := (event.Record{Event: ce}).Redriven(); !ok || got != note {
+	if got, ok := deadletter.ParseRedriven(ce); !ok || got != note {
 		t.Errorf("read back it is %+v, %t", got, ok)
 	}
 }
@@ -231,7 +234,7 @@ func TestRefusedEvents(t *testing.T) {
 			if err := json.Unmarshal(raw, &want); err != nil {
 				t.Fatal(err)
 			}
-			_, err := event.FromCloudEvent(parse(t, want.Event))
+			_, err := cloudevent.Parse(parse(t, want.Event))
 			var invalid *event.InvalidError
 			if !errors.As(err, &invalid) {
 				t.Fatalf("error is %v, want an *event.InvalidError", err)
@@ -241,12 +244,12 @@ func TestRefusedEvents(t *testing.T) {
 			}
 			headers, data := asWritten(t, want.Event)
 			typ, _ := headers["ce_type"].(string)
-			message, ok := doc.Components.Messages[typ]
+			declared, ok := doc.Components.Messages[typ]
 			if !ok {
-				message = doc.Components.Messages[string(event.OrderPaid)]
+				declared = doc.Components.Messages[string(event.OrderPaid)]
 			}
-			refusal := errors.Join(doc.schema(t, message.Headers.Ref).Validate(headers),
-				doc.schema(t, message.Payload.Ref).Validate(data))
+			refusal := errors.Join(doc.schema(t, declared.Headers.Ref).Validate(headers),
+				doc.schema(t, declared.Payload.Ref).Validate(data))
 			if (refusal != nil) != want.SchemaRefuses {
 				t.Errorf("schema_refuses is %v, but the document's schemas say: %v", want.SchemaRefuses, refusal)
 			}

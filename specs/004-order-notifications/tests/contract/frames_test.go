@@ -14,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
+	"orderbell/internal/feed/message"
 )
 
 // frameExamples returns the examples of frames by name without .txt.
@@ -127,11 +129,11 @@ func sameFrame(t *testing.T, example, got string) {
 }
 
 // feedMessage returns the message of the feed that the example event becomes.
-func feedMessage(t *testing.T, events map[string][]byte, name string, to ...event.Recipient) event.Message {
+func feedMessage(t *testing.T, events map[string][]byte, name string, to ...event.Recipient) message.Message {
 	t.Helper()
-	e, err := event.FromCloudEvent(parse(t, bytes.Clone(events[name])))
+	e, err := cloudevent.Parse(parse(t, bytes.Clone(events[name])))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return e.Message(to)
+	return message.New(e, to)
 }

@@ -7,9 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"orderbell/internal/duration"
 	"orderbell/internal/event"
 	"orderbell/internal/feed/feedtest"
-	"orderbell/internal/service"
+	"orderbell/internal/feed/message"
 	"orderbell/sse-gateway/internal/tenantlog"
 )
 
@@ -18,25 +19,25 @@ type nothing struct{}
 
 func (nothing) Follow(string)   {}
 func (nothing) Unfollow(string) {}
-func (nothing) Recent(context.Context, string, int) ([]event.Published, event.Tail, error) {
-	return nil, event.Tail{}, nil
+func (nothing) Recent(context.Context, string, int) ([]message.Published, message.Tail, error) {
+	return nil, message.Tail{}, nil
 }
 
 // Read never answers: it would tell that what a test applied is not in the stream.
-func (nothing) Read(ctx context.Context, _ string, _ event.Position, _ int) ([]event.Published, event.Tail, error) {
+func (nothing) Read(ctx context.Context, _ string, _ message.Position, _ int) ([]message.Published, message.Tail, error) {
 	<-ctx.Done()
-	return nil, event.Tail{}, ctx.Err()
+	return nil, message.Tail{}, ctx.Err()
 }
 
-func (nothing) Tails(context.Context, []string) ([]event.Tail, error) { return nil, nil }
-func (nothing) Lookup(context.Context, string, string) (event.Position, bool, error) {
-	return event.Position{}, false, nil
+func (nothing) Tails(context.Context, []string) ([]message.Tail, error) { return nil, nil }
+func (nothing) Lookup(context.Context, string, string) (message.Position, bool, error) {
+	return message.Position{}, false, nil
 }
 
 // Local returns an empty log of tenant demo.
 func Local(tb testing.TB, maxBytes, maxEvents int) *tenantlog.Log {
 	tb.Helper()
-	logs, err := tenantlog.New(tenantlog.Config{MaxBytes: maxBytes, MaxEvents: maxEvents, CompareEvery: service.Seconds(time.Hour)},
+	logs, err := tenantlog.New(tenantlog.Config{MaxBytes: maxBytes, MaxEvents: maxEvents, CompareEvery: duration.Seconds(time.Hour)},
 		nothing{}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		tb.Fatal(err)
@@ -63,7 +64,7 @@ func Local(tb testing.TB, maxBytes, maxEvents int) *tenantlog.Log {
 }
 
 // Published returns the n-th message of a chain.
-func Published(n int, to ...event.Recipient) event.Published {
-	at := func(n int) event.Position { return event.Position{Millis: uint64(n)} } //nolint:gosec // small
-	return event.Published{Prev: at(n - 1), At: at(n), Message: feedtest.Message("demo", n, to...)}
+func Published(n int, to ...event.Recipient) message.Published {
+	at := func(n int) message.Position { return message.Position{Millis: uint64(n)} } //nolint:gosec // small
+	return message.Published{Prev: at(n - 1), At: at(n), Message: feedtest.Message("demo", n, to...)}
 }

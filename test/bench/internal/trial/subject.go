@@ -12,9 +12,10 @@ import (
 	"time"
 
 	"orderbell/internal/auth"
+	"orderbell/internal/duration"
 	"orderbell/internal/event"
 	"orderbell/internal/feed"
-	"orderbell/internal/service"
+	feedmessage "orderbell/internal/feed/message"
 	"orderbell/internal/user"
 	"orderbell/test/bench/internal/message"
 	"orderbell/test/bench/internal/pace"
@@ -119,7 +120,7 @@ const writers = 16
 
 // publish sends messages the way that functions do.
 func publish(ctx context.Context, redisURL string, plan pace.Plan) (time.Time, error) {
-	f, err := feed.Open(feed.Config{URL: redisURL, ReplayTTL: service.Seconds(15 * time.Minute), ReplayMax: 4096, Sharded: "auto"})
+	f, err := feed.Open(feed.Config{URL: redisURL, ReplayTTL: duration.Seconds(15 * time.Minute), ReplayMax: 4096, Sharded: "auto"})
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -128,7 +129,7 @@ func publish(ctx context.Context, redisURL string, plan pace.Plan) (time.Time, e
 		plan.Writers = writers
 	}
 	return plan.Run(ctx, func(ctx context.Context, n int, at time.Time) error {
-		return f.Publish(ctx, message.Tenant, event.Message{ID: message.EventID(n), Event: event.OrderPaid, Data: message.Data(n, at)})
+		return f.Publish(ctx, message.Tenant, feedmessage.Message{ID: message.EventID(n), Event: event.OrderPaid, Data: message.Data(n, at)})
 	})
 }
 

@@ -1,4 +1,5 @@
-package event
+// Package record is a message of a Kafka topic as the programs see it that read and write topics.
+package record
 
 import (
 	"errors"
@@ -29,3 +30,9 @@ type Header struct {
 // ErrRefused is an event that Kafka will never take: it cannot be encoded or is larger than the topic allows. Sending
 // it again is of no use.
 var ErrRefused = errors.New("the topic cannot hold this event")
+
+// Span is a part of a topic's partition: the offsets from From up to, not including, To.
+type Span struct {
+	Partition int32
+	From, To  int64
+}

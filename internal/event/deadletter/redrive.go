@@ -1,4 +1,4 @@
-package event
+package deadletter
 
 import (
 	"encoding/json"
@@ -7,6 +7,8 @@ import (
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
+
+	"orderbell/internal/event/cloudevent"
 )
 
 // knativePrefix begins what brokers add to an event on their way: knativeerrordest and the like, knativearrivaltime.
@@ -30,7 +32,7 @@ const TypeRedriven = "dead_letter_redriven"
 const redrivenSource = "/orderbell/deadletter"
 
 // Redriven is the note, on the topic of dead letters, that one of them was sent to the topic of events again. The topic
-// cannot change a record, so the note lies behind the letter and names its place.
+// cannot change a record, so the note follows the dead letter and names its place.
 type Redriven struct {
 	Partition int32     `json:"partition"`
 	Offset    int64     `json:"offset"`
@@ -47,7 +49,7 @@ func (r Redriven) CloudEvent(id string, key []byte) (cloudevents.Event, error) {
 	ce.SetSubject(r.EventID)
 	ce.SetTime(r.At)
 	if len(key) > 0 {
-		ce.SetExtension(ExtPartitionKey, text(string(key)))
+		ce.SetExtension(cloudevent.ExtPartitionKey, Text(string(key)))
 	}
 	if err := ce.SetData(cloudevents.ApplicationJSON, r); err != nil {
 		return cloudevents.Event{}, fmt.Errorf("encode redrive note: %w", err)
@@ -55,20 +57,14 @@ func (r Redriven) CloudEvent(id string, key []byte) (cloudevents.Event, error) {
 	return ce, nil
 }
 
-// Redriven returns the note that the record is, or false for anything else, a dead letter above all.
-func (r Record) Redriven() (Redriven, bool) {
-	if r.Err != nil || r.Event.Type() != TypeRedriven || r.Event.Source() != redrivenSource {
+// ParseRedriven returns the note that ce is, or false for any other event, such as a dead letter.
+func ParseRedriven(ce cloudevents.Event) (Redriven, bool) {
+	if ce.Type() != TypeRedriven || ce.Source() != redrivenSource {
 		return Redriven{}, false
 	}
 	var note Redriven
-	if err := json.Unmarshal(r.Event.Data(), &note); err != nil {
+	if err := json.Unmarshal(ce.Data(), &note); err != nil {
 		return Redriven{}, false
 	}
 	return note, true
-}
-
-// Span is a part of a topic's partition: the offsets from From up to, not including, To.
-type Span struct {
-	Partition int32
-	From, To  int64
 }

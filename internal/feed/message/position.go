@@ -1,4 +1,4 @@
-package event
+package message
 
 import (
 	"cmp"
@@ -15,7 +15,7 @@ func (p Position) Compare(q Position) int {
 	return cmp.Or(cmp.Compare(p.Millis, q.Millis), cmp.Compare(p.Seq, q.Seq))
 }
 
-// Next returns the first possible position behind p.
+// Next returns the first possible position after p.
 func (p Position) Next() Position { return Position{p.Millis, p.Seq + 1} }
 
 // String returns p as "millis-seq".

@@ -1,12 +1,15 @@
-package event
+// Package deadletter is the form of topic orders.dead-letters, as Knative's Kafka Broker writes it: an event that was not
+// delivered, why, and the note that it was sent again.
+package deadletter
 
 import (
 	"encoding/base64"
 	"encoding/json"
-	"strings"
-	"unicode"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
+
+	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
 )
 
 // The extensions of a dead letter, as Knative's Kafka Broker writes them
@@ -25,10 +28,10 @@ const ErrorHeaderPrefix = "kne-"
 // Reason returns why a dead letter is one, in words, or "" where it does not say. Brokers that drop the headers of a
 // failing function's answer keep the answer: a problem (RFC 9457), whose detail it is.
 func Reason(letter cloudevents.Event) string {
-	if reason, ok := extension(letter, ExtReason); ok {
+	if reason, ok := cloudevent.Extension(letter, ExtReason); ok {
 		return reason
 	}
-	answer, _ := extension(letter, ExtErrorData)
+	answer, _ := cloudevent.Extension(letter, ExtErrorData)
 	raw, err := base64.StdEncoding.DecodeString(answer)
 	if err != nil {
 		return "" // not in the form that Knative gives it: nothing is known then
@@ -39,15 +42,5 @@ func Reason(letter cloudevents.Event) string {
 	if json.Unmarshal(raw, &problem) != nil {
 		return ""
 	}
-	return Printable(problem.Detail)
-}
-
-// Printable returns s as an attribute of a CloudEvent may hold it: without control characters.
-func Printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == unicode.ReplacementChar {
-			return ' '
-		}
-		return r
-	}, s)
+	return event.Printable(problem.Detail)
 }

@@ -1,4 +1,4 @@
-package event_test
+package cloudevent_test
 
 import (
 	"encoding/json"
@@ -11,12 +11,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
+	"orderbell/internal/feed/message"
+	"orderbell/internal/user"
 )
 
-// FuzzFromCloudEvent reads any event: it is refused with a reason that names what is wrong, or it is one that goes on
+// FuzzParse reads any event: it is refused with a reason that names what is wrong, or it is one that goes on
 // unchanged, to the topic and to the feed.
-func FuzzFromCloudEvent(f *testing.F) {
-	const examples = "../../specs/004-order-notifications/contracts/examples/events"
+func FuzzParse(f *testing.F) {
+	const examples = "../../../specs/004-order-notifications/contracts/examples/events"
 	seeds := 0
 	for _, pattern := range []string{"*.json", "invalid/*.json"} {
 		files, err := filepath.Glob(filepath.Join(examples, pattern))
@@ -40,7 +43,7 @@ func FuzzFromCloudEvent(f *testing.F) {
 		if json.Unmarshal(raw, &ce) != nil {
 			return // no event at all: the SDK says so
 		}
-		e, err := event.FromCloudEvent(ce)
+		e, err := cloudevent.Parse(ce)
 		var refused *event.InvalidError
 		switch {
 		case errors.As(err, &refused):
@@ -51,21 +54,21 @@ func FuzzFromCloudEvent(f *testing.F) {
 		case err != nil:
 			t.Fatalf("an error that is no *InvalidError: %v", err)
 		}
-		if !event.IsTenantID(e.Data.TenantID) || !e.Type.Valid() || e.Data.Version < 1 {
+		if !user.IsTenantID(e.Data.TenantID) || !e.Type.Valid() || e.Data.Version < 1 {
 			t.Errorf("taken: %+v", e)
 		}
-		onwards, err := e.CloudEvent()
+		onwards, err := cloudevent.New(e)
 		if err != nil {
 			t.Fatalf("what was taken does not encode: %v", err)
 		}
-		again, err := event.FromCloudEvent(onwards)
+		again, err := cloudevent.Parse(onwards)
 		if err != nil {
 			t.Fatalf("what was taken is refused again: %v", err)
 		}
 		if diff := cmp.Diff(e, again); diff != "" {
 			t.Errorf("it changed on its way (-first +second):\n%s", diff)
 		}
-		if _, err := json.Marshal(e.Message(nil)); err != nil {
+		if _, err := json.Marshal(message.New(e, nil)); err != nil {
 			t.Errorf("the feed's message does not encode: %v", err)
 		}
 	})

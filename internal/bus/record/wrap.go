@@ -1,0 +1,54 @@
+package record
+
+import (
+	"fmt"
+	"mime"
+	"strings"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+
+	"orderbell/internal/event/cloudevent"
+	"orderbell/internal/event/deadletter"
+)
+
+// Wrap makes an event of source from a message that is none, in the form that Knative's KafkaSource gives it
+// (eventing-kafka-broker, InvalidCloudEventInterceptor), with the reason.
+func (r Record) Wrap(source string) cloudevents.Event {
+	e := cloudevents.NewEvent()
+	e.SetID(fmt.Sprintf("partition:%d/offset:%d", r.Partition, r.Offset))
+	e.SetType("dev.knative.kafka.event")
+	e.SetSource(source + "#" + r.Topic)
+	e.SetSubject(fmt.Sprintf("partition:%d#%d", r.Partition, r.Offset))
+	e.SetTime(r.Time)
+	if len(r.Key) > 0 {
+		e.SetExtension(cloudevent.ExtPartitionKey, deadletter.Text(string(r.Key)))
+		e.SetExtension("key", deadletter.Text(string(r.Key)))
+	}
+	contentType := "application/octet-stream"
+	for _, h := range r.Headers {
+		if strings.EqualFold(h.Key, "content-type") {
+			// The type of a whole event would make the dead letter look like one, and with what is no type it would be none.
+			value := strings.ToLower(deadletter.Text(string(h.Value)))
+			if _, _, err := mime.ParseMediaType(value); err == nil && !strings.HasPrefix(value, "application/cloudevents") {
+				contentType = value
+			}
+			continue
+		}
+		if name := alphanumeric(h.Key); name != "" {
+			e.SetExtension("kafkaheader"+name, deadletter.Text(string(h.Value)))
+		}
+	}
+	e.SetExtension(deadletter.ExtReason, deadletter.Text(r.Err.Error()))
+	e.SetDataContentType(contentType)
+	e.DataEncoded = r.Value
+	return e
+}
+
+func alphanumeric(s string) string {
+	return strings.Map(func(c rune) rune {
+		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' {
+			return c
+		}
+		return -1
+	}, strings.ToLower(s))
+}

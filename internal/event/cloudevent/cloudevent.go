@@ -1,0 +1,145 @@
+// Package cloudevent reads and writes the events of package event as CloudEvents, the form of topic orders.events.
+package cloudevent
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/google/uuid"
+
+	"orderbell/internal/event"
+)
+
+// The extensions of the contract.
+const (
+	ExtTenantID     = "tenantid"
+	ExtPartitionKey = "partitionkey" // the Kafka key too: an order's events stay in one partition
+	ExtSequence     = "sequence"     // the order's version
+	ExtTraceParent  = "traceparent"
+)
+
+var traceParentPattern = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
+
+// New returns e in the form of the topic.
+func New(e event.Event) (cloudevents.Event, error) {
+	data := e.Raw
+	if data == nil {
+		var err error
+		if data, err = json.Marshal(e.Data); err != nil {
+			return cloudevents.Event{}, fmt.Errorf("encode event data: %w", err)
+		}
+	}
+	ce := cloudevents.NewEvent()
+	ce.SetID(e.ID)
+	ce.SetSource(e.Source)
+	ce.SetType(string(e.Type))
+	ce.SetSubject(e.Data.OrderID)
+	ce.SetTime(e.Time)
+	ce.SetExtension(ExtTenantID, e.Data.TenantID)
+	ce.SetExtension(ExtPartitionKey, e.Data.OrderID)
+	ce.SetExtension(ExtSequence, strconv.FormatInt(e.Data.Version, 10))
+	if e.TraceParent != "" {
+		ce.SetExtension(ExtTraceParent, e.TraceParent)
+	}
+	if err := ce.SetData(cloudevents.ApplicationJSON, data); err != nil {
+		return cloudevents.Event{}, fmt.Errorf("encode event data: %w", err)
+	}
+	ce.DataBase64 = false // it is JSON: an event written as one JSON document shows it as it is
+	if err := ce.Validate(); err != nil {
+		return cloudevents.Event{}, fmt.Errorf("encode event: %w", err)
+	}
+	return ce, nil
+}
+
+// FromOutbox returns o in the form of the topic. Its error is an *[event.InvalidError]: such an event would reach no function,
+// or not in its order's order.
+func FromOutbox(o event.Outgoing) (cloudevents.Event, error) {
+	if !o.Type.Valid() {
+		return cloudevents.Event{}, event.Invalid("type", "%q is unknown, want one of %v", event.Clip(string(o.Type)), event.Types())
+	}
+	data, err := event.ParseData(o.Raw)
+	switch {
+	case err != nil:
+		return cloudevents.Event{}, err
+	case data.OrderID != o.OrderID:
+		return cloudevents.Event{}, event.Invalid("data.order_id", "is %s, but the event is order %s's", data.OrderID, o.OrderID)
+	case data.TenantID != o.TenantID:
+		return cloudevents.Event{}, event.Invalid("data.tenant_id", "is %s, but the event is tenant %s's", data.TenantID, o.TenantID)
+	}
+	e := event.Event{ID: o.ID, Source: o.Source, Type: o.Type, Time: o.Time, TraceParent: o.TraceParent, Data: data, Raw: o.Raw}
+	ce, err := New(e)
+	if err != nil {
+		return cloudevents.Event{}, event.Invalid("", "%s", err)
+	}
+	return ce, nil
+}
+
+// Parse reads an event of the topic and checks all of the contract, extensions included. Its error is always
+// an *[event.InvalidError] that names the field.
+func Parse(ce cloudevents.Event) (event.Event, error) {
+	if err := ce.Validate(); err != nil {
+		return event.Event{}, event.Invalid("", "%s", strings.Join(strings.Fields(err.Error()), " "))
+	}
+	e := event.Event{ID: ce.ID(), Source: ce.Source(), Type: event.Type(ce.Type()), Time: ce.Time().UTC(), Raw: ce.Data()}
+	id, err := uuid.Parse(e.ID)
+	switch {
+	case err != nil || id.String() != e.ID:
+		return event.Event{}, event.Invalid("id", "%q is not a lower-case UUID", event.Clip(e.ID))
+	case id.Version() != 7:
+		return event.Event{}, event.Invalid("id", "is a UUID of version %d, want 7", id.Version())
+	case len(e.Source) > 255:
+		return event.Event{}, event.Invalid("source", "has %d bytes, want at most 255", len(e.Source))
+	case !e.Type.Valid():
+		return event.Event{}, event.Invalid("type", "%q is unknown, want one of %v", event.Clip(ce.Type()), event.Types())
+	case ce.Time().IsZero():
+		return event.Event{}, event.Invalid("time", "is missing")
+	case ce.DataMediaType() != cloudevents.ApplicationJSON:
+		return event.Event{}, event.Invalid("datacontenttype", "is %q, want application/json", event.Clip(ce.DataContentType()))
+	}
+	if e.Data, err = event.ParseData(ce.Data()); err != nil {
+		return event.Event{}, err
+	}
+	if err := checkExtensions(ce, e); err != nil {
+		return event.Event{}, err
+	}
+	if event.TypeFor(e.Data.Status) != e.Type {
+		return event.Event{}, event.Invalid("data.status", "%q does not go with type %s", e.Data.Status, e.Type)
+	}
+	if s, ok := Extension(ce, ExtTraceParent); ok && traceParentPattern.MatchString(s) {
+		e.TraceParent = s // a malformed one is dropped, as W3C Trace Context says, and the event is served all the same
+	}
+	return e, nil
+}
+
+func checkExtensions(ce cloudevents.Event, e event.Event) error {
+	for _, want := range []struct{ name, value, field string }{
+		{"subject", e.Data.OrderID, "order_id"},
+		{ExtPartitionKey, e.Data.OrderID, "order_id"},
+		{ExtTenantID, e.Data.TenantID, "tenant_id"},
+		{ExtSequence, strconv.FormatInt(e.Data.Version, 10), "version"},
+	} {
+		got, ok := ce.Subject(), ce.Subject() != ""
+		if want.name != "subject" {
+			got, ok = Extension(ce, want.name)
+		}
+		if !ok {
+			return event.Invalid(want.name, "is missing")
+		}
+		if got != want.value {
+			return event.Invalid(want.name, "is %q, but data.%s is %q", event.Clip(got), want.field, want.value)
+		}
+	}
+	return nil
+}
+
+func Extension(ce cloudevents.Event, name string) (string, bool) {
+	v, ok := ce.Extensions()[name]
+	if !ok {
+		return "", false
+	}
+	return fmt.Sprint(v), true
+}

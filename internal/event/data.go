@@ -1,0 +1,84 @@
+package event
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"orderbell/internal/order"
+	"orderbell/internal/user"
+)
+
+// MaxData bounds an event's data; an order needs some 300 bytes.
+const MaxData = 64 << 10
+
+// ParseData reads and checks an event's data. Its error is always an *[InvalidError].
+func ParseData(raw []byte) (Data, error) {
+	if len(raw) > MaxData {
+		return Data{}, Invalid("data", "has %d bytes, want at most %d", len(raw), MaxData)
+	}
+	if !utf8.Valid(raw) {
+		return Data{}, Invalid("data", "is not UTF-8")
+	}
+	var d Data
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	if err := dec.Decode(&d); err != nil {
+		var wrong *json.UnmarshalTypeError
+		if errors.As(err, &wrong) && wrong.Field != "" {
+			return Data{}, Invalid("data."+wrong.Field, "is a JSON %s, want %s", wrong.Value, wrong.Type)
+		}
+		var notTime *time.ParseError
+		if errors.As(err, &notTime) {
+			return Data{}, Invalid("data.timestamp", "%q is not an RFC 3339 time", Clip(notTime.Value))
+		}
+		return Data{}, Invalid("data", "is not the JSON object of the contract: %s", Clip(err.Error()))
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return Data{}, Invalid("data", "has more than one JSON value")
+	}
+	if d.TotalAmount == 0 && !hasAmount(raw) {
+		return Data{}, Invalid("data.total_amount", "is missing")
+	}
+	return d, d.check()
+}
+
+// hasAmount tells an amount of 0 from none: of all required fields it is the one whose zero value is good.
+func hasAmount(raw []byte) bool {
+	var data struct {
+		TotalAmount *int64 `json:"total_amount"`
+	}
+	return json.Unmarshal(raw, &data) == nil && data.TotalAmount != nil
+}
+
+func (d Data) check() error {
+	id, err := uuid.Parse(d.OrderID)
+	switch {
+	case err != nil || id.String() != d.OrderID:
+		return Invalid("data.order_id", "%q is not a lower-case UUID", Clip(d.OrderID))
+	case !user.IsTenantID(d.TenantID):
+		return Invalid("data.tenant_id", "%q is not 1 to 64 letters, digits, dots, dashes or underscores", Clip(d.TenantID))
+	case !d.Status.Valid():
+		return Invalid("data.status", "%q is unknown, want one of %v", Clip(string(d.Status)), order.Statuses())
+	case utf8.RuneCountInString(d.Reference) > order.MaxReference:
+		return Invalid("data.reference", "is longer than %d characters", order.MaxReference)
+	case strings.ContainsFunc(d.Reference, isControl):
+		return Invalid("data.reference", "contains a control character")
+	case d.TotalAmount < 0 || d.TotalAmount > order.MaxAmount:
+		return Invalid("data.total_amount", "is %d, want 0 to %d", d.TotalAmount, int64(order.MaxAmount))
+	case !order.IsCurrency(d.Currency):
+		return Invalid("data.currency", "%q is not three capital letters", Clip(d.Currency))
+	case d.Version < 1 || d.Version > 1<<31-1:
+		return Invalid("data.version", "is %d, want 1 or more", d.Version)
+	case d.Timestamp.IsZero():
+		return Invalid("data.timestamp", "is missing")
+	}
+	return nil
+}
+
+func isControl(r rune) bool { return r < 0x20 || r == 0x7f }

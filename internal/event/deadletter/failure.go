@@ -1,0 +1,58 @@
+package deadletter
+
+import (
+	"encoding/base64"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+
+	"orderbell/internal/event"
+)
+
+// Failure is why an event was not delivered, as its dead letter tells it.
+type Failure struct {
+	Dest   string // the subscriber's address
+	Status int    // its answer; 0 if it did not answer
+	Header map[string][]string
+	Body   []byte
+}
+
+// errorDataBytes is how much of a failing subscriber's answer a dead letter carries.
+const errorDataBytes = 1024
+
+// DeadLetter returns e with what is known of its failure, in the form that Knative's Kafka Broker gives it.
+func (f Failure) DeadLetter(e cloudevents.Event) cloudevents.Event {
+	letter := e.Clone()
+	letter.SetExtension(ExtErrorDest, f.Dest)
+	if f.Status == 0 {
+		return letter
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.Header)) {
+		values := f.Header[name]
+		short, ok := strings.CutPrefix(strings.ToLower(name), ErrorHeaderPrefix)
+		if ok && isExtension(short) && len(values) > 0 {
+			letter.SetExtension(short, Text(values[len(values)-1]))
+		}
+	}
+	letter.SetExtension(ExtErrorCode, strconv.Itoa(f.Status))
+	if len(f.Body) > 0 {
+		letter.SetExtension(ExtErrorData, base64.StdEncoding.EncodeToString(f.Body[:min(len(f.Body), errorDataBytes)]))
+	}
+	return letter
+}
+
+// isExtension says whether a CloudEvent may have an extension of that name: lower-case letters and digits, and none of
+// its own attributes (CloudEvents 1.0, Naming Conventions).
+func isExtension(name string) bool {
+	switch name {
+	case "", "id", "source", "specversion", "type", "datacontenttype", "dataschema", "subject", "time", "data":
+		return false
+	}
+	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789") == ""
+}
+
+// Text returns s as an attribute may hold it.
+func Text(s string) string { return event.Printable(strings.ToValidUTF8(s, "\uFFFD")) }

@@ -1,0 +1,34 @@
+package event
+
+import (
+	"fmt"
+	"strings"
+)
+
+// InvalidError is an event that breaks the contract. A function answers it with 400 and Reason in the header
+// kne-reason; the broker then puts it on the dead-letter topic without a retry.
+type InvalidError struct {
+	Field  string // the attribute, extension or data field, "" where it is the event as a whole
+	Reason string
+}
+
+func (e *InvalidError) Error() string {
+	if e.Field == "" {
+		return "invalid event: " + e.Reason
+	}
+	return "invalid event: " + e.Field + " " + e.Reason
+}
+
+// Invalid returns an *[InvalidError].
+func Invalid(field, format string, args ...any) error {
+	return &InvalidError{Field: field, Reason: fmt.Sprintf(format, args...)}
+}
+
+// Clip shortens s, which came from outside, for an error's text.
+func Clip(s string) string {
+	const most = 80
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
