@@ -18,7 +18,7 @@ GO_INPUTS := go.mod go.sum frontend/main.go $(shell find $(GO_ROOTS) -type f -no
 GO_PROGRAMS := $(patsubst %,./%/...,$(wildcard $(GO_MAINS))) ./frontend
 FRONTEND_INPUTS := $(shell find frontend -type f -not -path '*/node_modules/*' -not -name '*.go' -not -path 'frontend/dist/*' -not -path 'frontend/kodata/*')
 TOOLS := bin/golangci-lint bin/gotestsum bin/mailpit
-SHELL_SCRIPTS := .ci/run $(shell git ls-files -co --exclude-standard '*.sh' test/services/up test/services/down k8s/kind/up k8s/kind/down test/cluster/run test/api/run)
+SHELL_SCRIPTS := .ci/run $(shell git ls-files -co --exclude-standard '*.sh' test/services/up test/services/down k8s/kind/up k8s/kind/down k8s/kafka-broker/settings test/cluster/run test/api/run)
 
 .PHONY: help
 help: ## Print this list

@@ -1,0 +1,82 @@
+//go:build manifests
+
+package manifests_test
+
+import (
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestBrokerSettings runs the part of k8s/kafka-broker/settings that edits the ConfigMap, on the lines that Knative's
+// release has.
+func TestBrokerSettings(t *testing.T) {
+	t.Parallel()
+	const release = `data:
+  config-kafka-broker-consumer.properties: |
+    key.deserializer=org.apache.kafka.common.serialization.StringDeserializer
+    auto.offset.reset=latest
+    max.poll.records=50
+    max.poll.interval.ms=300000
+`
+	cmd := exec.CommandContext(t.Context(), "bash", "-c", "source k8s/kafka-broker/settings && wanted")
+	cmd.Dir = root
+	cmd.Stdin = strings.NewReader(release)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	want := strings.NewReplacer("=latest", "=earliest", "records=50\n", "records=500\n").Replace(release)
+	if string(out) != want {
+		t.Errorf("the settings are\n%s\nwant\n%s", out, want)
+	}
+}
+
+// The CPU requests of a kind cluster, in thousandths of a core. Those of Knative are the releases' that k8s/kind/up applies;
+// Kubernetes' own are kubeadm's and kind's defaults. docs/deploy.md has the sum.
+const (
+	laptop     = 4000
+	kubernetes = 950
+	knative    = 600 + 400 + 325 + 120 + 300 + 200 // Serving, Kourier, Eventing, Kafka control plane, broker (lowered), sink
+	function   = 50 + 25                           // a pod and its queue-proxy
+)
+
+// TestKindFitsALaptop adds up what the pods of overlay kind ask for: with all that always runs, six functions still fit on
+// four cores.
+func TestKindFitsALaptop(t *testing.T) {
+	t.Parallel()
+	always := 0
+	for _, o := range load(t, "kind") {
+		if o.Kind != "Deployment" && o.Kind != "StatefulSet" {
+			continue
+		}
+		var spec struct {
+			Replicas *int
+			Template struct{ Spec pod }
+		}
+		o.decode(t, &spec)
+		for _, c := range spec.Template.Spec.Containers {
+			cpu, isMilli := strings.CutSuffix(c.Resources.Requests["cpu"], "m")
+			n, err := strconv.Atoi(cpu)
+			if err != nil {
+				t.Fatalf("%s %s requests cpu %q", o.Kind, o.Metadata.Name, c.Resources.Requests["cpu"])
+			}
+			if !isMilli {
+				n *= 1000
+			}
+			if spec.Replicas != nil {
+				n *= *spec.Replicas
+			}
+			always += n
+		}
+	}
+	if always == 0 {
+		t.Fatal("overlay kind requests nothing")
+	}
+	if sum := kubernetes + knative + always + 6*function; sum > laptop {
+		t.Errorf("Kubernetes %d + Knative %d + Orderbell %d + six functions %d = %d thousandths of a core, want at most %d",
+			kubernetes, knative, always, 6*function, sum, laptop)
+	}
+	t.Logf("overlay kind requests %d thousandths of a core", always)
+}
