@@ -45,7 +45,7 @@ func TestVerify(t *testing.T) {
 		return status == 0 && report.Mails.Sent == 3*sales
 	})
 	stdout, stderr, status := run(t, nil, "verify", "--data", data, "--settle", "0s", "--tenant", "demo")
-	for _, want := range []string{"orders 10 0 0", "mailbox 15 0 0", "15 sent, 0 due", "nothing is lost, and nothing there twice"} {
+	for _, want := range []string{"orders 10 0 0", "mailbox 15 0 0", "15 sent, 0 due", "nothing is lost, and nothing is duplicated"} {
 		if status != 0 || !strings.Contains(strings.Join(strings.Fields(stdout), " "), want) {
 			t.Errorf("status %d, no %q in\n%s%s", status, want, stdout, stderr)
 		}

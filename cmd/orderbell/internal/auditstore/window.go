@@ -34,6 +34,14 @@ func (s *Store) Clock(ctx context.Context) (now, firstDay time.Time, err error) 
 	return now, firstDay, err
 }
 
+// HasTenant says whether there is a tenant of that id.
+func (s *Store) HasTenant(ctx context.Context, id string) (known bool, err error) {
+	err = s.page(ctx, "tenants", func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM tenants WHERE id = $1)`, id).Scan(&known)
+	})
+	return known, err
+}
+
 // Sizes estimates how many rows the pages of w will look at, from the server's statistics.
 func (s *Store) Sizes(ctx context.Context, w audit.Window) (sizes audit.Sizes, err error) {
 	first, last := w.Days()

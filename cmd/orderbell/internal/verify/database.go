@@ -15,8 +15,12 @@ import (
 func (r *run) orders(ctx context.Context, step func(int64)) error {
 	c := r.check(checkOrders)
 	for after := ""; ; {
-		page, next, err := r.Store.Orders(ctx, r.w, after, pageSize)
-		if err != nil {
+		var page []audit.Order
+		var next string
+		if err := r.database(ctx, func(limit int) (err error) {
+			page, next, err = r.Store.Orders(ctx, r.w, after, limit)
+			return err
+		}); err != nil {
 			return err
 		}
 		for _, o := range page {
@@ -27,7 +31,7 @@ func (r *run) orders(ctx context.Context, step func(int64)) error {
 					"version %d has neither a record nor a row in the outbox", version)
 			}
 		}
-		step(pageSize)
+		step(int64(r.limit))
 		if after = next; next == "" {
 			return nil
 		}
@@ -38,8 +42,12 @@ func (r *run) orders(ctx context.Context, step func(int64)) error {
 func (r *run) outbox(ctx context.Context, step func(int64)) error {
 	c := r.check(checkOutbox)
 	for after := int64(0); ; {
-		page, next, err := r.Store.Outbox(ctx, r.w, after, pageSize)
-		if err != nil {
+		var page []audit.Outgoing
+		var next int64
+		if err := r.database(ctx, func(limit int) (err error) {
+			page, next, err = r.Store.Outbox(ctx, r.w, after, limit)
+			return err
+		}); err != nil {
 			return err
 		}
 		for _, row := range page {
@@ -56,7 +64,7 @@ func (r *run) outbox(ctx context.Context, step func(int64)) error {
 				r.offend(checkOutbox, o, "its record has other data")
 			}
 		}
-		step(pageSize)
+		step(int64(r.limit))
 		if after = next; next == 0 {
 			return nil
 		}
@@ -68,8 +76,12 @@ func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z
 // records looks at each record and at what followed from it.
 func (r *run) records(ctx context.Context, step func(int64)) error {
 	for after := (audit.Place{}); ; {
-		page, next, err := r.Store.Records(ctx, r.w, after, pageSize)
-		if err != nil {
+		var page []audit.Record
+		var next audit.Place
+		if err := r.database(ctx, func(limit int) (err error) {
+			page, next, err = r.Store.Records(ctx, r.w, after, limit)
+			return err
+		}); err != nil {
 			return err
 		}
 		for _, rec := range page {
@@ -78,10 +90,8 @@ func (r *run) records(ctx context.Context, step func(int64)) error {
 		if err := r.people(ctx, page); err != nil {
 			return err
 		}
-		if err := r.presence(ctx, page); err != nil {
-			return err
-		}
-		step(pageSize)
+		r.presence(ctx, page)
+		step(int64(r.limit))
 		if after = next; next == (audit.Place{}) {
 			return nil
 		}
@@ -143,8 +153,8 @@ func (r *run) people(ctx context.Context, page []audit.Record) error {
 	for i, m := range missing {
 		ids[i] = m.o.UserID
 	}
-	present, err := r.Store.Users(ctx, ids)
-	if err != nil {
+	var present map[string]bool
+	if err := r.database(ctx, func(int) (err error) { present, err = r.Store.Users(ctx, ids); return err }); err != nil {
 		return err
 	}
 	for _, m := range missing {
@@ -220,8 +230,13 @@ func (r *run) mail(rec audit.Record, m audit.Mail) {
 // orphans finds rows of events that were never taken in.
 func (r *run) orphans(ctx context.Context, t audit.Table, check string, step func(int64)) error {
 	for after := ""; ; {
-		orphans, looked, next, err := r.Store.Orphans(ctx, r.w, t, after, pageSize)
-		if err != nil {
+		var orphans []audit.Orphan
+		var looked int
+		var next string
+		if err := r.database(ctx, func(limit int) (err error) {
+			orphans, looked, next, err = r.Store.Orphans(ctx, r.w, t, after, limit)
+			return err
+		}); err != nil {
 			return err
 		}
 		for _, o := range orphans {

@@ -20,9 +20,11 @@ const (
 // presence looks for the young events of a page in Redis. An event must be there if it was taken in later than the oldest
 // entry of its tenant's stream: a Redis that lost its memory begins anew, and is not asked for what was before. What the
 // ring has pushed out is not missed either.
-func (r *run) presence(ctx context.Context, page []audit.Record) error {
-	if r.Feed == nil {
-		return nil
+//
+// A Redis that cannot be read costs this check alone.
+func (r *run) presence(ctx context.Context, page []audit.Record) {
+	if r.Feed == nil || r.check(checkStream).Skipped != "" {
+		return
 	}
 	var young []audit.Record
 	var keys []audit.Key
@@ -39,43 +41,59 @@ func (r *run) presence(ctx context.Context, page []audit.Record) error {
 		}
 		young, keys = append(young, rec), append(keys, audit.Key{TenantID: rec.TenantID, EventID: rec.EventID})
 	}
-	if len(keys) == 0 {
-		return nil
+	for len(keys) > 0 {
+		var found []audit.Presence
+		if err := r.redis(ctx, &r.keys, func() (err error) {
+			found, err = r.Feed.Presence(ctx, keys[:min(r.keys, len(keys))])
+			return err
+		}); err != nil {
+			r.skip(checkStream, err)
+			return
+		}
+		for i, p := range found {
+			if p.InStream {
+				continue
+			}
+			if err := r.absent(ctx, young[i], p); err != nil {
+				r.skip(checkStream, err)
+				return
+			}
+		}
+		young, keys = young[len(found):], keys[len(found):]
 	}
-	found, err := r.Feed.Presence(ctx, keys)
-	if err != nil {
+}
+
+// absent judges an event that is not in its tenant's stream.
+func (r *run) absent(ctx context.Context, rec audit.Record, p audit.Presence) error {
+	// Read after the entries, which the ring may have pushed out meanwhile.
+	var oldest message.Position
+	var ok bool
+	if err := r.redis(ctx, nil, func() (err error) { oldest, ok, err = r.Feed.Oldest(ctx, rec.TenantID); return err }); err != nil {
 		return err
 	}
-	for i, p := range found {
-		if p.InStream {
-			continue
-		}
-		// Read behind the entries, which the ring may have pushed out meanwhile.
-		oldest, ok, err := r.Feed.Oldest(ctx, young[i].TenantID)
-		if err != nil {
-			return err
-		}
-		begins := time.UnixMilli(int64(oldest.Millis)) //nolint:gosec // milliseconds of a clock
-		switch {
-		case p.Marked && (!ok || p.At.Compare(oldest) >= 0):
-			r.offend(checkStream, of(young[i]), "published, but entry %s of the stream is not it", p.At)
-		case !p.Marked && ok && young[i].ReceivedAt.After(begins.Add(skew)):
-			r.offend(checkStream, of(young[i]), "recorded at %s, but not known as published", stamp(young[i].ReceivedAt))
-		}
+	begins := time.UnixMilli(int64(oldest.Millis)) //nolint:gosec // milliseconds of a clock
+	switch {
+	case p.Marked && (!ok || p.At.Compare(oldest) >= 0):
+		r.offend(checkStream, of(rec), "published, but entry %s of the stream is not it", p.At)
+	case !p.Marked && ok && rec.ReceivedAt.After(begins.Add(skew)):
+		r.offend(checkStream, of(rec), "recorded at %s, but not known as published", stamp(rec.ReceivedAt))
 	}
 	return nil
 }
 
-// streams reads the streams of the tenants with young events, for entries that are there twice or came from nowhere.
+// streams reads the streams of the tenants with young events, for entries that are duplicated or have no record.
 func (r *run) streams(ctx context.Context, step func(int64)) error {
-	if r.Feed == nil {
+	if r.Feed == nil || r.check(checkStream).Skipped != "" {
 		return nil
 	}
 	for _, tenant := range slices.Sorted(maps.Keys(r.tenants)) {
 		seen := map[string]message.Position{} // as many as the ring has
 		for after := (message.Position{}); ; {
-			entries, _, err := r.Feed.Read(ctx, tenant, after, pageSize)
-			if err != nil {
+			var entries []message.Published
+			if err := r.redis(ctx, &r.keys, func() (err error) {
+				entries, _, err = r.Feed.Read(ctx, tenant, after, r.keys)
+				return err
+			}); err != nil {
 				return err
 			}
 			if len(entries) == 0 {
@@ -116,8 +134,11 @@ func (r *run) entries(ctx context.Context, tenant string, entries []message.Publ
 	if len(ids) == 0 {
 		return nil
 	}
-	missing, err := r.Store.Unrecorded(ctx, slices.Sorted(maps.Keys(ids)))
-	if err != nil {
+	var missing map[string]bool
+	if err := r.database(ctx, func(int) (err error) {
+		missing, err = r.Store.Unrecorded(ctx, slices.Sorted(maps.Keys(ids)))
+		return err
+	}); err != nil {
 		return err
 	}
 	for _, id := range slices.Sorted(maps.Keys(missing)) {

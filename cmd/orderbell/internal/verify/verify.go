@@ -1,7 +1,9 @@
-// Package verify compares what the stores hold of a window's events: that nothing is lost, and nothing there twice.
+// Package verify compares what the stores hold of a window's events: nothing is lost, and nothing is duplicated.
 //
 // It only reads, page by page: its memory is bounded by a page, the ring of one tenant's stream and, where there is a
 // Mailpit, the mails of the window. What is younger than the settling time may still be on its way and is left out.
+// A store that is slow is read in smaller pages. A store that is down costs the checks that need it; the others run, and
+// the report names those that could not.
 package verify
 
 import (
@@ -14,8 +16,10 @@ import (
 	"orderbell/internal/feed/message"
 )
 
-// Store reads the database. Its pages begin behind after, and say where the next one does; a zero next is the end.
+// Store reads the database. A page begins after the row it is given, and says where the next one begins; a zero next is
+// the end.
 type Store interface {
+	HasTenant(ctx context.Context, id string) (bool, error)
 	Clock(ctx context.Context) (now, firstDay time.Time, err error)
 	Sizes(ctx context.Context, w audit.Window) (audit.Sizes, error)
 	Orders(ctx context.Context, w audit.Window, after string, limit int) (orders []audit.Order, next string, err error)
@@ -68,9 +72,10 @@ type Check struct {
 	Looked    int64  `json:"looked_at"`
 	OnTheWay  int64  `json:"on_the_way"` // looked at, but too young to be missed
 	Offenders int64  `json:"offenders"`
+	Skipped   string `json:"skipped,omitempty"` // why the check did not run, or not to its end; "" if it did
 }
 
-// Offender is something that is lost, or there twice.
+// Offender is something that is lost or duplicated.
 type Offender struct {
 	Check    string `json:"check"`
 	EventID  string `json:"event_id,omitempty"`
@@ -100,6 +105,7 @@ type Report struct {
 	Checks    []Check    `json:"checks"`
 	Mails     Mails      `json:"e_mails"`
 	Total     int64      `json:"offenders_in_all"`
+	Skipped   int        `json:"checks_skipped"`
 	Offenders []Offender `json:"offenders"` // the first of them
 }
 
@@ -114,53 +120,93 @@ type run struct {
 	checks  map[string]*Check
 	box     inbox
 	tenants map[string]bool // whose streams are looked at
+	limit   int             // rows of a page of the database
+	keys    int             // events that Redis is asked for at once
 }
 
-// pageSize is some 1 MB of rows.
-const pageSize = 1000
-
-// Run compares everything. Its error is that a store could not be read.
+// Run compares everything. A store that cannot be read is in the report: its checks are marked as skipped. The error is
+// that there is nothing to report: an unknown tenant, an empty window, or the end of ctx.
 func (a *Auditor) Run(ctx context.Context) (Report, error) {
-	r := &run{Auditor: a, checks: map[string]*Check{}, tenants: map[string]bool{}}
+	r := &run{Auditor: a, checks: map[string]*Check{}, tenants: map[string]bool{}, limit: pageSize, keys: keysAtOnce}
 	if err := r.open(ctx); err != nil {
 		return r.report, err
 	}
-	sizes, err := a.Store.Sizes(ctx, r.w)
-	if err != nil {
-		return r.report, err
+	var sizes audit.Sizes
+	if r.now.IsZero() {
+		return r.close(), nil // without the database there is nothing to compare
+	}
+	if err := r.again(ctx, nil, func() (err error) { sizes, err = a.Store.Sizes(ctx, r.w); return err }); err != nil {
+		sizes = audit.Sizes{Orders: -1, Outgoing: -1, Records: -1, Notifications: -1, Mails: -1} // only the progress bar needs them
 	}
 	for _, part := range []struct {
-		name string
-		rows int64
-		do   func(ctx context.Context, step func(int64)) error
+		name  string
+		check string
+		rows  int64
+		do    func(ctx context.Context, step func(int64)) error
 	}{
-		{"mailbox", -1, r.mailbox}, // before the rows, which then know of all that is in it
-		{"orders", sizes.Orders, r.orders},
-		{"outbox", sizes.Outgoing, r.outbox},
-		{"event records", sizes.Records, r.records},
-		{"notifications", sizes.Notifications, func(ctx context.Context, step func(int64)) error {
+		{"mailbox", checkMailbox, -1, r.mailbox}, // before the rows, which then know of all that is in it
+		{"orders", checkOrders, sizes.Orders, r.orders},
+		{"outbox", checkOutbox, sizes.Outgoing, r.outbox},
+		{"event records", checkRecords, sizes.Records, r.records},
+		{"notifications", checkNotifications, sizes.Notifications, func(ctx context.Context, step func(int64)) error {
 			return r.orphans(ctx, audit.Notifications, checkNotifications, step)
 		}},
-		{"e-mails", sizes.Mails, func(ctx context.Context, step func(int64)) error {
+		{"e-mails", checkMails, sizes.Mails, func(ctx context.Context, step func(int64)) error {
 			return r.orphans(ctx, audit.Mails, checkMails, step)
 		}},
-		{"streams", -1, r.streams},
+		{"streams", checkStream, -1, r.streams},
 	} {
 		step, end := a.Progress.Begin(part.name, part.rows)
 		err := part.do(ctx, step)
 		end()
+		if ctx.Err() != nil {
+			return r.report, fmt.Errorf("verify: %w", context.Cause(ctx))
+		}
 		if err != nil {
-			return r.report, err
+			r.skip(part.check, err)
+		}
+	}
+	if why := r.check(checkRecords).Skipped; why != "" { // each starts from the records
+		for _, check := range []string{checkNotifications, checkMails, checkStream, checkMailbox} {
+			r.check(check).Skipped = why
 		}
 	}
 	return r.close(), nil
 }
 
+// skip notes that a check did not run, or not to its end. The first reason stays.
+func (r *run) skip(check string, err error) {
+	if c := r.check(check); c.Skipped == "" {
+		c.Skipped = err.Error()
+	}
+}
+
 // open fits the window to what can be known.
 func (r *run) open(ctx context.Context) error {
-	now, firstDay, err := r.Store.Clock(ctx)
-	if err != nil {
+	r.report.Offenders, r.report.Notes = []Offender{}, []string{}
+	var now, firstDay time.Time
+	known := true
+	err := r.again(ctx, nil, func() (err error) {
+		if now, firstDay, err = r.Store.Clock(ctx); err == nil && r.Options.Window.TenantID != "" {
+			known, err = r.Store.HasTenant(ctx, r.Options.Window.TenantID)
+		}
 		return err
+	})
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("verify: %w", context.Cause(ctx))
+	case err != nil:
+		for _, check := range r.names() {
+			r.skip(check, fmt.Errorf("database: %w", err))
+		}
+		r.w = r.Options.Window
+		if r.w.Until.IsZero() {
+			r.w.Until = time.Now().Add(-r.Options.Settle)
+		}
+		r.report.Since, r.report.Until, r.report.TenantID = r.w.Since.UTC(), r.w.Until.UTC(), r.w.TenantID
+		return nil
+	case !known:
+		return fmt.Errorf("there is no tenant %q: `orderbell tenant list` names all", r.Options.Window.TenantID)
 	}
 	r.now, r.began, r.w = now, time.Now(), r.Options.Window
 	if settled := now.Add(-r.Options.Settle); r.w.Until.IsZero() || r.w.Until.After(settled) {
@@ -180,7 +226,6 @@ func (r *run) open(ctx context.Context) error {
 		r.note("no mailbox is looked at (MAILPIT_URL)")
 	}
 	r.report.Since, r.report.Until, r.report.TenantID = r.w.Since.UTC(), r.w.Until.UTC(), r.w.TenantID
-	r.report.Offenders = []Offender{}
 	return nil
 }
 
@@ -188,8 +233,8 @@ func (r *run) note(format string, args ...any) {
 	r.report.Notes = append(r.report.Notes, fmt.Sprintf(format, args...))
 }
 
-// close puts the checks in the order of an event's way.
-func (r *run) close() Report {
+// names are the checks that were asked for, in the order of an event's way.
+func (r *run) names() []string {
 	names := []string{checkOrders, checkOutbox, checkRecords, checkNotifications, checkMails}
 	if r.Feed != nil {
 		names = append(names, checkStream)
@@ -197,10 +242,17 @@ func (r *run) close() Report {
 	if r.Mailbox != nil {
 		names = append(names, checkMailbox)
 	}
-	for _, name := range names {
+	return names
+}
+
+func (r *run) close() Report {
+	for _, name := range r.names() {
 		c := *r.check(name)
 		r.report.Checks = append(r.report.Checks, c)
 		r.report.Total += c.Offenders
+		if c.Skipped != "" {
+			r.report.Skipped++
+		}
 	}
 	return r.report
 }
