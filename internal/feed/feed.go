@@ -55,6 +55,9 @@ var publishLua string
 //go:embed sharded.lua
 var shardedLua string
 
+//go:embed echo.lua
+var echoLua string
+
 // Feed is a client of one Redis. It is safe for concurrent use.
 type Feed struct {
 	cfg     Config
@@ -62,7 +65,7 @@ type Feed struct {
 	client  redis.UniversalClient
 	publish *redis.Script
 	sharded *redis.Script // answers 1 or 0
-	echo    *redis.Script // publishes ARGV[1] on channel KEYS[1]
+	echo    *redis.Script
 	revoke  *redis.Script
 
 	revocations RevocationSink // nil: nobody asked for them
@@ -93,8 +96,7 @@ func Open(cfg Config) (*Feed, error) {
 		publish: redis.NewScript(shardedLua + publishLua),
 		sharded: redis.NewScript(shardedLua + "return sharded(ARGV[1]) and 1 or 0"),
 		revoke:  redis.NewScript(shardedLua + revokeLua),
-		echo: redis.NewScript(shardedLua +
-			"return redis.call(sharded(ARGV[2]) and 'SPUBLISH' or 'PUBLISH', KEYS[1], ARGV[1])"),
+		echo:    redis.NewScript(shardedLua + echoLua),
 	}
 	f.run.init()
 	return f, nil
@@ -113,6 +115,7 @@ func connect(address string) (redis.UniversalClient, error) {
 	if err != nil {
 		return nil, fmt.Errorf("REDIS_URL is not a URL: %w", redact(err))
 	}
+	kept := &connections{}
 	query := u.Query()
 	cluster := query.Get("cluster") == "true"
 	query.Del("cluster")
@@ -127,6 +130,7 @@ func connect(address string) (redis.UniversalClient, error) {
 		o.Username, o.Password = o.SentinelUsername, o.SentinelPassword
 		o.Protocol, o.ContextTimeoutEnabled = 2, true
 		timeouts(&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout)
+		o.Dialer = kept.dialOf(&redis.Options{DialTimeout: o.DialTimeout, TLSConfig: o.TLSConfig})
 		return redis.NewFailoverClient(o), nil
 	case query.Has("addr") || cluster:
 		o, err := redis.ParseClusterURL(u.String())
@@ -137,6 +141,7 @@ func connect(address string) (redis.UniversalClient, error) {
 		o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 		o.ClusterStateReloadInterval = clusterReload
 		timeouts(&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout)
+		o.Dialer = kept.dialOf(&redis.Options{DialTimeout: o.DialTimeout, TLSConfig: o.TLSConfig})
 		return redis.NewClusterClient(o), nil
 	}
 	o, err := redis.ParseURL(u.String())
@@ -146,6 +151,7 @@ func connect(address string) (redis.UniversalClient, error) {
 	o.Protocol, o.ContextTimeoutEnabled = 2, true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	timeouts(&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout)
+	o.Dialer = kept.dialOf(o)
 	return redis.NewClient(o), nil
 }
 

@@ -47,9 +47,12 @@ type link struct {
 	node    string
 	pubsub  *redis.PubSub
 	sharded bool
+	check   string // its own channel, in the hash slot of one of its tenants
 
 	mu         sync.Mutex
 	heard      time.Time      // when anything came in
+	checkable  bool           // check is subscribed
+	checked    time.Time      // when the first message was sent on check that has not come; 0: all came
 	unfollowed map[string]int // channels whose unsubscribe is under way
 }
 
@@ -104,6 +107,7 @@ func (f *Feed) Run(ctx context.Context, sink Sink) error {
 	defer readers.Wait()
 	defer r.closeAll()
 	r.wake()
+	readers.Go(func() { f.checkAll(ctx) })
 	ping := time.NewTicker(pingEvery)
 	defer ping.Stop()
 	backoff := retryMin
@@ -186,6 +190,7 @@ func (f *Feed) subscribe(ctx context.Context, client redis.UniversalClient, node
 	fresh := l == nil
 	if fresh {
 		l = &link{node: node, sharded: sharded, heard: time.Now(), unfollowed: map[string]int{}}
+		l.check = channel(tenants[0]) + ":" + r.probe
 		// The connection outlives a canceled ctx until closeAll.
 		if sharded {
 			l.pubsub = client.SSubscribe(context.WithoutCancel(ctx))
@@ -195,6 +200,9 @@ func (f *Feed) subscribe(ctx context.Context, client redis.UniversalClient, node
 		r.links[node] = l
 	}
 	var names []string
+	if fresh {
+		names = append(names, l.check)
+	}
 	for _, tenant := range tenants {
 		if home, followed := r.homes[tenant]; followed && home == nil {
 			r.homes[tenant] = l
@@ -254,6 +262,10 @@ func (f *Feed) listen(ctx context.Context, l *link, sink Sink) {
 		l.mu.Unlock()
 		switch m := got.(type) {
 		case *redis.Message:
+			if m.Channel == l.check {
+				l.came()
+				continue
+			}
 			f.deliver(m, sink)
 		case *redis.Subscription:
 			f.subscription(ctx, l, m, sink)
@@ -296,6 +308,16 @@ func (f *Feed) deliver(m *redis.Message, sink Sink) {
 
 func (f *Feed) subscription(ctx context.Context, l *link, m *redis.Subscription, sink Sink) {
 	tenant := tenantOf(m.Channel)
+	if m.Channel == l.check {
+		if strings.HasSuffix(m.Kind, "unsubscribe") {
+			_ = l.pubsub.Close() // its slot has moved: a new link gets a new one
+			return
+		}
+		l.mu.Lock()
+		l.checkable = true
+		l.mu.Unlock()
+		return
+	}
 	switch m.Kind {
 	case "subscribe", "ssubscribe":
 		switch tenant {

@@ -48,10 +48,13 @@ func (f *Feed) probed(nonce string) {
 	}
 }
 
-// Ping returns nil if Redis answers: enough for a program that only publishes.
+// Ping returns nil if Redis takes writes: enough for a program that only publishes.
 func (f *Feed) Ping(ctx context.Context) error {
-	if err := f.client.Ping(ctx).Err(); err != nil {
+	if err := f.client.Set(ctx, channel(f.run.probe), "ping", pingKept).Err(); err != nil {
 		return wrap("ping "+f.address, err)
 	}
 	return nil
 }
+
+// pingKept is how long Redis keeps what a ping writes.
+const pingKept = 10 * time.Second

@@ -1,0 +1,116 @@
+package feed
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// dialer is how go-redis makes a connection.
+type dialer = func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// connections decides which connections may be used again. After a failover with a virtual address or a DNS name, old
+// connections may stay open and lead to the old server, while new ones lead to the new master. So when a server answers
+// on one connection that it cannot serve, all connections to its address that are as old are replaced before their next
+// use. go-redis itself does so for READONLY alone, and for one connection at a time.
+type connections struct {
+	mu          sync.Mutex
+	generations map[string]*atomic.Int64 // by address; counts how often its connections were retired
+}
+
+func (c *connections) of(addr string) *atomic.Int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.generations == nil {
+		c.generations = map[string]*atomic.Int64{}
+	}
+	g := c.generations[addr]
+	if g == nil {
+		g = &atomic.Int64{}
+		c.generations[addr] = g
+	}
+	return g
+}
+
+// watch returns a dialer whose connections are watched.
+func (c *connections) watch(dial dialer) dialer {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		current := c.of(addr)
+		born := current.Load() // before the connection is made: one that a retirement overtakes counts as old
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		w := &watchedConn{Conn: conn, current: current, born: born}
+		if raw, ok := conn.(syscall.Conn); ok {
+			return &rawConn{w, raw}, nil
+		}
+		return w, nil
+	}
+}
+
+// watchedConn is a connection that is not used again once its server has said that it cannot serve.
+type watchedConn struct {
+	net.Conn
+	current *atomic.Int64
+	born    int64
+}
+
+// errRetired is an end of the connection: go-redis sends the command again, on another.
+var errRetired = errors.Join(errors.New("the connection was retired, since its server cannot serve"), io.EOF)
+
+func (c *watchedConn) retired() bool { return c.born < c.current.Load() }
+
+func (c *watchedConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if cannotServe(b[:n]) {
+		c.current.CompareAndSwap(c.born, c.born+1)
+	}
+	return n, err
+}
+
+func (c *watchedConn) Write(b []byte) (int, error) {
+	if c.retired() {
+		return 0, errRetired
+	}
+	return c.Conn.Write(b)
+}
+
+// rawConn is a watchedConn over TCP, where go-redis looks before each use whether the peer has closed it.
+type rawConn struct {
+	*watchedConn
+	raw syscall.Conn
+}
+
+func (c *rawConn) SyscallConn() (syscall.RawConn, error) {
+	if c.retired() {
+		return nil, errRetired
+	}
+	return c.raw.SyscallConn()
+}
+
+// cannotServe reports whether an answer of the server has an error that a new connection may not meet. One that only
+// looks so, within an order's data, costs a connection.
+func cannotServe(answer []byte) bool {
+	if bytes.IndexByte(answer, '-') < 0 {
+		return false
+	}
+	for _, err := range [...]string{"READONLY ", "LOADING ", "MASTERDOWN ", "CLUSTERDOWN "} {
+		e := []byte("-" + err)
+		if bytes.HasPrefix(answer, e) || bytes.Contains(answer, append([]byte("\n"), e...)) ||
+			bytes.HasPrefix(answer, []byte("-ERR ")) && bytes.Contains(answer, e) { // of a script, before Redis 7
+			return true
+		}
+	}
+	return false
+}
+
+// dialOf returns go-redis's own dialer for o, watched.
+func (c *connections) dialOf(o *redis.Options) dialer { return c.watch(redis.NewDialer(o)) }

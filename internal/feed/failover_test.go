@@ -1,0 +1,145 @@
+package feed_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/alicebob/miniredis/v2"
+
+	"orderbell/internal/feed/feedtest"
+)
+
+// address is a virtual address: what connects to it reaches the server that it leads to at that time, and stays there.
+type address struct {
+	listener net.Listener
+	server   atomic.Value // string
+	answer   atomic.Value // string: what old connections answer from now on, "" to pass on
+
+	mu  sync.Mutex
+	old map[net.Conn]bool
+}
+
+func listenAt(t *testing.T, server string) *address {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &address{listener: l, old: map[net.Conn]bool{}}
+	a.server.Store(server)
+	a.answer.Store("")
+	var conns sync.WaitGroup
+	conns.Go(func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			a.mu.Lock()
+			a.old[client] = false
+			a.mu.Unlock()
+			conns.Go(func() { a.serve(client) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		a.mu.Lock()
+		for c := range a.old {
+			_ = c.Close()
+		}
+		a.mu.Unlock()
+		conns.Wait()
+	})
+	return a
+}
+
+func (a *address) url() string { return "redis://" + a.listener.Addr().String() }
+
+// leadTo has new connections reach another server; the old ones stay, and answer every command with answer if it is not
+// empty.
+func (a *address) leadTo(server, answer string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for c := range a.old {
+		a.old[c] = true
+	}
+	a.server.Store(server)
+	a.answer.Store(answer)
+}
+
+func (a *address) serve(client net.Conn) {
+	defer client.Close() //nolint:errcheck // it may be closed
+	server, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", a.server.Load().(string))
+	if err != nil {
+		return
+	}
+	defer server.Close() //nolint:errcheck // it may be closed
+	go func() { _, _ = io.Copy(client, server); _ = client.Close() }()
+	b := make([]byte, 64<<10)
+	for {
+		n, err := client.Read(b)
+		if err != nil {
+			return
+		}
+		a.mu.Lock()
+		answer := a.answer.Load().(string)
+		if !a.old[client] {
+			answer = ""
+		}
+		a.mu.Unlock()
+		if answer != "" {
+			_, err = client.Write([]byte("-" + answer + "\r\n"))
+		} else {
+			_, err = server.Write(b[:n])
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func TestAServerThatCannotServeLosesItsConnections(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]string{
+		"a replica":               "READONLY You can't write against a read only replica.",
+		"a replica, in a script":  "READONLY You can't write against a read only replica. script: f_1, on @user_script:1.",
+		"a replica, before 7":     "ERR Error running script (call to f_1): @user_script: 9: -READONLY You can't write against a read only replica.",
+		"a server that starts":    "LOADING Redis is loading the dataset in memory",
+		"a replica cut off":       "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+		"a cluster without slots": "CLUSTERDOWN The cluster is down",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			before, after := miniredis.RunT(t), miniredis.RunT(t)
+			at := listenAt(t, before.Addr())
+			// One retry: a second connection of the same age must not be tried.
+			f, tenant := feedtest.Open(t, feedtest.Config(at.url()+"?max_retries=1&min_idle_conns=4")), feedtest.Tenant()
+			var all sync.WaitGroup
+			for n := range 4 { // several connections are open
+				all.Go(func() {
+					if err := f.Publish(t.Context(), tenant, feedtest.Message(tenant, n+1)); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			at.leadTo(after.Addr(), answer)
+			_ = f.Ping(t.Context()) // one command may meet the answer
+			for n := range 8 {
+				if err := f.Ping(t.Context()); err != nil {
+					t.Fatalf("ping %d after the failover: %v", n, err)
+				}
+				if err := f.Publish(t.Context(), tenant, feedtest.Message(tenant, n+10)); err != nil {
+					t.Fatalf("publish %d after the failover: %v", n, err)
+				}
+				if _, _, err := f.Lookup(t.Context(), tenant, feedtest.Message(tenant, n).ID); err != nil {
+					t.Fatalf("lookup %d after the failover: %v", n, err)
+				}
+			}
+		})
+	}
+}
