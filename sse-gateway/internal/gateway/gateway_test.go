@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 		// go-redis looks for a dead server once a second and notices only then that its pool is closed.
 		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"),
 		// The tests' PostgreSQL goes with the process.
-		goleak.IgnoreAnyFunction("orderbell/internal/embedded.(*Postgres).run"),
+		goleak.IgnoreAnyFunction("orderbell/internal/dev/embedded.(*Postgres).run"),
 		goleak.IgnoreAnyFunction("os/exec.(*Cmd).writerDescriptor.func1"),
 	)
 }
