@@ -10,17 +10,24 @@ import (
 	"orderbell/internal/event"
 )
 
+// Terms are those of a claim.
+type Terms struct {
+	Lease        time.Duration
+	MailsPerHour int64 // of a tenant without a limit of its own
+}
+
 // Due is one e-mail that was claimed for one attempt. Who claims it holds it until its lease ends; Attempt is the
 // fencing token of every mark.
 type Due struct {
 	ID        string // UUID
 	Attempt   int    // 1 at the first
+	Held      int    // how many attempts before this one were [Held]
 	MessageID string // RFC 5322, without brackets, the same at every attempt
 
-	// OptedOut says that the person switched e-mail off after the event. The claim has marked the row suppressed:
-	// there is nothing to send or to mark.
+	// OptedOut says that the user gets no such mail any more: the role, the wishes or the address changed after the event.
+	// The claim has marked the row suppressed: there is nothing to send or to mark.
 	OptedOut bool
-	// Deferred says that it is the person's quiet hours: the claim has put the row off to their end. There is nothing to
+	// Deferred says that it is the user's quiet hours: the claim has put the row off to their end. There is nothing to
 	// send or to mark, and no attempt was used.
 	Deferred bool
 	// Abandoned says that the attempt before was never marked: its process died or its mark was lost, after or
@@ -40,7 +47,7 @@ type Due struct {
 	TimeZone   string // IANA, the person's
 }
 
-// Letter is one rendered e-mail to one person.
+// Mail is one rendered e-mail to one user.
 type Mail struct {
 	MessageID   string // without brackets
 	To          string // a bare address
@@ -53,31 +60,35 @@ type Mail struct {
 
 // Line is one reserved place at the SMTP server. It is used by one goroutine and must be closed.
 type Line interface {
-	// Open makes sure that the server is there. Nothing is sent, so a failure costs no attempt.
+	// Open makes sure that there is a connection. Nothing is sent, so a failure, a *[SendError], costs no attempt.
 	Open(ctx context.Context) error
-	// Send returns nil once the server has taken l, else a *[SendError].
-	Send(ctx context.Context, l Mail) error
+	// Send returns nil once the server has taken m, else a *[SendError]. The end of ctx stops it until the message is
+	// complete, and not after that.
+	Send(ctx context.Context, m Mail) error
 	Close()
 }
 
-// Fate is what is known of a letter that the server did not confirm.
+// Fate is what is known of a mail that the server did not confirm.
 type Fate string
 
 // The fates.
 const (
-	Refused  Fate = "refused"  // for good: the server said 5xx to it, or it cannot be sent at all
-	Deferred Fate = "deferred" // for now: 4xx, or the line broke before the message was complete
-	Unknown  Fate = "unknown"  // the line broke after the message and before the answer: it may have been taken
+	Refused  Fate = "refused"  // for good: the recipient is at fault, or the mail cannot be sent at all
+	Deferred Fate = "deferred" // for now, because of the recipient: a limited number of attempts follows
+	Held     Fate = "held"     // the fault is ours or the server's: the mail waits until an operator has repaired it
+	Unknown  Fate = "unknown"  // the connection broke after the message and before the answer: it may have been taken
 )
 
-// SendError is a letter that the server did not confirm.
+// SendError is a mail that the server did not confirm.
 type SendError struct {
-	Fate Fate
-	Code int // the server's reply, 0 if there was none
-	Err  error
+	Fate      Fate
+	Code      int  // the server's reply, 0 if there was none
+	Sender    bool // of [Held]: the server refuses every mail of ours, whoever it is for
+	NoMailbox bool // of [Refused]: the address does not exist
+	Err       error
 }
 
-func (e *SendError) Error() string { return fmt.Sprintf("letter %s: %v", e.Fate, e.Err) }
+func (e *SendError) Error() string { return fmt.Sprintf("mail %s: %v", e.Fate, e.Err) }
 
 func (e *SendError) Unwrap() error { return e.Err }
 
@@ -97,5 +108,7 @@ type Mark struct {
 	Status     Status
 	Reason     string        // why failed or suppressed, or the temporary error of an attempt that is due again
 	Ambiguous  bool          // the attempt's fate is [Unknown]
+	Held       bool          // the attempt's fate is [Held]
+	NoMailbox  bool          // nothing shall be sent to the address any more
 	RetryAfter time.Duration // for StatusDue
 }

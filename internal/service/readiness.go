@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -16,15 +18,28 @@ type Check struct {
 	Probe func(context.Context) error
 }
 
+// Detail reports trouble that does not keep the program from its work: what it says stands in the answer to a readiness
+// probe, which stays a success. Say returns "" while all is well.
+type Detail struct {
+	Name string
+	Say  func() string
+}
+
 // readiness is what the checks said last.
 type readiness struct {
-	checks []Check
-	mu     sync.Mutex
-	reason string // why not ready, "" before the first look and while all is well
+	checks  []Check
+	details []Detail
+	mu      sync.Mutex
+	reason  string // why not ready, "" before the first look and while all is well
 }
 
 // Ready adds conditions of readiness. Call it before Serve.
 func (s *Service) Ready(checks ...Check) { s.readiness.checks = append(s.readiness.checks, checks...) }
+
+// Report adds details to readiness. Call it before Serve.
+func (s *Service) Report(details ...Detail) {
+	s.readiness.details = append(s.readiness.details, details...)
+}
 
 const (
 	// probeTimeout stays below the second that Kubernetes gives a probe by default.
@@ -90,5 +105,16 @@ func (s *Service) serveReady(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
-	w.WriteHeader(http.StatusNoContent)
+	var said strings.Builder
+	for _, d := range s.readiness.details {
+		if text := d.Say(); text != "" {
+			fmt.Fprintf(&said, "%s: %s\n", d.Name, text)
+		}
+	}
+	if said.Len() == 0 {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = io.WriteString(w, said.String()) // the prober has gone if this fails
 }

@@ -25,6 +25,7 @@ const (
 	ByRole            = "role"             // none of the roles that the event is for
 	ByPreference      = "preference"       // the channel is switched off
 	ByEventPreference = "event preference" // the channel is on, but not for events of this type
+	ByAddress         = "address"          // a mail server said that the address does not exist
 	ByQuietHours      = "quiet hours"      // of [Deferred]
 )
 

@@ -175,7 +175,7 @@ func (w *world) startDev(t *testing.T) {
 		"DATABASE_URL=postgres://orderbell@"+w.postgres.address+"/orderbell?sslmode=disable",
 		"REDIS_URL=redis://"+w.redis.address+"/0", "KAFKA_BROKERS="+w.kafka.address, "SMTP_URL=smtp://"+w.smtp.address,
 		// The patience of production would be hours.
-		"EMAIL_RETRY_BASE=1s", "EMAIL_RETRY_MAX=5s", "EMAIL_MAX_ATTEMPTS=50", "SMTP_SEND_TIMEOUT=5s",
+		"EMAIL_RETRY_BASE=1s", "EMAIL_RETRY_MAX=5s", "EMAIL_MAX_ATTEMPTS=50", "SMTP_CONNECT_TIMEOUT=5s", "SMTP_COMMAND_TIMEOUT=5s", "SMTP_FINAL_TIMEOUT=5s", "TENANT_MAILS_PER_HOUR=1000000",
 		"SSE_HEARTBEAT_SECONDS=2",
 	)
 	cmd.Stdout, cmd.Stderr = w.log, w.log

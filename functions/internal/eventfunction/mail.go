@@ -12,13 +12,14 @@ import (
 	"orderbell/internal/mail"
 	"orderbell/internal/service"
 	"orderbell/internal/store/eventstore"
+	"orderbell/internal/user"
 )
 
-// Mail is all that brings e-mails out.
+// Mail is all that sends mails.
 type Mail struct {
 	Store   *eventstore.Store
 	Courier *delivery.Courier
-	Lines   int // how many letters may be on their way at once
+	Lines   int // how many mails may be in flight at once
 
 	mailer *smtp.Mailer
 }
@@ -29,9 +30,14 @@ func OpenMail(s *service.Service, open func(mailDomain string) *eventstore.Store
 	var server smtp.Config
 	var patience delivery.Config
 	var offers optout.Config
-	if err := errors.Join(service.Load(&server), service.Load(&patience), service.Load(&offers)); err != nil {
+	var limits user.DefaultLimits
+	if err := errors.Join(service.Load(&server), service.Load(&patience), service.Load(&offers), service.Load(&limits)); err != nil {
 		return nil, err
 	}
+	if err := limits.Check(); err != nil {
+		return nil, err
+	}
+	patience.MailsPerHour = limits.MailsPerHour
 	links, err := optout.New(offers)
 	if err != nil {
 		return nil, err
@@ -50,11 +56,14 @@ func OpenMail(s *service.Service, open func(mailDomain string) *eventstore.Store
 	if err != nil {
 		return nil, err
 	}
-	m.Courier, err = delivery.New(patience, m.Store, m.mailer, writer, s.Log, s.Meter)
-	return m, err
+	if m.Courier, err = delivery.New(patience, m.Store, m.mailer, writer, s.Log, s.Meter); err != nil {
+		return nil, err
+	}
+	s.Report(service.Detail{Name: "mail", Say: m.Courier.Trouble})
+	return m, nil
 }
 
-// Close waits a while for letters on their way, and takes leave of the server.
+// Close waits a while for mails in flight, and closes the connections to the server.
 func (m *Mail) Close(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), behindTimeout)
 	defer cancel()

@@ -1,8 +1,10 @@
 package eventfunction_test
 
 import (
+	"io"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
@@ -16,7 +18,16 @@ import (
 func TestSweeperIsWokenByAnEvent(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.start(t, "SMTP_URL=smtp://127.0.0.1:1").assertPost(t, newEvent(t, order.Paid), http.StatusAccepted)
+	f := b.start(t, "SMTP_URL=smtp://127.0.0.1:1")
+	if status, text := f.ready(t); status != http.StatusNoContent || text != "" {
+		t.Errorf("ready: %d %q", status, text)
+	}
+	f.assertPost(t, newEvent(t, order.Paid), http.StatusAccepted)
+	// Still ready, since events must be taken in without mail, too; but the answer says what is wrong.
+	eventually(t, "readiness tells that there is no mail server", func() bool {
+		status, text := f.ready(t)
+		return status == http.StatusOK && strings.HasPrefix(text, "mail: no mail is taken since 20") && strings.Contains(text, "127.0.0.1:1")
+	})
 	if n := b.count("SELECT count(*) FROM email_deliveries WHERE status = 'due'"); n != 1 || b.mailbox(t) != 0 {
 		t.Fatalf("%d due, %d arrived", n, b.mailbox(t))
 	}
@@ -33,4 +44,23 @@ func TestSweeperIsWokenByAnEvent(t *testing.T) {
 	if n := b.count("SELECT attempt FROM email_deliveries"); n != 1 {
 		t.Errorf("%d attempts", n)
 	}
+}
+
+// ready asks whether f is ready.
+func (f *function) ready(t *testing.T) (status int, text string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.url+"/healthz/ready", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // only read
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
 }

@@ -5,12 +5,13 @@
 WITH asked AS (
     SELECT id, roles, notification_in_app_enabled AS in_app, notification_email_enabled AS email, time_zone, quiet_hours,
         $4 = ANY (notification_in_app_events) AS in_app_event,
-        $4 = ANY (notification_email_events) AS email_event
+        $4 = ANY (notification_email_events) AS email_event,
+        EXISTS (SELECT FROM mail_suppressions s WHERE s.address = lower(users.email)) AS no_mailbox
     FROM users WHERE tenant_id = $5 AND cardinality($12::text[]) > 0
 ), person AS (
-    SELECT id, in_app, in_app_event, email, email_event,
+    SELECT id, in_app, in_app_event, email, email_event, no_mailbox,
         roles && $12::text[] AS eligible,
-        CASE WHEN email AND email_event THEN quiet_until(now(), time_zone, quiet_hours) END AS quiet,
+        CASE WHEN email AND email_event AND NOT no_mailbox THEN quiet_until(now(), time_zone, quiet_hours) END AS quiet,
         -- The id of what this person gets of this event, the same whenever it is computed: a UUIDv8 (RFC 9562) that
         -- begins with the event id's time, so that index pages fill in order, and goes on with a hash.
         (left($3::uuid::text, 14) || '8' || left(hash, 3) || '-8' || substr(hash, 4, 3) || '-' || substr(hash, 7, 12))::uuid AS notice_id
@@ -22,11 +23,12 @@ WITH asked AS (
         CASE WHEN reason IN ('', 'quiet hours') THEN granted ELSE 'suppressed' END AS outcome, reason
     FROM person,
         LATERAL (VALUES
-            (1, 'in_app', in_app, in_app_event, NULL, 'notified'),
-            (2, 'email', email, email_event, quiet, CASE WHEN quiet IS NULL THEN 'due' ELSE 'deferred' END)
-        ) AS c (n, channel, wanted, wanted_event, deferred, granted),
+            (1, 'in_app', in_app, in_app_event, false, NULL, 'notified'),
+            (2, 'email', email, email_event, no_mailbox, quiet, CASE WHEN quiet IS NULL THEN 'due' ELSE 'deferred' END)
+        ) AS c (n, channel, wanted, wanted_event, unreachable, deferred, granted),
         LATERAL (SELECT CASE WHEN NOT eligible THEN 'role' WHEN NOT wanted THEN 'preference'
-            WHEN NOT wanted_event THEN 'event preference' WHEN deferred IS NOT NULL THEN 'quiet hours' ELSE '' END) AS r (reason)
+            WHEN NOT wanted_event THEN 'event preference' WHEN unreachable THEN 'address'
+            WHEN deferred IS NOT NULL THEN 'quiet hours' ELSE '' END) AS r (reason)
     ORDER BY id, n
 ), record AS (
     INSERT INTO event_records (event_day, source, event_id, type, tenant_id, order_id, order_version, data_hash, data,
@@ -42,10 +44,10 @@ WITH asked AS (
     RETURNING user_id, id
 ), due AS (
     INSERT INTO email_deliveries (id, tenant_id, user_id, event_source, event_id, event_type, order_id, data, message_id,
-        next_attempt_at, reason)
+        next_attempt_at, reason, audience)
     SELECT notice_id, tenant_id, id, $2, $3, $4, $6, $9, notice_id || '@' || $13, coalesce(quiet, now()),
-        CASE WHEN quiet IS NULL THEN '' ELSE 'quiet hours' END
-    FROM record, person WHERE eligible AND email AND email_event
+        CASE WHEN quiet IS NULL THEN '' ELSE 'quiet hours' END, $12
+    FROM record, person WHERE eligible AND email AND email_event AND NOT no_mailbox
     RETURNING next_attempt_at
 )
 SELECT EXISTS (SELECT FROM record) AS applied,

@@ -1,29 +1,43 @@
--- Claims the one due e-mail, of those that %[1]s holds for, that is due longest. $1 is the lease.
--- The person's wishes are looked at anew: who wants no mail any more gets none, and whose quiet hours it is gets it later.
--- A lease that ran out without a mark may hide a mail that went out: it counts as ambiguous.
+-- Claims one due mail, of those for which %[1]s holds: the one that is due longest, unless its tenant has used up its mails of
+-- the hour.
+-- @lease, @mails_per_hour (for tenants without a limit of their own), and the parameters of the condition.
+-- Roles, wishes and the suppression list are read again: a user who may not or does not want to get the mail any more gets
+-- none, and a user in quiet hours gets it later.
+-- A lease that ran out without a mark may hide a mail that was sent: it counts as ambiguous.
 WITH next AS (
-    SELECT d.id, d.lease_until IS NOT NULL AS abandoned, u.email, u.name, u.time_zone,
-        CASE WHEN NOT u.notification_email_enabled THEN 'preference'
-            WHEN NOT d.event_type = ANY (u.notification_email_events) THEN 'event preference' END AS unwanted,
+    SELECT d.id, d.tenant_id, d.lease_until IS NOT NULL AS abandoned, u.email, u.name, u.time_zone,
+        CASE WHEN NOT u.roles && d.audience THEN 'role'
+            WHEN NOT u.notification_email_enabled THEN 'preference'
+            WHEN NOT d.event_type = ANY (u.notification_email_events) THEN 'event preference'
+            WHEN EXISTS (SELECT FROM mail_suppressions s WHERE s.address = lower(u.email)) THEN 'address' END AS unwanted,
         quiet_until(now(), u.time_zone, u.quiet_hours) AS quiet
     FROM email_deliveries d JOIN users u ON u.id = d.user_id
+        LEFT JOIN tenant_limits l ON l.tenant_id = d.tenant_id
+        LEFT JOIN mail_hours h ON h.tenant_id = d.tenant_id AND h.hour = date_trunc('hour', now(), 'UTC')
     WHERE d.status = 'due' AND d.next_attempt_at <= now() AND %[1]s
+        AND coalesce(h.mails, 0) < coalesce(l.mails_per_hour, @mails_per_hour)
     ORDER BY d.next_attempt_at
     LIMIT 1
     FOR UPDATE OF d SKIP LOCKED
 ), outcome AS (
     SELECT *, unwanted IS NULL AND quiet IS NULL AS granted FROM next
+), counted AS (
+    INSERT INTO mail_hours AS h (tenant_id, hour, mails)
+    SELECT tenant_id, date_trunc('hour', now(), 'UTC'), 1 FROM outcome WHERE granted
+    ON CONFLICT (tenant_id) DO UPDATE SET
+        hour = excluded.hour,
+        mails = CASE WHEN h.hour = excluded.hour THEN h.mails + 1 ELSE 1 END
 )
 UPDATE email_deliveries d SET
     attempt = d.attempt + o.granted::integer,
     ambiguous = d.ambiguous + o.abandoned::integer,
     status = CASE WHEN o.unwanted IS NULL THEN 'due' ELSE 'suppressed' END,
     reason = CASE WHEN o.unwanted IS NOT NULL THEN o.unwanted WHEN o.quiet IS NOT NULL THEN 'quiet hours' ELSE d.reason END,
-    lease_until = CASE WHEN o.granted THEN now() + $1::interval END,
-    -- Behind all that is due now, so that the next claim does not look at it again.
-    next_attempt_at = CASE WHEN o.unwanted IS NOT NULL THEN d.next_attempt_at ELSE coalesce(o.quiet, now() + $1::interval) END
+    lease_until = CASE WHEN o.granted THEN now() + @lease::interval END,
+    -- After all that is due now, so that the next claim does not look at it again.
+    next_attempt_at = CASE WHEN o.unwanted IS NOT NULL THEN d.next_attempt_at ELSE coalesce(o.quiet, now() + @lease::interval) END
 FROM outcome o, tenants t
 WHERE d.id = o.id AND t.id = d.tenant_id
-RETURNING d.id::text, d.attempt, d.message_id, o.unwanted IS NOT NULL AS opted_out,
+RETURNING d.id::text, d.attempt, d.held, d.message_id, o.unwanted IS NOT NULL AS opted_out,
     o.unwanted IS NULL AND o.quiet IS NOT NULL AS deferred, o.abandoned,
     d.event_source, d.event_id::text, d.event_type, d.data, t.name AS tenant_name, t.locale, d.user_id::text, o.email, o.name, o.time_zone

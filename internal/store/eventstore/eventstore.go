@@ -30,18 +30,18 @@ var receiptSQL string
 
 // Store is safe for concurrent use.
 type Store struct {
-	pool         *database.Pool
-	mailDomain   string
-	claimOfEvent string // two statements, so that each gets the plan that fits it
-	claimAny     string
+	pool          *database.Pool
+	mailDomain    string
+	claimOfEvent  string // two statements, so that each gets the plan that fits it
+	claimOfTenant string
 }
 
 // New returns a store. MailDomain is what the Message-IDs of e-mails end in.
 func New(pool *database.Pool, mailDomain string) *Store {
 	return &Store{
 		pool: pool, mailDomain: mailDomain,
-		claimOfEvent: fmt.Sprintf(claimSQL, "(d.event_source = $2 AND d.event_id = $3)"),
-		claimAny:     fmt.Sprintf(claimSQL, "true"),
+		claimOfEvent:  fmt.Sprintf(claimSQL, "d.event_source = @source AND d.event_id = @event_id"),
+		claimOfTenant: fmt.Sprintf(claimSQL, "d.tenant_id = @tenant_id"),
 	}
 }
 

@@ -15,7 +15,8 @@ import (
 	"orderbell/internal/user"
 )
 
-const lease = time.Minute
+// terms are a claim's, with more mails than any test sends.
+func terms() mail.Terms { return mail.Terms{Lease: time.Minute, MailsPerHour: 1000} }
 
 // due returns a store with one due e-mail, of e.
 func due(t *testing.T) (s *eventstore.Store, pool *database.Pool, e event.Event) {
@@ -28,7 +29,7 @@ func due(t *testing.T) (s *eventstore.Store, pool *database.Pool, e event.Event)
 
 func claim(t *testing.T, s *eventstore.Store) mail.Due {
 	t.Helper()
-	d, ok, err := s.Claim(t.Context(), lease)
+	d, ok, err := s.ClaimOfTenant(t.Context(), "demo", terms())
 	if err != nil || !ok {
 		t.Fatalf("nothing claimed: %v", err)
 	}
@@ -37,7 +38,7 @@ func claim(t *testing.T, s *eventstore.Store) mail.Due {
 
 func assertNothingToClaim(t *testing.T, s *eventstore.Store) {
 	t.Helper()
-	if d, ok, err := s.Claim(t.Context(), lease); ok || err != nil {
+	if d, ok, err := s.ClaimOfTenant(t.Context(), "demo", terms()); ok || err != nil {
 		t.Errorf("claimed %+v, %v", d, err)
 	}
 }
@@ -102,7 +103,7 @@ func TestClaim(t *testing.T) {
 		s, pool, e := due(t)
 		claim(t, s)
 		assertNothingToClaim(t, s)
-		if _, ok, err := s.ClaimOfEvent(t.Context(), e.Source, e.ID, lease); ok || err != nil {
+		if _, ok, err := s.ClaimOfEvent(t.Context(), e.Source, e.ID, terms()); ok || err != nil {
 			t.Errorf("claimed it as the event's: %v", err)
 		}
 		assertRow(t, pool, row{Status: "due", Attempt: 1, Leased: true})
@@ -137,7 +138,7 @@ func TestClaim(t *testing.T) {
 		var wg sync.WaitGroup
 		for range mails {
 			wg.Go(func() {
-				d, ok, err := s.Claim(context.Background(), lease)
+				d, ok, err := s.ClaimOfTenant(context.Background(), "demo", terms())
 				mu.Lock()
 				defer mu.Unlock()
 				if !ok || err != nil || seen[d.ID] {
@@ -154,11 +155,11 @@ func TestClaim(t *testing.T) {
 		s, _, _ := due(t)
 		later := paid(t)
 		apply(t, s, later)
-		got, ok, err := s.ClaimOfEvent(t.Context(), later.Source, later.ID, lease)
+		got, ok, err := s.ClaimOfEvent(t.Context(), later.Source, later.ID, terms())
 		if err != nil || !ok || got.EventID != later.ID {
 			t.Errorf("got %+v, %v", got, err)
 		}
-		if _, ok, err = s.ClaimOfEvent(t.Context(), later.Source, later.ID, lease); ok || err != nil {
+		if _, ok, err = s.ClaimOfEvent(t.Context(), later.Source, later.ID, terms()); ok || err != nil {
 			t.Errorf("claimed another: %v", err)
 		}
 	})
@@ -180,6 +181,66 @@ func TestClaim(t *testing.T) {
 			t.Errorf("got %+v", d)
 		}
 		assertRow(t, pool, row{Status: "suppressed", Reason: "event preference"})
+	})
+	t.Run("a user who lost the role since gets no mail", func(t *testing.T) {
+		t.Parallel()
+		s, pool, _ := due(t)
+		exec(t, pool, "UPDATE users SET roles = '{viewer}'")
+		if d := claim(t, s); !d.OptedOut {
+			t.Errorf("got %+v", d)
+		}
+		assertNothingToClaim(t, s)
+		assertRow(t, pool, row{Status: "suppressed", Reason: "role"})
+	})
+	t.Run("a mail that is older than the record of its audience is sent", func(t *testing.T) {
+		t.Parallel()
+		s, pool, _ := due(t)
+		exec(t, pool, "UPDATE users SET roles = '{viewer}'")
+		exec(t, pool, "UPDATE email_deliveries SET audience = NULL")
+		if d := claim(t, s); d.OptedOut {
+			t.Errorf("got %+v", d)
+		}
+	})
+	t.Run("an address that does not exist is not mailed", func(t *testing.T) {
+		t.Parallel()
+		s, pool, _ := due(t)
+		exec(t, pool, "INSERT INTO mail_suppressions (address, reason) SELECT lower(email), '550 5.1.1' FROM users")
+		if d := claim(t, s); !d.OptedOut {
+			t.Errorf("got %+v", d)
+		}
+		assertNothingToClaim(t, s)
+		assertRow(t, pool, row{Status: "suppressed", Reason: "address"})
+	})
+	t.Run("a tenant sends so many mails an hour, its own limit or the default", func(t *testing.T) {
+		t.Parallel()
+		s, pool, e := due(t)
+		for range 4 {
+			apply(t, s, paid(t))
+		}
+		two := mail.Terms{Lease: time.Minute, MailsPerHour: 2}
+		claims := func(want bool) {
+			t.Helper()
+			if _, ok, err := s.ClaimOfTenant(t.Context(), "demo", two); ok != want || err != nil {
+				t.Errorf("claimed: %t, %v", ok, err)
+			}
+			tenants, err := s.DueTenants(t.Context(), two)
+			if _, ok, err2 := s.ClaimOfEvent(t.Context(), e.Source, testUser(9), two); ok || err != nil || err2 != nil {
+				t.Errorf("%v, %v, %v", tenants, err, err2)
+			}
+		}
+		claims(true)
+		claims(true)
+		claims(false)
+		if tenants, err := s.DueTenants(t.Context(), two); err != nil || len(tenants) != 0 {
+			t.Errorf("it is %v's turn, %v", tenants, err)
+		}
+		exec(t, pool, "INSERT INTO tenant_limits (tenant_id, mails_per_hour) VALUES ($1, 3)", "demo")
+		claims(true)
+		claims(false)
+		exec(t, pool, "UPDATE mail_hours SET hour = hour - interval '1 h'")
+		claims(true) // the next hour
+		exec(t, pool, "UPDATE tenant_limits SET mails_per_hour = 0")
+		claims(false)
 	})
 	t.Run("in quiet hours that were chosen since it waits for their end", func(t *testing.T) {
 		t.Parallel()

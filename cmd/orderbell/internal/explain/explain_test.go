@@ -69,7 +69,7 @@ func (w *world) happens(status order.Status) string {
 // claims claims the one due e-mail and marks it so.
 func (w *world) claims(mark mail.Mark) {
 	w.t.Helper()
-	due, ok, err := w.events.Claim(w.t.Context(), time.Minute)
+	due, ok, err := w.events.ClaimOfTenant(w.t.Context(), "demo", mail.Terms{Lease: time.Minute, MailsPerHour: 1000})
 	if err != nil || !ok {
 		w.t.Fatal(ok, err)
 	}

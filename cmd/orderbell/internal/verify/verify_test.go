@@ -25,7 +25,6 @@ import (
 	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/feed"
 	"orderbell/internal/feed/message"
-	"orderbell/internal/mail"
 	"orderbell/internal/order"
 	"orderbell/internal/pipeline"
 	"orderbell/internal/store/database"
@@ -159,32 +158,6 @@ func (w *world) relay() {
 		}
 		if n == 0 {
 			return
-		}
-	}
-}
-
-// post sends all due e-mails; each goes to the mailbox copies times, of which all but one were ambiguous.
-func (w *world) post(copies int) {
-	w.t.Helper()
-	for {
-		due, ok, err := w.events.Claim(w.t.Context(), time.Minute)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		if !ok {
-			return
-		}
-		if due.OptedOut || due.Deferred {
-			continue
-		}
-		mark := mail.Mark{Status: mail.StatusSent}
-		if copies > 1 {
-			copies--
-			mark = mail.Mark{Status: mail.StatusDue, Ambiguous: true}
-		}
-		w.box.take(due.MessageID)
-		if held, err := w.events.Mark(w.t.Context(), due, mark); err != nil || !held {
-			w.t.Fatal(held, err)
 		}
 	}
 }

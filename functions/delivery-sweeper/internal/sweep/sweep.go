@@ -67,7 +67,7 @@ type Mail interface {
 type Sweeper struct {
 	cfg       Config
 	retention int // days of event_records
-	workers   int // letters on their way at once
+	workers   int // mails in flight at once
 	days      Days
 	outbox    Outbox
 	keys      Keys
@@ -116,7 +116,7 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 		level = slog.LevelDebug // as most sweeps; what was made or removed has lines of its own
 	}
 	s.log.Log(ctx, level, "swept", "took", time.Since(began), "waiting", tally.Waiting, "sent", tally.Sent,
-		"retried", tally.Retried, "failed", tally.Failed, "suppressed", tally.Suppressed, "deferred", tally.Deferred,
+		"retried", tally.Retried, "held", tally.Held, "failed", tally.Failed, "suppressed", tally.Suppressed, "deferred", tally.Deferred,
 		"ambiguous", tally.Ambiguous)
 	return err
 }

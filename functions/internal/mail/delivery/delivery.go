@@ -1,13 +1,17 @@
-// Package delivery brings due e-mails from the store to the SMTP server, each attempt under a claim that nobody else
+// Package delivery brings due mails from the store to the SMTP server, each attempt under a claim that no other process
 // holds.
 //
-// The promise is at least once. An e-mail goes out twice only if its fate could not be known: the line dropped between
-// the message and the server's answer, or the process died between that answer and the mark. Both are counted, in the
-// row and in the metric orderbell.mail.ambiguous. A claim costs an attempt, so the server is reached before anything
-// is claimed: an outage, however long, uses up no attempts.
+// The promise is at least once. A mail goes out twice only if its fate could not be known: the connection broke between
+// the message and the server's answer, or the process died between that answer and the mark. Both are counted, in the row
+// and in the metric orderbell.mail.ambiguous. A claim costs an attempt, so the server is reached before anything is
+// claimed.
 //
-// A letter on its way is never cut short by the request that started it, since that would leave its fate unknown: it
-// goes on behind the answer, bounded by the claim's lease, and [Courier.Drain] waits for it.
+// Attempts are limited for faults of the recipient only. A server that refuses our mail, whoever it is for, holds up the
+// mails: they stay due, a few of them test the server with each sweep, and log, metric and readiness detail report it
+// once (trouble.go).
+//
+// A mail in flight is never cut short by the request that started it, since that would leave its fate unknown: it goes on
+// after the answer, its lease is renewed while it lasts, and [Courier.Drain] waits for it.
 package delivery
 
 import (
@@ -27,27 +31,34 @@ import (
 
 // Config says how patient delivery is.
 type Config struct {
-	// TryLimit is how long an event waits for its own e-mails before it is answered.
+	// TryLimit is how long an event waits for its own mails before it is answered, and how long it claims more of them.
 	TryLimit    time.Duration `envconfig:"EMAIL_TRY_LIMIT" default:"1s"`
 	MaxAttempts int           `envconfig:"EMAIL_MAX_ATTEMPTS" default:"12"` // with the delays below, some six hours
 	RetryBase   time.Duration `envconfig:"EMAIL_RETRY_BASE" default:"30s"`  // doubled with each attempt
 	RetryMax    time.Duration `envconfig:"EMAIL_RETRY_MAX" default:"1h"`
+
+	MailsPerHour int64 `ignored:"true"` // of a tenant without a limit of its own: package user's default
 }
 
 const (
-	// lease is longer than any letter takes, and short enough that a killed process delays its letter little.
+	// lease is short enough that a killed process delays its mail little. While a process lives it renews the lease, so
+	// that a slow server's mail is not sent by another process too.
 	lease = 3 * time.Minute
-	// markTime is what remains of a lease, when sending must be over, for the mark.
-	markTime = 30 * time.Second
+	// renewal leaves time for a second try of a renewal that failed.
+	renewal = lease / 3
+	// heldMax is the longest wait of a mail that an operator must help, so that it goes out soon after the repair.
+	heldMax = 10 * time.Minute
 	// maxReason keeps a server's essay out of the row.
 	maxReason = 500
 )
 
 // Store has the due e-mails.
 type Store interface {
-	ClaimOfEvent(ctx context.Context, source, eventID string, lease time.Duration) (mail.Due, bool, error)
-	Claim(ctx context.Context, lease time.Duration) (mail.Due, bool, error)
+	ClaimOfEvent(ctx context.Context, source, eventID string, terms mail.Terms) (mail.Due, bool, error)
+	ClaimOfTenant(ctx context.Context, tenantID string, terms mail.Terms) (mail.Due, bool, error)
+	DueTenants(ctx context.Context, terms mail.Terms) ([]string, error)
 	Mark(ctx context.Context, d mail.Due, m mail.Mark) (held bool, err error)
+	Renew(ctx context.Context, d mail.Due, lease time.Duration) (held bool, err error)
 	Waiting(ctx context.Context) (n int, since time.Time, err error)
 }
 
@@ -70,6 +81,7 @@ type Courier struct {
 	writer Writer
 	log    *slog.Logger
 	meters meters
+	server trouble
 	behind sync.WaitGroup // goroutines that have a line
 }
 
@@ -85,22 +97,26 @@ func New(cfg Config, store Store, post Post, writer Writer, log *slog.Logger, me
 	return c, c.meters.init(meter)
 }
 
-// TryEvent tries the due e-mails of one event once, if a line is free and the server has not just failed. It waits no
-// longer than TryLimit; letters on their way then go on behind. Whatever fails stays due.
+// TryEvent tries the due mails of one event once, if a line is free and the server has not just failed. It waits no longer
+// than TryLimit and claims none after that; mails in flight then go on. Whatever fails or is left stays due.
 func (c *Courier) TryEvent(ctx context.Context, source, eventID string) {
+	if !c.server.mayTry(time.Now()) {
+		return
+	}
 	line, ok := c.post.TryLine()
 	if !ok {
 		return
 	}
 	claim := func(ctx context.Context) (mail.Due, bool, error) {
-		return c.store.ClaimOfEvent(ctx, source, eventID, lease)
+		return c.store.ClaimOfEvent(ctx, source, eventID, c.terms())
 	}
+	began := time.Now()
 	done := c.goWith(ctx, line, func(ctx context.Context) {
 		if err := line.Open(ctx); err != nil {
-			c.log.WarnContext(ctx, "smtp server out of reach, e-mail stays due", "event_id", eventID, "err", err)
+			c.report(ctx, err)
 			return
 		}
-		for c.next(ctx, line, claim, nil) == goOn {
+		for c.next(ctx, line, claim, nil) == goOn && time.Since(began) < c.cfg.TryLimit {
 		}
 	})
 	limit := time.NewTimer(c.cfg.TryLimit)
@@ -110,6 +126,10 @@ func (c *Courier) TryEvent(ctx context.Context, source, eventID string) {
 	case <-limit.C:
 	case <-ctx.Done():
 	}
+}
+
+func (c *Courier) terms() mail.Terms {
+	return mail.Terms{Lease: lease, MailsPerHour: c.cfg.MailsPerHour}
 }
 
 // goWith runs work with a line of its own, beyond the end of ctx. The returned channel is closed at its end.
@@ -147,17 +167,16 @@ func (c *Courier) Drain(ctx context.Context) {
 type progress int
 
 const (
-	goOn    progress = iota // there may be more
-	trouble                 // the line broke, the next letter may fare no better
-	stop                    // nothing is due, or the store fails
+	goOn   progress = iota // there may be more
+	broken                 // the connection broke: open a new one before the next claim
+	stop                   // nothing is due, the store fails, or the server takes no mail of ours
 )
 
 // next claims one e-mail, sends it and marks it.
 func (c *Courier) next(ctx context.Context, line mail.Line, claim func(context.Context) (mail.Due, bool, error), tally *tallying) progress {
-	began := time.Now()
 	due, ok, err := claim(ctx)
 	if err != nil {
-		c.log.WarnContext(ctx, "no e-mail claimed", "err", err)
+		c.log.WarnContext(ctx, "no mail claimed", "err", err)
 		return stop
 	}
 	if !ok {
@@ -165,7 +184,7 @@ func (c *Courier) next(ctx context.Context, line mail.Line, claim func(context.C
 	}
 	if due.Abandoned {
 		c.count(ctx, tally, abandoned)
-		c.log.WarnContext(ctx, "e-mail was never marked, it may have been sent", "delivery_id", due.ID, "attempt", due.Attempt-1)
+		c.log.WarnContext(ctx, "mail was never marked, it may have been sent", "delivery_id", due.ID, "attempt", due.Attempt-1)
 	}
 	if due.OptedOut {
 		c.count(ctx, tally, suppressed)
@@ -175,40 +194,78 @@ func (c *Courier) next(ctx context.Context, line mail.Line, claim func(context.C
 		c.count(ctx, tally, deferred)
 		return goOn
 	}
-	ctx, cancel := context.WithDeadline(ctx, began.Add(lease))
-	defer cancel()
-	err = c.send(ctx, began, line, due)
+	err = c.send(ctx, line, due)
 	m, outcome := c.judge(due, err)
-	if err != nil {
-		c.log.WarnContext(ctx, "e-mail not sent", "delivery_id", due.ID, "event_id", due.EventID, "attempt", due.Attempt,
-			"outcome", string(outcome), "err", err)
-	}
+	c.logFailure(ctx, due, outcome, err)
 	c.count(ctx, tally, outcome)
 	if m.Ambiguous {
 		c.count(ctx, tally, ambiguous)
 	}
 	c.mark(ctx, due, m)
+	c.report(ctx, err)
 	var failure *mail.SendError
-	if errors.As(err, &failure) && failure.Code == 0 && failure.Fate != mail.Refused {
-		return trouble
+	switch {
+	case c.server.down():
+		return stop
+	case errors.As(err, &failure) && failure.Code == 0 && failure.Fate != mail.Refused:
+		return broken
 	}
 	return goOn
 }
 
-// errGivenUp is an e-mail whose attempts were all abandoned.
+// logFailure logs a mail that was not sent. What is held has one line for all mails, of [Courier.report].
+func (c *Courier) logFailure(ctx context.Context, due mail.Due, o outcome, err error) {
+	if err == nil {
+		return
+	}
+	level := slog.LevelWarn
+	if o == held {
+		level = slog.LevelDebug
+	}
+	c.log.Log(ctx, level, "mail not sent", "delivery_id", due.ID, "event_id", due.EventID, "attempt", due.Attempt,
+		"outcome", string(o), "err", err)
+}
+
+// errGivenUp is a mail whose attempts were all abandoned.
 var errGivenUp = errors.New("no attempt before this one came to an end")
 
-func (c *Courier) send(ctx context.Context, began time.Time, line mail.Line, due mail.Due) error {
-	if due.Attempt > c.cfg.MaxAttempts {
+// send renders and sends due, and renews its claim until that is done. A claim that is lost stops it, as long as the
+// message is not complete.
+func (c *Courier) send(ctx context.Context, line mail.Line, due mail.Due) error {
+	if due.Attempt-due.Held > c.cfg.MaxAttempts {
 		return errGivenUp
 	}
 	written, err := c.writer.Write(due)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithDeadline(ctx, began.Add(lease-markTime))
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	go c.renew(ctx, cancel, due)
 	return line.Send(ctx, written)
+}
+
+// renew keeps the claim until ctx ends, and ends it when the claim is lost.
+func (c *Courier) renew(ctx context.Context, lost context.CancelFunc, due mail.Due) {
+	ticker := time.NewTicker(renewal)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		ours, err := c.store.Renew(ctx, due, lease)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			c.log.WarnContext(ctx, "claim of a mail not renewed", "delivery_id", due.ID, "err", err)
+		case !ours:
+			lost()
+			return
+		}
+	}
 }
 
 // judge turns what came of an attempt into its mark.
@@ -216,23 +273,30 @@ func (c *Courier) judge(due mail.Due, err error) (mail.Mark, outcome) {
 	if err == nil {
 		return mail.Mark{Status: mail.StatusSent}, sent
 	}
-	m := mail.Mark{Status: mail.StatusDue, Reason: clip(err.Error()), RetryAfter: c.delay(due.Attempt)}
+	counted := due.Attempt - due.Held
+	m := mail.Mark{Status: mail.StatusDue, Reason: clip(err.Error()), RetryAfter: c.delay(counted)}
 	var failure *mail.SendError
 	if errors.As(err, &failure) {
 		m.Reason, m.Ambiguous = clip(failure.Err.Error()), failure.Fate == mail.Unknown
-		if failure.Fate == mail.Refused {
-			m.Status = mail.StatusFailed
+		switch failure.Fate {
+		case mail.Refused:
+			m.Status, m.NoMailbox = mail.StatusFailed, failure.NoMailbox
 			return m, failed
+		case mail.Held:
+			m.Held, m.RetryAfter = true, min(c.delay(due.Held+1), heldMax)
+			return m, held
+		case mail.Deferred, mail.Unknown:
 		}
 	}
-	if due.Attempt >= c.cfg.MaxAttempts {
+	if counted >= c.cfg.MaxAttempts {
 		m.Status, m.Reason = mail.StatusFailed, clip(fmt.Sprintf("given up after %d attempts: %s", c.cfg.MaxAttempts, m.Reason))
 		return m, failed
 	}
 	return m, retry
 }
 
-// delay is exponential; half of it is chance, so that the letters of an outage do not come back as one crowd.
+// delay doubles with each attempt, up to RetryMax. Half of it is chance, so that the mails of an outage do not come back
+// all at once.
 func (c *Courier) delay(attempt int) time.Duration {
 	d := c.cfg.RetryBase
 	for range attempt - 1 {
@@ -244,18 +308,20 @@ func (c *Courier) delay(attempt int) time.Duration {
 	return d/2 + rand.N(d/2+1) // chance that spreads load and guards nothing
 }
 
-// mark tells the store, as long as the lease lasts: a lost mark of a sent letter is a letter sent twice.
+// mark tells the store, for as long as a lease lasts: a lost mark of a sent mail is a mail sent twice.
 func (c *Courier) mark(ctx context.Context, due mail.Due, m mail.Mark) {
+	ctx, cancel := context.WithTimeout(ctx, lease)
+	defer cancel()
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		held, err := c.store.Mark(ctx, due, m)
 		if err == nil {
 			if !held { // its lease ran out, or the answer to an earlier try was lost
-				c.log.WarnContext(ctx, "e-mail is no longer this attempt's", "delivery_id", due.ID, "attempt", due.Attempt,
+				c.log.WarnContext(ctx, "mail is no longer this attempt's", "delivery_id", due.ID, "attempt", due.Attempt,
 					"status", string(m.Status))
 			}
 			return
 		}
-		c.log.WarnContext(ctx, "e-mail not marked", "delivery_id", due.ID, "status", string(m.Status), "err", err)
+		c.log.WarnContext(ctx, "mail not marked", "delivery_id", due.ID, "status", string(m.Status), "err", err)
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:

@@ -9,8 +9,6 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
-
-	"orderbell/internal/mail"
 )
 
 // outcome is what came of a claim.
@@ -19,17 +17,18 @@ type outcome string
 const (
 	sent       outcome = "sent"
 	retry      outcome = "retry"
+	held       outcome = "held" // the fault is ours or the server's
 	failed     outcome = "failed"
-	suppressed outcome = "suppressed" // opted out since the event
-	deferred   outcome = "deferred"   // it is the person's quiet hours
+	suppressed outcome = "suppressed" // since the event, the user or the address has become one that gets no such mail
+	deferred   outcome = "deferred"   // it is the user's quiet hours
 	ambiguous  outcome = "ambiguous"  // beside another outcome: the server may have taken it
 	abandoned  outcome = "abandoned"  // beside another outcome: the attempt before was never marked
 )
 
 // Tally counts what a sweep did.
 type Tally struct {
-	Waiting, Sent, Retried, Failed, Suppressed, Deferred int
-	Ambiguous                                            int // attempts that may have reached the server without our knowing
+	Waiting, Sent, Retried, Held, Failed, Suppressed, Deferred int
+	Ambiguous                                                  int // attempts that may have reached the server without our knowing
 }
 
 // tallying is a tally that several lines add to.
@@ -46,6 +45,8 @@ func (t *tallying) add(o outcome) {
 		t.tally.Sent++
 	case retry:
 		t.tally.Retried++
+	case held:
+		t.tally.Held++
 	case failed:
 		t.tally.Failed++
 	case suppressed:
@@ -63,8 +64,8 @@ func (t *tallying) now() Tally {
 	return t.tally
 }
 
-// Sweep sends what is due with up to workers lines, those longest due first. It stops claiming at stopAt and returns
-// when the last letter is done or ctx ends; letters on their way then go on behind. The error says that the store or
+// Sweep sends what is due with up to workers lines, in turns: one mail of each tenant that has some, then the next of each. It stops claiming at stopAt and returns
+// when the last letter is done or ctx ends; mails in flight then go on. The error says that the store or
 // the server is out of reach.
 func (c *Courier) Sweep(ctx context.Context, workers int, stopAt time.Time) (Tally, error) {
 	waiting, since, err := c.store.Waiting(ctx)
@@ -78,10 +79,12 @@ func (c *Courier) Sweep(ctx context.Context, workers int, stopAt time.Time) (Tal
 		age = time.Since(since).Seconds()
 	}
 	c.meters.age.Record(ctx, age)
+	c.server.newSweep()
+	turns := &turns{store: c.store, terms: c.terms()}
 	errs := make(chan error, workers)
 	started := min(workers, waiting)
 	for range started {
-		go func() { errs <- c.sweepLine(ctx, stopAt, tally) }()
+		go func() { errs <- c.sweepLine(ctx, stopAt, turns, tally) }()
 	}
 	for range started {
 		select {
@@ -94,15 +97,16 @@ func (c *Courier) Sweep(ctx context.Context, workers int, stopAt time.Time) (Tal
 	return tally.now(), err
 }
 
-func (c *Courier) sweepLine(ctx context.Context, stopAt time.Time, tally *tallying) error {
+func (c *Courier) sweepLine(ctx context.Context, stopAt time.Time, turns *turns, tally *tallying) error {
 	line, err := c.post.Line(ctx)
 	if err != nil {
 		return err
 	}
 	result := make(chan error, 1)
 	done := c.goWith(ctx, line, func(ctx context.Context) {
-		for state := goOn; state != stop && time.Now().Before(stopAt); state = c.next(ctx, line, c.claimAny, tally) {
-			if err := line.Open(ctx); err != nil { // anew after trouble: nothing is claimed for a server that is away
+		for state := goOn; state != stop && time.Now().Before(stopAt); state = c.next(ctx, line, turns.claim, tally) {
+			if err := line.Open(ctx); err != nil { // nothing is claimed for a server that is away
+				c.report(ctx, err)
 				result <- &serverError{err}
 				return
 			}
@@ -126,26 +130,24 @@ func (e *serverError) Unwrap() error { return e.err }
 
 func (e *serverError) Temporary() bool { return true }
 
-func (c *Courier) claimAny(ctx context.Context) (mail.Due, bool, error) {
-	return c.store.Claim(ctx, lease)
-}
-
 // meters are the courier's metrics.
 type meters struct {
 	mails, ambiguous metric.Int64Counter
-	due              metric.Int64Gauge
+	due, blocked     metric.Int64Gauge
 	age              metric.Float64Gauge
 }
 
 func (m *meters) init(meter metric.Meter) error {
-	var errs [4]error
+	var errs [5]error
 	m.mails, errs[0] = meter.Int64Counter("orderbell.mail",
-		metric.WithDescription("Claims of due e-mails, by outcome: sent, retry, failed, suppressed, deferred"))
+		metric.WithDescription("Claims of due e-mails, by outcome: sent, retry, held, failed, suppressed, deferred"))
 	m.ambiguous, errs[1] = meter.Int64Counter("orderbell.mail.ambiguous",
 		metric.WithDescription("Attempts that the server may have taken without our knowing: each may be a duplicate e-mail"))
 	m.due, errs[2] = meter.Int64Gauge("orderbell.mail.due", metric.WithDescription("E-mails that were due at the last sweep"))
 	m.age, errs[3] = meter.Float64Gauge("orderbell.mail.due.age", metric.WithUnit("s"),
 		metric.WithDescription("For how long the e-mail that waits longest has been due"))
+	m.blocked, errs[4] = meter.Int64Gauge("orderbell.mail.blocked",
+		metric.WithDescription("1 while the SMTP server takes no mail of ours, whoever it is for, else 0"))
 	if err := errors.Join(errs[:]...); err != nil {
 		return fmt.Errorf("set up metrics: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -186,24 +187,32 @@ func TestSweepOutcomes(t *testing.T) {
 	})
 	t.Run("delays double up to a limit, with half of them chance", func(t *testing.T) {
 		t.Parallel()
-		b := setup(t, config())
+		cfg := config()
+		cfg.MaxAttempts, cfg.RetryBase, cfg.RetryMax = 9, 100*time.Second, 500*time.Second
+		b := setup(t, cfg)
 		for range 10 {
 			b.due(t, "order")
 		}
 		b.send = sendError(mail.Deferred, 451, "451 not now")
-		for _, want := range []time.Duration{time.Minute, 90 * time.Second} {
+		var draws []time.Duration
+		for _, want := range []time.Duration{100 * time.Second, 200 * time.Second, 400 * time.Second, 500 * time.Second, 500 * time.Second} {
+			began := time.Now()
 			if _, err := b.sweep(t); err != nil {
 				t.Fatal(err)
 			}
-			var least, most float64
-			b.scan(`SELECT extract(epoch FROM min(next_attempt_at) - now()), extract(epoch FROM max(next_attempt_at) - now())
-				FROM email_deliveries`, &least, &most)
-			const slack = 20 // seconds that the test itself may take
-			const spread = 5 // seconds; twenty draws out of thirty seconds lie within five once in 10^13 runs
-			if least < want.Seconds()/2-slack || most > want.Seconds() || most-least < spread {
-				t.Errorf("delays from %g s to %g s, want %g s or half of it", least, most, want.Seconds())
+			var least, most time.Time
+			b.scan(`SELECT min(next_attempt_at), max(next_attempt_at) FROM email_deliveries`, &least, &most)
+			took := time.Since(began) // no mark was made sooner or later
+			shortest, longest := least.Sub(began), most.Sub(began)
+			if shortest < want/2-time.Second || longest > want+took+time.Second {
+				t.Errorf("delays from %s to %s, want %s to %s", shortest, longest, want/2, want)
 			}
+			// Twenty draws: that all of them lie in one half happens once in 2^19 runs, and then in five rows.
+			draws = append(draws, longest-shortest)
 			b.makeDue()
+		}
+		if slices.Max(draws) < 50*time.Second {
+			t.Errorf("the delays have no chance in them: they lie %v apart", draws)
 		}
 	})
 	t.Run("a long reason is cut", func(t *testing.T) {

@@ -4,12 +4,20 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"time"
 
 	gomail "github.com/wneessen/go-mail"
 	"github.com/wneessen/go-mail/smtp"
+)
+
+const (
+	// tcpTimeout is for the TCP handshake alone, which no program on the other side delays.
+	tcpTimeout = 30 * time.Second
+	// aliveTimeout bounds questions that a new connection answers better.
+	aliveTimeout = 10 * time.Second
 )
 
 // conn is one connection to the server, logged in. It is used by one goroutine at a time.
@@ -26,7 +34,7 @@ func dial(ctx context.Context, cfg Config, s server) (_ *conn, err error) {
 	defer cancel()
 	c, release := &conn{}, func() {}
 	dialer := func(_ context.Context, network, address string) (net.Conn, error) {
-		raw, err := new(net.Dialer).DialContext(ctx, network, address)
+		raw, err := (&net.Dialer{Timeout: tcpTimeout}).DialContext(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
@@ -35,7 +43,7 @@ func dial(ctx context.Context, cfg Config, s server) (_ *conn, err error) {
 		if !s.implicitTLS {
 			return c.bound, nil
 		}
-		secure := tls.Client(c.bound, &tls.Config{ServerName: s.host, MinVersion: tls.VersionTLS12})
+		secure := tls.Client(c.bound, s.tls)
 		return secure, secure.HandshakeContext(ctx)
 	}
 	if c.client, err = gomail.NewClient(s.host, s.options(cfg, dialer)...); err == nil {
@@ -48,26 +56,55 @@ func dial(ctx context.Context, cfg Config, s server) (_ *conn, err error) {
 		}
 		return nil, fmt.Errorf("connect to SMTP server %s: %w", s.address(), err)
 	}
+	c.smtp.SkipSMTPUTF8(true) // no address needs it, and a server on the way may lack it
 	return c, nil
 }
 
 // alive asks the server whether it still knows the connection.
 func (c *conn) alive(ctx context.Context, cfg Config) bool {
-	ctx, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)
+	ctx, cancel := context.WithTimeout(ctx, min(aliveTimeout, cfg.CommandTimeout))
 	defer cancel()
 	defer c.bound.within(ctx)()
 	return c.smtp.Noop() == nil && ctx.Err() == nil
 }
 
-// send hands one message over, within ctx.
-func (c *conn) send(ctx context.Context, msg *gomail.Msg) error {
-	defer c.bound.within(ctx)()
-	return c.client.SendWithSMTPClient(c.smtp, msg)
+// send hands one message over. Each step has its own time (RFC 5321 §4.5.3.2). Until the message is complete the end of
+// ctx stops it; after that the answer is waited for in any case, since giving up would mean to send the message again.
+func (c *conn) send(ctx context.Context, cfg Config, msg *message) *failure {
+	step := func(at stage, limit time.Duration, do func() error) *failure {
+		ctx := ctx
+		if at == atMessage {
+			ctx = context.WithoutCancel(ctx)
+		}
+		ctx, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		defer c.bound.within(ctx)()
+		if err := do(); err != nil {
+			return &failure{at: at, err: err}
+		}
+		return nil
+	}
+	if f := step(atMail, cfg.CommandTimeout, func() error { return c.smtp.Mail("<" + msg.from + ">") }); f != nil {
+		return f
+	}
+	if f := step(atRcpt, cfg.CommandTimeout, func() error { return c.smtp.Rcpt("<" + msg.to + ">") }); f != nil {
+		return f
+	}
+	var body io.WriteCloser
+	if f := step(atData, cfg.CommandTimeout, func() (err error) {
+		if body, err = c.smtp.Data(); err == nil {
+			_, err = msg.content.WriteTo(body)
+		}
+		return err
+	}); f != nil {
+		return f
+	}
+	return step(atMessage, cfg.FinalTimeout, body.Close)
 }
 
 // clear makes the connection ready for the next message after a refusal, or says that it cannot be.
 func (c *conn) clear(ctx context.Context, cfg Config) bool {
-	ctx, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)
+	ctx, cancel := context.WithTimeout(ctx, min(aliveTimeout, cfg.CommandTimeout))
 	defer cancel()
 	defer c.bound.within(ctx)()
 	return c.smtp.Reset() == nil && ctx.Err() == nil

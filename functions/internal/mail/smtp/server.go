@@ -1,12 +1,19 @@
 package smtp
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"strconv"
+	"strings"
 
 	gomail "github.com/wneessen/go-mail"
+
+	"orderbell/internal/address"
 )
 
 // server is what SMTP_URL says.
@@ -16,6 +23,8 @@ type server struct {
 	user, password string
 	implicitTLS    bool
 	startTLS       gomail.TLSPolicy
+	tls            *tls.Config
+	ehlo           string // what the client calls itself
 }
 
 func (s server) address() string { return net.JoinHostPort(s.host, strconv.Itoa(s.port)) }
@@ -38,6 +47,43 @@ func parseServer(raw string) (server, error) {
 		}
 	}
 	return s, s.setStartTLS(u.Query())
+}
+
+// trust sets up TLS: the server is checked against the authorities of the system, or those of a file.
+func (s *server) trust(caFile string) error {
+	s.tls = &tls.Config{ServerName: s.host, MinVersion: tls.VersionTLS12}
+	if caFile == "" {
+		return nil
+	}
+	pem, err := os.ReadFile(caFile) //nolint:gosec // the operator's choice
+	if err != nil {
+		return fmt.Errorf("SMTP_TLS_CA_FILE: %w", err)
+	}
+	s.tls.RootCAs = x509.NewCertPool()
+	if !s.tls.RootCAs.AppendCertsFromPEM(pem) {
+		return fmt.Errorf("SMTP_TLS_CA_FILE: no certificate in %s", caFile)
+	}
+	return nil
+}
+
+// setEHLO sets the name that the client gives itself: a qualified one, or servers refuse its mail (RFC 5321 §4.1.4).
+func (s *server) setEHLO(name, domainOfFrom string) error {
+	if s.ehlo = domainOfFrom; name == "" {
+		return nil
+	}
+	literal, isLiteral := strings.CutPrefix(name, "[")
+	literal, closed := strings.CutSuffix(literal, "]")
+	literal = strings.TrimPrefix(literal, "IPv6:")
+	if isLiteral && closed && net.ParseIP(literal) != nil {
+		s.ehlo = name
+		return nil
+	}
+	domain, err := address.Domain(name)
+	if err != nil {
+		return fmt.Errorf("SMTP_EHLO_NAME is %q, want a host name with a domain, such as mail.example.com: %w", name, err)
+	}
+	s.ehlo = domain
+	return nil
 }
 
 func (s *server) setStartTLS(query url.Values) error {
@@ -70,8 +116,8 @@ func (s *server) setStartTLS(query url.Values) error {
 // options are go-mail's for one connection.
 func (s server) options(cfg Config, dial gomail.DialContextFunc) []gomail.Option {
 	options := []gomail.Option{
-		gomail.WithPort(s.port), gomail.WithTimeout(cfg.SendTimeout), gomail.WithDialContextFunc(dial),
-		gomail.WithTLSPolicy(s.startTLS), gomail.WithoutNoop(), gomail.WithoutRset(),
+		gomail.WithPort(s.port), gomail.WithTimeout(cfg.ConnectTimeout), gomail.WithDialContextFunc(dial),
+		gomail.WithTLSPolicy(s.startTLS), gomail.WithTLSConfig(s.tls), gomail.WithHELO(s.ehlo),
 	}
 	if s.implicitTLS {
 		options = append(options, gomail.WithSSL())

@@ -39,6 +39,8 @@ type smtpServer struct {
 	mostOpen int
 	messages []string // those that were answered with 250
 	logins   []string
+	names    []string // of EHLO
+	commands []string // MAIL and RCPT
 }
 
 func serve(t *testing.T, script script) *smtpServer {
@@ -152,7 +154,10 @@ func (s *smtpServer) talk(c net.Conn, done <-chan struct{}) {
 			if s.tls != nil {
 				extensions += "250-STARTTLS\r\n250-AUTH PLAIN\r\n"
 			}
-			answer(extensions + "250 ENHANCEDSTATUSCODES")
+			answerAnd(extensions+"250-SMTPUTF8\r\n250 ENHANCEDSTATUSCODES", func() {
+				_, name, _ := strings.Cut(strings.TrimSpace(text), " ")
+				s.names = append(s.names, name)
+			})
 		case "STARTTLS":
 			if answer("220 go on") {
 				c = tls.Server(c, s.tls)
@@ -162,7 +167,9 @@ func (s *smtpServer) talk(c net.Conn, done <-chan struct{}) {
 			answerAnd("235 welcome", func() { s.logins = append(s.logins, strings.TrimSpace(text)) })
 		case "MAIL":
 			at.mail++
-			answer("250 ok")
+			answerAnd("250 ok", func() { s.commands = append(s.commands, strings.TrimSpace(text)) })
+		case "RCPT":
+			answerAnd("250 ok", func() { s.commands = append(s.commands, strings.TrimSpace(text)) })
 		case "DATA":
 			if !answer("354 go on") {
 				break

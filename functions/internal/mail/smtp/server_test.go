@@ -44,7 +44,14 @@ func TestNew(t *testing.T) {
 		"an unknown parameter":    {func(c *smtp.Config) { c.URL = "smtp://mail.example?tls=off" }, "parameter other than starttls"},
 		"no sender":               {func(c *smtp.Config) { c.From = "Orderbell" }, "MAIL_FROM"},
 		"no connections":          {func(c *smtp.Config) { c.MaxConns = 0 }, "SMTP_MAX_CONNS is 0"},
-		"a time-out of nothing":   {func(c *smtp.Config) { c.SendTimeout = 0 }, "SMTP_SEND_TIMEOUT"},
+		"a sender at one label":   {func(c *smtp.Config) { c.From = "bell@localhost" }, "MAIL_FROM"},
+		"a name of two lines":     {func(c *smtp.Config) { c.From = "=?utf-8?q?a=0Ab?= <bell@b.example>" }, "MAIL_FROM"},
+		"a bare host name":        {func(c *smtp.Config) { c.EHLOName = "till-7" }, "SMTP_EHLO_NAME"},
+		"a bare address":          {func(c *smtp.Config) { c.EHLOName = "192.0.2.1" }, "SMTP_EHLO_NAME"},
+		"no file of authorities":  {func(c *smtp.Config) { c.CAFile = "nowhere.pem" }, "SMTP_TLS_CA_FILE"},
+		"a file of something":     {func(c *smtp.Config) { c.CAFile = "smtp.go" }, "SMTP_TLS_CA_FILE"},
+		"a command time-out of 0": {func(c *smtp.Config) { c.CommandTimeout = 0 }, "SMTP_COMMAND_TIMEOUT"},
+		"a final time-out of 0":   {func(c *smtp.Config) { c.FinalTimeout = 0 }, "SMTP_FINAL_TIMEOUT"},
 		"a connect time-out of 0": {func(c *smtp.Config) { c.ConnectTimeout = 0 }, "SMTP_CONNECT_TIMEOUT"},
 	} {
 		t.Run(name+" is an error that names the variable and keeps the password", func(t *testing.T) {
@@ -65,11 +72,37 @@ func TestNew(t *testing.T) {
 	})
 }
 
+func TestEHLO(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ from, given, want string }{
+		"the sender's domain":         {"bell@orderbell.example", "", "orderbell.example"},
+		"an international domain":     {"bell@bücher.example", "", "xn--bcher-kva.example"},
+		"a name that is set":          {"bell@orderbell.example", "Mail.Orderbell.example", "mail.orderbell.example"},
+		"an address literal":          {"bell@orderbell.example", "[192.0.2.1]", "[192.0.2.1]"},
+		"an address literal for IPv6": {"bell@orderbell.example", "[IPv6:2001:db8::1]", "[IPv6:2001:db8::1]"},
+	} {
+		t.Run("the client calls itself by "+name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, nil)
+			cfg := config(s.url())
+			cfg.From, cfg.EHLOName = tt.from, tt.given
+			if err := send(t, setup(t, cfg), aMail()); err != nil {
+				t.Fatal(err)
+			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if diff := cmp.Diff([]string{tt.want}, s.names); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 func TestPasswordStaysHome(t *testing.T) {
 	t.Parallel()
 	s := serve(t, nil) // offers no TLS
-	err := send(t, setup(t, config("smtp://user:secret@"+s.address)), aLetter())
-	assertFate(t, err, mail.Deferred, 0)
+	err := send(t, setup(t, config("smtp://user:secret@"+s.address)), aMail())
+	assertFate(t, err, mail.Held, 0)
 	if !strings.Contains(err.Error(), "STARTTLS") {
 		t.Errorf("the reason is %v", err)
 	}
@@ -79,7 +112,9 @@ func TestPasswordStaysHome(t *testing.T) {
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	if url := os.Getenv("MAILER_TEST_URL"); url != "" {
-		if err := send(t, setup(t, config(url)), aLetter()); err != nil {
+		cfg := config(url)
+		cfg.CAFile = os.Getenv("MAILER_TEST_CA_FILE")
+		if err := send(t, setup(t, cfg), aMail()); err != nil {
 			t.Fatal(err)
 		}
 		return
@@ -87,6 +122,8 @@ func TestTLS(t *testing.T) {
 	offer, trusted := certificate(t)
 	implicit := serveOn(t, tls.NewListener(listen(t), offer), offer, nil)
 	starttls := serveOn(t, listen(t), offer, nil)
+	implicitFile := serveOn(t, tls.NewListener(listen(t), offer), offer, nil)
+	starttlsFile := serveOn(t, listen(t), offer, nil)
 	plain := serveOn(t, listen(t), offer, func(s step) string {
 		if s.verb == "STARTTLS" {
 			return "454 4.7.0 not today"
@@ -97,15 +134,22 @@ func TestTLS(t *testing.T) {
 	for name, tt := range map[string]struct {
 		server *smtpServer
 		url    string
+		trust  string
 	}{
-		"smtps":                  {implicit, "smtps://us%40er:pass%3Aword@" + implicit.address},
-		"smtp with STARTTLS":     {starttls, "smtp://us%40er:pass%3Aword@" + starttls.address},
-		"smtp with starttls=off": {plain, "smtp://us%40er:pass%3Aword@" + plain.address + "?starttls=off"},
+		"smtps":                  {implicit, "smtps://us%40er:pass%3Aword@" + implicit.address, "SSL_CERT_FILE"},
+		"smtp with STARTTLS":     {starttls, "smtp://us%40er:pass%3Aword@" + starttls.address, "SSL_CERT_FILE"},
+		"smtp with starttls=off": {plain, "smtp://us%40er:pass%3Aword@" + plain.address + "?starttls=off", "SSL_CERT_FILE"},
+		"smtps with a file of authorities": {
+			implicitFile, "smtps://us%40er:pass%3Aword@" + implicitFile.address, "MAILER_TEST_CA_FILE",
+		},
+		"STARTTLS with a file of authorities": {
+			starttlsFile, "smtp://us%40er:pass%3Aword@" + starttlsFile.address, "MAILER_TEST_CA_FILE",
+		},
 	} {
 		t.Run(name+" logs in and sends", func(t *testing.T) {
 			t.Parallel()
 			again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestTLS$") //nolint:gosec // this very test
-			again.Env = append(os.Environ(), "MAILER_TEST_URL="+tt.url, "SSL_CERT_FILE="+trusted)
+			again.Env = append(os.Environ(), "MAILER_TEST_URL="+tt.url, tt.trust+"="+trusted)
 			if out, err := again.CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
@@ -119,8 +163,8 @@ func TestTLS(t *testing.T) {
 	t.Run("a certificate that nobody vouches for is not trusted", func(t *testing.T) {
 		t.Parallel()
 		s := serveOn(t, tls.NewListener(listen(t), offer), nil, nil)
-		err := send(t, setup(t, config("smtps://"+s.address)), aLetter())
-		assertFate(t, err, mail.Deferred, 0)
+		err := send(t, setup(t, config("smtps://"+s.address)), aMail())
+		assertFate(t, err, mail.Held, 0)
 		if !strings.Contains(err.Error(), "certificate") {
 			t.Errorf("the reason is %v", err)
 		}
@@ -169,7 +213,7 @@ func TestMailpit(t *testing.T) {
 	t.Cleanup(func() { _ = running.Stop(patience) })
 	m := setup(t, config(server.SMTPURL()))
 	for range 3 {
-		if err := send(t, m, aLetter()); err != nil {
+		if err := send(t, m, aMail()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -197,7 +241,7 @@ func TestMailpit(t *testing.T) {
 		t.Fatalf("%d messages", len(got.Messages))
 	}
 	first := got.Messages[0]
-	if first.MessageID != aLetter().MessageID || first.Subject != aLetter().Subject ||
+	if first.MessageID != aMail().MessageID || first.Subject != aMail().Subject ||
 		first.From != (address{"Orderbell", "bell@orderbell.example"}) ||
 		!slices.Equal(first.To, []address{{"Ayu Sé", "owner@demo.example"}}) {
 		t.Errorf("got %+v", first)

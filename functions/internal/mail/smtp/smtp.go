@@ -1,8 +1,8 @@
-// Package smtp sends letters through an SMTP server, over a bounded number of connections that are kept.
+// Package smtp sends mails through an SMTP server, over a bounded number of connections that are kept.
 //
-// What the server said decides a letter's fate (RFC 5321, section 4.2.1): 5xx to the letter is for good, 4xx and every
-// trouble before the message was complete is for now. A line that breaks between the end of the message and the
-// server's answer leaves it unknown: the server may have taken it (section 6.1).
+// The server's answer and the step that it answered decide a mail's fate (verdict.go): only a fault of the recipient is
+// final. A connection that breaks between the end of the message and the server's answer leaves the fate unknown: the
+// server may have taken the mail (RFC 5321 §6.1).
 package smtp
 
 import (
@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"orderbell/internal/address"
 	"orderbell/internal/mail"
 )
 
@@ -24,11 +25,15 @@ type Config struct {
 	// is sent, auto elsewhere.
 	URL  string `envconfig:"SMTP_URL" required:"true"`
 	From string `envconfig:"MAIL_FROM" required:"true"` // an address, or Name <address>
-	// MaxConns is one instance's share of the server's connections, and of mails under way.
-	MaxConns       int           `envconfig:"SMTP_MAX_CONNS" default:"4"`
-	ConnectTimeout time.Duration `envconfig:"SMTP_CONNECT_TIMEOUT" default:"5s"` // greeting, TLS and login included
-	// SendTimeout bounds one letter. Servers take their time for the answer to a message, scanning it.
-	SendTimeout time.Duration `envconfig:"SMTP_SEND_TIMEOUT" default:"60s"`
+	// EHLOName is what the client calls itself; "" for the domain of MAIL_FROM.
+	EHLOName string `envconfig:"SMTP_EHLO_NAME"`
+	CAFile   string `envconfig:"SMTP_TLS_CA_FILE"` // PEM; "" for the system's authorities
+	// MaxConns is one instance's share of the server's connections, and of mails in flight.
+	MaxConns int `envconfig:"SMTP_MAX_CONNS" default:"4"`
+	// The timeouts are those of RFC 5321 §4.5.3.2: a shorter one gives up a server that is slow for good reasons.
+	ConnectTimeout time.Duration `envconfig:"SMTP_CONNECT_TIMEOUT" default:"5m"` // greeting, TLS and login included
+	CommandTimeout time.Duration `envconfig:"SMTP_COMMAND_TIMEOUT" default:"5m"` // each answer before the message is complete
+	FinalTimeout   time.Duration `envconfig:"SMTP_FINAL_TIMEOUT" default:"10m"`  // the answer to a complete message
 }
 
 const (
@@ -63,28 +68,36 @@ func New(cfg Config) (*Mailer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := server.trust(cfg.CAFile); err != nil {
+		return nil, err
+	}
+	if err := server.setEHLO(cfg.EHLOName, domainOf(from)); err != nil {
+		return nil, err
+	}
 	switch {
 	case cfg.MaxConns < 1:
 		return nil, fmt.Errorf("SMTP_MAX_CONNS is %d, want 1 or more", cfg.MaxConns)
-	case cfg.ConnectTimeout <= 0 || cfg.SendTimeout <= 0:
-		return nil, errors.New("SMTP_CONNECT_TIMEOUT and SMTP_SEND_TIMEOUT must be more than 0")
+	case cfg.ConnectTimeout <= 0 || cfg.CommandTimeout <= 0 || cfg.FinalTimeout <= 0:
+		return nil, errors.New("SMTP_CONNECT_TIMEOUT, SMTP_COMMAND_TIMEOUT and SMTP_FINAL_TIMEOUT must be more than 0")
 	}
-	return &Mailer{cfg: cfg, server: server, from: *from, slots: make(chan struct{}, cfg.MaxConns)}, nil
+	return &Mailer{cfg: cfg, server: server, from: from, slots: make(chan struct{}, cfg.MaxConns)}, nil
 }
 
 // Domain returns what Message-IDs end in: the domain of MAIL_FROM.
 func (c Config) Domain() (string, error) {
 	from, err := c.address()
-	if err != nil {
-		return "", err
-	}
-	return from.Address[strings.LastIndexByte(from.Address, '@')+1:], nil
+	return domainOf(from), err
 }
 
-func (c Config) address() (*netmail.Address, error) {
-	from, err := netmail.ParseAddress(c.From)
+func domainOf(a netmail.Address) string { return a.Address[strings.LastIndexByte(a.Address, '@')+1:] }
+
+func (c Config) address() (netmail.Address, error) {
+	from, err := address.ParseMailbox(c.From)
 	if err != nil {
-		return nil, fmt.Errorf("MAIL_FROM is %q, want an address, or Name <address>", c.From)
+		return netmail.Address{}, fmt.Errorf("MAIL_FROM is %q: %w", c.From, err)
+	}
+	if hasControl(from.Name) {
+		return netmail.Address{}, fmt.Errorf("MAIL_FROM is %q: the name contains a control character", c.From)
 	}
 	return from, nil
 }

@@ -20,7 +20,8 @@ const patience = time.Minute
 
 func config(url string) smtp.Config {
 	return smtp.Config{
-		URL: url, From: "Orderbell <bell@orderbell.example>", MaxConns: 2, ConnectTimeout: patience, SendTimeout: patience,
+		URL: url, From: "Orderbell <bell@orderbell.example>", MaxConns: 2,
+		ConnectTimeout: patience, CommandTimeout: patience, FinalTimeout: patience,
 	}
 }
 
@@ -34,7 +35,7 @@ func setup(t *testing.T, cfg smtp.Config) *smtp.Mailer {
 	return m
 }
 
-func aLetter() mail.Mail {
+func aMail() mail.Mail {
 	return mail.Mail{
 		MessageID: "0193b5a2@orderbell.example", To: "owner@demo.example", ToName: "Ayu Sé", Subject: "Order A-1042 is paid",
 		Text: "paid\n.\nend", HTML: "<p>paid</p>",
@@ -57,7 +58,7 @@ func TestSend(t *testing.T) {
 	t.Run("a letter arrives with its headers and both parts", func(t *testing.T) {
 		t.Parallel()
 		s := serve(t, nil)
-		if err := send(t, setup(t, config(s.url())), aLetter()); err != nil {
+		if err := send(t, setup(t, config(s.url())), aMail()); err != nil {
 			t.Fatal(err)
 		}
 		got, err := netmail.ReadMessage(strings.NewReader(s.received()[0]))
@@ -85,7 +86,7 @@ func TestSend(t *testing.T) {
 	t.Run("a letter that can be unsubscribed says how", func(t *testing.T) {
 		t.Parallel()
 		s := serve(t, nil)
-		l := aLetter()
+		l := aMail()
 		l.Unsubscribe = "https://orderbell.example/unsubscribe?t=" + strings.Repeat("x", 200)
 		if err := send(t, setup(t, config(s.url())), l); err != nil {
 			t.Fatal(err)
@@ -117,65 +118,79 @@ func TestSendFate(t *testing.T) {
 		fate   mail.Fate
 		code   int
 	}{
-		"550 to the recipient":              {at("RCPT", "550 5.1.1 nobody here"), mail.Refused, 550},
-		"450 to the recipient":              {at("RCPT", "450 4.2.1 greylisted"), mail.Deferred, 450},
-		"553 to the sender":                 {at("MAIL", "553 5.1.8 no such domain"), mail.Refused, 553},
-		"530 to the sender":                 {at("MAIL", "530 5.7.0 log in first"), mail.Deferred, 530},
-		"451 to DATA":                       {at("DATA", "451 4.3.0 not now"), mail.Deferred, 451},
-		"452 to the message":                {at(".", "452 4.3.1 disk full"), mail.Deferred, 452},
-		"554 to the message":                {at(".", "554 5.7.1 spam"), mail.Refused, 554},
-		"421 to the message":                {at(".", "421 4.3.2 shutting down"), mail.Deferred, 421},
-		"554 at the door":                   {at("CONNECT", "554 5.3.2 go away"), mail.Deferred, 0},
-		"421 at the door":                   {at("CONNECT", "421 4.3.2 busy"), mail.Deferred, 0},
-		"the line drops at the door":        {at("CONNECT", hangUp), mail.Deferred, 0},
-		"the line drops at EHLO":            {at("EHLO", hangUp), mail.Deferred, 0},
-		"the line drops at RCPT":            {at("RCPT", hangUp), mail.Deferred, 0},
-		"the line drops at DATA":            {at("DATA", hangUp), mail.Deferred, 0},
-		"the line drops behind the message": {at(".", hangUp), mail.Unknown, 0},
+		"550 to the recipient":               {at("RCPT", "550 5.1.1 nobody here"), mail.Refused, 550},
+		"450 to the recipient":               {at("RCPT", "450 4.2.1 greylisted"), mail.Deferred, 450},
+		"553 to the sender":                  {at("MAIL", "553 5.1.8 no such domain"), mail.Held, 553},
+		"530 to the sender":                  {at("MAIL", "530 5.7.0 log in first"), mail.Held, 530},
+		"451 to DATA":                        {at("DATA", "451 4.3.0 not now"), mail.Held, 451},
+		"452 to the message":                 {at(".", "452 4.3.1 disk full"), mail.Held, 452},
+		"554 to the message":                 {at(".", "554 5.7.1 spam"), mail.Held, 554},
+		"421 to the message":                 {at(".", "421 4.3.2 shutting down"), mail.Held, 421},
+		"554 as greeting":                    {at("CONNECT", "554 5.3.2 go away"), mail.Held, 554},
+		"421 as greeting":                    {at("CONNECT", "421 4.3.2 busy"), mail.Held, 421},
+		"a connection that ends as greeting": {at("CONNECT", hangUp), mail.Held, 0},
+		"a connection that ends at EHLO":     {at("EHLO", hangUp), mail.Held, 0},
+		"a connection that ends at RCPT":     {at("RCPT", hangUp), mail.Held, 0},
+		"a connection that ends at DATA":     {at("DATA", hangUp), mail.Held, 0},
+		"a connection that ends after data":  {at(".", hangUp), mail.Unknown, 0},
 	} {
 		t.Run(name+" is "+string(tt.fate), func(t *testing.T) {
 			t.Parallel()
 			s := serve(t, tt.script)
-			err := send(t, setup(t, config(s.url())), aLetter())
+			err := send(t, setup(t, config(s.url())), aMail())
 			assertFate(t, err, tt.fate, tt.code)
 			if n := len(s.received()); n != 0 {
 				t.Errorf("%d messages were taken", n)
 			}
 		})
 	}
-	t.Run("a server that is away is deferred", func(t *testing.T) {
+	t.Run("a server that is away holds the mail", func(t *testing.T) {
 		t.Parallel()
 		l := listen(t)
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
-		assertFate(t, send(t, setup(t, config("smtp://"+l.Addr().String())), aLetter()), mail.Deferred, 0)
+		assertFate(t, send(t, setup(t, config("smtp://"+l.Addr().String())), aMail()), mail.Held, 0)
 	})
-	for verb, fate := range map[string]mail.Fate{"CONNECT": mail.Deferred, "EHLO": mail.Deferred, "RCPT": mail.Deferred, ".": mail.Unknown} {
-		for how, limit := range map[string]func(*smtp.Config, context.Context) (context.Context, context.CancelFunc){
-			"a time-out": func(cfg *smtp.Config, ctx context.Context) (context.Context, context.CancelFunc) {
-				cfg.ConnectTimeout, cfg.SendTimeout = 300*time.Millisecond, 300*time.Millisecond
-				return ctx, func() {}
-			},
-			"the caller's deadline": func(_ *smtp.Config, ctx context.Context) (context.Context, context.CancelFunc) {
-				return context.WithTimeout(ctx, 300*time.Millisecond)
-			},
-		} {
-			t.Run("a stall at "+verb+", ended by "+how+", is "+string(fate), func(t *testing.T) {
-				t.Parallel()
-				s := serve(t, at(verb, stall))
-				cfg := config(s.url())
-				ctx, cancel := limit(&cfg, t.Context())
-				defer cancel()
-				line, err := setup(t, cfg).Line(t.Context())
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer line.Close()
-				assertFate(t, line.Send(ctx, aLetter()), fate, 0)
-			})
-		}
+	for verb, fate := range map[string]mail.Fate{"CONNECT": mail.Held, "EHLO": mail.Held, "RCPT": mail.Held, ".": mail.Unknown} {
+		t.Run("a server that does not answer "+verb+" in time leaves a mail "+string(fate), func(t *testing.T) {
+			t.Parallel()
+			cfg := config(serve(t, at(verb, stall)).url())
+			cfg.ConnectTimeout, cfg.CommandTimeout, cfg.FinalTimeout = 300*time.Millisecond, 300*time.Millisecond, 300*time.Millisecond
+			assertFate(t, send(t, setup(t, cfg), aMail()), fate, 0)
+		})
 	}
+	for _, verb := range []string{"CONNECT", "EHLO", "RCPT"} {
+		t.Run("the caller's deadline ends a wait at "+verb, func(t *testing.T) {
+			t.Parallel()
+			line, err := setup(t, config(serve(t, at(verb, stall)).url())).Line(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer line.Close()
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			defer cancel()
+			assertFate(t, line.Send(ctx, aMail()), mail.Held, 0)
+		})
+	}
+	t.Run("the caller's deadline does not end the wait for the answer to a complete message", func(t *testing.T) {
+		t.Parallel()
+		ctx, cancel := context.WithCancel(t.Context())
+		s := serve(t, func(s step) string {
+			if s.verb == "." {
+				cancel() // and then the good answer
+			}
+			return ""
+		})
+		line, err := setup(t, config(s.url())).Line(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer line.Close()
+		if err := line.Send(ctx, aMail()); err != nil || len(s.received()) != 1 {
+			t.Errorf("%v, %d messages", err, len(s.received()))
+		}
+	})
 }
 
 func assertFate(t *testing.T, err error, fate mail.Fate, code int) {
@@ -210,7 +225,7 @@ func TestSendRefusesWhatBreaksHeaders(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := aLetter()
+			l := aMail()
 			change(&l)
 			assertFate(t, send(t, m, l), mail.Refused, 0)
 		})
@@ -227,7 +242,7 @@ func TestLines(t *testing.T) {
 		var wg sync.WaitGroup
 		for range letters {
 			wg.Go(func() {
-				if err := send(t, m, aLetter()); err != nil {
+				if err := send(t, m, aMail()); err != nil {
 					t.Error(err)
 				}
 			})
@@ -246,8 +261,8 @@ func TestLines(t *testing.T) {
 			return ""
 		})
 		m := setup(t, config(s.url()))
-		assertFate(t, send(t, m, aLetter()), mail.Refused, 550)
-		if err := send(t, m, aLetter()); err != nil {
+		assertFate(t, send(t, m, aMail()), mail.Refused, 550)
+		if err := send(t, m, aMail()); err != nil {
 			t.Error(err)
 		}
 		if all, _ := s.connections(); all != 1 {
@@ -264,7 +279,7 @@ func TestLines(t *testing.T) {
 			s := serve(t, second)
 			m := setup(t, config(s.url()))
 			for range 3 {
-				if err := send(t, m, aLetter()); err != nil {
+				if err := send(t, m, aMail()); err != nil {
 					t.Error(err)
 				}
 			}
@@ -273,7 +288,7 @@ func TestLines(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a stall on a kept connection ends with the caller's deadline too", func(t *testing.T) {
+	t.Run("a stall on a kept connection ends in time too", func(t *testing.T) {
 		t.Parallel()
 		s := serve(t, func(s step) string {
 			if s.verb == "." && s.mail == 2 {
@@ -281,18 +296,18 @@ func TestLines(t *testing.T) {
 			}
 			return ""
 		})
-		line, err := setup(t, config(s.url())).Line(t.Context())
+		cfg := config(s.url())
+		cfg.FinalTimeout = 300 * time.Millisecond
+		line, err := setup(t, cfg).Line(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer line.Close()
-		if err := line.Send(t.Context(), aLetter()); err != nil {
+		if err := line.Send(t.Context(), aMail()); err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-		defer cancel()
 		began := time.Now()
-		assertFate(t, line.Send(ctx, aLetter()), mail.Unknown, 0)
+		assertFate(t, line.Send(t.Context(), aMail()), mail.Unknown, 0)
 		if took := time.Since(began); took > patience/2 {
 			t.Errorf("it took %s", took)
 		}
@@ -343,7 +358,7 @@ func TestLines(t *testing.T) {
 		if _, ok := m.TryLine(); ok {
 			t.Error("it is tried at once")
 		}
-		if err := send(t, m, aLetter()); err != nil { // as a sweep does
+		if err := send(t, m, aMail()); err != nil { // as a sweep does
 			t.Fatal(err)
 		}
 		if line, ok = m.TryLine(); !ok {

@@ -1,0 +1,103 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"orderbell/internal/mail"
+)
+
+const (
+	// heldLimit is after how many mails in a row the server is taken to refuse all of them. A single one may be held for a
+	// reason of its own.
+	heldLimit = 3
+	// pause is how long events leave a server alone that takes no mail of ours.
+	pause = 10 * time.Second
+)
+
+// trouble is what is known of a server that takes no mail of ours. Its zero value knows of none.
+type trouble struct {
+	mu      sync.Mutex
+	held    int       // mails in a row
+	since   time.Time // zero: there is no trouble
+	reason  string
+	retryAt time.Time // of events
+}
+
+// note takes in what came of a mail, or of a connection. It returns whether trouble began or ended with it.
+func (t *trouble) note(err error, now time.Time) (began, ended bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var failure *mail.SendError
+	if err == nil {
+		ended = !t.since.IsZero()
+		t.held, t.since, t.reason = 0, time.Time{}, ""
+		return false, ended
+	}
+	if !errors.As(err, &failure) || failure.Fate != mail.Held {
+		return false, false // it is about one mail
+	}
+	if t.held++; t.held < heldLimit && !failure.Sender {
+		return false, false
+	}
+	began = t.since.IsZero()
+	if began {
+		t.since = now
+	}
+	t.held, t.reason, t.retryAt = max(t.held, heldLimit), failure.Err.Error(), now.Add(pause)
+	return began, false
+}
+
+// newSweep lets a sweep test the server with a few mails.
+func (t *trouble) newSweep() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.held = 0
+}
+
+// down says whether the server has just refused so much that no mail is worth a try.
+func (t *trouble) down() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.held >= heldLimit
+}
+
+// mayTry says whether an event may try its mails.
+func (t *trouble) mayTry(now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.since.IsZero() {
+		return true
+	}
+	if now.Before(t.retryAt) {
+		return false
+	}
+	t.held, t.retryAt = heldLimit-1, now.Add(pause) // one mail finds out for all
+	return true
+}
+
+// report notes what came of a mail or of a connection. The log gets one line when trouble begins and one when it ends.
+func (c *Courier) report(ctx context.Context, err error) {
+	switch began, ended := c.server.note(err, time.Now()); {
+	case began:
+		c.log.Log(ctx, slog.LevelError, "the SMTP server takes no mail of ours, mails stay due", "err", err)
+		c.meters.blocked.Record(ctx, 1)
+	case ended:
+		c.log.InfoContext(ctx, "the SMTP server takes mail again")
+		c.meters.blocked.Record(ctx, 0)
+	}
+}
+
+// Trouble says since when and why the SMTP server takes no mail of ours; "" while it does. It is a detail of readiness:
+// events must be taken in without mail, too.
+func (c *Courier) Trouble() string {
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
+	if c.server.since.IsZero() {
+		return ""
+	}
+	return "no mail is taken since " + c.server.since.UTC().Format(time.RFC3339) + ": " + c.server.reason
+}

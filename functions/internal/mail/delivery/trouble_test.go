@@ -1,0 +1,172 @@
+package delivery_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"orderbell/functions/internal/mail/delivery"
+	"orderbell/internal/mail"
+)
+
+// TestServerThatRefusesUs is a server that takes no mail of ours, whoever it is for.
+func TestServerThatRefusesUs(t *testing.T) {
+	t.Parallel()
+	t.Run("a few mails test it with each sweep, no attempt is counted, and all go out when it is repaired", func(t *testing.T) {
+		t.Parallel()
+		cfg := config()
+		cfg.MaxAttempts = 2
+		b := setup(t, cfg)
+		for range 20 {
+			b.due(t, "order")
+		}
+		b.send = holding
+		for range 5 {
+			got, err := b.sweep(t)
+			if err != nil || got.Held < 3 || got.Held > 3+4 || got.Failed+got.Retried+got.Sent != 0 {
+				t.Errorf("got %+v, %v", got, err)
+			}
+			b.makeDue()
+		}
+		for state := range b.rows() {
+			if !strings.HasPrefix(state, "due ") {
+				t.Errorf("a mail is %s", state)
+			}
+		}
+		if lines := strings.Count(b.log.String(), "\n"); lines != 1 || !strings.Contains(b.log.String(), "takes no mail of ours") {
+			t.Errorf("%d lines in the log:\n%s", lines, b.log)
+		}
+		if got := b.Trouble(); !strings.Contains(got, "550 5.4.5 daily quota exceeded") || !strings.Contains(got, "since 20") {
+			t.Errorf("readiness says %q", got)
+		}
+		if got := b.gauge(t, "orderbell.mail.blocked"); got != 1 {
+			t.Errorf("the metric is %d", got)
+		}
+		b.send = nil
+		b.assertSweep(t, delivery.Tally{Waiting: 40, Sent: 40})
+		if len(b.sent) != 40 || b.Trouble() != "" || b.gauge(t, "orderbell.mail.blocked") != 0 {
+			t.Errorf("%d sent, readiness says %q, the metric %d", len(b.sent), b.Trouble(), b.gauge(t, "orderbell.mail.blocked"))
+		}
+		if lines := strings.Count(b.log.String(), "\n"); lines != 2 {
+			t.Errorf("%d lines in the log:\n%s", lines, b.log)
+		}
+	})
+	t.Run("a single mail that is held does not stop the others, and counts no attempt", func(t *testing.T) {
+		t.Parallel()
+		cfg := config()
+		cfg.MaxAttempts = 2
+		b := setup(t, cfg)
+		b.exec(`UPDATE users SET email = 'first@demo.example' WHERE email LIKE 'owner0%'`)
+		b.send = func(l mail.Mail) error {
+			if l.To == "first@demo.example" {
+				return holding(l)
+			}
+			return nil
+		}
+		b.due(t, "order")
+		b.assertSweep(t, delivery.Tally{Waiting: 2, Sent: 1, Held: 1})
+		for range 4 {
+			b.makeDue()
+			b.assertSweep(t, delivery.Tally{Waiting: 1, Held: 1})
+		}
+		b.assertRows(t, map[string]int{"sent 1 0 ": 1, "due 5 0 550 5.4.5 daily quota exceeded": 1})
+		b.send = sendError(mail.Deferred, 451, "451 not now")
+		for range 2 {
+			b.makeDue()
+			if _, err := b.sweep(t); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.assertRows(t, map[string]int{"sent 1 0 ": 1, "failed 7 0 given up after 2 attempts: 451 not now": 1})
+	})
+	t.Run("a held mail waits ten minutes at most", func(t *testing.T) {
+		t.Parallel()
+		cfg := config()
+		cfg.RetryBase, cfg.RetryMax = time.Hour, 2*time.Hour
+		b := setup(t, cfg)
+		b.due(t, "order")
+		b.send = holding
+		if _, err := b.sweep(t); err != nil {
+			t.Fatal(err)
+		}
+		var seconds float64
+		b.scan(`SELECT extract(epoch FROM max(next_attempt_at) - now()) FROM email_deliveries`, &seconds)
+		if seconds > 600 || seconds < 500 {
+			t.Errorf("it waits %g s", seconds)
+		}
+	})
+	t.Run("events leave it alone for a while", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, config())
+		b.send = func(mail.Mail) error {
+			return &mail.SendError{Fate: mail.Held, Code: 553, Sender: true, Err: errors.New("553 5.7.1 not your domain")}
+		}
+		for range 5 {
+			e := b.due(t, "order")
+			b.TryEvent(t.Context(), e.Source, e.ID)
+		}
+		b.assertRows(t, map[string]int{"due 1 0 553 5.7.1 not your domain": 1, "due 0 0 ": 9})
+	})
+	t.Run("a server that is away is reported in the same way", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, config())
+		e := b.due(t, "order")
+		b.open = func() error {
+			return &mail.SendError{Fate: mail.Held, Code: 535, Sender: true, Err: errors.New("535 5.7.8 wrong password")}
+		}
+		b.TryEvent(t.Context(), e.Source, e.ID)
+		if _, err := b.sweep(t); err == nil {
+			t.Error("no error")
+		}
+		if got := b.Trouble(); !strings.Contains(got, "535 5.7.8 wrong password") {
+			t.Errorf("readiness says %q", got)
+		}
+		if lines := strings.Count(b.log.String(), "\n"); lines != 1 {
+			t.Errorf("%d lines in the log:\n%s", lines, b.log)
+		}
+	})
+}
+
+// gauge returns the last value of a gauge.
+func (b *testBundle) gauge(t *testing.T, name string) int64 {
+	t.Helper()
+	var all metricdata.ResourceMetrics
+	if err := b.metrics.Collect(t.Context(), &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, scope := range all.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			if g, ok := m.Data.(metricdata.Gauge[int64]); ok && m.Name == name {
+				return g.DataPoints[0].Value
+			}
+		}
+	}
+	t.Fatalf("there is no %s", name)
+	return 0
+}
+
+func TestAddressesThatDoNotExist(t *testing.T) {
+	t.Parallel()
+	b := setup(t, config())
+	b.exec(`UPDATE users SET email = 'Gone@demo.example' WHERE email LIKE 'owner0%'`)
+	b.exec(`INSERT INTO tenants (id, name) VALUES ('kopi', 'Kopi Senja')`)
+	first := b.due(t, "first")
+	b.send = func(l mail.Mail) error {
+		if strings.EqualFold(l.To, "gone@demo.example") {
+			return &mail.SendError{Fate: mail.Refused, NoMailbox: true, Code: 550, Err: errors.New("550 5.1.1 user unknown")}
+		}
+		return nil
+	}
+	second := b.due(t, "second") // due before the first is refused
+	b.TryEvent(t.Context(), first.Source, first.ID)
+	b.TryEvent(t.Context(), second.Source, second.ID)
+	b.assertRows(t, map[string]int{"sent 1 0 ": 2, "failed 1 0 550 5.1.1 user unknown": 1, "suppressed 0 0 address": 1})
+	var reason string
+	b.scan(`SELECT address || ' ' || reason FROM mail_suppressions`, &reason)
+	if reason != "gone@demo.example 550 5.1.1 user unknown" {
+		t.Errorf("the list has %q", reason)
+	}
+}

@@ -1,0 +1,49 @@
+package delivery
+
+import (
+	"context"
+	"sync"
+
+	"orderbell/internal/mail"
+)
+
+// turns shares the lines of a sweep between the tenants: in each round every tenant with due mails has one sent, so that a
+// tenant with very many delays the mails of another by a round at most.
+type turns struct {
+	store Store
+	terms mail.Terms
+
+	mu    sync.Mutex
+	round []string // tenants that have not had their turn
+}
+
+// claim claims a mail of the tenant whose turn it is. It returns false if no tenant has any: a whole round brought none.
+func (t *turns) claim(ctx context.Context) (mail.Due, bool, error) {
+	for rounds := 0; ; {
+		tenant, fresh, err := t.next(ctx)
+		if fresh {
+			rounds++
+		}
+		if err != nil || tenant == "" || rounds > 1 {
+			return mail.Due{}, false, err
+		}
+		due, ok, err := t.store.ClaimOfTenant(ctx, tenant, t.terms)
+		if err != nil || ok {
+			return due, ok, err
+		}
+	}
+}
+
+// next returns the tenant whose turn it is, "" if there is none, and whether a new round began with it.
+func (t *turns) next(ctx context.Context) (tenant string, fresh bool, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.round) == 0 {
+		fresh = true
+		if t.round, err = t.store.DueTenants(ctx, t.terms); err != nil || len(t.round) == 0 {
+			return "", fresh, err
+		}
+	}
+	tenant, t.round = t.round[0], t.round[1:]
+	return tenant, fresh, nil
+}

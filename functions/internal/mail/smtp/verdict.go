@@ -1,0 +1,175 @@
+package smtp
+
+import (
+	"errors"
+	"net/textproto"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"orderbell/internal/mail"
+)
+
+// stage is the step of SMTP that failed.
+type stage string
+
+// The stages, in their order. Before atRcpt the server has not seen the recipient.
+const (
+	atConnect stage = "connect" // TCP, greeting, EHLO, STARTTLS and AUTH
+	atMail    stage = "MAIL FROM"
+	atRcpt    stage = "RCPT TO"
+	atData    stage = "DATA"
+	atMessage stage = "end of message" // the final dot was sent
+)
+
+// failure is a step that did not succeed.
+type failure struct {
+	at  stage
+	err error
+}
+
+// reply returns the server's answer: its code, 0 if there was none, and its text with one space for each line break.
+func reply(err error) (code int, text string) {
+	var answer *textproto.Error
+	if !errors.As(err, &answer) {
+		return 0, ""
+	}
+	return answer.Code, strings.Join(strings.Fields(answer.Msg), " ")
+}
+
+// verdict is what an answer means for a mail.
+type verdict struct {
+	fate      mail.Fate
+	noMailbox bool // the address does not exist: nothing shall be sent to it again
+}
+
+// Replies with a meaning of their own (RFC 5321 §4.2.3).
+const (
+	codeClosing     = 421 // the connection ends
+	codeSyntaxOfArg = 501
+	codeUnavailable = 550
+	codeNotLocal    = 551
+	codeFull        = 552
+	codeBadMailbox  = 553
+	codeFailed      = 554 // of the transaction, for whatever reason
+)
+
+// judge decides a mail's fate. Only a fault of the recipient is [mail.Refused]. What the server has against us (name,
+// login, sender, relay, quota, policy, content) or against itself is [mail.Held], since it is for an operator to repair.
+// In doubt it is ours: a mail that waits can still be given up, one that was given up is lost.
+func judge(at stage, code int, text string) verdict {
+	switch {
+	case code == 0 && at == atMessage:
+		return verdict{fate: mail.Unknown}
+	case code == 0 || at == atConnect || at == atMail:
+		return verdict{fate: mail.Held}
+	}
+	status, known := enhanced(text)
+	if code < 500 {
+		return verdict{fate: temporary(at, status, known, text)}
+	}
+	if known && status.detail != 0 {
+		return permanent(status)
+	}
+	return unspecific(at, code, text)
+}
+
+// enhancedStatus is an enhanced status code (RFC 3463): class.subject.detail.
+type enhancedStatus struct{ subject, detail int }
+
+// enhancedForm is how an answer begins with one. Some servers write #5.1.0, and qmail ends with (#5.1.1).
+var enhancedForm = regexp.MustCompile(`(?:^#?|\(#)[245]\.(\d{1,3})\.(\d{1,3})\b`)
+
+func enhanced(text string) (enhancedStatus, bool) {
+	found := enhancedForm.FindStringSubmatch(text)
+	if found == nil {
+		return enhancedStatus{}, false
+	}
+	subject, _ := strconv.Atoi(found[1])
+	detail, _ := strconv.Atoi(found[2])
+	return enhancedStatus{subject, detail}, true
+}
+
+// Subjects of enhanced status codes.
+const (
+	ofAddress = 1
+	ofMailbox = 2
+	ofRoute   = 4
+	ofPolicy  = 7
+)
+
+// permanent judges a 5xx with a specific enhanced code, from the IANA registry of them.
+func permanent(s enhancedStatus) verdict {
+	switch s.subject {
+	case ofAddress:
+		switch s.detail {
+		case 7, 8: // the sender's address or its domain is bad
+			return verdict{fate: mail.Held}
+		case 1, 2, 3, 6, 10: // no such mailbox, no such domain, bad syntax, moved, a domain that takes no mail (null MX)
+			return verdict{fate: mail.Refused, noMailbox: true}
+		}
+		return verdict{fate: mail.Refused}
+	case ofMailbox: // disabled, full, too small, a list that cannot be expanded; it may change, so mails go on
+		return verdict{fate: mail.Refused}
+	case ofRoute:
+		switch s.detail {
+		case 1, 4: // Exchange Online's unknown recipient; a domain without a route
+			return verdict{fate: mail.Refused}
+		}
+	case ofPolicy:
+		switch s.detail {
+		case 2: // we may not write to this list
+			return verdict{fate: mail.Refused}
+		case 17, 18: // the mailbox or its domain has another owner now (RFC 7293)
+			return verdict{fate: mail.Refused, noMailbox: true}
+		}
+	}
+	return verdict{fate: mail.Held}
+}
+
+// Words of servers that send no enhanced code, or one that says nothing (x.y.0): Exim, Yahoo, Outlook.com and others.
+var (
+	saysNoMailbox = regexp.MustCompile(`(?i)user unknown|unknown user|no such (user|recipient|person|mailbox|address)|` +
+		`(user|recipient|mailbox|account|address|person) (is |was )?(not found|unknown|invalid|does(n't| not) exist|not exist)|` +
+		`unknown (recipient|address|local[ -]part|mailbox)|invalid (recipient|mailbox)|unroute?able address|no mailbox here|` +
+		`mailbox unavailable|doesn't have an? .{1,60} account|does not have an? .{1,60} account`)
+	saysOurs = regexp.MustCompile(`(?i)relay|sender|\bhelo\b|\behlo\b|\bspf\b|\bdkim\b|\bdmarc\b|authenti|not authori|log ?in|` +
+		`block(ed| ?list)|black ?list|deny ?list|\brbl\b|dnsbl|spamhaus|spam|reputation|quota|throttl|sending (rate|limit)|` +
+		`rate limit|too many|client host|your (ip|host|server|domain|mail)|policy|prohibit|not verified|verification`)
+	saysFull     = regexp.MustCompile(`(?i)mailbox|recipient|inbox|user`)
+	saysOurQuota = regexp.MustCompile(`(?i)throttl|sending (quota|rate|limit)|message quota|(sent|messages) per (day|hour)|` +
+		`\bhelo\b|\behlo\b|relay|sender|authenti`)
+)
+
+// unspecific judges a 5xx without a usable enhanced code, by its step, basic code and words.
+func unspecific(at stage, code int, text string) verdict {
+	if code == codeFull && at == atRcpt && saysFull.MatchString(text) {
+		return verdict{fate: mail.Refused}
+	}
+	ours := saysOurs.MatchString(text)
+	if saysNoMailbox.MatchString(text) && !ours {
+		return verdict{fate: mail.Refused, noMailbox: true}
+	}
+	if at != atRcpt || ours {
+		return verdict{fate: mail.Held}
+	}
+	switch code {
+	case codeUnavailable, codeNotLocal, codeFull, codeBadMailbox, codeSyntaxOfArg:
+		return verdict{fate: mail.Refused}
+	}
+	return verdict{fate: mail.Held} // 554 and the codes that say the command was wrong
+}
+
+// temporary judges a 4xx. What is about this recipient counts as an attempt, which ends some time; an outage or a limit
+// of ours does not.
+func temporary(at stage, s enhancedStatus, known bool, text string) mail.Fate {
+	switch {
+	case saysOurQuota.MatchString(text):
+		return mail.Held
+	case known && (s.subject == ofAddress || s.subject == ofMailbox):
+		return mail.Deferred
+	case at == atRcpt && (!known || s.subject != 3): // greylisting above all; 4.3.x is about the server
+		return mail.Deferred
+	}
+	return mail.Held
+}
