@@ -15,11 +15,7 @@ import (
 func main() { service.Main("outbox-relay", run) }
 
 func run(ctx context.Context, s *service.Service) error {
-	var cfg struct {
-		Database database.Config
-		Bus      bus.Config
-		Relay    relay.Config
-	}
+	var cfg config
 	if err := service.Load(&cfg); err != nil {
 		return err
 	}
@@ -44,6 +40,11 @@ func run(ctx context.Context, s *service.Service) error {
 	}
 	s.Ready(service.Check{Name: "database", Probe: func(ctx context.Context) error { return database.Ready(ctx, pool) }},
 		service.Check{Name: "kafka", Probe: admin.Check})
+	scanned, err := startScan(ctx, cfg.Scan, cfg.Bus, producer, s)
+	if err != nil {
+		return err
+	}
+	defer scanned()
 	r.Start(ctx)
 	return s.Serve(ctx, http.NotFoundHandler(), r.Wait)
 }

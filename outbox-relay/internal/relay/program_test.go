@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/IBM/sarama"
 )
 
 // program is a running outbox-relay: the real binary.
@@ -32,11 +34,12 @@ func build(t *testing.T) string {
 }
 
 // run starts binary and returns when it serves.
-func (s *stack) run(t *testing.T, binary string) *program {
+func (s *stack) run(t *testing.T, binary string, variables ...string) *program {
 	t.Helper()
 	p := &program{cmd: exec.CommandContext(s.ctx, binary)}
 	p.cmd.Env = append(os.Environ(), "DATABASE_URL="+s.address, "KAFKA_BROKERS="+s.kafka.Brokers(), "LISTEN_HOST=127.0.0.1", "PORT=0",
 		"KAFKA_TOPIC="+s.config.Topic, "KAFKA_DEAD_LETTER_TOPIC="+s.config.DeadLetterTopic, "RELAY_BATCH_SIZE=20", "RELAY_LAG_GROUPS=test")
+	p.cmd.Env = append(p.cmd.Env, variables...)
 	output, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -131,6 +134,26 @@ func TestProgram(t *testing.T) {
 			t.Errorf("told to stop, it ended with %v", err)
 		}
 		s.checkAllMarked(t)
+	})
+
+	t.Run("with RELAY_SCAN_GROUP, a record that is not a CloudEvent becomes a dead letter", func(t *testing.T) {
+		t.Parallel()
+		s := setup(t)
+		settings := sarama.NewConfig()
+		settings.Producer.Return.Successes = true
+		garbage, err := sarama.NewSyncProducer([]string{s.kafka.Brokers()}, settings)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = garbage.Close() }()
+		if _, _, err := garbage.SendMessage(&sarama.ProducerMessage{Topic: s.config.Topic, Value: sarama.StringEncoder("garbage")}); err != nil {
+			t.Fatal(err)
+		}
+		s.run(t, binary, "RELAY_SCAN_GROUP=scan")
+		letter := s.await(t, s.letters, 1)[0]
+		if string(letter.Event.Data()) != "garbage" || letter.Event.Type() != "dev.knative.kafka.event" {
+			t.Errorf("the dead letter is %s", letter.Event)
+		}
 	})
 
 	t.Run("it is ready while PostgreSQL and Kafka are there", func(t *testing.T) {

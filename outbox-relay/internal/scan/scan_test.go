@@ -1,0 +1,72 @@
+package scan_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/metric/noop"
+
+	"orderbell/internal/bus/record"
+	"orderbell/outbox-relay/internal/scan"
+)
+
+// producer keeps what it is sent, and answers with the next of errs.
+type producer struct {
+	sent []cloudevents.Event
+	errs []error
+}
+
+func (p *producer) Send(_ context.Context, topic string, events []cloudevents.Event) []error {
+	if topic != "dead" {
+		return []error{errors.New("the wrong topic")}
+	}
+	p.sent = append(p.sent, events...)
+	err := error(nil)
+	if len(p.errs) > 0 {
+		err, p.errs = p.errs[0], p.errs[1:]
+	}
+	return []error{err}
+}
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	garbage := record.Record{Topic: "events", Partition: 3, Offset: 42, Value: []byte("garbage"), Err: errors.New("no CloudEvent")}
+	away := errors.New("Kafka is away")
+	for name, test := range map[string]struct {
+		record record.Record
+		errs   []error
+		want   error
+		data   []string // of the letters that were sent
+	}{
+		"a CloudEvent is left alone":                      {record: record.Record{Event: cloudevents.NewEvent()}},
+		"any other record becomes a dead letter":          {record: garbage, data: []string{"garbage"}},
+		"a letter that Kafka did not take is tried again": {record: garbage, errs: []error{away}, want: away, data: []string{"garbage"}},
+		"one that is too large goes without its data":     {record: garbage, errs: []error{record.ErrRefused}, data: []string{"garbage", ""}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := &producer{errs: test.errs}
+			s, err := scan.New("dead", p, slog.New(slog.DiscardHandler), noop.Meter{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Check(t.Context(), test.record); !errors.Is(err, test.want) {
+				t.Errorf("Check = %v, want %v", err, test.want)
+			}
+			var data []string
+			for _, e := range p.sent {
+				data = append(data, string(e.Data()))
+				if e.ID() != "partition:3/offset:42" {
+					t.Errorf("the letter's id is %s", e.ID())
+				}
+			}
+			if diff := cmp.Diff(test.data, data); diff != "" {
+				t.Errorf("letters sent (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
