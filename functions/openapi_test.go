@@ -18,6 +18,7 @@ import (
 	"orderbell/internal/event"
 	"orderbell/internal/feed/message"
 	"orderbell/internal/problem"
+	"orderbell/internal/user"
 )
 
 const openAPIFile = "../specs/004-order-notifications/contracts/openapi.yaml"
@@ -51,7 +52,7 @@ const streamPaths = "/api/sse/"
 func TestTheDocumentHasEveryRouteAndNoOther(t *testing.T) {
 	t.Parallel()
 	written, served := []string(nil), []string{"GET " + optout.Path + "{token}", "POST " + optout.Path + "{token}"} // not a route.API: it answers with pages
-	for _, api := range []route.API{orderapi.New(nil, nil, nil), userapi.New(nil, nil, nil), inboxapi.New(nil, nil, nil, nil)} {
+	for _, api := range []route.API{orderapi.New(nil, nil, nil), userapi.New(nil, nil, nil, nil, user.DefaultLimits{}), inboxapi.New(nil, nil, nil, nil)} {
 		served = append(served, api.Routes()...)
 	}
 	for path, methods := range readOpenAPI(t).Paths {

@@ -25,6 +25,8 @@ import (
 	"orderbell/internal/auth/authtest"
 	"orderbell/internal/feed/message"
 	"orderbell/internal/order"
+	"orderbell/internal/rights"
+	"orderbell/internal/rights/rightstest"
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/store/inboxstore"
@@ -42,17 +44,22 @@ type world struct {
 	apis              []route.API
 	tokens            auth.Config
 	owner, other      user.User
+	revocations       *rightstest.Revocations
+	people            *userstore.Store
 	orderID, noticeID string
 }
 
 func setup(t *testing.T) world {
 	t.Helper()
 	w := world{pool: databasetest.New(t), noticeID: "01a2b3c4-0000-8000-8000-000000000001", tokens: authtest.Config(authtest.Secret)}
-	verifier := authtest.Verifier(t, w.tokens)
+	w.tokens.Leeway = time.Minute // a token that is issued after a removal is made in advance
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	people, orders := userstore.New(w.pool), orderstore.New(w.pool)
+	checker, revocations := rightstest.New(t, rights.Config{CacheFor: time.Minute}, people)
+	w.people, w.revocations = people, revocations
+	verifier := authtest.Verifier(t, w.tokens).With(checker)
 	w.apis = []route.API{
-		orderapi.New(log, verifier, orders), userapi.New(log, verifier, people),
+		orderapi.New(log, verifier, orders), userapi.New(log, verifier, people, revocations, user.DefaultLimits{MaxUsers: 50, MaxInvitations: 40}),
 		inboxapi.New(log, verifier, inboxstore.New(w.pool), nowhere{}),
 	}
 	person := func(tenant, name string) user.User {
@@ -107,6 +114,7 @@ func (w world) calls() map[string][]asked {
 		"PATCH /api/users/{id}":             {{user, `{"name":"taken over","roles":["viewer"]}`, 404}},
 		"GET /api/tenant":                   {{"/api/tenant", "", 200}},
 		"PATCH /api/tenant":                 {{"/api/tenant", `{"currency":"JPY"}`, 200}},
+		"DELETE /api/users/{id}":            {{user, "", 404}},
 		"GET /api/me":                       {{"/api/me", "", 200}},
 		"PATCH /api/me/preferences":         {{"/api/me/preferences", `{"notification_email_enabled":false}`, 200}},
 		"GET /api/notifications":            {{"/api/notifications", "", 200}},
@@ -148,7 +156,11 @@ func (w world) rows(t *testing.T) map[string]string {
 
 func (w world) ask(t *testing.T, routed string, a asked, who user.User) (status int, body string) {
 	t.Helper()
-	token := authtest.Token(t, w.tokens, auth.Principal{UserID: who.ID, TenantID: who.TenantID, Roles: who.Roles})
+	return w.askWith(t, routed, a, authtest.Token(t, w.tokens, auth.Principal{UserID: who.ID, TenantID: who.TenantID, Roles: who.Roles}))
+}
+
+func (w world) askWith(t *testing.T, routed string, a asked, token string) (status int, body string) {
+	t.Helper()
 	method, _, _ := strings.Cut(routed, " ")
 	r := httptest.NewRequestWithContext(t.Context(), method, a.path, strings.NewReader(a.body))
 	r.Header.Set("Authorization", "Bearer "+token)

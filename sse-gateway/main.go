@@ -16,7 +16,12 @@ func main() {
 		if err := service.Load(&cfg); err != nil {
 			return err
 		}
-		g, err := gateway.Start(ctx, cfg, svc.Log, svc.Meter)
+		users, closeUsers, err := gateway.OpenUsers(ctx, svc)
+		if err != nil {
+			return err
+		}
+		defer closeUsers()
+		g, err := gateway.Start(ctx, cfg, users, svc.Log, svc.Meter)
 		if err != nil {
 			return err
 		}

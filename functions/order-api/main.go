@@ -5,24 +5,21 @@ import (
 	"context"
 	"errors"
 
+	"orderbell/functions/internal/access"
 	"orderbell/functions/internal/orderapi"
-	"orderbell/internal/auth"
+	"orderbell/internal/feed"
 	"orderbell/internal/service"
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/orderstore"
+	"orderbell/internal/store/userstore"
 )
 
 func main() { service.Main("order-api", run) }
 
-func run(ctx context.Context, s *service.Service) error {
+func run(ctx context.Context, s *service.Service) (err error) {
 	var db database.Config
-	var tokens auth.Config
-	if err := errors.Join(service.Load(&db), service.Load(&tokens)); err != nil {
-		return err
-	}
-	tokens.Log = s.Log
-	verifier, err := auth.NewVerifier(ctx, tokens)
-	if err != nil {
+	var redis feed.Config
+	if err := errors.Join(service.Load(&db), service.Load(&redis)); err != nil {
 		return err
 	}
 	pool, err := database.Open(ctx, db, s.Name)
@@ -30,6 +27,16 @@ func run(ctx context.Context, s *service.Service) error {
 		return err
 	}
 	defer pool.Close()
+	watchers, err := feed.Open(redis)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, watchers.Close()) }()
+	callers, err := access.Open(ctx, s.Log, watchers, userstore.New(pool))
+	if err != nil {
+		return err
+	}
+	defer callers.Close()
 	s.Ready(service.Check{Name: "database", Probe: func(ctx context.Context) error { return database.Ready(ctx, pool) }})
-	return s.Serve(ctx, orderapi.New(s.Log, verifier, orderstore.New(pool)), nil)
+	return s.Serve(ctx, orderapi.New(s.Log, callers.Verifier, orderstore.New(pool)), nil)
 }

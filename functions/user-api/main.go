@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 
+	"orderbell/functions/internal/access"
 	"orderbell/internal/feed"
 	"orderbell/internal/service"
 	"orderbell/internal/store/database"
@@ -31,7 +32,13 @@ func run(ctx context.Context, s *service.Service) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, watchers.Close()) }()
-	handler, err := routes(ctx, s.Log, userstore.New(pool), inboxstore.New(pool), watchers)
+	users := userstore.New(pool)
+	callers, err := access.Open(ctx, s.Log, watchers, users)
+	if err != nil {
+		return err
+	}
+	defer callers.Close()
+	handler, err := routes(s.Log, callers.Verifier, users, inboxstore.New(pool), watchers)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -15,18 +14,17 @@ import (
 	"orderbell/internal/service"
 	"orderbell/internal/store/inboxstore"
 	"orderbell/internal/store/userstore"
+	"orderbell/internal/user"
 )
 
 // routes returns the program's three APIs as one.
-func routes(ctx context.Context, log *slog.Logger, people *userstore.Store, inboxes *inboxstore.Store, watchers *feed.Feed) (http.Handler, error) {
-	var tokens auth.Config
+func routes(log *slog.Logger, verifier *auth.Verifier, people *userstore.Store, inboxes *inboxstore.Store, watchers *feed.Feed) (http.Handler, error) {
 	var offers optout.Config
-	if err := errors.Join(service.Load(&tokens), service.Load(&offers)); err != nil {
+	var limits user.DefaultLimits
+	if err := errors.Join(service.Load(&offers), service.Load(&limits)); err != nil {
 		return nil, err
 	}
-	tokens.Log = log
-	verifier, err := auth.NewVerifier(ctx, tokens)
-	if err != nil {
+	if err := limits.Check(); err != nil {
 		return nil, err
 	}
 	links, err := optout.New(offers)
@@ -39,7 +37,7 @@ func routes(ctx context.Context, log *slog.Logger, people *userstore.Store, inbo
 	}
 	notices := inboxapi.New(log, verifier, inboxes, watchers)
 	mux := http.NewServeMux()
-	mux.Handle("/", userapi.New(log, verifier, people))
+	mux.Handle("/", userapi.New(log, verifier, people, watchers, limits))
 	mux.Handle("/api/notifications", notices)
 	mux.Handle("/api/notifications/", notices)
 	mux.Handle(optout.Path, unsubscribe)

@@ -49,6 +49,23 @@ type Principal struct {
 	Expires  time.Time
 	Issued   time.Time // the claim iat, zero if the token has none
 	TokenID  string    // the claim jti, "" if the token has none
+
+	Checked time.Time // when the roles were looked up, zero while they are the token's
+	Service bool      // a service account of the configuration
+}
+
+// Actor names p in the audit trail.
+func (p Principal) Actor() string {
+	if p.Service {
+		return "service:" + p.UserID
+	}
+	return "user:" + p.UserID
+}
+
+// Rights knows what the holder of a good token may do now.
+type Rights interface {
+	// Current returns p with the roles of now. Its error is a *[problem.Problem], or says Temporary if it cannot be known now.
+	Current(ctx context.Context, p Principal) (Principal, error)
 }
 
 // Has says whether p has one of the roles.
@@ -59,6 +76,14 @@ type Verifier struct {
 	cfg    Config
 	keys   jwt.Keyfunc
 	parser *jwt.Parser
+	rights Rights // nil: a token's roles hold
+}
+
+// With returns a verifier of the same tokens that looks up what their holders may do now.
+func (v *Verifier) With(rights Rights) *Verifier {
+	with := *v
+	with.rights = rights
+	return &with
 }
 
 // NewVerifier returns a verifier that refreshes its keys in the background until ctx ends. It does not wait for the
@@ -162,7 +187,8 @@ func Bearer(r *http.Request) (string, error) {
 	return token, nil
 }
 
-// Authenticate returns the request's principal, or a 401 problem; 503 while the token's key cannot be had.
+// Authenticate returns the request's principal with its rights of now, or a 401 problem; 503 while the token's key cannot
+// be had.
 func (v *Verifier) Authenticate(r *http.Request) (Principal, error) {
 	token, err := Bearer(r)
 	if err != nil {
@@ -176,24 +202,33 @@ func (v *Verifier) Authenticate(r *http.Request) (Principal, error) {
 		return Principal{}, problem.New(http.StatusUnauthorized, "%s", err).
 			With("WWW-Authenticate", `Bearer error="invalid_token"`)
 	}
-	return p, nil
+	if v.rights == nil {
+		return p, nil
+	}
+	return v.rights.Current(r.Context(), p)
 }
 
 // Require lets a request pass to next if its token holds one of the roles: 401 without a good token, 403 without a
 // role.
 func (v *Verifier) Require(roles []user.Role, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return problem.Handler(v.log(), func(w http.ResponseWriter, r *http.Request) error {
 		p, err := v.Authenticate(r)
-		if err == nil && !p.Has(roles...) {
-			err = problem.New(http.StatusForbidden, "this needs one of the roles %v", roles)
+		if err != nil {
+			return err
 		}
-		var refused *problem.Problem
-		if errors.As(err, &refused) {
-			refused.Write(w)
-			return
+		if !p.Has(roles...) {
+			return problem.New(http.StatusForbidden, "this needs one of the roles %v", roles)
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, p)))
+		return nil
 	})
+}
+
+func (v *Verifier) log() *slog.Logger {
+	if v == nil || v.cfg.Log == nil { // nil: for the list of routes alone
+		return slog.New(slog.DiscardHandler)
+	}
+	return v.cfg.Log
 }
 
 // Sign returns a token for p, signed with the development secret.

@@ -29,6 +29,7 @@ type Problem struct {
 	Status int          `json:"status"`
 	Detail string       `json:"detail,omitempty"`
 	Errors []FieldError `json:"errors,omitempty"`
+	Limit  string       `json:"limit,omitempty"` // the name of the tenant's limit that is reached
 
 	header http.Header
 }
@@ -51,6 +52,13 @@ func Field(field, format string, args ...any) *Problem {
 func Fields(wrong []FieldError) *Problem {
 	p := Field(wrong[0].Field, "%s", wrong[0].Detail)
 	p.Errors = wrong
+	return p
+}
+
+// Limited returns a problem that names the tenant's limit that is reached.
+func Limited(status int, limit string, most int64) *Problem {
+	p := New(status, "the limit %s of %d is reached", limit, most)
+	p.Limit = limit
 	return p
 }
 

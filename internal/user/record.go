@@ -11,6 +11,9 @@ const (
 	Refused Outcome = "refused"
 )
 
+// Act says who asks for a change, and from where, for the audit trail.
+type Act struct{ Actor, Address string }
+
 // Record is an entry of the audit trail: who did what, from where, and with what outcome.
 type Record struct {
 	TenantID string

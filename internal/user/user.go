@@ -93,7 +93,8 @@ type Change struct {
 	QuietHours   *string
 
 	Version     int64 // that the change is meant for; 0: whichever it is
-	SpareOwners bool  // refuse to change an owner: who asks is none
+	SpareOwners bool  // refuse to change an owner: only an owner may
+	By          Act   // who asks
 }
 
 // Outcomes of work on a tenant's people.

@@ -6,7 +6,9 @@ package route
 
 import (
 	"log/slog"
+	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -74,6 +76,22 @@ func byMethod(log *slog.Logger, verifier *auth.Verifier, methods Methods) func(h
 		h.ServeHTTP(w, r)
 		return nil
 	}
+}
+
+// ClientAddress returns the address that the nearest proxy saw the request come from or, without a proxy, its own.
+func ClientAddress(r *http.Request) string {
+	if all := r.Header.Values("X-Forwarded-For"); len(all) > 0 {
+		last := all[len(all)-1]
+		last = strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
+		if address, err := netip.ParseAddr(last); err == nil {
+			return address.String()
+		}
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return ""
+	}
+	return host
 }
 
 // BadParameter returns 400 for one parameter of the query.

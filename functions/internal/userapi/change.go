@@ -61,11 +61,11 @@ func (a api) add(w http.ResponseWriter, r *http.Request) error {
 	if err := mayGrant(principal, asked.Roles); err != nil {
 		return err
 	}
-	p, err := a.store.Add(r.Context(), user.User{
+	p, err := a.store.Invite(r.Context(), user.User{
 		TenantID: principal.TenantID, Email: *asked.Email, Name: or(asked.Name, ""), Roles: asked.Roles,
 		EmailEnabled: or(asked.EmailEnabled, true), InAppEnabled: or(asked.InAppEnabled, true),
 		EmailEvents: asked.EmailEvents, InAppEvents: asked.InAppEvents, TimeZone: or(asked.TimeZone, ""), QuietHours: or(asked.QuietHours, ""),
-	})
+	}, a.limits, by(r, principal))
 	if err != nil {
 		return refusal(err)
 	}
@@ -97,7 +97,7 @@ func (a api) change(w http.ResponseWriter, r *http.Request) error {
 	}
 	c := asked.change()
 	c.Email, c.Name, c.Roles, c.SpareOwners = asked.Email, asked.Name, asked.Roles, !principal.Has(user.Owner)
-	return a.update(w, r, principal.TenantID, id, c)
+	return a.update(w, r, principal, id, c)
 }
 
 func (a api) prefer(w http.ResponseWriter, r *http.Request) error {
@@ -112,17 +112,21 @@ func (a api) prefer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return a.update(w, r, principal.TenantID, id, asked.change())
+	return a.update(w, r, principal, id, asked.change())
 }
 
-func (a api) update(w http.ResponseWriter, r *http.Request, tenantID, id string, c user.Change) error {
+func (a api) update(w http.ResponseWriter, r *http.Request, who auth.Principal, id string, c user.Change) error {
 	var err error
+	c.By = by(r, who)
 	if c.Version, err = route.IfMatch(r); err != nil {
 		return err
 	}
-	p, err := a.store.Update(r.Context(), tenantID, id, c)
+	p, err := a.store.Update(r.Context(), who.TenantID, id, c)
 	if err != nil {
 		return refusal(err)
+	}
+	if c.Roles != nil {
+		a.tell(r.Context(), auth.Revocation{TenantID: who.TenantID, UserID: id, Changed: true}, changeKept)
 	}
 	return route.Answer(w, http.StatusOK, route.VersionTag(p.Version), FromPerson(p))
 }

@@ -22,11 +22,17 @@ import (
 type Store interface {
 	People(ctx context.Context, tenantID, after string, limit int) (people []user.User, more bool, err error)
 	Find(ctx context.Context, tenantID, id string) (user.User, error)
-	Add(ctx context.Context, p user.User) (user.User, error)
+	Invite(ctx context.Context, p user.User, limits user.DefaultLimits, by user.Act) (user.User, error)
 	Update(ctx context.Context, tenantID, id string, c user.Change) (user.User, error)
 	FindWithTenant(ctx context.Context, tenantID, id string) (user.User, user.Tenant, error)
 	Tenant(ctx context.Context, tenantID string) (user.Tenant, error)
 	UpdateTenant(ctx context.Context, tenantID string, c user.TenantChange) (user.Tenant, error)
+	Remove(ctx context.Context, tenantID, id string, c user.Change) error
+}
+
+// Revoker tells every program that a user's tokens are taken back, or that their roles have changed.
+type Revoker interface {
+	Revoke(ctx context.Context, r auth.Revocation) error
 }
 
 // User is a person in the API's JSON.
@@ -68,19 +74,25 @@ type Page struct {
 	NextCursor string `json:"next_cursor,omitempty"` // "" on the last page
 }
 
-type api struct{ store Store }
+type api struct {
+	log    *slog.Logger
+	store  Store
+	told   Revoker
+	limits user.DefaultLimits
+}
 
 // New returns the API's handler for the paths /api/users and /api/me and below.
-func New(log *slog.Logger, verifier *auth.Verifier, store Store) route.API {
-	a := api{store}
+func New(log *slog.Logger, verifier *auth.Verifier, store Store, told Revoker, limits user.DefaultLimits) route.API {
+	a := api{log, store, told, limits}
 	return route.New(log, verifier, map[string]route.Methods{
 		"/api/users": {
 			"GET":  {Roles: user.Leaders(), Handle: a.list},
 			"POST": {Roles: user.Leaders(), Handle: a.add},
 		},
 		"/api/users/{id}": {
-			"GET":   {Roles: user.Leaders(), Handle: a.get},
-			"PATCH": {Roles: user.Leaders(), Handle: a.change},
+			"GET":    {Roles: user.Leaders(), Handle: a.get},
+			"PATCH":  {Roles: user.Leaders(), Handle: a.change},
+			"DELETE": {Roles: user.Leaders(), Handle: a.remove},
 		},
 		"/api/tenant": {
 			"GET":   {Roles: user.Roles(), Handle: a.tenant},
@@ -169,7 +181,10 @@ func refusal(err error) error {
 		p.Errors = []problem.FieldError{{Field: field, Detail: detail}}
 		return p
 	}
+	limit := new(user.LimitError)
 	switch {
+	case errors.As(err, &limit):
+		return problem.Limited(http.StatusConflict, string(limit.Limit), limit.Max)
 	case errors.Is(err, user.ErrNotFound):
 		return problem.New(http.StatusNotFound, "there is no such user")
 	case errors.Is(err, user.ErrNoTenant):

@@ -6,8 +6,11 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -16,6 +19,8 @@ import (
 	"orderbell/internal/auth"
 	"orderbell/internal/auth/authtest"
 	"orderbell/internal/problem"
+	"orderbell/internal/rights"
+	"orderbell/internal/rights/rightstest"
 	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/store/userstore"
 	"orderbell/internal/user"
@@ -24,6 +29,7 @@ import (
 type bundle struct {
 	handler                         http.Handler
 	tokens                          auth.Config
+	store                           *userstore.Store
 	owner, manager, cashier, eve    user.User // eve is the other tenant's owner
 	asOwner, asManager, asCash, asE string    // their tokens
 }
@@ -32,8 +38,10 @@ func setup(t *testing.T) bundle {
 	t.Helper()
 	store := userstore.New(databasetest.New(t))
 	b := bundle{tokens: authtest.Config(authtest.Secret)}
-	verifier := authtest.Verifier(t, b.tokens)
-	b.handler = userapi.New(slog.New(slog.NewTextHandler(t.Output(), nil)), verifier, store)
+	checker, told := rightstest.New(t, rights.Config{CacheFor: time.Minute, Accounts: rights.Accounts{"*/robot": {user.Owner}}}, store)
+	verifier := authtest.Verifier(t, b.tokens).With(checker)
+	b.store = store
+	b.handler = userapi.New(slog.New(slog.NewTextHandler(t.Output(), nil)), verifier, store, told, user.DefaultLimits{MaxUsers: 50, MaxInvitations: 40})
 	person := func(tenant string, role user.Role) (user.User, string) {
 		if err := store.EnsureTenant(t.Context(), user.Tenant{ID: tenant, Name: tenant, Locale: "en"}); err != nil {
 			t.Fatal(err)
@@ -199,8 +207,9 @@ func TestRefusals(t *testing.T) {
 	b := setup(t)
 	users, preferences := "/api/users", "/api/me/preferences"
 	cashier, owner, eve := users+"/"+b.cashier.ID, users+"/"+b.owner.ID, users+"/"+b.eve.ID
+	robot := b.token(t, user.User{ID: "robot", TenantID: "acme", Roles: []user.Role{user.Viewer}})
 	nobody := b.token(t, user.User{ID: "auth0|1042", TenantID: "acme", Roles: []user.Role{user.Owner}})
-	strangers := b.token(t, user.User{ID: b.owner.ID, TenantID: "nowhere", Roles: []user.Role{user.Owner}})
+	strangers := b.token(t, user.User{ID: "robot", TenantID: "nowhere", Roles: []user.Role{user.Owner}})
 	for name, tt := range map[string]struct {
 		token, method, path, body string
 		status                    int
@@ -244,12 +253,18 @@ func TestRefusals(t *testing.T) {
 		"a cashier adds":                      {b.asCash, "POST", users, `{"email":"a@b.example","roles":["viewer"]}`, 403, "", "roles"},
 		"a cashier changes themselves":        {b.asCash, "PATCH", cashier, `{"roles":["owner"]}`, 403, "", "roles"},
 		"no token":                            {"", "GET", "/api/me", "", 401, "", "Bearer"},
-		"a token of nobody":                   {nobody, "GET", "/api/me", "", 404, "", "no such user"},
-		"a token of nobody changes":           {nobody, "PATCH", preferences, `{}`, 404, "", "no such user"},
+		"a user who does not exist":           {nobody, "GET", "/api/me", "", 403, "", "roles"},
+		"a user who does not exist changes":   {nobody, "PATCH", preferences, `{}`, 403, "", "roles"},
+		"a service account":                   {robot, "GET", "/api/me", "", 404, "", "no such user"},
+		"a service account's preferences":     {robot, "PATCH", preferences, `{}`, 404, "", "no such user"},
+		"a removal of the last owner":         {b.asOwner, "DELETE", owner, "", 409, "roles", "without an owner"},
+		"a removal of an owner by a manager":  {b.asManager, "DELETE", owner, "", 403, "", "only an owner"},
+		"a removal by a cashier":              {b.asCash, "DELETE", cashier, "", 403, "", "roles"},
+		"a removal of another tenant's user":  {b.asOwner, "DELETE", eve, "", 404, "", "no such user"},
 		"a tenant that does not exist":        {strangers, "POST", users, `{"email":"a@b.example","roles":["viewer"]}`, 403, "", "tenant does not exist"},
 		"a limit of 0":                        {b.asOwner, "GET", users + "?limit=0", "", 400, "limit", "1 to 500"},
 		"a made-up cursor":                    {b.asOwner, "GET", users + "?cursor=abc", "", 400, "cursor", "next_cursor"},
-		"a method of another path":            {b.asOwner, "DELETE", cashier, "", 405, "", "DELETE"},
+		"a method of another path":            {b.asOwner, "PUT", cashier, "", 405, "", "PUT"},
 		"a path that is none":                 {b.asOwner, "GET", "/api/users/x/y", "", 404, "", "nothing at"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -266,5 +281,63 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("the problem names %q, want %q", field, tt.field)
 			}
 		})
+	}
+}
+
+func TestAUserIsRemoved(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	path := "/api/users/" + b.cashier.ID
+	if res := b.do(t, b.asManager, "DELETE", path, "", "If-Match", `"7"`); res.StatusCode != http.StatusPreconditionFailed {
+		t.Errorf("another version is removed: %d", res.StatusCode)
+	}
+	if res := b.do(t, b.asManager, "DELETE", path, ""); res.StatusCode != http.StatusNoContent {
+		t.Fatalf("status is %d", res.StatusCode)
+	}
+	for what, c := range map[string]struct {
+		token, method, path string
+		want                int
+	}{
+		"the user is read":          {b.asManager, "GET", path, 404},
+		"the user is removed again": {b.asManager, "DELETE", path, 404},
+		"the user's own token":      {b.asCash, "GET", "/api/me", 401},
+	} {
+		if res := b.do(t, c.token, c.method, c.path, ""); res.StatusCode != c.want {
+			t.Errorf("%s: %d, want %d", what, res.StatusCode, c.want)
+		}
+	}
+	if res := b.do(t, b.asManager, "POST", "/api/users", `{"email":"`+b.cashier.Email+`","roles":["viewer"]}`); res.StatusCode != http.StatusCreated {
+		t.Errorf("the address is not free again: %d", res.StatusCode)
+	}
+}
+
+func TestATenantHasSoManyUsersAtMost(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	most := int64(4) // three are there
+	if _, err := b.store.SetLimits(t.Context(), "acme", "operator:test", map[user.Limit]*int64{user.MaxUsers: &most}); err != nil {
+		t.Fatal(err)
+	}
+	statuses := map[int]int{}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			res := b.do(t, b.asOwner, "POST", "/api/users", `{"email":"u`+strconv.Itoa(i)+`@acme.example","roles":["viewer"]}`)
+			mu.Lock()
+			defer mu.Unlock()
+			if statuses[res.StatusCode]++; res.StatusCode == http.StatusConflict {
+				if p := decode[problem.Problem](t, res, 409); p.Limit != "max_users" || p.Detail != "the limit max_users of 4 is reached" {
+					t.Errorf("the refusal is %+v", p)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if diff := cmp.Diff(map[int]int{201: 1, 409: 7}, statuses); diff != "" {
+		t.Error(diff)
+	}
+	if res := b.do(t, b.asE, "POST", "/api/users", `{"email":"x@other.example","roles":["viewer"]}`); res.StatusCode != http.StatusCreated {
+		t.Errorf("another tenant is limited too: %d", res.StatusCode)
 	}
 }

@@ -66,7 +66,7 @@ func TestATenantIsAlone(t *testing.T) {
 		t.Parallel()
 		for _, sql := range []string{
 			"UPDATE users SET name = 'x' RETURNING tenant_id", "UPDATE orders SET reference = 'x' RETURNING tenant_id",
-			"UPDATE notifications SET read_at = now() RETURNING tenant_id",
+			"UPDATE notifications SET read_at = now() RETURNING tenant_id", "DELETE FROM users RETURNING tenant_id",
 		} {
 			if got, err := as[string](t, pool, "acme", sql); err != nil || len(got) != 1 || got[0] != "acme" {
 				t.Errorf("%s changed rows of %v, error %v, want one of acme", sql, got, err)
@@ -82,7 +82,7 @@ func TestATenantIsAlone(t *testing.T) {
 			"INSERT INTO audit_records (tenant_id, actor, action, outcome) VALUES ('other', 'x', 'x', 'done')",
 			"SELECT 1 FROM audit_records", "UPDATE audit_records SET actor = 'x'", "DELETE FROM audit_records",
 			"UPDATE tenant_limits SET max_users = 9", "DELETE FROM tenant_limits", "SELECT 1 FROM outbox", "SELECT 1 FROM event_records", "SELECT 1 FROM email_deliveries", "SELECT 1 FROM schema_migrations",
-			"DELETE FROM orders", "DELETE FROM users", "DELETE FROM optouts", "UPDATE optouts SET used_at = now()", "UPDATE notifications SET user_id = user_id", "UPDATE tenants SET name = 'x'",
+			"DELETE FROM orders", "DELETE FROM optouts", "UPDATE optouts SET used_at = now()", "UPDATE notifications SET user_id = user_id", "UPDATE tenants SET name = 'x'",
 			"INSERT INTO tenants (id, name) VALUES ('third', 'x')", "CREATE TABLE mine ()",
 		} {
 			_, err := as[int](t, pool, "acme", sql)

@@ -100,6 +100,16 @@ func (s *Store) Find(ctx context.Context, tenantID, id string) (user.User, error
 	return p, outcome("find user", err)
 }
 
+// Roles returns the roles of a user of the tenant, or [user.ErrNotFound].
+func (s *Store) Roles(ctx context.Context, tenantID, id string) ([]user.Role, error) {
+	if uuid.Validate(id) != nil { // a subject of another kind is no user's
+		return nil, user.ErrNotFound
+	}
+	const byID = `SELECT roles FROM users WHERE tenant_id = $1 AND id = $2`
+	roles, err := database.CollectOne(ctx, s.pool, tenantID, pgx.RowTo[[]user.Role], byID, tenantID, id)
+	return roles, outcome("find roles", err)
+}
+
 // People returns at most limit of the tenant's people behind the one with the id after ("": from the first on), in the
 // order of their ids, which is that of their creation, and whether there are more.
 func (s *Store) People(ctx context.Context, tenantID, after string, limit int) (people []user.User, more bool, err error) {
@@ -146,7 +156,8 @@ const change = `UPDATE users SET
 // [user.ErrStale], [user.ErrEmailTaken], [user.ErrLastOwner], [user.ErrOwner].
 func (s *Store) Update(ctx context.Context, tenantID, id string, c user.Change) (changed user.User, err error) {
 	err = database.InTenant(ctx, s.pool, tenantID, func(tx pgx.Tx) error {
-		if err := mayChange(ctx, tx, tenantID, id, c); err != nil {
+		was, err := mayChange(ctx, tx, tenantID, id, c)
+		if err != nil {
 			return err
 		}
 		rows, err := tx.Query(ctx, change, tenantID, id, c.Email, c.Name, c.Roles, c.EmailEnabled, c.InAppEnabled,
@@ -154,51 +165,16 @@ func (s *Store) Update(ctx context.Context, tenantID, id string, c user.Change) 
 		if err != nil {
 			return err
 		}
-		changed, err = pgx.CollectExactlyOneRow(rows, scan)
-		return err
+		if changed, err = pgx.CollectExactlyOneRow(rows, scan); err != nil {
+			return err
+		}
+		detail := was.differences(changed)
+		if detail == "" {
+			return nil
+		}
+		return addRecord(ctx, tx, record(c.By, tenantID, "user.changed", id, detail))
 	})
 	return changed, outcome("change user", err)
-}
-
-// mayChange locks the person, and where an owner may be lost, every owner: of two who step down at the same time, the
-// second finds that they are the last. The locks are taken in the order of the ids, so that nobody waits in a circle.
-func mayChange(ctx context.Context, tx pgx.Tx, tenantID, id string, c user.Change) error {
-	const lock = `SELECT id::text, version, 'owner' = ANY (roles) AS owner FROM users
-		WHERE tenant_id = $1 AND (id = $2 OR $3 AND 'owner' = ANY (roles)) ORDER BY id FOR NO KEY UPDATE`
-	demotes := c.Roles != nil && !user.HasAny(c.Roles, []user.Role{user.Owner})
-	rows, err := tx.Query(ctx, lock, tenantID, id, demotes)
-	if err != nil {
-		return err
-	}
-	type row struct {
-		ID      string
-		Version int64
-		Owner   bool
-	}
-	locked, err := pgx.CollectRows(rows, pgx.RowToStructByName[row])
-	if err != nil {
-		return err
-	}
-	var them *row
-	others := 0
-	for i := range locked {
-		if locked[i].ID == id {
-			them = &locked[i]
-		} else if locked[i].Owner {
-			others++
-		}
-	}
-	switch {
-	case them == nil:
-		return user.ErrNotFound
-	case them.Owner && c.SpareOwners:
-		return user.ErrOwner
-	case c.Version != 0 && c.Version != them.Version:
-		return user.ErrStale
-	case them.Owner && demotes && others == 0:
-		return user.ErrLastOwner
-	}
-	return nil
 }
 
 // SQLSTATEs of broken constraints (PostgreSQL, appendix A).
@@ -217,6 +193,9 @@ func outcome(doing string, err error) error {
 		return user.ErrEmailTaken
 	case errors.As(err, &pg) && pg.Code == foreignKey:
 		return user.ErrNoTenant
+	}
+	if limit := new(user.LimitError); errors.As(err, &limit) {
+		return err
 	}
 	for _, known := range []error{user.ErrNotFound, user.ErrNoTenant, user.ErrOwner, user.ErrStale, user.ErrLastOwner, user.ErrUsed} {
 		if errors.Is(err, known) {

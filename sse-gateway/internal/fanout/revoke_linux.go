@@ -38,7 +38,7 @@ func (w *worker) revoke(r auth.Revocation) {
 		}
 		for i := len(g.clients) - 1; i >= 0; i-- { // from the last, since closing moves the last one
 			c := g.clients[i]
-			p := auth.Principal{TenantID: log.TenantID, UserID: c.user, Issued: time.Unix(c.issued, 0)}
+			p := auth.Principal{TenantID: log.TenantID, UserID: c.user, Issued: time.Unix(c.issued, 0), Checked: time.UnixMilli(c.check)}
 			if token != 0 && c.token == token || token == 0 && r.Covers(p) {
 				w.close(c, Revoked)
 			}

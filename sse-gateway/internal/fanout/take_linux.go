@@ -56,7 +56,7 @@ func (p *Pool) Take(conn net.Conn, header []byte, s Subscriber) error {
 	c := &client{
 		log: s.Log, user: s.Who.UserID, cursor: s.Cursor, fd: int32(fd), //nolint:gosec // descriptors are small
 		head: frame.AppendChunk(header, s.Head), ends: end.UnixMilli(), why: why,
-		issued: s.Who.Issued.Unix(), token: tokenMark(s.Who.TokenID),
+		issued: s.Who.Issued.Unix(), check: s.Who.Checked.UnixMilli(), token: tokenMark(s.Who.TokenID),
 	}
 	p.joined()
 	p.workers[p.next.Add(1)%uint32(len(p.workers))].add(c) //nolint:gosec // a few workers

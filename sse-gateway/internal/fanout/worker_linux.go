@@ -19,6 +19,7 @@ type client struct {
 	cursor uint64
 	ends   int64 // Unix milliseconds
 	issued int64 // its token, Unix seconds
+	check  int64 // when its user's roles were looked up, Unix milliseconds
 	token  mark  // of its token's id
 	full   int64 // since when the socket takes no more, Unix milliseconds; 0: it does
 	rest   int32 // bytes of the frame at cursor that are written; > 0 only while full

@@ -12,8 +12,8 @@ import (
 
 	"orderbell/internal/auth"
 	"orderbell/internal/feed"
+	"orderbell/internal/rights"
 	"orderbell/sse-gateway/internal/fanout"
-	"orderbell/sse-gateway/internal/revocation"
 	"orderbell/sse-gateway/internal/stream"
 	"orderbell/sse-gateway/internal/tenantlog"
 )
@@ -21,6 +21,7 @@ import (
 // Config is the gateway's.
 type Config struct {
 	Auth   auth.Config
+	Rights rights.Config
 	Feed   feed.Config
 	Logs   tenantlog.Config
 	Fanout fanout.Config
@@ -36,8 +37,8 @@ type Gateway struct {
 	cancel  context.CancelFunc
 }
 
-// Start returns a gateway that follows Redis. It goes on after ctx ends, so that it can drain, until Close.
-func Start(ctx context.Context, cfg Config, log *slog.Logger, meter metric.Meter) (*Gateway, error) {
+// Start returns a gateway that follows Redis and reads the roles of users; nil: those of the tokens hold. It goes on after ctx ends, so that it can drain, until Close.
+func Start(ctx context.Context, cfg Config, users rights.Users, log *slog.Logger, meter metric.Meter) (*Gateway, error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	g := &Gateway{cancel: cancel}
 	cfg.Auth.Log = log
@@ -51,10 +52,13 @@ func Start(ctx context.Context, cfg Config, log *slog.Logger, meter metric.Meter
 		return nil, err
 	}
 	logs, err := tenantlog.New(cfg.Logs, g.feed, log)
-	revoked := revocation.New(g.feed, log, func(r auth.Revocation) { g.streams.Revoke(r) })
+	var checker *rights.Checker
+	if err == nil {
+		checker, err = rights.New(cfg.Rights, g.feed, users, log, func(r auth.Revocation) { g.streams.Revoke(r) })
+	}
 	if err == nil {
 		g.streams, err = stream.New(cfg.Stream, cfg.Fanout, cfg.Logs, stream.Deps{
-			Verifier: verifier, Tickets: g.feed, NoTicket: feed.ErrNoTicket, Revoked: revoked, Logs: logs, Log: log,
+			Verifier: verifier.With(checker), Rights: checker, Tickets: g.feed, NoTicket: feed.ErrNoTicket, Revoked: checker.List(), Logs: logs, Log: log,
 		})
 	}
 	if err == nil {
@@ -66,9 +70,9 @@ func Start(ctx context.Context, cfg Config, log *slog.Logger, meter metric.Meter
 		return nil, err
 	}
 	g.Handler = g.streams
-	g.feed.FollowRevocations(revoked)
+	g.feed.FollowRevocations(checker.List())
 	g.running.Go(func() { logs.Run(ctx) })
-	g.running.Go(func() { revoked.Run(ctx) })
+	g.running.Go(func() { checker.List().Run(ctx) })
 	g.running.Go(func() {
 		if err := g.feed.Run(ctx, logs); err != nil {
 			log.ErrorContext(ctx, "feed not followed", "err", err)

@@ -87,7 +87,7 @@ func setup(t *testing.T, change ...func(*gateway.Config)) *bundle {
 
 func start(t *testing.T, cfg gateway.Config) (*gateway.Gateway, error) {
 	t.Helper()
-	return gateway.Start(t.Context(), cfg, slog.New(slog.NewTextHandler(t.Output(), nil)), noop.Meter{})
+	return gateway.Start(t.Context(), cfg, nil, slog.New(slog.NewTextHandler(t.Output(), nil)), noop.Meter{})
 }
 
 func (b *bundle) start(t *testing.T) {

@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,6 +25,7 @@ type grant struct {
 	Roles    []user.Role `json:"roles"`
 	Expires  time.Time   `json:"exp"`
 	Issued   time.Time   `json:"iat"`
+	Checked  time.Time   `json:"checked"` // when the roles were looked up
 	TokenID  string      `json:"jti,omitempty"`
 }
 
@@ -37,7 +37,7 @@ func (h *Handler) principal(r *http.Request) (auth.Principal, error) {
 		if err != nil {
 			return auth.Principal{}, err
 		}
-		return p, h.admissible(r.Context(), p)
+		return p, admissible(p)
 	}
 	claims, err := h.deps.Tickets.RedeemTicket(r.Context(), ticket)
 	if errors.Is(err, h.deps.NoTicket) {
@@ -51,26 +51,24 @@ func (h *Handler) principal(r *http.Request) (auth.Principal, error) {
 		return auth.Principal{}, fmt.Errorf("ticket of no known form: %w", err)
 	}
 	p := auth.Principal{
-		UserID: g.UserID, TenantID: g.TenantID, Roles: g.Roles, Expires: g.Expires, Issued: g.Issued, TokenID: g.TokenID,
+		UserID: g.UserID, TenantID: g.TenantID, Roles: g.Roles, Expires: g.Expires, Issued: g.Issued, TokenID: g.TokenID, Checked: g.Checked,
 	}
-	return p, h.admissible(r.Context(), p)
+	if _, revoked := h.deps.Revoked.Find(p); revoked { // the roles have changed since the ticket was issued, or more
+		return auth.Principal{}, unauthorized("the ticket was revoked")
+	}
+	if p, err = h.deps.Rights.Current(r.Context(), p); err != nil {
+		return auth.Principal{}, err
+	}
+	return p, admissible(p)
 }
 
 // admissible refuses who may not watch orders: every role may.
-func (h *Handler) admissible(ctx context.Context, p auth.Principal) error {
+func admissible(p auth.Principal) error {
 	if !p.Has(user.Roles()...) {
 		return problem.New(http.StatusForbidden, "this needs one of the roles %v", user.Roles())
 	}
 	if !p.Expires.After(time.Now()) { // within the verifier's leeway, but a stream would end at once
 		return unauthorized("the token has expired")
-	}
-	ctx, cancel := context.WithTimeout(ctx, warmTimeout)
-	defer cancel()
-	if err := h.deps.Revoked.Await(ctx); err != nil {
-		return err
-	}
-	if _, revoked := h.deps.Revoked.Find(p); revoked {
-		return unauthorized("the token was revoked")
 	}
 	return nil
 }
@@ -85,11 +83,11 @@ func (h *Handler) ticket(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := h.admissible(r.Context(), p); err != nil {
+	if err := admissible(p); err != nil {
 		return err
 	}
 	claims, err := json.Marshal(grant{
-		UserID: p.UserID, TenantID: p.TenantID, Roles: p.Roles, Expires: p.Expires, Issued: p.Issued, TokenID: p.TokenID,
+		UserID: p.UserID, TenantID: p.TenantID, Roles: p.Roles, Expires: p.Expires, Issued: p.Issued, TokenID: p.TokenID, Checked: p.Checked,
 	})
 	if err != nil {
 		return fmt.Errorf("encode ticket: %w", err)

@@ -45,15 +45,14 @@ type Verifier interface {
 
 // Revocations knows which tokens were taken back.
 type Revocations interface {
-	// Await waits until all that were made before are known.
-	Await(ctx context.Context) error
 	// Find returns the revocation that covers p, if there is one.
 	Find(p auth.Principal) (auth.Revocation, bool)
 }
 
 // Deps is what a [Handler] works with.
 type Deps struct {
-	Verifier Verifier
+	Verifier Verifier    // with Rights
+	Rights   auth.Rights // for tickets
 	Tickets  Tickets
 	NoTicket error // what RedeemTicket returns for a ticket that is not good
 	Revoked  Revocations

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/alicebob/miniredis/v2"
 	"orderbell/internal/bus"
 	"orderbell/internal/bus/record"
 	"orderbell/internal/dev/embedded"
@@ -48,7 +49,8 @@ func openShop(t *testing.T) shop {
 		t.Fatal(err)
 	}
 	start(t, build(t, "outbox-relay"), "DATABASE_URL="+url, "KAFKA_BROKERS="+kafka.Brokers())
-	return shop{orders: start(t, build(t, "functions/order-api"), "DATABASE_URL="+url).address, bus: cfg}
+	return shop{orders: start(t, build(t, "functions/order-api"), "DATABASE_URL="+url, "REDIS_URL=redis://"+miniredis.RunT(t).Addr(),
+		"AUTH_SERVICE_ACCOUNTS="+tenant+"/owner:owner").address, bus: cfg}
 }
 
 // trace is the trace context of the first example's request.

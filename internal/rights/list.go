@@ -1,9 +1,4 @@
-// Package revocation knows which tokens were taken back before they expired.
-//
-// All revocations that are not over are in memory, so that who connects is checked at no cost. They come from Redis: as
-// they are made, and all of them whenever the subscription begins anew, and now and then, since pub/sub forgets. Until they
-// have been read once, nobody can be let in.
-package revocation
+package rights
 
 import (
 	"context"
@@ -22,6 +17,10 @@ type Source interface {
 }
 
 // List is the revocations that are not over. It is safe for concurrent use.
+//
+// All of them are in memory, so that a check costs nothing. They come from Redis: each as it is made, and all of them
+// whenever the subscription begins again, and once a minute, since pub/sub forgets. Until they have been read once, nobody
+// can be let in; after that the last known ones hold while Redis is away.
 type List struct {
 	source Source
 	log    *slog.Logger
@@ -33,9 +32,9 @@ type List struct {
 	tell   func(auth.Revocation)
 }
 
-// New returns an empty list. Tell is called, with what was not known before, whenever something is revoked: it must not
+// NewList returns an empty list. Tell is called, with what was not known before, whenever something is revoked: it must not
 // block.
-func New(source Source, log *slog.Logger, tell func(auth.Revocation)) *List {
+func NewList(source Source, log *slog.Logger, tell func(auth.Revocation)) *List {
 	return &List{
 		source: source, log: log, tell: tell, news: make(chan struct{}, 1), known: make(chan struct{}),
 		byName: map[string][]auth.Revocation{},
@@ -86,12 +85,17 @@ func (l *List) add(r auth.Revocation) bool {
 	if slices.ContainsFunc(l.byName[r.TenantID], func(known auth.Revocation) bool { return same(known, r) }) {
 		return false
 	}
+	if r.Changed { // the latest change of a user says all that earlier ones said
+		l.byName[r.TenantID] = slices.DeleteFunc(l.byName[r.TenantID], func(known auth.Revocation) bool {
+			return known.Changed && known.UserID == r.UserID && known.At.Before(r.At)
+		})
+	}
 	l.byName[r.TenantID] = append(l.byName[r.TenantID], r)
 	return true
 }
 
 func same(a, b auth.Revocation) bool {
-	return a.UserID == b.UserID && a.TokenID == b.TokenID && a.At.Equal(b.At) && a.Until.Equal(b.Until)
+	return a.UserID == b.UserID && a.TokenID == b.TokenID && a.Changed == b.Changed && a.At.Equal(b.At) && a.Until.Equal(b.Until)
 }
 
 // RevocationsConfirmed takes the word that revocations are followed: what came before is read.

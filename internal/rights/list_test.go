@@ -1,4 +1,4 @@
-package revocation_test
+package rights_test
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbell/internal/auth"
-	"orderbell/sse-gateway/internal/revocation"
+	"orderbell/internal/rights"
 )
 
 // source holds revocations, and fails as often as it is told to.
@@ -32,7 +32,7 @@ func (s *source) Revocations(context.Context) ([]auth.Revocation, error) {
 	return s.all, nil
 }
 
-func known(t *testing.T, l *revocation.List) bool {
+func known(t *testing.T, l *rights.List) bool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
@@ -47,7 +47,7 @@ func TestList(t *testing.T) {
 		other := auth.Revocation{TenantID: "demo", TokenID: "t7", At: now, Until: now.Add(time.Hour)}
 		s := &source{all: []auth.Revocation{r}, fails: 2}
 		var told []auth.Revocation
-		l := revocation.New(s, slog.New(slog.DiscardHandler), func(r auth.Revocation) { told = append(told, r) })
+		l := rights.NewList(s, slog.New(slog.DiscardHandler), func(r auth.Revocation) { told = append(told, r) })
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go l.Run(ctx)

@@ -1,0 +1,64 @@
+// Package access lets the callers of an HTTP API in: by their tokens, as far as those were not taken back, and with the
+// roles that their users have now.
+package access
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"orderbell/internal/auth"
+	"orderbell/internal/event"
+	"orderbell/internal/feed"
+	"orderbell/internal/rights"
+	"orderbell/internal/service"
+)
+
+// Access is what an API needs to know its callers.
+type Access struct {
+	Verifier *auth.Verifier
+	stop     func()
+}
+
+// Open returns the access of the environment's configuration. It follows the revocations in redis, on which nothing else
+// runs, until Close.
+func Open(ctx context.Context, log *slog.Logger, redis *feed.Feed, users rights.Users) (*Access, error) {
+	var cfg struct {
+		Tokens auth.Config
+		Rights rights.Config
+	}
+	if err := service.Load(&cfg); err != nil {
+		return nil, err
+	}
+	cfg.Tokens.Log = log
+	verifier, err := auth.NewVerifier(ctx, cfg.Tokens)
+	if err != nil {
+		return nil, err
+	}
+	checker, err := rights.New(cfg.Rights, redis, users, log, nil)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	redis.FollowRevocations(checker.List())
+	running.Go(func() { checker.List().Run(ctx) })
+	running.Go(func() {
+		if err := redis.Run(ctx, ignore{}); err != nil {
+			log.ErrorContext(ctx, "revocations not followed", "err", err)
+		}
+	})
+	return &Access{Verifier: verifier.With(checker), stop: func() {
+		cancel()
+		running.Wait()
+	}}, nil
+}
+
+// Close ends the following of revocations.
+func (a *Access) Close() { a.stop() }
+
+// ignore takes the messages of tenants, of which none is followed.
+type ignore struct{}
+
+func (ignore) Published(string, event.Published) {}
+func (ignore) Confirmed(string)                  {}

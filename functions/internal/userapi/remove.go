@@ -1,0 +1,85 @@
+package userapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"orderbell/functions/internal/route"
+	"orderbell/internal/auth"
+	"orderbell/internal/user"
+)
+
+const (
+	// changeKept is how long a change of roles is kept for programs that missed its announcement: longer than the minute
+	// after which they read all that are kept.
+	changeKept = 2 * time.Minute
+	// removalKept is how long the tokens of a removed user are refused as revoked: as long as tokens live at most. After that
+	// a user without a row has no rights either.
+	removalKept = 24 * time.Hour
+	// tellFor is how long a request waits for the announcement, retryFor how long it is tried again afterwards.
+	tellFor    = time.Second
+	retryFor   = time.Minute
+	retryEvery = 500 * time.Millisecond
+)
+
+func (a api) remove(w http.ResponseWriter, r *http.Request) error {
+	principal, err := auth.Who(r)
+	if err != nil {
+		return err
+	}
+	id, err := userID(r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	c := user.Change{SpareOwners: !principal.Has(user.Owner), By: by(r, principal)}
+	if c.Version, err = route.IfMatch(r); err != nil {
+		return err
+	}
+	if err := a.store.Remove(r.Context(), principal.TenantID, id, c); err != nil {
+		return refusal(err)
+	}
+	a.tell(r.Context(), auth.Revocation{TenantID: principal.TenantID, UserID: id}, removalKept)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// by says who asks, for the audit trail.
+func by(r *http.Request, who auth.Principal) user.Act {
+	return user.Act{Actor: who.Actor(), Address: route.ClientAddress(r)}
+}
+
+// tell announces what the database has already: every program drops what it remembers of the user, and the gateways end the
+// user's streams. If that is not possible now, it is tried again in the background. Until it succeeds, the programs see the
+// change when they read the row again, and open streams go on.
+func (a api) tell(ctx context.Context, r auth.Revocation, kept time.Duration) {
+	r.At = time.Now()
+	r.Until = r.At.Add(kept)
+	ctx = context.WithoutCancel(ctx)
+	once := func() error {
+		ctx, cancel := context.WithTimeout(ctx, tellFor)
+		defer cancel()
+		return a.told.Revoke(ctx, r)
+	}
+	if once() == nil {
+		return
+	}
+	go func() {
+		ctx, cancel := context.WithTimeout(ctx, retryFor)
+		defer cancel()
+		again := time.NewTicker(retryEvery)
+		defer again.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				a.log.ErrorContext(ctx, "change of a user's rights not announced: open streams go on until their tokens expire",
+					"tenant_id", r.TenantID, "user_id", r.UserID)
+				return
+			case <-again.C:
+				if once() == nil {
+					return
+				}
+			}
+		}
+	}()
+}

@@ -1,0 +1,125 @@
+package functions_test
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbell/internal/auth"
+	"orderbell/internal/auth/authtest"
+	"orderbell/internal/user"
+)
+
+// forViewers are the routes that every role may call.
+func forViewers() []string {
+	return []string{
+		"GET /api/orders/snapshot", "GET /api/orders/{id}", "GET /api/me", "PATCH /api/me/preferences",
+		"GET /api/notifications", "POST /api/notifications/{id}/read", "POST /api/notifications/read-all",
+	}
+}
+
+// TestRightsAreThoseOfNow walks every route with tokens that say owner, of users who are not, or no more.
+func TestRightsAreThoseOfNow(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	calls := w.calls()
+	someone := func(name string, issued time.Time) (user.User, string) {
+		p, err := w.people.Add(t.Context(), user.User{TenantID: "acme", Email: name + "@acme.example", Roles: []user.Role{user.Owner}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := w.tokens.Sign(auth.Principal{UserID: p.ID, TenantID: "acme", Roles: p.Roles, TokenID: name, Expires: time.Now().Add(time.Hour)}, issued)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p, token
+	}
+	earlier := time.Now().Add(-2 * time.Minute)
+	_, good := someone("good", earlier)
+	revoked, withRevoked := someone("revoked", earlier)
+	_, withLost := someone("lost", earlier)
+	demoted, withDemoted := someone("demoted", earlier)
+	removed, withRemoved := someone("removed", earlier)
+	renewed, err := w.tokens.Sign(auth.Principal{UserID: removed.ID, TenantID: "acme", Roles: removed.Roles, Expires: time.Now().Add(time.Hour)}, time.Now().Add(10*time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	expired := authtest.Token(t, w.tokens, auth.Principal{UserID: w.owner.ID, TenantID: "acme", Roles: w.owner.Roles, Expires: earlier})
+	unknown := authtest.Token(t, w.tokens, auth.Principal{UserID: "01a2b3c4-0000-7000-8000-00000000dead", TenantID: "acme", Roles: w.owner.Roles})
+	service := authtest.Token(t, w.tokens, auth.Principal{UserID: "orderbell-load", TenantID: "acme", Roles: w.owner.Roles})
+
+	list := asked{path: "/api/users"}
+	for name, token := range map[string]string{"good": good, "revoked": withRevoked, "lost": withLost, "demoted": withDemoted, "removed": withRemoved} {
+		if status, body := w.askWith(t, "GET /api/users", list, token); status != http.StatusOK {
+			t.Fatalf("%s is refused before anything happened: %d %s", name, status, body)
+		}
+	}
+	now := time.Now()
+	for _, r := range []auth.Revocation{
+		{TenantID: "acme", UserID: revoked.ID, At: now, Until: now.Add(time.Hour)}, {TenantID: "acme", TokenID: "lost", At: now, Until: now.Add(time.Hour)},
+	} {
+		if err := w.revocations.Revoke(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if status, body := w.askWith(t, "PATCH /api/users/{id}", asked{path: "/api/users/" + demoted.ID, body: `{"roles":["viewer"]}`}, good); status != http.StatusOK {
+		t.Fatalf("the demotion: %d %s", status, body)
+	}
+	if status, body := w.askWith(t, "DELETE /api/users/{id}", asked{path: "/api/users/" + removed.ID}, good); status != http.StatusNoContent {
+		t.Fatalf("the removal: %d %s", status, body)
+	}
+	before := w.rows(t)
+	for _, v := range []struct {
+		who, token string
+		viewer     bool
+		want       int
+	}{
+		{"a revoked user", withRevoked, false, 401},
+		{"a revoked token", withLost, false, 401},
+		{"a removed user", withRemoved, false, 401},
+		{"a removed user with a token issued later", renewed, false, 403},
+		{"an expired token", expired, false, 401},
+		{"a user who does not exist", unknown, false, 403},
+		{"a service account that is not configured", service, false, 403},
+		{"a demoted user", withDemoted, true, 403},
+	} {
+		for _, routed := range slices.Sorted(maps.Keys(calls)) {
+			if v.viewer && slices.Contains(forViewers(), routed) {
+				if routed != "PATCH /api/me/preferences" { // would change a row
+					if status, body := w.askWith(t, routed, calls[routed][0], v.token); status == 401 || status == 403 {
+						t.Errorf("%s may not %s as a viewer: %d %s", v.who, routed, status, body)
+					}
+				}
+				continue
+			}
+			for _, a := range calls[routed] {
+				if status, body := w.askWith(t, routed, a, v.token); status != v.want || strings.Contains(body, canary) {
+					t.Errorf("%s, %s: status %d, want %d: %s", v.who, routed, status, v.want, body)
+				}
+			}
+		}
+		if diff := cmp.Diff(before, w.rows(t)); diff != "" {
+			t.Errorf("%s has changed: %s", v.who, diff)
+		}
+	}
+	// The finding: a demoted manager promoted himself with his old token.
+	if status, _ := w.askWith(t, "PATCH /api/users/{id}", asked{path: "/api/users/" + demoted.ID, body: `{"roles":["owner"]}`}, withDemoted); status != http.StatusForbidden {
+		t.Errorf("a demoted user promotes himself: %d", status)
+	}
+	records, err := w.people.Records(t.Context(), "acme", time.Time{}, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var actions []string
+	for _, r := range records {
+		actions = append(actions, r.Action+" "+r.Target)
+	}
+	if diff := cmp.Diff([]string{"user.removed user:" + removed.ID, "user.changed user:" + demoted.ID}, actions); diff != "" {
+		t.Errorf("the audit trail: %s", diff)
+	}
+}

@@ -1,0 +1,166 @@
+// Package rights knows what the holder of a good token may do now: whether the token was taken back, and which roles its
+// user has.
+//
+// A token says what its user was allowed when it was issued. Roles are those of the user's row, cached for a few seconds; a
+// change of the row is announced through Redis and ends the caching at once. A user without a row has no roles, except for
+// the service accounts of the configuration. Revocations come from Redis too, see [List].
+//
+// While Redis is away, the last known revocations hold, and a change of roles shows when the cache forgets it. A program
+// that has not read the revocations since it started lets nobody in. While PostgreSQL is away, the last known roles of a
+// user hold for [staleFor].
+package rights
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"orderbell/internal/auth"
+	"orderbell/internal/problem"
+	"orderbell/internal/user"
+)
+
+// Config says who has rights without being a user, and how long roles are remembered.
+type Config struct {
+	// Accounts are service accounts with their roles: TENANT/SUBJECT:ROLE+ROLE,…, where * stands for any tenant.
+	Accounts Accounts      `envconfig:"AUTH_SERVICE_ACCOUNTS"`
+	CacheFor time.Duration `envconfig:"AUTH_ROLES_CACHE" default:"5s"`
+}
+
+// Users knows the roles of users.
+type Users interface {
+	// Roles returns the roles of the user, or [user.ErrNotFound].
+	Roles(ctx context.Context, tenantID, userID string) ([]user.Role, error)
+}
+
+const (
+	// awaitFor is how long a request waits for the first reading of the revocations.
+	awaitFor = 3 * time.Second
+	// staleFor is how long the last known roles hold while the database cannot be asked.
+	staleFor = 10 * time.Minute
+	// maxCached bounds the cache: some 200 bytes each.
+	maxCached = 20_000
+)
+
+// Checker is safe for concurrent use.
+type Checker struct {
+	cfg   Config
+	users Users // nil: there is no database, so a token's roles hold
+	list  *List
+
+	mu    sync.Mutex
+	roles map[key]known
+	news  uint64 // how many changes were heard: what was read before the last one is not kept
+}
+
+type key struct{ tenantID, userID string }
+
+type known struct {
+	roles []user.Role // nil: there is no such user
+	read  time.Time
+}
+
+// New returns a checker that reads revocations from source. Told, which may be nil, is called for each revocation that was
+// not known before; it must not block. Users is nil where there is no database. Have the feed follow [Checker.List], and
+// call its Run.
+func New(cfg Config, source Source, users Users, log *slog.Logger, told func(auth.Revocation)) (*Checker, error) {
+	if cfg.CacheFor < 0 || cfg.CacheFor > time.Minute {
+		return nil, fmt.Errorf("AUTH_ROLES_CACHE is %s, want 0s to 1m", cfg.CacheFor)
+	}
+	c := &Checker{cfg: cfg, users: users, roles: map[key]known{}}
+	c.list = NewList(source, log, func(r auth.Revocation) {
+		c.forget(r)
+		if told != nil {
+			told(r)
+		}
+	})
+	return c, nil
+}
+
+// List is the revocations that c obeys.
+func (c *Checker) List() *List { return c.list }
+
+// Current implements [auth.Rights]. A token that was taken back is 401.
+func (c *Checker) Current(ctx context.Context, p auth.Principal) (auth.Principal, error) {
+	wait, cancel := context.WithTimeout(ctx, awaitFor)
+	defer cancel()
+	if err := c.list.Await(wait); err != nil {
+		return auth.Principal{}, err
+	}
+	if err := c.revoked(p); err != nil {
+		return auth.Principal{}, err
+	}
+	p.Checked = time.Now()
+	if roles, ok := c.cfg.Accounts.roles(p); ok {
+		p.Roles, p.Service = roles, true
+		return p, nil
+	}
+	if c.users == nil {
+		return p, nil
+	}
+	found, err := c.find(ctx, key{p.TenantID, p.UserID})
+	if err != nil {
+		return auth.Principal{}, err
+	}
+	p.Roles = found.roles
+	if found.read.Before(p.Checked) {
+		p.Checked = found.read
+	}
+	return p, c.revoked(p) // what came while the row was read
+}
+
+func (c *Checker) revoked(p auth.Principal) error {
+	p.Checked = time.Time{} // a change of roles takes no token back
+	if _, ok := c.list.Find(p); ok {
+		return problem.New(http.StatusUnauthorized, "the token was revoked").With("WWW-Authenticate", `Bearer error="invalid_token"`)
+	}
+	return nil
+}
+
+// find returns what is known of the user, from the row if that was not read lately.
+func (c *Checker) find(ctx context.Context, k key) (known, error) {
+	c.mu.Lock()
+	last, cached := c.roles[k]
+	news := c.news
+	c.mu.Unlock()
+	now := time.Now()
+	if cached && now.Sub(last.read) < c.cfg.CacheFor {
+		return last, nil
+	}
+	roles, err := c.users.Roles(ctx, k.tenantID, k.userID)
+	switch {
+	case errors.Is(err, user.ErrNotFound):
+		roles = nil
+	case err != nil && cached && ctx.Err() == nil && now.Sub(last.read) < staleFor:
+		return last, nil
+	case err != nil:
+		return known{}, err
+	}
+	fresh := known{roles, now}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.news == news {
+		c.keep(k, fresh)
+	}
+	return fresh, nil
+}
+
+// keep remembers what was read. When there is no room, everything is forgotten: that costs one lookup for each user.
+func (c *Checker) keep(k key, fresh known) {
+	if _, there := c.roles[k]; !there && len(c.roles) >= maxCached {
+		clear(c.roles)
+	}
+	c.roles[k] = fresh
+}
+
+// forget has the user's row read again.
+func (c *Checker) forget(r auth.Revocation) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.news++
+	delete(c.roles, key{r.TenantID, r.UserID})
+}

@@ -1,0 +1,163 @@
+package rights_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbell/internal/auth"
+	"orderbell/internal/problem"
+	"orderbell/internal/rights"
+	"orderbell/internal/user"
+)
+
+// users has one user in tenant demo, u1.
+type users struct {
+	roles []user.Role // nil: gone
+	err   error
+	asked int
+}
+
+func (u *users) Roles(_ context.Context, tenantID, userID string) ([]user.Role, error) {
+	u.asked++
+	switch {
+	case u.err != nil:
+		return nil, u.err
+	case tenantID != "demo" || userID != "u1" || u.roles == nil:
+		return nil, user.ErrNotFound
+	}
+	return u.roles, nil
+}
+
+func owner(id string) auth.Principal {
+	return auth.Principal{TenantID: "demo", UserID: id, Roles: []user.Role{user.Owner}, Issued: time.Now().Add(-time.Minute), TokenID: "t-" + id}
+}
+
+func TestCurrent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		u := &users{roles: []user.Role{user.Cashier}}
+		var told atomic.Int32
+		cfg := rights.Config{CacheFor: 5 * time.Second, Accounts: rights.Accounts{"demo/till": {user.Cashier}, "*/monitor": {user.Viewer}}}
+		c, err := rights.New(cfg, &source{}, u, slog.New(slog.DiscardHandler), func(auth.Revocation) { told.Add(1) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var temporary interface{ Temporary() bool }
+		if _, err := c.Current(ctx, owner("u1")); !errors.As(err, &temporary) || !temporary.Temporary() {
+			t.Errorf("before the revocations were read: %v, want a temporary error", err)
+		}
+		go c.List().Run(ctx)
+		c.List().RevocationsConfirmed()
+		synctest.Wait()
+
+		is := func(what string, p auth.Principal, roles ...user.Role) auth.Principal {
+			t.Helper()
+			got, err := c.Current(ctx, p)
+			if err != nil {
+				t.Errorf("%s: %v", what, err)
+			} else if !slices.Equal(got.Roles, roles) {
+				t.Errorf("%s: roles are %v, want %v", what, got.Roles, roles)
+			}
+			return got
+		}
+		refused := func(what string, p auth.Principal) {
+			t.Helper()
+			var refused *problem.Problem
+			if got, err := c.Current(ctx, p); !errors.As(err, &refused) || refused.Status != http.StatusUnauthorized {
+				t.Errorf("%s: %+v, %v, want 401", what, got, err)
+			}
+		}
+		is("a user has the roles of the row", owner("u1"), user.Cashier)
+		is("a user who does not exist", owner("u2"))
+		elsewhere := owner("u1")
+		elsewhere.TenantID = "other"
+		is("the user's id in another tenant", elsewhere)
+		if got := is("a service account has the roles of the configuration", owner("till"), user.Cashier); !got.Service || got.Actor() != "service:till" {
+			t.Errorf("the account is %+v", got)
+		}
+		elsewhere.UserID = "till"
+		is("the account's name in another tenant", elsewhere)
+		elsewhere.UserID = "monitor"
+		is("an account of any tenant", elsewhere, user.Viewer)
+
+		asked := u.asked
+		before := is("the roles are cached", owner("u1"), user.Cashier)
+		if u.asked != asked {
+			t.Errorf("the row was read %d times more", u.asked-asked)
+		}
+		u.roles = []user.Role{user.Viewer}
+		is("a change that was not announced is seen later", owner("u1"), user.Cashier)
+		change := auth.Revocation{TenantID: "demo", UserID: "u1", Changed: true, At: time.Now(), Until: time.Now().Add(time.Minute)}
+		c.List().Revoked(change)
+		after := is("a change that was announced is seen at once, and takes no token back", owner("u1"), user.Viewer)
+		if told.Load() != 1 {
+			t.Errorf("told %d times of the change", told.Load())
+		}
+		if !change.Covers(before) {
+			t.Error("what was let in by the old roles goes on")
+		}
+		time.Sleep(time.Second)
+		later := auth.Revocation{TenantID: "demo", UserID: "u1", Changed: true, At: after.Checked.Add(-time.Nanosecond), Until: time.Now().Add(time.Minute)}
+		if later.Covers(after) {
+			t.Error("a change ends what was let in after it")
+		}
+
+		time.Sleep(5 * time.Second)
+		u.err = errors.New("no answer")
+		is("without the database the last known roles hold", owner("u1"), user.Viewer)
+		if _, err := c.Current(ctx, owner("u3")); err == nil {
+			t.Error("a user of whom nothing is known is let in without the database")
+		}
+		time.Sleep(10 * time.Minute)
+		if _, err := c.Current(ctx, owner("u1")); err == nil {
+			t.Error("the last known roles hold without end")
+		}
+		u.err = nil
+
+		c.List().Revoked(auth.Revocation{TenantID: "demo", TokenID: "t-till", At: time.Now(), Until: time.Now().Add(time.Minute)})
+		refused("an account's token that was taken back", owner("till"))
+		is("a user's token that was not", owner("u1"), user.Viewer)
+		u.roles = nil
+		c.List().Revoked(change)
+		c.List().Revoked(auth.Revocation{TenantID: "demo", UserID: "u1", At: time.Now(), Until: time.Now().Add(time.Minute)})
+		refused("a removed user's token", owner("u1"))
+		fresh := owner("u1")
+		fresh.Issued = time.Now().Add(time.Second)
+		is("a removed user's new token", fresh)
+	})
+}
+
+func TestAccounts(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]rights.Accounts{
+		"":                  {},
+		"demo/till:cashier": {"demo/till": {user.Cashier}},
+		" */a:b/c:owner+viewer , x/y:kitchen+kitchen": {"*/a:b/c": {user.Owner, user.Viewer}, "x/y": {user.Kitchen}},
+	} {
+		var got rights.Accounts
+		if err := got.Decode(text); err != nil || !cmp.Equal(want, got) {
+			t.Errorf("%q is read as %v, %v, want %v", text, got, err, want)
+		}
+	}
+	for text, says := range map[string]string{
+		"till:cashier": "TENANT/SUBJECT:ROLE", "demo/till": "TENANT/SUBJECT:ROLE", "demo/:cashier": "TENANT/SUBJECT:ROLE",
+		"{x}/till:cashier": "TENANT/SUBJECT:ROLE", "demo/till:": "not one of the roles", "demo/till:boss": "not one of the roles",
+	} {
+		var got rights.Accounts
+		if err := got.Decode(text); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: %v, want %q", text, err, says)
+		}
+	}
+}

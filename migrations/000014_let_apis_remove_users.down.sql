@@ -1,0 +1,1 @@
+REVOKE DELETE ON users FROM orderbell_api;
