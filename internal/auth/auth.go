@@ -34,9 +34,11 @@ type Config struct {
 	RolesClaim  string    `envconfig:"AUTH_ROLES_CLAIM" default:"roles"`
 	RoleNames   RoleNames `envconfig:"AUTH_ROLE_NAMES"` // theirs:ours,…
 
-	Leeway    time.Duration `envconfig:"AUTH_LEEWAY" default:"30s"`
-	KeysEvery time.Duration `envconfig:"AUTH_JWKS_REFRESH_INTERVAL" default:"5m"` // how long a key that was taken away is good
-	KeysApart time.Duration `envconfig:"AUTH_JWKS_MIN_INTERVAL" default:"10s"`    // how often tokens with unknown keys have them fetched
+	Leeway time.Duration `envconfig:"AUTH_LEEWAY" default:"30s"`
+	// MaxLifetime is from a token's issue, or from now if it does not say, to its end. 0 stands for 24h.
+	MaxLifetime time.Duration `envconfig:"AUTH_MAX_LIFETIME" default:"24h"`
+	KeysEvery   time.Duration `envconfig:"AUTH_JWKS_REFRESH_INTERVAL" default:"5m"` // how long a key that was taken away is good
+	KeysApart   time.Duration `envconfig:"AUTH_JWKS_MIN_INTERVAL" default:"10s"`    // how often tokens with unknown keys have them fetched
 
 	Log *slog.Logger `ignored:"true"` // of what the provider does wrong; nil: none
 }
@@ -93,6 +95,9 @@ func NewVerifier(ctx context.Context, cfg Config) (*Verifier, error) {
 	if v.cfg.UserClaim == "" {
 		v.cfg.UserClaim = "sub"
 	}
+	if err := v.cfg.checkStrict(); err != nil {
+		return nil, err
+	}
 	if cfg.Tenant != "" && !user.IsTenantID(cfg.Tenant) {
 		return nil, fmt.Errorf("AUTH_TENANT is %q, which names no tenant", cfg.Tenant)
 	}
@@ -121,6 +126,7 @@ func NewVerifier(ctx context.Context, cfg Config) (*Verifier, error) {
 	default:
 		return nil, errors.New("AUTH_JWKS_URL is not set (nor AUTH_DEV_SECRET, which wants at least 32 bytes)")
 	}
+	v.keys = strictHeader(v.keys)
 	v.parser = jwt.NewParser(jwt.WithValidMethods(methods), jwt.WithExpirationRequired(), jwt.WithIssuer(cfg.Issuer),
 		jwt.WithAudience(cfg.Audience), jwt.WithLeeway(cfg.Leeway), jwt.WithIssuedAt())
 	return v, nil
@@ -131,6 +137,9 @@ func (v *Verifier) Verify(token string) (Principal, error) {
 	claims := jwt.MapClaims{}
 	if _, err := v.parser.ParseWithClaims(token, claims, v.keys); err != nil {
 		return Principal{}, reason(err)
+	}
+	if err := v.cfg.strictClaims(token, claims, time.Now()); err != nil {
+		return Principal{}, err
 	}
 	p := Principal{Roles: v.cfg.roles(claims)}
 	p.UserID, _ = find(claims, v.cfg.UserClaim).(string)
@@ -152,8 +161,10 @@ func (v *Verifier) Verify(token string) (Principal, error) {
 }
 
 func reason(err error) error {
-	if errors.Is(err, errNoKey) {
-		return errNoKey
+	for _, ours := range []error{errNoKey, errCritical, errTwice} {
+		if errors.Is(err, ours) {
+			return ours
+		}
 	}
 	for _, known := range []error{
 		jwt.ErrTokenExpired, jwt.ErrTokenNotValidYet, jwt.ErrTokenUsedBeforeIssued, jwt.ErrTokenInvalidIssuer,

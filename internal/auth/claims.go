@@ -88,13 +88,13 @@ func (c Config) roles(claims jwt.MapClaims) []user.Role {
 }
 
 // claimNames reads a claim of names: an array of strings, one string of names between spaces (as in RFC 8693 scope), or
-// an object that has a member for each.
+// an object that has a member for each, which is true or an object with members.
 func claimNames(claim any) []string {
 	switch c := claim.(type) {
 	case string:
 		return strings.Fields(c)
 	case map[string]any:
-		return slices.Sorted(maps.Keys(c))
+		return slices.DeleteFunc(slices.Sorted(maps.Keys(c)), func(name string) bool { return !grants(c[name]) })
 	case []any:
 		var names []string
 		for _, n := range c {
@@ -105,4 +105,15 @@ func claimNames(claim any) []string {
 		return names
 	}
 	return nil
+}
+
+// grants says whether the member of an object of roles grants its role: {"owner": false} does not.
+func grants(member any) bool {
+	switch m := member.(type) {
+	case bool:
+		return m
+	case map[string]any:
+		return len(m) > 0
+	}
+	return false
 }

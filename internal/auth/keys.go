@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,12 +46,16 @@ type keySet struct {
 }
 
 func newKeySet(ctx context.Context, cfg Config) (*keySet, error) {
-	if u, err := url.Parse(cfg.JWKSURL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-		return nil, fmt.Errorf("AUTH_JWKS_URL is %q, want https://…", cfg.JWKSURL)
+	if err := checkJWKSURL(cfg.JWKSURL); err != nil {
+		return nil, err
 	}
 	s := &keySet{
 		Storage: jwkset.NewMemoryStorage(), url: cfg.JWKSURL, every: cfg.KeysEvery, apart: cfg.KeysApart,
-		client: http.Client{Timeout: fetchTime}, log: cfg.Log,
+		client: http.Client{
+			Timeout: fetchTime,
+			// A redirect could leave https, or the provider's own host.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}, log: cfg.Log,
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -183,6 +186,10 @@ func (s *keySet) get(ctx context.Context) ([]jwkset.JWK, error) {
 		}
 		if is := key.Marshal(); is.USE == jwkset.UseEnc || is.KTY == jwkset.KtyOct {
 			continue // not made to sign, or no public key
+		}
+		if weak(key.Key()) {
+			s.log.WarnContext(ctx, "key of the identity provider ignored: RSA keys need 2048 bits or more", "url", s.url, "kid", key.Marshal().KID)
+			continue
 		}
 		keys = append(keys, key)
 	}

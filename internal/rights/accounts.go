@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"orderbell/internal/auth"
-	"orderbell/internal/event"
 	"orderbell/internal/user"
 )
 
@@ -25,7 +24,7 @@ func (a *Accounts) Decode(s string) error {
 		}
 		at := strings.LastIndexByte(text, ':')
 		tenant, subject, ok := strings.Cut(text[:max(at, 0)], "/")
-		if at < 0 || !ok || subject == "" || tenant != anyTenant && !event.IsTenantID(tenant) {
+		if at < 0 || !ok || subject == "" || tenant != anyTenant && !user.IsTenantID(tenant) {
 			return fmt.Errorf("%q is not TENANT/SUBJECT:ROLE", text)
 		}
 		var roles []user.Role

@@ -8,8 +8,8 @@ import (
 	"sync"
 
 	"orderbell/internal/auth"
-	"orderbell/internal/event"
 	"orderbell/internal/feed"
+	"orderbell/internal/feed/message"
 	"orderbell/internal/rights"
 	"orderbell/internal/service"
 )
@@ -60,5 +60,5 @@ func (a *Access) Close() { a.stop() }
 // ignore takes the messages of tenants, of which none is followed.
 type ignore struct{}
 
-func (ignore) Published(string, event.Published) {}
-func (ignore) Confirmed(string)                  {}
+func (ignore) Published(string, message.Published) {}
+func (ignore) Confirmed(string)                    {}

@@ -22,6 +22,7 @@ import (
 	"orderbell/internal/feed"
 	"orderbell/internal/feed/feedtest"
 	"orderbell/internal/feed/message"
+	"orderbell/internal/rights"
 	"orderbell/internal/user"
 	"orderbell/sse-gateway/internal/fanout"
 	"orderbell/sse-gateway/internal/gateway"
@@ -48,6 +49,7 @@ const patience = 30 * time.Second
 // bundle is a gateway on its own address and what is around it.
 type bundle struct {
 	cfg     gateway.Config
+	users   rights.Users
 	gateway *gateway.Gateway
 	server  *httptest.Server
 	redis   *miniredis.Miniredis
@@ -85,14 +87,18 @@ func setup(t *testing.T, change ...func(*gateway.Config)) *bundle {
 	return b
 }
 
-func start(t *testing.T, cfg gateway.Config) (*gateway.Gateway, error) {
+func start(t *testing.T, cfg gateway.Config, users ...rights.Users) (*gateway.Gateway, error) {
 	t.Helper()
-	return gateway.Start(t.Context(), cfg, nil, slog.New(slog.NewTextHandler(t.Output(), nil)), noop.Meter{})
+	var roles rights.Users // none: the tokens' roles hold
+	if len(users) > 0 {
+		roles = users[0]
+	}
+	return gateway.Start(t.Context(), cfg, roles, slog.New(slog.NewTextHandler(t.Output(), nil)), noop.Meter{})
 }
 
 func (b *bundle) start(t *testing.T) {
 	t.Helper()
-	g, err := start(t, b.cfg)
+	g, err := start(t, b.cfg, b.users)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +10,7 @@ import (
 
 	"orderbell/internal/auth"
 	"orderbell/internal/feed/feedtest"
+	"orderbell/internal/user"
 )
 
 // as opens a stream with a token of the given issue and id.
@@ -117,4 +119,52 @@ func TestARevokedStreamOverHTTP2Ends(t *testing.T) {
 	c.mustNext(t)
 	b.revoke(t, auth.Revocation{UserID: "u-1"})
 	ended(t, c)
+}
+
+func TestAUserWhoseRolesChangeComesBackWithTheNewOnes(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	before := b.ticket(t, b.token(t, "u-1"))
+	gone, stays := b.as(t, "u-1", "a"), b.as(t, "u-2", "c")
+	for _, c := range []*client{gone, stays} {
+		c.mustNext(t)
+	}
+	b.revoke(t, auth.Revocation{UserID: "u-1", Changed: true})
+	ended(t, gone)
+	if c := b.do(t, b.request(t, t.Context(), "/api/sse/notifications?ticket="+before)); c.StatusCode != http.StatusUnauthorized {
+		t.Errorf("the ticket of the old roles is answered %d, want 401", c.StatusCode)
+	}
+	again := b.as(t, "u-1", "a")
+	again.mustNext(t)
+	m := b.publish(t, 1)
+	for who, c := range map[string]*client{"the user again": again, "the other user": stays} {
+		if f := c.mustNext(t); f.ID != m.ID {
+			t.Errorf("%s gets %+v, want event %s", who, f, m.ID)
+		}
+	}
+}
+
+// rows are users by id, each with a role.
+type rows map[string]user.Role
+
+func (r rows) Roles(_ context.Context, _, userID string) ([]user.Role, error) {
+	if role, ok := r[userID]; ok {
+		return []user.Role{role}, nil
+	}
+	return nil, user.ErrNotFound
+}
+
+func TestAUserWhoDoesNotExistGetsNeitherStreamNorTicket(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.stop()
+	b.users = rows{"u-1": user.Viewer}
+	b.start(t)
+	b.as(t, "u-1", "").mustNext(t)
+	if c := b.as(t, "u-2", ""); c.StatusCode != http.StatusForbidden {
+		t.Errorf("the stream is answered %d, want 403", c.StatusCode)
+	}
+	if res := b.status(t, http.MethodPost, "/api/sse/tickets", "Authorization", "Bearer "+b.token(t, "u-2")); res.StatusCode != http.StatusForbidden {
+		t.Errorf("the ticket is answered %d, want 403", res.StatusCode)
+	}
 }

@@ -154,13 +154,13 @@ func (p *programs) states() map[string]Program {
 func environment(origin string) []string {
 	env := append(os.Environ(), "SHUTDOWN_TIMEOUT="+shutdownTimeout)
 	for name, value := range map[string]string{
-		"LOG_FORMAT":        "text",
+		"LOG_FORMAT": "text",
 		// tail and load, which are no users of the demo businesses.
 		"AUTH_SERVICE_ACCOUNTS": "*/orderbell-tail:viewer,*/orderbell-load:cashier",
-		"MAIL_FROM":         "Orderbell <orders@orderbell.example>",
-		"PUBLIC_URL":        origin,
-		"RELAY_LAG_GROUPS":  strings.Join(Groups(), ","),
-		"SSE_DRAIN_SECONDS": "1", // no fleet that a spread would spare
+		"MAIL_FROM":             "Orderbell <orders@orderbell.example>",
+		"PUBLIC_URL":            origin,
+		"RELAY_LAG_GROUPS":      strings.Join(Groups(), ","),
+		"SSE_DRAIN_SECONDS":     "1", // no fleet that a spread would spare
 	} {
 		if os.Getenv(name) == "" {
 			env = append(env, name+"="+value)

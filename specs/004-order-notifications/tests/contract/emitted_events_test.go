@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/alicebob/miniredis/v2"
+
 	"orderbell/internal/bus"
 	"orderbell/internal/bus/record"
 	"orderbell/internal/dev/embedded"

@@ -1,0 +1,134 @@
+package auth
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+const (
+	maxLeeway       = 2 * time.Minute
+	usualLifetime   = 24 * time.Hour
+	longestLifetime = 7 * 24 * time.Hour
+	// minRSA is what RFC 7518 §3.3 asks for.
+	minRSA = 2048
+)
+
+var (
+	// errCritical refuses headers that must be understood (RFC 7515 §4.1.11): none is understood here.
+	errCritical = errors.New("the token's header has a member crit, and no extension is supported")
+	// errTwice refuses a JSON object that two readers may read differently (RFC 7519 §4).
+	errTwice = errors.New("the token names a claim or a header twice")
+)
+
+// checkStrict refuses a configuration that would leave a check out. A variable that is set but empty, as an unset key of a
+// Secret arrives, is an error.
+func (c *Config) checkStrict() error {
+	c.MaxLifetime = cmp.Or(c.MaxLifetime, usualLifetime)
+	switch {
+	case c.Issuer == "":
+		return errors.New("AUTH_ISSUER is empty: tokens of any issuer would be accepted")
+	case c.Audience == "":
+		return errors.New("AUTH_AUDIENCE is empty: no token could be accepted")
+	case c.TenantClaim == "" && c.Tenant == "":
+		return errors.New("AUTH_TENANT_CLAIM is empty: no token could name its tenant")
+	case c.RolesClaim == "":
+		return errors.New("AUTH_ROLES_CLAIM is empty: no token could name roles")
+	case c.Leeway < 0 || c.Leeway > maxLeeway:
+		return fmt.Errorf("AUTH_LEEWAY is %s, want 0s to %s", c.Leeway, maxLeeway)
+	case c.MaxLifetime < time.Minute || c.MaxLifetime > longestLifetime:
+		return fmt.Errorf("AUTH_MAX_LIFETIME is %s, want 1m to %s", c.MaxLifetime, longestLifetime)
+	}
+	return nil
+}
+
+// strictHeader looks at a token's header before its key is asked for.
+func strictHeader(keys jwt.Keyfunc) jwt.Keyfunc {
+	return func(t *jwt.Token) (any, error) {
+		if _, ok := t.Header["crit"]; ok {
+			return nil, errCritical
+		}
+		return keys(t)
+	}
+}
+
+// strictClaims looks at what the parser of a verified token does not.
+func (c Config) strictClaims(token string, claims jwt.MapClaims, now time.Time) error {
+	header, rest, _ := strings.Cut(token, ".")
+	payload, _, _ := strings.Cut(rest, ".")
+	for _, part := range []string{header, payload} {
+		text, err := base64.RawURLEncoding.DecodeString(part)
+		if err != nil || repeats(json.NewDecoder(bytes.NewReader(text))) {
+			return errTwice
+		}
+	}
+	exp, err := claims.GetExpirationTime()
+	if err != nil || exp == nil {
+		return jwt.ErrTokenRequiredClaimMissing
+	}
+	since := now
+	if iat, err := claims.GetIssuedAt(); err == nil && iat != nil && iat.Before(now) {
+		since = iat.Time
+	}
+	if exp.Sub(since) > c.MaxLifetime+c.Leeway {
+		return fmt.Errorf("the token lives longer than %s", c.MaxLifetime)
+	}
+	return nil
+}
+
+// repeats says whether the next value of dec has an object with a name twice. The text is JSON that was read before.
+func repeats(dec *json.Decoder) bool {
+	token, err := dec.Token()
+	if err != nil {
+		return true
+	}
+	delim, nested := token.(json.Delim)
+	if !nested {
+		return false
+	}
+	names := map[string]bool{}
+	for dec.More() {
+		if delim == '{' {
+			name, err := dec.Token()
+			text, _ := name.(string)
+			if err != nil || names[text] {
+				return true
+			}
+			names[text] = true
+		}
+		if repeats(dec) {
+			return true
+		}
+	}
+	_, err = dec.Token() // the end of the object or array
+	return err != nil
+}
+
+// checkJWKSURL wants https, but for a server of this machine, as tests and development have it.
+func checkJWKSURL(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return fmt.Errorf("AUTH_JWKS_URL is %q, want https://…", text)
+	}
+	address, err := netip.ParseAddr(u.Hostname())
+	if u.Scheme == "http" && u.Hostname() != "localhost" && (err != nil || !address.IsLoopback()) {
+		return fmt.Errorf("AUTH_JWKS_URL is %q, want https: who is between could send keys of their own (http is for this machine alone)", text)
+	}
+	return nil
+}
+
+// weak says whether a key is too short to trust its signatures.
+func weak(key any) bool {
+	k, ok := key.(*rsa.PublicKey)
+	return ok && k.N.BitLen() < minRSA
+}

@@ -1,0 +1,114 @@
+package auth_test
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"orderbell/internal/auth"
+	"orderbell/internal/auth/authtest"
+)
+
+// TestStrictTokens signs tokens with the right key that have something else wrong.
+func TestStrictTokens(t *testing.T) {
+	t.Parallel()
+	cfg := config()
+	cfg.MaxLifetime = 2 * time.Hour
+	v := authtest.Verifier(t, cfg)
+	now := time.Now().Unix()
+	claims := fmt.Sprintf(`"sub":"u1","tenant_id":"demo","iss":"orderbell","aud":"orderbell","roles":"owner","exp":%d`, now+3600)
+	b64 := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+	for name, c := range map[string]struct{ header, claims, want string }{
+		"a good token":             {`{"alg":"HS256","typ":"JWT"}`, `{` + claims + `}`, ""},
+		"a critical extension":     {`{"alg":"HS256","crit":["exp"]}`, `{` + claims + `}`, "crit"},
+		"an empty list of those":   {`{"alg":"HS256","crit":[]}`, `{` + claims + `}`, "crit"},
+		"two subjects":             {`{"alg":"HS256"}`, `{` + claims + `,"sub":"u2"}`, "twice"},
+		"two tenants":              {`{"alg":"HS256"}`, `{"tenant_id":"kopi",` + claims + `}`, "twice"},
+		"a nested claim twice":     {`{"alg":"HS256"}`, `{` + claims + `,"x":[{"y":{"a":1,"a":2}}]}`, "twice"},
+		"the same name elsewhere":  {`{"alg":"HS256"}`, `{` + claims + `,"x":{"sub":1},"y":[{"sub":1},{"sub":2}]}`, ""},
+		"a header twice":           {`{"alg":"HS256","kid":"a","kid":"b"}`, `{` + claims + `}`, "twice"},
+		"an algorithm twice":       {`{"alg":"none","alg":"HS256"}`, `{` + claims + `}`, "twice"},
+		"a life that is too long":  {`{"alg":"HS256"}`, strings.Replace(`{`+claims+`}`, fmt.Sprint(now+3600), fmt.Sprint(now+7300), 1), "lives longer than 2h"},
+		"a long life, half over":   {`{"alg":"HS256"}`, `{` + claims + fmt.Sprintf(`,"iat":%d}`, now-7200), "lives longer than 2h"},
+		"an end in the year 10^18": {`{"alg":"HS256"}`, strings.Replace(`{`+claims+`}`, fmt.Sprint(now+3600), "1000000000000000000", 1), "lives longer"},
+		"an algorithm of RSA":      {`{"alg":"RS256"}`, `{` + claims + `}`, "signature is invalid"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := v.Verify(sign(b64(c.header), b64(c.claims)))
+			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error is %v, want %q", err, c.want)
+			}
+		})
+	}
+	for roles, want := range map[string]int{
+		`{"owner":false}`: 0, `{"owner":null}`: 0, `{"owner":0}`: 0, `{"owner":"no"}`: 0, `{"owner":{}}`: 0, `{"owner":true,"viewer":false}`: 1, `{"owner":{"1":"demo"}}`: 1,
+	} {
+		p, err := v.Verify(sign(b64(`{"alg":"HS256"}`), b64(`{`+strings.Replace(claims, `"owner"`, roles, 1)+`}`)))
+		if err != nil || len(p.Roles) != want {
+			t.Errorf("%s grants %v, %v, want %d roles", roles, p.Roles, err, want)
+		}
+	}
+}
+
+func TestStrictConfiguration(t *testing.T) {
+	t.Parallel()
+	for says, change := range map[string]func(*auth.Config){
+		"AUTH_ISSUER is empty":       func(c *auth.Config) { c.Issuer = "" },
+		"AUTH_AUDIENCE is empty":     func(c *auth.Config) { c.Audience = "" },
+		"AUTH_TENANT_CLAIM is empty": func(c *auth.Config) { c.TenantClaim = "" },
+		"AUTH_ROLES_CLAIM is empty":  func(c *auth.Config) { c.RolesClaim = "" },
+		"AUTH_LEEWAY is 2m1s":        func(c *auth.Config) { c.Leeway = 2*time.Minute + time.Second },
+		"AUTH_LEEWAY is -1s":         func(c *auth.Config) { c.Leeway = -time.Second },
+		"AUTH_MAX_LIFETIME is 1s":    func(c *auth.Config) { c.MaxLifetime = time.Second },
+		"AUTH_MAX_LIFETIME is 200h":  func(c *auth.Config) { c.MaxLifetime = 200 * time.Hour },
+		"want https: who is between": func(c *auth.Config) { c.DevSecret, c.JWKSURL = "", "http://keys.example/jwks" },
+		"want https://":              func(c *auth.Config) { c.DevSecret, c.JWKSURL = "", "ftp://127.0.0.1/jwks" },
+	} {
+		t.Run(says, func(t *testing.T) {
+			t.Parallel()
+			cfg := config()
+			cfg.KeysEvery = time.Minute
+			change(&cfg)
+			if _, err := auth.NewVerifier(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), says) {
+				t.Errorf("error is %v", err)
+			}
+		})
+	}
+}
+
+func TestAWeakKeyOfTheProviderSignsNothing(t *testing.T) {
+	t.Parallel()
+	for bits, status := range map[int]int{1024: http.StatusUnauthorized, 2048: http.StatusOK} {
+		private, err := rsa.GenerateKey(rand.Reader, bits) //nolint:gosec // one is weak on purpose
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := fmt.Sprint(bits)
+		p := newProvider(t)
+		p.serve(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = fmt.Fprintf(w, `{"keys":[{"kty":"RSA","use":"sig","kid":%q,"e":"AQAB","n":%q}]}`, id, base64.RawURLEncoding.EncodeToString(private.N.Bytes()))
+		})
+		cfg := config()
+		cfg.DevSecret, cfg.JWKSURL, cfg.KeysEvery = "", p.URL, time.Hour
+		v := authtest.Verifier(t, cfg)
+		token := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{
+			"sub": "u1", "tenant_id": "demo", "iss": "orderbell", "aud": "orderbell", "exp": time.Now().Add(time.Hour).Unix(),
+		})
+		token.Header["kid"] = id
+		signed, err := token.SignedString(private)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := v.Verify(signed); (err == nil) != (status == http.StatusOK) {
+			t.Errorf("%d bits: %v", bits, err)
+		}
+	}
+}
