@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/text/language"
 
+	"orderbell/internal/address"
 	"orderbell/internal/order"
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/userstore"
@@ -96,14 +97,16 @@ func (o *tenantOptions) check() error {
 			return fmt.Errorf("--name is %q, of which no id can be made: say it with --id", o.name)
 		}
 	}
+	email, emailErr := address.Parse(o.email)
 	switch {
 	case !user.IsTenantID(o.id):
 		return fmt.Errorf("--id is %q, want 1 to 64 letters, digits, dots, dashes and underscores, the first a letter or digit", o.id)
-	case !user.IsEmail(o.email):
-		return fmt.Errorf("--owner-email is %q, which is no e-mail address", o.email)
+	case emailErr != nil:
+		return fmt.Errorf("--owner-email is %q: %w", o.email, emailErr)
 	case o.ownerName != "" && !user.IsTenantName(o.ownerName):
 		return fmt.Errorf("--owner-name is %q, want at most %d characters with single spaces between words", o.ownerName, user.MaxName)
 	}
+	o.email = email
 	if _, known := order.MinorDigits(o.currency); !known {
 		return fmt.Errorf("--currency is %q, want a currency of ISO 4217 such as EUR or IDR", o.currency)
 	}

@@ -1,8 +1,10 @@
 package user_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"orderbell/internal/user"
 )
@@ -52,6 +54,29 @@ func TestIsTenantName(t *testing.T) {
 	} {
 		if got := user.IsTenantName(name); got != want {
 			t.Errorf("IsTenantName(%q) = %t", name, got)
+		}
+	}
+}
+
+func TestTimeZones(t *testing.T) {
+	t.Parallel()
+	for zone, want := range map[string]bool{
+		"UTC": true, "Asia/Jakarta": true, "Europe/Berlin": true, "America/Argentina/Buenos_Aires": true, "Asia/Calcutta": true,
+		"": false, "Local": false, "localtime": false, "posixrules": false, "posix/Europe/Berlin": false, "right/UTC": false,
+		"Europe//Berlin": false, "Europe/Berlin/": false, "./Europe/Berlin": false, "europe/berlin": false, "Factory": false, "Mars/Base": false,
+		"Europe/Berlin\n": false, "Europe/Berlin Asia/Jakarta": false,
+	} {
+		if user.IsTimeZone(zone) != want {
+			t.Errorf("IsTimeZone(%q) = %t", zone, !want)
+		}
+	}
+	all := user.TimeZones()
+	if len(all) < 400 || !slices.IsSorted(all) {
+		t.Fatalf("%d zones, sorted: %t", len(all), slices.IsSorted(all))
+	}
+	for _, zone := range all {
+		if _, err := time.LoadLocation(zone); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -1,28 +1,15 @@
 package user
 
 import (
-	"net/mail"
+	_ "embed" // the list of time zones
 	"regexp"
+	"slices"
 	"strings"
-	"time"
 	_ "time/tzdata" // a container has no zones of its own
-	"unicode"
 )
 
 // MaxName is the longest name in characters.
 const MaxName = 200
-
-// MaxEmail is the longest e-mail address in bytes (RFC 5321 §4.5.3.1.3, without the brackets).
-const MaxEmail = 254
-
-// IsEmail says whether s is one bare address, as a mail server takes it.
-func IsEmail(s string) bool {
-	if len(s) > MaxEmail || strings.ContainsFunc(s, unicode.IsControl) {
-		return false
-	}
-	a, err := mail.ParseAddress(s)
-	return err == nil && a.Address == s && a.Name == ""
-}
 
 // UsualEvents are what people are told of by either channel unless they choose: what everybody heard of before there
 // was a choice.
@@ -31,13 +18,18 @@ func UsualEvents() []string { return []string{"order_paid"} }
 // UsualTimeZone is everybody's until they choose.
 const UsualTimeZone = "UTC"
 
-// IsTimeZone says whether s names a zone of the IANA database.
+//go:embed zones.txt
+var zones string
+
+// TimeZones returns every name that a time zone may have, in their order: those of the IANA database that Go and PostgreSQL
+// both know. The page takes its list from the same file.
+func TimeZones() []string { return strings.Fields(zones) }
+
+// IsTimeZone says whether s is one of [TimeZones]. What the files of one machine know besides, such as localtime, is not:
+// another machine would take it for UTC.
 func IsTimeZone(s string) bool {
-	if s == "" || s == "Local" || len(s) > 64 {
-		return false
-	}
-	_, err := time.LoadLocation(s)
-	return err == nil
+	_, found := slices.BinarySearch(TimeZones(), s)
+	return found
 }
 
 var quietHours = regexp.MustCompile(`^((?:[01][0-9]|2[0-3]):[0-5][0-9])-((?:[01][0-9]|2[0-3]):[0-5][0-9])$`)

@@ -56,7 +56,7 @@ func setup(t *testing.T, n int) bundle {
 	t.Helper()
 	pool := databasetest.New(t)
 	const rows = `WITH t AS (INSERT INTO tenants (id, name) VALUES ('demo', 'Demo') RETURNING id),
-		u AS (INSERT INTO users (id, tenant_id, email, roles) SELECT p::uuid, id, p || '@x', '{owner}' FROM t, unnest($1::text[]) p)
+		u AS (INSERT INTO users (id, tenant_id, email, roles) SELECT p::uuid, id, p || '@x.example', '{owner}' FROM t, unnest($1::text[]) p)
 		INSERT INTO notifications (id, tenant_id, user_id, event_source, event_id, event_type, order_id, data, created_at)
 		SELECT ('01a2b3c4-0000-8000-8000-a' || lpad(n::text, 11, '0'))::uuid, id, $2::uuid, '/', gen_random_uuid(), 'order_paid',
 			gen_random_uuid(), '{"order_id":"o"}', now() + n * interval '1 s'

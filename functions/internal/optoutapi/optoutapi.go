@@ -1,8 +1,9 @@
-// Package optoutapi serves the unsubscribe links of mails: a page that asks on GET, and the end of the mails on POST, by the
-// page's button or by a mail program's (RFC 8058).
+// Package optoutapi serves the unsubscribe links of mails: GET shows a page with a button, and POST switches the user's mails
+// off, by that button or by a mail program's (RFC 8058).
 //
-// GET changes nothing, whoever follows links before their reader does. Nobody has to sign in: the link is all. Answers are
-// pages for people, in the tenant's language, or where the link does not tell whose it is, in the browser's.
+// GET changes nothing, since programs follow links before users do. A link needs no sign-in, and switches mails off once. A
+// repeated POST is a success as long as mails are off. Answers are pages in the tenant's language, or in the browser's where
+// the link does not name a tenant.
 package optoutapi
 
 import (
@@ -111,12 +112,15 @@ func (a api) serve(r *http.Request) (outcome, user.Subscription, error) {
 		switch {
 		case late: // whatever the store says: only the language depends on it
 			return expired, sub, nil
-		case err == nil && !sub.Enabled:
+		case (err == nil || errors.Is(err, user.ErrUsed)) && !sub.Enabled:
 			return done, sub, nil
 		}
 		return result(ask, sub, err)
 	}
 	sub, err := a.store.OptOut(r.Context(), link)
+	if errors.Is(err, user.ErrUsed) && !sub.Enabled {
+		err = nil // mail programs repeat their requests (RFC 8058 §3.2), and what the user asked for is done
+	}
 	return result(done, sub, err)
 }
 

@@ -125,14 +125,16 @@ func TestALink(t *testing.T) {
 	if diff := cmp.Diff(off, b.state(t)); diff != "" {
 		t.Error(diff)
 	}
-	for _, method := range []string{"POST", "GET"} {
-		assertPage(t, do(b.api, method, link), 400, "<h1>This link was used before</h1>")
+	for _, method := range []string{"POST", "GET", "POST"} { // mail programs repeat their requests
+		assertPage(t, do(b.api, method, link), 200, "<h1>You get no more e-mail</h1>", "ayu@demo.example gets no more")
 	}
 	if diff := cmp.Diff(off, b.state(t)); diff != "" {
 		t.Error(diff)
 	}
 	b.exec(t, `UPDATE users SET notification_email_enabled = true`)
-	assertPage(t, do(b.api, "POST", link), 400, "This link was used before")
+	for _, method := range []string{"POST", "GET"} {
+		assertPage(t, do(b.api, method, link), 400, "<h1>This link was used before</h1>")
+	}
 	if !b.state(t).Email {
 		t.Error("a used link has switched e-mail off that was switched on again")
 	}
@@ -177,22 +179,17 @@ func TestManyAtOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	link := b.link(0)
-	codes := make([]int, 8)
 	var wg sync.WaitGroup
-	for i := range codes {
-		wg.Go(func() { codes[i] = do(b.api, "POST", link).Code })
+	for range 8 {
+		wg.Go(func() {
+			if w := do(b.api, "POST", link); w.Code != 200 {
+				t.Errorf("status %d", w.Code)
+			}
+		})
 	}
 	wg.Wait()
-	good := 0
-	for _, code := range codes {
-		if code == 200 {
-			good++
-		} else if code != 400 {
-			t.Errorf("status %d", code)
-		}
-	}
-	if diff := cmp.Diff(state{false, true, 2, 1}, b.state(t)); good != 1 || diff != "" {
-		t.Errorf("%d succeeded: %s", good, diff)
+	if diff := cmp.Diff(state{false, true, 2, 1}, b.state(t)); diff != "" {
+		t.Errorf("it was done more than once: %s", diff)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"orderbell/functions/internal/route"
+	"orderbell/internal/address"
 	"orderbell/internal/auth"
 	"orderbell/internal/event"
 	"orderbell/internal/problem"
@@ -155,8 +156,10 @@ func mayGrant(who auth.Principal, roles []user.Role) error {
 func (c Changes) wrong() []problem.FieldError {
 	var wrong []problem.FieldError
 	add := func(field, detail string) { wrong = append(wrong, problem.FieldError{Field: field, Detail: detail}) }
-	if c.Email != nil && !user.IsEmail(*c.Email) {
-		add("email", "is not an e-mail address")
+	if c.Email != nil {
+		if _, err := address.Parse(*c.Email); err != nil {
+			add("email", err.Error())
+		}
 	}
 	if c.Name != nil {
 		if utf8.RuneCountInString(*c.Name) > user.MaxName {
@@ -184,7 +187,7 @@ func (p Preferences) wrong() []problem.FieldError {
 	wrong := slices.Concat(
 		wrongEvents("notification_email_events", p.EmailEvents), wrongEvents("notification_in_app_events", p.InAppEvents))
 	if p.TimeZone != nil && !user.IsTimeZone(*p.TimeZone) {
-		wrong = append(wrong, problem.FieldError{Field: "time_zone", Detail: "is no zone of the IANA database, such as Asia/Jakarta"})
+		wrong = append(wrong, problem.FieldError{Field: "time_zone", Detail: "is not a time zone of the IANA database, such as Asia/Jakarta"})
 	}
 	if p.QuietHours != nil && !user.IsQuietHours(*p.QuietHours) {
 		wrong = append(wrong, problem.FieldError{Field: "quiet_hours", Detail: "are not two different times such as 22:00-07:00, or empty"})

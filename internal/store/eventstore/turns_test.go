@@ -8,8 +8,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
+	"orderbell/internal/event"
 	"orderbell/internal/mail"
 	"orderbell/internal/store/eventstore"
+	"orderbell/internal/user"
 )
 
 func TestRenew(t *testing.T) {
@@ -94,5 +96,37 @@ func TestTurns(t *testing.T) {
 		if plan = strings.Join(lines, "\n"); strings.Contains(plan, "Seq Scan on email_deliveries") || strings.Contains(plan, "Sort Key: d.next_attempt_at") {
 			t.Errorf("it reads all mails:\n%s", plan)
 		}
+	}
+}
+
+// TestReceiptIsOfItsSource has two publishers use the same event id.
+func TestReceiptIsOfItsSource(t *testing.T) {
+	t.Parallel()
+	s, _ := setup(t, person{id: testUser(1), role: user.Owner})
+	ours := paid(t)
+	theirs := ours
+	theirs.Source = "/another/shop"
+	first, second := apply(t, s, ours), apply(t, s, theirs)
+	if first.Recipients[0].NotificationID == second.Recipients[0].NotificationID {
+		t.Fatal("two events have one notification")
+	}
+	for _, tt := range []struct {
+		e    event.Event
+		want event.Receipt
+	}{{ours, first}, {theirs, second}} {
+		got := apply(t, s, tt.e)
+		tt.want.Outcome = event.Duplicate
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s again: %s", tt.e.Source, diff)
+		}
+	}
+	// The mail of one is sent: the receipt of the other still counts its own.
+	d, ok, err := s.ClaimOfEvent(t.Context(), theirs.Source, theirs.ID, terms())
+	if err != nil || !ok {
+		t.Fatalf("nothing claimed: %v", err)
+	}
+	mark(t, s, d, mail.Mark{Status: mail.StatusSent}, true)
+	if a, b := apply(t, s, ours), apply(t, s, theirs); a.DueMails != 1 || b.DueMails != 0 {
+		t.Errorf("%d and %d due mails", a.DueMails, b.DueMails)
 	}
 }

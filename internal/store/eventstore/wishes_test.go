@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"orderbell/internal/event"
 	"orderbell/internal/store/database"
@@ -146,6 +147,17 @@ func TestQuietUntil(t *testing.T) {
 		"the last second before they begin":   {"2026-11-24T21:59:59Z", "UTC", "22:00-07:00", ""},
 		"in the middle of a day":              {"2026-11-24T13:15:00Z", "UTC", "12:00-14:00", "2026-11-24T14:00:00Z"},
 		"before the middle of a day":          {"2026-11-24T11:59:00Z", "UTC", "12:00-14:00", ""},
+		"in one day, before they begin":       {"2026-11-24T00:30:00Z", "UTC", "12:00-14:00", ""},
+		"in one day, the first second":        {"2026-11-24T12:00:00Z", "UTC", "12:00-14:00", "2026-11-24T14:00:00Z"},
+		"in one day, the last second before":  {"2026-11-24T11:59:59Z", "UTC", "12:00-14:00", ""},
+		"in one day, the last second":         {"2026-11-24T13:59:59Z", "UTC", "12:00-14:00", "2026-11-24T14:00:00Z"},
+		"in one day, their end":               {"2026-11-24T14:00:00Z", "UTC", "12:00-14:00", ""},
+		"in one day, after their end":         {"2026-11-24T23:59:59Z", "UTC", "12:00-14:00", ""},
+		"from midnight, the first second":     {"2026-11-24T00:00:00Z", "UTC", "00:00-06:00", "2026-11-24T06:00:00Z"},
+		"from midnight, their end":            {"2026-11-24T06:00:00Z", "UTC", "00:00-06:00", ""},
+		"from midnight, before it":            {"2026-11-24T23:59:59Z", "UTC", "00:00-06:00", ""},
+		"until midnight, its first second":    {"2026-11-25T00:00:00Z", "UTC", "20:00-00:00", ""},
+		"until midnight, before they begin":   {"2026-11-24T19:59:59Z", "UTC", "20:00-00:00", ""},
 		"until midnight":                      {"2026-11-24T23:59:00Z", "UTC", "20:00-00:00", "2026-11-25T00:00:00Z"},
 		"by the person's clock":               {"2026-11-24T16:00:00Z", "Asia/Jakarta", "22:00-07:00", "2026-11-25T00:00:00Z"},
 		"not by the server's":                 {"2026-11-24T23:00:00Z", "America/Los_Angeles", "22:00-07:00", ""},
@@ -166,6 +178,20 @@ func TestQuietUntil(t *testing.T) {
 		if text != tt.want {
 			t.Errorf("%s: %q, want %q", name, text, tt.want)
 		}
+	}
+}
+
+// TestTimeZones holds the list of zones that users choose from to what PostgreSQL knows: an unknown zone would be taken for UTC.
+func TestTimeZones(t *testing.T) {
+	t.Parallel()
+	_, pool := setup(t)
+	rows, err := pool.Query(t.Context(), `SELECT name FROM unnest($1::text[]) AS name WHERE name NOT IN (SELECT name FROM pg_timezone_names)`, user.TimeZones())
+	if err != nil {
+		t.Fatal(err)
+	}
+	unknown, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(unknown) != 0 {
+		t.Errorf("PostgreSQL does not know %v, %v", unknown, err)
 	}
 }
 

@@ -36,7 +36,7 @@ func setup(t *testing.T) *inboxstore.Store {
 		t.Fatal(err)
 	}
 	for user, tenant := range map[string]string{ana: "demo", bo: "demo", eve: "other"} {
-		if _, err := pool.Exec(t.Context(), "INSERT INTO users (id, tenant_id, email, roles) VALUES ($1, $2, $1::uuid || '@x', '{owner}')", user, tenant); err != nil {
+		if _, err := pool.Exec(t.Context(), "INSERT INTO users (id, tenant_id, email, roles) VALUES ($1, $2, $1::uuid || '@x.example', '{owner}')", user, tenant); err != nil {
 			t.Fatal(err)
 		}
 		for n, second := range []int{1, 2, 2, 3} {

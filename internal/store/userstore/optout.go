@@ -57,6 +57,14 @@ func (s *Store) OptOut(ctx context.Context, o user.OptOut) (ended user.Subscript
 			return err
 		}
 		if used.RowsAffected() == 0 {
+			// The request that used it may have come between the two statements above.
+			if rows, err = tx.Query(ctx, subscription, o.TenantID, o.UserID, o.LetterID); err != nil {
+				return err
+			}
+			if f, err = pgx.CollectExactlyOneRow(rows, scanSubscription); err != nil {
+				return err
+			}
+			ended = f.Subscription
 			return user.ErrUsed
 		}
 		ended.Enabled = false

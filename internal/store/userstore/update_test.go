@@ -2,11 +2,13 @@ package userstore_test
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/store/userstore"
 	"orderbell/internal/user"
 )
@@ -61,7 +63,7 @@ func TestPeopleComeInPages(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	var want, got []string
-	for _, email := range []string{"e@x", "d@x", "c@x", "b@x", "a@x"} {
+	for _, email := range []string{"e@x.example", "d@x.example", "c@x.example", "b@x.example", "a@x.example"} {
 		want = append(want, add(t, s, "demo", email, user.Viewer).Email)
 	}
 	after := ""
@@ -144,12 +146,12 @@ func TestOfOwnersWhoStepDownAtOnceOneStays(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	for round := range 10 {
-		tenant := user.Tenant{ID: "round-" + string(rune('a'+round)), Name: "x", Locale: "en"}
+		tenant := user.Tenant{ID: "round-" + string(rune('a'+round)), Name: "x", Locale: "en", Currency: "EUR", TimeZone: "UTC"}
 		if err := s.EnsureTenant(t.Context(), tenant); err != nil {
 			t.Fatal(err)
 		}
 		var owners []user.User
-		for _, email := range []string{"a@x", "b@x", "c@x"} {
+		for _, email := range []string{"a@x.example", "b@x.example", "c@x.example"} {
 			owners = append(owners, add(t, s, tenant.ID, email, user.Owner))
 		}
 		errs := make([]error, len(owners))
@@ -170,6 +172,56 @@ func TestOfOwnersWhoStepDownAtOnceOneStays(t *testing.T) {
 		}
 		if stayed != 1 {
 			t.Fatalf("%d of %d owners stayed, want 1", stayed, len(owners))
+		}
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	t.Parallel()
+	pool := databasetest.New(t)
+	s := userstore.New(pool)
+	if err := s.EnsureTenant(t.Context(), user.Tenant{ID: "demo", Name: "Demo", Locale: "en", Currency: "EUR", TimeZone: "UTC"}); err != nil {
+		t.Fatal(err)
+	}
+	add := func(email string) (user.User, error) {
+		return s.Add(t.Context(), user.User{TenantID: "demo", Email: email, Roles: []user.Role{user.Owner}})
+	}
+	kasse, err := add("kasse@b\u00fccher.example")
+	if err != nil || kasse.Email != "kasse@xn--bcher-kva.example" {
+		t.Fatalf("stored as %q, %v", kasse.Email, err)
+	}
+	for _, spelling := range []string{"kasse@xn--bcher-kva.example", "KASSE@B\u00dcCHER.example", "kasse@XN--BCHER-KVA.example"} {
+		if _, err := add(spelling); !errors.Is(err, user.ErrEmailTaken) {
+			t.Errorf("%s is another user's: %v", spelling, err)
+		}
+		if found, err := s.FindByEmail(t.Context(), "demo", spelling); err != nil || found.ID != kasse.ID {
+			t.Errorf("%s finds %s, %v", spelling, found.ID, err)
+		}
+	}
+	other, err := add("other@b.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := "kasse@b\u00fccher.example"
+	if _, err := s.Update(t.Context(), "demo", other.ID, user.Change{Email: &taken}); !errors.Is(err, user.ErrEmailTaken) {
+		t.Errorf("changed to a mailbox that is another user's: %v", err)
+	}
+	for _, bad := range []string{"a@localhost", "a@[127.0.0.1]", "a@-x.example", "a@127.0.0.1", "\u00fc@b.example", strings.Repeat("l", 70) + "@b.example", `"a b"@c.example`, "a@b.example\n"} {
+		if _, err := pool.Exec(t.Context(), `INSERT INTO users (id, tenant_id, email, roles) VALUES (gen_random_uuid(), 'demo', $1, '{owner}')`, bad); err == nil {
+			t.Errorf("the database takes %q", bad)
+		}
+		if _, err := pool.Exec(t.Context(), `UPDATE users SET email = $1 WHERE id = $2`, bad, other.ID); err == nil {
+			t.Errorf("the database takes %q as a change", bad)
+		}
+	}
+	// A user whose address is older than the rule changes everything else.
+	for _, sql := range []string{
+		`ALTER TABLE users DISABLE TRIGGER users_email_mailable_insert`,
+		`INSERT INTO users (id, tenant_id, email, roles) VALUES ('01a2b3c4-0000-7000-8000-0000000000a1', 'demo', 'old@localhost', '{owner}')`,
+		`UPDATE users SET name = 'Old' WHERE email = 'old@localhost'`,
+	} {
+		if _, err := pool.Exec(t.Context(), sql); err != nil {
+			t.Errorf("%s: %v", sql, err)
 		}
 	}
 }

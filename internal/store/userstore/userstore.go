@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"orderbell/internal/address"
 	"orderbell/internal/store/database"
 	"orderbell/internal/user"
 )
@@ -68,7 +69,7 @@ func insertion(p user.User) ([]any, error) {
 		p.InAppEvents = user.UsualEvents()
 	}
 	return []any{
-		p.ID, p.TenantID, p.Email, p.Name, p.Roles, p.EmailEnabled, p.InAppEnabled,
+		p.ID, p.TenantID, address.Canonical(p.Email), p.Name, p.Roles, p.EmailEnabled, p.InAppEnabled,
 		p.EmailEvents, p.InAppEvents, cmp.Or(p.TimeZone, user.UsualTimeZone), p.QuietHours,
 	}, nil
 }
@@ -89,7 +90,7 @@ func (s *Store) EnsurePerson(ctx context.Context, p user.User) (user.User, error
 // FindByEmail returns the tenant's person with the address, however it is typed, or [user.ErrNotFound].
 func (s *Store) FindByEmail(ctx context.Context, tenantID, email string) (user.User, error) {
 	const byEmail = `SELECT ` + columns + ` FROM users WHERE tenant_id = $1 AND lower(email) = lower($2)`
-	p, err := database.CollectOne(ctx, s.pool, tenantID, scan, byEmail, tenantID, email)
+	p, err := database.CollectOne(ctx, s.pool, tenantID, scan, byEmail, tenantID, address.Canonical(email))
 	return p, outcome("find user "+email, err)
 }
 
@@ -155,6 +156,10 @@ const change = `UPDATE users SET
 // Update changes a person of the tenant and returns them as they are then. Errors: [user.ErrNotFound],
 // [user.ErrStale], [user.ErrEmailTaken], [user.ErrLastOwner], [user.ErrOwner].
 func (s *Store) Update(ctx context.Context, tenantID, id string, c user.Change) (changed user.User, err error) {
+	if c.Email != nil {
+		canonical := address.Canonical(*c.Email)
+		c.Email = &canonical
+	}
 	err = database.InTenant(ctx, s.pool, tenantID, func(tx pgx.Tx) error {
 		was, err := mayChange(ctx, tx, tenantID, id, c)
 		if err != nil {
