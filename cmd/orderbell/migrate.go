@@ -99,7 +99,7 @@ func stepsDown(args []string) (int, error) {
 type schemaStatus struct {
 	Version uint         `json:"version"` // 0: no step was applied
 	Needs   uint         `json:"needs"`
-	Dirty   bool         `json:"dirty"` // a step was cut off in the middle
+	Dirty   bool         `json:"dirty"` // a step was cut off: it is done or not
 	Steps   []schemaStep `json:"steps"`
 }
 
@@ -130,10 +130,14 @@ func newMigrateStatusCommand() *cobra.Command {
 			for _, m := range database.Migrations() {
 				status.Steps = append(status.Steps, schemaStep{Version: m.Version, Name: m.Name, Applied: m.Version <= found.Version})
 			}
+			show := printStatus
 			if asJSON {
-				return printJSON(cmd.OutOrStdout(), status)
+				show = func(cmd *cobra.Command, status schemaStatus) error { return printJSON(cmd.OutOrStdout(), status) }
 			}
-			return printStatus(cmd, status)
+			if err := show(cmd, status); err != nil || !status.Dirty {
+				return err
+			}
+			return fmt.Errorf("step %d is marked as cut off: `orderbell migrate up` finds out whether it is done and completes it", status.Version)
 		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -146,7 +150,7 @@ func printStatus(cmd *cobra.Command, status schemaStatus) error {
 		state := "pending"
 		switch {
 		case step.Applied && step.Version == status.Version && status.Dirty:
-			state = "cut off in the middle"
+			state = "cut off: run migrate up"
 		case step.Applied:
 			state = "applied"
 		}

@@ -8,15 +8,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
-	"github.com/golang-migrate/migrate/v4"
-	migratepgx "github.com/golang-migrate/migrate/v4/database/pgx/v5"
-	"github.com/golang-migrate/migrate/v4/source/iofs"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/jackc/pgx/v5/stdlib"
 
 	"orderbell/migrations"
 )
@@ -50,7 +45,7 @@ func Latest() uint {
 // Status is how far a database's schema has come.
 type Status struct {
 	Version uint // 0: no step was ever applied
-	Dirty   bool // a step was cut off in the middle
+	Dirty   bool // a step was cut off: it is done, or not
 	Pending []Migration
 }
 
@@ -70,8 +65,8 @@ type SchemaError struct {
 
 func (e *SchemaError) Error() string {
 	if e.Dirty {
-		return fmt.Sprintf("schema version %d was cut off in the middle: look whether its step is done, then correct schema_migrations",
-			e.Version)
+		return fmt.Sprintf("schema version %d is marked as cut off, this program needs %d: run `orderbell migrate up`",
+			e.Version, e.Needs)
 	}
 	return fmt.Sprintf("schema version is %d, this program needs %d: run `orderbell migrate up`", e.Version, e.Needs)
 }
@@ -157,109 +152,4 @@ func MigrationStatus(ctx context.Context, cfg Config) (s Status, err error) {
 	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
 	s, err = status(ctx, conn)
 	return s, Wrap("read schema version", err)
-}
-
-// MigrateUp applies every pending step, and calls applied (may be nil) after each. Several may run at once: they take
-// turns. A step is one transaction: one that fails changes nothing and leaves no trace. When ctx ends, the step under
-// way is finished first.
-func MigrateUp(ctx context.Context, cfg Config, applied func(Migration)) error {
-	return run(ctx, cfg, 1, len(Migrations()), applied)
-}
-
-// MigrateDown takes back the last steps, at most n of them, and calls undone (may be nil) after each. The data in the
-// tables that a step made is lost.
-func MigrateDown(ctx context.Context, cfg Config, n int, undone func(Migration)) error {
-	return run(ctx, cfg, -1, n, undone)
-}
-
-// migrateLock is how long one migration waits for another, such as two replicas of a Job.
-const migrateLock = 5 * time.Minute
-
-func run(ctx context.Context, cfg Config, direction, most int, done func(Migration)) (err error) {
-	pc, err := parse(cfg, "orderbell-migrate")
-	if err != nil {
-		return err
-	}
-	pc.ConnConfig.Tracer = nil                                 // a step may take longer than a statement of the programs
-	pc.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec // a schema may change under prepared statements
-	source, err := iofs.New(migrations.Files, ".")
-	if err != nil {
-		return fmt.Errorf("read migrations: %w", err)
-	}
-	db := stdlib.OpenDB(*pc.ConnConfig)
-	driver, err := migratepgx.WithInstance(db, &migratepgx.Config{})
-	if err != nil {
-		return Wrap("open database for migration", errors.Join(err, db.Close()))
-	}
-	m, err := migrate.NewWithInstance("embedded", source, "pgx5", driver)
-	if err != nil {
-		return fmt.Errorf("prepare migrations: %w", errors.Join(err, driver.Close()))
-	}
-	m.LockTimeout = migrateLock
-	defer func() {
-		sourceErr, driverErr := m.Close()
-		err = errors.Join(err, sourceErr, driverErr)
-	}()
-	for range most {
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("migrate: %w", err)
-		}
-		more, err := step(m, direction, done)
-		if err != nil || !more {
-			return err
-		}
-	}
-	return nil
-}
-
-// step applies or takes back one step, and returns false if there is none left.
-func step(m *migrate.Migrate, direction int, done func(Migration)) (bool, error) {
-	before, _, err := m.Version()
-	if err != nil && !errors.Is(err, migrate.ErrNilVersion) {
-		return false, Wrap("read schema version", err)
-	}
-	err = m.Steps(direction)
-	var short migrate.ErrShortLimit
-	if errors.Is(err, fs.ErrNotExist) || errors.As(err, &short) || errors.Is(err, migrate.ErrNoChange) {
-		return false, nil
-	}
-	after, dirty, versionErr := m.Version()
-	if errors.Is(versionErr, migrate.ErrNilVersion) {
-		versionErr = nil // the first step was taken back
-	}
-	var alreadyDirty migrate.ErrDirty
-	if errors.As(err, &alreadyDirty) {
-		return false, &SchemaError{Status: Status{Version: uint(max(alreadyDirty.Version, 0)), Dirty: true}, Needs: Latest()}
-	}
-	if err != nil {
-		if dirty { // the step's transaction was rolled back
-			err = errors.Join(err, m.Force(clean(after, direction)))
-		}
-		return false, Wrap("migrate from schema version "+strconv.FormatUint(uint64(before), 10), err)
-	}
-	if versionErr != nil {
-		return false, Wrap("read schema version", versionErr)
-	}
-	if done != nil {
-		done(find(max(before, after)))
-	}
-	return true, nil
-}
-
-// clean returns the version before a failed step: golang-migrate notes the version that a step leads to, then runs it.
-func clean(target uint, direction int) int {
-	all := Migrations()
-	i := slices.IndexFunc(all, func(m Migration) bool { return m.Version == target })
-	if i -= direction; i < 0 || i >= len(all) {
-		return -1 // golang-migrate's "no version"
-	}
-	return int(all[i].Version)
-}
-
-func find(version uint) Migration {
-	all := Migrations()
-	if i := slices.IndexFunc(all, func(m Migration) bool { return m.Version == version }); i >= 0 {
-		return all[i]
-	}
-	return Migration{Version: version}
 }

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/database/databasetest"
@@ -145,30 +147,136 @@ func TestAStepThatFailsLeavesNoTrace(t *testing.T) {
 	}
 }
 
-func TestASchemaThatIsCutOffOrNewer(t *testing.T) {
+func TestProgramsStartOnANewerSchema(t *testing.T) {
+	t.Parallel()
+	cfg := databasetest.Config(databasetest.URL(t))
+	pool := open(t, cfg)
+	latest := int(database.Latest())
+	for _, c := range []struct {
+		version int
+		dirty   bool
+		want    string // "" for a program that starts
+	}{
+		{latest, false, ""},
+		{latest + 1, false, ""},
+		{latest + 1, true, ""}, // its step is done or not: the one before certainly is
+		{99, true, ""},
+		{latest, true, fmt.Sprintf("schema version %d is marked as cut off, this program needs %[1]d: run `orderbell migrate up`", latest)},
+		{latest - 1, false, fmt.Sprintf("schema version is %d, this program needs %d: run `orderbell migrate up`", latest-1, latest)},
+	} {
+		if _, err := pool.Exec(t.Context(), "UPDATE schema_migrations SET version = $1, dirty = $2", c.version, c.dirty); err != nil {
+			t.Fatal(err)
+		}
+		for name, check := range map[string]func(context.Context, *database.Pool) error{"check": database.Check, "readiness": database.Ready} {
+			got := ""
+			if err := check(t.Context(), pool); err != nil {
+				got = err.Error()
+			}
+			if got != c.want {
+				t.Errorf("%s at version %d, dirty %t: %q, want %q", name, c.version, c.dirty, got, c.want)
+			}
+		}
+	}
+}
+
+func TestAMarkOfAStepThatWasCutOff(t *testing.T) {
+	t.Parallel()
+	steps := len(database.Migrations())
+	for name, c := range map[string]struct {
+		applied, marked int // steps
+	}{
+		"the first step, not done":                   {0, 1},
+		"the first step, done":                       {1, 1},
+		"a step, not done":                           {4, 5},
+		"a step, done":                               {5, 5},
+		"taking a step back, done":                   {5, 5},
+		"taking a step back, not done":               {6, 5},
+		"the last step, not done":                    {steps - 1, steps},
+		"the last step, done":                        {steps, steps},
+		"taking the last step back, not done":        {steps, steps - 1},
+		"taking the first step back, not done":       {1, -1},
+		"the step that makes policies, done":         {9, 9},
+		"the step that makes policies, not done yet": {8, 9},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := databasetest.Config(databasetest.EmptyURL(t))
+			pool := open(t, cfg)
+			if err := database.MigrateUp(t.Context(), cfg, nil); err != nil {
+				t.Fatal(err)
+			}
+			want := objects(t, pool)
+			if down := steps - c.applied; down > 0 {
+				if err := database.MigrateDown(t.Context(), cfg, down, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			mark := fmt.Sprintf("DELETE FROM schema_migrations; INSERT INTO schema_migrations VALUES (%d, true)", c.marked)
+			if _, err := pool.Exec(t.Context(), mark, pgx.QueryExecModeSimpleProtocol); err != nil {
+				t.Fatal(err)
+			}
+			var schema *database.SchemaError
+			if err := database.MigrateDown(t.Context(), cfg, 1, nil); c.marked > 0 && !errors.As(err, &schema) {
+				t.Errorf("down says %v, want that up comes first", err)
+			}
+			if err := database.MigrateUp(t.Context(), cfg, nil); err != nil {
+				t.Fatal(err)
+			}
+			if s, err := database.MigrationStatus(t.Context(), cfg); err != nil || s.Dirty || int(s.Version) != steps {
+				t.Errorf("status is %+v, error %v, want version %d", s, err, steps)
+			}
+			if diff := cmp.Diff(want, objects(t, pool)); diff != "" {
+				t.Errorf("the schema is another: %s", diff)
+			}
+		})
+	}
+}
+
+// objects names what the schema has.
+func objects(t *testing.T, pool *database.Pool) string {
+	t.Helper()
+	return one[string](t, pool, `SELECT string_agg(what, E'\n' ORDER BY what) FROM (
+		SELECT table_name || '.' || column_name || ' ' || data_type AS what FROM information_schema.columns WHERE table_schema = 'public'
+		UNION ALL SELECT indexname FROM pg_indexes WHERE schemaname = 'public'
+		UNION ALL SELECT conrelid::regclass || ' ' || conname FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+		UNION ALL SELECT tablename || ' ' || policyname FROM pg_policies
+		UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace) AS all_objects`)
+}
+
+// TestAStepThatWaitsLetsTheProgramsWork: whatever is sent after a step that waits for a table waits too.
+func TestAStepThatWaitsLetsTheProgramsWork(t *testing.T) {
 	t.Parallel()
 	address := databasetest.URL(t)
 	cfg := databasetest.Config(address)
+	if err := database.MigrateDown(t.Context(), cfg, int(database.Latest())-8, nil); err != nil {
+		t.Fatal(err)
+	}
 	pool := open(t, cfg)
-	if _, err := pool.Exec(t.Context(), "UPDATE schema_migrations SET version = 99"); err != nil {
+	report := acquire(t, pool) // a long query, such as a backup
+	if _, err := report.Exec(t.Context(), "BEGIN; LOCK TABLE users IN ACCESS SHARE MODE"); err != nil {
 		t.Fatal(err)
 	}
-	if err := database.Check(t.Context(), pool); err != nil {
-		t.Errorf("a newer schema: %v", err)
-	}
-	if _, err := pool.Exec(t.Context(), "UPDATE schema_migrations SET version = 8, dirty = true"); err != nil {
-		t.Fatal(err)
-	}
-	const want = "schema version 8 was cut off in the middle: look whether its step is done, then correct schema_migrations"
-	for call, err := range map[string]error{
-		"check": database.Check(t.Context(), pool),
-		"up":    database.MigrateUp(t.Context(), cfg, nil),
-		"down":  database.MigrateDown(t.Context(), cfg, 1, nil),
-	} {
-		var schema *database.SchemaError
-		if !errors.As(err, &schema) || err.Error() != want {
-			t.Errorf("%s says %v, want %s", call, err, want)
+	migrated := make(chan error, 1)
+	go func() { migrated <- database.MigrateUp(context.WithoutCancel(t.Context()), cfg, nil) }()
+	const waits = "SELECT count(*) FROM pg_locks WHERE relation = 'users'::regclass AND mode = 'AccessExclusiveLock' AND NOT granted"
+	for one[int](t, pool, waits) == 0 {
+		select {
+		case err := <-migrated:
+			t.Fatalf("the migration did not wait: %v", err)
+		case <-time.After(10 * time.Millisecond):
 		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // ten times what a step waits
+	defer cancel()
+	if _, err := pool.Exec(ctx, "UPDATE users SET name = name"); err != nil {
+		t.Errorf("a program's statement waits as long as the step: %v", err)
+	}
+	if _, err := report.Exec(t.Context(), "COMMIT"); err != nil {
+		t.Fatal(err)
+	}
+	report.Release()
+	if err := <-migrated; err != nil {
+		t.Errorf("the migration did not try again: %v", err)
 	}
 }
 

@@ -1,0 +1,204 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/golang-migrate/migrate/v4"
+	migratedb "github.com/golang-migrate/migrate/v4/database"
+	migratepgx "github.com/golang-migrate/migrate/v4/database/pgx/v5"
+	"github.com/golang-migrate/migrate/v4/source/iofs"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"orderbell/migrations"
+)
+
+// MigrateUp applies every pending step, and calls applied (may be nil) after each. Several may run at once: they take
+// turns. A step and its version are one transaction: a step that fails, or whose program is killed, is applied as a whole
+// or not at all. When ctx ends, the step under way is finished first.
+//
+// A step that a program before release 0.2 left half noted is looked at: MigrateUp applies it, or finds that it is done.
+func MigrateUp(ctx context.Context, cfg Config, applied func(Migration)) error {
+	return run(ctx, cfg, 1, len(Migrations()), applied)
+}
+
+// MigrateDown takes back the last steps, at most n of them, and calls undone (may be nil) after each. The data in the
+// tables that a step made is lost.
+func MigrateDown(ctx context.Context, cfg Config, n int, undone func(Migration)) error {
+	return run(ctx, cfg, -1, n, undone)
+}
+
+const (
+	// migrateLock is how long one migration waits for another, such as two replicas of a Job, and a step for its tables.
+	migrateLock = 5 * time.Minute
+	// lockPause lets the programs work before a step tries again to lock its tables.
+	lockPause = time.Second
+)
+
+// migrator runs the steps of one database.
+type migrator struct {
+	*migrate.Migrate
+	driver *atomicDriver
+	cutOff bool // the version was marked dirty, and its step may be done
+}
+
+func run(ctx context.Context, cfg Config, direction, most int, done func(Migration)) (err error) {
+	m, err := openMigrator(cfg)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		sourceErr, driverErr := m.Close()
+		err = errors.Join(err, sourceErr, driverErr)
+	}()
+	if err := m.settle(direction); err != nil {
+		return err
+	}
+	for range most {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("migrate: %w", err)
+		}
+		more, err := m.patiently(ctx, direction, done)
+		if err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+func openMigrator(cfg Config) (*migrator, error) {
+	pc, err := parse(cfg, "orderbell-migrate")
+	if err != nil {
+		return nil, err
+	}
+	pc.ConnConfig.Tracer = nil                                 // a step may take longer than a statement of the programs
+	pc.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec // a schema may change under prepared statements
+	source, err := iofs.New(migrations.Files, ".")
+	if err != nil {
+		return nil, fmt.Errorf("read migrations: %w", err)
+	}
+	db := stdlib.OpenDB(*pc.ConnConfig)
+	driver, err := migratepgx.WithInstance(db, &migratepgx.Config{})
+	if err != nil {
+		return nil, Wrap("open database for migration", errors.Join(err, db.Close()))
+	}
+	atomic := &atomicDriver{Driver: driver}
+	m, err := migrate.NewWithInstance("embedded", source, "pgx5", atomic)
+	if err != nil {
+		return nil, fmt.Errorf("prepare migrations: %w", errors.Join(err, driver.Close()))
+	}
+	m.LockTimeout = migrateLock
+	return &migrator{Migrate: m, driver: atomic}, nil
+}
+
+// settle clears a mark of a step that was cut off: the version before it is noted, and the step is next.
+func (m *migrator) settle(direction int) error {
+	version, dirty, err := m.driver.Version() // golang-migrate's own hides the mark of the first step
+	if err != nil {
+		return Wrap("read schema version", err)
+	}
+	if !dirty {
+		return nil
+	}
+	// A version that this program does not know is for a newer one; and taking back a step needs to know where it starts.
+	if direction < 0 || version > int(Latest()) {
+		return &SchemaError{Status: Status{Version: uint(max(version, 0)), Dirty: true}, Needs: Latest()}
+	}
+	m.cutOff = true
+	return Wrap("clear the mark of a step that was cut off", m.Force(previous(version)))
+}
+
+// patiently does one step. One that cannot lock its tables in time is rolled back and tried again.
+func (m *migrator) patiently(ctx context.Context, direction int, done func(Migration)) (bool, error) {
+	for giveUp := time.Now().Add(migrateLock); ; {
+		more, err := m.step(direction, done)
+		var pg *pgconn.PgError
+		if !errors.As(err, &pg) || pg.Code != "55P03" || time.Now().After(giveUp) {
+			return more, err
+		}
+		select {
+		case <-ctx.Done():
+			return false, err
+		case <-time.After(lockPause):
+		}
+	}
+}
+
+// step applies or takes back one step, and returns false if there is none left.
+func (m *migrator) step(direction int, done func(Migration)) (bool, error) {
+	before, _, err := m.Version()
+	if err != nil && !errors.Is(err, migrate.ErrNilVersion) {
+		return false, Wrap("read schema version", err)
+	}
+	err = unwrapDriver(m.Steps(direction))
+	var short migrate.ErrShortLimit
+	if errors.Is(err, fs.ErrNotExist) || errors.As(err, &short) || errors.Is(err, migrate.ErrNoChange) {
+		return false, nil
+	}
+	if m.cutOff && isThere(err) {
+		return true, Wrap("note the step that was done", m.Force(int(next(before))))
+	}
+	if err != nil {
+		return false, Wrap("migrate from schema version "+strconv.FormatUint(uint64(before), 10), err)
+	}
+	m.cutOff = false // the schema is what the version says
+	after, _, err := m.Version()
+	if err != nil && !errors.Is(err, migrate.ErrNilVersion) { // the first step was taken back
+		return false, Wrap("read schema version", err)
+	}
+	if done != nil {
+		done(find(max(before, after)))
+	}
+	return true, nil
+}
+
+// unwrapDriver has errors.As find the server's error in the driver's, which does not unwrap.
+func unwrapDriver(err error) error {
+	var driver migratedb.Error
+	if errors.As(err, &driver) {
+		return fmt.Errorf("%w (%s)", driver.OrigErr, position(driver))
+	}
+	return err
+}
+
+func position(err migratedb.Error) string {
+	if err.Line == 0 {
+		return "in the step"
+	}
+	return fmt.Sprintf("in line %d of the step", err.Line)
+}
+
+// previous returns the version before another one, for golang-migrate.
+func previous(version int) int {
+	all := Migrations()
+	i := slices.IndexFunc(all, func(m Migration) bool { return int(m.Version) == version })
+	if i < 1 {
+		return migratedb.NilVersion
+	}
+	return int(all[i-1].Version)
+}
+
+// next returns the version that follows another one; 0 is followed by the first.
+func next(version uint) uint {
+	for _, m := range Migrations() {
+		if m.Version > version {
+			return m.Version
+		}
+	}
+	return version
+}
+
+func find(version uint) Migration {
+	all := Migrations()
+	if i := slices.IndexFunc(all, func(m Migration) bool { return m.Version == version }); i >= 0 {
+		return all[i]
+	}
+	return Migration{Version: version}
+}

@@ -1,0 +1,72 @@
+package database
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/golang-migrate/migrate/v4/database"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// atomicDriver has golang-migrate's driver run a step and note its version in one transaction. By itself golang-migrate
+// notes the version as dirty, runs the step, and notes it as clean: if the program dies in between, the server completes
+// the step that it was sent, and the mark stays. With this driver the database is at a version or it is not, and no
+// mark is ever needed.
+type atomicDriver struct {
+	database.Driver
+	target int  // the version that the step under way leads to
+	done   bool // the step has run, and noted target
+}
+
+// lockPatience bounds how long a step waits for a table: the programs' statements queue up after it. The step is then
+// rolled back and tried again later, see run.
+const lockPatience = "3s"
+
+// SetVersion notes which step is under way; the step itself writes the version.
+func (d *atomicDriver) SetVersion(version int, dirty bool) error {
+	if dirty {
+		d.target, d.done = version, false
+		return nil
+	}
+	if d.done && d.target == version {
+		return nil
+	}
+	return d.Driver.SetVersion(version, false)
+}
+
+// Run sends the step and its version together: the server runs several statements in one message as one transaction.
+func (d *atomicDriver) Run(step io.Reader) error {
+	text, err := io.ReadAll(step)
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	b.Write(text)
+	fmt.Fprintf(&b, "\n;SELECT set_config('lock_timeout', '0', true);\nDELETE FROM schema_migrations;\n")
+	if d.target >= 0 {
+		fmt.Fprintf(&b, "INSERT INTO schema_migrations (version, dirty) VALUES (%d, false);\n", d.target)
+	}
+	// On the step's first line, so that an error's line is that of the step.
+	if err := d.Driver.Run(strings.NewReader("SELECT set_config('lock_timeout', '" + lockPatience + "', true); " + b.String())); err != nil {
+		return err
+	}
+	d.done = true
+	return nil
+}
+
+// isThere reports whether a step failed because its work is done: it makes what exists, or changes what is gone.
+// A step is one transaction, so it is done as a whole or not at all.
+func isThere(err error) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return false
+	}
+	switch pg.Code {
+	case "42P07", "42701", "42710", "42P06", "42723", // a table, column, object, schema or function exists
+		"42P01", "42703", "42704", "42883": // one that is to be changed does not
+		return true
+	}
+	return false
+}
