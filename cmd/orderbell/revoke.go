@@ -4,80 +4,130 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"orderbell/internal/auth"
 	"orderbell/internal/feed"
 	"orderbell/internal/service"
+	"orderbell/internal/store/userstore"
 	"orderbell/internal/user"
 )
 
 type revokeOptions struct {
-	tenant, user, tokenID, data string
-	life                        time.Duration
+	tenant, user, subject, tokenID, data string
+	life                                 time.Duration
 }
 
 func newRevokeCommand() *cobra.Command {
 	var o revokeOptions
 	cmd := &cobra.Command{
-		Use:   "revoke --tenant TENANT (--user ID | --token-id ID)",
-		Short: "Revoke tokens: their streams end, and no new streams open",
-		Long: `Revoke tokens: their streams end at once, and they open no new streams for the time of --for, which must cover the remaining
-lifetime of the tokens.
+		Use:   "revoke --tenant TENANT (--user USER | --subject SUB | --token-id ID)",
+		Short: "Revoke tokens: every API refuses them, and their streams end",
+		Long: `Revoke tokens: every API refuses them within a second, and their streams end, for the time of --for, which must cover the
+remaining lifetime of the tokens.
 
---user revokes all tokens issued to the user until now; later tokens are valid. --token-id revokes one token by its claim jti.
-The command uses the Redis of REDIS_URL or, if that is not set, of the orderbell dev that runs on the data directory.`,
-		Example: `  orderbell revoke --tenant demo --user 0190aaaa-0000-7000-8000-000000000001
+--user, the address or the id of a user, revokes all tokens issued to the user until now; later tokens are valid. --subject
+does the same for a service account, which is no user. --token-id revokes one token by its claim jti. The revocation is
+written to the audit trail of the database, which --user needs and the others use if there is one.
+
+The command uses the database of DATABASE_URL and the Redis of REDIS_URL or, if that is not set, of the orderbell dev that runs on the data directory.`,
+		Example: `  orderbell revoke --tenant demo --user cashier@demo.example
+  orderbell revoke --tenant demo --subject till-bridge
   orderbell revoke --tenant demo --token-id 4f1c --for 1h`,
 		Args: cobra.NoArgs,
 		PreRunE: func(*cobra.Command, []string) error {
 			switch {
 			case !user.IsTenantID(o.tenant):
 				return fmt.Errorf("--tenant is %q, which names no tenant", o.tenant)
-			case (o.user == "") == (o.tokenID == ""):
-				return errors.New("want --user or --token-id, one of the two")
+			case len(slices.DeleteFunc([]string{o.user, o.subject, o.tokenID}, func(s string) bool { return s == "" })) != 1:
+				return errors.New("want --user or --token-id or --subject, one of them")
 			case o.life < time.Second:
 				return fmt.Errorf("--for is %s, want 1s or more", o.life)
 			}
 			return nil
 		},
 		RunE: work(func(cmd *cobra.Command, _ []string) error {
-			if err := revoke(cmd.Context(), o); err != nil {
+			what, err := revoke(cmd.Context(), o)
+			if err != nil {
 				return err
 			}
-			what := "the tokens of user " + o.user
-			if o.tokenID != "" {
-				what = "token " + o.tokenID
-			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s of tenant %s: revoked for %s\n", what, o.tenant, o.life)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s of tenant %s: revoked for %s\n", what, o.tenant, o.life)
 			return err
 		}),
 	}
 	cmd.Flags().StringVar(&o.tenant, "tenant", "", "id of the tenant, such as demo")
-	cmd.Flags().StringVar(&o.user, "user", "", "the user's id, the claim sub of its tokens")
+	cmd.Flags().StringVar(&o.user, "user", "", "the address or the id of a user")
+	cmd.Flags().StringVar(&o.subject, "subject", "", "claim sub of a service account's tokens")
 	cmd.Flags().StringVar(&o.tokenID, "token-id", "", "claim jti of one token")
 	cmd.Flags().DurationVar(&o.life, "for", 24*time.Hour, "how long the revocation lasts: at least the lifetime of tokens")
 	cmd.Flags().StringVar(&o.data, "data", defaultData, "data directory of orderbell dev")
 	return cmd
 }
 
-func revoke(ctx context.Context, o revokeOptions) error {
-	if err := adoptDevStack(o.data, "REDIS_URL"); err != nil {
-		return err
+// revoke returns what was revoked.
+func revoke(ctx context.Context, o revokeOptions) (what string, err error) {
+	names := []string{"REDIS_URL"}
+	if o.user != "" {
+		names = append(names, "DATABASE_URL")
 	}
-	var cfg struct{ Feed feed.Config }
-	if err := service.Load(&cfg); err != nil {
-		return err
+	if err := adoptDevStack(o.data, names...); err != nil {
+		return "", err
 	}
-	f, err := feed.Open(cfg.Feed)
+	var redis feed.Config
+	if err := service.Load(&redis); err != nil {
+		return "", err
+	}
+	f, err := feed.Open(redis)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer f.Close() //nolint:errcheck // everything was sent
 	now := time.Now()
-	return f.Revoke(ctx, auth.Revocation{
-		TenantID: o.tenant, UserID: o.user, TokenID: o.tokenID, At: now, Until: now.Add(o.life),
+	r := auth.Revocation{TenantID: o.tenant, UserID: o.subject, TokenID: o.tokenID, At: now, Until: now.Add(o.life)}
+	target := "token:" + o.tokenID
+	what = "token " + o.tokenID
+	if o.subject != "" {
+		target, what = "service:"+o.subject, "the tokens of subject "+o.subject
+	}
+	if os.Getenv("DATABASE_URL") == "" {
+		return what, f.Revoke(ctx, r)
+	}
+	return what, withPeople(ctx, o.data, func(store *userstore.Store) error {
+		if err := store.HasTenant(ctx, o.tenant); errors.Is(err, user.ErrNoTenant) {
+			return fmt.Errorf("there is no tenant %s: nothing is revoked", o.tenant)
+		} else if err != nil {
+			return err
+		}
+		if o.user != "" {
+			who, err := findUser(ctx, store, o.tenant, o.user)
+			if err != nil {
+				return err
+			}
+			r.UserID, target, what = who.ID, "user:"+who.ID, "the tokens of user "+who.Email
+		}
+		if err := f.Revoke(ctx, r); err != nil {
+			return err
+		}
+		return store.Record(ctx, user.Record{
+			TenantID: o.tenant, Actor: operator(), Action: "tokens.revoked", Target: target, Outcome: user.Done, Detail: "for " + o.life.String(),
+		})
 	})
+}
+
+// findUser returns the tenant's user with the address or the id.
+func findUser(ctx context.Context, store *userstore.Store, tenant, who string) (found user.User, err error) {
+	if uuid.Validate(who) == nil {
+		found, err = store.Find(ctx, tenant, who)
+	} else {
+		found, err = store.FindByEmail(ctx, tenant, who)
+	}
+	if errors.Is(err, user.ErrNotFound) {
+		return user.User{}, fmt.Errorf("tenant %s has no user %s", tenant, who)
+	}
+	return found, err
 }

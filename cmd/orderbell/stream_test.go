@@ -283,7 +283,7 @@ func TestARevokedTokenEndsItsTail(t *testing.T) {
 	notes := lines(errOut)
 	await(t, notes, "stream of "+tenant+": live")
 	env := []string{"REDIS_URL=redis://" + redis.Addr()}
-	if stdout, stderr, status := run(t, env, "revoke", "--tenant", tenant, "--user", "u"); status != 0 || !strings.Contains(stdout, "the tokens of user u") {
+	if stdout, stderr, status := run(t, env, "revoke", "--tenant", tenant, "--subject", "u"); status != 0 || !strings.Contains(stdout, "the tokens of subject u") {
 		t.Fatalf("revoke: exit status %d, %q, %q", status, stdout, stderr)
 	}
 	await(t, notes, "refused with 401")

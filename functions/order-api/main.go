@@ -12,6 +12,7 @@ import (
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/orderstore"
 	"orderbell/internal/store/userstore"
+	"orderbell/internal/user"
 )
 
 func main() { service.Main("order-api", run) }
@@ -19,7 +20,11 @@ func main() { service.Main("order-api", run) }
 func run(ctx context.Context, s *service.Service) (err error) {
 	var db database.Config
 	var redis feed.Config
-	if err := errors.Join(service.Load(&db), service.Load(&redis)); err != nil {
+	var limits user.DefaultLimits
+	if err := errors.Join(service.Load(&db), service.Load(&redis), service.Load(&limits)); err != nil {
+		return err
+	}
+	if err := limits.Check(); err != nil {
 		return err
 	}
 	pool, err := database.Open(ctx, db, s.Name)
@@ -32,11 +37,12 @@ func run(ctx context.Context, s *service.Service) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, watchers.Close()) }()
-	callers, err := access.Open(ctx, s.Log, watchers, userstore.New(pool))
+	users := userstore.New(pool)
+	callers, err := access.Open(ctx, s.Log, watchers, users)
 	if err != nil {
 		return err
 	}
 	defer callers.Close()
 	s.Ready(service.Check{Name: "database", Probe: func(ctx context.Context) error { return database.Ready(ctx, pool) }})
-	return s.Serve(ctx, orderapi.New(s.Log, callers.Verifier, orderstore.New(pool)), nil)
+	return s.Serve(ctx, orderapi.New(s.Log, callers.Verifier, orderapi.Limited(orderstore.New(pool), users, limits)), nil)
 }

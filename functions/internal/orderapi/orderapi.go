@@ -233,7 +233,11 @@ func newRequest(r *http.Request, body []byte) (order.Request, error) {
 // refusal turns the store's outcomes into problems. Other errors stay what they are.
 func refusal(err error) error {
 	var transition *order.TransitionError
+	var rate *RateError
 	switch {
+	case errors.As(err, &rate):
+		return problem.Limited(http.StatusTooManyRequests, string(rate.Limit), rate.Max).
+			With("Retry-After", strconv.Itoa(int(rate.After.Seconds())))
 	case errors.Is(err, order.ErrNotFound):
 		return problem.New(http.StatusNotFound, "there is no such order")
 	case errors.Is(err, order.ErrNoTenant):

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"orderbell/internal/store/userstore"
+	"orderbell/internal/user"
+)
+
+// audited is a record of the audit trail in JSON.
+type audited struct {
+	TenantID string       `json:"tenant_id"`
+	At       time.Time    `json:"at"`
+	Actor    string       `json:"actor"`
+	Action   string       `json:"action"`
+	Target   string       `json:"target"`
+	Address  string       `json:"address"`
+	Outcome  user.Outcome `json:"outcome"`
+	Detail   string       `json:"detail"`
+	Times    int64        `json:"times"`
+}
+
+func newAuditCommand() *cobra.Command {
+	var tenant, data string
+	var most int
+	var asJSON bool
+	since := newMoment()
+	cmd := &cobra.Command{
+		Use:   "audit [--tenant TENANT]",
+		Short: "Show who changed users, roles, tokens and limits",
+		Long: `Show the audit trail: who changed users, roles, tokens and limits, from where and with what outcome, the newest first. Records
+stay when the user or the tenant is removed.
+
+` + whichDatabase,
+		Example: `  orderbell audit --tenant demo
+  orderbell audit --since 24h --json`,
+		Args: cobra.NoArgs,
+		PreRunE: func(*cobra.Command, []string) error {
+			switch {
+			case tenant != "" && !user.IsTenantID(tenant):
+				return fmt.Errorf("--tenant is %q, which names no tenant", tenant)
+			case most < 1:
+				return fmt.Errorf("--limit is %d, want 1 or more", most)
+			}
+			return nil
+		},
+		RunE: work(func(cmd *cobra.Command, _ []string) error {
+			var found []user.Record
+			err := withPeople(cmd.Context(), data, func(store *userstore.Store) (err error) {
+				found, err = store.Records(cmd.Context(), tenant, since.Time, most)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			if len(found) == 0 {
+				return fmt.Errorf("the audit trail has no records of %s", whose(tenant))
+			}
+			if asJSON {
+				all := make([]audited, len(found))
+				for i, r := range found {
+					r.At = r.At.UTC()
+					all[i] = audited(r)
+				}
+				return printJSON(cmd.OutOrStdout(), all)
+			}
+			return table(cmd, func(w io.Writer) {
+				row(w, "TIME", "TENANT", "WHO", "FROM", "DID", "TO", "OUTCOME", "TIMES", "DETAIL")
+				for _, r := range found {
+					row(w, r.At.UTC().Format(time.RFC3339), r.TenantID, r.Actor, r.Address, r.Action, r.Target, string(r.Outcome), number(r.Times), r.Detail)
+				}
+			})
+		}),
+	}
+	cmd.Flags().StringVar(&tenant, "tenant", "", "only this tenant")
+	cmd.Flags().Var(since, "since", "only records since then: a duration, such as 2h, or an RFC 3339 time")
+	cmd.Flags().IntVar(&most, "limit", 100, "number of records to show")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().StringVar(&data, "data", defaultData, "data directory of orderbell dev")
+	return cmd
+}
+
+func whose(tenant string) string {
+	if tenant == "" {
+		return "any tenant"
+	}
+	return "tenant " + tenant
+}
