@@ -1,4 +1,6 @@
+import { gzipSync } from 'node:zlib';
 import react from '@vitejs/plugin-react';
+import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
 // `npm run dev` serves the page with hot reload in front of a running `orderbell dev`.
@@ -7,9 +9,37 @@ const origin = process.env['ORDERBELL_ORIGIN'] ?? 'http://localhost:8080';
 // The page loads and talks to its own origin only. Not while developing: Vite's client injects styles.
 const policy = "default-src 'self'; base-uri 'none'; form-action 'none'; object-src 'none'";
 
+/** What a browser loads before it shows the orders, in bytes of compressed JavaScript. */
+const firstLoadLimit = 150 * 1024;
+
+/** Fails the build if the entry and all that it imports statically is larger than a tablet should wait for. */
+function firstLoadBudget(): Plugin {
+  return {
+    name: 'first-load-budget',
+    apply: 'build',
+    generateBundle(_options, bundle) {
+      const chunks = new Map(
+        Object.values(bundle).flatMap((c) => (c.type === 'chunk' ? [[c.fileName, c]] : [])),
+      );
+      const first = new Set<string>();
+      const add = (name: string): void => {
+        if (first.has(name)) return;
+        first.add(name);
+        for (const imported of chunks.get(name)?.imports ?? []) add(imported);
+      };
+      for (const chunk of chunks.values()) if (chunk.isEntry) add(chunk.fileName);
+      const size = [...first].reduce((sum, name) => sum + gzipSync(chunks.get(name)?.code ?? '').length, 0);
+      const kib = `${(size / 1024).toFixed(1)} KiB of ${String(firstLoadLimit / 1024)} KiB`;
+      if (size > firstLoadLimit) this.error(`the first load is ${kib}: load more of it later`);
+      this.info(`first load: ${kib}, gzip`);
+    },
+  };
+}
+
 export default defineConfig({
   plugins: [
     react(),
+    firstLoadBudget(),
     {
       name: 'content-security-policy',
       apply: 'build',
@@ -23,7 +53,7 @@ export default defineConfig({
     },
   ],
   server: { proxy: { '/api': origin, '/dev': origin } },
-  build: { target: 'es2023', sourcemap: true },
+  build: { target: 'es2023' },
   test: {
     testTimeout: 30_000, // two cores are shared with the rest of the suite
     restoreMocks: true,

@@ -1,80 +1,95 @@
+import { lazy, Suspense } from 'react';
+import { Route, Router, Switch } from 'wouter';
+import { PlaceContext, useHashPath } from '../hooks/usePlace';
 import { useStore } from '../hooks/useStore';
+import { currentLanguage, t } from '../i18n/words';
 import { maySell } from '../model/order';
-import type { Client } from '../services/client';
 import type { Session } from '../services/session';
+import type { Client } from '../store/client';
+import { keepDraftIn } from '../store/draft';
 import type { Feed } from '../store/feed';
 import type { Observable } from '../store/observable';
 import type { PeopleStore } from '../store/people';
 import type { Place } from '../store/place';
 import { NewOrder } from './NewOrder';
 import { OrderList } from './OrderList';
-import { PreferencesPage } from './PreferencesPage';
 import { SignIn } from './SignIn';
-import { Toasts } from './Toasts';
 import { TopBar } from './TopBar';
+
+const PreferencesPage = lazy(async () => ({ default: (await import('./PreferencesPage')).PreferencesPage }));
+const OrderPage = lazy(async () => ({ default: (await import('./OrderPage')).OrderPage }));
 
 export interface AppProps {
   readonly client: Client;
   readonly people: PeopleStore;
   readonly clock: Observable<number>;
-  readonly place: Observable<Place>;
+  readonly place: Place;
 }
 
 export function App({ client, people, clock, place }: AppProps) {
   const state = useStore(client);
+  const language = useStore(currentLanguage);
   if (state.kind === 'signed_out') {
-    return <SignIn people={people} notice={state.notice} onSignIn={client.signIn} />;
+    return <SignIn key={language} people={people} notice={state.notice} onSignIn={client.signIn} />;
   }
-  // The key makes another person's page a new page: no half-typed order goes over to another tenant.
+  // The key makes another user's page a new page: no half-typed order goes over to another tenant.
   const { session, feed } = state;
   return (
-    <Counter
-      key={`${session.tenantId} ${session.email}`}
-      {...{ session, feed, people, clock, place }}
-      onSignIn={client.signIn}
-      onSignOut={client.signOut}
-    />
+    <PlaceContext value={place}>
+      <Router hook={useHashPath} hrefs={useHashPath.hrefs}>
+        <Workspace
+          key={`${session.tenantId} ${session.email} ${language}`}
+          {...{ session, feed, people, clock }}
+          onSignIn={client.signIn}
+          onSignOut={client.signOut}
+        />
+      </Router>
+    </PlaceContext>
   );
 }
 
-interface CounterProps {
+interface WorkspaceProps {
   readonly session: Session;
   readonly feed: Feed;
   readonly people: PeopleStore;
   readonly clock: Observable<number>;
-  readonly place: Observable<Place>;
   readonly onSignIn: (session: Session) => void;
   readonly onSignOut: () => void;
 }
 
-function Counter({ session, feed, people, clock, place, onSignIn, onSignOut }: CounterProps) {
-  const { orders } = useStore(feed.store);
+/** The page of a user who is signed in. */
+function Workspace({ session, feed, people, clock, onSignIn, onSignOut }: WorkspaceProps) {
   const { unread } = useStore(feed.inbox);
-  const where = useStore(place);
+  const tenant = useStore(feed.tenant);
+  const tenantName = tenant.kind === 'ready' ? tenant.tenant.name : session.tenantName;
+  const currency = tenant.kind === 'ready' ? tenant.tenant.currency : session.currency;
   const sells = maySell(session.roles);
   return (
     <>
-      <title>{`${unread > 0 ? `(${String(unread)}) ` : ''}${session.tenantName} · Orderbell`}</title>
-      {where === 'orders' && (
-        <a className="skip" href="#orders">
-          Skip to the orders
-        </a>
-      )}
-      <TopBar {...{ session, feed, people, clock, onSignIn, onSignOut }} />
-      {where === 'preferences' ? (
-        <PreferencesPage store={feed.preferences} />
-      ) : (
-        <main className={sells ? 'page page-with-form' : 'page'}>
-          {sells && (
-            <NewOrder
-              create={feed.create}
-              suggestedCurrency={(orders[0]?.currency ?? session.currency) || 'IDR'}
-            />
-          )}
-          <OrderList feed={feed} roles={session.roles} clock={clock} />
-        </main>
-      )}
-      <Toasts feed={feed} />
+      <title>{`${unread > 0 ? `(${String(unread)}) ` : ''}${tenantName} · Orderbell`}</title>
+      <TopBar {...{ session, tenantName, feed, people, clock, onSignIn, onSignOut }} />
+      <Suspense fallback={<p className="page">{t('loading')}</p>}>
+        <Switch>
+          <Route path="/preferences">
+            <PreferencesPage store={feed.preferences} />
+          </Route>
+          <Route path="/orders/:id">
+            {({ id }) => <OrderPage key={id} id={id} feed={feed} roles={session.roles} clock={clock} />}
+          </Route>
+          <Route>
+            <main className={sells ? 'page page-with-form' : 'page'}>
+              {sells && (
+                <NewOrder
+                  create={feed.create}
+                  businessCurrency={currency}
+                  draft={keepDraftIn(window.sessionStorage, session.tenantId, session.email)}
+                />
+              )}
+              <OrderList feed={feed} roles={session.roles} clock={clock} />
+            </main>
+          </Route>
+        </Switch>
+      </Suspense>
     </>
   );
 }

@@ -1,26 +1,73 @@
 import { useStore } from '../hooks/useStore';
-import type { ConnectionState } from '../services/sse';
+import { type Key, t } from '../i18n/words';
+import { clockTime } from '../model/time';
+import type { Freshness, Why } from '../store/freshness';
 import type { Observable } from '../store/observable';
 
 /** Whether what the page shows is what is so. */
-export function ConnectionBadge({ connection }: { readonly connection: Observable<ConnectionState> }) {
-  const state = useStore(connection);
+export function ConnectionBadge({ freshness }: { readonly freshness: Observable<Freshness> }) {
+  const state = useStore(freshness);
   return (
     <p className={`badge badge-${state.kind}`} role="status" data-testid="connection" data-state={state.kind}>
-      <span className="badge-text">{describe(state)}</span>
+      <span className="badge-text">{badgeText(state)}</span>
     </p>
   );
 }
 
-function describe(state: ConnectionState): string {
+function badgeText(state: Freshness): string {
   switch (state.kind) {
     case 'live':
-      return 'Live';
+      return t('badge.live');
     case 'connecting':
-      return state.attempt === 0 ? 'Connecting…' : 'Reconnecting…';
+      return t('badge.connecting');
     case 'stale':
-      return state.reason === 'overloaded' ? 'Server is busy…' : 'Reconnecting…';
-    case 'closed':
-      return 'Not connected';
+      return state.since === 0
+        ? t('badge.notLive')
+        : t('badge.notLiveSince', { time: clockTime(state.since, Date.now()) });
   }
+}
+
+const reasons: Readonly<Record<Why, Key>> = {
+  offline: 'stale.offline',
+  connection: 'stale.connection',
+  busy: 'stale.busy',
+  degraded: 'stale.degraded',
+  loading: 'stale.loading',
+  closed: 'stale.closed',
+};
+
+/** Why the list may be old, and what was missed once it is not. The line is always there, so that nothing moves. */
+export function FreshnessLine({ freshness, onRetry }: FreshnessLineProps) {
+  const state = useStore(freshness);
+  if (state.kind === 'stale') {
+    return (
+      <>
+        <span data-testid="stale">
+          {t(reasons[state.why])}{' '}
+          {state.since === 0
+            ? t('stale.mayBeOld')
+            : t('stale.asOf', { time: clockTime(state.since, Date.now()) })}
+        </span>{' '}
+        {state.why !== 'loading' && (
+          <button type="button" className="button button-quiet button-line" onClick={onRetry}>
+            {t('retryNow')}
+          </button>
+        )}
+      </>
+    );
+  }
+  if (state.kind === 'live' && state.caughtUp !== undefined) {
+    const { since, until, orders } = state.caughtUp;
+    return (
+      <span data-testid="caught-up">
+        {t('caughtUp', { from: clockTime(since, until), to: clockTime(until, until), orders })}
+      </span>
+    );
+  }
+  return null;
+}
+
+export interface FreshnessLineProps {
+  readonly freshness: Observable<Freshness>;
+  readonly onRetry: () => void;
 }

@@ -1,12 +1,19 @@
 import { render, screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import type { Order } from '../model/order';
 import type { NewOrder as Draft } from '../services/orders';
 import { Problem } from '../services/problem';
+import { keepDraftIn } from '../store/draft';
 import { NewOrder } from './NewOrder';
 
+afterEach(() => sessionStorage.clear());
+
 function setup(...outcomes: (Problem | 'ok')[]) {
+  return setupIn('EUR', ...outcomes);
+}
+
+function setupIn(currency: string, ...outcomes: (Problem | 'ok')[]) {
   const sent: { draft: Draft; key: string }[] = [];
   async function create(draft: Draft, key: string): Promise<Order> {
     const outcome = outcomes[sent.length] ?? 'ok';
@@ -23,9 +30,19 @@ function setup(...outcomes: (Problem | 'ok')[]) {
       updatedAt: 0,
     };
   }
-  render(<NewOrder create={create} suggestedCurrency="EUR" />);
+  const draft = keepDraftIn(sessionStorage, 'demo', 'cashier@demo.example');
+  const { unmount } = render(<NewOrder create={create} businessCurrency={currency} draft={draft} />);
   const user = userEvent.setup();
-  return { user, sent, press: () => user.click(screen.getByRole('button', { name: 'Create order' })) };
+  const reload = () => {
+    unmount();
+    render(<NewOrder create={create} businessCurrency={currency} draft={draft} />);
+  };
+  return {
+    user,
+    sent,
+    reload,
+    press: (): Promise<void> => user.click(screen.getByRole('button', { name: 'Create order' })),
+  };
 }
 
 const lost = new Problem(0, 'The server could not be reached.');
@@ -37,7 +54,7 @@ describe('the form', () => {
     expect(screen.getByText('€12.50')).toBeInTheDocument();
     await user.type(screen.getByLabelText(/Reference/), ' A-1 ');
     await press();
-    expect(await screen.findByText('Order A-1 created.')).toBeInTheDocument();
+    await waitFor(() => expect(screen.getByRole('status')).toHaveTextContent('Order A-1 created.'));
     expect(sent[0]?.draft).toEqual({ reference: 'A-1', totalAmount: 1250, currency: 'EUR' });
     expect(screen.getByLabelText('Amount')).toHaveValue('');
     expect(screen.getByLabelText('Amount')).toHaveFocus();
@@ -90,5 +107,61 @@ describe('a retry', () => {
     await press();
     await waitFor(() => expect(sent).toHaveLength(2));
     expect(sent[0]?.key).not.toBe(sent[1]?.key);
+  });
+});
+
+describe('the amount', () => {
+  it('is grouped while it is typed, and the caret stays where it is', async () => {
+    const { user } = setupIn('IDR');
+    const field = screen.getByLabelText('Amount') as HTMLInputElement;
+    await user.type(field, '125000');
+    expect(field).toHaveValue('125\u202f000');
+    expect(screen.getByText(/^IDR.125,000$/)).toBeInTheDocument();
+    await user.type(field, '9', { initialSelectionStart: 2, initialSelectionEnd: 2 });
+    expect(field).toHaveValue('1\u202f295\u202f000');
+    expect(field.selectionStart).toBe(4);
+  });
+
+  it('loses a digit when the space before the caret is deleted', async () => {
+    const { user } = setupIn('IDR');
+    const field = screen.getByLabelText('Amount');
+    await user.type(field, '125000');
+    await user.type(field, '{Backspace}', { initialSelectionStart: 4, initialSelectionEnd: 4 });
+    expect(field).toHaveValue('12\u202f000');
+  });
+
+  it('that could be two amounts is asked for, not guessed', async () => {
+    const { user, sent, press } = setupIn('IDR');
+    await user.type(screen.getByLabelText('Amount'), '125.000');
+    await press();
+    expect(sent).toHaveLength(0);
+    await user.click(screen.getByRole('button', { name: /^IDR.125,000$/ }));
+    await press();
+    await waitFor(() => expect(sent).toHaveLength(1));
+    expect(sent[0]?.draft.totalAmount).toBe(125_000);
+  });
+});
+
+describe('the draft', () => {
+  it('outlives a reload, with its key', async () => {
+    const { user, sent, press, reload } = setup(lost, 'ok');
+    await user.type(screen.getByLabelText('Amount'), '7.50');
+    await user.type(screen.getByLabelText(/Reference/), 'A-9');
+    await press();
+    await screen.findByRole('alert');
+    reload();
+    expect(screen.getByLabelText('Amount')).toHaveValue('7.50');
+    expect(screen.getByLabelText(/Reference/)).toHaveValue('A-9');
+    await press();
+    await waitFor(() => expect(sent).toHaveLength(2));
+    expect(sent[1]?.key).toBe(sent[0]?.key);
+  });
+
+  it('keeps a currency that was chosen here, and says that it is not the business’s', async () => {
+    const { user, reload } = setup();
+    await user.selectOptions(screen.getByLabelText('Currency'), 'IDR');
+    reload();
+    expect(screen.getByLabelText('Currency')).toHaveValue('IDR');
+    expect(screen.getByText('This till sells in IDR. The business sells in EUR.')).toBeInTheDocument();
   });
 });

@@ -1,72 +1,77 @@
 import { type SubmitEvent, useId, useRef, useState } from 'react';
+import { t } from '../i18n/words';
 import { minorDigits } from '../model/minorUnit';
-import { formatMoney, parseAmount } from '../model/money';
+import { formatMoney, parseAmount, typedAmount } from '../model/money';
 import { type Order, orderName } from '../model/order';
-import { type NewOrder as Draft, newIdempotencyKey } from '../services/orders';
+import type { NewOrder as Draft } from '../services/orders';
 import { messageOf, Problem } from '../services/problem';
+import type { DraftKeeper } from '../store/draft';
+import { AmountInput } from './AmountInput';
 import { commonCurrencies, otherCurrencies } from './currencies';
+import { Say } from './Say';
 
 export interface NewOrderProps {
   readonly create: (order: Draft, idempotencyKey: string) => Promise<Order>;
-  readonly suggestedCurrency: string;
+  /** The business's; "" while it is not known. */
+  readonly businessCurrency: string;
+  readonly draft: DraftKeeper;
 }
 
 type Sending =
   | { readonly kind: 'idle' }
   | { readonly kind: 'working' }
-  | { readonly kind: 'created'; readonly text: string }
+  | { readonly kind: 'created'; readonly name: string }
   | { readonly kind: 'failed'; readonly message: string; readonly fields: ReadonlyMap<string, string> };
 
 /** The longest reference that fits on a receipt line (internal/order MaxReference). */
 const longestReference = 64;
 
-export function NewOrder({ create, suggestedCurrency }: NewOrderProps) {
+export function NewOrder({ create, businessCurrency, draft: keeper }: NewOrderProps) {
   const id = useId();
-  const [reference, setReference] = useState('');
-  const [amount, setAmount] = useState('');
-  const [chosenCurrency, setChosenCurrency] = useState<string>();
-  const [isOpen, setOpen] = useState(false);
+  const [draft, setDraft] = useState(() => keeper.load());
+  const [isOpen, setOpen] = useState(draft.amount !== '');
   const [sending, setSending] = useState<Sending>({ kind: 'idle' });
-  const keys = useRef(retryKeys());
   const amountInput = useRef<HTMLInputElement>(null);
 
-  const currency = chosenCurrency ?? suggestedCurrency;
-  const parsed = parseAmount(amount, currency);
-  const preview = parsed.ok ? formatMoney(parsed.totalAmount, currency) : '';
+  // Only the business and this till decide: what others sell in changes nothing here.
+  const currency = draft.currency || businessCurrency;
+  const isForeign = businessCurrency !== '' && currency !== businessCurrency;
+  const parsed = parseAmount(draft.amount, currency);
   const fields = sending.kind === 'failed' ? sending.fields : undefined;
+
+  function edit(change: Partial<typeof draft>): void {
+    const next = { ...draft, ...change };
+    setDraft(next);
+    keeper.save(next);
+    if (sending.kind !== 'working') setSending({ kind: 'idle' });
+  }
 
   async function submit(event: SubmitEvent<HTMLFormElement>): Promise<void> {
     event.preventDefault();
-    if (sending.kind === 'working') return;
-    if (!parsed.ok) {
-      setSending({ kind: 'failed', message: '', fields: new Map([['total_amount', parsed.problem]]) });
+    if (sending.kind === 'working' || currency === '') return;
+    if (parsed.kind !== 'ok') {
+      const problem = parsed.kind === 'ask' ? t('new.ask') : parsed.problem;
+      setSending({ kind: 'failed', message: '', fields: new Map([['total_amount', problem]]) });
       amountInput.current?.focus();
       return;
     }
-    const draft: Draft = { reference: reference.trim(), totalAmount: parsed.totalAmount, currency };
+    const order: Draft = { reference: draft.reference.trim(), totalAmount: parsed.totalAmount, currency };
     setSending({ kind: 'working' });
     try {
-      const order = await create(draft, keys.current.keyFor(draft));
-      keys.current.forget();
-      setReference('');
-      setAmount('');
-      setSending({ kind: 'created', text: `Order ${orderName(order)} created.` });
+      const made = await create(order, keeper.keyFor(order));
+      keeper.forgetKey();
+      // The chosen currency stays until somebody at this till chooses another.
+      edit({ amount: '', reference: '' });
+      setSending({ kind: 'created', name: orderName(made) });
       amountInput.current?.focus();
     } catch (err) {
-      const problems = err instanceof Problem ? err.errors : [];
-      const known = new Map(problems.map((problem) => [problem.field, problem.detail]));
-      const isShownAtFields = [...known.keys()].some((field) => field in shownFields);
-      setSending({ kind: 'failed', message: isShownAtFields ? '' : messageOf(err), fields: known });
+      setSending(failure(err));
     }
-  }
-
-  function edited(): void {
-    if (sending.kind !== 'working') setSending({ kind: 'idle' });
   }
 
   return (
     <section className="new-order" aria-labelledby={`${id}-title`} data-open={isOpen}>
-      <h2 id={`${id}-title`}>New order</h2>
+      <h2 id={`${id}-title`}>{t('new.title')}</h2>
       <button
         type="button"
         className="button button-wide new-order-toggle"
@@ -74,70 +79,88 @@ export function NewOrder({ create, suggestedCurrency }: NewOrderProps) {
         aria-controls={`${id}-form`}
         onClick={() => setOpen(!isOpen)}
       >
-        New order
+        {t('new.title')}
       </button>
       <form id={`${id}-form`} onSubmit={(event) => void submit(event)} noValidate={true}>
         <div className="field field-amount">
-          <label htmlFor={`${id}-amount`}>Amount</label>
-          <input
+          <label htmlFor={`${id}-amount`}>{t('new.amount')}</label>
+          <AmountInput
             id={`${id}-amount`}
-            ref={amountInput}
+            inputRef={amountInput}
             className="input"
             inputMode={minorDigits(currency) === 0 ? 'numeric' : 'decimal'}
             autoComplete="off"
             required={true}
-            value={amount}
-            onChange={(event) => {
-              setAmount(event.target.value);
-              edited();
-            }}
+            typed={draft.amount}
+            onType={(amount) => edit({ amount })}
             aria-invalid={fields?.has('total_amount') === true}
             aria-describedby={`${id}-amount-note`}
           />
         </div>
         <div className="field field-currency">
-          <label htmlFor={`${id}-currency`}>Currency</label>
+          <label htmlFor={`${id}-currency`}>{t('new.currency')}</label>
           <select
             id={`${id}-currency`}
             className="input"
             value={currency}
-            onChange={(event) => {
-              setChosenCurrency(event.target.value);
-              edited();
-            }}
+            onChange={({ target: { value } }) => edit({ currency: value === businessCurrency ? '' : value })}
             aria-invalid={fields?.has('currency') === true}
           >
-            <optgroup label="Common">
+            {currency === '' && <option value="">…</option>}
+            <optgroup label={t('new.common')}>
               {commonCurrencies.map((code) => (
                 <option key={code}>{code}</option>
               ))}
             </optgroup>
-            <optgroup label="All others">
+            <optgroup label={t('new.others')}>
               {otherCurrencies(currency).map((code) => (
                 <option key={code}>{code}</option>
               ))}
             </optgroup>
           </select>
         </div>
-        <p id={`${id}-amount-note`} className="field-note field-amount-note" aria-live="polite">
+        <div id={`${id}-amount-note`} className="field-note field-amount-note" aria-live="polite">
           <FieldProblem text={fields?.get('total_amount') ?? fields?.get('currency')} />
-          {fields === undefined && preview}
-        </p>
+          {fields === undefined && parsed.kind === 'ok' && (
+            <strong className="understood">{formatMoney(parsed.totalAmount, currency)}</strong>
+          )}
+          {fields === undefined && parsed.kind === 'problem' && draft.amount !== '' && parsed.problem}
+          {fields === undefined && parsed.kind === 'ask' && t('new.ask')}
+          {isForeign && (
+            <span className="foreign">{t('new.foreign', { currency, usual: businessCurrency })}</span>
+          )}
+        </div>
+        {parsed.kind === 'ask' && (
+          <fieldset className="choices">
+            <legend className="hidden">{t('new.ask')}</legend>
+            {parsed.amounts.map((amount) => (
+              <button
+                key={amount}
+                type="button"
+                className="button settle"
+                onClick={() => {
+                  edit({ amount: typedAmount(amount, currency) });
+                  amountInput.current?.focus();
+                }}
+              >
+                {formatMoney(amount, currency)}
+              </button>
+            ))}
+          </fieldset>
+        )}
         <div className="field field-reference">
           <label htmlFor={`${id}-reference`}>
-            Reference <span className="faint">optional</span>
+            {t('new.reference')} <span className="faint">{t('new.optional')}</span>
           </label>
           <input
             id={`${id}-reference`}
             className="input"
+            dir="auto"
             autoComplete="off"
             maxLength={longestReference}
             placeholder="A-1042"
-            value={reference}
-            onChange={(event) => {
-              setReference(event.target.value);
-              edited();
-            }}
+            value={draft.reference}
+            onChange={(event) => edit({ reference: event.target.value })}
             aria-invalid={fields?.has('reference') === true}
             aria-describedby={`${id}-reference-note`}
           />
@@ -148,12 +171,12 @@ export function NewOrder({ create, suggestedCurrency }: NewOrderProps) {
         <button
           type="submit"
           className="button button-primary button-wide submit"
-          aria-disabled={sending.kind === 'working'}
+          aria-disabled={sending.kind === 'working' || currency === ''}
         >
-          {sending.kind === 'working' ? 'Creating…' : 'Create order'}
+          {sending.kind === 'working' ? t('new.creating') : t('new.create')}
         </button>
         <p className="form-outcome" role="status">
-          {sending.kind === 'created' && sending.text}
+          {sending.kind === 'created' && <Say id="new.created" name={<bdi>{sending.name}</bdi>} />}
         </p>
         {sending.kind === 'failed' && sending.message !== '' && (
           <p className="field-problem form-problem" role="alert">
@@ -165,28 +188,16 @@ export function NewOrder({ create, suggestedCurrency }: NewOrderProps) {
   );
 }
 
+/** A problem of a field is shown there, any other below the form. */
+function failure(err: unknown): Sending {
+  const problems = err instanceof Problem ? err.errors : [];
+  const fields = new Map(problems.map((problem) => [problem.field, problem.detail]));
+  const isShownAtFields = [...fields.keys()].some((field) => field in shownFields);
+  return { kind: 'failed', message: isShownAtFields ? '' : messageOf(err), fields };
+}
+
 const shownFields = { total_amount: true, currency: true, reference: true };
 
 function FieldProblem({ text }: { readonly text: string | undefined }) {
   return text === undefined ? null : <span className="field-problem">{text}</span>;
-}
-
-/**
- * The Idempotency-Key of a draft: the same for every try of the same draft until one succeeds, so that pressing the button
- * again after a lost answer cannot sell twice; another for another draft, since a key belongs to one body.
- */
-function retryKeys() {
-  let draft = '';
-  let key = '';
-  return {
-    keyFor(order: Draft): string {
-      const content = JSON.stringify(order);
-      if (key === '' || content !== draft) key = newIdempotencyKey();
-      draft = content;
-      return key;
-    },
-    forget(): void {
-      key = '';
-    },
-  };
 }

@@ -1,31 +1,49 @@
-import type { ToggleEvent } from 'react';
+import { type RefObject, type ToggleEvent, useEffect, useRef, useState } from 'react';
+import { Link } from 'wouter';
 import { useStore } from '../hooks/useStore';
+import { t } from '../i18n/words';
+import type { Notice } from '../model/inbox';
+import { formatMoney } from '../model/money';
+import { orderName } from '../model/order';
 import { relativeTime } from '../model/time';
 import type { InboxStore } from '../store/inbox';
 import type { Observable } from '../store/observable';
 import { BellIcon } from './Icons';
-import { notificationText } from './notificationText';
+import { Say } from './Say';
+import { notificationKey } from './texts';
 
 export interface NotificationPanelProps {
   readonly inbox: InboxStore;
   readonly clock: Observable<number>;
 }
 
-/** The bell with the count of unread notifications, and behind it the list. Closing the list reads it. */
+/** The bell with the count of unread notifications, and their list. What was in view is read once the list is closed. */
 export function NotificationPanel({ inbox, clock }: NotificationPanelProps) {
   const { notices, unread, more, problem } = useStore(inbox);
   const now = useStore(clock);
+  const [isOpen, setOpen] = useState(false);
+  const [unreadOnly, setUnreadOnly] = useState(false);
+  const panel = useRef<HTMLElement>(null);
+  const seen = useSeenRows(panel, isOpen, notices.length);
+  const shown = unreadOnly ? notices.filter((notice) => !notice.read) : notices;
 
   function toggled(event: ToggleEvent<HTMLElement>): void {
-    if (event.newState === 'closed') inbox.readAll();
-    else if (problem !== '') inbox.load();
+    setOpen(event.newState === 'open');
+    if (event.newState === 'open') {
+      if (problem !== '') inbox.load();
+      return;
+    }
+    inbox.read([...seen.current]);
+    seen.current.clear();
   }
 
   return (
     <>
       <button type="button" className="round-button" popoverTarget="notifications" aria-haspopup="true">
         <BellIcon />
-        <span className="hidden">Notifications{unread > 0 ? `, ${String(unread)} unread` : ''}</span>
+        <span className="hidden">
+          {unread > 0 ? t('inbox.buttonUnread', { count: unread }) : t('inbox.title')}
+        </span>
         {unread > 0 && (
           <span className="count" aria-hidden="true" data-testid="unread">
             {unread > 99 ? '99+' : unread}
@@ -34,44 +52,141 @@ export function NotificationPanel({ inbox, clock }: NotificationPanelProps) {
       </button>
       <section
         id="notifications"
+        ref={panel}
         className="panel"
         popover="auto"
-        aria-label="Notifications"
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and has nothing in it to focus
+        aria-label={t('inbox.title')}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
         tabIndex={0}
         onToggle={toggled}
       >
-        <h2 className="panel-title">Notifications</h2>
+        <div className="panel-line">
+          <h2 className="panel-title">{t('inbox.title')}</h2>
+          <label className="choice">
+            <input
+              type="checkbox"
+              checked={unreadOnly}
+              onChange={(event) => setUnreadOnly(event.target.checked)}
+            />
+            {t('inbox.unreadOnly')}
+          </label>
+        </div>
+        {unread > 0 && (
+          <button type="button" className="button button-quiet" onClick={inbox.readAll}>
+            {t('inbox.readAll', { count: unread })}
+          </button>
+        )}
         {problem !== '' && (
           <p className="field-problem" role="alert">
             {problem}
           </p>
         )}
-        {notices.length === 0 ? (
-          <p className="faint">Nothing yet. Paid orders ring here.</p>
+        {shown.length === 0 ? (
+          <p className="faint">{unreadOnly ? t('inbox.allRead') : t('inbox.empty')}</p>
         ) : (
           <ul className="notices">
-            {notices.map((notice) => (
-              <li
+            {shown.map((notice) => (
+              <NoticeRow
                 key={notice.notificationId}
-                className={notice.read ? 'notice-row' : 'notice-row notice-row-unread'}
-                data-testid="notification"
-              >
-                {!notice.read && <span className="hidden">Unread: </span>}
-                {notificationText(notice)}
-                <time className="faint" dateTime={new Date(notice.order.updatedAt).toISOString()}>
-                  {relativeTime(notice.order.updatedAt, now)}
-                </time>
-              </li>
+                notice={notice}
+                now={now}
+                onOpen={() => {
+                  inbox.read([notice.notificationId]);
+                  panel.current?.hidePopover();
+                }}
+              />
             ))}
           </ul>
         )}
-        {more && (
-          <button type="button" className="button button-quiet button-wide" onClick={inbox.loadMore}>
-            Show older ones
-          </button>
-        )}
+        {more && isOpen && <LoadOnSight count={notices.length} onSight={inbox.loadMore} />}
       </section>
     </>
+  );
+}
+
+interface NoticeRowProps {
+  readonly notice: Notice;
+  readonly now: number;
+  readonly onOpen: () => void;
+}
+
+function NoticeRow({ notice, now, onOpen }: NoticeRowProps) {
+  const { order, read, notificationId } = notice;
+  return (
+    <li
+      className={read ? 'notice-row' : 'notice-row notice-row-unread'}
+      data-testid="notification"
+      data-notification-id={notificationId}
+    >
+      <Link href={`/orders/${order.orderId}`} onClick={onOpen}>
+        <span>
+          {!read && <span className="hidden">{t('inbox.unread')} </span>}
+          <Say
+            id={notificationKey(notice)}
+            name={<bdi>{orderName(order)}</bdi>}
+            amount={formatMoney(order.totalAmount, order.currency)}
+          />
+        </span>
+        <time className="faint" dateTime={new Date(order.updatedAt).toISOString()}>
+          {relativeTime(order.updatedAt, now)}
+        </time>
+      </Link>
+    </li>
+  );
+}
+
+/** The rows that were in view for half a second while the panel was open. */
+function useSeenRows(
+  panel: RefObject<HTMLElement | null>,
+  isOpen: boolean,
+  count: number,
+): RefObject<Set<string>> {
+  const seen = useRef(new Set<string>());
+  // biome-ignore lint/correctness/useExhaustiveDependencies: with `count` the rows change
+  useEffect(() => {
+    const root = panel.current;
+    if (!isOpen || root === null || typeof IntersectionObserver === 'undefined') return;
+    const timers = new Map<Element, ReturnType<typeof setTimeout>>();
+    const observer = new IntersectionObserver(
+      (entries) => {
+        for (const { target, isIntersecting } of entries) {
+          clearTimeout(timers.get(target));
+          const id = target instanceof HTMLElement ? target.dataset['notificationId'] : undefined;
+          if (isIntersecting && id !== undefined)
+            timers.set(
+              target,
+              setTimeout(() => seen.current.add(id), inViewFor),
+            );
+        }
+      },
+      { root, threshold: 0.6 },
+    );
+    for (const row of root.querySelectorAll('[data-notification-id]')) observer.observe(row);
+    return () => {
+      observer.disconnect();
+      for (const timer of timers.values()) clearTimeout(timer);
+    };
+  }, [panel, isOpen, count]);
+  return seen;
+}
+
+const inViewFor = 500;
+
+/** The end of what is loaded: when it comes into view, the next page is loaded. `count` tells a new end from the last. */
+function LoadOnSight({ count, onSight }: { readonly count: number; readonly onSight: () => void }) {
+  const end = useRef<HTMLParagraphElement>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another count is another end
+  useEffect(() => {
+    if (end.current === null || typeof IntersectionObserver === 'undefined') return;
+    const observer = new IntersectionObserver((entries) => {
+      if (entries.some((entry) => entry.isIntersecting)) onSight();
+    });
+    observer.observe(end.current);
+    return () => observer.disconnect();
+  }, [count, onSight]);
+  return (
+    <p ref={end} className="faint">
+      {t('loading')}
+    </p>
   );
 }

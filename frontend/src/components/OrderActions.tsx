@@ -1,6 +1,9 @@
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
+import { isolated, type Key, t } from '../i18n/words';
 import { nextStatuses, type Order, type Role, type Status } from '../model/order';
 import { messageOf } from '../services/problem';
+
+const FinalDialog = lazy(async () => ({ default: (await import('./FinalDialog')).FinalDialog }));
 
 export interface OrderActionsProps {
   readonly order: Order;
@@ -11,22 +14,14 @@ export interface OrderActionsProps {
 
 type Acting =
   | { readonly kind: 'idle' }
-  /** A second press is wanted, for what cannot be undone. */
-  | { readonly kind: 'confirming'; readonly status: Status }
+  /** A dialog repeats the order: this cannot be undone. */
+  | { readonly kind: 'confirming'; readonly status: FinalStatus }
   | { readonly kind: 'working'; readonly status: Status }
   | { readonly kind: 'failed'; readonly message: string };
 
-const labels: Readonly<Record<Status, string>> = {
-  submitted: 'Submit',
-  paid: 'Take payment',
-  preparing: 'Start preparing',
-  ready: 'Mark ready',
-  completed: 'Complete',
-  cancelled: 'Cancel order',
-  refunded: 'Refund',
-};
+export type FinalStatus = 'cancelled' | 'refunded';
 
-/** The order's next states as buttons, for the person's roles. */
+/** The order's next states as buttons, for the user's roles. */
 export function OrderActions({ order, name, roles, advance }: OrderActionsProps) {
   const [acting, setActing] = useState<Acting>({ kind: 'idle' });
   const next = nextStatuses(order.status, roles);
@@ -34,7 +29,6 @@ export function OrderActions({ order, name, roles, advance }: OrderActionsProps)
 
   async function act(status: Status, card: HTMLElement | null): Promise<void> {
     if (isWorking) return;
-    if (acting.kind === 'confirming') card?.focus({ preventScroll: true }); // the confirming button goes at once
     setActing({ kind: 'working', status });
     try {
       await advance(order.orderId, status);
@@ -45,44 +39,21 @@ export function OrderActions({ order, name, roles, advance }: OrderActionsProps)
     }
   }
 
-  function press(status: Status, button: HTMLElement): void {
-    if (isFinal(status) && acting.kind !== 'confirming') setActing({ kind: 'confirming', status });
-    else void act(status, button.closest('article'));
-  }
-
-  if (acting.kind === 'confirming' && next.includes(acting.status)) {
-    const { status } = acting;
-    return (
-      <fieldset className="actions">
-        <legend className="confirm-text">{labels[status]}? This cannot be undone.</legend>
-        <button
-          type="button"
-          className="button button-danger"
-          // biome-ignore lint/a11y/noAutofocus: the pressed button became this one
-          autoFocus={true}
-          onClick={(event) => press(status, event.currentTarget)}
-        >
-          Yes, {labels[status].toLowerCase()} <span className="hidden">{name}</span>
-        </button>
-        <button type="button" className="button" onClick={() => setActing({ kind: 'idle' })}>
-          Keep it
-        </button>
-      </fieldset>
-    );
-  }
-
   return (
     <div className="actions">
       {next.map((status, i) => (
         <button
-          key={`${order.status} ${status}`} // a new button after each change: a second tap must not hit the next step
+          key={`${order.status} ${status}`} // another button after each change: a second tap must not hit the next step
           type="button"
           className={buttonClass(status, i)}
           aria-disabled={isWorking}
-          onClick={(event) => press(status, event.currentTarget)}
+          onClick={(event) => {
+            if (isFinal(status)) setActing({ kind: 'confirming', status });
+            else void act(status, event.currentTarget.closest('article'));
+          }}
         >
-          {isWorking && acting.status === status ? 'One moment…' : labels[status]}{' '}
-          <span className="hidden">{name}</span>
+          {isWorking && acting.status === status ? t('action.working') : t(`action.${status}` as Key)}{' '}
+          <span className="hidden">{isolated(name)}</span>
         </button>
       ))}
       {acting.kind === 'failed' && (
@@ -90,15 +61,31 @@ export function OrderActions({ order, name, roles, advance }: OrderActionsProps)
           {acting.message}
         </p>
       )}
+      {acting.kind === 'confirming' && next.includes(acting.status) && (
+        <Suspense>
+          <FinalDialog
+            order={order}
+            name={name}
+            status={acting.status}
+            onKeep={() => setActing({ kind: 'idle' })}
+            onConfirm={() => {
+              void act(
+                acting.status,
+                document.querySelector(`[data-order-id="${CSS.escape(order.orderId)}"]`),
+              );
+            }}
+          />
+        </Suspense>
+      )}
     </div>
   );
 }
 
-function isFinal(status: Status): boolean {
+function isFinal(status: Status): status is FinalStatus {
   return status === 'cancelled' || status === 'refunded';
 }
 
 function buttonClass(status: Status, place: number): string {
-  if (place === 0 && !isFinal(status)) return 'button button-primary action-main';
-  return isFinal(status) ? 'button button-quiet action-final' : 'button button-quiet';
+  if (place === 0 && !isFinal(status)) return 'button settle button-primary action-main';
+  return isFinal(status) ? 'button settle button-quiet action-final' : 'button settle button-quiet';
 }

@@ -1,8 +1,10 @@
 import { memo, useId, useLayoutEffect, useRef } from 'react';
+import { Link } from 'wouter';
 import { formatMoney } from '../model/money';
-import { type Order, orderName, type Role, type Status } from '../model/order';
+import { type Lateness, latenessOf, type Order, orderName, type Role, type Status } from '../model/order';
 import { relativeTime } from '../model/time';
 import { OrderActions } from './OrderActions';
+import { statusText } from './texts';
 
 export interface OrderCardProps {
   readonly order: Order;
@@ -12,21 +14,32 @@ export interface OrderCardProps {
   readonly advance: (orderId: string, status: Status) => Promise<Order>;
 }
 
-/** One order. Drawn again only when it, or its age in words, changes. */
+/** One order. Drawn again only when it, or its age in words or colour, changes. */
 export const OrderCard = memo(Card, (before, after) => {
   return (
     before.order === after.order &&
     before.roles === after.roles &&
     before.advance === after.advance &&
-    relativeTime(before.order.updatedAt, before.now) === relativeTime(after.order.updatedAt, after.now)
+    ageOf(before) === ageOf(after)
   );
 });
+
+/** Open orders age from their creation, others from their last change. */
+function ageOf({ order, now }: OrderCardProps): string {
+  return `${latenessOf(order, now)} ${relativeTime(timeOf(order, latenessOf(order, now)), now)}`;
+}
+
+function timeOf(order: Order, lateness: Lateness): number {
+  return lateness === 'done' ? order.updatedAt : order.createdAt;
+}
 
 function Card({ order, roles, now, advance }: OrderCardProps) {
   const id = useId();
   const firstVersion = useRef(order.version);
   const name = orderName(order);
   const card = useRef<HTMLElement>(null);
+  const lateness = latenessOf(order, now);
+  const at = timeOf(order, lateness);
 
   // A card that leaves the list with the focus inside hands it to the list; the browser would drop it.
   useLayoutEffect(() => {
@@ -38,37 +51,34 @@ function Card({ order, roles, now, advance }: OrderCardProps) {
   }, []);
 
   return (
-    <li>
-      <article
-        ref={card}
-        className="order"
-        tabIndex={-1}
-        aria-labelledby={`${id}-name`}
-        data-testid="order"
-        data-order-id={order.orderId}
-        data-status={order.status}
-        data-version={order.version}
-        // Odd and even versions flash by animations of different names: a change starts one anew.
-        data-flash={order.version === firstVersion.current ? undefined : order.version % 2}
-      >
-        <div className="order-head">
-          <h3 id={`${id}-name`} className="order-name" data-long={name.length > 24}>
-            {name}
-          </h3>
-          <span className={`status status-${order.status}`}>{order.status}</span>
-        </div>
-        <p className="order-facts">
-          <span className="order-amount">{formatMoney(order.totalAmount, order.currency)}</span>{' '}
-          <time
-            className="faint"
-            dateTime={new Date(order.updatedAt).toISOString()}
-            title={new Date(order.updatedAt).toLocaleString()}
-          >
-            {relativeTime(order.updatedAt, now)}
-          </time>
-        </p>
-        <OrderActions order={order} name={name} roles={roles} advance={advance} />
-      </article>
-    </li>
+    <article
+      ref={card}
+      className="order"
+      tabIndex={-1}
+      aria-labelledby={`${id}-name`}
+      data-testid="order"
+      data-order-id={order.orderId}
+      data-status={order.status}
+      data-version={order.version}
+      data-lateness={lateness}
+      // Odd and even versions flash by animations of different names: each change starts one.
+      data-flash={order.version === firstVersion.current ? undefined : order.version % 2}
+    >
+      <div className="order-head">
+        <h3 id={`${id}-name`} className="order-name" data-long={name.length > 24}>
+          <Link href={`/orders/${order.orderId}`}>
+            <bdi>{name}</bdi>
+          </Link>
+        </h3>
+        <span className={`status status-${order.status}`}>{statusText(order.status)}</span>
+      </div>
+      <p className="order-facts">
+        <span className="order-amount">{formatMoney(order.totalAmount, order.currency)}</span>{' '}
+        <time className="age" dateTime={new Date(at).toISOString()} title={new Date(at).toLocaleString()}>
+          {relativeTime(at, now)}
+        </time>
+      </p>
+      <OrderActions order={order} name={name} roles={roles} advance={advance} />
+    </article>
   );
 }

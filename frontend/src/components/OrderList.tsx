@@ -1,11 +1,16 @@
-import { useDeferredValue, useId, useState } from 'react';
+import { useDeferredValue, useId, useMemo, useRef } from 'react';
+import { useArrangement, useWorking } from '../hooks/useArrangement';
+import { useQuery } from '../hooks/usePlace';
 import { useStore } from '../hooks/useStore';
+import { t } from '../i18n/words';
+import { answer, type Filter, filters, matches, passes, type Sort, sorts } from '../model/listing';
 import { isDone, type Order, type Role } from '../model/order';
-import type { ConnectionState } from '../services/sse';
 import type { Feed } from '../store/feed';
 import type { Observable } from '../store/observable';
 import type { Loading } from '../store/snapshot';
-import { OrderCard } from './OrderCard';
+import { ListHead } from './ListHead';
+import { OrderRows } from './OrderRows';
+import { statusText } from './texts';
 
 export interface OrderListProps {
   readonly feed: Feed;
@@ -13,147 +18,128 @@ export interface OrderListProps {
   readonly clock: Observable<number>;
 }
 
-type Filter = 'active' | 'done' | 'all';
+export type Density = 'cards' | 'compact';
 
-const filters: readonly { readonly filter: Filter; readonly label: string }[] = [
-  { filter: 'active', label: 'Active' },
-  { filter: 'done', label: 'Done' },
-  { filter: 'all', label: 'All' },
-];
-
-/** Cards at once: some screens full, and still quick on a till's tablet. */
-const page = 200;
-
+/** The orders that answer the address: filter, search, sort and density are in its query, so that a reload keeps them. */
 export function OrderList({ feed, roles, clock }: OrderListProps) {
   const id = useId();
+  const section = useRef<HTMLElement>(null);
+  const rows = useRef<HTMLDivElement>(null);
   const { orders } = useStore(feed.store);
   const loading = useStore(feed.loading);
-  const connection = useStore(feed.connection);
+  const freshness = useStore(feed.freshness);
   const now = useStore(clock);
-  const [filter, setFilter] = useState<Filter>('active');
-  const [search, setSearch] = useState('');
-  const [most, setMost] = useState(page);
-  const wanted = useDeferredValue(search.trim().toLowerCase());
+  const [query, setQuery] = useQuery();
+  const kitchenOnly = roles.length > 0 && roles.every((role) => role === 'kitchen');
 
-  const active = orders.reduce((count, order) => count + (isDone(order.status) ? 0 : 1), 0);
-  const counts: Record<Filter, number> = { active, done: orders.length - active, all: orders.length };
-  const found = orders.filter((order) => passes(order, filter) && matches(order, wanted));
-  const shown = found.slice(0, most);
+  const filter: Filter = filters.find((one) => one === query.get('state')) ?? 'active';
+  const sort: Sort = sorts.find((one) => one === query.get('sort')) ?? (kitchenOnly ? 'oldest' : 'newest');
+  const density: Density = query.get('view') === 'compact' ? 'compact' : 'cards';
+  const typed = query.get('q') ?? '';
+  const search = useDeferredValue(typed.trim().toLowerCase());
+
+  const found = useMemo(
+    () => answer(orders, { filter, sort, search }, statusText),
+    [orders, filter, sort, search],
+  );
+  const wanted = useMemo(() => found.map((order) => order.orderId), [found]);
+  const working = useWorking(rows);
+  const { ids, news, arrange } = useArrangement(wanted, `${filter} ${sort} ${search}`, working);
+  const active = useMemo(() => orders.reduce((n, order) => n + (isDone(order.status) ? 0 : 1), 0), [orders]);
 
   return (
     <section
       id="orders"
+      ref={section}
       className="orders"
       tabIndex={-1}
       aria-labelledby={`${id}-title`}
-      data-stale={connection.kind === 'stale' || connection.kind === 'closed'}
+      data-stale={freshness.kind === 'stale'}
     >
-      <div className="orders-head">
-        <h2 id={`${id}-title`}>Orders</h2>
-        <fieldset className="filters">
-          <legend className="hidden">Which orders</legend>
-          {filters.map((choice) => (
-            <label key={choice.filter} className="filter">
-              <input
-                type="radio"
-                className="hidden"
-                name={`${id}-filter`}
-                checked={filter === choice.filter}
-                onChange={() => {
-                  setFilter(choice.filter);
-                  setMost(page);
-                }}
-              />
-              {choice.label} <span className="faint">{counts[choice.filter]}</span>
-            </label>
-          ))}
-        </fieldset>
-        <input
-          type="search"
-          className="input search"
-          placeholder="Find a reference"
-          aria-label="Find an order by its reference"
-          value={search}
-          onChange={(event) => {
-            setSearch(event.target.value);
-            setMost(page);
-          }}
-        />
+      <ListHead
+        titleId={`${id}-title`}
+        {...{ filter, sort, density, search: typed }}
+        counts={{ active, done: orders.length - active, all: orders.length }}
+        onChange={setQuery}
+      />
+      <div className="list-bar">
+        {news > 0 ? (
+          <button
+            type="button"
+            className="button button-news settle"
+            onClick={() => {
+              arrange();
+              window.scrollTo({ top: 0 });
+            }}
+          >
+            {t('list.news', { count: news })}
+          </button>
+        ) : (
+          <LoadingNote loading={loading} onRetry={feed.retryNow} count={ids.length} />
+        )}
       </div>
-      <ListNote loading={loading} connection={connection} onRetry={feed.retryNow} />
-      {shown.length > 0 ? (
-        <ul className="order-grid" data-testid="orders">
-          {shown.map((order) => (
-            <OrderCard key={order.orderId} order={order} roles={roles} now={now} advance={feed.advance} />
-          ))}
-        </ul>
-      ) : (
-        loading.kind === 'loaded' && <p className="empty">{emptyText(filter, wanted)}</p>
-      )}
-      {found.length > most && (
-        <button type="button" className="button more" onClick={() => setMost(most + page)}>
-          Show {Math.min(page, found.length - most)} more of {found.length}
-        </button>
-      )}
+      <div ref={rows}>
+        {ids.length > 0 ? (
+          <OrderRows
+            ids={ids}
+            belongs={(order) => passes(order, filter)}
+            {...{ feed, roles, now, density }}
+            orders={orders}
+          />
+        ) : (
+          loading.kind === 'loaded' && (
+            <EmptyNote {...{ filter, search, orders }} onShow={(state) => setQuery({ state })} />
+          )
+        )}
+      </div>
     </section>
   );
 }
 
-interface ListNoteProps {
+interface LoadingNoteProps {
   readonly loading: Loading;
-  readonly connection: ConnectionState;
+  readonly count: number;
   readonly onRetry: () => void;
 }
 
-function ListNote({ loading, connection, onRetry }: ListNoteProps) {
-  const isStale = connection.kind === 'stale';
-  const isBusy = isStale && connection.reason === 'overloaded';
+function LoadingNote({ loading, count, onRetry }: LoadingNoteProps) {
+  if (loading.kind === 'failed') {
+    return (
+      <p className="list-problem" role="status">
+        {t('list.failed', { problem: loading.message })}{' '}
+        <button type="button" className="button button-quiet button-line" onClick={onRetry}>
+          {t('tryAgain')}
+        </button>
+      </p>
+    );
+  }
+  if (loading.kind !== 'loaded' && count === 0) return <p role="status">{t('list.loading')}</p>;
+  return <p className="faint">{t('list.count', { count })}</p>;
+}
+
+interface EmptyNoteProps {
+  readonly filter: Filter;
+  readonly search: string;
+  readonly orders: readonly Order[];
+  readonly onShow: (filter: Filter) => void;
+}
+
+/** Why nothing is shown, and where there would be something. */
+function EmptyNote({ filter, search, orders, onShow }: EmptyNoteProps) {
+  if (search === '') return <p className="empty">{t(`list.empty.${emptyKey(filter)}`)}</p>;
+  const elsewhere = orders.filter((order) => matches(order, search, statusText)).length;
   return (
-    <div className="list-note" role="status">
-      {isStale && (
-        <p className="notice">
-          {isBusy ? 'The server is busy and will be tried again.' : 'The connection was lost.'} This list may
-          be out of date.{' '}
-          {!isBusy && (
-            <button type="button" className="button button-quiet" onClick={onRetry}>
-              Retry now
-            </button>
-          )}
-        </p>
-      )}
-      {loading.kind === 'loading' && (
-        <p className="faint">
-          Loading orders…{loading.loaded > 0 ? ` ${String(loading.loaded)} so far` : ''}
-        </p>
-      )}
-      {loading.kind === 'failed' && !isStale && (
-        <p className="notice">
-          The orders could not be loaded. {loading.message}{' '}
-          <button type="button" className="button button-quiet" onClick={onRetry}>
-            Try again
-          </button>
-        </p>
+    <div className="empty">
+      <p>{t('list.noMatch')}</p>
+      {elsewhere > 0 && (
+        <button type="button" className="button" onClick={() => onShow('all')}>
+          {t('list.elsewhere', { count: elsewhere })}
+        </button>
       )}
     </div>
   );
 }
 
-function passes(order: Order, filter: Filter): boolean {
-  return filter === 'all' || isDone(order.status) === (filter === 'done');
-}
-
-function matches(order: Order, wanted: string): boolean {
-  return wanted === '' || order.reference.toLowerCase().includes(wanted) || order.orderId.includes(wanted);
-}
-
-function emptyText(filter: Filter, wanted: string): string {
-  if (wanted !== '') return 'No order matches.';
-  switch (filter) {
-    case 'active':
-      return 'No order is waiting. New ones appear here by themselves.';
-    case 'done':
-      return 'No order is done yet.';
-    case 'all':
-      return 'No orders yet. New ones appear here by themselves.';
-  }
+function emptyKey(filter: Filter): 'active' | 'done' | 'all' | 'state' {
+  return filter === 'active' || filter === 'done' || filter === 'all' ? filter : 'state';
 }

@@ -86,7 +86,7 @@ it('shows what was changed elsewhere rather than overwrite it', async () => {
   });
   await user.click(box('New orders', 'On this page'));
   await user.click(screen.getByRole('button', { name: 'Save' }));
-  expect(await screen.findByText(/changed elsewhere meanwhile/)).toBeInTheDocument();
+  expect(await screen.findByText(/changed elsewhere/)).toBeInTheDocument();
   expect(box('Send me e-mail', 'E-mail')).not.toBeChecked();
   expect(box('New orders', 'On this page')).not.toBeChecked();
   expect(origin.accounts.get(email)).toMatchObject({ version: 7 });

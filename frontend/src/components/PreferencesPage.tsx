@@ -1,13 +1,15 @@
 import { type FormEvent, useEffect, useId } from 'react';
+import { Link } from 'wouter';
 import { useStore } from '../hooks/useStore';
+import { type Key, t } from '../i18n/words';
 import type { Role } from '../model/order';
 import { concerns, type Preferences } from '../model/preferences';
 import { type EventType, eventTypes } from '../model/wire';
-import { ordersAddress } from '../store/place';
 import type { PreferencesState, PreferencesStore } from '../store/preferences';
 import { QuietHours } from './QuietHours';
+import { TimeZone } from './TimeZone';
 
-/** Where a person chooses what they are told of, by which channel, and when no e-mail shall come. */
+/** Where users choose their notifications, the channels, and when no e-mail comes. */
 export function PreferencesPage({ store }: { readonly store: PreferencesStore }) {
   const state = useStore(store);
   useEffect(() => {
@@ -16,17 +18,17 @@ export function PreferencesPage({ store }: { readonly store: PreferencesStore })
   return (
     <main id="preferences" className="page preferences">
       <p>
-        <a href={ordersAddress}>Back to the orders</a>
+        <Link href="/">{t('back')}</Link>
       </p>
-      <h2>What you are told of</h2>
-      {state.kind === 'loading' && <p role="status">Loading…</p>}
+      <h2>{t('preferences.title')}</h2>
+      {state.kind === 'loading' && <p role="status">{t('loading')}</p>}
       {state.kind === 'failed' && (
         <>
           <p className="field-problem" role="alert">
             {state.message}
           </p>
           <button type="button" className="button" onClick={() => void store.load()}>
-            Try again
+            {t('tryAgain')}
           </button>
         </>
       )}
@@ -51,9 +53,9 @@ function PreferencesForm({ state, store }: FormProps) {
   return (
     <form onSubmit={submit}>
       <Channel
-        title="E-mail"
-        detail={`To ${account.email}.`}
-        switchLabel="Send me e-mail"
+        title={t('preferences.email')}
+        detail={t('preferences.emailTo', { email: account.email })}
+        switchLabel={t('preferences.emailOn')}
         roles={account.roles}
         enabled={draft.emailEnabled}
         events={draft.emailEvents}
@@ -61,25 +63,26 @@ function PreferencesForm({ state, store }: FormProps) {
         onChoose={(emailEvents) => store.edit({ emailEvents })}
       />
       <Channel
-        title="On this page"
-        detail="Behind the bell, on every screen where you are signed in."
-        switchLabel="Ring the bell for me"
+        title={t('preferences.page')}
+        detail={t('preferences.pageDetail')}
+        switchLabel={t('preferences.pageOn')}
         roles={account.roles}
         enabled={draft.inAppEnabled}
         events={draft.inAppEvents}
         onSwitch={(inAppEnabled) => store.edit({ inAppEnabled })}
         onChoose={(inAppEvents) => store.edit({ inAppEvents })}
       />
+      <TimeZone draft={draft} onEdit={store.edit} />
       <QuietHours draft={draft} onEdit={store.edit} />
       <button
         type="submit"
         className="button button-primary button-wide"
         aria-disabled={saving.kind === 'working'}
       >
-        {saving.kind === 'working' ? 'Saving…' : 'Save'}
+        {saving.kind === 'working' ? t('preferences.saving') : t('preferences.save')}
       </button>
       <p className="form-outcome" role="status">
-        {saving.kind === 'saved' && 'Saved.'}
+        {saving.kind === 'saved' && t('preferences.saved')}
       </p>
       {saving.kind === 'failed' && (
         <p className="field-problem" role="alert">
@@ -90,10 +93,10 @@ function PreferencesForm({ state, store }: FormProps) {
   );
 }
 
-const eventNames: Readonly<Record<EventType, string>> = {
-  order_created: 'New orders',
-  order_paid: 'Paid orders',
-  order_status_updated: 'Orders that move on, such as ready or cancelled',
+const eventNames: Readonly<Record<EventType, Key>> = {
+  order_created: 'preferences.created',
+  order_paid: 'preferences.paid',
+  order_status_updated: 'preferences.changed',
 };
 
 interface ChannelProps {
@@ -130,8 +133,8 @@ function Channel({ title, detail, switchLabel, roles, enabled, events, onSwitch,
             }
           />
           <span>
-            {eventNames[type]}
-            {!concerns(type, roles) && <span className="faint"> (not for your role)</span>}
+            {t(eventNames[type])}
+            {!concerns(type, roles) && <span className="faint"> {t('preferences.notYourRole')}</span>}
           </span>
         </label>
       ))}

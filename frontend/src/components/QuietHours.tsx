@@ -1,4 +1,5 @@
 import { useId } from 'react';
+import { t } from '../i18n/words';
 import type { Preferences } from '../model/preferences';
 
 export interface QuietHoursProps {
@@ -14,31 +15,24 @@ export function QuietHours({ draft, onEdit }: QuietHoursProps) {
   const isQuiet = draft.quietHours !== '';
   const [from = '', to = ''] = draft.quietHours.split('-');
 
-  function begin(): void {
-    const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
-    // Who has not chosen a zone has UTC, which is hardly anybody's: the browser's is the better guess.
-    const timeZone = draft.timeZone === 'UTC' && zones(here).includes(here) ? here : draft.timeZone;
-    onEdit({ quietHours: usualNight, timeZone });
-  }
-
   return (
     <fieldset className="channel" aria-describedby={`${id}-detail`}>
-      <legend>Quiet hours</legend>
+      <legend>{t('preferences.quiet')}</legend>
       <p id={`${id}-detail`} className="faint">
-        E-mail waits until they end. The bell does not.
+        {t('preferences.quietDetail')}
       </p>
       <label className="choice">
         <input
           type="checkbox"
           checked={isQuiet}
-          onChange={(event) => (event.target.checked ? begin() : onEdit({ quietHours: '' }))}
+          onChange={(event) => onEdit({ quietHours: event.target.checked ? usualNight : '' })}
         />
-        Keep e-mail back
+        {t('preferences.quietOn')}
       </label>
       {isQuiet && (
         <div className="quiet">
           <div>
-            <label htmlFor={`${id}-from`}>From</label>
+            <label htmlFor={`${id}-from`}>{t('preferences.from')}</label>
             <input
               id={`${id}-from`}
               className="input"
@@ -49,7 +43,7 @@ export function QuietHours({ draft, onEdit }: QuietHoursProps) {
             />
           </div>
           <div>
-            <label htmlFor={`${id}-to`}>To</label>
+            <label htmlFor={`${id}-to`}>{t('preferences.to')}</label>
             <input
               id={`${id}-to`}
               className="input"
@@ -59,26 +53,8 @@ export function QuietHours({ draft, onEdit }: QuietHoursProps) {
               onChange={(event) => onEdit({ quietHours: `${from}-${event.target.value}` })}
             />
           </div>
-          <div className="quiet-zone">
-            <label htmlFor={`${id}-zone`}>Time zone</label>
-            <select
-              id={`${id}-zone`}
-              className="input"
-              value={draft.timeZone}
-              onChange={(event) => onEdit({ timeZone: event.target.value })}
-            >
-              {zones(draft.timeZone).map((zone) => (
-                <option key={zone}>{zone}</option>
-              ))}
-            </select>
-          </div>
         </div>
       )}
     </fieldset>
   );
-}
-
-/** Every zone that this browser knows; `also` is among them though it may be none of those. */
-function zones(also: string): readonly string[] {
-  return [...new Set(['UTC', also, ...Intl.supportedValuesOf('timeZone')])].sort();
 }

@@ -1,13 +1,15 @@
 import { type SubmitEvent, useId, useState } from 'react';
 import { useStore } from '../hooks/useStore';
+import { t } from '../i18n/words';
 import { messageOf } from '../services/problem';
 import { type Session, sessionFromToken } from '../services/session';
 import type { PeopleStore } from '../store/people';
 import { BellIcon } from './Icons';
+import { rolesText } from './texts';
 
 export interface SignInProps {
   readonly people: PeopleStore;
-  /** Why the person is here again; may be empty. */
+  /** Why the user has to sign in again; may be empty. */
   readonly notice: string;
   readonly onSignIn: (session: Session) => void;
 }
@@ -16,7 +18,7 @@ export function SignIn({ people, notice, onSignIn }: SignInProps) {
   const state = useStore(people);
   return (
     <main className="sign-in">
-      <title>Sign in · Orderbell</title>
+      <title>{t('signIn.title')}</title>
       <header className="sign-in-head">
         <BellIcon />
         <h1>Orderbell</h1>
@@ -26,27 +28,31 @@ export function SignIn({ people, notice, onSignIn }: SignInProps) {
           {notice}
         </p>
       )}
-      {state.kind === 'loading' && <p role="status">Looking for demo users…</p>}
+      {state.kind === 'loading' && <p role="status">{t('signIn.looking')}</p>}
       {state.kind === 'failed' && (
         <p className="notice" role="alert">
           {state.message}{' '}
           <button type="button" className="button button-quiet" onClick={people.load}>
-            Try again
+            {t('tryAgain')}
           </button>
         </p>
       )}
       {state.kind === 'users' && (
         <>
-          <p className="lead">This is a development server. Sign in as one of its people:</p>
+          <p className="lead">{t('signIn.lead')}</p>
           {state.tenants.map((tenant) => (
             <section key={tenant.id} className="tenant" aria-labelledby={`tenant-${tenant.id}`}>
-              <h2 id={`tenant-${tenant.id}`}>{tenant.name}</h2>
+              <h2 id={`tenant-${tenant.id}`}>
+                <bdi>{tenant.name}</bdi>
+              </h2>
               <ul className="people">
                 {tenant.users.map((user) => (
                   <li key={user.email}>
                     <button type="button" className="person" onClick={() => onSignIn(user)}>
-                      <span className="person-name">{user.name}</span>{' '}
-                      <span className="person-roles">{user.roles.join(', ')}</span>{' '}
+                      <span className="person-name">
+                        <bdi>{user.name}</bdi>
+                      </span>{' '}
+                      <span className="person-roles">{rolesText(user.roles)}</span>{' '}
                       <span className="person-email">{user.email}</span>
                     </button>
                   </li>
@@ -57,7 +63,7 @@ export function SignIn({ people, notice, onSignIn }: SignInProps) {
         </>
       )}
       <details className="paste" open={state.kind === 'none' || state.kind === 'failed'}>
-        <summary>Use an access token</summary>
+        <summary>{t('signIn.ownToken')}</summary>
         <TokenForm onSignIn={onSignIn} />
       </details>
     </main>
@@ -80,7 +86,7 @@ function TokenForm({ onSignIn }: { readonly onSignIn: (session: Session) => void
 
   return (
     <form className="token-form" onSubmit={submit}>
-      <label htmlFor={id}>Access token</label>
+      <label htmlFor={id}>{t('signIn.token')}</label>
       <textarea
         id={id}
         className="input"
@@ -99,7 +105,7 @@ function TokenForm({ onSignIn }: { readonly onSignIn: (session: Session) => void
         </p>
       )}
       <button type="submit" className="button button-primary">
-        Sign in
+        {t('signIn.submit')}
       </button>
     </form>
   );

@@ -1,16 +1,22 @@
 import type { MouseEvent } from 'react';
+import { Link } from 'wouter';
 import { useStore } from '../hooks/useStore';
+import { t } from '../i18n/words';
 import type { Session } from '../services/session';
 import type { Feed } from '../store/feed';
 import type { Observable } from '../store/observable';
 import type { PeopleStore } from '../store/people';
-import { preferencesAddress } from '../store/place';
 import { ConnectionBadge } from './ConnectionBadge';
 import { BellIcon, PersonIcon } from './Icons';
+import { LanguageChoice } from './LanguageChoice';
+import { NewsLine } from './NewsLine';
 import { NotificationPanel } from './NotificationPanel';
+import { Say } from './Say';
+import { rolesText } from './texts';
 
 export interface TopBarProps {
   readonly session: Session;
+  readonly tenantName: string;
   readonly feed: Feed;
   readonly people: PeopleStore;
   readonly clock: Observable<number>;
@@ -18,23 +24,40 @@ export interface TopBarProps {
   readonly onSignOut: () => void;
 }
 
-export function TopBar({ session, feed, people, clock, onSignIn, onSignOut }: TopBarProps) {
+export function TopBar({ session, tenantName, feed, people, clock, onSignIn, onSignOut }: TopBarProps) {
   return (
-    <header className="top-bar">
-      <p className="brand">
-        <BellIcon />
-        <span className="brand-name">Orderbell</span>
-      </p>
-      <h1 className="tenant-name">{session.tenantName}</h1>
-      <ConnectionBadge connection={feed.connection} />
-      <NotificationPanel inbox={feed.inbox} clock={clock} />
-      <button type="button" className="round-button" popoverTarget="person-menu" aria-haspopup="true">
-        <PersonIcon />
-        <span className="hidden">Account of {session.name}</span>
+    <header className="top">
+      <button type="button" className="skip" onClick={skip}>
+        {t('skip')}
       </button>
-      <PersonMenu {...{ session, people, onSignIn, onSignOut }} />
+      <div className="top-bar">
+        <p className="brand">
+          <BellIcon />
+          <span className="brand-name">Orderbell</span>
+        </p>
+        <h1 className="tenant-name">
+          <bdi>{tenantName}</bdi>
+        </h1>
+        <ConnectionBadge freshness={feed.freshness} />
+        <NotificationPanel inbox={feed.inbox} clock={clock} />
+        <button type="button" className="round-button" popoverTarget="person-menu" aria-haspopup="true">
+          <PersonIcon />
+          <span className="hidden">
+            <Say id="account.of" name={<bdi>{session.name}</bdi>} />
+          </span>
+        </button>
+        <PersonMenu {...{ session, people, onSignIn, onSignOut }} />
+      </div>
+      <NewsLine feed={feed} />
     </header>
   );
+}
+
+/** The address belongs to the router: skipping moves the focus alone. */
+function skip(): void {
+  const target = document.querySelector<HTMLElement>('#orders, main');
+  target?.setAttribute('tabindex', '-1');
+  target?.focus();
 }
 
 function closePanel(event: MouseEvent<HTMLElement>): void {
@@ -46,23 +69,28 @@ type PersonMenuProps = Pick<TopBarProps, 'session' | 'people' | 'onSignIn' | 'on
 function PersonMenu({ session, people, onSignIn, onSignOut }: PersonMenuProps) {
   const state = useStore(people);
   return (
-    <section id="person-menu" className="panel" popover="auto" aria-label="Account">
+    <section id="person-menu" className="panel" popover="auto" aria-label={t('account')}>
       <p className="panel-head">
-        <strong>{session.name}</strong>
+        <strong>
+          <bdi>{session.name}</bdi>
+        </strong>
         <span className="faint">{session.email}</span>
-        <span className="faint">{session.roles.join(', ')}</span>
+        <span className="faint">{rolesText(session.roles)}</span>
       </p>
       <p>
-        <a className="switch switch-link" href={preferencesAddress} onClick={closePanel}>
-          What you are told of
-        </a>
+        <Link className="switch switch-link" href="/preferences" onClick={closePanel}>
+          {t('preferences.title')}
+        </Link>
       </p>
+      <LanguageChoice />
       {state.kind === 'users' && (
         <>
-          <h2 className="panel-title">Switch to</h2>
+          <h2 className="panel-title">{t('account.switch')}</h2>
           {state.tenants.map((tenant) => (
             <section key={tenant.id} aria-label={tenant.name}>
-              <h3 className="faint">{tenant.name}</h3>
+              <h3 className="faint">
+                <bdi>{tenant.name}</bdi>
+              </h3>
               <ul className="switch-list">
                 {tenant.users.map((user) => {
                   const isSelf = user.tenantId === session.tenantId && user.email === session.email;
@@ -75,7 +103,7 @@ function PersonMenu({ session, people, onSignIn, onSignOut }: PersonMenuProps) {
                         disabled={isSelf}
                         onClick={() => onSignIn(user)}
                       >
-                        {user.name} <span className="faint">{user.roles.join(', ')}</span>
+                        <bdi>{user.name}</bdi> <span className="faint">{rolesText(user.roles)}</span>
                       </button>
                     </li>
                   );
@@ -86,7 +114,7 @@ function PersonMenu({ session, people, onSignIn, onSignOut }: PersonMenuProps) {
         </>
       )}
       <button type="button" className="button button-wide" onClick={onSignOut}>
-        Sign out
+        {t('account.signOut')}
       </button>
     </section>
   );

@@ -26,7 +26,22 @@ const order = {
 
 describe('parseFrame', () => {
   it.each([
-    ['ready', { tenant_id: 'demo', resumed: true }, { kind: 'ready', resumed: true }],
+    [
+      'ready',
+      { tenant_id: 'demo', resumed: true },
+      { kind: 'ready', resumed: true, live: true, heartbeat: 0 },
+    ],
+    [
+      'ready',
+      { tenant_id: 'demo', resumed: false, live: false, heartbeat_ms: 2000 },
+      { kind: 'ready', resumed: false, live: false, heartbeat: 2000 },
+    ],
+    [
+      'degraded',
+      { reason: 'unreachable', since: '2026-11-24T10:00:00Z' },
+      { kind: 'degraded', since: Date.parse('2026-11-24T10:00:00Z') },
+    ],
+    ['live', { since: '2026-11-24T10:00:00Z' }, { kind: 'live' }],
     ['order_paid', data, { kind: 'order', type: 'order_paid', order }],
     ['order_paid', { ...data, added_by_a_newer_server: 1 }, { kind: 'order', type: 'order_paid', order }],
     [

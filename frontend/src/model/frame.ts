@@ -12,17 +12,29 @@ import {
   parseEventType,
   parseJSON,
   text,
+  time,
 } from './wire';
 
 export type Frame =
   /** The subscription exists. Without `resumed` what happened before is in the snapshot. */
-  | { readonly kind: 'ready'; readonly resumed: boolean }
+  | {
+      readonly kind: 'ready';
+      readonly resumed: boolean;
+      /** Whether the gateway guarantees the feed; a gateway that does not say so does. */
+      readonly live: boolean;
+      /** A byte comes at least this often, in milliseconds; 0 if the gateway does not say. */
+      readonly heartbeat: number;
+    }
   | { readonly kind: 'order'; readonly type: EventType; readonly order: Order }
   | { readonly kind: 'notification'; readonly notification: Notification }
   /** The person has read, in this tab or another. */
   | { readonly kind: 'notification_read'; readonly reading: Reading }
   /** The replay buffer could not bridge the gap; `snapshot` is the address that can. */
   | { readonly kind: 'resync'; readonly reason: string; readonly snapshot: string }
+  /** What happened after `since` (ms since 1970) may be missing, until a `live` frame. */
+  | { readonly kind: 'degraded'; readonly since: number }
+  /** The feed is guaranteed again: what was missed came before this frame. */
+  | { readonly kind: 'live' }
   /** The gateway is full and closes the stream; `retry:` said when to come back. */
   | { readonly kind: 'overloaded' }
   /** The stream will end with its token. */
@@ -51,7 +63,11 @@ export function parseFrame(name: string, data: string): Frame {
   if (isEventType(name)) return { kind: 'order', type: name, order: parseEventData(parseJSON(data, name)) };
   switch (name) {
     case 'ready':
-      return { kind: 'ready', resumed: flag(fields(parseJSON(data, name), name), 'resumed', name) };
+      return parseReady(fields(parseJSON(data, name), name));
+    case 'degraded':
+      return { kind: name, since: time(fields(parseJSON(data, name), name), 'since', name) };
+    case 'live':
+      return { kind: name };
     case 'notification':
       return { kind: 'notification', notification: parseNotification(parseJSON(data, name)) };
     case 'notification_read':
@@ -70,6 +86,15 @@ export function parseFrame(name: string, data: string): Frame {
     default:
       return { kind: 'unknown', name };
   }
+}
+
+function parseReady(of: ReturnType<typeof fields>): Frame {
+  return {
+    kind: 'ready',
+    resumed: flag(of, 'resumed', 'ready'),
+    live: of['live'] === undefined || flag(of, 'live', 'ready'),
+    heartbeat: of['heartbeat_ms'] === undefined ? 0 : integer(of, 'heartbeat_ms', 'ready', 1),
+  };
 }
 
 export function parseNotification(value: unknown, where = 'notification'): Notification {

@@ -1,4 +1,5 @@
 /** Amounts are integers of the currency's minor unit, as in the event contract; nothing here computes with floats. */
+import { locale, t } from '../i18n/words';
 import { minorDigits } from './minorUnit';
 
 /** The server's bound (internal/order MaxAmount); a number keeps every integer up to 2^53. */
@@ -7,45 +8,142 @@ export const maxAmount = 1_000_000_000_000;
 /** Shows an amount in the person's own format, such as "IDR 125,000" for 125000 IDR. */
 export function formatMoney(totalAmount: number, currency: string): string {
   const digits = minorDigits(currency);
-  if (digits === undefined) return `${currency} ${totalAmount.toLocaleString()} minor units`; // nothing is guessed
-  const format = new Intl.NumberFormat(undefined, {
-    style: 'currency',
-    currency,
-    minimumFractionDigits: digits,
-    maximumFractionDigits: digits,
-  });
-  return format.format(decimal(totalAmount, digits));
+  if (digits === undefined) return t('money.minorUnits', { currency, amount: totalAmount }); // nothing is guessed
+  return formatOf(locale(), currency, digits).format(decimal(totalAmount, digits));
+}
+
+const formats = new Map<string, Intl.NumberFormat>();
+
+/** One formatter for a currency: making one takes longer than a list of amounts. */
+function formatOf(tag: string, currency: string, digits: number): Intl.NumberFormat {
+  const key = `${tag} ${currency}`;
+  let format = formats.get(key);
+  if (format === undefined) {
+    format = new Intl.NumberFormat(tag, {
+      style: 'currency',
+      currency,
+      minimumFractionDigits: digits,
+      maximumFractionDigits: digits,
+    });
+    formats.set(key, format);
+  }
+  return format;
 }
 
 export type ParsedAmount =
-  | { readonly ok: true; readonly totalAmount: number }
-  | { readonly ok: false; readonly problem: string };
+  | { readonly kind: 'ok'; readonly totalAmount: number }
+  | { readonly kind: 'problem'; readonly problem: string }
+  /** One separator with three digits after it: thousands or decimals? The user says which of these amounts is meant. */
+  | { readonly kind: 'ask'; readonly amounts: readonly number[] };
+
+/** Spaces of every kind, apostrophes and what this page puts between groups of three digits: never a decimal separator. */
+const grouping = /[\s\u00a0\u2009\u202f'’]/g;
 
 /**
- * Reads what a person typed, in major units with a point or a comma before the decimals. It never guesses what a
- * separator meant: too many decimals are a problem, not thousands.
+ * Reads what a user typed, in major units. A point or a comma is the decimal separator where it can be nothing else; with
+ * three digits after it, it could separate thousands as well, and the user is asked. Nothing is guessed.
  */
-export function parseAmount(text: string, currency: string): ParsedAmount {
-  const digits = minorDigits(currency) ?? 0; // of what nobody knows, the minor unit itself
-  const match = /^(\d+)(?:[.,](\d*))?$/.exec(text.trim());
-  if (match === null) return { ok: false, problem: `Enter an amount such as ${example(digits)}.` };
-  const [, whole = '', fraction = ''] = match;
+export function parseAmount(typed: string, currency: string): ParsedAmount {
+  const digits = minorDigits(currency) ?? 0; // of an unknown currency, the minor unit itself
+  const text = withoutSign(typed, currency).replace(grouping, '');
+  const separators = text.replace(/\d/g, '');
+  if (!/^\d[\d.,]*$/.test(text)) return wrong(digits);
+  if (separators === '') return amountOf(text, '', digits, currency);
+  const last = separators.at(-1) ?? '';
+  const at = text.lastIndexOf(last);
+  const [whole, fraction] = [text.slice(0, at), text.slice(at + 1)];
+  if (separators.length === 1) {
+    const isGroup = fraction.length === 3 && /^[1-9]\d{0,2}$/.test(whole);
+    return isGroup ? ask(whole, fraction, digits, currency) : amountOf(whole, fraction, digits, currency);
+  }
+  const others = separators.slice(0, -1);
+  if (new Set(separators).size === 1)
+    return grouped(text, last) ? amountOf(text.replaceAll(last, ''), '', digits, currency) : wrong(digits);
+  const group = others.charAt(0);
+  if (others.includes(last) || !grouped(whole, group)) return wrong(digits);
+  return amountOf(whole.replaceAll(group, ''), fraction, digits, currency);
+}
+
+/** Without the currency's code or symbol before or after the amount, such as "Rp" of IDR. */
+function withoutSign(typed: string, currency: string): string {
+  const signs = new Set([currency]);
+  for (const currencyDisplay of ['symbol', 'narrowSymbol'] as const) {
+    for (const tag of [locale(), 'en', 'id']) {
+      const shape = new Intl.NumberFormat(tag, {
+        style: 'currency',
+        currency,
+        currencyDisplay,
+      }).formatToParts(1);
+      signs.add(shape.find((part) => part.type === 'currency')?.value ?? currency);
+    }
+  }
+  const text = typed.trim();
+  for (const sign of signs) {
+    if (text.toUpperCase().startsWith(sign.toUpperCase())) return text.slice(sign.length).trim();
+    if (text.toUpperCase().endsWith(sign.toUpperCase())) return text.slice(0, -sign.length).trim();
+  }
+  return text;
+}
+
+function grouped(whole: string, separator: string): boolean {
+  const [first = '', ...groups] = whole.split(separator);
+  return /^[1-9]\d{0,2}$/.test(first) && groups.length > 0 && groups.every((group) => /^\d{3}$/.test(group));
+}
+
+/** Thousands first: what the separator most likely meant. */
+function ask(whole: string, fraction: string, digits: number, currency: string): ParsedAmount {
+  const thousands = amountOf(whole + fraction, '', digits, currency);
+  // Decimals that the currency does not have may only be zeros.
+  const decimals = amountOf(whole, fraction.replace(/0+$/, ''), digits, currency);
+  if (thousands.kind !== 'ok') return thousands;
+  return {
+    kind: 'ask',
+    amounts: [thousands.totalAmount, ...(decimals.kind === 'ok' ? [decimals.totalAmount] : [])],
+  };
+}
+
+function amountOf(whole: string, fraction: string, digits: number, currency: string): ParsedAmount {
   if (fraction.length > digits) {
-    return {
-      ok: false,
-      problem:
-        digits === 0 ? `${currency} has no decimals.` : `${currency} has at most ${String(digits)} decimals.`,
-    };
+    const problem =
+      digits === 0
+        ? t('money.noDecimals', { currency, whole })
+        : t('money.mostDecimals', { currency, digits });
+    return { kind: 'problem', problem };
   }
   const totalAmount = Number(whole + fraction.padEnd(digits, '0'));
   if (totalAmount > maxAmount) {
-    return { ok: false, problem: `The most an order can be is ${formatMoney(maxAmount, currency)}.` };
+    return { kind: 'problem', problem: t('money.most', { amount: formatMoney(maxAmount, currency) }) };
   }
-  return { ok: true, totalAmount };
+  return { kind: 'ok', totalAmount };
+}
+
+function wrong(digits: number): ParsedAmount {
+  return { kind: 'problem', problem: t('money.example', { example: example(digits) }) };
 }
 
 function example(digits: number): string {
-  return digits === 0 ? '1250' : `12.${'5'.padEnd(digits, '0')}`;
+  return digits === 0 ? '125000' : `12.${'5'.padEnd(digits, '0')}`;
+}
+
+/** Between groups of three digits in a field: no language takes it for a decimal separator. */
+const groupSpace = '\u202f';
+
+/** What is typed, with its whole part in groups of three, as long as only digits stand there. */
+export function inGroups(typed: string): string {
+  const match = /^(\d{4,})([.,]\d*)?$/.exec(typed);
+  if (match === null) return typed;
+  const [, whole = '', rest = ''] = match;
+  return whole.replace(/\B(?=(\d{3})+$)/g, groupSpace) + rest;
+}
+
+/** What is typed after an edit of a field that showed it in groups: the spaces are the page's own. */
+export function ungrouped(shown: string): string {
+  return shown.replaceAll(groupSpace, '');
+}
+
+/** An amount as a user would type it, such as 12.50 for 1250 EUR. */
+export function typedAmount(totalAmount: number, currency: string): string {
+  return decimal(totalAmount, minorDigits(currency) ?? 0);
 }
 
 /** As a decimal string, which Intl formats exactly. */

@@ -30,6 +30,8 @@ export interface Order {
   readonly createdAt: number;
   /** Milliseconds since 1970. */
   readonly updatedAt: number;
+  /** Until when the latest change can be taken back, in milliseconds since 1970; absent where it cannot. */
+  readonly undoUntil?: number;
 }
 
 const following: Readonly<Record<Status, readonly Status[]>> = {
@@ -67,6 +69,18 @@ export function nextStatuses(status: Status, held: readonly Role[]): readonly St
 /** Whether nothing more is to be done for the order, at the counter or in the kitchen. */
 export function isDone(status: Status): boolean {
   return status === 'completed' || status === 'cancelled' || status === 'refunded';
+}
+
+export type Lateness = 'fresh' | 'waiting' | 'late' | 'done';
+
+/** Minutes after which an open order waits long, and is late. */
+const waitingAfter = 10;
+const lateAfter = 20;
+
+export function latenessOf(order: Order, now: number): Lateness {
+  if (isDone(order.status)) return 'done';
+  const minutes = (now - order.createdAt) / 60_000;
+  return minutes >= lateAfter ? 'late' : minutes >= waitingAfter ? 'waiting' : 'fresh';
 }
 
 /** What people call the order: its reference, or the end of its id, where UUIDs of one second still differ. */

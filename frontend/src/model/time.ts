@@ -1,4 +1,5 @@
-/** Ages in words. The page speaks English; numbers and money follow the person's own settings. */
+/** Ages and times in the page's language. */
+import { locale, t } from '../i18n/words';
 
 const units: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
   ['day', 86_400_000],
@@ -11,9 +12,18 @@ export function relativeTime(at: number, now: number): string {
   const age = Math.max(0, now - at);
   for (const [unit, length] of units) {
     if (age >= length) {
-      const format = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'short' });
+      const format = new Intl.RelativeTimeFormat(locale(), { numeric: 'auto', style: 'short' });
       return format.format(-Math.floor(age / length), unit);
     }
   }
-  return 'just now';
+  return t('time.now');
+}
+
+/** "12:05:40", with the day if it is not today's: when a list went stale. */
+export function clockTime(at: number, now: number): string {
+  const isToday = new Date(at).toDateString() === new Date(now).toDateString();
+  return new Intl.DateTimeFormat(locale(), {
+    timeStyle: 'medium',
+    ...(isToday ? {} : { dateStyle: 'short' }),
+  }).format(at);
 }

@@ -54,7 +54,7 @@ export function integer(of: Fields, field: string, where: string, least: number)
   return value;
 }
 
-function oneOf<T extends string>(allowed: readonly T[], value: unknown, where: string): T {
+export function oneOf<T extends string>(allowed: readonly T[], value: unknown, where: string): T {
   const found = allowed.find((a) => a === value);
   if (found === undefined)
     throw new WireError(`${where} is ${shown(value)}, want one of ${allowed.join(', ')}`);
@@ -62,14 +62,14 @@ function oneOf<T extends string>(allowed: readonly T[], value: unknown, where: s
 }
 
 /** An RFC 3339 time as milliseconds since 1970. Without its offset Date.parse would take this machine's zone. */
-function time(of: Fields, field: string, where: string): number {
+export function time(of: Fields, field: string, where: string): number {
   const value = text(of, field, where);
   const at = /(?:Z|[+-]\d\d:\d\d)$/i.test(value) ? Date.parse(value) : Number.NaN;
   if (Number.isNaN(at)) throw new WireError(`${where}.${field} is ${shown(value)}, want an RFC 3339 time`);
   return at;
 }
 
-function currency(of: Fields, where: string): string {
+export function currency(of: Fields, where: string): string {
   const value = text(of, 'currency', where);
   if (!/^[A-Z]{3}$/.test(value)) {
     throw new WireError(`${where}.currency is ${shown(value)}, want three capital letters`);
@@ -96,6 +96,7 @@ export function parseOrder(value: unknown, where = 'order'): Order {
     ...commonOrder(of, where),
     createdAt: time(of, 'created_at', where),
     updatedAt: time(of, 'updated_at', where),
+    ...(of['undo_until'] === undefined ? {} : { undoUntil: time(of, 'undo_until', where) }),
   };
 }
 

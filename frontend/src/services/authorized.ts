@@ -1,4 +1,5 @@
 /** Calls of the APIs by a person who is signed in. */
+import { pause } from './pause';
 import { call, type Fetch, Problem } from './problem';
 
 /** Whose token goes with each call, read anew each time. `renew` gets another one after a 401, false if it cannot. */
@@ -31,6 +32,30 @@ export function authorized(fetcher: Fetch, credentials: Credentials): Ask {
     };
   }
 }
+
+/** Milliseconds before the second and the third try of a request. */
+const retryDelays = [1000, 3000];
+
+/**
+ * Tries a request that carries an Idempotency-Key again if no answer came, or if a server says that it is out of reach.
+ * The key makes this safe: the first try may have had its effect, and its answer may have been lost.
+ */
+export function retrying(ask: Ask): Ask {
+  return async (path, init) => {
+    for (const delay of retryDelays) {
+      try {
+        return await ask(path, init);
+      } catch (err) {
+        if (!(err instanceof Problem) || !worthRetrying.includes(err.status)) throw err;
+        await pause(delay).over;
+      }
+    }
+    return ask(path, init);
+  };
+}
+
+/** 0 is no answer at all. */
+const worthRetrying: readonly number[] = [0, 502, 503, 504];
 
 /** A request with a JSON body, or without any. */
 export function sending(

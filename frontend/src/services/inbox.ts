@@ -1,12 +1,13 @@
-/** The client of everybody's own inbox. */
+/** The client of a user's own inbox. */
 import { parseReading, type Reading } from '../model/frame';
 import { type InboxPage, parseInboxPage } from '../model/inbox';
 import { type Ask, sending } from './authorized';
 import { readJSON } from './problem';
 
 export interface InboxClient {
-  /** From the newest on, or behind a page's cursor. */
+  /** From the newest on, or after a page's cursor. */
   page(cursor: string, signal: AbortSignal): Promise<InboxPage>;
+  read(notificationId: string): Promise<Reading>;
   readAll(): Promise<Reading>;
 }
 
@@ -15,8 +16,15 @@ const address = '/api/notifications';
 export function inboxClient(ask: Ask): InboxClient {
   return {
     async page(cursor, signal) {
-      const query = new URLSearchParams({ limit: '50', ...(cursor === '' ? {} : { cursor }) });
+      const query = new URLSearchParams({
+        limit: '50',
+        ...(cursor === '' ? {} : { cursor }),
+      });
       return parseInboxPage(await readJSON(await ask(`${address}?${query.toString()}`, { signal })));
+    },
+    async read(notificationId) {
+      const path = `${address}/${encodeURIComponent(notificationId)}/read`;
+      return parseReading(await readJSON(await ask(path, sending('POST'))), 'answer');
     },
     async readAll() {
       return parseReading(await readJSON(await ask(`${address}/read-all`, sending('POST'))), 'answer');

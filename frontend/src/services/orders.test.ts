@@ -26,8 +26,8 @@ describe('the calls', () => {
   it('pays by /pay and moves on by /status', async () => {
     const { origin, client } = setup();
     const { order_id: id } = origin.create();
-    expect((await client.pay(id)).status).toBe('paid');
-    expect((await client.changeStatus(id, 'ready')).status).toBe('ready');
+    expect((await client.pay(id, 'key-2')).status).toBe('paid');
+    expect((await client.changeStatus(id, 'ready', 'key-3')).status).toBe('ready');
     expect((await client.get(id)).version).toBe(3);
     expect(origin.requests.map((r) => `${r.method} ${r.path} ${r.body}`.trim())).toEqual([
       `POST /api/orders/${id}/pay`,
@@ -73,7 +73,8 @@ describe('problems', () => {
     ],
   ])('%s', async (_case, answer, status, message) => {
     const { origin, client } = setup();
-    origin.answerOnce('/api/orders', answer);
+    for (let i = 0; i < 3; i += 1)
+      origin.answerOnce('/api/orders', answer instanceof Error ? answer : answer.clone());
     const failure = client.create({ reference: '', totalAmount: 1, currency: 'EUR' }, 'key');
     await expect(failure).rejects.toMatchObject({ status, message });
   });

@@ -1,7 +1,7 @@
 /** The order API's client. */
 import type { Order, Status } from '../model/order';
 import { parseOrder, parseSnapshotPage, type SnapshotPage } from '../model/wire';
-import { type Ask, sending } from './authorized';
+import { type Ask, retrying, sending } from './authorized';
 import { readJSON } from './problem';
 
 export interface NewOrder {
@@ -14,8 +14,10 @@ export interface NewOrder {
 export interface OrdersClient {
   /** Creates an order. A retry with the same key returns the first answer, so it cannot create a second one. */
   create(order: NewOrder, idempotencyKey: string): Promise<Order>;
-  pay(orderId: string): Promise<Order>;
-  changeStatus(orderId: string, status: Status): Promise<Order>;
+  pay(orderId: string, idempotencyKey: string): Promise<Order>;
+  changeStatus(orderId: string, status: Status, idempotencyKey: string): Promise<Order>;
+  /** Takes back the order's latest change; 409 if there is a later one, or if it is too late. */
+  undo(order: Order, idempotencyKey: string): Promise<Order>;
   get(orderId: string): Promise<Order>;
   snapshot(page: SnapshotRequest): Promise<SnapshotPage>;
 }
@@ -36,10 +38,11 @@ export function ordersClient(ask: Ask): OrdersClient {
     create(order, idempotencyKey) {
       const { reference, totalAmount, currency } = order;
       const body = { ...(reference === '' ? {} : { reference }), total_amount: totalAmount, currency };
-      return post('/api/orders', body, { 'Idempotency-Key': idempotencyKey });
+      return post('/api/orders', body, idempotencyKey);
     },
-    pay: (orderId) => post(`${orderPath(orderId)}/pay`, undefined),
-    changeStatus: (orderId, status) => post(`${orderPath(orderId)}/status`, { status }),
+    pay: (orderId, key) => post(`${orderPath(orderId)}/pay`, undefined, key),
+    changeStatus: (orderId, status, key) => post(`${orderPath(orderId)}/status`, { status }, key),
+    undo: ({ orderId, version }, key) => post(`${orderPath(orderId)}/undo`, { version }, key),
     async get(orderId) {
       return parseOrder(await readJSON(await ask(orderPath(orderId))));
     },
@@ -50,8 +53,9 @@ export function ordersClient(ask: Ask): OrdersClient {
     },
   };
 
-  async function post(path: string, body: unknown, headers: Record<string, string> = {}): Promise<Order> {
-    return parseOrder(await readJSON(await ask(path, sending('POST', body, headers))));
+  async function post(path: string, body: unknown, idempotencyKey: string): Promise<Order> {
+    const request = sending('POST', body, { 'Idempotency-Key': idempotencyKey });
+    return parseOrder(await readJSON(await retrying(ask)(path, request)));
   }
 }
 

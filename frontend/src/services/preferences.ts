@@ -9,9 +9,12 @@ export interface PreferencesClient {
   save(preferences: Preferences, version: number): Promise<Account>;
 }
 
+/** The address is the same for every user: what this browser keeps of it may be another's. */
+const fresh: RequestInit = { cache: 'no-store' };
+
 export function preferencesClient(ask: Ask): PreferencesClient {
   return {
-    load: async () => parseAccount(await readJSON(await ask('/api/me'))),
+    load: async () => parseAccount(await readJSON(await ask('/api/me', fresh))),
     async save(preferences, version) {
       const headers = { 'If-Match': `"${String(version)}"` };
       const request = sending('PATCH', wirePreferences(preferences), headers);

@@ -1,4 +1,5 @@
-/** HTTP calls to the origin and their errors as RFC 9457 problems. */
+/** HTTP calls to the origin, each with a time limit, and their errors as RFC 9457 problems. */
+import { t } from '../i18n/words';
 import { fields, list, optionalText, WireError } from '../model/wire';
 
 export type Fetch = (input: string, init?: RequestInit) => Promise<Response>;
@@ -22,17 +23,55 @@ export class Problem extends Error {
   }
 }
 
-/** Fetches and returns the answer if its status is 2xx or 304; throws a Problem otherwise, also if none came. */
+/** The longest that one request may take, its answer's body included. */
+export const longestRequest = 10_000;
+
+/**
+ * Fetches and returns the answer, read to its end, if its status is 2xx or 304; throws a Problem otherwise, also if no
+ * answer came in time. A browser without a free connection lets a request wait for ever: nothing here waits longer than
+ * `longestRequest`.
+ */
 export async function call(fetcher: Fetch, url: string, init: RequestInit): Promise<Response> {
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), longestRequest);
+  const { signal: outer } = init;
+  const signal = outer == null ? limit.signal : AbortSignal.any([outer, limit.signal]);
   let response: Response;
   try {
-    response = await fetcher(url, init);
+    response = await whole(await unlessAborted(fetcher(url, { ...init, signal }), signal), signal);
   } catch (err) {
-    if (init.signal?.aborted === true) throw err;
-    throw new Problem(0, 'The server could not be reached. Check the connection and try again.', [], err);
+    if (outer?.aborted === true) throw err;
+    if (limit.signal.aborted) {
+      throw new Problem(0, t('problem.timeout', { seconds: longestRequest / 1000 }), [], err);
+    }
+    if (err instanceof Problem) throw err;
+    throw new Problem(0, t('problem.unreachable'), [], err);
+  } finally {
+    clearTimeout(timer);
   }
   if (response.ok || response.status === 304) return response;
   throw await problemOf(response);
+}
+
+/** The answer with all of its body, so that the time limit holds for the body too. */
+async function whole(response: Response, signal: AbortSignal): Promise<Response> {
+  const { status, statusText, headers } = response;
+  if (response.body === null) return response;
+  let body: string;
+  try {
+    body = await unlessAborted(response.text(), signal);
+  } catch (err) {
+    throw new Problem(0, t('problem.unreadable'), [], err);
+  }
+  return new Response(body, { status, statusText, headers });
+}
+
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
 }
 
 /** Reads a JSON answer; a body cut short is a Problem as no answer is. */
@@ -40,12 +79,14 @@ export async function readJSON(response: Response): Promise<unknown> {
   try {
     return await response.json();
   } catch (err) {
-    throw new Problem(0, 'The server’s answer could not be read. Try again.', [], err);
+    throw new Problem(0, t('problem.unreadable'), [], err);
   }
 }
 
 async function problemOf(response: Response): Promise<Problem> {
-  const fallback = `The server answered ${String(response.status)} ${response.statusText}`.trimEnd();
+  const fallback = t('problem.status', {
+    status: `${String(response.status)} ${response.statusText}`.trimEnd(),
+  });
   if (!(response.headers.get('Content-Type') ?? '').startsWith('application/problem+json')) {
     return new Problem(response.status, fallback);
   }
@@ -64,9 +105,9 @@ function parseFieldProblem(value: unknown, where: string): FieldProblem {
   return { field: optionalText(of, 'field', where), detail: optionalText(of, 'detail', where) };
 }
 
-/** What to tell a person about any error. */
+/** What to tell a user about any error. */
 export function messageOf(err: unknown): string {
   if (err instanceof Problem) return err.message;
-  if (err instanceof WireError) return `The server sent something unexpected: ${err.message}`;
+  if (err instanceof WireError) return t('problem.unexpected', { detail: err.message });
   return err instanceof Error ? err.message : String(err);
 }

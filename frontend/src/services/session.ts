@@ -1,6 +1,7 @@
 /** Who uses this page: demo users with ready-made tokens in development, a pasted token elsewhere. */
+import { t } from '../i18n/words';
 import { type Role, roles } from '../model/order';
-import { fields, list, optionalText, parseRoles, text, WireError } from '../model/wire';
+import { fields, list, optionalText, parseRoles, text } from '../model/wire';
 import { call, type Fetch, Problem, readJSON } from './problem';
 
 export interface Session {
@@ -45,13 +46,13 @@ export function sessionFromToken(pasted: string): Session {
   const token = pasted.trim().replace(/^Bearer\s+/i, '');
   const [, payload = '', signature = ''] = token.split('.');
   if (payload === '' || signature === '' || /\s/.test(token)) {
-    throw new WireError('This is not a token: want three parts between dots.');
+    throw new Error(t('token.shape'));
   }
   let claims: ReturnType<typeof fields>;
   try {
     claims = fields(JSON.parse(fromBase64URL(payload)), 'claims');
   } catch {
-    throw new WireError('This is not a token: its middle part cannot be read.');
+    throw new Error(t('token.payload'));
   }
   const tenantId = text(claims, 'tenant_id', 'claims');
   const email = optionalText(claims, 'email', 'claims');

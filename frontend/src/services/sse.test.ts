@@ -66,7 +66,7 @@ describe('a live stream', () => {
     await settle();
     expect(stream.getSnapshot()).toEqual({ kind: 'live' });
     expect(frames).toEqual([
-      { kind: 'ready', resumed: false },
+      { kind: 'ready', resumed: false, live: true, heartbeat: 0 },
       { kind: 'unknown', name: 'later' },
     ]);
     expect(attempts[0]?.headers.get('Authorization')).toBe('Bearer first');
@@ -109,7 +109,7 @@ describe('reconnecting', () => {
   it('waits as long as retry: says', async () => {
     const { stream, attempts } = setup([() => eventStream(`${ready}retry: 7000\n\n`)]);
     await settle();
-    expect(stream.getSnapshot()).toEqual({ kind: 'stale', reason: 'ended', retryAt: 7000, attempt: 1 });
+    expect(stream.getSnapshot()).toMatchObject({ kind: 'stale', reason: 'ended', retryAt: 7000, attempt: 1 });
     await vi.advanceTimersByTimeAsync(6999);
     expect(attempts).toHaveLength(1);
     await vi.advanceTimersByTimeAsync(1);
@@ -167,7 +167,7 @@ describe('reconnecting', () => {
     expect(attempts).toHaveLength(1);
   });
 
-  it('does not wait longer than twenty seconds for an answer', async () => {
+  it('does not wait longer than ten seconds for an answer', async () => {
     const signals: AbortSignal[] = [];
     const stream = openStream({
       fetch: (_url, init) =>
@@ -182,7 +182,7 @@ describe('reconnecting', () => {
       random: () => 0,
     });
     opened.push(stream);
-    await vi.advanceTimersByTimeAsync(20_000);
+    await vi.advanceTimersByTimeAsync(10_000);
     expect(stream.getSnapshot()).toMatchObject({ kind: 'stale', reason: 'silent' });
   });
 
@@ -260,7 +260,7 @@ describe('refusals', () => {
   ])('%s is tried again', async (_case, answer, reason, wait) => {
     const { stream, attempts } = setup([answer]);
     await settle();
-    expect(stream.getSnapshot()).toEqual({ kind: 'stale', reason, retryAt: wait, attempt: 1 });
+    expect(stream.getSnapshot()).toMatchObject({ kind: 'stale', reason, retryAt: wait, attempt: 1 });
     await vi.advanceTimersByTimeAsync(wait);
     expect(attempts).toHaveLength(2);
   });
@@ -269,7 +269,12 @@ describe('refusals', () => {
     const overloaded = 'retry: 9000\n\nid: 0\nevent: overloaded\ndata: {}\n\n';
     const { stream, attempts } = setup([() => eventStream(overloaded)]);
     await settle();
-    expect(stream.getSnapshot()).toEqual({ kind: 'stale', reason: 'overloaded', retryAt: 9000, attempt: 1 });
+    expect(stream.getSnapshot()).toMatchObject({
+      kind: 'stale',
+      reason: 'overloaded',
+      retryAt: 9000,
+      attempt: 1,
+    });
     stream.retryNow();
     await settle();
     expect(attempts).toHaveLength(1);

@@ -7,6 +7,7 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { type Frame, parseFrame } from '../model/frame';
 import type { Credentials } from './authorized';
+import { type Pause, pause } from './pause';
 import type { Fetch } from './problem';
 
 export type ConnectionState =
@@ -17,6 +18,8 @@ export type ConnectionState =
   | {
       readonly kind: 'stale';
       readonly reason: StaleReason;
+      /** When the last byte came, or the stream was opened. */
+      readonly since: number;
       readonly retryAt: number;
       readonly attempt: number;
     }
@@ -32,7 +35,7 @@ export interface Stream {
   subscribe(listener: () => void): () => void;
   /** Ends the waiting of a stale connection, as when the network is back or a person asks. */
   retryNow(): void;
-  /** Opens the connection anew behind the present one's end, as when there is a fresh token. */
+  /** Ends the present connection and opens another, as when there is a fresh token. */
   reopen(): void;
   close(): void;
 }
@@ -40,23 +43,33 @@ export interface Stream {
 export interface StreamOptions {
   readonly fetch: Fetch;
   readonly credentials: Credentials;
-  readonly onFrame: (frame: Frame) => void;
+  /** `id` is the stream's last event id. */
+  readonly onFrame: (frame: Frame, id: string) => void;
   /** A frame that breaks the contract: something happened that could not be read. */
   readonly onBadFrame: (err: unknown) => void;
+  /** Where to go on; "" for a first connection. */
+  readonly lastEventId?: string;
+  /** Called with each piece of the stream, heartbeats included. */
+  readonly onByte?: () => void;
   /** 0 ≤ random() < 1, spreads reconnects. */
   readonly random?: () => number;
 }
 
-const address = '/api/sse/notifications';
+/** Asks for a sign of life every two seconds, so that a hung gateway or a dead network is noticed within five. */
+const address = '/api/sse/notifications?heartbeat=2';
 
 /** Until the stream says `retry:`. */
 const defaultRetry = 1000;
 /** Backoff ends here, unless the server asks for longer: a till should be back soon after the network is. */
 const longestBackoff = 30_000;
-/** The gateway's heartbeat comes every 25 s; two missed and some slack. */
+/** Until `ready` says how often a byte comes: older gateways send one every 25 s. */
 const longestSilence = 60_000;
+/** How long a stream with this heartbeat may be silent (sse-contract.md). */
+function allowedSilence(heartbeat: number): number {
+  return heartbeat === 0 ? longestSilence : 2 * heartbeat + 1000;
+}
 /** For the answer's headers. */
-const longestConnect = 20_000;
+const longestConnect = 10_000;
 /** A stream that is opened anew sooner than this has a token that is always about to expire: no loop of reconnects. */
 const shortestLife = 10_000;
 /** No frame comes near it; what does is no event stream. */
@@ -71,12 +84,14 @@ export function openStream(options: StreamOptions): Stream {
   const { credentials, random = Math.random } = options;
   const listeners = new Set<() => void>();
   let state: ConnectionState = { kind: 'connecting', attempt: 0 };
-  let lastEventId = '';
+  let lastEventId = options.lastEventId ?? '';
   let retry = defaultRetry;
   let failures = 0;
+  let lastByteAt = Date.now();
+  let silence = longestSilence;
   let renewedInVain = false;
   let current: AbortController | undefined;
-  let wake: (() => void) | undefined;
+  let waiting: Pause | undefined;
 
   void run();
 
@@ -87,7 +102,7 @@ export function openStream(options: StreamOptions): Stream {
       return () => listeners.delete(listener);
     },
     retryNow() {
-      if (state.kind === 'stale' && state.reason !== 'overloaded') wake?.();
+      if (state.kind === 'stale' && state.reason !== 'overloaded') waiting?.end();
     },
     reopen() {
       if (state.kind === 'live') current?.abort(reopened);
@@ -95,7 +110,7 @@ export function openStream(options: StreamOptions): Stream {
     close() {
       become({ kind: 'closed', reason: 'stopped' });
       current?.abort();
-      wake?.();
+      waiting?.end();
     },
   };
 
@@ -116,12 +131,13 @@ export function openStream(options: StreamOptions): Stream {
     const watchdog = startWatchdog(longestConnect, current);
     try {
       const response = await options.fetch(address, { headers: requestHeaders(), cache: 'no-store', signal });
-      watchdog.allow(longestSilence);
+      watchdog.allow(silence);
       const refused = await refusal(response);
       if (refused !== undefined || response.body === null) {
         await response.body?.cancel();
         return refused ?? { kind: 'again', reason: 'refused' };
       }
+      lastByteAt = Date.now();
       retry = defaultRetry; // the last stream's wish, such as a long one at overload, is no longer this one's
       return await read(response.body, watchdog);
     } catch {
@@ -187,8 +203,10 @@ export function openStream(options: StreamOptions): Stream {
     for (;;) {
       const { done, value } = await reader.read();
       if (done || isClosed()) return { kind: 'again', reason: overloaded ? 'overloaded' : 'ended' };
-      watchdog.allow(longestSilence); // any byte, comments included
+      lastByteAt = Date.now();
+      options.onByte?.();
       parser.feed(decoder.decode(value, { stream: true }));
+      watchdog.allow(silence); // any byte, comments included
       if (tooLarge) return { kind: 'again', reason: 'lost' };
     }
   }
@@ -199,11 +217,12 @@ export function openStream(options: StreamOptions): Stream {
     try {
       const frame = parseFrame(message.event ?? 'message', message.data);
       if (frame.kind === 'ready') {
+        silence = allowedSilence(frame.heartbeat);
         failures = 0;
         renewedInVain = false;
-        become({ kind: 'live' });
       }
-      options.onFrame(frame);
+      options.onFrame(frame, lastEventId);
+      if (frame.kind === 'ready') become({ kind: 'live' }); // what `ready` asks for is asked for by now
       return frame;
     } catch (err) {
       options.onBadFrame(err);
@@ -217,15 +236,16 @@ export function openStream(options: StreamOptions): Stream {
     const backedOff = Math.max(asked, Math.min(longestBackoff, retry * 2 ** failures));
     const delay = Math.round(backedOff * (1 + random() / 2));
     failures += 1;
-    become({ kind: 'stale', reason: ending.reason, retryAt: Date.now() + delay, attempt: failures });
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, delay);
-      wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
+    become({
+      kind: 'stale',
+      reason: ending.reason,
+      since: lastByteAt,
+      retryAt: Date.now() + delay,
+      attempt: failures,
     });
-    wake = undefined;
+    waiting = pause(delay);
+    await waiting.over;
+    waiting = undefined;
   }
 
   function isClosed(): boolean {
@@ -240,13 +260,13 @@ export function openStream(options: StreamOptions): Stream {
 }
 
 function brokenOff(signal: AbortSignal, began: number): Ending {
-  if (signal.reason === silence) return { kind: 'again', reason: 'silent' };
+  if (signal.reason === silent) return { kind: 'again', reason: 'silent' };
   if (signal.reason !== reopened) return { kind: 'again', reason: 'lost' };
   return Date.now() - began < shortestLife ? { kind: 'again', reason: 'ended' } : { kind: 'at_once' };
 }
 
 /** Reasons of an abort, told apart by identity. */
-const silence = new Error('no byte for too long');
+const silent = new Error('no byte for too long');
 const reopened = new Error('opened anew');
 
 interface Watchdog {
@@ -268,7 +288,7 @@ function startWatchdog(ms: number, controller: AbortController): Watchdog {
   };
 
   function bite(): void {
-    controller.abort(silence);
+    controller.abort(silent);
   }
 }
 

@@ -61,7 +61,7 @@ describe('opening', () => {
     origin.create('kopi');
     const feed = open(origin);
     await settle();
-    const asked = origin.requests.filter((r) => r.path !== '/api/notifications');
+    const asked = origin.requests.filter((r) => !['/api/notifications', '/api/tenant'].includes(r.path));
     expect(asked.map((r) => `${r.path} ${r.query.get('cursor') ?? ''}`.trim())).toEqual([
       '/api/sse/notifications',
       '/api/orders/snapshot',

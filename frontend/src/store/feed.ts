@@ -1,33 +1,45 @@
 /**
- * Keeps a store the same as the server's orders: the stream is opened first, then the snapshot's pages are loaded, and
- * both are applied by version, so there is no hole between the two. Whatever the stream cannot bridge (a `resync`, a
- * connection that did not resume, a frame that could not be read) asks for the snapshot again.
+ * Keeps a store the same as the server's orders. The list is loaded from order-api whether or not the stream is there; the
+ * stream adds what is live. A snapshot that begins after the stream's `ready` leaves no hole between the two; both are
+ * applied by version. Whatever the stream cannot bridge (a `resync`, a connection that did not resume, a frame that could
+ * not be read) asks for the snapshot again. While the list is not live, it is read again at a calm pace.
  */
 import type { Frame, Notification } from '../model/frame';
 import type { Order, Status } from '../model/order';
 import { authorized, type Credentials } from '../services/authorized';
 import { inboxClient } from '../services/inbox';
-import { type NewOrder, ordersClient, snapshotAddress } from '../services/orders';
+import { type NewOrder, newIdempotencyKey, ordersClient, snapshotAddress } from '../services/orders';
 import { preferencesClient } from '../services/preferences';
 import { type Fetch, Problem } from '../services/problem';
-import { type ConnectionState, openStream, type Stream } from '../services/sse';
+import { openSharedStream, type Sharing } from '../services/sharedStream';
+import type { ConnectionState } from '../services/sse';
+import { tenantClient } from '../services/tenant';
+import { type Freshness, freshness } from './freshness';
 import { type InboxStore, inboxStore } from './inbox';
+import { alwaysOnline } from './network';
 import type { Observable } from './observable';
 import { type OrderStore, orderStore } from './orderStore';
 import { type PreferencesStore, preferencesStore } from './preferences';
 import { type Loading, snapshotLoader } from './snapshot';
+import { type TenantStore, tenantStore } from './tenant';
 
 export interface Feed {
   readonly store: OrderStore;
   readonly inbox: InboxStore;
   readonly preferences: PreferencesStore;
+  readonly tenant: TenantStore;
   readonly connection: Observable<ConnectionState>;
+  readonly freshness: Observable<Freshness>;
   readonly loading: Observable<Loading>;
   /** Calls back for each new notification, once per notification id. Returns the function that stops it. */
   onNotification(listener: (notification: Notification) => void): () => void;
   create(order: NewOrder, idempotencyKey: string): Promise<Order>;
   /** Moves an order to a state; `paid` means taking its payment. */
   advance(orderId: string, status: Status): Promise<Order>;
+  /** Takes back the latest change of an order, while order-api allows it. */
+  undo(order: Order): Promise<Order>;
+  /** Asks order-api for one order, such as an old one that is not in the list. */
+  fetchOrder(orderId: string): Promise<Order>;
   retryNow(): void;
   close(): void;
 }
@@ -37,85 +49,139 @@ export interface FeedOptions {
   readonly credentials: Credentials;
   /** The page's origin: a snapshot anywhere else would be sent the token. */
   readonly origin: string;
+  readonly network?: Observable<boolean>;
+  /** How the user's tabs share one stream; without it, this one has its own. */
+  readonly sharing?: Sharing | undefined;
   readonly random?: () => number;
 }
 
+/** The list is loaded after the stream's `ready`, or after this time: one load is enough if the gateway is well. */
+const headStart = 500;
+/** Between two readings of the list while it is not live. */
+const rereading = 10_000;
+
 export function openFeed(options: FeedOptions): Feed {
-  const { credentials, random = Math.random } = options;
+  const { credentials, network = alwaysOnline, random = Math.random } = options;
   const store = orderStore();
   const ask = authorized(options.fetch, credentials);
   const client = ordersClient(ask);
   const inbox = inboxStore(inboxClient(ask));
   const preferences = preferencesStore(preferencesClient(ask));
+  const tenant = tenantStore(tenantClient(ask));
+  /** The changes that were made here, and those that are under way. */
+  const own = new Set<string>();
+  const acting = new Map<string, Promise<Order>>();
   const listeners = new Set<(notification: Notification) => void>();
-  const snapshots = snapshotLoader({ client, store, random });
-  const stream: Stream = openStream({
-    ...options,
-    onFrame: receive,
-    onBadFrame() {
-      snapshots.load(snapshotAddress);
-      inbox.load();
-    },
+  const snapshots = snapshotLoader({ client, store, random, onLoaded: () => fresh.incomplete(false) });
+  const stream = openSharedStream(
+    { ...options, onFrame: receive, onBadFrame: () => loadAll(snapshotAddress) },
+    options.sharing,
+  );
+  const fresh = freshness({ network, connection: stream, onChange: store.onChange });
+  const first = setTimeout(() => {
+    if (snapshots.getSnapshot().kind !== 'waiting') return;
+    snapshots.load(snapshotAddress);
+    inbox.load();
+  }, headStart);
+  const again = setInterval(() => {
+    if (fresh.getSnapshot().kind !== 'live' && network.getSnapshot()) snapshots.load(snapshotAddress);
+  }, rereading);
+  const stopNetwork = network.subscribe(() => {
+    if (!network.getSnapshot()) return;
+    stream.reopen(); // the old connection may be dead without a sign of it
+    retryNow();
   });
+  tenant.load();
 
   return {
     store,
     inbox,
     preferences,
+    tenant,
     connection: stream,
+    freshness: fresh,
     loading: snapshots,
     onNotification(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
     async create(order, idempotencyKey) {
-      return applied(await client.create(order, idempotencyKey));
+      return done(await client.create(order, idempotencyKey));
     },
     async advance(orderId, status) {
+      const key = newIdempotencyKey();
+      const work = (
+        status === 'paid' ? client.pay(orderId, key) : client.changeStatus(orderId, status, key)
+      ).then(done);
+      acting.set(orderId, work);
       try {
-        return applied(
-          await (status === 'paid' ? client.pay(orderId) : client.changeStatus(orderId, status)),
-        );
+        return await work;
       } catch (err) {
-        // Somebody else was faster: show what the order is now, also while the stream is cut.
+        // Another user was faster: show what the order is now, also while the stream is cut.
         if (err instanceof Problem && err.status === 409) await refresh(orderId);
         throw err;
+      } finally {
+        if (acting.get(orderId) === work) acting.delete(orderId);
       }
     },
-    retryNow() {
-      stream.retryNow();
-      snapshots.retryNow();
-      if (inbox.getSnapshot().problem !== '') inbox.load();
-    },
+    undo: async (order) => done(await client.undo(order, newIdempotencyKey())),
+    fetchOrder: async (orderId) => applied(await client.get(orderId)),
+    retryNow,
     close() {
+      clearTimeout(first);
+      clearInterval(again);
+      stopNetwork();
+      fresh.close();
       stream.close();
       inbox.close();
       snapshots.close();
     },
   };
 
+  function retryNow(): void {
+    stream.retryNow();
+    snapshots.retryNow();
+    if (inbox.getSnapshot().problem !== '') inbox.load();
+    if (tenant.getSnapshot().kind === 'failed') tenant.load();
+  }
+
+  /** Loads what the stream cannot have told; until then the list is not whole. */
+  function loadAll(address: string): void {
+    fresh.incomplete(true);
+    snapshots.load(address);
+    inbox.load();
+  }
+
+  function opened(ready: Extract<Frame, { kind: 'ready' }>): void {
+    if (!ready.resumed) loadAll(snapshotAddress);
+    if (ready.live) fresh.degraded(undefined);
+    if (tenant.getSnapshot().kind === 'failed') tenant.load();
+    snapshots.retryNow(); // the network is back, if that is what an earlier load failed of
+  }
+
   function receive(frame: Frame): void {
     switch (frame.kind) {
       case 'ready':
-        if (!frame.resumed) {
-          snapshots.load(snapshotAddress);
-          inbox.load();
-        }
-        snapshots.retryNow(); // the network is back, if that is what an earlier load failed of
+        opened(frame);
+        return;
+      case 'degraded':
+        fresh.degraded(frame.since);
+        return;
+      case 'live':
+        fresh.degraded(undefined);
         return;
       case 'order':
         store.apply(frame.order);
         return;
       case 'notification':
         store.apply(frame.notification.order);
-        if (inbox.notify(frame.notification)) for (const tell of listeners) tell(frame.notification);
+        announce(frame.notification);
         return;
       case 'notification_read':
         inbox.hear(frame.reading);
         return;
       case 'resync':
-        snapshots.load(sameOrigin(frame.snapshot));
-        inbox.load();
+        loadAll(sameOrigin(frame.snapshot));
         return;
       case 'token_expiring':
         void credentials.renew().then((ok) => {
@@ -126,6 +192,20 @@ export function openFeed(options: FeedOptions): Feed {
       case 'unknown':
         return;
     }
+  }
+
+  /** Rings, unless it tells of what was just done here. */
+  function announce(notification: Notification): void {
+    if (!inbox.notify(notification)) return;
+    // The event may be faster than the answer that says which version was made here.
+    const underWay = acting.get(notification.order.orderId);
+    if (underWay === undefined) tellUnlessOwn(notification);
+    else void underWay.finally(() => tellUnlessOwn(notification)).catch(() => undefined);
+  }
+
+  function tellUnlessOwn(notification: Notification): void {
+    if (own.has(changeOf(notification.order))) return;
+    for (const tell of listeners) tell(notification);
   }
 
   function sameOrigin(address: string): string {
@@ -139,11 +219,20 @@ export function openFeed(options: FeedOptions): Feed {
     return order;
   }
 
+  function done(order: Order): Order {
+    own.add(changeOf(order));
+    return applied(order);
+  }
+
   async function refresh(orderId: string): Promise<void> {
     try {
       applied(await client.get(orderId));
     } catch {
-      // The first error is what the person hears of; the stream will bring the order's state.
+      // The user sees the first error; the stream will bring the order's state.
     }
   }
+}
+
+function changeOf(order: Order): string {
+  return `${order.orderId} ${String(order.version)}`;
 }

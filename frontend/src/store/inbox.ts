@@ -1,5 +1,5 @@
 /**
- * A person's inbox: what the server keeps, and what the stream tells of meanwhile. The server's count is the truth; where
+ * A user's inbox: what the server keeps, and what the stream tells of meanwhile. The server's count is the truth; where
  * the stream cannot have told all, the newest page is loaded again.
  */
 import type { Notification, Reading } from '../model/frame';
@@ -20,16 +20,20 @@ export interface Inbox {
 }
 
 export interface InboxStore extends Observable<Inbox> {
-  /** Loads the newest page; whoever asks while it is under way has it loaded once more. */
+  /** Loads the newest page; once more if it is asked for while it is under way. */
   load(): void;
   loadMore(): void;
   /** Takes in a notification from the stream; says whether it rings: once for an id, and not if it was read before. */
   notify(notification: Notification): boolean;
-  /** Takes in what the person has read, here or elsewhere. */
+  /** Takes in what the user has read, here or elsewhere. */
   hear(reading: Reading): void;
+  /** These were seen or tapped; the rest stays unread. */
+  read(notificationIds: readonly string[]): void;
   readAll(): void;
   close(): void;
 }
+
+type Loading = 'no' | 'once' | 'again';
 
 /** Ids outlive their notices, so that a late replay does not ring again. */
 const mostIds = 10_000;
@@ -40,7 +44,7 @@ export function inboxStore(client: InboxClient): InboxStore {
   const ended = new AbortController();
   let state: Inbox = { notices: [], unread: 0, more: false, problem: '' };
   let cursor = '';
-  let loading: 'no' | 'once' | 'again' = 'no';
+  let loading: Loading = 'no';
   /** What the stream told of while a page was on its way: the page may have been too early for it. */
   let meanwhile = new Set<string>();
 
@@ -69,6 +73,23 @@ export function inboxStore(client: InboxClient): InboxStore {
       return true;
     },
     hear,
+    read(notificationIds) {
+      const ids = new Set(
+        state.notices
+          .filter((n) => !n.read && notificationIds.includes(n.notificationId))
+          .map((n) => n.notificationId),
+      );
+      if (ids.size === 0) return;
+      const notices = state.notices.map((n) => (ids.has(n.notificationId) ? asRead(n) : n));
+      become({ notices, unread: Math.max(0, state.unread - ids.size) });
+      void attempt(async () => {
+        let last: Reading | undefined;
+        for (const id of ids) last = await client.read(id);
+        if (last !== undefined) hear({ ...last, notificationIds: [...ids] });
+      }).then((ok) => {
+        if (!ok) void loadNewest();
+      });
+    },
     readAll() {
       if (state.unread === 0) return;
       become({ notices: state.notices.map(asRead), unread: 0 });
@@ -94,7 +115,7 @@ export function inboxStore(client: InboxClient): InboxStore {
     loading = 'once';
     meanwhile = new Set();
     const ok = await attempt(async () => loaded(await client.page('', ended.signal), 'newest'));
-    const again = ok && loading === ('again' as typeof loading);
+    const again = ok && (loading as Loading) === 'again';
     loading = 'no';
     if (again) await loadNewest();
   }

@@ -10,34 +10,64 @@ export interface Orders {
 export interface OrderStore extends Observable<Orders> {
   /** Takes in what was heard of orders, from events, answers and snapshots alike: the highest version stays. */
   apply(...heard: readonly Order[]): void;
+  get(orderId: string): Order | undefined;
+  /** Calls back with the orders that a change added or changed. Returns the function that stops it. */
+  onChange(listener: (changed: readonly Order[]) => void): () => void;
 }
 
 export function orderStore(): OrderStore {
   const { subscribe, announce } = announcer();
+  const listeners = new Set<(changed: readonly Order[]) => void>();
   const orders = new Map<string, Order>();
-  let snapshot: Orders | undefined;
+  /** The last snapshot's orders; those changed since then stand in `changed`. */
+  let sorted: readonly Order[] = [];
+  let changed = new Map<string, Order>();
+  let snapshot: Orders = { orders: sorted };
 
   return {
     subscribe,
     getSnapshot() {
-      snapshot ??= { orders: [...orders.values()].sort(byNewest) };
+      if (changed.size > 0) {
+        sorted = merged(sorted, changed);
+        changed = new Map();
+        snapshot = { orders: sorted };
+      }
       return snapshot;
     },
     apply(...heard) {
-      let changed = false;
+      const news: Order[] = [];
       for (const order of heard) {
         const known = orders.get(order.orderId);
-        const merged = known === undefined ? order : newest(known, order);
-        if (merged === known) continue;
-        orders.set(order.orderId, merged);
-        changed = true;
+        const now = known === undefined ? order : newest(known, order);
+        if (now === known) continue;
+        orders.set(order.orderId, now);
+        changed.set(order.orderId, now);
+        news.push(now);
       }
-      if (changed) change();
+      if (news.length === 0) return;
+      announce();
+      for (const tell of listeners) tell(news);
+    },
+    get: (orderId) => orders.get(orderId),
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
     },
   };
+}
 
-  function change(): void {
-    snapshot = undefined;
-    announce();
+/** The sorted orders with the changed ones at their places: two sorted lists in one pass, not a sort of thousands. */
+function merged(sorted: readonly Order[], changed: ReadonlyMap<string, Order>): readonly Order[] {
+  const news = [...changed.values()].sort(byNewest);
+  const result: Order[] = [];
+  let next = 0;
+  for (const order of sorted) {
+    if (changed.has(order.orderId)) continue;
+    for (let first = news[next]; first !== undefined && byNewest(first, order) < 0; first = news[next]) {
+      result.push(first);
+      next += 1;
+    }
+    result.push(order);
   }
+  return [...result, ...news.slice(next)];
 }

@@ -1,17 +1,38 @@
-/** Which of the two views is asked for, by the address: mails link to the preferences. */
+/**
+ * Where in the page the user is, by the address behind "#": a path such as /orders/ID and a query such as ?state=done. It is
+ * the location of the router (wouter takes any), so that a static host serves one file for every address.
+ */
 import type { Observable } from './observable';
 
-export type Place = 'orders' | 'preferences';
+/** The whole address, such as "/?state=done". */
+export interface Place extends Observable<string> {
+  /** Goes to an address; `replace` leaves no step in the browser's history. */
+  go(address: string, options?: { readonly replace?: boolean }): void;
+}
 
-export const preferencesAddress = '#/preferences';
-export const ordersAddress = '#/';
-
-export function place(page: Window): Observable<Place> {
+export function place(page: Window): Place {
+  const listeners = new Set<() => void>();
   return {
-    getSnapshot: () => (page.location.hash === preferencesAddress ? 'preferences' : 'orders'),
+    getSnapshot: () => page.location.hash.replace(/^#?\/?/, '/'),
     subscribe(listener) {
+      listeners.add(listener);
       page.addEventListener('hashchange', listener);
-      return () => page.removeEventListener('hashchange', listener);
+      return () => {
+        listeners.delete(listener);
+        page.removeEventListener('hashchange', listener);
+      };
+    },
+    go(address, { replace = false } = {}) {
+      page.history[replace ? 'replaceState' : 'pushState'](null, '', `#${address}`);
+      for (const listener of listeners) listener();
     },
   };
+}
+
+export function pathOf(address: string): string {
+  return address.split('?', 1)[0] ?? '';
+}
+
+export function queryOf(address: string): string {
+  return address.split('?').slice(1).join('?');
 }

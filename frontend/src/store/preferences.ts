@@ -1,4 +1,5 @@
-/** A person's preferences while they look at them: as the server has them, and as they are typed. */
+/** A user's preferences while they are edited: as the server has them, and as they are typed. */
+import { t } from '../i18n/words';
 import type { Account, Preferences } from '../model/preferences';
 import type { PreferencesClient } from '../services/preferences';
 import { messageOf, Problem } from '../services/problem';
@@ -26,8 +27,6 @@ export interface PreferencesStore extends Observable<PreferencesState> {
   save(): Promise<void>;
 }
 
-const overtaken = 'They were changed elsewhere meanwhile. Here they are as they are now: please look again.';
-
 export function preferencesStore(client: PreferencesClient): PreferencesStore {
   const { subscribe, announce } = announcer();
   let state: PreferencesState = { kind: 'loading' };
@@ -51,7 +50,7 @@ export function preferencesStore(client: PreferencesClient): PreferencesStore {
         show(await client.save(draft, account.version), { kind: 'saved' });
       } catch (err) {
         if (err instanceof Problem && err.status === 412) {
-          await load({ kind: 'failed', message: overtaken });
+          await load({ kind: 'failed', message: t('preferences.overtaken') });
         } else {
           become({ kind: 'ready', account, draft, saving: { kind: 'failed', message: messageOf(err) } });
         }

@@ -1,5 +1,6 @@
 /** Loads the snapshot's pages into the store, again and again until it is whole, one load at a time. */
 import type { OrdersClient } from '../services/orders';
+import { type Pause, pause } from '../services/pause';
 import { messageOf } from '../services/problem';
 import { announcer, type Observable } from './observable';
 import type { OrderStore } from './orderStore';
@@ -24,15 +25,17 @@ interface SnapshotLoaderOptions {
   readonly client: OrdersClient;
   readonly store: OrderStore;
   readonly random: () => number;
+  /** All pages are loaded, and nobody has asked for another load since it began. */
+  readonly onLoaded: () => void;
 }
 
-export function snapshotLoader({ client, store, random }: SnapshotLoaderOptions): SnapshotLoader {
+export function snapshotLoader({ client, store, random, onLoaded }: SnapshotLoaderOptions): SnapshotLoader {
   const { subscribe, announce } = announcer();
   const stop = new AbortController();
   let state: Loading = { kind: 'waiting' };
   let due: string | undefined;
   let running = false;
-  let wake: (() => void) | undefined;
+  let waiting: Pause | undefined;
 
   return {
     subscribe,
@@ -44,10 +47,10 @@ export function snapshotLoader({ client, store, random }: SnapshotLoaderOptions)
       // Once this turn is over: `ready` and the `resync` right behind it want one snapshot, not two.
       queueMicrotask(() => void run());
     },
-    retryNow: () => wake?.(),
+    retryNow: () => waiting?.end(),
     close() {
       stop.abort();
-      wake?.();
+      waiting?.end();
     },
   };
 
@@ -57,7 +60,10 @@ export function snapshotLoader({ client, store, random }: SnapshotLoaderOptions)
       failures = (await loadDue(due)) ? 0 : failures + 1;
       // After a success too: a stream of resyncs must not become a flood of loads.
       const backoff = Math.min(retry.most, retry.first * 2 ** Math.max(0, failures - 1));
-      await pause(failures === 0 ? retry.first : backoff * (1 + random() / 2));
+      if (stop.signal.aborted) break;
+      waiting = pause(failures === 0 ? retry.first : backoff * (1 + random() / 2));
+      await waiting.over;
+      waiting = undefined;
     }
     running = false;
   }
@@ -68,6 +74,7 @@ export function snapshotLoader({ client, store, random }: SnapshotLoaderOptions)
     try {
       await loadPages(address);
       become({ kind: 'loaded' });
+      if (due === undefined) onLoaded();
       return true;
     } catch (err) {
       due ??= address;
@@ -86,18 +93,6 @@ export function snapshotLoader({ client, store, random }: SnapshotLoaderOptions)
       loaded += page.orders.length;
       cursor = page.nextCursor;
     } while (cursor !== '');
-  }
-
-  async function pause(ms: number): Promise<void> {
-    if (stop.signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    wake = undefined;
   }
 
   function become(next: Loading): void {

@@ -182,6 +182,7 @@ export class FakeOrigin {
     const [, , noun, id, verb] = request.path.split('/');
     if (request.path === '/api/sse/notifications') return this.#stream(user, request, signal);
     if (noun === 'me') return this.#me(user, request);
+    if (noun === 'tenant') return json(200, tenantOf(user));
     if (noun === 'notifications') return this.#inbox(user, request);
     if (noun !== 'orders') return problem(404, `no program serves ${request.path}`);
     if (request.method === 'POST' && id === undefined) return this.#create(user, request);
@@ -220,8 +221,10 @@ export class FakeOrigin {
     const notices = told.map((entry) => notice(entry, user));
     const unread = notices.filter((n) => !this.#read.has(n.notification_id)).map((n) => n.notification_id);
     if (request.method === 'POST') {
-      for (const id of unread) this.#read.add(id);
-      const reading = { notification_ids: unread, all: false, unread: 0 };
+      const [, , , which = ''] = request.path.split('/');
+      const now = which === 'read-all' ? unread : unread.filter((id) => id === decodeURIComponent(which));
+      for (const id of now) this.#read.add(id);
+      const reading = { notification_ids: now, all: false, unread: unread.length - now.length };
       this.#readings += 1;
       for (const { user: reader, write } of this.streams) {
         if (reader === user) write(frame('notification_read', reading, `reading-${String(this.#readings)}`));
@@ -323,6 +326,10 @@ function notice(entry: Entry, user: WireUser) {
     event: entry.type,
     data: eventData(entry.order),
   };
+}
+
+function tenantOf({ tenant_id, tenant_name, currency }: WireUser) {
+  return { tenant_id, name: tenant_name, locale: 'en', currency, time_zone: 'UTC', version: 1 };
 }
 
 export function usualAccount({ email, roles }: WireUser): WireAccount {

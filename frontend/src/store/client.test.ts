@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { parseSession, type Session, type SessionKeeper } from '../services/session';
 import { FakeOrigin } from '../testing/fakeOrigin';
 import { problem } from '../testing/http';
 import { type Client, openClient } from './client';
-import { parseSession, type Session, type SessionKeeper } from './session';
 
 let client: Client | undefined;
 

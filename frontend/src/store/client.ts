@@ -1,8 +1,11 @@
-/** The whole of the page outside React: who is signed in, and the feed that belongs to them. */
-import { type Feed, openFeed } from '../store/feed';
-import { announcer, type Observable } from '../store/observable';
-import type { Fetch } from './problem';
-import { renewed, type Session, type SessionKeeper } from './session';
+/** All of the page outside React: who is signed in, and the feed that belongs to them. */
+import { t } from '../i18n/words';
+import type { Fetch } from '../services/problem';
+import { renewed, type Session, type SessionKeeper } from '../services/session';
+import type { Sharing } from '../services/sharedStream';
+import { type Feed, openFeed } from './feed';
+import { alwaysOnline } from './network';
+import { announcer, type Observable } from './observable';
 
 export type ClientState =
   | { readonly kind: 'signed_out'; readonly notice: string }
@@ -18,9 +21,18 @@ export interface ClientOptions {
   readonly fetch: Fetch;
   readonly keeper: SessionKeeper;
   readonly origin: string;
+  readonly network?: Observable<boolean>;
+  /** How the tabs of the user share one stream, if they can. */
+  readonly sharing?: (name: string) => Sharing | undefined;
 }
 
-export function openClient({ fetch, keeper, origin }: ClientOptions): Client {
+export function openClient({
+  fetch,
+  keeper,
+  origin,
+  network = alwaysOnline,
+  sharing,
+}: ClientOptions): Client {
   const { subscribe, announce } = announcer();
   let state: ClientState = { kind: 'signed_out', notice: '' };
 
@@ -45,6 +57,8 @@ export function openClient({ fetch, keeper, origin }: ClientOptions): Client {
     const feed = openFeed({
       fetch,
       origin,
+      network,
+      sharing: sharing?.(`${session.tenantId} ${session.email}`),
       credentials: {
         token: () => current.token,
         // One renewal at a time: the stream and a call may find out together that the token is no longer good.
@@ -59,8 +73,8 @@ export function openClient({ fetch, keeper, origin }: ClientOptions): Client {
     feed.connection.subscribe(() => {
       const connection = feed.connection.getSnapshot();
       if (connection.kind !== 'closed' || state.kind !== 'signed_in' || state.feed !== feed) return;
-      if (connection.reason === 'unauthorized') leave('Your session has ended. Please sign in again.');
-      if (connection.reason === 'forbidden') leave('This account may not see the orders.');
+      if (connection.reason === 'unauthorized') leave(t('signIn.ended'));
+      if (connection.reason === 'forbidden') leave(t('signIn.forbidden'));
     });
     state = { kind: 'signed_in', session, feed };
     announce();

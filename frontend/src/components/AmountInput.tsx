@@ -1,0 +1,56 @@
+import { type InputHTMLAttributes, type Ref, useLayoutEffect, useRef } from 'react';
+import { inGroups, ungrouped } from '../model/money';
+
+export interface AmountInputProps
+  extends Omit<InputHTMLAttributes<HTMLInputElement>, 'value' | 'onChange' | 'ref'> {
+  /** As typed, without the spaces between groups. */
+  readonly typed: string;
+  readonly onType: (typed: string) => void;
+  readonly inputRef: Ref<HTMLInputElement>;
+}
+
+/** A field for an amount that shows its digits in groups of three while they are typed, and keeps the caret's place. */
+export function AmountInput({ typed, onType, inputRef, ...rest }: AmountInputProps) {
+  const shown = inGroups(typed);
+  const field = useRef<HTMLInputElement>(null);
+  /** How many typed characters stand before the caret; undefined if it is where the browser puts it. */
+  const caret = useRef<number>(undefined);
+
+  useLayoutEffect(() => {
+    if (caret.current === undefined || field.current === null) return;
+    let [place, left] = [0, caret.current];
+    while (place < shown.length && left > 0) {
+      left -= ungrouped(shown.charAt(place)).length;
+      place += 1;
+    }
+    caret.current = undefined;
+    field.current.setSelectionRange(place, place);
+  }, [shown]);
+
+  function changed(value: string, at: number): void {
+    const before = ungrouped(value.slice(0, at)).length;
+    let next = ungrouped(value);
+    caret.current = before;
+    if (next === typed && value.length < shown.length) {
+      // Only the space between two groups was deleted: the digit before it was meant.
+      next = typed.slice(0, Math.max(0, before - 1)) + typed.slice(before);
+      caret.current = Math.max(0, before - 1);
+    }
+    onType(next);
+  }
+
+  return (
+    <input
+      {...rest}
+      ref={(element) => {
+        field.current = element;
+        if (typeof inputRef === 'function') inputRef(element);
+        else if (inputRef !== null) inputRef.current = element;
+      }}
+      value={shown}
+      onChange={(event) => {
+        changed(event.target.value, event.target.selectionStart ?? event.target.value.length);
+      }}
+    />
+  );
+}

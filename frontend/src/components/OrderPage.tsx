@@ -1,0 +1,74 @@
+import { useEffect, useState } from 'react';
+import { Link } from 'wouter';
+import { useStore } from '../hooks/useStore';
+import { t } from '../i18n/words';
+import { formatMoney } from '../model/money';
+import { orderName, type Role } from '../model/order';
+import { clockTime, relativeTime } from '../model/time';
+import { messageOf } from '../services/problem';
+import type { Feed } from '../store/feed';
+import type { Observable } from '../store/observable';
+import { OrderActions } from './OrderActions';
+import { statusText } from './texts';
+
+export interface OrderPageProps {
+  readonly id: string;
+  readonly feed: Feed;
+  readonly roles: readonly Role[];
+  readonly clock: Observable<number>;
+}
+
+/** One order by itself: where notifications and mails lead. */
+export function OrderPage({ id, feed, roles, clock }: OrderPageProps) {
+  const { orders } = useStore(feed.store);
+  const now = useStore(clock);
+  const [problem, setProblem] = useState('');
+  const order = orders.find((one) => one.orderId === id);
+
+  useEffect(() => {
+    feed.fetchOrder(id).catch((err: unknown) => setProblem(messageOf(err)));
+  }, [feed, id]);
+
+  return (
+    <main id="order" className="page order-page">
+      <p>
+        <Link href="/" className="back">
+          {t('back')}
+        </Link>
+      </p>
+      {order === undefined && problem === '' && <p role="status">{t('loading')}</p>}
+      {order === undefined && problem !== '' && (
+        <p className="notice" role="alert">
+          {problem}
+        </p>
+      )}
+      {order !== undefined && (
+        <article className="order" aria-labelledby="order-name" data-status={order.status} tabIndex={-1}>
+          <div className="order-head">
+            <h2 id="order-name" className="order-name">
+              <bdi>{orderName(order)}</bdi>
+            </h2>
+            <span className={`status status-${order.status}`}>{statusText(order.status)}</span>
+          </div>
+          <dl className="facts">
+            <dt>{t('order.amount')}</dt>
+            <dd className="order-amount">{formatMoney(order.totalAmount, order.currency)}</dd>
+            <dt>{t('order.created')}</dt>
+            <dd>
+              {clockTime(order.createdAt, now)}{' '}
+              <span className="faint">({relativeTime(order.createdAt, now)})</span>
+            </dd>
+            <dt>{t('order.changed')}</dt>
+            <dd>
+              {clockTime(order.updatedAt, now)}{' '}
+              <span className="faint">({relativeTime(order.updatedAt, now)})</span>
+            </dd>
+            <dt>{t('order.id')}</dt>
+            <dd className="id">{order.orderId}</dd>
+          </dl>
+          <OrderActions order={order} name={orderName(order)} roles={roles} advance={feed.advance} />
+        </article>
+      )}
+    </main>
+  );
+}

@@ -1,0 +1,45 @@
+import { useId } from 'react';
+import { t } from '../i18n/words';
+import type { Preferences } from '../model/preferences';
+
+export interface TimeZoneProps {
+  readonly draft: Preferences;
+  readonly onEdit: (change: Partial<Preferences>) => void;
+}
+
+/** The user's time zone, which their mails and quiet hours follow; always asked, since UTC is hardly anybody's. */
+export function TimeZone({ draft, onEdit }: TimeZoneProps) {
+  const id = useId();
+  const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return (
+    <fieldset className="channel" aria-describedby={`${id}-detail`}>
+      <legend>{t('preferences.zone')}</legend>
+      <p id={`${id}-detail`} className="faint">
+        {t('preferences.zoneDetail')}
+      </p>
+      <label htmlFor={id} className="hidden">
+        {t('preferences.zone')}
+      </label>
+      <select
+        id={id}
+        className="input"
+        value={draft.timeZone}
+        onChange={(event) => onEdit({ timeZone: event.target.value })}
+      >
+        {zones(draft.timeZone).map((zone) => (
+          <option key={zone}>{zone}</option>
+        ))}
+      </select>
+      {here !== draft.timeZone && zones('UTC').includes(here) && (
+        <button type="button" className="button button-quiet" onClick={() => onEdit({ timeZone: here })}>
+          {t('preferences.zoneHere', { zone: here })}
+        </button>
+      )}
+    </fieldset>
+  );
+}
+
+/** Every zone that this browser knows; `also` is among them though it may be none of those. */
+function zones(also: string): readonly string[] {
+  return [...new Set(['UTC', also, ...Intl.supportedValuesOf('timeZone')])].sort();
+}

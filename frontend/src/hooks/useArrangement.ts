@@ -1,0 +1,57 @@
+import { type RefObject, useEffect, useState } from 'react';
+
+/** How long somebody counts as working in the list after their last touch, key or move of the mouse in it. */
+const workingFor = 8000;
+
+/** Whether somebody works in the element: then nothing in it may move. */
+export function useWorking(element: RefObject<HTMLElement | null>): boolean {
+  const [working, setWorking] = useState(false);
+  useEffect(() => {
+    const target = element.current;
+    if (target === null) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const touch = () => {
+      setWorking(true);
+      clearTimeout(timer);
+      timer = setTimeout(() => setWorking(false), workingFor);
+    };
+    for (const event of signs) target.addEventListener(event, touch, { passive: true });
+    return () => {
+      clearTimeout(timer);
+      for (const event of signs) target.removeEventListener(event, touch);
+    };
+  }, [element]);
+  return working;
+}
+
+const signs = ['pointerdown', 'pointermove', 'keydown', 'focusin', 'wheel', 'touchmove'] as const;
+
+export interface Arrangement {
+  /** What stands in the list, in its order: also what would no longer belong there. */
+  readonly ids: readonly string[];
+  /** How many wait to be shown. */
+  readonly news: number;
+  /** Arranges the list as it should be now. */
+  arrange(): void;
+}
+
+/**
+ * Keeps every order at its place while somebody works in the list: those that no longer belong leave a gap, new ones wait.
+ * `key` names the question (filter, search, sort): another question is answered at once.
+ */
+export function useArrangement(wanted: readonly string[], key: string, working: boolean): Arrangement {
+  const [kept, setKept] = useState({ key, ids: wanted });
+  const isFree = !working || kept.key !== key;
+  if (isFree && kept.ids !== wanted) setKept({ key, ids: wanted });
+  const ids = isFree ? wanted : kept.ids;
+  return {
+    ids,
+    news: ids === wanted ? 0 : newOnes(wanted, ids),
+    arrange: () => setKept({ key, ids: wanted }),
+  };
+}
+
+function newOnes(wanted: readonly string[], shown: readonly string[]): number {
+  const there = new Set(shown);
+  return wanted.reduce((count, id) => count + (there.has(id) ? 0 : 1), 0);
+}

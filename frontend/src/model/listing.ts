@@ -1,0 +1,66 @@
+/** Which orders a list shows, and in which order: the rules of filters, search and sorting. */
+import { formatMoney } from './money';
+import { byNewest, isDone, type Order, type Status, statuses } from './order';
+
+export const filters = ['active', 'done', 'all', ...statuses] as const;
+export type Filter = (typeof filters)[number];
+
+export const sorts = ['newest', 'oldest', 'changed', 'largest'] as const;
+export type Sort = (typeof sorts)[number];
+
+export interface Question {
+  readonly filter: Filter;
+  readonly sort: Sort;
+  /** In lower case, without spaces at its ends. */
+  readonly search: string;
+}
+
+export function passes(order: Order, filter: Filter): boolean {
+  switch (filter) {
+    case 'all':
+      return true;
+    case 'active':
+      return !isDone(order.status);
+    case 'done':
+      return isDone(order.status);
+    default:
+      return order.status === filter;
+  }
+}
+
+/** By reference, id, amount or state; `statusText` is the state in the page's language. */
+export function matches(order: Order, search: string, statusText: (status: Status) => string): boolean {
+  if (search === '') return true;
+  if (order.reference.toLowerCase().includes(search) || order.orderId.includes(search)) return true;
+  if (statusText(order.status).toLowerCase().startsWith(search)) return true;
+  const digits = search.replace(/[^\d]/g, '');
+  return digits !== '' && isAmount(search) && amountDigits(order).startsWith(digits);
+}
+
+/** Digits with separators, and perhaps a currency: 125.000, €12.50. */
+function isAmount(search: string): boolean {
+  return /^\D{0,4}[\d.,\s\u202f]+\D{0,4}$/.test(search);
+}
+
+function amountDigits(order: Order): string {
+  return formatMoney(order.totalAmount, order.currency).replace(/[^\d]/g, '');
+}
+
+/** The orders (newest first) that answer the question, sorted. */
+export function answer(
+  orders: readonly Order[],
+  { filter, sort, search }: Question,
+  statusText: (status: Status) => string,
+): readonly Order[] {
+  const found = orders.filter((order) => passes(order, filter) && matches(order, search, statusText));
+  switch (sort) {
+    case 'newest':
+      return found;
+    case 'oldest':
+      return found.reverse();
+    case 'changed':
+      return found.sort((a, b) => b.updatedAt - a.updatedAt || byNewest(a, b));
+    case 'largest':
+      return found.sort((a, b) => b.totalAmount - a.totalAmount || byNewest(a, b));
+  }
+}

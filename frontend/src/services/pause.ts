@@ -1,0 +1,17 @@
+/** A wait that can be ended early: by the network's return, or by a user who asks for it. */
+export interface Pause {
+  readonly over: Promise<void>;
+  end(): void;
+}
+
+export function pause(ms: number): Pause {
+  let end = (): void => undefined;
+  const over = new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    end = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+  });
+  return { over, end: () => end() };
+}

@@ -1,0 +1,120 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { type Feed, openFeed } from '../store/feed';
+import { FakeOrigin } from '../testing/fakeOrigin';
+import type { Sharing } from './sharedStream';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+
+const tabs: Feed[] = [];
+
+afterEach(() => {
+  for (const tab of tabs.splice(0)) tab.close();
+  vi.useRealTimers();
+});
+
+/** One browser: its lock and its channel, which reaches every other tab in the order of sending. */
+function aBrowser(): Sharing {
+  const channels = new Set<Channel>();
+  let last: Promise<unknown> = Promise.resolve();
+  class Channel extends EventTarget {
+    constructor() {
+      super();
+      channels.add(this);
+    }
+    postMessage(data: unknown): void {
+      for (const other of channels) {
+        if (other === this) continue;
+        queueMicrotask(() =>
+          other.dispatchEvent(new MessageEvent('message', { data: structuredClone(data) })),
+        );
+      }
+    }
+    close(): void {
+      channels.delete(this);
+    }
+  }
+  const request = (_name: string, { signal }: LockOptions, work: () => Promise<unknown>) => {
+    const turn = last.then(() => (signal?.aborted === true ? undefined : work()));
+    last = turn.catch(() => undefined);
+    return turn;
+  };
+  return {
+    name: 'demo',
+    locks: { request } as unknown as LockManager,
+    channel: () => new Channel() as unknown as BroadcastChannel,
+  };
+}
+
+async function settle(ms = 10): Promise<void> {
+  await vi.advanceTimersByTimeAsync(ms);
+}
+
+function setup() {
+  const origin = new FakeOrigin({ pageSize: 500 });
+  const browser = aBrowser();
+  const { token } = origin.user('owner@demo.example');
+  const open = () => {
+    const tab = openFeed({
+      fetch: origin.fetch,
+      credentials: { token: () => token, renew: async () => false },
+      origin: 'https://shop.example',
+      sharing: browser,
+      random: () => 0,
+    });
+    tabs.push(tab);
+    return tab;
+  };
+  return { origin, open };
+}
+
+const shown = (tab: Feed) => tab.store.getSnapshot().orders.map((order) => order.reference);
+
+it('opens one stream for twenty tabs, all of them live', async () => {
+  const { origin, open } = setup();
+  origin.create('demo', 'A-1');
+  const all = Array.from({ length: 20 }, open);
+  await settle();
+  origin.create('demo', 'A-2');
+  await settle();
+  expect(origin.streams.size).toBe(1);
+  expect(new Set(all.map((tab) => tab.freshness.getSnapshot().kind))).toEqual(new Set(['live']));
+  for (const tab of all) expect(shown(tab)).toEqual(['A-2', 'A-1']);
+});
+
+it('goes on in another tab when the leading one closes, and misses nothing', async () => {
+  const { origin, open } = setup();
+  const first = open();
+  await settle();
+  const second = open();
+  await settle();
+  origin.create('demo', 'A-1');
+  await settle();
+  first.close();
+  origin.create('demo', 'A-2');
+  await settle(2000);
+  origin.create('demo', 'A-3');
+  await settle();
+  expect(origin.streams.size).toBe(1);
+  expect(shown(second)).toEqual(['A-3', 'A-2', 'A-1']);
+  expect(
+    origin.requests
+      .filter((r) => r.path === '/api/sse/notifications')
+      .at(-1)
+      ?.headers.has('Last-Event-ID'),
+  ).toBe(true);
+  expect(second.freshness.getSnapshot().kind).toBe('live');
+});
+
+it('tells every tab that the stream is cut', async () => {
+  const { origin, open } = setup();
+  const [first, second] = [open(), open()];
+  await settle();
+  origin.answerOnce('/api/sse/notifications', new TypeError('down'));
+  origin.endStreams('cut');
+  await settle();
+  for (const tab of [first, second]) expect(tab.freshness.getSnapshot().kind).toBe('stale');
+  await settle(5000);
+  for (const tab of [first, second]) expect(tab.freshness.getSnapshot().kind).toBe('live');
+});

@@ -1,0 +1,182 @@
+/**
+ * One stream for all tabs of a user in this browser: HTTP/1.1 gives an origin six connections, so six tabs with a stream each
+ * would leave none for a request. The tab that holds a Web Lock opens the stream and passes on what comes; the others listen
+ * on a BroadcastChannel. When it closes, the next tab gets the lock and goes on after the last event that it has heard of.
+ *
+ * Guarantees: a tab that joins hears of a state only after it listens, and then loads the snapshot; frames keep their order.
+ */
+import type { Frame } from '../model/frame';
+import { type ConnectionState, openStream, type Stream, type StreamOptions } from './sse';
+
+export interface Sharing {
+  /** The same for all tabs of one user. */
+  readonly name: string;
+  readonly locks: Pick<LockManager, 'request'>;
+  readonly channel: (name: string) => BroadcastChannel;
+}
+
+type Message =
+  /** A tab joins. */
+  | { readonly kind: 'hello' }
+  /** To all who join: how the stream is. `ready` is undefined while there is none. */
+  | { readonly kind: 'welcome'; readonly state: ConnectionState; readonly ready: Ready | undefined }
+  | { readonly kind: 'state'; readonly state: ConnectionState }
+  | { readonly kind: 'frame'; readonly frame: Frame; readonly id: string }
+  | { readonly kind: 'bad_frame' }
+  /** A byte came. */
+  | { readonly kind: 'alive' }
+  /** A tab's user asks to try now. */
+  | { readonly kind: 'retry' };
+
+type Ready = Extract<Frame, { kind: 'ready' }>;
+
+export function openSharedStream(options: StreamOptions, sharing: Sharing | undefined): Stream {
+  return sharing === undefined ? openStream(options) : share(options, sharing);
+}
+
+function share(options: StreamOptions, { name, locks, channel: open }: Sharing): Stream {
+  const listeners = new Set<() => void>();
+  const channel = open(name);
+  const ended = new AbortController();
+  let state: ConnectionState = { kind: 'connecting', attempt: 0 };
+  let lastEventId = '';
+  let isWelcome = false;
+  let silence: ReturnType<typeof setTimeout> | undefined;
+  let longestSilence = 60_000;
+  let own: Stream | undefined;
+  /** Of the present stream: what a tab that joins has to know. */
+  let ready: Ready | undefined;
+
+  channel.addEventListener('message', ({ data }: MessageEvent<Message>) =>
+    own === undefined ? hear(data) : answer(data),
+  );
+  say({ kind: 'hello' });
+  void locks.request(name, { signal: ended.signal }, lead).catch(() => undefined); // an abort: this tab is closed
+
+  return {
+    getSnapshot: () => state,
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    retryNow() {
+      if (own === undefined) say({ kind: 'retry' });
+      else own.retryNow();
+    },
+    reopen: () => own?.reopen(),
+    close() {
+      become({ kind: 'closed', reason: 'stopped' });
+      clearTimeout(silence);
+      own?.close();
+      ended.abort();
+      channel.close();
+    },
+  };
+
+  /** Holds the lock until the stream is closed for good. */
+  function lead(): Promise<void> {
+    if (ended.signal.aborted) return Promise.resolve();
+    clearTimeout(silence);
+    return new Promise((release) => {
+      const stream = openStream({
+        ...options,
+        lastEventId,
+        onFrame(frame, id) {
+          keep(frame);
+          options.onFrame(frame, id);
+          // A token is each tab's own.
+          if (frame.kind !== 'token_expiring') say({ kind: 'frame', frame, id });
+        },
+        onBadFrame(err) {
+          options.onBadFrame(err);
+          say({ kind: 'bad_frame' });
+        },
+        onByte: () => say({ kind: 'alive' }),
+      });
+      own = stream;
+      follow();
+      stream.subscribe(follow);
+      ended.signal.addEventListener('abort', () => release());
+
+      function follow(): void {
+        const now = stream.getSnapshot();
+        become(now);
+        // Another tab's token may be good where this one's is not: it is its turn.
+        if (now.kind === 'closed') release();
+        else say({ kind: 'state', state: now });
+      }
+    });
+  }
+
+  function keep(frame: Frame): void {
+    if (frame.kind === 'ready') ready = frame;
+    if (frame.kind === 'live' && ready !== undefined) ready = { ...ready, live: true };
+    if (frame.kind === 'degraded' && ready !== undefined) ready = { ...ready, live: false };
+  }
+
+  function answer(message: Message): void {
+    if (message.kind === 'hello') say({ kind: 'welcome', state, ready });
+    if (message.kind === 'retry') own?.retryNow();
+  }
+
+  function hear(message: Message): void {
+    expectMore();
+    switch (message.kind) {
+      case 'welcome':
+        if (isWelcome) return;
+        isWelcome = true;
+        // What was before this tab listened is in the snapshot.
+        if (message.ready !== undefined) take({ ...message.ready, resumed: false });
+        become(message.state);
+        return;
+      case 'state':
+        become(message.state);
+        return;
+      case 'frame':
+        isWelcome ||= message.frame.kind === 'ready';
+        if (message.id !== '') lastEventId = message.id;
+        take(message.frame, message.id);
+        return;
+      case 'bad_frame':
+        options.onBadFrame(new Error('a frame that another tab could not read'));
+        return;
+      case 'alive':
+      case 'hello':
+      case 'retry':
+        return;
+    }
+  }
+
+  function take(frame: Frame, id = ''): void {
+    if (frame.kind === 'ready' && frame.heartbeat > 0) longestSilence = 2 * frame.heartbeat + 1000;
+    options.onFrame(frame, id);
+  }
+
+  /** The leading tab may hang as a gateway may: silence is an end until it speaks again. */
+  function expectMore(): void {
+    const heardAt = Date.now();
+    if (state.kind === 'stale' && state.reason === 'silent') say({ kind: 'hello' });
+    clearTimeout(silence);
+    silence = setTimeout(() => {
+      isWelcome = false;
+      become({ kind: 'stale', reason: 'silent', since: heardAt, retryAt: heardAt, attempt: 1 });
+    }, longestSilence);
+  }
+
+  function say(message: Message): void {
+    if (!ended.signal.aborted) channel.postMessage(message);
+  }
+
+  function become(next: ConnectionState): void {
+    if (state.kind === 'closed') return;
+    state = next;
+    for (const listener of listeners) listener();
+  }
+}
+
+/** What this browser offers for sharing; undefined on plain http beyond localhost, where there are no Web Locks. */
+export function sharingIn(browser: Window, name: string): Sharing | undefined {
+  const locks: LockManager | undefined = browser.navigator.locks;
+  if (locks === undefined || typeof BroadcastChannel === 'undefined') return undefined;
+  return { name: `orderbell ${name}`, locks, channel: (of) => new BroadcastChannel(of) };
+}

@@ -1,0 +1,154 @@
+/**
+ * Whether the list is what the server has: "live" only while nothing can be missing. It is the sum of all that can make the
+ * list old: the browser's network, the stream, the gateway's own feed, and a snapshot that is still to be loaded.
+ */
+import type { Order } from '../model/order';
+import type { ConnectionState } from '../services/sse';
+import { announcer, type Observable } from './observable';
+
+export type Freshness =
+  /** The first time: nothing is known yet, and nothing went wrong. */
+  | { readonly kind: 'connecting' }
+  /** `caughtUp` says what had been missed, for some time after a stale list. */
+  | { readonly kind: 'live'; readonly caughtUp: CaughtUp | undefined }
+  /** The list was right until `since` (ms since 1970); 0 if it never was. */
+  | { readonly kind: 'stale'; readonly since: number; readonly why: Why };
+
+/** offline: the browser has no network; degraded: the gateway misses something; loading: the list is being read again. */
+export type Why = 'offline' | 'connection' | 'busy' | 'degraded' | 'loading' | 'closed';
+
+export interface CaughtUp {
+  /** The list was stale from here, in milliseconds since 1970 … */
+  readonly since: number;
+  /** … to here. */
+  readonly until: number;
+  /** How many orders were new or had changed. */
+  readonly orders: number;
+}
+
+/** How long the page says what it caught up on. */
+const saysFor = 30_000;
+/** A replay follows `ready` without a mark of its end: changes of the first moments belong to it. */
+const replayTime = 2000;
+
+export interface FreshnessInputs {
+  readonly network: Observable<boolean>;
+  readonly connection: Observable<ConnectionState>;
+  /** Calls back with each order that was new or changed. */
+  onChange(listener: (changed: readonly Order[]) => void): () => void;
+}
+
+export interface FreshnessStore extends Observable<Freshness> {
+  /** The gateway says that it misses something since then, or (undefined) that it does not. */
+  degraded(since: number | undefined): void;
+  /** Whether a snapshot is to be loaded before the list is whole. */
+  incomplete(is: boolean): void;
+  close(): void;
+}
+
+export function freshness({ network, connection, onChange }: FreshnessInputs): FreshnessStore {
+  const { subscribe, announce } = announcer();
+  let state: Freshness = { kind: 'connecting' };
+  let degradedSince: number | undefined;
+  let isIncomplete = true;
+  let lastLiveAt = 0;
+  let changed = new Set<string>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  const stops = [
+    network.subscribe(look),
+    connection.subscribe(look),
+    onChange((orders) => {
+      const replays =
+        state.kind === 'live' &&
+        state.caughtUp !== undefined &&
+        Date.now() - state.caughtUp.until < replayTime;
+      if (state.kind !== 'stale' && !replays) return;
+      for (const order of orders) changed.add(order.orderId);
+      if (state.kind === 'live' && state.caughtUp !== undefined) {
+        become({ ...state, caughtUp: { ...state.caughtUp, orders: changed.size } });
+      }
+    }),
+  ];
+  look();
+
+  return {
+    subscribe,
+    getSnapshot: () => state,
+    degraded(since) {
+      degradedSince = since;
+      look();
+    },
+    incomplete(is) {
+      isIncomplete = is;
+      look();
+    },
+    close() {
+      clearTimeout(timer);
+      for (const stop of stops) stop();
+    },
+  };
+
+  function look(): void {
+    const trouble = whatIsWrong();
+    if (trouble === undefined) {
+      becomeLive();
+      return;
+    }
+    if (trouble.why === 'loading' && state.kind === 'connecting') return;
+    if (state.kind === 'stale') {
+      if (state.why !== trouble.why) become({ ...state, why: trouble.why });
+      return;
+    }
+    const wasLive = state.kind === 'live';
+    changed = new Set();
+    become({ kind: 'stale', since: wasLive ? (trouble.since ?? Date.now()) : lastLiveAt, why: trouble.why });
+  }
+
+  /** The first of what makes the list old, or undefined if nothing does. */
+  function whatIsWrong(): Trouble | undefined {
+    if (!network.getSnapshot()) return { why: 'offline' };
+    const ofStream = troubleOf(connection.getSnapshot());
+    if (ofStream !== undefined) return ofStream;
+    if (degradedSince !== undefined) return { why: 'degraded', since: degradedSince };
+    return isIncomplete ? { why: 'loading' } : undefined;
+  }
+
+  function becomeLive(): void {
+    lastLiveAt = Date.now();
+    if (state.kind === 'live') return;
+    const caughtUp =
+      state.kind === 'stale' && state.since > 0
+        ? { since: state.since, until: lastLiveAt, orders: changed.size }
+        : undefined;
+    become({ kind: 'live', caughtUp });
+    if (caughtUp === undefined) return;
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      if (state.kind === 'live') become({ kind: 'live', caughtUp: undefined });
+    }, saysFor);
+  }
+
+  function become(next: Freshness): void {
+    state = next;
+    announce();
+  }
+}
+
+interface Trouble {
+  readonly why: Why;
+  readonly since?: number;
+}
+
+function troubleOf(stream: ConnectionState): Trouble | undefined {
+  switch (stream.kind) {
+    case 'live':
+      return undefined;
+    case 'closed':
+      return { why: 'closed' };
+    case 'connecting':
+      return { why: stream.attempt === 0 ? 'loading' : 'connection' };
+    case 'stale':
+      return { why: stream.reason === 'overloaded' ? 'busy' : 'connection', since: stream.since };
+  }
+}
