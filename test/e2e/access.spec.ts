@@ -38,6 +38,10 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await expect(till.order(paid.reference)).toHaveAttribute('data-status', 'paid');
     await till.showAll();
     await till.press('Refund', paid.reference);
+    await expect(till.page.getByRole('alertdialog')).toBeVisible();
+    expect(await findings(till.page)).toEqual([]);
+    await till.page.keyboard.press('Escape');
+    await till.page.getByRole('button', { name: 'Compact' }).click();
     expect(await findings(till.page)).toEqual([]);
     await till.page.evaluate("location.hash = '#/preferences'");
     await till.page.getByRole('checkbox', { name: 'Keep e-mail back' }).check();
@@ -71,12 +75,16 @@ test('an order is created, paid and cancelled without a mouse', async ({ openTil
   await expect(till.order(sold)).toHaveAttribute('data-status', 'paid');
   await expect(till.order(sold)).toBeFocused();
   await keyboard.press('Tab');
+  await expect(till.order(sold).getByRole('link', { name: sold })).toBeFocused();
+  await keyboard.press('Tab');
   await expect(till.order(sold).getByRole('button', { name: 'Start preparing' })).toBeFocused();
 
   await till.order(dropped).getByRole('button', { name: 'Cancel order' }).focus();
   await keyboard.press('Enter');
-  await expect(till.order(dropped).getByRole('button', { name: 'Yes, cancel order' })).toBeFocused();
+  const dialog = till.page.getByRole('alertdialog');
+  await expect(dialog.getByRole('button', { name: 'Keep it' })).toBeFocused();
+  await keyboard.press('Tab');
   await keyboard.press('Enter');
+  await expect(dialog).toHaveCount(0);
   await expect(till.order(dropped)).toHaveCount(0);
-  await expect(till.page.getByRole('region', { name: 'Orders' })).toBeFocused();
 });

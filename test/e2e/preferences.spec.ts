@@ -28,6 +28,7 @@ test('a mail’s link ends the mails by a button, and the page begins them again
   const mail = await mailOfASale(owner);
   const link = await unsubscribeLink(mail);
   const context = await browser.newContext({ viewport: { width: 720, height: 900 } });
+  await context.addInitScript(() => localStorage.setItem('orderbell.language', 'en'));
   const page = await context.newPage();
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme });
@@ -45,7 +46,7 @@ test('a mail’s link ends the mails by a button, and the page begins them again
 
   await page.getByRole('link').click();
   await page.getByRole('button', { name: email }).click();
-  await expect(page.getByRole('heading', { name: 'What you are told of' })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'Preferences' })).toBeVisible();
   await expect(emailSwitch({ page })).not.toBeChecked();
   await emailSwitch({ page }).check();
   await page.getByRole('button', { name: 'Save' }).click();
@@ -83,7 +84,7 @@ for (const { name, ...options } of [
   test(`the preferences on a ${name}`, async ({ openTill }) => {
     const { page } = await openTill('viewer@demo.example', options);
     await page.getByRole('button', { name: /^Account of/ }).click();
-    await page.getByRole('link', { name: 'What you are told of' }).click();
+    await page.getByRole('link', { name: 'Preferences' }).click();
     await page.getByRole('checkbox', { name: 'Keep e-mail back' }).check(); // and never saved
     await expect(page.getByLabel('From')).toHaveValue('22:00');
     await expect(page.getByLabel('Account', { exact: true })).toBeHidden();

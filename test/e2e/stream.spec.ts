@@ -22,8 +22,8 @@ test('a cut line loses nothing: what happened meanwhile is replayed, once', asyn
     const requests = requestsOf(till.page);
 
     line.cut();
-    await expect(till.connection).toHaveText('Reconnecting…');
-    await expect(till.page.getByText('This list may be out of date.')).toBeVisible();
+    await expect(till.connection).toHaveText(/^Not live since /);
+    await expect(till.page.getByTestId('stale')).toContainText('The live connection was lost.');
     await colleague.changeStatus(await colleague.pay(order), 'preparing');
     await colleague.create(created);
     await expect(till.order(created)).toHaveCount(0);
@@ -32,7 +32,8 @@ test('a cut line loses nothing: what happened meanwhile is replayed, once', asyn
     await expect(till.connection).toHaveText('Live');
     await expect(till.order(created)).toHaveCount(1);
     await expect(till.order(paid)).toHaveAttribute('data-status', 'preparing');
-    await expect(till.page.getByText('This list may be out of date.')).toHaveCount(0);
+    await expect(till.page.getByTestId('stale')).toHaveCount(0);
+    await expect(till.page.getByTestId('caught-up')).toContainText(/\d+ orders were new or changed/);
     await expect(till.page.getByTestId('notification').filter({ hasText: paid })).toHaveCount(1);
 
     const resumed = requests.to('/api/sse/notifications').at(-1);

@@ -5,6 +5,7 @@ import { runningStack } from './stack';
 export interface TillOptions extends BrowserContextOptions {
   /** Where the page is opened, if not at the stack's own origin. */
   readonly at?: string;
+  readonly language?: 'en' | 'id';
 }
 
 export class Till {
@@ -33,6 +34,15 @@ export class Till {
     await this.page.getByRole('button', { name: `${button} ${reference}`, exact: true }).click();
   }
 
+  /** Refunds or cancels, which asks once more. */
+  async pressFinal(button: 'Refund' | 'Cancel', reference: string): Promise<void> {
+    await this.press(button === 'Cancel' ? 'Cancel order' : button, reference);
+    await this.page
+      .getByRole('alertdialog')
+      .getByRole('button', { name: `${button} ${reference}` })
+      .click();
+  }
+
   async showAll(): Promise<void> {
     await this.page.locator('label', { hasText: /^All/ }).click(); // it is what one sees of the radio button
     await expect(this.page.getByRole('radio', { name: /^All/ })).toBeChecked();
@@ -48,18 +58,20 @@ export const test = base.extend<Fixtures>({
   openTill: async ({ browser }, use) => {
     const broken: string[] = [];
     const close: (() => Promise<void>)[] = [];
-    await use(async (email, { at, ...options } = {}) => {
+    await use(async (email, { at, language = 'en', ...options } = {}) => {
       const context = await browser.newContext(options);
       close.push(() => context.close());
+      // The business's language is the page's: these tests read English, wherever they sell.
+      await context.addInitScript((kept) => localStorage.setItem('orderbell.language', kept), language);
       const page = await context.newPage();
       page.on('pageerror', (err) => broken.push(String(err)));
       page.on('console', (message) => {
         if (message.text().includes('Content Security Policy')) broken.push(message.text());
       });
-      await page.goto(at ?? runningStack().origin);
+      await page.goto(`${at ?? runningStack().origin}/#/?sort=newest`);
       await page.getByRole('button', { name: email }).click();
       const till = new Till(page);
-      await expect(till.connection).toHaveText('Live');
+      await expect(till.connection).toHaveAttribute('data-state', 'live');
       return till;
     });
     for (const one of close) await one();
