@@ -234,8 +234,7 @@ func TestLoadSSE(t *testing.T) {
 	defer cancel()
 	publishing.Go(func() {
 		for n := 0; ctx.Err() == nil; n++ {
-			m := feedtest.Message(tenant, n)
-			m.Data.Timestamp = time.Now()
+			m := feedtest.At(feedtest.Message(tenant, n), time.Now())
 			if err := feed.Publish(ctx, tenant, m); err != nil && ctx.Err() == nil {
 				t.Error(err)
 			}

@@ -113,7 +113,10 @@ func (p *Pipeline) handle(ctx context.Context, e event.Event) (event.Outcome, er
 		return failed, err
 	}
 	began = time.Now()
-	m := message.New(e, receipt.Recipients)
+	m, err := message.New(e, receipt.Recipients)
+	if err != nil {
+		return failed, err // cannot happen: the data was parsed
+	}
 	m.Again = receipt.Outcome == event.Duplicate
 	err = p.feed.Publish(ctx, e.Data.TenantID, m)
 	p.timeStep(ctx, "publish", began)

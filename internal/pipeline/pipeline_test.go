@@ -79,6 +79,15 @@ func (b *testBundle) TryEvent(_ context.Context, source, eventID string) {
 	b.steps = append(b.steps, "mail "+eventID+" "+source)
 }
 
+func newMessage(t *testing.T, e event.Event, to []event.Recipient) message.Message {
+	t.Helper()
+	m, err := message.New(e, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
 func newEvent(t *testing.T, s order.Status, at time.Time) event.Event {
 	t.Helper()
 	at = at.UTC().Truncate(time.Millisecond)
@@ -111,7 +120,7 @@ func TestHandle(t *testing.T) {
 		if len(b.published[0].Recipients) != 1 || b.published[0].Recipients[0].UserID != ownerID || b.tenants[0] != "demo" {
 			t.Errorf("published %+v to %v", b.published[0], b.tenants)
 		}
-		want := message.New(e, b.published[0].Recipients)
+		want := newMessage(t, e, b.published[0].Recipients)
 		if diff := cmp.Diff(want, b.published[0]); diff != "" {
 			t.Error(diff)
 		}
@@ -177,7 +186,7 @@ func TestHandle(t *testing.T) {
 		if err := b.Handle(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
-		want := message.New(e, first.Recipients)
+		want := newMessage(t, e, first.Recipients)
 		want.Again = true // that it was not published, nobody can know
 		if diff := cmp.Diff(want, b.published[0]); diff != "" {
 			t.Error(diff)

@@ -118,8 +118,7 @@ func (b bundle) token(t *testing.T, change ...func(*auth.Principal)) string {
 // publish publishes an order with the reference.
 func (b bundle) publish(t *testing.T, reference string, to ...event.Recipient) message.Message {
 	t.Helper()
-	m := feedtest.Message(b.tenant, 1, to...)
-	m.Data.Reference = reference
+	m := feedtest.Refer(feedtest.Message(b.tenant, 1, to...), reference)
 	if err := b.feed.Publish(t.Context(), b.tenant, m); err != nil {
 		t.Fatal(err)
 	}

@@ -112,6 +112,16 @@ func TestPackages(t *testing.T) {
 			}
 		}
 	})
+	t.Run("programs that take no CloudEvents do not link the SDK", func(t *testing.T) {
+		t.Parallel()
+		for _, program := range []string{"./sse-gateway", "./functions/order-api", "./functions/user-api"} {
+			for path := range strings.Lines(string(output(t, "go", "list", "-deps", program))) {
+				if strings.HasPrefix(path, "github.com/cloudevents/") {
+					t.Errorf("%s links %s", program, strings.TrimSpace(path))
+				}
+			}
+		}
+	})
 	t.Run("nothing but tests imports a …test package", func(t *testing.T) {
 		t.Parallel()
 		for _, p := range all {

@@ -68,8 +68,12 @@ func FuzzParse(f *testing.F) {
 		if diff := cmp.Diff(e, again); diff != "" {
 			t.Errorf("it changed on its way (-first +second):\n%s", diff)
 		}
-		if _, err := json.Marshal(message.New(e, nil)); err != nil {
-			t.Errorf("the feed's message does not encode: %v", err)
+		m, err := message.New(e, nil)
+		if err != nil || !m.Valid() {
+			t.Errorf("the feed's message %+v is not valid: %v", m, err)
+		}
+		if data, err := event.ParseData(m.Data); err != nil || data != e.Data {
+			t.Errorf("the message's data %s is not the event's %+v: %v", m.Data, e.Data, err)
 		}
 	})
 }

@@ -4,6 +4,7 @@ package feedtest
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"sync"
 	"testing"
@@ -50,7 +51,34 @@ func Message(tenantID string, n int, to ...event.Recipient) message.Message {
 			TotalAmount: int64(n), Currency: "IDR", Version: 2, Timestamp: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC),
 		},
 	}
-	return message.New(e, to)
+	m, err := message.New(e, to)
+	if err != nil {
+		panic(err) // such data always encodes
+	}
+	return m
+}
+
+// Refer returns m with another reference in its data.
+func Refer(m message.Message, reference string) message.Message {
+	return with(m, func(data *event.Data) { data.Reference = reference })
+}
+
+// At returns m with another time in its data.
+func At(m message.Message, at time.Time) message.Message {
+	return with(m, func(data *event.Data) { data.Timestamp = at })
+}
+
+func with(m message.Message, change func(*event.Data)) message.Message {
+	var data event.Data
+	err := json.Unmarshal(m.Data, &data)
+	change(&data)
+	if err == nil {
+		m.Data, err = json.Marshal(data)
+	}
+	if err != nil {
+		panic(err) // Message makes data of the contract
+	}
+	return m
 }
 
 // Heard is one call of a [Sink].
@@ -231,7 +259,7 @@ func fidelity(t *testing.T, url string) {
 	f.Follow(tenant)
 	s.Next(t)
 	m := Message(tenant, 1, event.Recipient{UserID: "u 1", NotificationID: "n-1"})
-	m.Data.Reference = "a b  c\u2028d\"e\\f<&>'é😀 %s {x}"
+	m = Refer(m, "a b  c\u2028d\"e\\f<&>'é😀 %s {x}")
 	m.TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	publish(t, f, tenant, m)
 	checkChain(t, message.Position{}, []message.Message{m}, []message.Published{s.Next(t).Published})

@@ -3,6 +3,7 @@
 package message
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -15,7 +16,7 @@ import (
 type Message struct {
 	ID          string            `json:"id"`             // the event id
 	Event       event.Type        `json:"event"`          // the SSE event name
-	Data        event.Data        `json:"data,omitzero"`  // of an order's change
+	Data        json.RawMessage   `json:"data,omitempty"` // of an order's change: a JSON object, which the page reads
 	Read        *Reading          `json:"read,omitempty"` // of NotificationRead
 	Recipients  []event.Recipient `json:"recipients"`
 	TraceParent string            `json:"traceparent,omitempty"`
@@ -44,15 +45,25 @@ func (r Reading) Message(userID string) (Message, error) {
 	return Message{ID: id.String(), Event: NotificationRead, Read: &r, Recipients: []event.Recipient{{UserID: userID}}}, nil
 }
 
-// Valid says whether m is one of the two.
+// Valid says whether m is one of the two. Of an order's data it asks no more than that it is a JSON object.
 func (m Message) Valid() bool {
-	return m.ID != "" && (m.Event.Valid() || m.Event == NotificationRead && m.Read != nil)
+	switch {
+	case m.ID == "":
+		return false
+	case m.Event == NotificationRead:
+		return m.Read != nil
+	}
+	return m.Event.Valid() && len(m.Data) > 0 && m.Data[0] == '{' && json.Valid(m.Data)
 }
 
 // New returns the feed's message for e and the users who have a notification of it.
-func New(e event.Event, to []event.Recipient) Message {
+func New(e event.Event, to []event.Recipient) (Message, error) {
 	if to == nil {
 		to = []event.Recipient{} // the contract wants an array, never null
 	}
-	return Message{ID: e.ID, Event: e.Type, Data: e.Data, Recipients: to, TraceParent: e.TraceParent}
+	data, err := e.Content()
+	if err != nil {
+		return Message{}, err
+	}
+	return Message{ID: e.ID, Event: e.Type, Data: data, Recipients: to, TraceParent: e.TraceParent}, nil
 }

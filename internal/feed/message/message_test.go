@@ -11,7 +11,11 @@ import (
 
 func TestNew(t *testing.T) {
 	t.Parallel()
-	got, err := json.Marshal(message.New(event.Event{}, nil))
+	m, err := message.New(event.Event{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := json.Marshal(m)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,8 +42,7 @@ func (b *bundle) silent(t *testing.T) net.Conn {
 func (b *bundle) large(t *testing.T, n int, seen func(m message.Message)) {
 	t.Helper()
 	for i := range n {
-		m := feedtest.Message(b.tenant, i)
-		m.Data.Reference = strings.Repeat("x", 50_000)
+		m := feedtest.Refer(feedtest.Message(b.tenant, i), strings.Repeat("x", 50_000))
 		if err := b.feed.Publish(t.Context(), b.tenant, m); err != nil {
 			t.Fatal(err)
 		}

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"orderbell/internal/event"
+	"orderbell/internal/feed/feedtest"
 	"orderbell/internal/feed/message"
 	"orderbell/sse-gateway/internal/tenantlog"
 	"orderbell/sse-gateway/internal/tenantlog/tenantlogtest"
@@ -149,7 +150,7 @@ func TestALogIsBounded(t *testing.T) {
 			var ids []string
 			for i := 1; i <= 1000; i++ {
 				p := tenantlogtest.Published(i)
-				p.Message.Data.Reference = strings.Repeat("x", size)
+				p.Message = feedtest.Refer(p.Message, strings.Repeat("x", size))
 				log.Apply(p)
 				ids = append(ids, p.Message.ID)
 			}

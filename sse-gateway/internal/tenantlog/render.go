@@ -58,19 +58,15 @@ func render(m message.Message) (rendered, error) {
 		return rendered{}, fmt.Errorf("event id %q cannot be the id of a frame", m.ID)
 	}
 	if !m.Valid() {
-		return rendered{}, errors.New("the event's type is unknown")
+		return rendered{}, errors.New("the message is not of the contract")
 	}
 	if m.Event == message.NotificationRead {
 		return renderReading(m)
 	}
-	data, err := json.Marshal(m.Data)
-	if err != nil {
-		return rendered{}, fmt.Errorf("encode data: %w", err)
-	}
-	r := chunk(frame.Event{ID: m.ID, Name: string(m.Event), Data: data}, false)
+	r := chunk(frame.Event{ID: m.ID, Name: string(m.Event), Data: m.Data}, false)
 	r.again = m.Again
 	if len(m.Recipients) > 0 {
-		r.audience = newAudience(m, data)
+		r.audience = newAudience(m)
 	}
 	return r, nil
 }
@@ -105,9 +101,9 @@ func isEventID(id string) bool {
 // newAudience renders what everybody's notification has in common:
 //
 //	data: {"notification_id":"…","event_id":"…","event":"order_paid","data":{…}}
-func newAudience(m message.Message, data []byte) *audience {
+func newAudience(m message.Message) *audience {
 	const hole = "\x01" // stands for the notification's id; JSON never contains it
-	whole := fmt.Appendf(nil, `{"notification_id":"%s","event_id":%s,"event":"%s","data":%s}`, hole, quote(m.ID), m.Event, data)
+	whole := fmt.Appendf(nil, `{"notification_id":"%s","event_id":%s,"event":"%s","data":%s}`, hole, quote(m.ID), m.Event, m.Data)
 	whole = frame.Append(nil, frame.Event{ID: m.ID + NotificationSuffix, Name: "notification", Data: whole})
 	head, tail, _ := bytes.Cut(whole, []byte(hole))
 	a := &audience{id: m.ID, head: head, tail: tail, people: make([]event.Recipient, 0, len(m.Recipients))}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"orderbell/internal/audit"
+	"orderbell/internal/event"
 	"orderbell/internal/feed/message"
 )
 
@@ -122,13 +123,18 @@ func (r *run) entries(ctx context.Context, tenant string, entries []message.Publ
 		case !m.Event.Valid():
 			continue // no order's event
 		}
+		data, err := event.ParseData(m.Data)
+		if err != nil {
+			r.offend(checkStream, Offender{EventID: m.ID, TenantID: tenant}, "entry %s: %v", e.At, err)
+			continue
+		}
 		// One that comes again when its mark has expired is published again, as promised.
 		if before, twice := seen[m.ID]; twice && e.At.Millis-before.Millis < uint64(r.Options.ReplayTTL.Milliseconds()) { //nolint:gosec // more than 0
-			r.offend(checkStream, Offender{EventID: m.ID, OrderID: m.Data.OrderID, TenantID: tenant}, "entries %s and %s are both it", before, e.At)
+			r.offend(checkStream, Offender{EventID: m.ID, OrderID: data.OrderID, TenantID: tenant}, "entries %s and %s are both it", before, e.At)
 		}
 		seen[m.ID] = e.At
-		if r.w.Has(m.Data.Timestamp) {
-			ids[m.ID] = m.Data.OrderID
+		if r.w.Has(data.Timestamp) {
+			ids[m.ID] = data.OrderID
 		}
 	}
 	if len(ids) == 0 {

@@ -24,7 +24,7 @@ import (
 	"orderbell/internal/event"
 	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/feed"
-	"orderbell/internal/feed/message"
+	"orderbell/internal/feed/feedtest"
 	"orderbell/internal/order"
 	"orderbell/internal/pipeline"
 	"orderbell/internal/store/database"
@@ -86,7 +86,7 @@ func setup(t *testing.T) *world {
 	// Streams that began well before, as any but a first one has.
 	for _, id := range []string{"demo", "kopi"} {
 		old := strconv.FormatInt(time.Now().Add(-time.Minute).UnixMilli(), 10) + "-0"
-		payload, err := json.Marshal(message.Message{ID: newID(), Event: event.OrderCreated, Recipients: []event.Recipient{}})
+		payload, err := json.Marshal(feedtest.Message(id, 1))
 		if err != nil {
 			t.Fatal(err)
 		}

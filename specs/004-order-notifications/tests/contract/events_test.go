@@ -142,7 +142,11 @@ func TestEventExamplesThroughTheGoTypes(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error(diff)
 			}
-			published := generic(t, message.New(e, []event.Recipient{{UserID: "u", NotificationID: "n"}}))
+			m, err := message.New(e, []event.Recipient{{UserID: "u", NotificationID: "n"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			published := generic(t, m)
 			if diff := cmp.Diff(generic(t, raw)["data"], published["data"]); diff != "" {
 				t.Errorf("the feed's message carries other data: %s", diff)
 			}

@@ -135,5 +135,9 @@ func feedMessage(t *testing.T, events map[string][]byte, name string, to ...even
 	if err != nil {
 		t.Fatal(err)
 	}
-	return message.New(e, to)
+	m, err := message.New(e, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }

@@ -129,7 +129,7 @@ func publish(ctx context.Context, redisURL string, plan pace.Plan) (time.Time, e
 		plan.Writers = writers
 	}
 	return plan.Run(ctx, func(ctx context.Context, n int, at time.Time) error {
-		return f.Publish(ctx, message.Tenant, feedmessage.Message{ID: message.EventID(n), Event: event.OrderPaid, Data: message.Data(n, at)})
+		return f.Publish(ctx, message.Tenant, feedmessage.Message{ID: message.EventID(n), Event: event.OrderPaid, Data: message.JSON(n, at)})
 	})
 }
 
