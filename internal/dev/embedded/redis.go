@@ -14,6 +14,7 @@ type Redis struct {
 	server *miniredis.Miniredis
 	stop   chan struct{}
 	clock  sync.WaitGroup
+	once   sync.Once
 }
 
 // The clock of the embedded Redis. miniredis can follow the time by itself (ClockTTL), but then every command walks and
@@ -54,9 +55,9 @@ func (r *Redis) expire() {
 // URL is the address for REDIS_URL.
 func (r *Redis) URL() string { return "redis://" + r.server.Addr() + "/0" }
 
-// Stop closes the server and every connection to it.
+// Stop closes the server and every connection to it. A second call does nothing.
 func (r *Redis) Stop() {
-	close(r.stop)
+	r.once.Do(func() { close(r.stop) })
 	r.clock.Wait()
 	r.server.Close()
 }
