@@ -178,3 +178,26 @@ func TestDeployables(t *testing.T) {
 		}
 	})
 }
+
+// instrument is a call that makes a metric.
+var instrument = regexp.MustCompile(`(?:Counter|Gauge|Histogram|\.gauge|\.counter)\(\s*"([^"]*)"`)
+
+func TestMetricsHaveOnePrefixAndOneStyle(t *testing.T) {
+	t.Parallel()
+	style := regexp.MustCompile(`^orderbell(\.[a-z]+(_[a-z]+)*)+$`)
+	found := 0
+	for _, name := range files(t) {
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") || strings.HasPrefix(name, "test/") {
+			continue
+		}
+		for _, call := range instrument.FindAllStringSubmatch(read(t, name), -1) {
+			found++
+			if !style.MatchString(call[1]) {
+				t.Errorf("%s: the metric %q does not read as orderbell.noun.quantity", name, call[1])
+			}
+		}
+	}
+	if found < 20 {
+		t.Errorf("%d metrics were found", found)
+	}
+}

@@ -37,21 +37,21 @@ func newMetrics(meter metric.Meter) (*metrics, error) {
 		m.byType[t] = metric.WithAttributeSet(attribute.NewSet(attribute.String("type", string(t))))
 	}
 	var errs [7]error
-	m.sentEvents, errs[0] = meter.Int64Counter("outbox_sent_events",
+	m.sentEvents, errs[0] = meter.Int64Counter("orderbell.outbox.sent_events",
 		metric.WithDescription("Events that Kafka has acknowledged."))
-	m.deadLetters, errs[1] = meter.Int64Counter("outbox_dead_letters",
+	m.deadLetters, errs[1] = meter.Int64Counter("orderbell.outbox.dead_letters",
 		metric.WithDescription("Events that could not be sent and went to the topic of dead letters."))
-	m.failures, errs[2] = meter.Int64Counter("outbox_failed_batches",
+	m.failures, errs[2] = meter.Int64Counter("orderbell.outbox.failed_batches",
 		metric.WithDescription("Batches of which at least one event has to be sent again."))
-	m.wait, errs[3] = meter.Float64Histogram("outbox_wait_seconds",
+	m.wait, errs[3] = meter.Float64Histogram("orderbell.outbox.wait", metric.WithUnit("s"),
 		metric.WithDescription("From an order's change to Kafka's acknowledgement."),
 		metric.WithExplicitBucketBoundaries(.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60, 600))
-	unsent, err := meter.Int64ObservableGauge("outbox_unsent_events", metric.WithDescription("Events that wait in the outbox."))
+	unsent, err := meter.Int64ObservableGauge("orderbell.outbox.unsent_events", metric.WithDescription("Events that wait in the outbox."))
 	errs[4] = err
-	oldest, err := meter.Float64ObservableGauge("outbox_oldest_unsent_seconds",
+	oldest, err := meter.Float64ObservableGauge("orderbell.outbox.oldest_unsent", metric.WithUnit("s"),
 		metric.WithDescription("How long the oldest event in the outbox has waited."))
 	errs[5] = err
-	lag, err := meter.Int64ObservableGauge("kafka_consumer_lag",
+	lag, err := meter.Int64ObservableGauge("orderbell.consumer.lag",
 		metric.WithDescription("Messages of a partition that a consumer group has not committed."))
 	errs[6] = err
 	if err := errors.Join(errs[:]...); err != nil {

@@ -122,7 +122,7 @@ func TestProgram(t *testing.T) {
 		}
 		checkOrder(t, s.await(t, s.events, versions*len(orders)))
 		s.eventually(t, func() string {
-			if _, metrics := p.get(t, s, "/metrics"); !strings.Contains(metrics, "kafka_consumer_lag{") {
+			if _, metrics := p.get(t, s, "/metrics"); !strings.Contains(metrics, "orderbell_consumer_lag{") {
 				return "no lag among the metrics:\n" + metrics
 			}
 			return ""

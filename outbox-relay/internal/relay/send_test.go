@@ -279,9 +279,9 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	want := map[string]float64{
-		"outbox_sent_events{type=order_created}": 2, "outbox_dead_letters": 1, "outbox_failed_batches": 1,
-		"outbox_wait_seconds count": 2, "outbox_unsent_events": 7, "outbox_oldest_unsent_seconds": 3,
-		"kafka_consumer_lag{group=order-paid,partition=0}": 5, "kafka_consumer_lag{group=order-paid,partition=3}": 11,
+		"orderbell.outbox.sent_events{type=order_created}": 2, "orderbell.outbox.dead_letters": 1, "orderbell.outbox.failed_batches": 1,
+		"orderbell.outbox.wait count": 2, "orderbell.outbox.unsent_events": 7, "orderbell.outbox.oldest_unsent": 3,
+		"orderbell.consumer.lag{group=order-paid,partition=0}": 5, "orderbell.consumer.lag{group=order-paid,partition=3}": 11,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -13,16 +13,16 @@ import (
 // Observe registers the gateway's metrics. They are read when they are asked for, so counting costs nothing more.
 func (h *Handler) Observe(meter metric.Meter) error {
 	b := builder{meter: meter}
-	connections := b.gauge("sse_connections", "open streams")
-	logs := b.gauge("sse_tenant_logs", "tenants with a log in memory")
-	logBytes := b.gauge("sse_tenant_log_bytes", "bytes of frames in memory")
-	deliveries := b.counter("sse_deliveries", "order and resync frames written, each subscriber's counted")
-	stalls := b.counter("sse_write_stalls", "writes that found a client's socket full")
-	ends := b.counter("sse_stream_ends", "streams that ended, by reason")
-	resyncs := b.counter("sse_resyncs", "clients sent to the snapshot when they came, by reason")
-	refused := b.counter("sse_refusals", "streams not opened, by reason")
-	holes := b.counter("sse_holes_read", "reads of a tenant's stream that found what pub/sub had not brought")
-	lost := b.counter("sse_streams_lost", "parts of a tenant's stream that Redis lost: all of its clients were sent to the snapshot")
+	connections := b.gauge("orderbell.sse.connections", "open streams")
+	logs := b.gauge("orderbell.sse.tenant_logs", "tenants with a log in memory")
+	logBytes := b.gauge("orderbell.sse.tenant_log_bytes", "bytes of frames in memory")
+	deliveries := b.counter("orderbell.sse.deliveries", "order and resync frames written, each subscriber's counted")
+	stalls := b.counter("orderbell.sse.write_stalls", "writes that found a client's socket full")
+	ends := b.counter("orderbell.sse.stream_ends", "streams that ended, by reason")
+	resyncs := b.counter("orderbell.sse.resyncs", "clients sent to the snapshot when they came, by reason")
+	refused := b.counter("orderbell.sse.refusals", "streams not opened, by reason")
+	holes := b.counter("orderbell.sse.holes_read", "reads of a tenant's stream that found what pub/sub had not brought")
+	lost := b.counter("orderbell.sse.streams_lost", "parts of a tenant's stream that Redis lost: all of its clients were sent to the snapshot")
 	if b.err != nil {
 		return fmt.Errorf("set up metrics: %w", b.err)
 	}
