@@ -30,14 +30,11 @@ type Store struct{ pool *database.Pool }
 // New returns a store on a database with the schema of this program.
 func New(pool *database.Pool) *Store { return &Store{pool: pool} }
 
-// Shards is how many parts the outbox has; each is relayed by one relay at a time.
-const Shards = 16
-
 // Shard returns the outbox shard of an order: all its events are in one, so that they leave in order.
 func Shard(orderID string) int16 {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(orderID))
-	return int16(h.Sum32() % Shards)
+	return int16(h.Sum32() % event.OutboxShards)
 }
 
 // Create makes a new order of r's tenant from o's Reference, TotalAmount and Currency, without which it

@@ -1,6 +1,9 @@
 // Package outbox hands the events that orders' transactions left in the outbox to a sender, in order, and marks what was
 // sent.
 //
+// Tenants share it: a batch has the oldest events of each tenant that has any, so a tenant's first event does not wait for
+// the burst of another. Events of one order stay in order, since an order has one tenant.
+//
 // The outbox has shards, by order. [Outbox.Take] locks some for its one transaction, so that of any number of relays
 // only one has a shard in hand, no lock is left behind by one that dies or falls silent (see [database.Begin]), and a
 // pooler may stand between. A relay that loses its database connection in the middle of a batch has lost its shards too,
@@ -29,18 +32,19 @@ func New(pool *database.Pool) *Outbox { return &Outbox{pool: pool} }
 // lockClass is the first key of the shards' advisory locks, "outb"; the second is the shard.
 const lockClass = 0x6f757462
 
-// Both reads of the table compare (shard, id) as a row and sort by it, which only the index on unsent rows can serve. With
-// shard = s and ORDER BY id the planner, for as long as its statistics know of unsent rows alone, takes the primary key
-// instead and wades through all that was ever sent.
+// All reads of the table compare (shard, tenant_id, id) as a row and sort by it, which only the index on unsent rows can
+// serve. With shard = s and ORDER BY id the planner, for as long as its statistics know of unsent rows alone, takes the
+// primary key instead and reads everything that was ever sent.
 
-// waiting are the shards that have something to send.
+// waiting are the shards with something to send, of @shards, from @first on and around.
 const waiting = `
-SELECT s FROM generate_series(0, 15) s CROSS JOIN LATERAL (
+SELECT s FROM generate_series(0, @shards - 1) s CROSS JOIN LATERAL (
     SELECT FROM outbox
-    WHERE (shard, id) > (s, 0) AND (shard, id) < (s + 1, 0) AND sent_at IS NULL
-    ORDER BY shard, id
+    WHERE (shard, tenant_id, id) > (s, '', 0) AND (shard, tenant_id, id) < (s + 1, '', 0) AND sent_at IS NULL
+    ORDER BY shard, tenant_id, id
     LIMIT 1
-) o`
+) o
+ORDER BY (s - @first + @shards) % @shards`
 
 // lock takes up to $3 of the shards $1 that nobody else holds, in the order given. The second statement has to see what
 // the holder before has marked, so it needs a snapshot taken behind this one; the shards reach it as a setting, which
@@ -51,25 +55,54 @@ WITH taken AS (
 )
 SELECT set_config('orderbell.shards', coalesce(string_agg(s::text, ','), ''), true) FROM taken`
 
-// unsent are the oldest rows of each locked shard, $1 in all.
+// unsent are up to $1 unsent rows of the locked shards, of each tenant in turn: first the oldest row of each, then the
+// second. The recursive part goes from tenant to tenant with one step through the index for each. Of one tenant it reads
+// twice the fair share at most, so a batch is full although some have little, and its cost is bounded.
 const unsent = `
-WITH held AS (
-    SELECT s::int, count(*) OVER () AS many
-    FROM unnest(string_to_array(current_setting('orderbell.shards'), ',')) s
+WITH RECURSIVE held AS (
+    SELECT s::int FROM unnest(string_to_array(current_setting('orderbell.shards'), ',')) s
+), busy AS (
+    SELECT s, (
+        SELECT tenant_id FROM outbox
+        WHERE (shard, tenant_id, id) > (s, '', 0) AND (shard, tenant_id, id) < (s + 1, '', 0) AND sent_at IS NULL
+        ORDER BY shard, tenant_id, id
+        LIMIT 1
+    ) AS tenant
+    FROM held
+    UNION ALL
+    SELECT s, (
+        SELECT tenant_id FROM outbox
+        WHERE (shard, tenant_id, id) > (s, tenant, 9223372036854775807) AND (shard, tenant_id, id) < (s + 1, '', 0)
+            AND sent_at IS NULL
+        ORDER BY shard, tenant_id, id
+        LIMIT 1
+    )
+    FROM busy
+    WHERE tenant IS NOT NULL
+), share AS (
+    SELECT s, tenant, greatest(2 * $1::bigint / count(*) OVER (), 1) AS most
+    FROM busy
+    WHERE tenant IS NOT NULL
+), turn AS (
+    SELECT o.*
+    FROM share CROSS JOIN LATERAL (
+        SELECT id, event_id, source, type, tenant_id, order_id, occurred_at, traceparent, data,
+            row_number() OVER (ORDER BY shard, tenant_id, id) AS nth
+        FROM outbox
+        WHERE (shard, tenant_id, id) > (s, tenant, 0) AND (shard, tenant_id, id) < (s, tenant, 9223372036854775807)
+            AND sent_at IS NULL
+        ORDER BY shard, tenant_id, id
+        LIMIT most
+    ) o
+    ORDER BY nth, id
+    LIMIT $1
 )
-SELECT o.id, o.event_id::text, o.source, o.type, o.tenant_id, o.order_id::text, o.occurred_at, o.traceparent, o.data
-FROM held CROSS JOIN LATERAL (
-    SELECT * FROM outbox
-    WHERE (shard, id) > (s, 0) AND (shard, id) < (s + 1, 0) AND sent_at IS NULL
-    ORDER BY shard, id
-    LIMIT greatest($1::bigint / held.many, 1)
-) o
-ORDER BY o.id`
+SELECT id, event_id::text, source, type, tenant_id, order_id::text, occurred_at, traceparent, data FROM turn ORDER BY id`
 
 const mark = `UPDATE outbox SET sent_at = clock_timestamp() WHERE id = ANY ($1) AND sent_at IS NULL`
 
-// Take calls send with the oldest unsent events, at most most, of up to shards shards that no other Take holds; it tries
-// shard first and those behind it first. Events of an order come in order. What send returns are the positions of those
+// Take calls send with unsent events, at most most, of up to shards shards that no other Take holds; it tries shard first
+// and those after it first. Events of an order come in order. What send returns are the positions of those
 // that Kafka has; they are marked. Until then the shards stay locked.
 //
 // It returns how many events it gave to send. With none waiting, or all of their shards in other hands, send is not
@@ -100,7 +133,7 @@ func (o *Outbox) takeOf(ctx context.Context, candidates []int32, shards, most in
 
 // waiting returns the shards with unsent rows, from first on and around.
 func (o *Outbox) waiting(ctx context.Context, first int) ([]int32, error) {
-	rows, err := o.pool.Query(ctx, waiting+` ORDER BY (s - $1 + 16) % 16`, first%16)
+	rows, err := o.pool.Query(ctx, waiting, pgx.NamedArgs{"shards": event.OutboxShards, "first": first % event.OutboxShards})
 	if err != nil {
 		return nil, err
 	}

@@ -88,7 +88,7 @@ func New(cfg Config, topics Topics, outbox Outbox, bus Bus, groups Groups, log *
 }
 
 const (
-	shards   = 16
+	shards   = event.OutboxShards
 	maxBatch = 100_000 // a batch is in memory, and its shards are locked while it is sent
 
 	// Between two looks it pauses minPause while there was something in the last busyFor, and IdleInterval afterwards.
