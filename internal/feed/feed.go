@@ -45,6 +45,9 @@ type Config struct {
 	ReplayTTL duration.Seconds `envconfig:"SSE_REPLAY_BUFFER_TTL_SECONDS" default:"900"`
 	// ReplayMax is the length of a tenant's ring in Redis, some 700 bytes an event.
 	ReplayMax int `envconfig:"SSE_REPLAY_BUFFER_MAX_EVENTS" default:"4096"`
+	// ReplayBytes bounds the messages of a tenant's ring. 4,096 of some 700 bytes are 2.9 MB, so it cuts only a ring of
+	// large messages, such as those with thousands of recipients.
+	ReplayBytes int `envconfig:"SSE_REPLAY_BUFFER_MAX_BYTES" default:"8388608"`
 	// Sharded is on, off or auto: sharded pub/sub where the server is Redis 7 or newer. All programs must have the same.
 	Sharded string `envconfig:"REDIS_SHARDED_PUBSUB" default:"auto"`
 }
@@ -83,6 +86,8 @@ func Open(cfg Config) (*Feed, error) {
 		return nil, fmt.Errorf("SSE_REPLAY_BUFFER_TTL_SECONDS is %s, want 1 or more", cfg.ReplayTTL.Duration())
 	case cfg.ReplayMax < 1:
 		return nil, fmt.Errorf("SSE_REPLAY_BUFFER_MAX_EVENTS is %d, want 1 or more", cfg.ReplayMax)
+	case cfg.ReplayBytes < 1:
+		return nil, fmt.Errorf("SSE_REPLAY_BUFFER_MAX_BYTES is %d, want 1 or more", cfg.ReplayBytes)
 	case !slices.Contains([]string{"auto", "on", "off"}, cfg.Sharded):
 		return nil, fmt.Errorf("REDIS_SHARDED_PUBSUB is %q, want auto, on or off", cfg.Sharded)
 	}
@@ -196,6 +201,7 @@ func timeouts(durations ...*time.Duration) {
 func streamKey(tenant string) string        { return "orders:{" + tenant + "}:stream" }
 func tailKey(tenant string) string          { return "orders:{" + tenant + "}:tail" }
 func markKey(tenant, eventID string) string { return "orders:{" + tenant + "}:event:" + eventID }
+func bytesKey(tenant string) string         { return "orders:{" + tenant + "}:bytes" }
 func channel(tenant string) string          { return "orders:{" + tenant + "}" }
 
 // Error is a call of Redis that did not succeed.
@@ -222,13 +228,13 @@ func (f *Feed) Publish(ctx context.Context, tenantID string, m message.Message) 
 	if err != nil {
 		return fmt.Errorf("encode message: %w", err)
 	}
-	keys := []string{streamKey(tenantID), markKey(tenantID, m.ID), tailKey(tenantID)}
+	keys := []string{streamKey(tenantID), markKey(tenantID, m.ID), tailKey(tenantID), bytesKey(tenantID)}
 	tail := m.ID
 	if m.Again {
 		tail = "" // its place is not the only one where this event may have been seen: nobody resumes there unasked
 	}
 	err = f.publish.Run(ctx, f.client, keys, channel(tenantID), tail, payload,
-		f.cfg.ReplayTTL.Duration().Milliseconds(), f.cfg.ReplayMax, f.cfg.Sharded).Err()
+		f.cfg.ReplayTTL.Duration().Milliseconds(), f.cfg.ReplayMax, f.cfg.Sharded, f.cfg.ReplayBytes).Err()
 	if err != nil {
 		return wrap("publish event", err)
 	}

@@ -238,7 +238,7 @@ func (b *testBundle) assertOnce(tb testing.TB) {
 func (b *testBundle) streamLength(tb testing.TB) int {
 	tb.Helper()
 	const all = 1000
-	f, err := feed.Open(feed.Config{URL: b.redis.URL(), ReplayTTL: duration.Seconds(time.Hour), ReplayMax: all, Sharded: "off"})
+	f, err := feed.Open(feed.Config{URL: b.redis.URL(), ReplayTTL: duration.Seconds(time.Hour), ReplayMax: all, ReplayBytes: 8 << 20, Sharded: "off"})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -25,7 +25,7 @@ const Patience = 30 * time.Second
 
 // Config returns a configuration for the Redis at url.
 func Config(url string) feed.Config {
-	return feed.Config{URL: url, ReplayTTL: duration.Seconds(15 * time.Minute), ReplayMax: 4096, Sharded: "auto"}
+	return feed.Config{URL: url, ReplayTTL: duration.Seconds(15 * time.Minute), ReplayMax: 4096, ReplayBytes: 8 << 20, Sharded: "auto"}
 }
 
 // Open returns a feed that is closed with the test.
@@ -157,6 +157,7 @@ func Suite(t *testing.T, url string) {
 		"who unfollows hears no more, and may come back":     unfollow,
 		"tenants do not hear each other":                     isolation,
 		"the ring is bounded":                                ring,
+		"the ring is bounded in bytes, too":                  heavy,
 		"tails of many tenants come together":                tails,
 		"an audit sees what is there and what is not":        presence,
 		"a ticket is redeemed once":                          tickets,

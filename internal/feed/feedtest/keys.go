@@ -32,6 +32,36 @@ func ring(t *testing.T, url string) {
 	checkChain(t, got[0].Prev, want[350-len(got):], got)
 }
 
+// heavy publishes entries that are large enough for the ring's bytes to bound it before their number does.
+func heavy(t *testing.T, url string) {
+	const size, limit = 4 << 10, 256 << 10
+	cfg, tenant := Config(url), Tenant()
+	cfg.ReplayBytes = limit
+	f := Open(t, cfg)
+	want := batch(tenant, limit/size+50)
+	for i := range want {
+		want[i] = Refer(want[i], strings.Repeat("x", size))
+	}
+	publish(t, f, tenant, want...)
+	got, _, err := f.Read(t.Context(), tenant, message.Position{}, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bytes := 0
+	for _, p := range got {
+		bytes += len(p.Message.Data)
+	}
+	if bytes > limit || bytes < limit*9/10 {
+		t.Errorf("the ring of %d bytes holds %d entries with %d bytes", limit, len(got), bytes)
+	}
+	checkChain(t, got[0].Prev, want[len(want)-len(got):], got)
+	small := Message(tenant, 1)
+	publish(t, f, tenant, small)
+	if got, _, err = f.Recent(t.Context(), tenant, 1); err != nil || len(got) != 1 || got[0].Message.ID != small.ID {
+		t.Errorf("the newest entry is %+v, %v, want the small one", got, err)
+	}
+}
+
 func tails(t *testing.T, url string) {
 	f := Open(t, Config(url))
 	tenants := make([]string, 40)

@@ -23,7 +23,7 @@ func closed(t *testing.T) *database.Pool {
 // gone returns a feed whose Redis does not exist.
 func gone(t *testing.T) *feed.Feed {
 	t.Helper()
-	f, err := feed.Open(feed.Config{URL: "redis://127.0.0.1:1", ReplayTTL: duration.Seconds(replayTTL), ReplayMax: 1, Sharded: "off"})
+	f, err := feed.Open(feed.Config{URL: "redis://127.0.0.1:1", ReplayTTL: duration.Seconds(replayTTL), ReplayMax: 1, ReplayBytes: 8 << 20, Sharded: "off"})
 	if err != nil {
 		t.Fatal(err)
 	}

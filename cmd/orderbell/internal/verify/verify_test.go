@@ -62,7 +62,7 @@ func setup(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Stop)
-	if w.feed, err = feed.Open(feed.Config{URL: server.URL(), ReplayTTL: duration.Seconds(replayTTL), ReplayMax: 4096, Sharded: "auto"}); err != nil {
+	if w.feed, err = feed.Open(feed.Config{URL: server.URL(), ReplayTTL: duration.Seconds(replayTTL), ReplayMax: 4096, ReplayBytes: 8 << 20, Sharded: "auto"}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.feed.Close() })

@@ -120,7 +120,7 @@ const writers = 16
 
 // publish sends messages the way that functions do.
 func publish(ctx context.Context, redisURL string, plan pace.Plan) (time.Time, error) {
-	f, err := feed.Open(feed.Config{URL: redisURL, ReplayTTL: duration.Seconds(15 * time.Minute), ReplayMax: 4096, Sharded: "auto"})
+	f, err := feed.Open(feed.Config{URL: redisURL, ReplayTTL: duration.Seconds(15 * time.Minute), ReplayMax: 4096, ReplayBytes: 8 << 20, Sharded: "auto"})
 	if err != nil {
 		return time.Time{}, err
 	}
