@@ -83,7 +83,7 @@ func setup(t *testing.T, f fault, said *strings.Builder) check.Config {
 	patience := 20 * time.Second
 	switch f {
 	case relayAsleep, functionDeaf, redeliveryIgnored, mailDue, resumeForgets:
-		patience = 300 * time.Millisecond
+		patience = 3 * time.Second
 	}
 	return check.Config{
 		Origin: origin.URL, Business: business, Tokens: seed.Tokens{Auth: cfg, TTL: time.Hour}, Trails: s, Stream: s, Arrivals: s.arrivals,
