@@ -30,6 +30,8 @@ func faults() []fault {
 		{"PostgreSQL stopped and started", restart("postgres"), true},
 		{"Redis killed, its data kept", restart("redis", "--kill"), false},
 		{"Redis stopped and started empty", emptyRedis, false},
+		{"PostgreSQL switched over, old connections left open", failOverPostgres, true},
+		{"Redis switched over, old connections left open", failOverRedis, false},
 		{"Kafka killed", restart("kafka", "--kill"), false},
 		{"Kafka stopped and started", restart("kafka"), false},
 		{"connections cut", cutConnections, true},

@@ -1,0 +1,109 @@
+//go:build chaos
+
+package chaos_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// failOverPostgres has the sessions that are open turn read-only while new ones can write, as after a failover with a
+// virtual address that leaves old connections open, and back.
+func failOverPostgres(e *episode) {
+	conn, err := e.w.db.Acquire(e.t.Context())
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	defer conn.Release()
+	do := func(statements ...string) {
+		for _, sql := range statements {
+			if _, err := conn.Exec(context.WithoutCancel(e.t.Context()), sql); err != nil {
+				e.t.Errorf("%s: %v", sql, err)
+			}
+		}
+	}
+	do("SET default_transaction_read_only = off")
+	defer do("ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()",
+		"ALTER ROLE orderbell IN DATABASE orderbell RESET default_transaction_read_only")
+	do("ALTER ROLE orderbell IN DATABASE orderbell SET default_transaction_read_only = off",
+		"ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
+	e.hits++
+	e.wait(4 * time.Second)
+}
+
+// failOverRedis has a replica take over, and back again. Old connections stay with the demoted master, which lives on as
+// a replica that is cut off.
+func failOverRedis(e *episode) {
+	ctx := context.WithoutCancel(e.t.Context())
+	port := freePort(e.t)
+	cmd := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--dir", e.t.TempDir(), "--save", "", "--daemonize", "no") //nolint:noctx // killed below
+	if err := cmd.Start(); err != nil {
+		e.t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	first, second := e.w.redis.target, net.JoinHostPort("127.0.0.1", port)
+	for _, move := range [][2]string{{first, second}, {second, first}} {
+		if err := takeOver(ctx, e, move[0], move[1]); err != nil {
+			e.t.Fatalf("hand Redis over from %s to %s: %v", move[0], move[1], err)
+		}
+		e.hits++
+		e.wait(4 * time.Second)
+	}
+}
+
+// takeOver makes the server at to the master in place of the one at from, with all that from has. Only new connections
+// reach it.
+func takeOver(ctx context.Context, e *episode, from, to string) error {
+	master := redis.NewClient(&redis.Options{Addr: from, Protocol: 2, MaxRetries: -1})
+	defer master.Close() //nolint:errcheck // only asked
+	replica := redis.NewClient(&redis.Options{Addr: to, Protocol: 2, MaxRetries: 10})
+	defer replica.Close() //nolint:errcheck // only asked
+	host, port, err := net.SplitHostPort(from)
+	if err != nil {
+		return err
+	}
+	if err := replica.SlaveOf(ctx, host, port).Err(); err != nil {
+		return err
+	}
+	inStep := func(paused bool) func() error {
+		return func() error {
+			m, err := master.Info(ctx, "replication").Result()
+			if err != nil {
+				return err
+			}
+			r, err := replica.Info(ctx, "replication").Result()
+			if err != nil {
+				return err
+			}
+			if field(r, "master_link_status") != "up" || paused && field(r, "slave_repl_offset") != field(m, "master_repl_offset") {
+				return fmt.Errorf("the replica is at %s of %s", field(r, "slave_repl_offset"), field(m, "master_repl_offset"))
+			}
+			return nil
+		}
+	}
+	eventually(e.t, patience, "the replica to be in step", inStep(false))
+	if err := master.Do(ctx, "CLIENT", "PAUSE", 2000, "WRITE").Err(); err != nil {
+		return err
+	}
+	eventually(e.t, patience, "the replica to have everything", inStep(true))
+	if err := replica.SlaveOf(ctx, "NO", "ONE").Err(); err != nil {
+		return err
+	}
+	e.w.redis.mu.Lock()
+	e.w.redis.target = to
+	e.w.redis.mu.Unlock()
+	return master.SlaveOf(ctx, "127.0.0.1", "1").Err()
+}
+
+// field returns a field of INFO's answer.
+func field(info, name string) string {
+	_, rest, _ := strings.Cut(info, name+":")
+	value, _, _ := strings.Cut(rest, "\r\n")
+	return value
+}
