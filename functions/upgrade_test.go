@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"orderbell/internal/event"
+	"orderbell/internal/mail"
 	"orderbell/internal/notification"
 	"orderbell/internal/order"
 	"orderbell/internal/store/database"
@@ -163,7 +164,7 @@ func (w world) work(t *testing.T) map[string]func(context.Context) error {
 			return err
 		},
 		"claim a mail": func(ctx context.Context) error {
-			_, _, err := events.Claim(ctx, time.Minute)
+			_, _, err := events.ClaimOfTenant(ctx, "acme", mail.Terms{Lease: time.Minute})
 			return err
 		},
 		"readiness": func(ctx context.Context) error { return database.Ready(ctx, w.pool) },
