@@ -94,6 +94,16 @@ func TestFollowersAreConfirmedAgainAfterALostConnection(t *testing.T) {
 		sink.Next(t)
 	}
 	server.Close()
+	for range tenants {
+		select {
+		case l := <-sink.Losses:
+			if !tenants[l.TenantID] || time.Since(l.Since) > feedtest.Patience {
+				t.Errorf("the sink hears that %+v is lost", l)
+			}
+		case <-time.After(feedtest.Patience):
+			t.Fatal("the sink does not hear that the subscriptions are lost")
+		}
+	}
 	if err := server.Restart(); err != nil {
 		t.Fatal(err)
 	}
@@ -239,4 +249,28 @@ func FuzzParsePayload(f *testing.F) {
 			t.Errorf("message %+v was taken", p.Message)
 		}
 	})
+}
+
+// TestASubscriptionThatHangsIsLost has a server that keeps the connection and says nothing more, as one that is stopped.
+func TestASubscriptionThatHangsIsLost(t *testing.T) {
+	t.Parallel()
+	server := miniredis.RunT(t)
+	gate := feedtest.NewGate(t, server.Addr())
+	f, tenant := feedtest.Open(t, feedtest.Config("redis://"+gate.Addr)), feedtest.Tenant()
+	sink := feedtest.Run(t, f)
+	f.Follow(tenant)
+	sink.Next(t)
+	gate.Shut(true)
+	began := time.Now()
+	select {
+	case l := <-sink.Losses:
+		if l.TenantID != tenant || l.Since.After(began) {
+			t.Errorf("the sink hears %+v, want tenant %s and a time before %s", l, tenant, began)
+		}
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("the subscription is lost after %s, want at most 5s", took)
+		}
+	case <-time.After(feedtest.Patience):
+		t.Fatal("the subscription is never lost")
+	}
 }

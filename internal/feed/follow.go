@@ -15,20 +15,21 @@ import (
 )
 
 // Sink takes what is followed. Its methods are called from a connection's reader and must not block. Calls for one
-// tenant come one after the other.
+// tenant do not overlap.
 type Sink interface {
 	// Published is called for each message on a followed tenant's channel.
 	Published(tenantID string, p message.Published)
 	// Confirmed is called when a tenant's subscription begins, and begins again after a lost connection. What was
 	// published before it may have been missed.
 	Confirmed(tenantID string)
+	// Lost is called when a tenant's subscription has ended and is not yet back. Redis was last heard at since.
+	Lost(tenantID string, since time.Time)
 }
 
-// How the connections to Redis are watched.
+// How a lost subscription is tried again.
 const (
-	pingEvery = 5 * time.Second // a dead peer is noticed within two of these
-	retryMin  = 50 * time.Millisecond
-	retryMax  = 2 * time.Second // a failover takes a few seconds; a storm of connects helps nobody
+	retryMin = 50 * time.Millisecond
+	retryMax = 2 * time.Second // a failover takes a few seconds; a storm of connects helps nobody
 )
 
 // follower homes the followed tenants on connections: one for a single server, one for each master of a Cluster with
@@ -40,20 +41,6 @@ type follower struct {
 	leaving map[string]*link // by tenant: to be unsubscribed
 	changed chan struct{}    // signals that homes has nil links, or leaving any
 	probe   string           // a channel of this process alone, as if it were a tenant's
-}
-
-// link is one pub/sub connection.
-type link struct {
-	node    string
-	pubsub  *redis.PubSub
-	sharded bool
-	check   string // its own channel, in the hash slot of one of its tenants
-
-	mu         sync.Mutex
-	heard      time.Time      // when anything came in
-	checkable  bool           // check is subscribed
-	checked    time.Time      // when the first message was sent on check that has not come; 0: all came
-	unfollowed map[string]int // channels whose unsubscribe is under way
 }
 
 func (r *follower) init() {
@@ -108,16 +95,11 @@ func (f *Feed) Run(ctx context.Context, sink Sink) error {
 	defer r.closeAll()
 	r.wake()
 	readers.Go(func() { f.checkAll(ctx) })
-	ping := time.NewTicker(pingEvery)
-	defer ping.Stop()
 	backoff := retryMin
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-ping.C:
-			r.pingAll(ctx)
-			continue
 		case <-r.changed:
 		}
 		if f.settle(ctx, sink, &readers) {
@@ -189,7 +171,7 @@ func (f *Feed) subscribe(ctx context.Context, client redis.UniversalClient, node
 	l := r.links[node]
 	fresh := l == nil
 	if fresh {
-		l = &link{node: node, sharded: sharded, heard: time.Now(), unfollowed: map[string]int{}}
+		l = &link{node: node, sharded: sharded, ended: make(chan struct{}), heard: time.Now(), unfollowed: map[string]int{}}
 		l.check = channel(tenants[0]) + ":" + r.probe
 		// The connection outlives a canceled ctx until closeAll.
 		if sharded {
@@ -213,40 +195,12 @@ func (f *Feed) subscribe(ctx context.Context, client redis.UniversalClient, node
 	err := l.subscribe(ctx, names)
 	if fresh {
 		readers.Go(func() { f.listen(ctx, l, sink) })
+		readers.Go(func() { l.keepAsking(ctx) })
 	}
 	if err != nil {
 		_ = l.pubsub.Close() // the reader ends and sends its tenants back
 	}
 	return err == nil
-}
-
-func (l *link) subscribe(ctx context.Context, channels []string) error {
-	if len(channels) == 0 {
-		return nil
-	}
-	if !l.sharded {
-		return l.pubsub.Subscribe(ctx, channels...)
-	}
-	if l.node == "" {
-		return l.pubsub.SSubscribe(ctx, channels...)
-	}
-	for _, c := range channels { // a Cluster refuses channels of several slots in one command
-		if err := l.pubsub.SSubscribe(ctx, c); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (l *link) unsubscribe(ctx context.Context, tenant string) {
-	l.mu.Lock()
-	l.unfollowed[tenant]++
-	l.mu.Unlock()
-	if l.sharded {
-		_ = l.pubsub.SUnsubscribe(ctx, channel(tenant)) // on a broken connection nothing is subscribed any more
-	} else {
-		_ = l.pubsub.Unsubscribe(ctx, channel(tenant))
-	}
 }
 
 // listen reads a link until it breaks. go-redis would reconnect by itself, but only to the node that it knows: instead
@@ -258,7 +212,7 @@ func (f *Feed) listen(ctx context.Context, l *link, sink Sink) {
 			break
 		}
 		l.mu.Lock()
-		l.heard = time.Now()
+		l.heard, l.pinged = time.Now(), time.Time{}
 		l.mu.Unlock()
 		switch m := got.(type) {
 		case *redis.Message:
@@ -272,21 +226,46 @@ func (f *Feed) listen(ctx context.Context, l *link, sink Sink) {
 		}
 	}
 	_ = l.pubsub.Close()
+	close(l.ended)
 	r := &f.run
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	if r.links[l.node] == l {
-		delete(r.links, l.node)
+		delete(r.links, l.node) // nobody joins it any more
 	}
-	for tenant, home := range r.homes {
-		if home == l {
-			r.homes[tenant] = nil
+	tenants := r.homedOn(l)
+	r.mu.Unlock()
+	if ctx.Err() == nil {
+		for _, tenant := range tenants {
+			f.lost(tenant, l.lastHeard(), sink)
 		}
 	}
 	if cluster, ok := f.client.(*redis.ClusterClient); ok {
 		cluster.ReloadState(ctx)
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, tenant := range r.homedOn(l) {
+		r.homes[tenant] = nil // only now, so that Confirmed comes after Lost
+	}
 	r.wake()
+}
+
+// homedOn returns the tenants of a link. The caller holds the lock.
+func (r *follower) homedOn(l *link) []string {
+	var tenants []string
+	for tenant, home := range r.homes {
+		if home == l {
+			tenants = append(tenants, tenant)
+		}
+	}
+	return tenants
+}
+
+// lost tells the sink about a tenant. The channels of this program's own are not the sink's.
+func (f *Feed) lost(tenant string, since time.Time, sink Sink) {
+	if tenant != f.run.probe && tenant != revoked {
+		sink.Lost(tenant, since)
+	}
 }
 
 func (f *Feed) deliver(m *redis.Message, sink Sink) {
@@ -343,6 +322,7 @@ func (f *Feed) subscription(ctx context.Context, l *link, m *redis.Subscription,
 		if cluster, ok := f.client.(*redis.ClusterClient); ok {
 			cluster.ReloadState(ctx)
 		}
+		f.lost(tenant, time.Now(), sink) // without the lock, which the sink may need
 		f.run.mu.Lock()
 		defer f.run.mu.Unlock()
 		if f.run.homes[tenant] == l {
@@ -356,24 +336,6 @@ func tenantOf(channel string) string {
 	_, rest, _ := strings.Cut(channel, "{")
 	tenant, _, _ := strings.Cut(rest, "}")
 	return tenant
-}
-
-// pingAll closes the links that have been silent for too long and asks the others for a sign of life.
-func (r *follower) pingAll(ctx context.Context) {
-	r.mu.Lock()
-	links := make([]*link, 0, len(r.links))
-	for _, l := range r.links {
-		links = append(links, l)
-	}
-	r.mu.Unlock()
-	for _, l := range links {
-		l.mu.Lock()
-		silent := time.Since(l.heard)
-		l.mu.Unlock()
-		if silent > 2*pingEvery || l.pubsub.Ping(ctx) != nil {
-			_ = l.pubsub.Close()
-		}
-	}
 }
 
 func (r *follower) closeAll() {

@@ -89,7 +89,16 @@ type Heard struct {
 }
 
 // Sink hands on what it is told.
-type Sink struct{ C chan Heard }
+type Sink struct {
+	C      chan Heard
+	Losses chan Loss
+}
+
+// Loss is a call of [Sink.Lost].
+type Loss struct {
+	TenantID string
+	Since    time.Time
+}
 
 // Published implements [feed.Sink].
 func (s Sink) Published(tenantID string, p message.Published) {
@@ -98,6 +107,9 @@ func (s Sink) Published(tenantID string, p message.Published) {
 
 // Confirmed implements [feed.Sink].
 func (s Sink) Confirmed(tenantID string) { s.C <- Heard{TenantID: tenantID, Confirmed: true} }
+
+// Lost implements [feed.Sink].
+func (s Sink) Lost(tenantID string, since time.Time) { s.Losses <- Loss{tenantID, since} }
 
 // Next returns what the sink hears next.
 func (s Sink) Next(tb testing.TB) Heard {
@@ -114,7 +126,7 @@ func (s Sink) Next(tb testing.TB) Heard {
 // Run starts following with f until the test ends.
 func Run(tb testing.TB, f *feed.Feed) Sink {
 	tb.Helper()
-	s := Sink{make(chan Heard, 100_000)} // never blocks the reader
+	s := Sink{make(chan Heard, 100_000), make(chan Loss, 1000)} // never block the reader
 	ctx, cancel := context.WithCancel(context.WithoutCancel(tb.Context()))
 	done := make(chan error, 1)
 	go func() { done <- f.Run(ctx, s) }()
