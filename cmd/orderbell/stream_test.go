@@ -152,7 +152,7 @@ func TestTailGoesOnAcrossRestartsOfTheGateway(t *testing.T) {
 		publish()
 		await(t, notes, "the stream was cut")
 		first = gateway(t, redis, addr)
-		await(t, notes, "resumed behind")
+		await(t, notes, "resumed after")
 		publish()
 		see()
 	}
@@ -301,4 +301,34 @@ func tokenFile(t *testing.T, tenant string) string {
 		t.Fatal(err)
 	}
 	return file
+}
+
+// TestTailShowsSinceWhenItIsOutOfDate has Redis stop under an open stream, and come back.
+func TestTailShowsSinceWhenItIsOutOfDate(t *testing.T) {
+	t.Parallel()
+	redis, addr, tenant := miniredis.RunT(t), freeAddr(t), feedtest.Tenant()
+	gateway(t, redis, addr)
+	cmd := orderbell(t, []string{streamSecret}, "tail", "--tenant", tenant, "--url", "http://"+addr)
+	errOut, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // it was killed
+	})
+	notes := lines(errOut)
+	await(t, notes, "stream of "+tenant+": live")
+	redis.Close()
+	line := await(t, notes, "what is shown may be out of date since")
+	if !regexp.MustCompile(`since \d\d:\d\d:\d\d: the gateway cannot guarantee the feed \(unreachable\)|\(unsubscribed\)`).MatchString(line) {
+		t.Errorf("tail says %q, want a time and a reason", line)
+	}
+	if err := redis.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, notes, "up to date again after")
 }

@@ -39,7 +39,7 @@ the gateway, the command opens it again and continues where it was. The state of
 				return err
 			}
 			show.Stream, show.Tenant = o.stream(origin, tokens, user), o.tenant
-			show.Stream.LastEventID = from
+			show.Stream.LastEventID, show.Stream.Heartbeat = from, tail.Heartbeat
 			show.Out, show.Notes = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			return tail.Follow(cmd.Context(), show)
 		}),

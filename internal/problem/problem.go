@@ -86,7 +86,10 @@ func (p *Problem) Write(w http.ResponseWriter) {
 // becomes 500 (or 503 if it says Temporary() true) without its text.
 func Handler(log *slog.Logger, h func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		err := h(w, r)
+		_, err := Query(r) // a handler that reads no parameter refuses a broken query too
+		if err == nil {
+			err = h(w, r)
+		}
 		if err == nil {
 			return
 		}

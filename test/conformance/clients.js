@@ -18,6 +18,8 @@ const names = [
   'notification',
   'notification_read',
   'resync',
+  'degraded',
+  'live',
   'token_expiring',
   'overloaded',
   'message',

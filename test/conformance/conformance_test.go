@@ -43,6 +43,7 @@ func TestConformance(t *testing.T) {
 				"403 ends it":                                            forbidden,
 				"204 ends it":                                            dismissed,
 				"503 of something in front of the gateway":               unavailable,
+				"a feed that is not guaranteed is announced":             degraded,
 				"an unknown last id leads to the snapshot, not an error": unknownID,
 			} {
 				t.Run(name, func(t *testing.T) {
@@ -74,7 +75,7 @@ func (b bundle) begin(t *testing.T) *stream {
 	if r := s.next(t); r.What != "open" {
 		t.Fatalf("first comes %+v, want the stream to open", r)
 	}
-	want := report{What: "event", Event: "ready", ID: "0", Data: `{"tenant_id":"` + b.tenant + `","resumed":false}`}
+	want := report{What: "event", Event: "ready", ID: "0", Data: `{"tenant_id":"` + b.tenant + `","resumed":false,"live":true,"heartbeat_ms":1000}`}
 	if diff := cmp.Diff(want, anonymous(s.next(t))); diff != "" {
 		t.Fatalf("the first frame (-want +got):\n%s", diff)
 	}
@@ -298,6 +299,22 @@ func unavailable(t *testing.T, b bundle) {
 	if r := s.event(t); r.Event != "ready" {
 		t.Errorf("then %+v, want ready", r)
 	}
+}
+
+func degraded(t *testing.T, b bundle) {
+	gate := feedtest.NewGate(t, b.redis.Addr())
+	g := startGateway(t, b.redis, "REDIS_URL=redis://"+gate.Addr)
+	b.front.set(func() { b.front.gateway = g.address })
+	s := b.begin(t)
+	gate.Shut(true)
+	if r := s.event(t); r.Event != "degraded" || !strings.Contains(r.Data, `"since":"`) {
+		t.Errorf("got %+v, want degraded", r)
+	}
+	gate.Shut(false)
+	if r := s.event(t); r.Event != "live" {
+		t.Errorf("then %+v, want live", r)
+	}
+	s.sees(t, b.publish(t, "the stream goes on"))
 }
 
 func unknownID(t *testing.T, b bundle) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"time"
 
 	"orderbell/internal/auth"
 	"orderbell/internal/feed"
@@ -62,3 +63,6 @@ type ignore struct{}
 
 func (ignore) Published(string, message.Published) {}
 func (ignore) Confirmed(string)                    {}
+
+// Lost implements [feed.Sink].
+func (ignore) Lost(string, time.Time) {}

@@ -85,12 +85,16 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	q := notification.Query{Before: after.At, BeforeID: after.ID, Limit: limit}
-	switch unread := r.URL.Query()["unread"]; {
-	case unread == nil:
-	case len(unread) == 1 && (unread[0] == "" || unread[0] == "true"):
+	query, err := problem.Query(r, "unread")
+	if err != nil {
+		return err
+	}
+	switch unread := query.Get("unread"); {
+	case !query.Has("unread"), unread == "false":
+	case unread == "", unread == "true":
 		q.UnreadOnly = true
-	case len(unread) != 1 || unread[0] != "false":
-		return route.BadParameter("unread", "is neither true nor false")
+	default:
+		return problem.BadParameter("unread", "is neither true nor false")
 	}
 	var page notification.Page
 	if known {

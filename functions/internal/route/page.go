@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"orderbell/internal/problem"
 )
 
 // Position is a place in a list that is ordered by time and id.
@@ -54,16 +56,19 @@ const (
 // PageOf returns what a request asks for by limit and cursor: how many at most, and behind which position, the zero
 // Position for the first page. Its error is 400.
 func PageOf(r *http.Request) (limit int, after Position, err error) {
-	query := r.URL.Query()
+	query, err := problem.Query(r, "limit", "cursor")
+	if err != nil {
+		return 0, Position{}, err
+	}
 	limit = defaultLimit
 	if query.Has("limit") {
 		if limit, err = strconv.Atoi(query.Get("limit")); err != nil || limit < 1 || limit > maxLimit {
-			return 0, Position{}, BadParameter("limit", fmt.Sprintf("is not a number from 1 to %d", maxLimit))
+			return 0, Position{}, problem.BadParameter("limit", fmt.Sprintf("is not a number from 1 to %d", maxLimit))
 		}
 	}
 	if query.Has("cursor") {
 		if after, err = parseCursor(query.Get("cursor")); err != nil {
-			return 0, Position{}, BadParameter("cursor", "is not a next_cursor of this API")
+			return 0, Position{}, problem.BadParameter("cursor", "is not a next_cursor of this API")
 		}
 	}
 	return limit, after, nil

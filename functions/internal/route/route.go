@@ -93,10 +93,3 @@ func ClientAddress(r *http.Request) string {
 	}
 	return host
 }
-
-// BadParameter returns 400 for one parameter of the query.
-func BadParameter(name, detail string) error {
-	p := problem.New(http.StatusBadRequest, "%s %s", name, detail)
-	p.Errors = []problem.FieldError{{Field: name, Detail: detail}}
-	return p
-}

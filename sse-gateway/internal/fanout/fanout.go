@@ -34,6 +34,19 @@ type Config struct {
 	MaxAge       duration.Seconds `envconfig:"SSE_MAX_CONNECTION_AGE_SECONDS" default:"3600"` // ± a tenth; 0: no end
 }
 
+// ShortestHeartbeat is as often as a client may ask for a sign of life: two and a half of these are the five seconds
+// within which a hung gateway or a dead network shows.
+const ShortestHeartbeat = 2 * time.Second
+
+// Beat returns the heartbeat of a client that asks for one; 0 asks for nothing.
+func (c Config) Beat(asked time.Duration) time.Duration {
+	usual := c.Heartbeat.Duration()
+	if asked == 0 {
+		return usual
+	}
+	return min(usual, max(asked, ShortestHeartbeat))
+}
+
 // Reason says why a subscriber's connection ended.
 type Reason int
 
@@ -68,6 +81,8 @@ type Subscriber struct {
 	Who    auth.Principal
 	Cursor uint64
 	Head   []byte // frames to be written before the log's
+
+	Heartbeat time.Duration // what the client asked for, see [Config.Beat]
 }
 
 // Owner of a pool. Its methods must not block.

@@ -81,7 +81,7 @@ func BenchmarkFanout(b *testing.B) {
 					b.Fatal(err)
 				}
 				readers.Go(func() { _, _ = io.Copy(io.Discard, client) })
-				if err := p.Take(server, nil, fanout.Subscriber{Log: log, Cursor: 1, Who: auth.Principal{UserID: "u", Expires: time.Now().Add(time.Hour)}}); err != nil {
+				if err := p.Take(server, nil, fanout.Subscriber{Log: log, Cursor: 1, Heartbeat: 25 * time.Second, Who: auth.Principal{UserID: "u", Expires: time.Now().Add(time.Hour)}}); err != nil {
 					b.Fatal(err)
 				}
 			}

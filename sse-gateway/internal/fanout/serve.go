@@ -57,7 +57,7 @@ func (v *served) run(ctx context.Context) Reason {
 		defer timer.Stop()
 		notice = timer.C
 	}
-	heartbeat := time.NewTicker(cfg.Heartbeat.Duration())
+	heartbeat := time.NewTicker(v.sub.Heartbeat)
 	defer heartbeat.Stop()
 	drain, drained := v.pool.drain, (<-chan time.Time)(nil)
 	if err := v.write(v.sub.Head); err != nil {

@@ -55,7 +55,7 @@ func (p *Pool) Take(conn net.Conn, header []byte, s Subscriber) error {
 	end, why := p.ends(s, time.Now())
 	c := &client{
 		log: s.Log, user: s.Who.UserID, cursor: s.Cursor, fd: int32(fd), //nolint:gosec // descriptors are small
-		head: frame.AppendChunk(header, s.Head), ends: end.UnixMilli(), why: why,
+		head: frame.AppendChunk(header, s.Head), ends: end.UnixMilli(), why: why, every: s.Heartbeat.Milliseconds(),
 		issued: s.Who.Issued.Unix(), check: s.Who.Checked.UnixMilli(), token: tokenMark(s.Who.TokenID),
 	}
 	p.joined()

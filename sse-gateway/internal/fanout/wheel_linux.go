@@ -10,6 +10,9 @@ import (
 // drainStep is how often a drain closes its next few.
 const drainStep = 20 * time.Millisecond
 
+// turn is how long the wheel takes to see every client.
+func (p *Pool) turn() time.Duration { return p.cfg.Beat(ShortestHeartbeat) }
+
 // tick turns the wheel by as many slots as are due, ends who is due, and goes on with a drain.
 func (w *worker) tick(now time.Time, interval time.Duration) {
 	millis := now.UnixMilli()
@@ -31,7 +34,7 @@ func (w *worker) tick(now time.Time, interval time.Duration) {
 // visit sees every client of a slot: a heartbeat, its end if it is near, or its end if it does not read.
 func (w *worker) visit(slot int, now int64) {
 	beat := frame.AppendChunk(nil, []byte(frame.Heartbeat))
-	heartbeat := w.pool.cfg.Heartbeat.Duration().Milliseconds()
+	turn := w.pool.turn().Milliseconds()
 	timeout := w.pool.cfg.WriteTimeout.Duration().Milliseconds()
 	spokes := w.wheel[slot]
 	for i := len(spokes) - 1; i >= 0; i-- { // from the last, since closing moves the last one
@@ -42,21 +45,22 @@ func (w *worker) visit(slot int, now int64) {
 			}
 			continue
 		}
-		w.plan(c, now, heartbeat)
-		if !c.closed && c.full == 0 {
+		w.plan(c, now, turn)
+		if !c.closed && c.full == 0 && now+turn > c.beat { // when it is seen again it would be too late
+			c.beat = now + c.every
 			w.say(c, beat)
 		}
 	}
 }
 
 // plan announces c's end and notes it, if it comes before c is seen again.
-func (w *worker) plan(c *client, now, heartbeat int64) {
+func (w *worker) plan(c *client, now, turn int64) {
 	left := c.ends - now
-	if c.why == Expired && !c.warned && left <= w.pool.cfg.TokenNotice.Duration().Milliseconds()+heartbeat && c.full == 0 {
+	if c.why == Expired && !c.warned && left <= w.pool.cfg.TokenNotice.Duration().Milliseconds()+turn && c.full == 0 {
 		c.warned = true
 		w.say(c, frame.AppendChunk(nil, expiring(c.log, c.cursor, time.UnixMilli(c.ends))))
 	}
-	if left <= heartbeat && !c.soon && !c.closed {
+	if left <= turn && !c.soon && !c.closed {
 		c.soon = true
 		w.soon = append(w.soon, c)
 	}

@@ -18,6 +18,8 @@ type client struct {
 	head   []byte // to be written before the log's frames
 	cursor uint64
 	ends   int64 // Unix milliseconds
+	every  int64 // how often it is sent a heartbeat, milliseconds
+	beat   int64 // when the next one is due at the latest, Unix milliseconds
 	issued int64 // its token, Unix seconds
 	check  int64 // when its user's roles were looked up, Unix milliseconds
 	token  mark  // of its token's id
@@ -52,7 +54,7 @@ type worker struct {
 	queue  []*group // rounds under way, one step each in turn, so that a large tenant does not hold up a small one
 	gen    int32
 
-	wheel    [wheelSlots][]*client // every client is seen once in a heartbeat
+	wheel    [wheelSlots][]*client // every client is seen once in a turn
 	turned   time.Time             // when the wheel was turned last
 	turn     int
 	soon     []*client // clients that end before they are seen again
@@ -137,7 +139,7 @@ func (w *worker) watch() {
 }
 
 func (w *worker) run() {
-	interval := w.pool.cfg.Heartbeat.Duration() / wheelSlots
+	interval := w.pool.turn() / wheelSlots
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	defer w.end()
@@ -349,7 +351,9 @@ func (w *worker) welcome(c *client) {
 		w.close(c, Drained)
 		return
 	}
-	w.plan(c, time.Now().UnixMilli(), w.pool.cfg.Heartbeat.Duration().Milliseconds())
+	now := time.Now().UnixMilli()
+	c.beat = now + c.every
+	w.plan(c, now, w.pool.turn().Milliseconds())
 }
 
 func (w *worker) happened(e unix.EpollEvent) {

@@ -72,6 +72,7 @@ func Start(ctx context.Context, cfg Config, users rights.Users, log *slog.Logger
 	g.Handler = g.streams
 	g.feed.FollowRevocations(checker.List())
 	g.running.Go(func() { logs.Run(ctx) })
+	g.running.Go(func() { logs.Guard(ctx, g.feed) })
 	g.running.Go(func() { checker.List().Run(ctx) })
 	g.running.Go(func() {
 		if err := g.feed.Run(ctx, logs); err != nil {

@@ -28,11 +28,12 @@ func TestAStreamBeginsWithReady(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	c := b.open(t)
-	if f := c.mustNext(t); f.Event != "ready" || f.ID != "0" || f.Data != `{"tenant_id":"`+b.tenant+`","resumed":false}` || f.Retry == "" {
+	if f := c.mustNext(t); f.Event != "ready" || f.ID != "0" || f.Data != `{"tenant_id":"`+b.tenant+`","resumed":false,"live":true,"heartbeat_ms":25000}` || f.Retry == "" {
 		t.Errorf("the first frame is %+v, want ready with id 0 and retry", f)
 	}
 	want := map[string]string{
-		"Content-Type": "text/event-stream", "Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no",
+		"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store, no-transform",
+		"X-Accel-Buffering": "no", "Incremental": "?1",
 	}
 	for name, value := range want {
 		if got := c.Header.Get(name); got != value {
@@ -120,7 +121,7 @@ func TestAnyLastEventIDIsTaken(t *testing.T) {
 }
 
 // numbers are what differs from one stream to the next in an example.
-var numbers = regexp.MustCompile(`retry: \d+|"retry_ms":\d+|"expires_at":"[^"]*"`)
+var numbers = regexp.MustCompile(`retry: \d+|"retry_ms":\d+|"heartbeat_ms":\d+|"expires_at":"[^"]*"`)
 
 func example(t *testing.T, name string) string {
 	t.Helper()

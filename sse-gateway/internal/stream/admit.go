@@ -30,16 +30,15 @@ type grant struct {
 }
 
 // principal returns who opens a stream: by token, or by ticket where no token can be sent.
-func (h *Handler) principal(r *http.Request) (auth.Principal, error) {
-	ticket := r.URL.Query().Get("ticket")
-	if ticket == "" || r.Header.Get("Authorization") != "" {
+func (h *Handler) principal(r *http.Request, asked wishes) (auth.Principal, error) {
+	if asked.ticket == "" || r.Header.Get("Authorization") != "" {
 		p, err := h.deps.Verifier.Authenticate(r)
 		if err != nil {
 			return auth.Principal{}, err
 		}
 		return p, admissible(p)
 	}
-	claims, err := h.deps.Tickets.RedeemTicket(r.Context(), ticket)
+	claims, err := h.deps.Tickets.RedeemTicket(r.Context(), asked.ticket)
 	if errors.Is(err, h.deps.NoTicket) {
 		return auth.Principal{}, unauthorized(h.deps.NoTicket.Error())
 	}
@@ -113,7 +112,7 @@ const (
 
 // refuse turns a client away. A browser's EventSource gives up for good on any status but 200, so it is told by an event;
 // everybody else by the status.
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, why Refusal) error {
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, asked wishes, why Refusal) error {
 	h.refusals[why].Add(1)
 	after := fanout.Retry(fullMin, fullMax)
 	if why == Draining {
@@ -129,7 +128,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, why Refusal) er
 	}
 	streamHeaders(w.Header())
 	w.WriteHeader(http.StatusOK)
-	_, _ = w.Write(overloaded(why, after, lastEventID(r))) //nolint:gosec // an event stream is no HTML; who has gone needs no answer
+	_, _ = w.Write(overloaded(why, after, asked.lastEventID)) // a client that has gone needs no answer
 	_ = http.NewResponseController(w).Flush()
 	panic(http.ErrAbortHandler) // not a complete body: some clients would stop for good
 }

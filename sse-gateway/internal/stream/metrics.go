@@ -15,6 +15,7 @@ func (h *Handler) Observe(meter metric.Meter) error {
 	b := builder{meter: meter}
 	connections := b.gauge("orderbell.sse.connections", "open streams")
 	logs := b.gauge("orderbell.sse.tenant_logs", "tenants with a log in memory")
+	degraded := b.gauge("orderbell.sse.degraded_tenants", "tenants whose clients were told that their feed is not guaranteed")
 	logBytes := b.gauge("orderbell.sse.tenant_log_bytes", "bytes of frames in memory")
 	deliveries := b.counter("orderbell.sse.deliveries", "order and resync frames written, each subscriber's counted")
 	stalls := b.counter("orderbell.sse.write_stalls", "writes that found a client's socket full")
@@ -29,6 +30,7 @@ func (h *Handler) Observe(meter metric.Meter) error {
 	_, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		o.ObserveInt64(connections, h.pool.Counts.Connections.Load())
 		o.ObserveInt64(logs, int64(h.deps.Logs.Len()))
+		o.ObserveInt64(degraded, int64(h.deps.Logs.Degraded()))
 		o.ObserveInt64(logBytes, int64(h.deps.Logs.Bytes()))
 		o.ObserveInt64(deliveries, h.pool.Counts.Deliveries.Load())
 		o.ObserveInt64(stalls, h.pool.Counts.Stalls.Load())

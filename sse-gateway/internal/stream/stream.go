@@ -181,11 +181,15 @@ func (h *Handler) notifications(w http.ResponseWriter, r *http.Request) error {
 	if !acceptsStream(r) {
 		return problem.New(http.StatusNotAcceptable, "Accept is %q, and this is %s", r.Header.Get("Accept"), frame.ContentType)
 	}
+	wishes, err := readWishes(r)
+	if err != nil {
+		return err
+	}
 	if h.draining.Load() {
-		return h.refuse(w, r, Draining)
+		return h.refuse(w, r, wishes, Draining)
 	}
 	if !h.ledger.enter() {
-		return h.refuse(w, r, InstanceFull)
+		return h.refuse(w, r, wishes, InstanceFull)
 	}
 	accepted := false
 	defer func() {
@@ -194,27 +198,27 @@ func (h *Handler) notifications(w http.ResponseWriter, r *http.Request) error {
 		}
 	}()
 	if h.draining.Load() { // again, now that Drain waits for us
-		return h.refuse(w, r, Draining)
+		return h.refuse(w, r, wishes, Draining)
 	}
-	p, err := h.principal(r)
+	p, err := h.principal(r, wishes)
 	if errors.As(err, new(*problem.Problem)) {
 		return err
 	}
 	if err != nil {
 		h.deps.Log.WarnContext(r.Context(), "client not known", "err", err)
-		return h.refuse(w, r, Unavailable)
+		return h.refuse(w, r, wishes, Unavailable)
 	}
 	if refusal := h.ledger.take(p.TenantID, p.UserID); refusal != "" {
-		return h.refuse(w, r, refusal)
+		return h.refuse(w, r, wishes, refusal)
 	}
-	log, sub, err := h.join(r, p)
+	log, sub, err := h.join(r, p, wishes)
 	if err != nil {
 		h.ledger.giveBack(p.TenantID, p.UserID)
 		if r.Context().Err() != nil {
 			return nil
 		}
 		h.deps.Log.WarnContext(r.Context(), "stream not opened", "tenant_id", p.TenantID, "err", err)
-		return h.refuse(w, r, Unavailable)
+		return h.refuse(w, r, wishes, Unavailable)
 	}
 	accepted = true // from here on Left gives everything back
 	h.open(w, r, log, sub)
@@ -228,28 +232,34 @@ func (h *Handler) Revoked(p auth.Principal) (auth.Revocation, bool) { return h.d
 func (h *Handler) Revoke(r auth.Revocation) { h.pool.Revoke(r) }
 
 // join finds where the client begins.
-func (h *Handler) join(r *http.Request, p auth.Principal) (*tenantlog.Log, fanout.Subscriber, error) {
+func (h *Handler) join(r *http.Request, p auth.Principal, w wishes) (*tenantlog.Log, fanout.Subscriber, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), warmTimeout)
 	defer cancel()
 	log, err := h.deps.Logs.Acquire(ctx, p.TenantID)
 	if err != nil {
 		return nil, fanout.Subscriber{}, err
 	}
-	joined := h.deps.Logs.Join(ctx, log, lastEventID(r))
+	joined := h.deps.Logs.Join(ctx, log, w.lastEventID)
+	beat := h.lifetime.Beat(w.heartbeat)
 	return log, fanout.Subscriber{
-		Log: log, Who: p, Cursor: joined.Cursor, Head: h.greeting(p.TenantID, joined),
+		Log: log, Who: p, Cursor: joined.Cursor, Head: h.greeting(p.TenantID, joined, beat), Heartbeat: beat,
 	}, nil
 }
 
 // greeting renders the frames that come before the log's.
-func (h *Handler) greeting(tenantID string, j tenantlog.Joined) []byte {
+func (h *Handler) greeting(tenantID string, j tenantlog.Joined, heartbeat time.Duration) []byte {
 	// Every client gets its own time to come back after a cut, in case this instance dies with all of its streams.
 	ready := frame.Event{ID: j.ID, Name: "ready", Retry: fanout.Retry(retryMin, retryMax)}
-	ready.Data = fmt.Appendf(nil, `{"tenant_id":%q,"resumed":%t}`, tenantID, j.Resumed) // a tenant id needs no escapes
+	live := j.Degraded.Since.IsZero()
+	ready.Data = fmt.Appendf(nil, `{"tenant_id":%q,"resumed":%t,"live":%t,"heartbeat_ms":%d}`,
+		tenantID, j.Resumed, live, heartbeat.Milliseconds()) // a tenant id needs no escapes
 	head := frame.Append(nil, ready)
 	if j.Resync != "" {
 		h.resyncs[j.Resync].Add(1)
 		head = frame.Append(head, tenantlog.Resync(j.Tail, j.Resync, h.snapshot))
+	}
+	if !live {
+		head = frame.Append(head, j.Degradation())
 	}
 	return head
 }
@@ -286,9 +296,10 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, log *tenantlog.Lo
 }
 
 func streamHeaders(header http.Header) {
-	header.Set("Content-Type", frame.ContentType)
-	header.Set("Cache-Control", "no-store, no-transform") // compressing proxies would hold frames back
-	header.Set("X-Accel-Buffering", "no")                 // as nginx would
+	header.Set("Content-Type", frame.ContentType+"; charset=utf-8") // some clients read Latin-1 otherwise
+	header.Set("Cache-Control", "no-store, no-transform")           // compressing proxies would hold frames back
+	header.Set("X-Accel-Buffering", "no")                           // as nginx would
+	header.Set("Incremental", "?1")                                 // and proxies that know the standard header of the HTTP working group
 }
 
 func headerBytes(header http.Header) []byte {
@@ -299,14 +310,6 @@ func headerBytes(header http.Header) []byte {
 	_ = header.Write(&b) // a buffer takes everything
 	b.WriteString("\r\n")
 	return b.Bytes()
-}
-
-func lastEventID(r *http.Request) string {
-	// The header is a reconnect's, the query a page's first request: it stays in the URL and grows old.
-	if id := r.Header.Get("Last-Event-ID"); id != "" {
-		return id
-	}
-	return r.URL.Query().Get("lastEventId")
 }
 
 // acceptsStream says whether the client takes an event stream: by name, by a wildcard, or by not saying.

@@ -23,6 +23,9 @@ func (l *Logs) catchUp(log *Log) {
 	log.mu.Lock()
 	busy := log.catching
 	log.catching, log.again = true, busy
+	if !busy {
+		log.missing = time.Now()
+	}
 	log.mu.Unlock()
 	if busy {
 		return
@@ -44,6 +47,7 @@ func (l *Logs) read(log *Log) {
 		}
 		if err == nil {
 			backoff = retryMin
+			log.progress()
 			continue
 		}
 		if l.ctx.Err() != nil || l.find(log.TenantID) != log {
@@ -57,6 +61,13 @@ func (l *Logs) read(log *Log) {
 		}
 		backoff = min(2*backoff, retryMax)
 	}
+}
+
+// progress notes that the stream could be read.
+func (l *Log) progress() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.missing = time.Now()
 }
 
 // stopCatching ends a catch-up unless somebody has asked for another look. It returns whether it is over.

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"orderbell/internal/feed/message"
+	"orderbell/sse-gateway/internal/frame"
 )
 
 // Joined is where a subscriber begins.
@@ -12,7 +13,18 @@ type Joined struct {
 	ID      string // the id of the event before the cursor, as the client may send it when it comes back
 	Resumed bool   // what the client missed follows; else it must load the snapshot, though frames may follow
 	Resync  Reason // not "": it must load the snapshot, since the log cannot say what it missed
-	Tail    string // the id of the log's last event
+	Tail    string // with Resync: the id of the log's last event
+
+	Degraded Degraded // what the watchers of the log know already
+}
+
+// Degradation returns the frame for a client that joins while the feed is not guaranteed.
+func (j Joined) Degradation() frame.Event {
+	id := j.ID
+	if j.Resync != "" {
+		id = j.Tail
+	}
+	return j.Degraded.frame(id)
 }
 
 // Join returns the cursor for a client that has seen lastEventID last, "" if it is new.
@@ -20,13 +32,13 @@ func (l *Log) Join(lastEventID string) Joined {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if lastEventID == "" {
-		return Joined{Cursor: l.next, ID: l.idAt(l.next)}
+		return Joined{Cursor: l.next, ID: l.idAt(l.next), Degraded: l.told}
 	}
 	if cursor, sure, ok := l.find(lastEventID); ok {
-		return Joined{Cursor: cursor, ID: lastEventID, Resumed: sure}
+		return Joined{Cursor: cursor, ID: lastEventID, Resumed: sure, Degraded: l.told}
 	}
 	// Until the resync frame has reached the client, it must not believe that it is up to date.
-	return Joined{Cursor: l.next, ID: StartID, Resync: UnknownID, Tail: l.idAt(l.next)}
+	return Joined{Cursor: l.next, ID: StartID, Resync: UnknownID, Tail: l.idAt(l.next), Degraded: l.told}
 }
 
 // find returns the cursor behind the frame with an id. A notification's cursor is before its event: both are replayed,
@@ -45,7 +57,7 @@ func (l *Log) find(id string) (cursor uint64, sure, ok bool) {
 		s := l.segments[i]
 		for j := len(s.entries) - 1; j >= 0; j-- {
 			e := &s.entries[j]
-			if e.resync || !s.is(j, eventID) {
+			if e.control || !s.is(j, eventID) {
 				continue
 			}
 			cursor, ok = s.first+uint64(j), true

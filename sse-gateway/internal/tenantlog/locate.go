@@ -13,6 +13,9 @@ import (
 // Join returns where a client begins that has seen lastEventID last, "" if it is new. What the log does not know of the id,
 // Redis may.
 func (l *Logs) Join(ctx context.Context, log *Log, lastEventID string) Joined {
+	if now := time.Now(); log.judge(now, l.proof.degraded(now), 0) { // who comes now must not take the feed for live
+		l.catchUp(log)
+	}
 	joined := log.Join(lastEventID)
 	if joined.Resync == "" {
 		return joined

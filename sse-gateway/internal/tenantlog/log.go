@@ -12,6 +12,7 @@ package tenantlog
 
 import (
 	"sync"
+	"time"
 
 	"orderbell/internal/feed/message"
 )
@@ -37,6 +38,10 @@ type Log struct {
 	want     message.Position // the newest position heard of
 	catching bool             // somebody reads the stream
 	again    bool             // and is asked to look once more
+	missing  time.Time        // while catching: since when nothing was read
+	lost     time.Time        // since when the channel is not followed; zero: it is
+	told     Degraded         // what the watchers were told last; zero: that the feed is guaranteed
+	proving  bool             // the trouble is over, and what was missed is read
 	wakers   []Waker          // replaced, never changed, so that it can be read without the lock
 
 	// Of the registry, under its lock.
@@ -134,7 +139,7 @@ func (l *Log) append(at message.Tail, r rendered) {
 		oldest := l.segments[0]
 		newest := len(oldest.entries) - 1
 		l.base = message.Tail{At: oldest.entries[newest].at, EventID: oldest.id(newest)}
-		if e := oldest.entries[newest]; e.resync || e.again {
+		if e := oldest.entries[newest]; e.control || e.again {
 			l.base.EventID = "" // who has seen that event may not have seen what is dropped here
 		}
 		l.bytes -= oldest.size

@@ -46,6 +46,7 @@ type Logs struct {
 	readers sync.WaitGroup
 	slots   chan struct{} // bounds the reads under way
 	lookups singleflight.Group
+	proof   proof
 
 	mu   sync.Mutex
 	logs map[string]*Log
@@ -151,6 +152,9 @@ func (l *Logs) Published(tenantID string, p message.Published) {
 // Confirmed takes the word that the tenant's channel is followed, from now on or again.
 func (l *Logs) Confirmed(tenantID string) {
 	if log := l.find(tenantID); log != nil {
+		log.mu.Lock()
+		log.lost = time.Time{}
+		log.mu.Unlock()
 		l.catchUp(log)
 	}
 }

@@ -36,17 +36,16 @@ func Reasons() []Reason { return []Reason{UnknownID, TooOld, StreamLost, Unreada
 // Resync returns the frame that sends a client to the snapshot. Its id is that of the last event that the client has
 // seen or need not see any more.
 func Resync(id string, why Reason, snapshot string) frame.Event {
-	data, _ := json.Marshal(map[string]string{"reason": string(why), "snapshot": snapshot}) // strings always encode
-	return frame.Event{ID: id, Name: "resync", Data: data}
+	return frame.Event{ID: id, Name: "resync", Data: encode(map[string]string{"reason": string(why), "snapshot": snapshot})}
 }
 
 func renderResync(id string, why Reason, snapshot string) rendered {
 	return chunk(Resync(id, why, snapshot), true)
 }
 
-func chunk(e frame.Event, resync bool) rendered {
+func chunk(e frame.Event, control bool) rendered {
 	content := frame.Append(nil, e)
-	r := rendered{chunk: frame.AppendChunk(nil, content), id: e.ID, resync: resync}
+	r := rendered{chunk: frame.AppendChunk(nil, content), id: e.ID, control: control}
 	r.content = bytes.IndexByte(r.chunk, '\n') + 1
 	r.idAt = r.content + len("id: ")
 	return r

@@ -25,8 +25,8 @@ type entry struct {
 	content    uint32 // where the frame begins, behind the chunk's size
 	id, idLen  uint32 // the event id in data; where there is no chunk, the audience has it
 	audience   int32  // index in audiences, -1: nobody is told personally
-	resync     bool
-	again      bool // the event may have been published before, and stand here a second time
+	control    bool   // a resync, degraded or live frame, which is no event
+	again      bool   // the event may have been published before, and stand here a second time
 }
 
 // audience is the people who have a frame of their own of an entry, in two halves around the notification's id.
@@ -43,7 +43,7 @@ type rendered struct {
 	id       string
 	idAt     int // where the id is in chunk
 	audience *audience
-	resync   bool
+	control  bool
 	again    bool
 }
 
@@ -62,7 +62,7 @@ func (s *segment) add(at message.Tail, r rendered) {
 	start := uint32(len(s.data)) //nolint:gosec // a segment is far below 4 GiB
 	e := entry{
 		at: at.At, start: start, end: start + uint32(len(r.chunk)), content: start + uint32(r.content), //nolint:gosec // as above
-		id: start + uint32(r.idAt), audience: -1, resync: r.resync, again: r.again, //nolint:gosec // as above
+		id: start + uint32(r.idAt), audience: -1, control: r.control, again: r.again, //nolint:gosec // as above
 	}
 	if len(r.chunk) > 0 {
 		e.idLen = uint32(len(r.id)) //nolint:gosec // as above
@@ -122,7 +122,7 @@ type Batch struct {
 // Empty says whether there is nothing to write.
 func (b *Batch) Empty() bool { return b.From == b.To }
 
-// Len returns the number of entries: order and resync frames, and what one person alone is told.
+// Len returns the number of entries: order and control frames, and what one person alone is told.
 func (b *Batch) Len() int { return len(b.entries) }
 
 // Chunked returns the frames for a user as chunks, from byte skip on. They are the log's own bytes where none of them

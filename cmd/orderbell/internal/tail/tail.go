@@ -24,6 +24,9 @@ type Options struct {
 	Notes  io.Writer // what becomes of the stream itself
 }
 
+// Heartbeat is how often the gateway gives a sign of life: a reader must not take an old list for a current one.
+const Heartbeat = 2 * time.Second
+
 // Follow shows events until ctx ends or Most were shown.
 func Follow(ctx context.Context, o Options) error {
 	catalogues, err := wording.Load()
@@ -54,6 +57,24 @@ type show struct {
 	words *wording.Words
 	shown int
 	err   error
+	heard time.Time // when the last frame came
+	stale time.Time // since when something may be missing; zero: nothing is
+}
+
+// outdated notes that what is shown may be old since then, once, until [show.current].
+func (s *show) outdated(since time.Time, why string) {
+	if s.stale.IsZero() {
+		s.stale = since
+		s.note("what is shown may be out of date since %s: %s", since.Local().Format("15:04:05"), why)
+	}
+}
+
+// current notes that nothing is missing any more.
+func (s *show) current() {
+	if !s.stale.IsZero() {
+		s.note("up to date again after %.0f s", time.Since(s.stale).Seconds())
+		s.stale = time.Time{}
+	}
 }
 
 func (s *show) note(format string, args ...any) {
@@ -62,13 +83,22 @@ func (s *show) note(format string, args ...any) {
 
 func (s *show) cut(why error, again time.Duration) {
 	s.note("the stream was cut (%v); again in %.1f s", why, again.Seconds())
+	if !s.heard.IsZero() {
+		s.outdated(time.Now(), "there is no stream")
+	}
 }
 
 // frame shows one frame: events on Out, all else beside them.
 func (s *show) frame(f watch.Frame) error {
+	s.heard = f.At
 	switch f.Event {
 	case "ready":
 		return s.ready(f)
+	case "degraded":
+		return s.degraded(f)
+	case "live":
+		s.current()
+		return nil
 	case "overloaded":
 		s.note("the gateway takes no stream now: %s", event.Printable(string(f.Data)))
 		return nil
@@ -100,6 +130,7 @@ func (s *show) ready(f watch.Frame) error {
 	var ready struct {
 		TenantID string `json:"tenant_id"`
 		Resumed  bool   `json:"resumed"`
+		Live     *bool  `json:"live"` // an older gateway does not say
 	}
 	if err := json.Unmarshal(f.Data, &ready); err != nil {
 		return fmt.Errorf("read the first frame: %w", err)
@@ -109,9 +140,28 @@ func (s *show) ready(f watch.Frame) error {
 	}
 	how := "live"
 	if ready.Resumed {
-		how = "resumed behind " + f.ID
+		how = "resumed after " + event.Printable(f.ID)
+	}
+	if ready.Live != nil && !*ready.Live {
+		how = "open, but not live"
 	}
 	s.note("stream of %s: %s", ready.TenantID, how)
+	if ready.Live == nil || *ready.Live {
+		s.current()
+	}
+	return nil
+}
+
+// degraded shows what the gateway says about a feed that it cannot guarantee.
+func (s *show) degraded(f watch.Frame) error {
+	var d struct {
+		Since  time.Time `json:"since"`
+		Reason string    `json:"reason"`
+	}
+	if err := json.Unmarshal(f.Data, &d); err != nil {
+		return fmt.Errorf("read frame degraded: %w", err)
+	}
+	s.outdated(d.Since, "the gateway cannot guarantee the feed ("+event.Printable(d.Reason)+")")
 	return nil
 }
 

@@ -128,6 +128,35 @@ func TestFollowWaitsAsTheStreamSays(t *testing.T) {
 	})
 }
 
+func TestAStreamThatMissesItsHeartbeatIsLeft(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var opened []time.Time
+		err := watch.Follow(ctx, watch.Options{Heartbeat: 2 * time.Second, Transport: transport(func(r *http.Request) (*http.Response, error) {
+			if got := r.URL.RawQuery; got != "heartbeat=2" {
+				t.Errorf("the query is %q, want heartbeat=2", got)
+			}
+			if opened = append(opened, time.Now()); len(opened) == 2 {
+				cancel()
+				return nil, ctx.Err()
+			}
+			silent, _ := io.Pipe()
+			ready := "id: 0\nevent: ready\ndata: {\"heartbeat_ms\":2000}\n\n"
+			return &http.Response{StatusCode: http.StatusOK, Body: struct {
+				io.Reader
+				io.Closer
+			}{io.MultiReader(strings.NewReader(ready), silent), silent}}, nil
+		})}, func(watch.Frame) {})
+		if err != nil || len(opened) != 2 {
+			t.Fatalf("%v, %d attempts", err, len(opened))
+		}
+		if d := opened[1].Sub(opened[0]); d < 6*time.Second || d > 7*time.Second {
+			t.Errorf("it is opened again after %s, want 5 s of silence and a pause of 1 to 2 s", d)
+		}
+	})
+}
+
 func TestASilentStreamIsLeft(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -2,11 +2,12 @@
 // when the stream is cut.
 //
 // It is the client of r3labs/sse, kept to the rules of the stream's contract where it has others of its own: it waits as
-// long as the stream says, takes a minute without a byte for an end, and sees whole frames only.
+// long as the stream says, takes silence for an end, and sees whole frames only.
 package watch
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -38,6 +39,7 @@ type Options struct {
 
 	// The rest may be left out.
 
+	Heartbeat time.Duration                        // ask for a sign of life so often, to notice a hung gateway; 0: as usual
 	Renew     func() (string, error)               // returns the token of the next attempt, in place of Token
 	Opened    func()                               // called whenever the stream opens
 	Cut       func(why error, again time.Duration) // called when the stream has ended, or could not be opened
@@ -66,7 +68,11 @@ func Follow(ctx context.Context, o Options, handle func(Frame)) error {
 		o.Transport = transport
 	}
 	f := &follower{ctx: ctx, options: o, retry: firstRetry}
-	client := sse.NewClient(o.Origin+Path, sse.ClientMaxBufferSize(largestFrame))
+	address := o.Origin + Path
+	if o.Heartbeat > 0 {
+		address += "?heartbeat=" + strconv.Itoa(int(o.Heartbeat/time.Second))
+	}
+	client := sse.NewClient(address, sse.ClientMaxBufferSize(largestFrame))
 	client.Connection = &http.Client{Transport: f}
 	if o.LastEventID != "" {
 		client.LastEventID.Store([]byte(o.LastEventID))
@@ -109,6 +115,7 @@ type follower struct {
 	retry    time.Duration // as the stream says
 	failures int           // since the last frame
 	final    error         // why there is no further attempt
+	body     *whole        // of the stream that is open
 }
 
 // obey takes in what a frame says of the stream itself.
@@ -116,6 +123,12 @@ func (f *follower) obey(e *sse.Event) {
 	f.failures = 0
 	if ms, err := strconv.ParseUint(string(e.Retry), 10, 31); err == nil {
 		f.retry = time.Duration(ms) * time.Millisecond
+	}
+	var ready struct {
+		Heartbeat int64 `json:"heartbeat_ms"`
+	}
+	if string(e.Event) == "ready" && json.Unmarshal(e.Data, &ready) == nil && ready.Heartbeat > 0 {
+		f.body.allow(2*time.Duration(ready.Heartbeat)*time.Millisecond + time.Second)
 	}
 }
 
@@ -163,7 +176,8 @@ func (f *follower) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if resp.StatusCode == http.StatusOK {
-		resp.Body = newWhole(resp.Body)
+		f.body = newWhole(resp.Body)
+		resp.Body = f.body
 	}
 	return resp, nil
 }

@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"sync/atomic"
 	"time"
 )
 
-// longestSilence is how long a stream may bring nothing: the gateway's heartbeat comes every 25 s.
+// longestSilence is how long a stream may be silent that does not say how often its heartbeat comes.
 const longestSilence = time.Minute
 
 // errTooLarge is an answer that is no event stream.
@@ -17,14 +18,23 @@ var errTooLarge = errors.New("the stream brings a frame of more than 1 MiB")
 // middle of a frame, and comes back behind that frame: half of it would be seen and all of it lost. It also closes a body
 // that is silent for too long: its sender may have vanished.
 type whole struct {
-	body  io.ReadCloser
-	alarm *time.Timer
-	buf   []byte
-	ready int // so much of buf is complete
+	body    io.ReadCloser
+	alarm   *time.Timer
+	silence atomic.Int64 // how long the stream may be silent, in nanoseconds
+	buf     []byte
+	ready   int // so much of buf is complete
 }
 
 func newWhole(body io.ReadCloser) *whole {
-	return &whole{body: body, alarm: time.AfterFunc(longestSilence, func() { _ = body.Close() })}
+	w := &whole{body: body, alarm: time.AfterFunc(longestSilence, func() { _ = body.Close() })}
+	w.silence.Store(int64(longestSilence))
+	return w
+}
+
+// allow sets how long the stream may be silent.
+func (w *whole) allow(silence time.Duration) {
+	w.silence.Store(int64(silence))
+	w.alarm.Reset(silence)
 }
 
 // Read implements [io.Reader].
@@ -39,7 +49,7 @@ func (w *whole) Read(b []byte) (int, error) {
 		n, err := w.body.Read(w.buf[from:])
 		w.buf = w.buf[:from+n]
 		if n > 0 {
-			w.alarm.Reset(longestSilence)
+			w.alarm.Reset(time.Duration(w.silence.Load()))
 		}
 		if w.ready = complete(w.buf); w.ready == 0 && err != nil {
 			return 0, err

@@ -61,7 +61,7 @@ func newStage(t *testing.T, gateway string, seen *sync.Map) stage {
 
 func (s stage) start(t *testing.T, variables ...string) program {
 	t.Helper()
-	return start(t, s.gateway, append(variables, "REDIS_URL="+s.server.URL())...)
+	return start(t, s.gateway, append([]string{"REDIS_URL=" + s.server.URL()}, variables...)...)
 }
 
 // key is one of the tenant's keys in Redis.
@@ -122,13 +122,14 @@ type visitor struct {
 	tenant, user string
 	lastEventID  string
 	expires      time.Duration // of the token, from now
+	query        string        // of the stream's address, with its "?"
 }
 
 func open(t *testing.T, p program, v visitor) *stream {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience) // streams outlive t.Context(), so that programs stop first
 	t.Cleanup(cancel)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.address+"/api/sse/notifications", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.address+"/api/sse/notifications"+v.query, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +153,8 @@ func open(t *testing.T, p program, v visitor) *stream {
 		t.Fatalf("the stream is answered with %s", resp.Status)
 	}
 	want := map[string]string{
-		"Content-Type": "text/event-stream", "Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no",
+		"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store, no-transform",
+		"X-Accel-Buffering": "no", "Incremental": "?1",
 	}
 	for name, value := range want {
 		if diff := cmp.Diff(value, resp.Header.Get(name)); diff != "" {
@@ -287,6 +289,23 @@ func TestFramesOfTheGateway(t *testing.T) {
 		p := s.start(t)
 		s.server.Stop()
 		s.closes(t, open(t, p, visitor{user: watcher, lastEventID: createdID}), "overloaded_unavailable")
+	})
+
+	t.Run("when Redis hangs for a while", func(t *testing.T) {
+		t.Parallel()
+		s := newStage(t, gateway, &seen)
+		s.publish(t, "order_status_updated")
+		gate := feedtest.NewGate(t, s.redis.Options().Addr)
+		p := s.start(t, "REDIS_URL=redis://"+gate.Addr)
+		w := open(t, p, visitor{user: watcher})
+		s.skip(t, w)
+		gate.Shut(true)
+		s.sees(t, w, "degraded")
+		s.sees(t, open(t, p, visitor{user: watcher, query: "?heartbeat=1"}), "stream_degraded")
+		gate.Shut(false)
+		s.sees(t, w, "live")
+		s.publish(t, "order_created")
+		s.sees(t, w, "order_created")
 	})
 
 	t.Run("when it stops", func(t *testing.T) {
