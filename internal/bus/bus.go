@@ -28,7 +28,7 @@ type Config struct {
 	TLSCertFile string `envconfig:"KAFKA_TLS_CERT_FILE"` // PEM; with KAFKA_TLS_KEY_FILE for a broker that asks who we are
 	TLSKeyFile  string `envconfig:"KAFKA_TLS_KEY_FILE"`
 
-	SASLMechanism string `envconfig:"KAFKA_SASL_MECHANISM"` // PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; empty: none
+	SASLMechanism string `envconfig:"KAFKA_SASL_MECHANISM" oneof:",PLAIN,SCRAM-SHA-256,SCRAM-SHA-512"` // empty: none
 	SASLUsername  string `envconfig:"KAFKA_SASL_USERNAME"`
 	SASLPassword  string `envconfig:"KAFKA_SASL_PASSWORD"`
 }

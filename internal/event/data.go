@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderbell/internal/order"
+	"orderbell/internal/strictjson"
 	"orderbell/internal/user"
 )
 
@@ -26,9 +27,17 @@ func ParseData(raw []byte) (Data, error) {
 	if !utf8.Valid(raw) {
 		return Data{}, Invalid("data", "is not UTF-8")
 	}
-	var d Data
+	var wire struct {
+		Data
+
+		TotalAmount *order.Integer `json:"total_amount"`
+		Version     order.Integer  `json:"version"`
+	}
+	if fault := strictjson.Check(raw, &wire); fault != nil {
+		return Data{}, Invalid("data."+fault.Field, "%s", Clip(fault.Detail))
+	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
-	if err := dec.Decode(&d); err != nil {
+	if err := dec.Decode(&wire); err != nil {
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) && wrong.Field != "" {
 			return Data{}, Invalid("data."+wrong.Field, "is a JSON %s, want %s", wrong.Value, wrong.Type)
@@ -42,18 +51,12 @@ func ParseData(raw []byte) (Data, error) {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return Data{}, Invalid("data", "has more than one JSON value")
 	}
-	if d.TotalAmount == 0 && !hasAmount(raw) {
+	if wire.TotalAmount == nil {
 		return Data{}, Invalid("data.total_amount", "is missing")
 	}
+	d := wire.Data
+	d.TotalAmount, d.Version = int64(*wire.TotalAmount), int64(wire.Version)
 	return d, d.check()
-}
-
-// hasAmount tells an amount of 0 from none: of all required fields it is the one whose zero value is good.
-func hasAmount(raw []byte) bool {
-	var data struct {
-		TotalAmount *int64 `json:"total_amount"`
-	}
-	return json.Unmarshal(raw, &data) == nil && data.TotalAmount != nil
 }
 
 func (d Data) check() error {

@@ -49,7 +49,7 @@ type Config struct {
 	// large messages, such as those with thousands of recipients.
 	ReplayBytes int `envconfig:"SSE_REPLAY_BUFFER_MAX_BYTES" default:"8388608"`
 	// Sharded is on, off or auto: sharded pub/sub where the server is Redis 7 or newer. All programs must have the same.
-	Sharded string `envconfig:"REDIS_SHARDED_PUBSUB" default:"auto"`
+	Sharded string `envconfig:"REDIS_SHARDED_PUBSUB" default:"auto" oneof:"auto,on,off"`
 }
 
 //go:embed publish.lua

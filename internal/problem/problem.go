@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"orderbell/internal/strictjson"
 )
 
 // FieldError says what is wrong with one field of a request.
@@ -30,6 +32,8 @@ type Problem struct {
 	Detail string       `json:"detail,omitempty"`
 	Errors []FieldError `json:"errors,omitempty"`
 	Limit  string       `json:"limit,omitempty"` // the name of the tenant's limit that is reached
+
+	RequestID string `json:"request_id,omitempty"` // of an unexpected error, as the log has it
 
 	header http.Header
 }
@@ -83,9 +87,9 @@ func (p *Problem) Write(w http.ResponseWriter) {
 }
 
 // Handler is an [http.Handler] that returns its error: a *[Problem] is written as it is, anything else is logged and
-// becomes 500 (or 503 if it says Temporary() true) without its text.
+// becomes 500 (or 503 if it says Temporary() true) without its text. It is within [Recover].
 func Handler(log *slog.Logger, h func(http.ResponseWriter, *http.Request) error) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return Recover(log, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, err := Query(r) // a handler that reads no parameter refuses a broken query too
 		if err == nil {
 			err = h(w, r)
@@ -101,18 +105,39 @@ func Handler(log *slog.Logger, h func(http.ResponseWriter, *http.Request) error)
 		if r.Context().Err() != nil {
 			return // nobody is listening
 		}
-		log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "err", err)
+		log.ErrorContext(r.Context(), "request failed", "request_id", RequestID(r.Context()),
+			"method", r.Method, "path", r.URL.Path, "err", err)
 		var t interface{ Temporary() bool }
 		if errors.As(err, &t) && t.Temporary() {
 			New(http.StatusServiceUnavailable, "a store is out of reach, try again").With("Retry-After", "1").Write(w)
 			return
 		}
-		New(http.StatusInternalServerError, "an unexpected error, see the log").Write(w)
-	})
+		unexpected(r).Write(w)
+	}))
 }
 
 // MaxBody bounds a request body: orders and users need far less.
 const MaxBody = 64 << 10
+
+// OptionalBody returns the body of a request that may have none, or {}: it has nothing to say. A body of unknown length that
+// turns out empty is none, whatever its media type.
+func OptionalBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	first := make([]byte, 1)
+	if _, err := io.ReadFull(r.Body, first); errors.Is(err, io.EOF) {
+		return nil, nil
+	} else if err != nil {
+		return nil, New(http.StatusBadRequest, "the body could not be read")
+	}
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(first), r.Body), r.Body}
+	body, err := ReadBody(w, r)
+	if err != nil {
+		return nil, err
+	}
+	return body, Decode(body, &struct{}{})
+}
 
 // ReadBody returns a JSON request's body: 415 for another media type, 413 over [MaxBody].
 func ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
@@ -131,11 +156,14 @@ func ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-// Decode fills v from body: one JSON object, UTF-8, no unknown field, none that is null. Malformed JSON is 400, a wrong
+// Decode fills v from body: one JSON object, UTF-8, no unknown field, none twice, none that is null; see [strictjson.Check]. Malformed JSON is 400, a wrong
 // or unknown field 422 with its name.
 func Decode(body []byte, v any) error {
 	if !utf8.Valid(body) {
 		return New(http.StatusBadRequest, "the body is not UTF-8")
+	}
+	if fault := strictjson.Check(body, v); fault != nil {
+		return Field(fault.Field, "%s", fault.Detail)
 	}
 	dec := json.NewDecoder(strings.NewReader(string(body)))
 	dec.DisallowUnknownFields()

@@ -29,7 +29,7 @@ func TestHandler(t *testing.T) {
 	}{
 		"a problem is written as it is":           {problem.New(http.StatusConflict, "already paid"), 409, "already paid"},
 		"a store that is away is 503":             {away{}, 503, "a store is out of reach, try again"},
-		"an unexpected error keeps its secret":    {errors.New("secret detail"), 500, "an unexpected error, see the log"},
+		"an unexpected error keeps its secret":    {errors.New("secret detail"), 500, "an unexpected error; the log has it under this request_id"},
 		"a field's problem names the field twice": {problem.Field("currency", "is missing"), 422, "currency is missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -100,6 +100,9 @@ func TestDecode(t *testing.T) {
 	}{
 		"an object":                     {`{"total_amount": 1}`, 0, ""},
 		"a field of the wrong type":     {`{"total_amount": "1"}`, 422, "total_amount is a JSON string"},
+		"a field twice":                 {`{"total_amount": 1, "total_amount": 2}`, 422, "total_amount occurs more than once"},
+		"a field in capitals":           {`{"TOTAL_AMOUNT": 1}`, 422, "names are case-sensitive"},
+		"half a character":              {`{"tip": "\ud83d"}`, 422, "tip contains half of a surrogate pair"},
 		"an unknown field is named":     {`{"tip": 1}`, 422, "tip is not a field"},
 		"a field that is null":          {`{"total_amount": null}`, 422, "total_amount is null"},
 		"null":                          {`null`, 400, "the body is a JSON null"},

@@ -12,13 +12,17 @@ import (
 	"os"
 	"os/signal"
 	"reflect"
+	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/kelseyhightower/envconfig"
 	"go.opentelemetry.io/otel/metric"
+
+	"orderbell/internal/problem"
 )
 
 // Config is what every program takes from its environment. Mains embed it beside the Configs of the packages they use.
@@ -26,7 +30,7 @@ type Config struct {
 	ListenHost      string        `envconfig:"LISTEN_HOST"` // empty: all interfaces, as a container wants it
 	Port            int           `envconfig:"PORT" default:"8080"`
 	LogLevel        slog.Level    `envconfig:"LOG_LEVEL" default:"INFO"`
-	LogFormat       string        `envconfig:"LOG_FORMAT" default:"json"` // json or text
+	LogFormat       string        `envconfig:"LOG_FORMAT" default:"json" oneof:"json,text"`
 	ShutdownTimeout time.Duration `envconfig:"SHUTDOWN_TIMEOUT" default:"20s"`
 	OTLPEndpoint    string        `envconfig:"OTEL_EXPORTER_OTLP_ENDPOINT"` // empty: nothing is pushed
 }
@@ -40,20 +44,24 @@ func Load(cfg any) error {
 		}
 		return fmt.Errorf("environment: %w", err)
 	}
-	return checkNotBlank(reflect.ValueOf(cfg).Elem())
+	return check(reflect.ValueOf(cfg).Elem())
 }
 
-// checkNotBlank refuses a required variable that is set but empty, which envconfig takes: an unset key of a Secret
-// arrives so.
-func checkNotBlank(v reflect.Value) error {
+// check refuses a required variable that is set but empty, which envconfig takes: an unset key of a Secret arrives so. It
+// also refuses a value that is none of those that the tag oneof lists.
+func check(v reflect.Value) error {
 	for i := range v.NumField() {
 		f, t := v.Field(i), v.Type().Field(i)
 		if f.Kind() == reflect.Struct {
-			if err := checkNotBlank(f); err != nil {
+			if err := check(f); err != nil {
 				return err
 			}
 		} else if t.Tag.Get("required") == "true" && f.IsZero() {
 			return fmt.Errorf("environment variable %s is empty", t.Tag.Get("envconfig"))
+		}
+		if allowed := t.Tag.Get("oneof"); allowed != "" && !slices.Contains(strings.Split(allowed, ","), f.String()) {
+			return fmt.Errorf("environment variable %s is %q, want one of %s", t.Tag.Get("envconfig"), f.String(),
+				strings.ReplaceAll(allowed, ",", ", "))
 		}
 	}
 	return nil
@@ -118,7 +126,7 @@ func (s *Service) Handler(h http.Handler) http.Handler {
 	mux.HandleFunc("GET /healthz/ready", s.serveReady)
 	mux.Handle("GET /metrics", s.telemetry.handler)
 	mux.Handle("/", h)
-	return mux
+	return problem.Recover(s.Log, mux)
 }
 
 // Serve listens on PORT and serves h with [Service.Handler] until ctx ends, or a [Check] refuses for good. Then it stops being ready, runs drain (may
@@ -137,7 +145,7 @@ func (s *Service) ServeWith(ctx context.Context, server *http.Server, drain func
 	if server.ReadHeaderTimeout == 0 {
 		server.ReadHeaderTimeout = 5 * time.Second // slowloris
 	}
-	server.ErrorLog = slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug)
+	server.ErrorLog = slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn)
 	s.Log.InfoContext(ctx, "serving", "address", listener.Addr().String())
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()

@@ -18,6 +18,7 @@ import (
 )
 
 type storeConfig struct {
+	Mode string           `envconfig:"STORE_MODE" default:"fast" oneof:"fast,safe"`
 	URL  string           `envconfig:"STORE_URL" required:"true"`
 	Keep duration.Seconds `envconfig:"KEEP_SECONDS" default:"60"`
 }
@@ -32,6 +33,7 @@ func TestLoad(t *testing.T) { //nolint:paralleltest // the environment is the pr
 		want string // in the error, "" for none
 	}{
 		"everything is there":             {map[string]string{"STORE_URL": "x", "KEEP_SECONDS": "5"}, ""},
+		"a value that is not listed":      {map[string]string{"STORE_URL": "x", "STORE_MODE": "true"}, `STORE_MODE is "true", want one of fast, safe`},
 		"a required variable is missing":  {nil, "STORE_URL"},
 		"a required variable is empty":    {map[string]string{"STORE_URL": ""}, "STORE_URL is empty"},
 		"a number of seconds with a unit": {map[string]string{"STORE_URL": "x", "KEEP_SECONDS": "5s"}, "KEEP_SECONDS"},

@@ -19,6 +19,8 @@ const envExample = ".env.example"
 type variable struct {
 	files    []string // that declare it
 	standard string   // its default
+	allowed  string   // its values, if they are listed: "a, b, c"
+	words    string   // that explain it
 	required bool
 }
 
@@ -49,6 +51,7 @@ func declared(t *testing.T) map[string]variable {
 				v.files = append(v.files, name)
 				v.standard = tag.Get("default")
 				v.required = tag.Get("required") == "true"
+				v.allowed = strings.TrimPrefix(strings.ReplaceAll(tag.Get("oneof"), ",", ", "), ", ")
 				all[key] = v
 			}
 			return true
@@ -67,25 +70,25 @@ var envLine = regexp.MustCompile(`^(# )?([A-Z][A-Z0-9_]*)=(.*)$`)
 func explained(t *testing.T) map[string]variable {
 	t.Helper()
 	all := map[string]variable{}
-	words := false
+	words := ""
 	for line := range strings.Lines(read(t, envExample)) {
 		line = strings.TrimSpace(line)
 		match := envLine.FindStringSubmatch(line)
 		switch {
 		case match != nil:
 			name := match[2]
-			if !words {
+			if words == "" {
 				t.Errorf("%s: %s has no explanation above it", envExample, name)
 			}
 			if _, twice := all[name]; twice {
 				t.Errorf("%s: %s is listed twice", envExample, name)
 			}
-			all[name] = variable{files: []string{envExample}, standard: match[3], required: match[1] == ""}
-			words = false
+			all[name] = variable{files: []string{envExample}, standard: match[3], required: match[1] == "", words: words}
+			words = ""
 		case line == "":
-			words = false
+			words = ""
 		case strings.HasPrefix(line, "# ") && !strings.HasPrefix(line, "# ----"):
-			words = true
+			words += strings.TrimPrefix(line, "#")
 		}
 	}
 	return all
@@ -114,6 +117,8 @@ func TestEnvironment(t *testing.T) {
 				t.Errorf("%s is required, but %s comments it out", name, envExample)
 			case !w.required && w.standard != v.standard:
 				t.Errorf("%s says that %s is %q by default, but it is %q", envExample, name, w.standard, v.standard)
+			case !strings.Contains(w.words, v.allowed):
+				t.Errorf("%s says of %s:%s; the code takes one of %q", envExample, name, w.words, v.allowed)
 			}
 		}
 		for name := range words {

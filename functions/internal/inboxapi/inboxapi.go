@@ -126,7 +126,7 @@ func (a api) read(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := noBody(w, r); err != nil {
+	if _, err := problem.OptionalBody(w, r); err != nil {
 		return err
 	}
 	id, ok := route.PathID(r)
@@ -149,7 +149,7 @@ func (a api) readAll(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := noBody(w, r); err != nil {
+	if _, err := problem.OptionalBody(w, r); err != nil {
 		return err
 	}
 	reading := message.Reading{NotificationIDs: []string{}}
@@ -166,18 +166,6 @@ func (a api) readAll(w http.ResponseWriter, r *http.Request) error {
 
 // mostNamed keeps a frame, which every instance with a watcher of the tenant holds, to some 4 KB.
 const mostNamed = 100
-
-// noBody takes a request that has nothing to say, or says {}.
-func noBody(w http.ResponseWriter, r *http.Request) error {
-	if r.ContentLength == 0 {
-		return nil
-	}
-	body, err := problem.ReadBody(w, r)
-	if err != nil {
-		return err
-	}
-	return problem.Decode(body, &struct{}{})
-}
 
 // tellTime is how long the answer waits for the stream, which may be away.
 const tellTime = time.Second

@@ -3,6 +3,7 @@ package orderapi_test
 import (
 	"encoding/base64"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -120,7 +121,12 @@ func TestFieldsThatAreWrong(t *testing.T) {
 		`{"total_amount":-1,"currency":"EUR"}`:  {{Field: "total_amount", Detail: "is not from 0 to 1000000000000 in the currency's minor unit"}},
 		`{"total_amount":1000000000001,"currency":"EUR"}`:                 {{Field: "total_amount", Detail: "is not from 0 to 1000000000000 in the currency's minor unit"}},
 		`{"total_amount":1.5,"currency":"EUR"}`:                           {{Field: "total_amount", Detail: "is a JSON number 1.5, want int64"}},
-		`{"total_amount":9007199254740993.0,"currency":"EUR"}`:            {{Field: "total_amount", Detail: "is a JSON number 9007199254740993.0, want int64"}},
+		`{"total_amount":9007199254740993.0,"currency":"EUR"}`:            {{Field: "total_amount", Detail: "is not from 0 to 1000000000000 in the currency's minor unit"}},
+		`{"total_amount":0.9999999999999999999999,"currency":"EUR"}`:      {{Field: "total_amount", Detail: "is a JSON number 0.9999999999999999999999, want int64"}},
+		`{"total_amount":999999999999.99999999,"currency":"EUR"}`:         {{Field: "total_amount", Detail: "is a JSON number 999999999999.99999999, want int64"}},
+		`{"total_amount":1,"total_amount":2,"currency":"EUR"}`:            {{Field: "total_amount", Detail: "occurs more than once"}},
+		`{"TOTAL_AMOUNT":1,"currency":"EUR"}`:                             {{Field: "TOTAL_AMOUNT", Detail: "is not total_amount: names are case-sensitive"}},
+		`{"total_amount":1,"currency":"EUR","reference":"a\ud83d"}`:       {{Field: "reference", Detail: "contains half of a surrogate pair, which is no character"}},
 		`{"total_amount":"1","currency":"EUR"}`:                           {{Field: "total_amount", Detail: "is a JSON string, want int64"}},
 		`{"total_amount":1,"currency":"eur"}`:                             {{Field: "currency", Detail: "is not three capital letters as in ISO 4217"}},
 		`{"total_amount":1,"currency":"EUROS"}`:                           {{Field: "currency", Detail: "is not three capital letters as in ISO 4217"}},
@@ -180,5 +186,19 @@ func TestSnapshotParameters(t *testing.T) {
 	got := decode[orderapi.Snapshot](t, b.do(t, call{method: "GET", path: "/api/orders/snapshot?limit=500&cursor=" + raw(make([]byte, 24)...)}), http.StatusOK)
 	if diff := cmp.Diff(orderapi.Snapshot{Orders: []orderapi.Order{}}, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestAnEmptyChunkedBodyIsNoBody has a client that streams its body, and streams nothing.
+func TestAnEmptyChunkedBodyIsNoBody(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := newRequest(t, b, "POST", "/api/orders/"+b.create(t).OrderID+"/pay", "")
+	r.Header.Del("Content-Type")
+	r.Body, r.ContentLength = io.NopCloser(io.MultiReader()), -1
+	res := send(b, r)
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode != http.StatusOK {
+		t.Errorf("POST /pay with an empty chunked body: %s, want 200", res.Status)
 	}
 }

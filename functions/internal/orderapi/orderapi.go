@@ -46,9 +46,9 @@ type Order struct {
 
 // NewOrder is the body of POST /api/orders.
 type NewOrder struct {
-	Reference   string  `json:"reference,omitempty"`
-	TotalAmount *amount `json:"total_amount"`       // a pointer tells 0 from missing
-	Currency    *string `json:"currency,omitempty"` // nil: the tenant's
+	Reference   string         `json:"reference,omitempty"`
+	TotalAmount *order.Integer `json:"total_amount"`       // a pointer tells 0 from missing
+	Currency    *string        `json:"currency,omitempty"` // nil: the tenant's
 }
 
 // NewStatus is the body of POST /api/orders/{id}/status.
@@ -129,15 +129,9 @@ func (n NewOrder) order() (order.Order, error) {
 }
 
 func (a api) pay(w http.ResponseWriter, r *http.Request) error {
-	var body []byte
-	if r.ContentLength != 0 { // there is nothing to say, but a client may send {}
-		var err error
-		if body, err = problem.ReadBody(w, r); err != nil {
-			return err
-		}
-		if err := problem.Decode(body, &struct{}{}); err != nil {
-			return err
-		}
+	body, err := problem.OptionalBody(w, r)
+	if err != nil {
+		return err
 	}
 	return a.change(w, r, body, order.Paid)
 }

@@ -1,0 +1,42 @@
+package event_test
+
+import (
+	"strings"
+	"testing"
+
+	"orderbell/internal/event"
+)
+
+const validData = `{"order_id":"6f1f6c1e-3c57-4b4b-9a0e-0d6d2f1f9b10","tenant_id":"demo","status":"paid","total_amount":1250,` +
+	`"currency":"IDR","version":2,"timestamp":"2026-11-24T10:00:00Z"}`
+
+func TestParseData(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ old, with, want string }{
+		"as the contract has it":                {"", "", ""},
+		"an integer with a fraction of zero":    {"1250", "1250.0", ""},
+		"an integer with an exponent":           {"1250", "1.25e3", ""},
+		"a version with a fraction of zero":     {`"version":2`, `"version":2.0`, ""},
+		"a field that is not known":             {`"version"`, `"colour":{"x":null},"version"`, ""},
+		"an amount that is none after rounding": {"1250", "0.9999999999999999999999", "data.total_amount"},
+		"an amount with a small fraction":       {"1250", "999999999999.99999999", "data.total_amount"},
+		"an amount that is missing":             {`"total_amount":1250,`, "", "data.total_amount is missing"},
+		"an amount that is null":                {"1250", "null", "data.total_amount is missing"},
+		"an amount that occurs twice":           {`"version"`, `"total_amount":1,"version"`, "data.total_amount occurs more than once"},
+		"an id that occurs twice":               {`"version"`, `"order_id":"x","version"`, "data.order_id occurs more than once"},
+		"a name in capitals":                    {`"total_amount"`, `"TOTAL_AMOUNT"`, "data.TOTAL_AMOUNT is not total_amount"},
+		"half a character":                      {`"version"`, `"reference":"\ud83d","version"`, "data.reference contains half"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, err := event.ParseData([]byte(strings.Replace(validData, tt.old, tt.with, 1)))
+			if tt.want == "" {
+				if err != nil || d.TotalAmount != 1250 || d.Version != 2 || d.TenantID != "demo" {
+					t.Errorf("got %+v, %v", d, err)
+				}
+			} else if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}

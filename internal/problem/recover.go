@@ -1,0 +1,85 @@
+package problem
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"runtime/debug"
+)
+
+// requestIDHeader carries a request's id, which stands in the log beside what went wrong.
+const requestIDHeader = "X-Request-Id"
+
+var validRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+type requestIDKey struct{}
+
+// RequestID returns the id of the request of a handler within [Recover], or "".
+func RequestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
+}
+
+// Recover serves h, and gives each request an id: the client's X-Request-Id where it is usable, else a new one. A panic is
+// logged with its stack and answered with 500. [http.ErrAbortHandler] passes, since it ends an answer on purpose.
+func Recover(log *slog.Logger, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if RequestID(r.Context()) == "" {
+			id := r.Header.Get(requestIDHeader)
+			if !validRequestID.MatchString(id) {
+				id = rand.Text()
+			}
+			r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
+			w.Header().Set(requestIDHeader, id)
+		}
+		answer := &tracker{ResponseWriter: w}
+		defer func() {
+			v := recover()
+			if v == nil {
+				return
+			}
+			if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(v)
+			}
+			log.ErrorContext(r.Context(), "request handler panicked", "request_id", RequestID(r.Context()),
+				"method", r.Method, "path", r.URL.Path, "panic", v, "stack", string(debug.Stack()))
+			if answer.begun {
+				panic(http.ErrAbortHandler) // half an answer must not look like a whole one
+			}
+			unexpected(r).Write(w)
+		}()
+		h.ServeHTTP(answer, r)
+	})
+}
+
+// unexpected is the answer to a request that failed for a reason that is not the client's.
+func unexpected(r *http.Request) *Problem {
+	p := New(http.StatusInternalServerError, "an unexpected error; the log has it under this request_id")
+	p.RequestID = RequestID(r.Context())
+	return p
+}
+
+// tracker knows whether an answer has begun.
+type tracker struct {
+	http.ResponseWriter
+
+	begun bool
+}
+
+// WriteHeader implements [http.ResponseWriter].
+func (t *tracker) WriteHeader(status int) {
+	t.begun = t.begun || status >= http.StatusOK || status == http.StatusSwitchingProtocols
+	t.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements [http.ResponseWriter].
+func (t *tracker) Write(b []byte) (int, error) {
+	t.begun = true
+	return t.ResponseWriter.Write(b)
+}
+
+// Unwrap is for [http.ResponseController].
+func (t *tracker) Unwrap() http.ResponseWriter { return t.ResponseWriter }

@@ -1,0 +1,130 @@
+package problem_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"orderbell/internal/problem"
+)
+
+func TestAPanicIsLoggedAndAnswered(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		sent string // X-Request-Id
+		kept bool
+	}{
+		"with the client's id":       {"till-7.a_b", true},
+		"without an id":              {"", false},
+		"with an id that is too bad": {"a\u202eb", false},
+		"with an id that is long":    {strings.Repeat("x", 65), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var said strings.Builder
+			h := problem.Handler(slog.New(slog.NewJSONHandler(&said, nil)), func(http.ResponseWriter, *http.Request) error {
+				panic("boom")
+			})
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/here", nil)
+			r.Header.Set("X-Request-Id", tt.sent)
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			var got problem.Problem
+			if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+				t.Fatal(err)
+			}
+			id := got.RequestID
+			if w.Code != http.StatusInternalServerError || id == "" || id != w.Header().Get("X-Request-Id") || (id == tt.sent) != tt.kept {
+				t.Errorf("%d with id %q and header %q", w.Code, id, w.Header().Get("X-Request-Id"))
+			}
+			for _, want := range []string{`"level":"ERROR"`, `"panic":"boom"`, `"path":"/here"`, `"request_id":"` + id + `"`, "recover_test.go"} {
+				if !strings.Contains(said.String(), want) {
+					t.Errorf("the log has no %s: %s", want, said.String())
+				}
+			}
+		})
+	}
+}
+
+func TestAPanicCutsAnAnswerThatHasBegun(t *testing.T) {
+	t.Parallel()
+	for name, v := range map[string]any{"a fault": "boom", "an abort on purpose": http.ErrAbortHandler} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var said strings.Builder
+			log := slog.New(slog.NewTextHandler(&said, nil))
+			h := problem.Recover(log, problem.Handler(log, func(w http.ResponseWriter, _ *http.Request) error {
+				_, _ = io.WriteString(w, "half")
+				_ = http.NewResponseController(w).Flush()
+				panic(v)
+			}))
+			s := httptest.NewServer(h)
+			defer s.Close()
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := s.Client().Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = resp.Body.Close() }()
+			if body, err := io.ReadAll(resp.Body); string(body) != "half" || !errors.Is(err, io.ErrUnexpectedEOF) {
+				t.Errorf("the client reads %q, %v; want half and a cut", body, err)
+			}
+			if logged := strings.Contains(said.String(), "panicked"); logged == (v == http.ErrAbortHandler) {
+				t.Errorf("the log: %q", said.String())
+			}
+		})
+	}
+}
+
+func TestAQueryThatCannotBeParsedIsRefused(t *testing.T) {
+	t.Parallel()
+	h := problem.Handler(slog.New(slog.DiscardHandler), func(w http.ResponseWriter, _ *http.Request) error {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	})
+	for query, want := range map[string]int{"": 204, "a=1&b=%20": 204, "cursor=%zz": 400, "limit=2;cursor=x": 400, "%": 400} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		r.URL.RawQuery = query
+		if h.ServeHTTP(w, r); w.Code != want {
+			t.Errorf("?%s: %d, want %d", query, w.Code, want)
+		}
+	}
+}
+
+func TestOptionalBody(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		media, body string
+		status      int // 0: fine
+	}{
+		"no body":                      {"", "", 0},
+		"no body with a media type":    {"text/plain", "", 0},
+		"an empty object":              {"application/json", "{}", 0},
+		"a field":                      {"application/json", `{"a":1}`, 422},
+		"a form":                       {"application/x-www-form-urlencoded", "a=b", 415},
+		"white space is no empty body": {"application/json", " ", 400},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, chunked := range []bool{false, true} {
+				var body io.Reader = strings.NewReader(tt.body)
+				if chunked {
+					body = io.MultiReader(body) // of a length that nobody knows
+				}
+				r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", body)
+				r.Header.Set("Content-Type", tt.media)
+				_, err := problem.OptionalBody(httptest.NewRecorder(), r)
+				checkStatus(t, err, tt.status)
+			}
+		})
+	}
+}

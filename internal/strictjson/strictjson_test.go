@@ -1,0 +1,48 @@
+package strictjson_test
+
+import (
+	"testing"
+
+	"orderbell/internal/strictjson"
+)
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	type inner struct {
+		Reference string `json:"reference"`
+	}
+	type request struct {
+		inner
+
+		Amount int64 `json:"total_amount,omitempty"`
+	}
+	for name, tt := range map[string]struct{ raw, want string }{
+		"every name once":                   {`{"total_amount":1,"reference":"é😀"}`, ""},
+		"the same name in two objects":      {`{"a":{"x":1},"b":[{"x":1},{"x":2}],"x":3}`, ""},
+		"an escaped pair":                   {`{"a":"\ud83d\ude00","b":"\\ud83d","c":"\n\u00e9"}`, ""},
+		"what is not JSON":                  {`{"a":1,`, ""},
+		"a name twice":                      {`{"total_amount":1,"total_amount":2}`, "total_amount occurs more than once"},
+		"a name twice, once escaped":        {`{"a":1,"\u0061":2}`, "a occurs more than once"},
+		"a name twice in an inner object":   {`{"a":[{"b":{"c":1,"c":1}}]}`, "a.b.c occurs more than once"},
+		"another case":                      {`{"TOTAL_AMOUNT":1}`, "TOTAL_AMOUNT is not total_amount: names are case-sensitive"},
+		"another case by Unicode's folding": {`{"REference":1}`, "REference is not reference: names are case-sensitive"},
+		"a long s":                          {`{"total_amount":1,"referen\u0063E":1}`, "referencE is not reference: names are case-sensitive"},
+		"the first half of a pair":          {`{"a":"x\ud83dx"}`, "a contains half of a surrogate pair, which is no character"},
+		"the first half at the end":         {`{"a":["\ud83d"]}`, "a contains half of a surrogate pair, which is no character"},
+		"the second half":                   {`{"a":"\ude00"}`, "a contains half of a surrogate pair, which is no character"},
+		"two first halves":                  {`{"a":"\ud83d\ud83d\ude00"}`, "a contains half of a surrogate pair, which is no character"},
+		"half and another escape":           {`{"a":"\ud83d\n"}`, "a contains half of a surrogate pair, which is no character"},
+		"half in a name":                    {`{"\ud83d":1}`, "\ufffd is a name with half of a surrogate pair, which is no character"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := ""
+			if fault := strictjson.Check([]byte(tt.raw), &request{}); fault != nil {
+				got = fault.Error()
+			}
+			if got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
