@@ -117,9 +117,9 @@ func Domain(name string) (string, error) {
 	case name == "" || strings.HasSuffix(name, "."):
 		return "", errors.New("an e-mail address ends with a domain, such as example.com")
 	}
-	// Of idna's own profiles none does all: the length of labels, hyphens, joiners and the Bidi rule are checked too.
+	// Of idna's own profiles none does all: the length of labels, joiners and the Bidi rule are checked too.
 	profile := idna.New(idna.MapForLookup(), idna.StrictDomainName(true), idna.BidiRule(), idna.VerifyDNSLength(true),
-		idna.CheckHyphens(true), idna.CheckJoiners(true), idna.Transitional(false))
+		idna.CheckHyphens(false), idna.CheckJoiners(true), idna.Transitional(false))
 	domain, err := profile.ToASCII(name)
 	if err != nil || len(domain) > maxDomain {
 		return "", fmt.Errorf("%q is not a domain", name)

@@ -51,6 +51,7 @@ func TestParse(t *testing.T) {
 		"a@localhost":                          "",
 		"a@example":                            "",
 		"a@-x":                                 "",
+		"a@r3--x.example":                      "a@r3--x.example",
 		"a@-x.example":                         "",
 		"a@x-.example":                         "",
 		"a@x_y.example":                        "",
