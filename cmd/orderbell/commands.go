@@ -52,7 +52,7 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newDevCommand(), newMigrateCommand(), newTenantCommand(), newTokenCommand(), newRevokeCommand(), newAuditCommand(), newTailCommand(),
-		newLoadCommand(), newDeadLetterCommand(), newVerifyCommand(), newExplainCommand(), newVersionCommand())
+		newLoadCommand(), newDeadLetterCommand(), newVerifyCommand(), newStatusCommand(), newExplainCommand(), newVersionCommand())
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(errOut)

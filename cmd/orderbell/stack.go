@@ -23,7 +23,7 @@ func adoptDevStack(dir string, names ...string) error {
 		return fmt.Errorf("%w: start it, or set %s", err, strings.Join(names, " and "))
 	}
 	for name, value := range map[string]string{
-		"DATABASE_URL": state.DatabaseURL, "REDIS_URL": state.RedisURL, "KAFKA_BROKERS": state.Brokers,
+		"DATABASE_URL": state.DatabaseURL, "REDIS_URL": state.RedisURL, "KAFKA_BROKERS": state.Brokers, "SMTP_URL": state.SMTPURL,
 		"MAILPIT_URL": state.MailpitURL, "AUTH_DEV_SECRET": state.Secret,
 	} {
 		if os.Getenv(name) != "" {

@@ -85,6 +85,7 @@ func TestVerify(t *testing.T) {
 	if status != 1 || !strings.Contains(stdout, "the first 2 of 2 offenders") || !strings.Contains(stdout, eventID) || !strings.Contains(stderr, "2 offenders") {
 		t.Errorf("status %d\n%s%s", status, stdout, stderr)
 	}
+	d.checkStatus(t, data)
 	if status := d.stop(t, syscall.SIGTERM); status != 0 {
 		t.Errorf("exit status %d", status)
 	}

@@ -82,38 +82,51 @@ func check(client sarama.Client, topic string) error {
 func (a *Admin) Lag(ctx context.Context, group string) (map[int32]int64, error) {
 	lag := map[int32]int64{}
 	err := a.do(ctx, func(client sarama.Client) error {
-		partitions, err := client.Partitions(a.config.Topic)
-		if err != nil {
-			return fmt.Errorf("read topic %s: %w", a.config.Topic, err)
+		places, err := a.places(client, group)
+		for p, at := range places {
+			lag[p] = max(at.end-at.next, 0)
 		}
-		admin, err := sarama.NewClusterAdminFromClient(client)
-		if err != nil {
-			return fmt.Errorf("connect to Kafka: %w", err)
-		}
-		committed, err := admin.ListConsumerGroupOffsets(group, map[string][]int32{a.config.Topic: partitions})
-		if err == nil && !errors.Is(committed.Err, sarama.ErrNoError) {
-			err = committed.Err
-		}
-		if err != nil && !errors.Is(err, sarama.ErrGroupIDNotFound) {
-			return fmt.Errorf("read offsets of group %s: %w", group, err)
-		}
-		for _, p := range partitions {
-			end, err := client.GetOffset(a.config.Topic, p, sarama.OffsetNewest)
-			if err != nil {
-				return fmt.Errorf("read end of partition %d: %w", p, err)
-			}
-			at, err := position(client, committed.GetBlock(a.config.Topic, p), a.config.Topic, p)
-			if err != nil {
-				return err
-			}
-			lag[p] = max(end-at, 0)
-		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return lag, nil
+}
+
+// place is where a group is in a partition.
+type place struct{ next, end int64 }
+
+// places returns where group is in each partition of the topic of events.
+func (a *Admin) places(client sarama.Client, group string) (map[int32]place, error) {
+	partitions, err := client.Partitions(a.config.Topic)
+	if err != nil {
+		return nil, fmt.Errorf("read topic %s: %w", a.config.Topic, err)
+	}
+	admin, err := sarama.NewClusterAdminFromClient(client)
+	if err != nil {
+		return nil, fmt.Errorf("connect to Kafka: %w", err)
+	}
+	committed, err := admin.ListConsumerGroupOffsets(group, map[string][]int32{a.config.Topic: partitions})
+	if err == nil && !errors.Is(committed.Err, sarama.ErrNoError) {
+		err = committed.Err
+	}
+	if err != nil && !errors.Is(err, sarama.ErrGroupIDNotFound) {
+		return nil, fmt.Errorf("read offsets of group %s: %w", group, err)
+	}
+	places := make(map[int32]place, len(partitions))
+	for _, p := range partitions {
+		end, err := client.GetOffset(a.config.Topic, p, sarama.OffsetNewest)
+		if err != nil {
+			return nil, fmt.Errorf("read end of partition %d: %w", p, err)
+		}
+		next, err := position(client, committed.GetBlock(a.config.Topic, p), a.config.Topic, p)
+		if err != nil {
+			return nil, err
+		}
+		places[p] = place{next: next, end: end}
+	}
+	return places, nil
 }
 
 // position is the offset of the next message that a group reads.

@@ -235,6 +235,9 @@ func testLatest(t *testing.T, server Server) {
 	})
 }
 
+// clockSkew is how far the clocks of a test and of its Kafka may be apart.
+const clockSkew = 2 * time.Second
+
 func testLag(t *testing.T, server Server) {
 	c := topics(t, server)
 	producer, admin := newProducer(t, c), newAdmin(t, c)
@@ -270,8 +273,22 @@ func testLag(t *testing.T, server Server) {
 	if got := total(); got != 0 {
 		t.Errorf("lag %d after all were handled and the member left, want 0", got)
 	}
+	waiting := func() bus.Waiting {
+		w, err := admin.Waiting(deadline(t), group)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	if w := waiting(); w != (bus.Waiting{}) {
+		t.Errorf("%+v waits after all were handled", w)
+	}
+	before := time.Now().Add(-clockSkew)
 	send(t, producer, c.Topic, newEvent("order-1", 21), newEvent("order-1", 22))
 	if got := total(); got != 2 {
 		t.Errorf("lag %d after two more, want 2", got)
+	}
+	if w := waiting(); w.Messages != 2 || w.Oldest.Before(before) || w.Oldest.After(time.Now().Add(clockSkew)) {
+		t.Errorf("%+v waits, want 2 since now", w)
 	}
 }
