@@ -110,10 +110,11 @@ func start(ctx context.Context, name string, run func(context.Context, *Service)
 
 func newLogger(name string, cfg Config) *slog.Logger {
 	options := &slog.HandlerOptions{Level: cfg.LogLevel}
+	var handler slog.Handler = slog.NewJSONHandler(os.Stderr, options)
 	if cfg.LogFormat == "text" {
-		return slog.New(slog.NewTextHandler(os.Stderr, options)).With("service", name)
+		handler = slog.NewTextHandler(os.Stderr, options)
 	}
-	return slog.New(slog.NewJSONHandler(os.Stderr, options)).With("service", name)
+	return slog.New(limitRepeated(handler)).With("service", name)
 }
 
 // Draining says whether the program is about to stop: readiness is false and new streams are refused.
