@@ -77,7 +77,7 @@ dev: build ## Run everything on this machine (ARGS="--reset" starts with empty s
 # ---- check and test
 
 .PHONY: check
-check: check-lint check-shell check-frontend check-contract check-house manifests ## What CI runs first: formats, linters, types, house rules
+check: check-lint check-shell check-frontend check-contract check-specs check-house manifests ## What CI runs first: formats, linters, types, house rules
 
 .PHONY: check-lint
 check-lint: bin/golangci-lint ## Go: linters and formats
@@ -105,6 +105,11 @@ check-frontend: frontend/node_modules/.package-lock.json test/e2e/node_modules/.
 check-contract: test/contract/node_modules/.package-lock.json ## The AsyncAPI and the OpenAPI document
 	$(say) 'contracts: AsyncAPI parser, OpenAPI rules'
 	npm --prefix test/contract run --silent check
+
+.PHONY: check-specs
+check-specs: ## Specifications: each number once, each required file there
+	$(say) 'specifications: numbers and files'
+	.specify/scripts/bash/check-prerequisites.sh
 
 .PHONY: check-house
 check-house: ## House rules: arrows, variables, documents
