@@ -8,8 +8,6 @@ import (
 	"orderbell/internal/bus"
 	"orderbell/internal/service"
 	"orderbell/internal/store/database"
-	"orderbell/internal/store/outbox"
-	"orderbell/outbox-relay/internal/relay"
 )
 
 func main() { service.Main("outbox-relay", run) }
@@ -33,8 +31,7 @@ func run(ctx context.Context, s *service.Service) error {
 	if err != nil {
 		return err
 	}
-	topics := relay.Topics{Events: cfg.Bus.Topic, DeadLetters: cfg.Bus.DeadLetterTopic}
-	r, err := relay.New(cfg.Relay, topics, outbox.New(pool), producer, admin, s.Log, s.Meter)
+	r, err := newRelay(cfg, pool, producer, admin, s)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,75 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+
+	"orderbell/internal/audit"
+)
+
+// Mails knows the mails that are due.
+type Mails interface {
+	// Waiting returns how many mails are due, and since when the one that waits longest is (zero if none).
+	Waiting(ctx context.Context) (int, time.Time, error)
+}
+
+// Verdicts knows what orderbell verify found.
+type Verdicts interface {
+	// Last returns the newest verdict, or false if there is none.
+	Last(ctx context.Context) (audit.Verdict, bool, error)
+}
+
+// observeTimeout keeps a slow database from holding up a scrape.
+const observeTimeout = time.Second
+
+// ObserveOperations exports what no program that scales to zero can: the mails that are due and the last verdict. Both are
+// read when the metrics are; what cannot be read then is left out of them.
+func ObserveOperations(mails Mails, verdicts Verdicts, log *slog.Logger, meter metric.Meter) error {
+	var errs [5]error
+	waiting, err := meter.Int64ObservableGauge("orderbell.mails.waiting", metric.WithDescription("Mails that are due."))
+	errs[0] = err
+	oldest, err := meter.Float64ObservableGauge("orderbell.mails.oldest_waiting", metric.WithUnit("s"),
+		metric.WithDescription("How long the mail that waits longest has been due."))
+	errs[1] = err
+	last, err := meter.Float64ObservableGauge("orderbell.verify.last_run_timestamp", metric.WithUnit("s"),
+		metric.WithDescription("When the last orderbell verify over all tenants ended."))
+	errs[2] = err
+	offenders, err := meter.Int64ObservableGauge("orderbell.verify.offenders",
+		metric.WithDescription("Lost or duplicated events, notifications and mails that it found."))
+	errs[3] = err
+	skipped, err := meter.Int64ObservableGauge("orderbell.verify.skipped_checks", metric.WithDescription("Checks that it could not run."))
+	errs[4] = err
+	if err := errors.Join(errs[:]...); err != nil {
+		return err
+	}
+	_, err = meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		ctx, cancel := context.WithTimeout(ctx, observeTimeout)
+		defer cancel()
+		n, since, err := mails.Waiting(ctx)
+		if err != nil {
+			log.WarnContext(ctx, "due mails not counted", "err", err)
+		} else {
+			o.ObserveInt64(waiting, int64(n))
+			age := 0.0
+			if n > 0 {
+				age = max(time.Since(since).Seconds(), 0)
+			}
+			o.ObserveFloat64(oldest, age)
+		}
+		v, known, err := verdicts.Last(ctx)
+		switch {
+		case err != nil:
+			log.WarnContext(ctx, "last verdict not read", "err", err)
+		case known:
+			o.ObserveFloat64(last, float64(v.EndedAt.UnixMilli())/1000)
+			o.ObserveInt64(offenders, v.Offenders)
+			o.ObserveInt64(skipped, int64(len(v.Skipped)))
+		}
+		return nil
+	}, waiting, oldest, last, offenders, skipped)
+	return err
+}
