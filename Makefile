@@ -77,7 +77,7 @@ dev: build ## Run everything on this machine (ARGS="--reset" starts with empty s
 # ---- check and test
 
 .PHONY: check
-check: check-lint check-shell check-frontend check-contract check-specs check-house manifests ## What CI runs first: formats, linters, types, house rules
+check: check-lint check-shell check-frontend check-contract check-specs check-house check-alerts manifests ## What CI runs first: formats, linters, types, house rules
 
 .PHONY: check-lint
 check-lint: bin/golangci-lint ## Go: linters and formats
@@ -115,6 +115,13 @@ check-specs: ## Specifications: each number once, each required file there
 check-house: ## House rules: arrows, variables, documents
 	$(say) 'house rules'
 	go test -count=1 ./test/house/...
+
+.PHONY: check-alerts
+check-alerts: ## Alert rules: each fires at its fault and resolves (promtool, of Debian's package prometheus)
+	$(say) 'alerts: promtool'
+	@command -v promtool >/dev/null || { echo 'promtool is missing: apt-get install prometheus' >&2; exit 1; }
+	promtool check rules k8s/components/observability/rules/orderbell.yaml
+	promtool test rules k8s/components/observability/rules/alerts_test.yaml
 
 .PHONY: format
 format: bin/golangci-lint ## Format the Go files
