@@ -73,7 +73,8 @@ func TestTheDocumentHasEveryFieldAndNoOther(t *testing.T) {
 	t.Parallel()
 	doc := readOpenAPI(t)
 	for name, of := range map[string]reflect.Type{
-		"Problem": reflect.TypeFor[problem.Problem](), "Order": reflect.TypeFor[orderapi.Order](), "NewOrder": reflect.TypeFor[orderapi.NewOrder](),
+		"Problem": reflect.TypeFor[problem.Problem](), "Order": reflect.TypeFor[orderapi.Order](), "NewUndo": reflect.TypeFor[orderapi.NewUndo](), "Actor": reflect.TypeFor[event.Actor](),
+		"NewOrder": reflect.TypeFor[orderapi.NewOrder](),
 		"Snapshot": reflect.TypeFor[orderapi.Snapshot](), "Tenant": reflect.TypeFor[userapi.Tenant](),
 		"TenantChanges": reflect.TypeFor[userapi.TenantChanges](), "User": reflect.TypeFor[userapi.User](), "UserChanges": reflect.TypeFor[userapi.Changes](),
 		"Preferences": reflect.TypeFor[userapi.Preferences](), "UserPage": reflect.TypeFor[userapi.Page](), "Inbox": reflect.TypeFor[inboxapi.Inbox](),
@@ -114,7 +115,7 @@ func fields(of reflect.Type) (all, always []string) {
 			continue
 		}
 		all = append(all, name)
-		if !strings.Contains(options, "omitempty") {
+		if !strings.Contains(options, "omitempty") && !strings.Contains(options, "omitzero") {
 			always = append(always, name)
 		}
 	}

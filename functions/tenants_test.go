@@ -108,6 +108,7 @@ func (w world) calls() map[string][]asked {
 		"GET /api/orders/{id}":              {{one, "", 404}},
 		"POST /api/orders/{id}/pay":         {{one + "/pay", "", 404}},
 		"POST /api/orders/{id}/status":      {{one + "/status", `{"status":"cancelled"}`, 404}},
+		"POST /api/orders/{id}/undo":        {{one + "/undo", `{"version":1}`, 404}},
 		"GET /api/users":                    {{"/api/users", "", 200}, {"/api/users?cursor=" + cursorAt(w.owner.ID), "", 200}},
 		"POST /api/users":                   {{"/api/users", `{"email":"` + w.owner.Email + `","roles":["owner"]}`, 201}},
 		"GET /api/users/{id}":               {{user, "", 404}},

@@ -56,7 +56,21 @@ func ParseData(raw []byte) (Data, error) {
 	}
 	d := wire.Data
 	d.TotalAmount, d.Version = int64(*wire.TotalAmount), int64(wire.Version)
+	if d.Actor == (Actor{}) && hasActor(raw) {
+		return Data{}, Invalid("data.actor.user_id", "is missing")
+	}
 	return d, d.check()
+}
+
+// hasActor tells an actor without a user from none.
+func hasActor(raw []byte) bool {
+	if !bytes.Contains(raw, []byte(`"actor"`)) {
+		return false
+	}
+	var data struct {
+		Actor *json.RawMessage `json:"actor"`
+	}
+	return json.Unmarshal(raw, &data) == nil && data.Actor != nil
 }
 
 func (d Data) check() error {
@@ -80,6 +94,32 @@ func (d Data) check() error {
 		return Invalid("data.version", "is %d, want 1 or more", d.Version)
 	case d.Timestamp.IsZero():
 		return Invalid("data.timestamp", "is missing")
+	case d.Undone != "" && !d.Undone.CanBeUndone():
+		return Invalid("data.undone", "%q is none of %v", Clip(string(d.Undone)), order.Undoable())
+	case d.Undone != "" && !d.Status.CanBecome(d.Undone):
+		return Invalid("data.undone", "is %s, which does not follow %s", d.Undone, d.Status)
+	}
+	return d.Actor.check()
+}
+
+// Limits of an actor, in characters.
+const (
+	maxActorID   = 255
+	maxActorName = 200
+)
+
+func (a Actor) check() error {
+	switch {
+	case a == (Actor{}):
+		return nil
+	case a.UserID == "":
+		return Invalid("data.actor.user_id", "is missing")
+	case utf8.RuneCountInString(a.UserID) > maxActorID:
+		return Invalid("data.actor.user_id", "is longer than %d characters", maxActorID)
+	case utf8.RuneCountInString(a.Name) > maxActorName:
+		return Invalid("data.actor.name", "is longer than %d characters", maxActorName)
+	case strings.ContainsFunc(a.UserID+a.Name, isControl):
+		return Invalid("data.actor", "contains a control character")
 	}
 	return nil
 }

@@ -54,6 +54,23 @@ type Data struct {
 	Currency    string       `json:"currency"`     // ISO 4217
 	Version     int64        `json:"version"`      // 1 at creation, one more with each change of the order
 	Timestamp   time.Time    `json:"timestamp"`    // when the order changed, RFC 3339
+	Undone      order.Status `json:"undone,omitempty"`
+	Actor       Actor        `json:"actor,omitzero"`
+}
+
+// Type returns the type of the event that has d: a step that was undone is always an [OrderStatusUpdated], so that an
+// order that is paid again by an undo is no payment.
+func (d Data) Type() Type {
+	if d.Undone != "" {
+		return OrderStatusUpdated
+	}
+	return TypeFor(d.Status)
+}
+
+// Actor is the user who changed an order. Publishers need not name one.
+type Actor struct {
+	UserID string `json:"user_id"`        // 1 to 255 characters: the publisher's id of the user
+	Name   string `json:"name,omitempty"` // as it was then
 }
 
 // Event is one valid event of the topic.

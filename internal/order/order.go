@@ -56,6 +56,21 @@ func (s Status) Next() []Status {
 // CanBecome says whether an order in state s may change to next.
 func (s Status) CanBecome(next Status) bool { return slices.Contains(s.Next(), next) }
 
+// UndoFor is how long a change can be undone: time to notice a wrong tap, and no more.
+const UndoFor = 60 * time.Second
+
+// Undoable returns the states that an order can be brought back from, into the one before. Those that take or give money
+// are not among them.
+func Undoable() []Status { return []Status{Preparing, Ready, Completed, Cancelled} }
+
+// CanBeUndone says whether a change to s is one of [Undoable].
+func (s Status) CanBeUndone() bool { return slices.Contains(Undoable(), s) }
+
+// UndoError says why a change cannot be undone. HTTP APIs answer it with 409.
+type UndoError struct{ Reason string }
+
+func (e *UndoError) Error() string { return e.Reason }
+
 // TransitionError is a change that [Status.Next] does not allow. HTTP APIs answer it with 409.
 type TransitionError struct{ From, To Status }
 
@@ -82,12 +97,25 @@ type Order struct {
 	Version     int64  // 1 at creation, one more with each change
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+	UndoStatus  Status // the state that an undo goes back to; "" where the latest change cannot be undone
+}
+
+// UndoUntil returns until when the order's latest change can be undone, zero where it cannot.
+func (o Order) UndoUntil() time.Time {
+	if o.UndoStatus == "" {
+		return time.Time{}
+	}
+	return o.UpdatedAt.Add(UndoFor)
 }
 
 // Change returns o in state next, one version later, or a *[TransitionError].
 func (o Order) Change(next Status, at time.Time) (Order, error) {
 	if !o.Status.CanBecome(next) {
 		return Order{}, &TransitionError{From: o.Status, To: next}
+	}
+	o.UndoStatus = ""
+	if next.CanBeUndone() {
+		o.UndoStatus = o.Status
 	}
 	o.Status = next
 	o.Version++

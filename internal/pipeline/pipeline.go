@@ -104,7 +104,11 @@ func (p *Pipeline) handle(ctx context.Context, e event.Event) (event.Outcome, er
 	if err := e.CheckAge(began, p.cfg.RetentionDays); err != nil {
 		return invalid, err
 	}
-	receipt, err := p.store.Apply(ctx, e, Audience(e.Type))
+	audience := Audience(e.Type)
+	if e.Data.Undone != "" {
+		audience = user.Audience{} // it takes back what was just told: the list shows it, and no notification follows another
+	}
+	receipt, err := p.store.Apply(ctx, e, audience)
 	p.timeStep(ctx, "apply", began)
 	switch {
 	case errors.Is(err, event.ErrPayloadConflict):

@@ -174,6 +174,31 @@ func TestHandle(t *testing.T) {
 			t.Errorf("steps: %v", b.steps)
 		}
 	})
+	t.Run("a change that is taken back is shown, and nobody is told or mailed again", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.exec(`UPDATE users SET notification_in_app_events = '{order_paid,order_status_updated}',
+			notification_email_events = '{order_paid,order_status_updated}'`)
+		e := newEvent(t, order.Preparing, time.Now())
+		if err := b.Handle(t.Context(), e); err != nil || len(b.published[0].Recipients) == 0 {
+			t.Fatalf("the change itself is told to %v, %v", b.published, err)
+		}
+		undo := newEvent(t, order.Preparing, time.Now())
+		undo.Data.Status, undo.Data.Undone, undo.Data.Version = order.Paid, order.Preparing, e.Data.Version+1
+		for range 2 { // delivered again, too
+			if err := b.Handle(t.Context(), undo); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, m := range b.published[1:] {
+			if m.Event != event.OrderStatusUpdated || m.Data.Status != order.Paid || len(m.Recipients) != 0 {
+				t.Errorf("published %+v, want the order as paid, and nobody to tell", m)
+			}
+		}
+		if diff := cmp.Diff([]string{"publish " + e.ID, "mail " + e.ID + " " + e.Source, "publish " + undo.ID, "publish " + undo.ID}, b.steps); diff != "" {
+			t.Error(diff)
+		}
+	})
 	t.Run("a crash between taking in and publishing heals with the redelivery", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)

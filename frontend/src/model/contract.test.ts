@@ -26,6 +26,7 @@ describe('the golden events', () => {
   it.each(events)('$file is understood, field by field', ({ file, event }) => {
     const data = fields(event['data'], file);
     const type = text(event, 'type', file);
+    const actor = data['actor'] === undefined ? undefined : fields(data['actor'], file);
     expect(parseFrame(type, JSON.stringify(data))).toEqual({
       kind: 'order',
       type,
@@ -39,6 +40,8 @@ describe('the golden events', () => {
         version: data['version'],
         createdAt: Date.parse(String(data['timestamp'])),
         updatedAt: Date.parse(String(data['timestamp'])),
+        ...(actor && { actor: { userId: actor['user_id'], name: actor['name'] ?? '' } }),
+        ...(data['undone'] !== undefined && { undone: data['undone'] }),
       },
     });
   });

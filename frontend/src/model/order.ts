@@ -14,6 +14,13 @@ export type Status = (typeof statuses)[number];
 export const roles = ['owner', 'manager', 'cashier', 'kitchen', 'viewer'] as const;
 export type Role = (typeof roles)[number];
 
+/** The user who changed an order. */
+export interface Actor {
+  readonly userId: string;
+  /** As it was then; may be empty. */
+  readonly name: string;
+}
+
 export interface Order {
   readonly orderId: string;
   readonly tenantId: string;
@@ -32,6 +39,10 @@ export interface Order {
   readonly updatedAt: number;
   /** Until when the latest change can be taken back, in milliseconds since 1970; absent where it cannot. */
   readonly undoUntil?: number;
+  /** Of an event: who made the change. Not every publisher says so. */
+  readonly actor?: Actor;
+  /** Of an event: the state that was taken back. */
+  readonly undone?: Status;
 }
 
 const following: Readonly<Record<Status, readonly Status[]>> = {

@@ -2,7 +2,7 @@
  * From `unknown` to the model: everything that comes over the wire passes here once and is typed from then on. Unknown
  * fields are left alone, so that a newer server can add some.
  */
-import { type Order, type Role, roles, type Status, statuses } from './order';
+import { type Actor, type Order, type Role, roles, type Status, statuses } from './order';
 
 export const eventTypes = ['order_created', 'order_paid', 'order_status_updated'] as const;
 export type EventType = (typeof eventTypes)[number];
@@ -104,7 +104,21 @@ export function parseOrder(value: unknown, where = 'order'): Order {
 export function parseEventData(value: unknown, where = 'data'): Order {
   const of = fields(value, where);
   const at = time(of, 'timestamp', where);
-  return { ...commonOrder(of, where), createdAt: at, updatedAt: at };
+  return { ...commonOrder(of, where), ...change(of, where), createdAt: at, updatedAt: at };
+}
+
+/** What only an event says of a change: who made it, and whether it took one back. */
+function change(of: Fields, where: string): Pick<Order, 'actor' | 'undone'> {
+  const found: { actor?: Actor; undone?: Status } = {};
+  if (of['actor'] !== undefined) {
+    const actor = fields(of['actor'], `${where}.actor`);
+    found.actor = {
+      userId: text(actor, 'user_id', `${where}.actor`),
+      name: optionalText(actor, 'name', `${where}.actor`),
+    };
+  }
+  if (of['undone'] !== undefined) found.undone = oneOf<Status>(statuses, of['undone'], `${where}.undone`);
+  return found;
 }
 
 export interface SnapshotPage {

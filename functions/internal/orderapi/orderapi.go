@@ -27,6 +27,7 @@ import (
 type Store interface {
 	Create(ctx context.Context, o order.Order, r order.Request) (order.Answer, error)
 	Change(ctx context.Context, id string, next order.Status, r order.Request) (order.Answer, error)
+	Undo(ctx context.Context, id string, version int64, states []order.Status, r order.Request) (order.Answer, error)
 	Get(ctx context.Context, tenantID, id string) (order.Order, error)
 	Page(ctx context.Context, tenantID string, after order.Position, limit int) (page []order.Order, more bool, err error)
 }
@@ -42,6 +43,9 @@ type Order struct {
 	Version     int64        `json:"version"`      // 1 at creation, one more with each change; the ETag
 	CreatedAt   time.Time    `json:"created_at"`   // RFC 3339, UTC
 	UpdatedAt   time.Time    `json:"updated_at"`
+
+	UndoUntil   time.Time `json:"undo_until,omitzero"`              // not there where the latest change cannot be undone
+	DuplicateOf string    `json:"duplicate_reference_of,omitempty"` // of the answer to POST /api/orders alone
 }
 
 // NewOrder is the body of POST /api/orders.
@@ -72,6 +76,7 @@ func New(log *slog.Logger, verifier *auth.Verifier, store Store) route.API {
 		"/api/orders/snapshot":    {"GET": {Roles: user.Roles(), Handle: a.snapshot}},
 		"/api/orders/{id}":        {"GET": {Roles: user.Roles(), Handle: a.get}},
 		"/api/orders/{id}/pay":    {"POST": {Roles: user.Sellers(), Handle: a.pay}},
+		"/api/orders/{id}/undo":   {"POST": {Roles: user.Workers(), Handle: a.undo}},
 		"/api/orders/{id}/status": {"POST": {Roles: user.Workers(), Handle: a.setStatus}}, // see [Movers]
 	})
 }
@@ -210,7 +215,7 @@ func newRequest(r *http.Request, body []byte) (order.Request, error) {
 	if err != nil {
 		return order.Request{}, err
 	}
-	request := order.Request{TenantID: principal.TenantID, TraceParent: traceParent(r)}
+	request := order.Request{TenantID: principal.TenantID, ActorID: principal.UserID, TraceParent: traceParent(r)}
 	keys, sent := r.Header[keyHeader]
 	if !sent {
 		return request, nil
@@ -228,6 +233,7 @@ func newRequest(r *http.Request, body []byte) (order.Request, error) {
 func refusal(err error) error {
 	var transition *order.TransitionError
 	var rate *RateError
+	var undo *order.UndoError
 	switch {
 	case errors.As(err, &rate):
 		return problem.Limited(http.StatusTooManyRequests, string(rate.Limit), rate.Max).
@@ -238,6 +244,8 @@ func refusal(err error) error {
 		return problem.New(http.StatusForbidden, "the token's tenant does not exist")
 	case errors.Is(err, order.ErrKeyReused):
 		return problem.New(http.StatusUnprocessableEntity, "%s was used for another request", keyHeader)
+	case errors.As(err, &undo):
+		return problem.New(http.StatusConflict, "%s", undo)
 	case errors.As(err, &transition):
 		return problem.New(http.StatusConflict, "%s", transition)
 	}
@@ -249,7 +257,9 @@ func write(w http.ResponseWriter, status int, a order.Answer) error {
 	if a.Repeated {
 		w.Header().Set("Idempotency-Replayed", "true")
 	}
-	return route.Answer(w, status, route.VersionTag(a.Order.Version), FromOrder(a.Order))
+	o := FromOrder(a.Order)
+	o.DuplicateOf = a.DuplicateOf
+	return route.Answer(w, status, route.VersionTag(o.Version), o)
 }
 
 // FromOrder returns o in the API's JSON.
@@ -257,5 +267,6 @@ func FromOrder(o order.Order) Order {
 	return Order{
 		OrderID: o.ID, TenantID: o.TenantID, Reference: o.Reference, Status: o.Status, TotalAmount: o.TotalAmount,
 		Currency: o.Currency, Version: o.Version, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt,
+		UndoUntil: o.UndoUntil(),
 	}
 }

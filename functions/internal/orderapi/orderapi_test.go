@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -115,7 +116,49 @@ const lunch = `{"reference":"A-1042","total_amount":125000,"currency":"IDR"}`
 
 func (b bundle) create(t *testing.T) orderapi.Order {
 	t.Helper()
-	return decode[orderapi.Order](t, b.do(t, call{method: "POST", path: "/api/orders", body: lunch}), http.StatusCreated)
+	made := decode[orderapi.Order](t, b.do(t, call{method: "POST", path: "/api/orders", body: lunch}), http.StatusCreated)
+	made.DuplicateOf = "" // of the answer to the creation alone
+	return made
+}
+
+func TestASecondOrderOfAReferenceIsHintedAt(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	first := decode[orderapi.Order](t, b.do(t, call{method: "POST", path: "/api/orders", body: lunch}), http.StatusCreated)
+	second := decode[orderapi.Order](t, b.do(t, call{method: "POST", path: "/api/orders", body: lunch}), http.StatusCreated)
+	if first.DuplicateOf != "" || second.DuplicateOf != first.OrderID {
+		t.Errorf("the first is a duplicate of %q, the second of %q", first.DuplicateOf, second.DuplicateOf)
+	}
+}
+
+func TestUndo(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	kitchen := []string{"Authorization", "Bearer " + b.token(t, "acme", user.Kitchen), "Idempotency-Key", "undo"}
+	path := "/api/orders/" + b.create(t).OrderID
+	b.do(t, call{method: "POST", path: path + "/pay"})
+	ready := decode[orderapi.Order](t, b.do(t, call{method: "POST", path: path + "/status", body: `{"status":"ready"}`}), http.StatusOK)
+	for i, replayed := range []string{"", "true"} {
+		res := b.do(t, call{"POST", path + "/undo", `{"version":3}`, kitchen})
+		got := decode[orderapi.Order](t, res, http.StatusOK)
+		want := ready
+		want.Status, want.Version, want.UpdatedAt, want.UndoUntil = order.Paid, 4, got.UpdatedAt, time.Time{}
+		if diff := cmp.Diff(want, got); diff != "" || res.Header.Get("ETag") != `"4"` || res.Header.Get("Idempotency-Replayed") != replayed {
+			t.Errorf("try %d: headers %v: %s", i, res.Header, diff)
+		}
+	}
+	isProblem(t, b.do(t, call{method: "POST", path: path + "/undo", body: `{"version":4}`}), http.StatusConflict, "cannot be undone")
+	other := "/api/orders/" + b.create(t).OrderID
+	b.do(t, call{method: "POST", path: other + "/status", body: `{"status":"cancelled"}`})
+	isProblem(t, b.do(t, call{"POST", other + "/undo", `{"version":2}`, kitchen[:2]}), http.StatusConflict, "brought back by others")
+	if got := decode[orderapi.Order](t, b.do(t, call{method: "POST", path: other + "/undo", body: `{"version":2}`}), http.StatusOK); got.Status != order.Submitted {
+		t.Errorf("an undone cancellation is %s", got.Status)
+	}
+	for body, detail := range map[string]string{`{}`: "version is missing", `{"version":0}`: "version is less than 1", `{"version":"2"}`: "version"} {
+		isProblem(t, b.do(t, call{method: "POST", path: path + "/undo", body: body}), http.StatusUnprocessableEntity, detail)
+	}
+	viewer := []string{"Authorization", "Bearer " + b.token(t, "acme", user.Viewer)}
+	isProblem(t, b.do(t, call{"POST", path + "/undo", `{"version":4}`, viewer}), http.StatusForbidden, "roles")
 }
 
 func TestAnOrdersLife(t *testing.T) {
@@ -147,6 +190,9 @@ func TestAnOrdersLife(t *testing.T) {
 		res := b.do(t, step.call)
 		got := decode[orderapi.Order](t, res, http.StatusOK)
 		want.Status, want.Version, want.UpdatedAt = step.status, int64(i+2), got.UpdatedAt
+		if step.status != order.Paid {
+			want.UndoUntil = got.UpdatedAt.Add(order.UndoFor)
+		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
@@ -275,6 +321,10 @@ func (f failing) Change(context.Context, string, order.Status, order.Request) (o
 	return order.Answer{}, f.err
 }
 
+func (f failing) Undo(context.Context, string, int64, []order.Status, order.Request) (order.Answer, error) {
+	return order.Answer{}, f.err
+}
+
 func (f failing) Get(context.Context, string, string) (order.Order, error) {
 	return order.Order{}, f.err
 }
@@ -295,6 +345,7 @@ func TestAStoreThatFails(t *testing.T) {
 		{method: "POST", path: "/api/orders", body: lunch},
 		{method: "POST", path: path + "/pay"},
 		{method: "POST", path: path + "/status", body: `{"status":"ready"}`},
+		{method: "POST", path: path + "/undo", body: `{"version":2}`},
 		{method: "GET", path: path},
 		{method: "GET", path: "/api/orders/snapshot"},
 	} {

@@ -106,7 +106,10 @@ func Parse(ce cloudevents.Event) (event.Event, error) {
 	if err := checkExtensions(ce, e); err != nil {
 		return event.Event{}, err
 	}
-	if event.TypeFor(e.Data.Status) != e.Type {
+	if e.Data.Undone != "" && e.Type != event.OrderStatusUpdated {
+		return event.Event{}, event.Invalid("data.undone", "is of %s alone, not of %s", event.OrderStatusUpdated, e.Type)
+	}
+	if e.Data.Type() != e.Type {
 		return event.Event{}, event.Invalid("data.status", "%q does not go with type %s", e.Data.Status, e.Type)
 	}
 	if s, ok := Extension(ce, ExtTraceParent); ok && traceParentPattern.MatchString(s) {

@@ -28,7 +28,13 @@ func twoTenants(t *testing.T) string {
 		INSERT INTO notifications (id, tenant_id, user_id, event_source, event_id, event_type, order_id, data)
 			SELECT gen_random_uuid(), tenant_id, id, '/', gen_random_uuid(), 'order_paid', gen_random_uuid(), '{}' FROM users;
 		INSERT INTO optouts (id, tenant_id, user_id, expires_at) SELECT gen_random_uuid(), tenant_id, id, now() FROM users;
-		INSERT INTO tenant_limits (tenant_id, max_users) SELECT id, 7 FROM tenants`
+		INSERT INTO tenant_limits (tenant_id, max_users) SELECT id, 7 FROM tenants;
+		INSERT INTO order_changes (tenant_id, order_id, version, status, event_id, total_amount, currency, changed_at)
+			SELECT tenant_id, id, 1, status, gen_random_uuid(), total_amount, currency, created_at FROM orders;
+		INSERT INTO event_records (event_day, source, event_id, type, tenant_id, order_id, order_version, data_hash, data, occurred_at)
+			SELECT now()::date, '/', gen_random_uuid(), '', tenant_id, id, 1, '', '{}', now() FROM orders;
+		INSERT INTO email_deliveries (id, tenant_id, user_id, event_source, event_id, event_type, order_id, data, message_id)
+			SELECT gen_random_uuid(), tenant_id, id, '/', gen_random_uuid(), '', gen_random_uuid(), '{}', id::text FROM users`
 	if _, err := databasetest.Open(t, address).Exec(t.Context(), rows, pgx.QueryExecModeSimpleProtocol); err != nil {
 		t.Fatal(err)
 	}
@@ -48,12 +54,13 @@ func TestATenantIsAlone(t *testing.T) {
 		const all = `SELECT 'tenants ' || id FROM tenants UNION ALL SELECT 'users ' || tenant_id FROM users
 			UNION ALL SELECT 'orders ' || tenant_id FROM orders UNION ALL SELECT 'keys ' || tenant_id FROM idempotency_keys
 			UNION ALL SELECT 'notifications ' || tenant_id FROM notifications UNION ALL SELECT 'optouts ' || tenant_id FROM optouts
-			UNION ALL SELECT 'limits ' || tenant_id FROM tenant_limits ORDER BY 1`
+			UNION ALL SELECT 'limits ' || tenant_id FROM tenant_limits UNION ALL SELECT 'changes ' || tenant_id FROM order_changes
+			UNION ALL SELECT 'records ' || tenant_id FROM event_records UNION ALL SELECT 'mails ' || tenant_id FROM email_deliveries ORDER BY 1`
 		got, err := as[string](t, pool, "acme", all)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff([]string{"keys acme", "limits acme", "notifications acme", "optouts acme", "orders acme", "tenants acme", "users acme"}, got); diff != "" {
+		if diff := cmp.Diff([]string{"changes acme", "keys acme", "limits acme", "mails acme", "notifications acme", "optouts acme", "orders acme", "records acme", "tenants acme", "users acme"}, got); diff != "" {
 			t.Error(diff)
 		}
 		for _, nobody := range []string{"", "nobody", "ACME"} {
@@ -81,7 +88,10 @@ func TestATenantIsAlone(t *testing.T) {
 			"INSERT INTO optouts (id, tenant_id, user_id, expires_at) SELECT gen_random_uuid(), 'other', id, now() FROM users",
 			"INSERT INTO audit_records (tenant_id, actor, action, outcome) VALUES ('other', 'x', 'x', 'done')",
 			"SELECT 1 FROM audit_records", "UPDATE audit_records SET actor = 'x'", "DELETE FROM audit_records",
-			"UPDATE tenant_limits SET max_users = 9", "DELETE FROM tenant_limits", "SELECT 1 FROM outbox", "SELECT 1 FROM event_records", "SELECT 1 FROM email_deliveries", "SELECT 1 FROM schema_migrations",
+			"UPDATE tenant_limits SET max_users = 9", "DELETE FROM tenant_limits", "SELECT 1 FROM outbox", "SELECT data::text FROM event_records", "SELECT message_id FROM email_deliveries", "UPDATE email_deliveries SET status = 'due'",
+			"UPDATE order_changes SET actor_id = 'x'", "DELETE FROM order_changes",
+			"INSERT INTO order_changes (tenant_id, order_id, version, status, event_id, total_amount, currency, changed_at) VALUES ('other', gen_random_uuid(), 1, '', gen_random_uuid(), 0, '', now())",
+			"SELECT 1 FROM schema_migrations",
 			"DELETE FROM orders", "DELETE FROM optouts", "UPDATE optouts SET used_at = now()", "UPDATE notifications SET user_id = user_id", "UPDATE tenants SET name = 'x'",
 			"INSERT INTO tenants (id, name) VALUES ('third', 'x')", "CREATE TABLE mine ()",
 		} {

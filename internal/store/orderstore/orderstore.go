@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -45,14 +46,14 @@ func (s *Store) Create(ctx context.Context, o order.Order, r order.Request) (ord
 	if err != nil {
 		return order.Answer{}, err
 	}
-	query, args := createSQL, append(arguments(r, id, order.Submitted, eventID), o.Reference, o.TotalAmount, o.Currency)
+	query, args := createSQL, append(arguments(r, id, order.Submitted, eventID), o.Reference, o.TotalAmount, o.Currency, order.DuplicateWithin)
 	if r.Key != "" {
 		query, args = createOnceSQL, append(args, r.Key, r.Fingerprint[:])
 	}
-	made, err := s.one(ctx, r.TenantID, query, args...)
+	made, err := s.write(ctx, r.TenantID, query, args...)
 	switch {
 	case err == nil:
-		return order.Answer{Order: made}, nil
+		return made, nil
 	case isViolation(err, foreignKey) || isViolation(err, notNull): // without a tenant there is no currency either
 		return order.Answer{}, order.ErrNoTenant
 	case !errors.Is(err, pgx.ErrNoRows):
@@ -91,19 +92,60 @@ func (s *Store) Change(ctx context.Context, id string, next order.Status, r orde
 	if err != nil {
 		return order.Answer{}, err
 	}
-	query, args := changeSQL, append(arguments(r, id, next, eventID), from)
+	query, args := changeSQL, append(arguments(r, id, next, eventID), from, next.CanBeUndone())
 	if r.Key != "" {
 		query, args = changeOnceSQL, append(args, r.Key, r.Fingerprint[:])
 	}
+	return s.change(ctx, id, r, query, args, func(now order.Order) error {
+		if now.Status.CanBecome(next) {
+			return errBusy
+		}
+		return &order.TransitionError{From: now.Status, To: next}
+	})
+}
+
+// Undo brings an order of r's tenant back into the state before its latest change, which made version, if the order is in
+// one of the states now and no longer than [order.UndoFor]. A repeated Key gets the first answer. Errors:
+// [order.ErrNotFound], *[order.UndoError], [order.ErrKeyReused].
+func (s *Store) Undo(ctx context.Context, id string, version int64, states []order.Status, r order.Request) (order.Answer, error) {
+	_, eventID, err := newIDs()
+	if err != nil {
+		return order.Answer{}, err
+	}
+	from := make([]string, len(states))
+	for i, s := range states {
+		from[i] = string(s)
+	}
+	args := arguments(r, id, order.Preparing, eventID) // the status is the row's, and whatever it is, the type is a change's
+	query, args := undoSQL, append(args, from, order.UndoFor, version)
+	if r.Key != "" {
+		query, args = undoOnceSQL, append(args, r.Key, r.Fingerprint[:])
+	}
+	return s.change(ctx, id, r, query, args, func(now order.Order) error {
+		switch {
+		case now.Version != version:
+			return &order.UndoError{Reason: fmt.Sprintf("the order is at version %d now: version %d is no longer its latest change", now.Version, version)}
+		case now.UndoStatus == "":
+			return &order.UndoError{Reason: fmt.Sprintf("version %d, which made the order %s, cannot be undone", version, now.Status)}
+		case !slices.Contains(states, now.Status):
+			return &order.UndoError{Reason: fmt.Sprintf("an order that is %s is brought back by others", now.Status)}
+		}
+		return &order.UndoError{Reason: fmt.Sprintf("the change is older than %.0f seconds", order.UndoFor.Seconds())}
+	})
+}
+
+// change runs a statement that changes an order; why says, of the order as it is after a refusal, what was wrong, or
+// errBusy if nothing is any more.
+func (s *Store) change(ctx context.Context, id string, r order.Request, query string, args []any, why func(order.Order) error) (order.Answer, error) {
 	for range changeTries {
-		changed, err := s.one(ctx, r.TenantID, query, args...)
+		changed, err := s.write(ctx, r.TenantID, query, args...)
 		if err == nil {
-			return order.Answer{Order: changed}, nil
+			return changed, nil
 		}
 		if !errors.Is(err, pgx.ErrNoRows) && !isViolation(err, uniqueKey) {
 			return order.Answer{}, database.Wrap("change order", err)
 		}
-		answer, err := s.whyUnchanged(ctx, id, next, r)
+		answer, err := s.whyUnchanged(ctx, id, r, why)
 		if !errors.Is(err, errBusy) {
 			return answer, err
 		}
@@ -111,9 +153,8 @@ func (s *Store) Change(ctx context.Context, id string, next order.Status, r orde
 	return order.Answer{}, fmt.Errorf("change order %s: %w", id, errBusy)
 }
 
-// whyUnchanged returns the first answer to a repeated request or the reason for a refusal; errBusy if there is none
-// any more.
-func (s *Store) whyUnchanged(ctx context.Context, id string, next order.Status, r order.Request) (order.Answer, error) {
+// whyUnchanged returns the first answer to a repeated request or the reason for a refusal.
+func (s *Store) whyUnchanged(ctx context.Context, id string, r order.Request, why func(order.Order) error) (order.Answer, error) {
 	if r.Key != "" {
 		first, err := s.firstAnswer(ctx, r)
 		if !errors.Is(err, pgx.ErrNoRows) {
@@ -124,10 +165,7 @@ func (s *Store) whyUnchanged(ctx context.Context, id string, next order.Status, 
 	if err != nil {
 		return order.Answer{}, err
 	}
-	if now.Status.CanBecome(next) {
-		return order.Answer{}, errBusy
-	}
-	return order.Answer{}, &order.TransitionError{From: now.Status, To: next}
+	return order.Answer{}, why(now)
 }
 
 // Get returns an order of the tenant, or [order.ErrNotFound].
@@ -162,11 +200,26 @@ func (s *Store) ForgetKeys(ctx context.Context, before time.Time, limit int) (in
 	return tag.RowsAffected(), database.Wrap("forget idempotency keys", err)
 }
 
-// arguments returns $1 to $7 of every statement that writes, with room for the others.
+// arguments returns $1 to $9 of every statement that writes, with room for the others.
 func arguments(r order.Request, id string, status order.Status, eventID string) []any {
-	const most = 12
+	const most = 16
+	var actor any // NULL: the ids of users are UUIDs, and an actor may be somebody else
+	if id, err := uuid.Parse(r.ActorID); err == nil {
+		actor = id.String()
+	}
 	return append(make([]any, 0, most),
-		r.TenantID, id, string(status), Shard(id), eventID, string(event.TypeFor(status)), r.TraceParent)
+		r.TenantID, id, string(status), Shard(id), eventID, string(event.TypeFor(status)), r.TraceParent,
+		r.ActorID, actor)
+}
+
+// write runs a statement that makes or changes an order.
+func (s *Store) write(ctx context.Context, tenantID, query string, args ...any) (order.Answer, error) {
+	return database.CollectOne(ctx, s.pool, tenantID, func(row pgx.CollectableRow) (order.Answer, error) {
+		var a order.Answer
+		err := row.Scan(append(fields(&a.Order), &a.DuplicateOf)...)
+		a.Order = inUTC(a.Order)
+		return a, err
+	}, query, args...)
 }
 
 func (s *Store) one(ctx context.Context, tenantID, query string, args ...any) (order.Order, error) {
@@ -175,10 +228,21 @@ func (s *Store) one(ctx context.Context, tenantID, query string, args ...any) (o
 
 func scan(row pgx.CollectableRow) (order.Order, error) {
 	var o order.Order
-	err := row.Scan(&o.ID, &o.TenantID, &o.Reference, (*string)(&o.Status), &o.TotalAmount, &o.Currency, &o.Version,
-		&o.CreatedAt, &o.UpdatedAt)
+	err := row.Scan(fields(&o)...)
+	return inUTC(o), err
+}
+
+// fields returns where the columns go.
+func fields(o *order.Order) []any {
+	return []any{
+		&o.ID, &o.TenantID, &o.Reference, (*string)(&o.Status), &o.TotalAmount, &o.Currency, &o.Version,
+		&o.CreatedAt, &o.UpdatedAt, (*string)(&o.UndoStatus),
+	}
+}
+
+func inUTC(o order.Order) order.Order {
 	o.CreatedAt, o.UpdatedAt = o.CreatedAt.UTC(), o.UpdatedAt.UTC()
-	return o, err
+	return o
 }
 
 // firstAnswer returns the answer kept for r's Key, or pgx.ErrNoRows.
@@ -194,13 +258,13 @@ func (s *Store) firstAnswer(ctx context.Context, r order.Request) (order.Answer,
 	if err := json.Unmarshal(first.Body, &kept); err != nil {
 		return order.Answer{}, fmt.Errorf("read first answer: %w", err)
 	}
-	return order.Answer{Order: kept.order(), Repeated: true}, nil
+	return order.Answer{Order: kept.order(), Repeated: true, DuplicateOf: kept.DuplicateOf}, nil
 }
 
 // keptAnswer is a row of idempotency_keys.
 type keptAnswer struct{ RequestHash, Body []byte }
 
-// keptOrder is an orders row as row_to_json writes it.
+// keptOrder is an answer as row_to_json writes it.
 type keptOrder struct {
 	ID          string       `json:"id"`
 	TenantID    string       `json:"tenant_id"`
@@ -211,12 +275,15 @@ type keptOrder struct {
 	Version     int64        `json:"version"`
 	CreatedAt   time.Time    `json:"created_at"`
 	UpdatedAt   time.Time    `json:"updated_at"`
+	UndoStatus  order.Status `json:"undo_status"`
+	DuplicateOf string       `json:"duplicate_of"`
 }
 
 func (k keptOrder) order() order.Order {
-	o := order.Order(k)
-	o.CreatedAt, o.UpdatedAt = o.CreatedAt.UTC(), o.UpdatedAt.UTC()
-	return o
+	return inUTC(order.Order{
+		ID: k.ID, TenantID: k.TenantID, Reference: k.Reference, Status: k.Status, TotalAmount: k.TotalAmount,
+		Currency: k.Currency, Version: k.Version, CreatedAt: k.CreatedAt, UpdatedAt: k.UpdatedAt, UndoStatus: k.UndoStatus,
+	})
 }
 
 // newIDs returns two UUIDv7, which keep new index entries side by side.

@@ -43,8 +43,11 @@ func setup(tb testing.TB) bundle {
 }
 
 func request(key, asked string) order.Request {
-	return order.Request{TenantID: tenant, Key: key, Fingerprint: sha256.Sum256([]byte(asked)), TraceParent: trace}
+	return order.Request{TenantID: tenant, Key: key, Fingerprint: sha256.Sum256([]byte(asked)), TraceParent: trace, ActorID: actor().UserID}
 }
+
+// actor is who asks for everything: no user of the tenant, so without a name.
+func actor() event.Actor { return event.Actor{UserID: `some"body`} }
 
 func lunch() order.Order {
 	return order.Order{Reference: `A-1042 "Ünï" <3`, TotalAmount: 125_000, Currency: "IDR"}
@@ -139,7 +142,7 @@ func checkOutbox(t *testing.T, rows []outboxRow, versions ...order.Order) {
 		o := versions[i]
 		data := event.Data{
 			OrderID: o.ID, TenantID: o.TenantID, Status: o.Status, Reference: o.Reference, TotalAmount: o.TotalAmount,
-			Currency: o.Currency, Version: o.Version, Timestamp: o.UpdatedAt,
+			Currency: o.Currency, Version: o.Version, Timestamp: o.UpdatedAt, Actor: actor(),
 		}
 		want := outboxRow{
 			Shard: orderstore.Shard(o.ID), EventID: row.EventID, Source: event.Source, Type: string(event.TypeFor(o.Status)),

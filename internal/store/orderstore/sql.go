@@ -6,67 +6,124 @@ import "orderbell/internal/event"
 // hangs the outbox row and the kept answer on it, so either all of them come to be or none. The arguments have the same
 // numbers in all of them, see [arguments].
 
-const columns = `id, tenant_id, reference, status, total_amount, currency, version, created_at, updated_at`
+const columns = `id, tenant_id, reference, status, total_amount, currency, version, created_at, updated_at, undo_status`
 
-// outboxPart writes o's event. Its data are [event.Data]'s JSON; a test holds the two together. The server's clock
-// gives the time, so that an order's times rise with its version whichever instance changes it.
-const outboxPart = `
+// eventPart writes o's event and its change. The event's data are [event.Data]'s JSON; a test holds the two together. The
+// server's clock gives the time, so that an order's times rise with its version whichever instance changes it. A name of
+// before there were rules may hold control characters, which the contract refuses.
+const eventPart = `
+a AS (
+    SELECT coalesce((SELECT regexp_replace(name, '[\x01-\x1f\x7f]', '', 'g') FROM users
+        WHERE tenant_id = $1::text AND id = $9::uuid), '') AS actor_name
+),
 e AS (
     INSERT INTO outbox (shard, event_id, source, type, tenant_id, order_id, data, occurred_at, traceparent)
     SELECT $4::smallint, $5::uuid, '` + event.Source + `', $6::text, tenant_id, id, convert_to(
         '{"order_id":"' || id || '","tenant_id":' || to_json(tenant_id) || ',"status":"' || status || '"' ||
         CASE reference WHEN '' THEN '' ELSE ',"reference":' || to_json(reference) END ||
         ',"total_amount":' || total_amount || ',"currency":"' || currency || '","version":' || version ||
-        ',"timestamp":"' || to_char(updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '"}', 'UTF8'),
+        ',"timestamp":"' || to_char(updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '"' ||
+        CASE undone WHEN '' THEN '' ELSE ',"undone":"' || undone || '"' END ||
+        CASE $8::text WHEN '' THEN '' ELSE ',"actor":{"user_id":' || to_json($8::text) ||
+            CASE actor_name WHEN '' THEN '' ELSE ',"name":' || to_json(actor_name) END || '}' END || '}', 'UTF8'),
         updated_at, $7::text
-    FROM o
+    FROM o, a
+),
+h AS (
+    INSERT INTO order_changes (tenant_id, order_id, version, status, undone, event_id, actor_id, actor_name,
+        total_amount, currency, changed_at)
+    SELECT tenant_id, id, version, status, undone, $5::uuid, $8::text, actor_name, total_amount, currency, updated_at
+    FROM o, a
 )`
 
-// newPart is the row that an order begins as.
+// newPart is the row that an order begins as, and another order that it may be the same as: looked for among the newest
+// few of the reference, so that it costs the same however often a shop uses one.
 const newPart = `
 n AS (
-    SELECT $2::uuid AS id, $1::text AS tenant_id, $8::text AS reference, $3::text AS status,
-        $9::bigint AS total_amount,
-        coalesce(nullif($10::text, ''), (SELECT currency FROM tenants WHERE id = $1::text)) AS currency, 1::bigint AS version,
-        now() AS created_at, now() AS updated_at
+    SELECT $2::uuid AS id, $1::text AS tenant_id, $10::text AS reference, $3::text AS status,
+        $11::bigint AS total_amount,
+        coalesce(nullif($12::text, ''), (SELECT currency FROM tenants WHERE id = $1::text)) AS currency, 1::bigint AS version,
+        now() AS created_at, now() AS updated_at, ''::text AS undo_status
+),
+d AS (
+    SELECT id FROM (
+        SELECT id, status, created_at FROM orders
+        WHERE tenant_id = $1::text AND reference <> '' AND lower(reference) = lower($10::text)
+        ORDER BY created_at DESC, id DESC LIMIT 20
+    ) AS same
+    WHERE status IN (` + open + `) OR created_at > now() - $13::interval
+    ORDER BY created_at DESC, id DESC LIMIT 1
 )`
 
+// open is the states in which something is to be done for an order.
+const open = `'submitted', 'paid', 'preparing', 'ready'`
+
+const created = `
+SELECT ` + columns + `, coalesce((SELECT id::text FROM d), '') FROM o`
+
 const createSQL = `WITH` + newPart + `,
-o AS (INSERT INTO orders (` + columns + `) SELECT ` + columns + ` FROM n RETURNING ` + columns + `),` + outboxPart + `
-SELECT ` + columns + ` FROM o`
+o AS (INSERT INTO orders (` + columns + `) SELECT ` + columns + ` FROM n RETURNING ` + columns + `, '' AS undone),` + eventPart + created
 
 // createOnceSQL takes the key first: a second request with it waits here for the first one's end, then makes nothing.
 const createOnceSQL = `WITH` + newPart + `,
 k AS (
     INSERT INTO idempotency_keys (tenant_id, key, request_hash, status, body)
-    SELECT tenant_id, $11::text, $12::bytea, 201, convert_to(row_to_json(n)::text, 'UTF8') FROM n
+    SELECT tenant_id, $14::text, $15::bytea, 201, convert_to(row_to_json(first)::text, 'UTF8')
+    FROM (SELECT n.*, coalesce((SELECT id::text FROM d), '') AS duplicate_of FROM n) AS first
     ON CONFLICT DO NOTHING RETURNING 1
 ),
 o AS (
-    INSERT INTO orders (` + columns + `) SELECT ` + columns + ` FROM n WHERE EXISTS (SELECT FROM k) RETURNING ` + columns + `
-),` + outboxPart + `
-SELECT ` + columns + ` FROM o`
+    INSERT INTO orders (` + columns + `) SELECT ` + columns + ` FROM n WHERE EXISTS (SELECT FROM k) RETURNING ` + columns + `, '' AS undone
+),` + eventPart + created
 
 // changePart waits for the row's lock and then looks at the state again, as READ COMMITTED does; clock_timestamp() is
-// read behind that wait.
+// read after that wait.
 const changePart = `
 o AS (
-    UPDATE orders SET status = $3::text, version = version + 1, updated_at = clock_timestamp()
-    WHERE id = $2::uuid AND tenant_id = $1::text AND status = ANY ($8::text[])
-    RETURNING ` + columns + `
+    UPDATE orders SET status = $3::text, version = version + 1, updated_at = clock_timestamp(),
+        undo_status = CASE WHEN $11::boolean THEN status ELSE '' END
+    WHERE id = $2::uuid AND tenant_id = $1::text AND status = ANY ($10::text[])
+    RETURNING ` + columns + `, '' AS undone
 ),`
 
-const changeSQL = `WITH` + changePart + outboxPart + `
-SELECT ` + columns + ` FROM o`
+// undoPart takes the lock first, since what it takes back is to be told. The version says that nothing has changed since
+// the client looked.
+const undoPart = `
+p AS (
+    SELECT id AS locked, status AS was FROM orders
+    WHERE id = $2::uuid AND tenant_id = $1::text AND version = $12::bigint AND undo_status <> ''
+        AND status = ANY ($10::text[]) AND updated_at > clock_timestamp() - $11::interval
+    FOR UPDATE
+),
+o AS (
+    UPDATE orders SET status = undo_status, version = version + 1, updated_at = clock_timestamp(), undo_status = ''
+    FROM p WHERE id = locked
+    RETURNING ` + columns + `, was AS undone
+),`
 
-// changeOnceSQL does not look for the key first. A repeated change is seldom allowed twice, so it changes nothing; if it
-// is (a key used for another order), the key is there twice, which undoes the whole statement.
-const changeOnceSQL = `WITH` + changePart + `
+// changed answers a change. $3, which an undo has no use for, has a type all the same.
+const changed = `
+SELECT ` + columns + `, '' FROM o WHERE $3::text IS NOT NULL`
+
+const changeSQL = `WITH` + changePart + eventPart + changed
+
+const undoSQL = `WITH` + undoPart + eventPart + changed
+
+// A change with a key does not look for the key first. A repeated change is seldom allowed twice, so it changes nothing; if
+// it is (a key used for another order), the key is there already, which undoes the whole statement.
+const (
+	changeOnceSQL = `WITH` + changePart + `
 k AS (
     INSERT INTO idempotency_keys (tenant_id, key, request_hash, status, body)
-    SELECT tenant_id, $9::text, $10::bytea, 200, convert_to(row_to_json(o)::text, 'UTF8') FROM o
-),` + outboxPart + `
-SELECT ` + columns + ` FROM o`
+    SELECT tenant_id, $12::text, $13::bytea, 200, convert_to(row_to_json(o)::text, 'UTF8') FROM o
+),` + eventPart + changed
+
+	undoOnceSQL = `WITH` + undoPart + `
+k AS (
+    INSERT INTO idempotency_keys (tenant_id, key, request_hash, status, body)
+    SELECT tenant_id, $13::text, $14::bytea, 200, convert_to(row_to_json(o)::text, 'UTF8') FROM o
+),` + eventPart + changed
+)
 
 const getSQL = `SELECT ` + columns + ` FROM orders WHERE id = $2::uuid AND tenant_id = $1::text`
 

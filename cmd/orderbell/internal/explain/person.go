@@ -61,6 +61,8 @@ func undecided(s audit.Story, p audit.Part) string {
 		return "the event was not taken in yet."
 	case p.User.CreatedAt.After(s.ReceivedAt):
 		return fmt.Sprintf("the user is there only since %s.", stamp(p.User.CreatedAt))
+	case s.Data.Undone != "":
+		return "it takes a change back: the order list shows it, and nobody is notified."
 	case pipeline.Audience(s.Type).OnRequest:
 		return fmt.Sprintf("nobody is told of %s who has not asked for it, and this user had not.", s.Type)
 	}

@@ -115,8 +115,9 @@ func TestEventsOfOrderAPI(t *testing.T) {
 	id, _ := s.post(t, "/api/orders", `{"reference":"A-1042","total_amount":125000,"currency":"IDR"}`, trace)["order_id"].(string)
 	s.post(t, "/api/orders/"+id+"/pay", "", "")
 	s.post(t, "/api/orders/"+id+"/status", `{"status":"preparing"}`, "")
+	s.post(t, "/api/orders/"+id+"/undo", `{"version":3}`, "")
 	s.post(t, "/api/orders", `{"total_amount":0,"currency":"USD"}`, "")
-	examples := []string{"order_created", "order_paid", "order_status_updated", "order_created_without_reference"}
+	examples := []string{"order_created", "order_paid", "order_status_updated", "order_status_updated_undone", "order_created_without_reference"}
 	records := s.records(t, len(examples))
 	// An order's events come in the order of its versions; those of two orders come in any.
 	second := slices.IndexFunc(records, func(r record.Record) bool { return string(r.Key) != id })
@@ -151,7 +152,13 @@ func TestEventsOfOrderAPI(t *testing.T) {
 			for _, name := range []string{"ce_id", "ce_time", "ce_subject", "ce_partitionkey", "ce_tenantid"} {
 				alike(t, headers, wantHeaders, name)
 			}
-			for _, name := range []string{"order_id", "timestamp", "tenant_id"} {
+			if diff := cmp.Diff(map[string]any{"user_id": "owner"}, data["actor"]); diff != "" {
+				t.Errorf("actor: %s", diff)
+			}
+			if wantData["actor"] == nil {
+				delete(data, "actor") // most examples leave it out, as a publisher may
+			}
+			for _, name := range []string{"order_id", "timestamp", "tenant_id", "actor"} {
 				alike(t, data, wantData, name)
 			}
 			if diff := cmp.Diff(wantHeaders, headers); diff != "" {
