@@ -73,7 +73,7 @@ func TestTheDocumentHasEveryFieldAndNoOther(t *testing.T) {
 	t.Parallel()
 	doc := readOpenAPI(t)
 	for name, of := range map[string]reflect.Type{
-		"Problem": reflect.TypeFor[problem.Problem](), "Order": reflect.TypeFor[orderapi.Order](), "NewUndo": reflect.TypeFor[orderapi.NewUndo](), "Actor": reflect.TypeFor[event.Actor](),
+		"Problem": reflect.TypeFor[problem.Problem](), "Order": reflect.TypeFor[orderapi.Order](), "Counts": reflect.TypeFor[orderapi.Counts](), "NewUndo": reflect.TypeFor[orderapi.NewUndo](), "Actor": reflect.TypeFor[event.Actor](),
 		"NewOrder": reflect.TypeFor[orderapi.NewOrder](),
 		"Snapshot": reflect.TypeFor[orderapi.Snapshot](), "Tenant": reflect.TypeFor[userapi.Tenant](),
 		"TenantChanges": reflect.TypeFor[userapi.TenantChanges](), "User": reflect.TypeFor[userapi.User](), "UserChanges": reflect.TypeFor[userapi.Changes](),

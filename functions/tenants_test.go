@@ -104,7 +104,8 @@ func (w world) calls() map[string][]asked {
 	user, one, notice := "/api/users/"+w.owner.ID, "/api/orders/"+w.orderID, "/api/notifications/"+w.noticeID
 	return map[string][]asked{
 		"POST /api/orders":                  {{"/api/orders", `{"total_amount":1,"currency":"EUR"}`, 201}},
-		"GET /api/orders/snapshot":          {{"/api/orders/snapshot", "", 200}, {"/api/orders/snapshot?cursor=" + cursorAt(w.orderID), "", 200}},
+		"GET /api/orders/snapshot":          {{"/api/orders/snapshot", "", 200}, {"/api/orders/snapshot?cursor=" + cursorAt(w.orderID), "", 200}, {"/api/orders/snapshot?state=current", "", 200}, {"/api/orders/snapshot?q=" + canary, "", 200}, {"/api/orders/snapshot?q=" + w.orderID, "", 200}},
+		"GET /api/orders/counts":            {{"/api/orders/counts", "", 200}},
 		"GET /api/orders/{id}":              {{one, "", 404}},
 		"POST /api/orders/{id}/pay":         {{one + "/pay", "", 404}},
 		"POST /api/orders/{id}/status":      {{one + "/status", `{"status":"cancelled"}`, 404}},

@@ -29,7 +29,10 @@ type Store interface {
 	Change(ctx context.Context, id string, next order.Status, r order.Request) (order.Answer, error)
 	Undo(ctx context.Context, id string, version int64, states []order.Status, r order.Request) (order.Answer, error)
 	Get(ctx context.Context, tenantID, id string) (order.Order, error)
-	Page(ctx context.Context, tenantID string, after order.Position, limit int) (page []order.Order, more bool, err error)
+	Page(ctx context.Context, tenantID string, q order.Query) (page []order.Order, more bool, err error)
+	Search(ctx context.Context, tenantID, text string, limit int) ([]order.Order, error)
+	Count(ctx context.Context, tenantID string, from, to time.Time) (map[order.Status]int, error)
+	TimeZone(ctx context.Context, tenantID string) (string, error)
 }
 
 // Order is an order in the API's JSON.
@@ -74,6 +77,7 @@ func New(log *slog.Logger, verifier *auth.Verifier, store Store) route.API {
 	return route.New(log, verifier, map[string]route.Methods{
 		"/api/orders":             {"POST": {Roles: user.Sellers(), Handle: a.create}},
 		"/api/orders/snapshot":    {"GET": {Roles: user.Roles(), Handle: a.snapshot}},
+		"/api/orders/counts":      {"GET": {Roles: user.Roles(), Handle: a.counts}},
 		"/api/orders/{id}":        {"GET": {Roles: user.Roles(), Handle: a.get}},
 		"/api/orders/{id}/pay":    {"POST": {Roles: user.Sellers(), Handle: a.pay}},
 		"/api/orders/{id}/undo":   {"POST": {Roles: user.Workers(), Handle: a.undo}},

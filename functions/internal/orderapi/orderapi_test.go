@@ -329,9 +329,19 @@ func (f failing) Get(context.Context, string, string) (order.Order, error) {
 	return order.Order{}, f.err
 }
 
-func (f failing) Page(context.Context, string, order.Position, int) ([]order.Order, bool, error) {
+func (f failing) Page(context.Context, string, order.Query) ([]order.Order, bool, error) {
 	return nil, false, f.err
 }
+
+func (f failing) Search(context.Context, string, string, int) ([]order.Order, error) {
+	return nil, f.err
+}
+
+func (f failing) Count(context.Context, string, time.Time, time.Time) (map[order.Status]int, error) {
+	return nil, f.err
+}
+
+func (f failing) TimeZone(context.Context, string) (string, error) { return "", f.err }
 
 type temporary struct{}
 
@@ -348,6 +358,9 @@ func TestAStoreThatFails(t *testing.T) {
 		{method: "POST", path: path + "/undo", body: `{"version":2}`},
 		{method: "GET", path: path},
 		{method: "GET", path: "/api/orders/snapshot"},
+		{method: "GET", path: "/api/orders/snapshot?state=current"},
+		{method: "GET", path: "/api/orders/snapshot?q=A"},
+		{method: "GET", path: "/api/orders/counts"},
 	} {
 		res := serve(t, failing{temporary{}}, nil).do(t, c)
 		p := isProblem(t, res, http.StatusServiceUnavailable, "try again")

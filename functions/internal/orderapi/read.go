@@ -5,7 +5,6 @@ import (
 
 	"orderbell/functions/internal/route"
 	"orderbell/internal/auth"
-	"orderbell/internal/order"
 )
 
 func (a api) get(w http.ResponseWriter, r *http.Request) error {
@@ -29,11 +28,7 @@ func (a api) snapshot(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	limit, after, err := route.PageOf(r)
-	if err != nil {
-		return err
-	}
-	page, more, err := a.store.Page(r.Context(), principal.TenantID, order.Position{CreatedAt: after.At, ID: after.ID}, limit)
+	page, more, err := a.page(r, principal.TenantID)
 	if err != nil {
 		return refusal(err)
 	}

@@ -177,23 +177,6 @@ func (s *Store) Get(ctx context.Context, tenantID, id string) (order.Order, erro
 	return o, database.Wrap("get order", err)
 }
 
-// Page returns at most limit orders of the tenant from the newest to the oldest, and whether there are more behind
-// them.
-func (s *Store) Page(ctx context.Context, tenantID string, after order.Position, limit int) ([]order.Order, bool, error) {
-	query, args := firstPageSQL, []any{tenantID, limit + 1}
-	if after != (order.Position{}) {
-		query, args = nextPageSQL, append(args, after.CreatedAt, after.ID)
-	}
-	page, err := database.Collect(ctx, s.pool, tenantID, scan, query, args...)
-	if err != nil {
-		return nil, false, database.Wrap("page orders", err)
-	}
-	if len(page) > limit {
-		return page[:limit], true, nil
-	}
-	return page, false, nil
-}
-
 // ForgetKeys removes at most limit idempotency keys from before the given time, and returns how many.
 func (s *Store) ForgetKeys(ctx context.Context, before time.Time, limit int) (int64, error) {
 	tag, err := s.pool.Exec(ctx, forgetKeysSQL, before, limit)

@@ -305,7 +305,7 @@ func TestPageGoesFromTheNewestToTheOldest(t *testing.T) {
 	var got []string
 	var after order.Position
 	for pages := 1; ; pages++ {
-		page, more, err := b.store.Page(t.Context(), tenant, after, 3)
+		page, more, err := b.store.Page(t.Context(), tenant, order.Query{After: after, Limit: 3})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -327,11 +327,11 @@ func TestPageGoesFromTheNewestToTheOldest(t *testing.T) {
 	if diff := cmp.Diff(ids, got); diff != "" {
 		t.Error(diff)
 	}
-	page, more, err := b.store.Page(t.Context(), "other", order.Position{}, 3)
+	page, more, err := b.store.Page(t.Context(), "other", order.Query{Limit: 3})
 	if err != nil || more || len(page) != 0 {
 		t.Errorf("the other tenant has %d orders, more %t, error %v", len(page), more, err)
 	}
-	page, more, err = b.store.Page(t.Context(), tenant, order.Position{}, 7)
+	page, more, err = b.store.Page(t.Context(), tenant, order.Query{Limit: 7})
 	if err != nil || more || len(page) != 7 {
 		t.Errorf("a page that holds all has %d orders, more %t, error %v", len(page), more, err)
 	}

@@ -129,13 +129,6 @@ const getSQL = `SELECT ` + columns + ` FROM orders WHERE id = $2::uuid AND tenan
 
 const firstAnswerSQL = `SELECT request_hash, body FROM idempotency_keys WHERE tenant_id = $1::text AND key = $2::text`
 
-const firstPageSQL = `SELECT ` + columns + ` FROM orders WHERE tenant_id = $1::text
-ORDER BY created_at DESC, id DESC LIMIT $2::int`
-
-const nextPageSQL = `SELECT ` + columns + ` FROM orders
-WHERE tenant_id = $1::text AND (created_at, id) < ($3::timestamptz, $4::uuid)
-ORDER BY created_at DESC, id DESC LIMIT $2::int`
-
 const forgetKeysSQL = `DELETE FROM idempotency_keys WHERE (tenant_id, key) IN (
     SELECT tenant_id, key FROM idempotency_keys WHERE created_at < $1::timestamptz
     ORDER BY created_at LIMIT $2::int FOR UPDATE SKIP LOCKED)`

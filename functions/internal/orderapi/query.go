@@ -1,0 +1,184 @@
+package orderapi
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"orderbell/functions/internal/route"
+	"orderbell/internal/auth"
+	"orderbell/internal/order"
+)
+
+// Counts is the answer to GET /api/orders/counts.
+type Counts struct {
+	Counts map[order.Status]int `json:"counts"` // of every state
+	UpTo   int                  `json:"up_to"`  // a count of this many may be more
+}
+
+// current names the orders that a page begins with: all that are open, and those of today.
+const current = "current"
+
+func (a api) counts(w http.ResponseWriter, r *http.Request) error {
+	principal, err := auth.Who(r)
+	if err != nil {
+		return err
+	}
+	from, to, err := a.period(r.Context(), principal.TenantID, r.URL.Query())
+	if err != nil {
+		return refusal(err)
+	}
+	counts, err := a.store.Count(r.Context(), principal.TenantID, from, to)
+	if err != nil {
+		return err
+	}
+	return route.Serve(w, r, "", Counts{Counts: counts, UpTo: order.MostCounted})
+}
+
+// page returns the orders that the query asks for.
+func (a api) page(r *http.Request, tenantID string) (page []order.Order, more bool, err error) {
+	limit, after, err := route.PageOf(r)
+	if err != nil {
+		return nil, false, err
+	}
+	query := r.URL.Query()
+	if query.Has("q") {
+		if page, err = a.search(r.Context(), tenantID, query, limit); err != nil {
+			return nil, false, err
+		}
+		return page, false, nil
+	}
+	q := order.Query{After: order.Position{CreatedAt: after.At, ID: after.ID}, Limit: limit}
+	if q.From, q.To, err = a.period(r.Context(), tenantID, query); err != nil {
+		return nil, false, err
+	}
+	state, err := one(query, "state")
+	switch {
+	case err != nil:
+		return nil, false, err
+	case state == current:
+		if query.Has("from") || query.Has("to") {
+			return nil, false, route.BadParameter("state", "is current, which goes with neither from nor to")
+		}
+		zone, err := a.zone(r.Context(), tenantID)
+		if err != nil {
+			return nil, false, err
+		}
+		q.DoneFrom = startOfDay(time.Now(), zone)
+	case query.Has("state"):
+		if q.States, err = states(state); err != nil {
+			return nil, false, err
+		}
+	}
+	return a.store.Page(r.Context(), tenantID, q)
+}
+
+func (a api) search(ctx context.Context, tenantID string, query url.Values, limit int) ([]order.Order, error) {
+	text, err := one(query, "q")
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range []string{"state", "from", "to", "cursor"} {
+		if query.Has(other) {
+			return nil, route.BadParameter("q", "goes with limit alone, not with "+other)
+		}
+	}
+	text = strings.TrimSpace(text)
+	if text == "" || !utf8.ValidString(text) || utf8.RuneCountInString(text) > order.MaxReference ||
+		strings.ContainsFunc(text, func(c rune) bool { return c < 0x20 || c == 0x7f }) {
+		return nil, route.BadParameter("q", fmt.Sprintf("is not 1 to %d characters of a reference or an id", order.MaxReference))
+	}
+	return a.store.Search(ctx, tenantID, text, limit)
+}
+
+// states reads open, done, or states with commas between them.
+func states(text string) (found []order.Status, err error) {
+	switch text {
+	case "open":
+		return order.Open(), nil
+	case "done":
+		return order.Done(), nil
+	}
+	for name := range strings.SplitSeq(text, ",") {
+		s := order.Status(name)
+		if !s.Valid() {
+			return nil, route.BadParameter("state", fmt.Sprintf("is none of open, done, %s, or some of %v with commas between them", current, order.Statuses()))
+		}
+		if !slices.Contains(found, s) {
+			found = append(found, s)
+		}
+	}
+	return found, nil
+}
+
+// period reads from and to. Each is an instant, or a date of the tenant's clock: then the period begins with that day and
+// ends after it.
+func (a api) period(ctx context.Context, tenantID string, query url.Values) (from, to time.Time, err error) {
+	for _, bound := range []struct {
+		name string
+		days int // from a date to the bound
+		at   *time.Time
+	}{{"from", 0, &from}, {"to", 1, &to}} {
+		text, err := one(query, bound.name)
+		if err != nil {
+			return from, to, err
+		}
+		if !query.Has(bound.name) {
+			continue
+		}
+		if at, err := time.Parse(time.RFC3339, text); err == nil {
+			*bound.at = at
+		} else {
+			day, err := time.Parse(time.DateOnly, text)
+			if err != nil {
+				return from, to, route.BadParameter(bound.name, "is neither a date such as 2026-11-24 nor an RFC 3339 time")
+			}
+			zone, err := a.zone(ctx, tenantID)
+			if err != nil {
+				return from, to, err
+			}
+			*bound.at = time.Date(day.Year(), day.Month(), day.Day()+bound.days, 0, 0, 0, 0, zone)
+		}
+		if year := bound.at.UTC().Year(); year < 1 || year > 9999 {
+			return from, to, route.BadParameter(bound.name, "is not in the years 1 to 9999")
+		}
+	}
+	if !from.IsZero() && !to.IsZero() && !from.Before(to) {
+		return from, to, route.BadParameter("from", "is not before to")
+	}
+	return from, to, nil
+}
+
+// zone returns the tenant's time zone, UTC if this program does not know it.
+func (a api) zone(ctx context.Context, tenantID string) (*time.Location, error) {
+	name, err := a.store.TimeZone(ctx, tenantID)
+	if err != nil {
+		return nil, err
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return time.UTC, nil //nolint:nilerr // a zone of a newer database must not hide the orders
+	}
+	return zone, nil
+}
+
+func startOfDay(at time.Time, zone *time.Location) time.Time {
+	year, month, day := at.In(zone).Date()
+	return time.Date(year, month, day, 0, 0, 0, 0, zone)
+}
+
+// one returns a parameter that may be there once, "" if it is not.
+func one(query url.Values, name string) (string, error) {
+	switch values := query[name]; {
+	case len(values) > 1:
+		return "", route.BadParameter(name, "is there more than once")
+	case len(values) == 1:
+		return values[0], nil
+	}
+	return "", nil
+}
