@@ -68,8 +68,9 @@ func TestSnapshotOfStatesAndTimes(t *testing.T) {
 		"state=paid&to=" + now.Add(-time.Hour).UTC().Format(time.RFC3339):   {"paid-3"},
 		"state=paid&from=" + now.Add(-time.Hour).UTC().Format(time.RFC3339): {"paid-0"},
 		"to=2020-01-01": nil,
-		"q=ready":       {"ready-0", "ready-3"},
+		"q=ready":       nil,
 		"q=READY-3":     {"ready-3"},
+		"q=ready-0":     {"ready-0"},
 		"q=eady":        nil,
 	} {
 		if diff := cmp.Diff(want, b.list(t, query)); diff != "" {

@@ -100,8 +100,12 @@ func BenchmarkLists(b *testing.B) {
 				_, err := s.store.Count(context.Background(), tenant, time.Time{}, time.Time{})
 				return err
 			},
+			"create": func() error {
+				_, err := s.store.Create(context.Background(), order.Order{Reference: "once", Currency: "EUR"}, request("", ""))
+				return err
+			},
 			"search": func() error {
-				_, err := s.store.Search(context.Background(), tenant, "a-99", 100)
+				_, err := s.store.Search(context.Background(), tenant, "a-990", 100)
 				return err
 			},
 		} {

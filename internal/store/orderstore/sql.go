@@ -48,8 +48,8 @@ n AS (
 d AS (
     SELECT id FROM (
         SELECT id, status, created_at FROM orders
-        WHERE tenant_id = $1::text AND reference <> '' AND lower(reference) = lower($10::text)
-        ORDER BY created_at DESC, id DESC LIMIT 20
+        WHERE tenant_id = $1::text AND reference <> '' AND reference = $10::text
+        ORDER BY reference, created_at DESC, id DESC LIMIT 20
     ) AS same
     WHERE status IN (` + open + `) OR created_at > now() - $13::interval
     ORDER BY created_at DESC, id DESC LIMIT 1

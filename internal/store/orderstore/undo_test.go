@@ -178,7 +178,7 @@ func TestAReferenceThatIsUsedAlready(t *testing.T) {
 		t.Error("a new reference, or none, is called a duplicate")
 	}
 	for range 2 {
-		if got := create("a-1", "key").DuplicateOf; got != first.Order.ID {
+		if got := create("A-1", "key").DuplicateOf; got != first.Order.ID {
 			t.Errorf("the second is a duplicate of %q, want %s", got, first.Order.ID)
 		}
 	}
