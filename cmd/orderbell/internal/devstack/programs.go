@@ -156,8 +156,10 @@ func environment(origin string) []string {
 	for name, value := range map[string]string{
 		"LOG_FORMAT": "text",
 		// tail and load, which are no users of the demo businesses.
-		"AUTH_SERVICE_ACCOUNTS":    "*/orderbell-tail:viewer,*/orderbell-load:cashier",
-		"TENANT_ORDERS_PER_SECOND": "100000", // orderbell load finds what the machine can do
+		"AUTH_SERVICE_ACCOUNTS": "*/orderbell-tail:viewer,*/orderbell-load:cashier",
+		// orderbell load finds what the machine can do.
+		"TENANT_ORDERS_PER_SECOND": "100000",
+		"TENANT_MAILS_PER_HOUR":    "100000000",
 		"MAIL_FROM":                "Orderbell <orders@orderbell.example>",
 		"PUBLIC_URL":               origin,
 		"RELAY_LAG_GROUPS":         strings.Join(Groups(), ","),
