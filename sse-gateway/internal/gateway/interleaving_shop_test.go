@@ -138,7 +138,7 @@ func (s *shop) restart(t *testing.T) {
 
 func (s *shop) truth(ctx context.Context) []order.Order {
 	const all = 1000
-	orders, more, err := s.orders.Page(ctx, s.tenant, order.Position{}, all)
+	orders, more, err := s.orders.Page(ctx, s.tenant, order.Query{Limit: all})
 	if err != nil || more {
 		panic(fmt.Sprintf("more orders: %v, %v", more, err))
 	}
