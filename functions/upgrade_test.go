@@ -127,7 +127,7 @@ func (w world) work(t *testing.T) map[string]func(context.Context) error {
 			if _, err := orders.Get(ctx, "acme", w.orderID); err != nil {
 				return err
 			}
-			_, _, err := orders.Page(ctx, "acme", order.Position{}, 10)
+			_, _, err := orders.Page(ctx, "acme", order.Query{Limit: 10})
 			return err
 		},
 		"users": func(ctx context.Context) error {

@@ -72,6 +72,14 @@ func (l *limited) Change(ctx context.Context, id string, next order.Status, r or
 	return l.Store.Change(ctx, id, next, r)
 }
 
+// Undo is [Store]'s, within the limit.
+func (l *limited) Undo(ctx context.Context, id string, version int64, states []order.Status, r order.Request) (order.Answer, error) {
+	if err := l.take(ctx, r.TenantID); err != nil {
+		return order.Answer{}, err
+	}
+	return l.Store.Undo(ctx, id, version, states, r)
+}
+
 func (l *limited) take(ctx context.Context, tenantID string) error {
 	now := l.now()
 	l.mu.Lock()

@@ -13,6 +13,7 @@ import (
 	"orderbell/functions/internal/route"
 	"orderbell/internal/auth"
 	"orderbell/internal/order"
+	"orderbell/internal/problem"
 )
 
 // Counts is the answer to GET /api/orders/counts.
@@ -29,7 +30,11 @@ func (a api) counts(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	from, to, err := a.period(r.Context(), principal.TenantID, r.URL.Query())
+	query, err := problem.Query(r, "from", "to")
+	if err != nil {
+		return err
+	}
+	from, to, err := a.period(r.Context(), principal.TenantID, query)
 	if err != nil {
 		return refusal(err)
 	}
@@ -46,7 +51,10 @@ func (a api) page(r *http.Request, tenantID string) (page []order.Order, more bo
 	if err != nil {
 		return nil, false, err
 	}
-	query := r.URL.Query()
+	query, err := problem.Query(r, "state", "from", "to", "q", "limit", "cursor")
+	if err != nil {
+		return nil, false, err
+	}
 	if query.Has("q") {
 		if page, err = a.search(r.Context(), tenantID, query, limit); err != nil {
 			return nil, false, err
@@ -63,7 +71,7 @@ func (a api) page(r *http.Request, tenantID string) (page []order.Order, more bo
 		return nil, false, err
 	case state == current:
 		if query.Has("from") || query.Has("to") {
-			return nil, false, route.BadParameter("state", "is current, which goes with neither from nor to")
+			return nil, false, problem.BadParameter("state", "is current, which goes with neither from nor to")
 		}
 		zone, err := a.zone(r.Context(), tenantID)
 		if err != nil {
@@ -85,13 +93,13 @@ func (a api) search(ctx context.Context, tenantID string, query url.Values, limi
 	}
 	for _, other := range []string{"state", "from", "to", "cursor"} {
 		if query.Has(other) {
-			return nil, route.BadParameter("q", "goes with limit alone, not with "+other)
+			return nil, problem.BadParameter("q", "goes with limit alone, not with "+other)
 		}
 	}
 	text = strings.TrimSpace(text)
 	if text == "" || !utf8.ValidString(text) || utf8.RuneCountInString(text) > order.MaxReference ||
 		strings.ContainsFunc(text, func(c rune) bool { return c < 0x20 || c == 0x7f }) {
-		return nil, route.BadParameter("q", fmt.Sprintf("is not 1 to %d characters of a reference or an id", order.MaxReference))
+		return nil, problem.BadParameter("q", fmt.Sprintf("is not 1 to %d characters of a reference or an id", order.MaxReference))
 	}
 	return a.store.Search(ctx, tenantID, text, limit)
 }
@@ -107,7 +115,7 @@ func states(text string) (found []order.Status, err error) {
 	for name := range strings.SplitSeq(text, ",") {
 		s := order.Status(name)
 		if !s.Valid() {
-			return nil, route.BadParameter("state", fmt.Sprintf("is none of open, done, %s, or some of %v with commas between them", current, order.Statuses()))
+			return nil, problem.BadParameter("state", fmt.Sprintf("is none of open, done, %s, or some of %v with commas between them", current, order.Statuses()))
 		}
 		if !slices.Contains(found, s) {
 			found = append(found, s)
@@ -136,7 +144,7 @@ func (a api) period(ctx context.Context, tenantID string, query url.Values) (fro
 		} else {
 			day, err := time.Parse(time.DateOnly, text)
 			if err != nil {
-				return from, to, route.BadParameter(bound.name, "is neither a date such as 2026-11-24 nor an RFC 3339 time")
+				return from, to, problem.BadParameter(bound.name, "is neither a date such as 2026-11-24 nor an RFC 3339 time")
 			}
 			zone, err := a.zone(ctx, tenantID)
 			if err != nil {
@@ -145,11 +153,11 @@ func (a api) period(ctx context.Context, tenantID string, query url.Values) (fro
 			*bound.at = time.Date(day.Year(), day.Month(), day.Day()+bound.days, 0, 0, 0, 0, zone)
 		}
 		if year := bound.at.UTC().Year(); year < 1 || year > 9999 {
-			return from, to, route.BadParameter(bound.name, "is not in the years 1 to 9999")
+			return from, to, problem.BadParameter(bound.name, "is not in the years 1 to 9999")
 		}
 	}
 	if !from.IsZero() && !to.IsZero() && !from.Before(to) {
-		return from, to, route.BadParameter("from", "is not before to")
+		return from, to, problem.BadParameter("from", "is not before to")
 	}
 	return from, to, nil
 }
@@ -176,7 +184,7 @@ func startOfDay(at time.Time, zone *time.Location) time.Time {
 func one(query url.Values, name string) (string, error) {
 	switch values := query[name]; {
 	case len(values) > 1:
-		return "", route.BadParameter(name, "is there more than once")
+		return "", problem.BadParameter(name, "is there more than once")
 	case len(values) == 1:
 		return values[0], nil
 	}

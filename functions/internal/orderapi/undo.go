@@ -10,7 +10,7 @@ import (
 
 // NewUndo is the body of POST /api/orders/{id}/undo.
 type NewUndo struct {
-	Version *amount `json:"version"` // that the change made which is undone: the order's latest
+	Version *order.Integer `json:"version"` // that the change made which is undone: the order's latest
 }
 
 func (a api) undo(w http.ResponseWriter, r *http.Request) error {
