@@ -24,9 +24,9 @@ func (w *world) testBadInput(t *testing.T) {
 		exits         bool
 	}{
 		{"no-secret", "order-paid", map[string]string{}, []string{"DATABASE_URL"}, true},
-		{"no-database", "order-api", map[string]string{"DATABASE_URL": nowhere, "AUTH_DEV_SECRET": env(t, "AUTH_DEV_SECRET")}, []string{"not ready", "10.240.0.1"}, false},
+		{"no-database", "order-api", map[string]string{"DATABASE_URL": nowhere, "REDIS_URL": "redis://10.240.0.1:1/0", "AUTH_DEV_SECRET": env(t, "AUTH_DEV_SECRET")}, []string{"not ready", "10.240.0.1"}, false},
 		{"no-redis", "sse-gateway", map[string]string{"REDIS_URL": "redis://10.240.0.1:1/0", "AUTH_DEV_SECRET": env(t, "AUTH_DEV_SECRET")}, []string{"not ready", "10.240.0.1"}, false},
-		{"old-schema", "order-api", map[string]string{"DATABASE_URL": empty, "AUTH_DEV_SECRET": env(t, "AUTH_DEV_SECRET")}, []string{"orderbell migrate up"}, true},
+		{"old-schema", "order-api", map[string]string{"DATABASE_URL": empty, "REDIS_URL": "redis://10.240.0.1:1/0", "AUTH_DEV_SECRET": env(t, "AUTH_DEV_SECRET")}, []string{"orderbell migrate up"}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			name := "bad-" + tc.name
