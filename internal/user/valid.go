@@ -22,7 +22,7 @@ const UsualTimeZone = "UTC"
 var zones string
 
 // TimeZones returns every name that a time zone may have, in their order: those of the IANA database that Go and PostgreSQL
-// both know. The page takes its list from the same file.
+// both know. The page offers the zones that the browser knows; the API refuses any other.
 func TimeZones() []string { return strings.Fields(zones) }
 
 // IsTimeZone says whether s is one of [TimeZones]. What the files of one machine know besides, such as localtime, is not:
