@@ -68,7 +68,7 @@ func takeOver(ctx context.Context, e *episode, from, to string) error {
 	if err != nil {
 		return err
 	}
-	if err := replica.SlaveOf(ctx, host, port).Err(); err != nil {
+	if err := replica.ReplicaOf(ctx, host, port).Err(); err != nil {
 		return err
 	}
 	inStep := func(paused bool) func() error {
@@ -92,13 +92,13 @@ func takeOver(ctx context.Context, e *episode, from, to string) error {
 		return err
 	}
 	eventually(e.t, patience, "the replica to have everything", inStep(true))
-	if err := replica.SlaveOf(ctx, "NO", "ONE").Err(); err != nil {
+	if err := replica.ReplicaOf(ctx, "NO", "ONE").Err(); err != nil {
 		return err
 	}
 	e.w.redis.mu.Lock()
 	e.w.redis.target = to
 	e.w.redis.mu.Unlock()
-	return master.SlaveOf(ctx, "127.0.0.1", "1").Err()
+	return master.ReplicaOf(ctx, "127.0.0.1", "1").Err()
 }
 
 // field returns a field of INFO's answer.
