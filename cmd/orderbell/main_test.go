@@ -128,7 +128,7 @@ func TestExitStatus(t *testing.T) {
 		{[]string{"load", "sse", "--tenant", "demo", "--url", "http://127.0.0.1:1"}, 1, "no orderbell dev is ready there"},
 		{[]string{"tenant"}, 2, "create, limits, list"},
 		{[]string{"tenant", "create", "--name", "Shop"}, 2, `--owner-email is ""`},
-		{[]string{"tenant", "create", "--name", "Shop", "--owner-email", "Ana <a@b.example>"}, 2, "no e-mail address"},
+		{[]string{"tenant", "create", "--name", "Shop", "--owner-email", "Ana <a@b.example>"}, 2, "an e-mail address cannot have"},
 		{[]string{"tenant", "create", "--name", " Shop", "--owner-email", "a@b.example"}, 2, `--name is " Shop"`},
 		{[]string{"tenant", "create", "--name", "喫茶", "--owner-email", "a@b.example"}, 2, "say it with --id"},
 		{[]string{"tenant", "create", "--name", "喫茶", "--id", "{kissa}", "--owner-email", "a@b.example"}, 2, `--id is "{kissa}"`},

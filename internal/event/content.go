@@ -3,13 +3,20 @@ package event
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
+	"reflect"
 	"strings"
 )
 
-// fields returns the JSON names of [Data].
-func fields() []string {
-	return []string{"order_id", "tenant_id", "status", "reference", "total_amount", "currency", "version", "timestamp"}
+// isField says whether [Data] has a field of that JSON name, in whatever case.
+func isField(name string) bool {
+	data := reflect.TypeFor[Data]()
+	for i := range data.NumField() {
+		ours, _, _ := strings.Cut(data.Field(i).Tag.Get("json"), ",")
+		if strings.EqualFold(name, ours) {
+			return true
+		}
+	}
+	return false
 }
 
 // Content returns the event's data as compact JSON for everyone who is told of it: the fields of [Data], checked and in
@@ -27,7 +34,7 @@ func (e Event) Content() ([]byte, error) {
 		return nil, fmt.Errorf("decode event data: %w", err)
 	}
 	for name := range later {
-		if slices.ContainsFunc(fields(), func(ours string) bool { return strings.EqualFold(name, ours) }) {
+		if isField(name) {
 			delete(later, name) // Data has it, however its name is written
 		}
 	}
