@@ -91,6 +91,8 @@ describe('the golden frames', () => {
   it('tell of everything that this page acts on', () => {
     const kinds = new Set(files.flatMap(framesIn).map((frame) => frame.kind));
     expect([...kinds].sort()).toEqual([
+      'degraded',
+      'live',
       'notification',
       'notification_read',
       'order',

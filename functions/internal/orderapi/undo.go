@@ -1,6 +1,7 @@
 package orderapi
 
 import (
+	"math"
 	"net/http"
 
 	"orderbell/internal/auth"
@@ -27,6 +28,8 @@ func (a api) undo(w http.ResponseWriter, r *http.Request) error {
 		return problem.Field("version", "is missing")
 	case *asked.Version < 1:
 		return problem.Field("version", "is less than 1")
+	case *asked.Version > math.MaxInt32:
+		return problem.Field("version", "is more than 2147483647")
 	}
 	id, err := orderID(r)
 	if err != nil {

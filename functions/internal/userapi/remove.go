@@ -7,6 +7,7 @@ import (
 
 	"orderbell/functions/internal/route"
 	"orderbell/internal/auth"
+	"orderbell/internal/problem"
 	"orderbell/internal/user"
 )
 
@@ -31,6 +32,9 @@ func (a api) remove(w http.ResponseWriter, r *http.Request) error {
 	id, err := userID(r.PathValue("id"))
 	if err != nil {
 		return err
+	}
+	if id == principal.UserID {
+		return problem.New(http.StatusConflict, "You cannot remove yourself. Another owner or manager can.")
 	}
 	c := user.Change{SpareOwners: !principal.Has(user.Owner), By: by(r, principal)}
 	if c.Version, err = route.IfMatch(r); err != nil {

@@ -257,7 +257,7 @@ func TestRefusals(t *testing.T) {
 		"a user who does not exist changes":   {nobody, "PATCH", preferences, `{}`, 403, "", "roles"},
 		"a service account":                   {robot, "GET", "/api/me", "", 404, "", "no such user"},
 		"a service account's preferences":     {robot, "PATCH", preferences, `{}`, 404, "", "no such user"},
-		"a removal of the last owner":         {b.asOwner, "DELETE", owner, "", 409, "roles", "without an owner"},
+		"a removal of the last owner":         {b.asOwner, "DELETE", owner, "", 409, "", "cannot remove yourself"},
 		"a removal of an owner by a manager":  {b.asManager, "DELETE", owner, "", 403, "", "only an owner"},
 		"a removal by a cashier":              {b.asCash, "DELETE", cashier, "", 403, "", "roles"},
 		"a removal of another tenant's user":  {b.asOwner, "DELETE", eve, "", 404, "", "no such user"},
