@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +70,12 @@ func start(t *testing.T, binary string, variables ...string) program {
 	}
 }
 
+// isStore says whether a variable names a server of the surroundings: a program has the stores that its test gives it.
+func isStore(variable string) bool {
+	name, _, _ := strings.Cut(variable, "=")
+	return slices.Contains([]string{"DATABASE_URL", "REDIS_URL", "KAFKA_BROKERS", "SMTP_URL"}, name)
+}
+
 // launch runs a program on a free port. Its output is log's once it has ended.
 func launch(ctx context.Context, t *testing.T, binary string, variables []string) (program, *strings.Builder) {
 	t.Helper()
@@ -81,7 +88,7 @@ func launch(ctx context.Context, t *testing.T, binary string, variables []string
 		t.Fatal(err)
 	}
 	cmd := exec.Command(binary) //nolint:noctx // Stop ends it, and with this process it ends anyway
-	cmd.Env = append(os.Environ(), append(variables,
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), isStore), append(variables,
 		"LISTEN_HOST="+host, "PORT="+port, "LOG_FORMAT=text", "AUTH_DEV_SECRET="+secret, "AUTH_JWKS_URL=")...)
 	var log strings.Builder
 	cmd.Stdout, cmd.Stderr = &log, &log
