@@ -195,7 +195,7 @@ func (s *session) command() error {
 	verb := strings.ToUpper(text)
 	switch {
 	case strings.HasPrefix(verb, "RCPT") && s.p.meets(mailNever):
-		_, err := io.WriteString(s.client, "550 5.1.1 no such mailbox\r\n")
+		_, err := io.WriteString(s.client, "550 5.2.1 this mailbox is disabled\r\n")
 		return err
 	case strings.HasPrefix(verb, "RCPT") && s.p.coin() && s.p.meets(mailLater),
 		strings.HasPrefix(verb, "DATA") && s.p.meets(mailLater):
