@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"github.com/IBM/sarama"
+
+	"orderbell/internal/backoff"
 )
 
 // Admin makes topics and looks after them. It connects at its first use and again after Kafka was away.
@@ -45,7 +47,7 @@ func (a *Admin) EnsureTopics(ctx context.Context, partitions int32, replication 
 		for _, topic := range []string{a.config.Topic, a.config.DeadLetterTopic} {
 			// Kafka answers when the topic is decided on; the brokers hear of it a little later.
 			for err := check(client, topic); err != nil; err = check(client, topic) {
-				if !sleep(ctx, minBackoff) {
+				if !backoff.Sleep(ctx, minBackoff) {
 					return errors.Join(context.Cause(ctx), err)
 				}
 			}

@@ -13,6 +13,7 @@ import (
 	kafka "github.com/cloudevents/sdk-go/protocol/kafka_sarama/v2"
 	"github.com/cloudevents/sdk-go/v2/binding"
 
+	"orderbell/internal/backoff"
 	"orderbell/internal/bus/record"
 )
 
@@ -74,16 +75,16 @@ func (c *Consumer) ConsumeByKey(ctx context.Context, group string, inFlight int,
 func (c *Consumer) consume(ctx context.Context, group string, as claims) error {
 	log := c.log.With("group", group)
 	as.log = log
-	pause := minBackoff
+	again := backoff.New(minBackoff, maxBackoff)
 	for ctx.Err() == nil {
 		began := time.Now()
 		if err := c.join(ctx, group, &as, log); err != nil && ctx.Err() == nil {
 			if time.Since(began) > time.Minute {
-				pause = minBackoff // it had worked for a while
+				again.Reset() // it had worked for a while
 			}
+			pause := again.Next()
 			log.WarnContext(ctx, "consumer group lost", "err", err, "again_in", pause)
-			sleep(ctx, pause)
-			pause = min(2*pause, maxBackoff)
+			backoff.Sleep(ctx, pause)
 		}
 	}
 	return nil
@@ -189,7 +190,8 @@ func (t turns) take(key string, done <-chan struct{}, inFlight int) <-chan struc
 
 // until handles r until that succeeds, and reports whether it did before ctx ended.
 func (c *claims) until(ctx context.Context, r record.Record) bool {
-	for pause := minBackoff; ctx.Err() == nil; pause = min(2*pause, maxBackoff) {
+	again := backoff.New(minBackoff, maxBackoff)
+	for ctx.Err() == nil {
 		err := c.handle(ctx, r)
 		if err == nil {
 			return true
@@ -197,8 +199,9 @@ func (c *claims) until(ctx context.Context, r record.Record) bool {
 		if ctx.Err() != nil {
 			return false
 		}
+		pause := again.Next()
 		c.log.WarnContext(ctx, "message not handled", "err", err, "partition", r.Partition, "offset", r.Offset, "again_in", pause)
-		if !sleep(ctx, pause) {
+		if !backoff.Sleep(ctx, pause) {
 			return false
 		}
 	}
@@ -262,16 +265,4 @@ func decode(ctx context.Context, m *sarama.ConsumerMessage) record.Record {
 	}
 	r.Event = *e
 	return r
-}
-
-// sleep reports whether d passed before ctx ended.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"orderbell/internal/backoff"
 	"orderbell/internal/feed/message"
 )
 
@@ -95,7 +96,7 @@ func (f *Feed) Run(ctx context.Context, sink Sink) error {
 	defer r.closeAll()
 	r.wake()
 	readers.Go(func() { f.checkAll(ctx) })
-	backoff := retryMin
+	retry := backoff.New(retryMin, retryMax)
 	for {
 		select {
 		case <-ctx.Done():
@@ -103,15 +104,12 @@ func (f *Feed) Run(ctx context.Context, sink Sink) error {
 		case <-r.changed:
 		}
 		if f.settle(ctx, sink, &readers) {
-			backoff = retryMin
+			retry.Reset()
 			continue
 		}
-		select {
-		case <-ctx.Done():
+		if !retry.Wait(ctx) {
 			return nil
-		case <-time.After(backoff): // not jittered: an instance has one connection, not thousands
 		}
-		backoff = min(2*backoff, retryMax)
 		r.wake()
 	}
 }

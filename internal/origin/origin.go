@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"orderbell/internal/backoff"
+
 	"orderbell/internal/problem"
 )
 
@@ -95,12 +97,8 @@ func newTransport() *http.Transport {
 				if err == nil || !errors.Is(err, syscall.ECONNREFUSED) {
 					return conn, err
 				}
-				timer := time.NewTimer(dialAgain)
-				select {
-				case <-ctx.Done():
-					timer.Stop()
+				if !backoff.Sleep(ctx, dialAgain) {
 					return nil, err
-				case <-timer.C:
 				}
 			}
 		},

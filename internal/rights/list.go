@@ -3,10 +3,11 @@ package rights
 import (
 	"context"
 	"log/slog"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
+
+	"orderbell/internal/backoff"
 
 	"orderbell/internal/auth"
 )
@@ -130,9 +131,7 @@ func (l *List) Run(ctx context.Context) {
 			if ctx.Err() == nil {
 				l.log.WarnContext(ctx, "revocations not read", "err", err)
 			}
-			select {
-			case <-ctx.Done():
-			case <-time.After(readAgain + rand.N(readAgain)):
+			if backoff.Sleep(ctx, backoff.Jitter(2*readAgain)) {
 				l.RevocationsConfirmed()
 			}
 			continue

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"orderbell/internal/backoff"
 )
 
 // Check is one condition of readiness. An error of Probe that says Permanent() true ends the program: it cannot work
@@ -87,12 +89,7 @@ func (s *Service) becomeReady(ctx context.Context, refused chan<- error) {
 			refused <- err
 			return
 		}
-		timer := time.NewTimer(lookAgain)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-		}
+		backoff.Sleep(ctx, lookAgain)
 	}
 }
 

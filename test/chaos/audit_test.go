@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"orderbell/internal/backoff"
 )
 
 // audit is what `orderbell verify --json` answers.
@@ -80,7 +82,7 @@ func (w *world) awaitClean(t *testing.T, since time.Time, patience time.Duration
 		if err == nil {
 			err = a.err()
 		}
-		if err == nil || time.Now().After(deadline) || !pause(t.Context(), time.Second) {
+		if err == nil || time.Now().After(deadline) || !backoff.Sleep(t.Context(), time.Second) {
 			return a, err
 		}
 	}

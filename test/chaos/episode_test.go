@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"orderbell/internal/backoff"
 )
 
 // episode is one fault with shops, watchers and a load of its own.
@@ -88,7 +90,7 @@ func (w *world) episode(t *testing.T, r *report, f fault, seed uint64, name stri
 }
 
 func (e *episode) wait(d time.Duration) {
-	if !pause(e.t.Context(), d) {
+	if !backoff.Sleep(e.t.Context(), d) {
 		e.t.Fatal(e.t.Context().Err())
 	}
 }

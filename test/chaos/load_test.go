@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"orderbell/internal/backoff"
 )
 
 const (
@@ -146,7 +148,7 @@ func (l *load) call(ctx context.Context, s shop, key, path string, body map[stri
 			return "", err
 		}
 	}
-	wait := 50 * time.Millisecond
+	wait := backoff.New(50*time.Millisecond, time.Second)
 	for {
 		id, version, again, err := l.once(ctx, s, key, path, raw)
 		switch {
@@ -158,10 +160,9 @@ func (l *load) call(ctx context.Context, s shop, key, path string, body map[stri
 		case !again:
 			return "", err
 		}
-		if !pause(ctx, wait) {
+		if !wait.Wait(ctx) {
 			return "", fmt.Errorf("no answer for %s: %w", patience, err)
 		}
-		wait = min(2*wait, time.Second)
 	}
 }
 

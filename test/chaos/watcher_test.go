@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -20,6 +19,8 @@ import (
 	"time"
 
 	"github.com/r3labs/sse/v2"
+
+	"orderbell/internal/backoff"
 )
 
 const (
@@ -135,8 +136,8 @@ func (x *watcher) follow(ctx context.Context) {
 		if failures++; opened {
 			failures = 0
 		}
-		wait = min(wait<<min(failures, 5), 30*time.Second)
-		pause(ctx, wait+rand.N(wait))
+		wait = backoff.After(failures+1, wait, 30*time.Second)
+		backoff.Sleep(ctx, backoff.Jitter(2*wait))
 	}
 }
 
@@ -201,7 +202,7 @@ func (x *watcher) followR3labs(ctx context.Context) {
 		_ = client.SubscribeRawWithContext(ctx, func(e *sse.Event) {
 			x.take(ctx, frame{id: string(e.ID), event: string(e.Event), data: e.Data})
 		})
-		pause(ctx, time.Second)
+		backoff.Sleep(ctx, time.Second)
 	}
 }
 
@@ -264,7 +265,7 @@ func (x *watcher) put(id string, e entry) {
 func (x *watcher) load(ctx context.Context) {
 	for {
 		err := x.loadOnce(ctx)
-		if err == nil || !pause(ctx, 300*time.Millisecond) {
+		if err == nil || !backoff.Sleep(ctx, 300*time.Millisecond) {
 			return
 		}
 	}

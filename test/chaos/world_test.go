@@ -4,7 +4,6 @@ package chaos_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +22,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 
+	"orderbell/internal/backoff"
 	"orderbell/internal/bus"
 	"orderbell/internal/dev/process"
 )
@@ -296,7 +296,7 @@ func await(t *testing.T, patience time.Duration, what string, cond func() error)
 			return fmt.Errorf("waited %s for %s: %w", patience, what, err)
 		}
 		told = progress(t, told, what, err)
-		if !pause(t.Context(), 100*time.Millisecond) {
+		if !backoff.Sleep(t.Context(), 100*time.Millisecond) {
 			return t.Context().Err()
 		}
 	}
@@ -311,18 +311,6 @@ func progress(t *testing.T, told time.Time, what string, err error) time.Time {
 	}
 	t.Logf("%s: waiting for %s: %v", time.Now().UTC().Format(time.TimeOnly), what, err)
 	return time.Now()
-}
-
-// pause reports whether d passed before ctx ended.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // drain reads to the end, so that a connection can be used again.

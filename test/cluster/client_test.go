@@ -10,13 +10,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"orderbell/internal/backoff"
 )
 
 // api is a till: it takes orders and payments over HTTP, as the page does.
@@ -46,13 +47,10 @@ func (a *api) post(ctx context.Context, key, path string, body any) (orderView, 
 		return orderView{}, err
 	}
 	var last error
+	wait := backoff.New(200*time.Millisecond, 20*time.Second)
 	for try := range 8 {
-		if try > 0 {
-			select {
-			case <-time.After(time.Duration(100<<try) * time.Millisecond):
-			case <-ctx.Done():
-				return orderView{}, errors.Join(last, ctx.Err())
-			}
+		if try > 0 && !wait.Wait(ctx) {
+			return orderView{}, errors.Join(last, ctx.Err())
 		}
 		var o orderView
 		var again bool
@@ -166,10 +164,7 @@ func watch(ctx context.Context, client *http.Client, origin, token string, keep 
 			w.mu.Lock()
 			pause := w.retry
 			w.mu.Unlock()
-			select {
-			case <-time.After(pause/2 + rand.N(pause/2+1)):
-			case <-ctx.Done():
-			}
+			backoff.Sleep(ctx, backoff.Jitter(pause))
 		}
 	}()
 	return w

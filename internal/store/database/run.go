@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"orderbell/internal/backoff"
+
 	"github.com/golang-migrate/migrate/v4"
 	migratedb "github.com/golang-migrate/migrate/v4/database"
 	migratepgx "github.com/golang-migrate/migrate/v4/database/pgx/v5"
@@ -123,10 +125,8 @@ func (m *migrator) patiently(ctx context.Context, direction int, done func(Migra
 		if !errors.As(err, &pg) || pg.Code != "55P03" || time.Now().After(giveUp) {
 			return more, err
 		}
-		select {
-		case <-ctx.Done():
+		if !backoff.Sleep(ctx, backoff.Jitter(lockPause)) {
 			return false, err
-		case <-time.After(lockPause):
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"go.opentelemetry.io/otel/metric"
 
+	"orderbell/internal/backoff"
 	"orderbell/internal/event"
 )
 
@@ -134,7 +135,7 @@ func (r *Relay) Wait(ctx context.Context) {
 func (r *Relay) work(ctx context.Context, worker int) {
 	first := worker * shards / r.cfg.Workers
 	share := (shards + r.cfg.Workers - 1) / r.cfg.Workers
-	backoff := minBackoff
+	again := backoff.New(minBackoff, maxBackoff)
 	var lastTaken time.Time
 	for ctx.Err() == nil {
 		taken, err := r.batch(ctx, first, share)
@@ -144,10 +145,10 @@ func (r *Relay) work(ctx context.Context, worker int) {
 		}
 		switch {
 		case err != nil:
-			r.log.WarnContext(ctx, "batch not relayed", "err", err, "again_in", backoff)
+			pause := again.Next()
+			r.log.WarnContext(ctx, "batch not relayed", "err", err, "again_in", pause)
 			r.metrics.failures.Add(ctx, 1)
-			r.rest(ctx, backoff, nil)
-			backoff = min(2*backoff, maxBackoff)
+			backoff.Sleep(ctx, pause)
 			continue
 		case taken == 0 && worker > 0:
 			r.rest(ctx, sleeperPause, r.wake)
@@ -158,7 +159,7 @@ func (r *Relay) work(ctx context.Context, worker int) {
 		case worker == 0 && taken >= r.cfg.BatchSize/2:
 			r.wakeOthers()
 		}
-		backoff = minBackoff
+		again.Reset()
 	}
 }
 

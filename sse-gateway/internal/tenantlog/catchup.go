@@ -3,6 +3,8 @@ package tenantlog
 import (
 	"sync/atomic"
 	"time"
+
+	"orderbell/internal/backoff"
 )
 
 // Counts is what the logs have been through.
@@ -39,14 +41,14 @@ func (l *Logs) catchUp(log *Log) {
 }
 
 func (l *Logs) read(log *Log) {
-	backoff := retryMin
+	again := backoff.New(retryMin, retryMax)
 	for {
 		ok, err := l.readOnce(log)
 		if ok && log.stopCatching() {
 			return
 		}
 		if err == nil {
-			backoff = retryMin
+			again.Reset()
 			log.progress()
 			continue
 		}
@@ -55,11 +57,7 @@ func (l *Logs) read(log *Log) {
 			return
 		}
 		l.log.WarnContext(l.ctx, "tenant's stream not read", "tenant_id", log.TenantID, "err", err)
-		select {
-		case <-time.After(jitter(backoff)):
-		case <-l.ctx.Done():
-		}
-		backoff = min(2*backoff, retryMax)
+		again.Wait(l.ctx)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -225,6 +224,3 @@ func (l *Logs) compare(ctx context.Context) {
 		}
 	}
 }
-
-// jitter spreads what many would do at the same moment.
-func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }

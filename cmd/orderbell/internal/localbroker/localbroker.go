@@ -30,6 +30,7 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
+	"orderbell/internal/backoff"
 	"orderbell/internal/bus/record"
 	"orderbell/internal/event"
 )
@@ -163,7 +164,7 @@ func (b *Broker) deliver(ctx context.Context, t Trigger, r record.Record, careta
 		pause := t.Delivery.BackoffDelay << min(retry, 30) // beyond, nobody waits that long
 		b.log.WarnContext(ctx, "event not delivered", "trigger", t.Name, "event_id", r.Event.ID(),
 			"err", f.err, "retry", retry, "in", pause)
-		if !sleep(ctx, pause) {
+		if !backoff.Sleep(ctx, pause) {
 			return context.Cause(ctx)
 		}
 		f = b.attempt(ctx, t, r.Event)
@@ -180,27 +181,16 @@ func (b *Broker) deliver(ctx context.Context, t Trigger, r record.Record, careta
 
 // publish sends e until Kafka has it.
 func (b *Broker) publish(ctx context.Context, topic string, e cloudevents.Event) error {
-	const first, most = 100 * time.Millisecond, 5 * time.Second
-	for pause := first; ; pause = min(2*pause, most) {
+	again := backoff.New(100*time.Millisecond, 5*time.Second)
+	for {
 		err := b.bus.Send(ctx, topic, []cloudevents.Event{e})[0]
 		if err == nil {
 			return nil
 		}
+		pause := again.Next()
 		b.log.WarnContext(ctx, "event not written", "topic", topic, "event_id", e.ID(), "err", err, "again_in", pause)
-		if !sleep(ctx, pause) {
+		if !backoff.Sleep(ctx, pause) {
 			return context.Cause(ctx)
 		}
-	}
-}
-
-// sleep reports whether d passed before ctx ended.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

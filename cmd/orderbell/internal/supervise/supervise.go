@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"orderbell/internal/backoff"
+
 	"orderbell/internal/dev/process"
 )
 
@@ -89,7 +91,7 @@ func (r *Running) PID() int {
 
 func (r *Running) run(ctx context.Context) {
 	defer close(r.done)
-	pause := r.program.Pause
+	again := backoff.New(r.program.Pause, longestPause)
 	for ctx.Err() == nil {
 		began := time.Now()
 		err := r.runOnce(ctx)
@@ -97,18 +99,12 @@ func (r *Running) run(ctx context.Context) {
 			return
 		}
 		if time.Since(began) > settled {
-			pause = r.program.Pause
+			again.Reset()
 		}
 		r.noteEnd(err)
-		_, _ = fmt.Fprintf(r.program.Log, "ended (%s), starts again in %s\n", describe(err), pause)
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		case <-timer.C:
-		}
-		pause = min(2*pause, longestPause)
+		pause := again.Next()
+		_, _ = fmt.Fprintf(r.program.Log, "ended (%s), starts again in %s\n", describe(err), pause.Round(time.Millisecond))
+		backoff.Sleep(ctx, pause)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"orderbell/internal/backoff"
 )
 
 const (
@@ -14,7 +16,7 @@ const (
 	keysAtOnce = 500
 	// shrink is what a page is divided by when its store was too slow for it; smallest is where that ends.
 	shrink, smallest = 4, 15
-	// tries is how often one page is asked for. The pauses between are firstPause, then twice as long each.
+	// tries is how often one page is asked for. The first wait between two tries is at most firstPause; each later one doubles.
 	tries      = 4
 	firstPause = 250 * time.Millisecond
 )
@@ -22,7 +24,7 @@ const (
 // again asks until it is answered, a few times: a store that is slow or just comes back costs time and no check. Each
 // further try divides *size, which may be nil, and leaves it so for the pages that follow.
 func (r *run) again(ctx context.Context, size *int, ask func() error) error {
-	pause := firstPause
+	wait := backoff.New(firstPause, firstPause<<tries)
 	for left := tries - 1; ; left-- {
 		err := ask()
 		if err == nil || left == 0 || !temporary(err) {
@@ -31,14 +33,9 @@ func (r *run) again(ctx context.Context, size *int, ask func() error) error {
 		if size != nil {
 			*size = max(*size/shrink, smallest)
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !wait.Wait(ctx) {
 			return errors.Join(context.Cause(ctx), err)
 		}
-		pause *= 2
 	}
 }
 

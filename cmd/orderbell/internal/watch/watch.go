@@ -11,11 +11,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"orderbell/internal/backoff"
 
 	"github.com/r3labs/sse/v2"
 )
@@ -94,10 +95,7 @@ func Follow(ctx context.Context, o Options, handle func(Frame)) error {
 		}
 		wait := f.NextBackOff()
 		f.cut(errComplete, wait)
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-		}
+		backoff.Sleep(ctx, wait)
 	}
 }
 
@@ -142,12 +140,9 @@ func (f *follower) NextBackOff() time.Duration {
 	if f.ctx.Err() != nil || f.final != nil {
 		return never
 	}
-	wait := f.retry
-	for range f.failures {
-		wait = min(2*wait, max(longestPause, f.retry))
-	}
 	f.failures++
-	return wait + rand.N(wait+1)
+	wait := backoff.After(f.failures, f.retry, max(longestPause, f.retry))
+	return backoff.Jitter(2 * wait) // the contract's jitter: never earlier than the stream asks for
 }
 
 // Reset is called when the client begins anew, which is no success yet.

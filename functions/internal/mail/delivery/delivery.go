@@ -19,10 +19,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"orderbell/internal/backoff"
 
 	"go.opentelemetry.io/otel/metric"
 
@@ -295,24 +296,17 @@ func (c *Courier) judge(due mail.Due, err error) (mail.Mark, outcome) {
 	return m, retry
 }
 
-// delay doubles with each attempt, up to RetryMax. Half of it is chance, so that the mails of an outage do not come back
-// all at once.
+// delay doubles with each attempt, up to RetryMax. Its jitter keeps the mails of an outage from being retried all at once.
 func (c *Courier) delay(attempt int) time.Duration {
-	d := c.cfg.RetryBase
-	for range attempt - 1 {
-		if d *= 2; d >= c.cfg.RetryMax {
-			d = c.cfg.RetryMax
-			break
-		}
-	}
-	return d/2 + rand.N(d/2+1) // chance that spreads load and guards nothing
+	return backoff.Jitter(backoff.After(attempt, c.cfg.RetryBase, c.cfg.RetryMax))
 }
 
 // mark tells the store, for as long as a lease lasts: a lost mark of a sent mail is a mail sent twice.
 func (c *Courier) mark(ctx context.Context, due mail.Due, m mail.Mark) {
 	ctx, cancel := context.WithTimeout(ctx, lease)
 	defer cancel()
-	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+	again := backoff.New(50*time.Millisecond, 5*time.Second)
+	for {
 		held, err := c.store.Mark(ctx, due, m)
 		if err == nil {
 			if !held { // its lease ran out, or the answer to an earlier try was lost
@@ -322,11 +316,7 @@ func (c *Courier) mark(ctx context.Context, due mail.Due, m mail.Mark) {
 			return
 		}
 		c.log.WarnContext(ctx, "mail not marked", "delivery_id", due.ID, "status", string(m.Status), "err", err)
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !again.Wait(ctx) {
 			return
 		}
 	}
