@@ -42,6 +42,11 @@ func run(ctx context.Context, s *service.Service) error {
 		return err
 	}
 	defer scanned()
+	listen, err := hints(cfg.Redis)
+	if err != nil {
+		return err
+	}
+	go listen(ctx, r.Hint)
 	r.Start(ctx)
 	return s.Serve(ctx, http.NotFoundHandler(), r.Wait)
 }

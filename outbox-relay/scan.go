@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"orderbell/internal/bus"
+	"orderbell/internal/feed"
 	"orderbell/internal/service"
 	"orderbell/internal/store/database"
 	"orderbell/outbox-relay/internal/relay"
@@ -13,6 +14,7 @@ import (
 type config struct {
 	Database database.Config
 	Bus      bus.Config
+	Redis    feed.Config // for the hints of order-api
 	Relay    relay.Config
 	Scan     scan.Config
 }

@@ -44,5 +44,6 @@ func run(ctx context.Context, s *service.Service) (err error) {
 	}
 	defer callers.Close()
 	s.Ready(service.Check{Name: "database", Probe: func(ctx context.Context) error { return database.Ready(ctx, pool) }})
-	return s.Serve(ctx, orderapi.New(s.Log, callers.Verifier, orderapi.Limited(orderstore.New(pool), users, limits)), nil)
+	orders := orderapi.Limited(orderapi.Hinted(ctx, orderstore.New(pool), watchers.Hint), users, limits)
+	return s.Serve(ctx, orderapi.New(s.Log, callers.Verifier, orders), nil)
 }

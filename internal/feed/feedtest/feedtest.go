@@ -184,6 +184,7 @@ func Suite(t *testing.T, url string) {
 		"the mark says where an event is":                    lookup,
 		"revocations are told, and kept until they are over": revocations,
 		"a revocation of nothing is refused":                 badRevocations,
+		"a hint is heard by another client":                  hints,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -30,7 +30,7 @@ func BenchmarkBacklog(b *testing.B) {
 	for _, workers := range []int{1, 2, 4} {
 		for _, size := range []int{250, 1000, 4000} {
 			b.Run(fmt.Sprintf("workers=%d/batch=%d", workers, size), func(b *testing.B) {
-				benchmarkBacklog(b, relay.Config{Workers: workers, BatchSize: size, IdleInterval: 25 * time.Millisecond}, orders, each)
+				benchmarkBacklog(b, relay.Config{Workers: workers, BatchSize: size, IdleInterval: 250 * time.Millisecond}, orders, each)
 			})
 		}
 	}
@@ -131,7 +131,7 @@ func BenchmarkHop(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	r, err := relay.New(relay.Config{Workers: 2, BatchSize: 1000, IdleInterval: 25 * time.Millisecond},
+	r, err := relay.New(relay.Config{Workers: 2, BatchSize: 1000, IdleInterval: 250 * time.Millisecond},
 		relay.Topics{Events: config.Topic, DeadLetters: config.DeadLetterTopic}, outbox.New(pool), producer, admin,
 		slog.New(slog.DiscardHandler), noop.Meter{})
 	if err != nil {
@@ -156,6 +156,7 @@ VALUES (0, gen_random_uuid(), $1, 'order_created', 'demo', $2, $3, now())`, even
 			b.Fatal(err)
 		}
 		committed := time.Now()
+		r.Hint()
 		<-arrived
 		return time.Since(committed)
 	}

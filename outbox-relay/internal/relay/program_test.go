@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+	"github.com/alicebob/miniredis/v2"
 )
 
 // program is a running outbox-relay: the real binary.
@@ -37,7 +38,7 @@ func build(t *testing.T) string {
 func (s *stack) run(t *testing.T, binary string, variables ...string) *program {
 	t.Helper()
 	p := &program{cmd: exec.CommandContext(s.ctx, binary)}
-	p.cmd.Env = append(os.Environ(), "DATABASE_URL="+s.address, "KAFKA_BROKERS="+s.kafka.Brokers(), "LISTEN_HOST=127.0.0.1", "PORT=0",
+	p.cmd.Env = append(os.Environ(), "DATABASE_URL="+s.address, "REDIS_URL=redis://"+miniredis.RunT(t).Addr(), "KAFKA_BROKERS="+s.kafka.Brokers(), "LISTEN_HOST=127.0.0.1", "PORT=0",
 		"KAFKA_TOPIC="+s.config.Topic, "KAFKA_DEAD_LETTER_TOPIC="+s.config.DeadLetterTopic, "RELAY_BATCH_SIZE=20", "RELAY_LAG_GROUPS=test")
 	p.cmd.Env = append(p.cmd.Env, variables...)
 	output, err := p.cmd.StderrPipe()

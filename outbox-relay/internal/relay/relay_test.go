@@ -136,7 +136,12 @@ func (s *stack) await(t *testing.T, tp *topic, n int) []record.Record {
 // start starts a relay of its own connections. The returned function stops it and waits for its batches.
 func (s *stack) start(t *testing.T) (stop func()) {
 	t.Helper()
-	cfg := relay.Config{Workers: 2, BatchSize: 50, IdleInterval: 5 * time.Millisecond}
+	_, stop = s.startWith(t, relay.Config{Workers: 2, BatchSize: 50, IdleInterval: 5 * time.Millisecond})
+	return stop
+}
+
+func (s *stack) startWith(t *testing.T, cfg relay.Config) (r *relay.Relay, stop func()) {
+	t.Helper()
 	producer, err := bus.NewProducer(s.config)
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +151,7 @@ func (s *stack) start(t *testing.T) (stop func()) {
 		t.Fatal(err)
 	}
 	pool := databasetest.Open(t, s.address)
-	r, err := relay.New(cfg, relay.Topics{Events: s.config.Topic, DeadLetters: s.config.DeadLetterTopic}, outbox.New(pool),
+	r, err = relay.New(cfg, relay.Topics{Events: s.config.Topic, DeadLetters: s.config.DeadLetterTopic}, outbox.New(pool),
 		producer, admin, slog.New(slog.DiscardHandler), noop.Meter{})
 	if err != nil {
 		t.Fatal(err)
@@ -163,7 +168,7 @@ func (s *stack) start(t *testing.T) (stop func()) {
 		})
 	}
 	t.Cleanup(stop)
-	return stop
+	return r, stop
 }
 
 // write commits the next event of each order, as order-api does, and returns their ids. The n-th event has version n.
@@ -235,6 +240,18 @@ func (s *stack) checkAllMarked(t *testing.T) {
 	}
 }
 
+// awaitMarked waits until the relay has marked all it sent.
+func (s *stack) awaitMarked(t *testing.T) {
+	t.Helper()
+	s.eventually(t, func() string {
+		unsent, _, err := outbox.New(s.pool).Backlog(s.ctx)
+		if err != nil || unsent != 0 {
+			return fmt.Sprintf("%d events are not marked (%v)", unsent, err)
+		}
+		return ""
+	})
+}
+
 func TestRelay(t *testing.T) {
 	t.Parallel()
 
@@ -268,6 +285,19 @@ func TestRelay(t *testing.T) {
 		checkOrder(t, s.await(t, s.events, 30*5))
 		stop()
 		s.checkAllMarked(t)
+	})
+
+	t.Run("a hint ends the pause", func(t *testing.T) {
+		t.Parallel()
+		s := setup(t)
+		orders := newOrders(8)
+		s.write(t, orders, 1)
+		r, _ := s.startWith(t, relay.Config{Workers: 1, BatchSize: 50, IdleInterval: time.Hour})
+		s.await(t, s.events, len(orders))
+		s.awaitMarked(t)
+		s.write(t, orders, 2)
+		r.Hint()
+		checkOrder(t, s.await(t, s.events, 2*len(orders)))
 	})
 
 	t.Run("relays come and go", func(t *testing.T) {

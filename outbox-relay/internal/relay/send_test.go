@@ -297,7 +297,7 @@ func labels(set attribute.Set) string {
 
 func TestConfig(t *testing.T) {
 	t.Parallel()
-	good := relay.Config{Workers: 2, BatchSize: 1000, IdleInterval: 25 * time.Millisecond}
+	good := relay.Config{Workers: 2, BatchSize: 1000, IdleInterval: 250 * time.Millisecond}
 	for name, tt := range map[string]struct {
 		change func(*relay.Config)
 		want   string

@@ -49,8 +49,9 @@ func openShop(t *testing.T) shop {
 	if err := userstore.New(databasetest.Open(t, url)).EnsureTenant(t.Context(), user.Tenant{ID: tenant, Name: "Demo"}); err != nil {
 		t.Fatal(err)
 	}
-	start(t, build(t, "outbox-relay"), "DATABASE_URL="+url, "KAFKA_BROKERS="+kafka.Brokers())
-	return shop{orders: start(t, build(t, "functions/order-api"), "DATABASE_URL="+url, "REDIS_URL=redis://"+miniredis.RunT(t).Addr(),
+	redisURL := "REDIS_URL=redis://" + miniredis.RunT(t).Addr()
+	start(t, build(t, "outbox-relay"), "DATABASE_URL="+url, redisURL, "KAFKA_BROKERS="+kafka.Brokers())
+	return shop{orders: start(t, build(t, "functions/order-api"), "DATABASE_URL="+url, redisURL,
 		"AUTH_SERVICE_ACCOUNTS="+tenant+"/owner:owner").address, bus: cfg}
 }
 

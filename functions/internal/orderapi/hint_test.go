@@ -1,0 +1,87 @@
+package orderapi_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"orderbell/functions/internal/orderapi"
+	"orderbell/internal/order"
+)
+
+// fails is a store that answers err.
+type fails struct {
+	orderapi.Store
+
+	err error
+}
+
+func (f *fails) Create(context.Context, order.Order, order.Request) (order.Answer, error) {
+	return order.Answer{}, f.err
+}
+
+func (f *fails) Change(context.Context, string, order.Status, order.Request) (order.Answer, error) {
+	return order.Answer{}, f.err
+}
+
+func (f *fails) Undo(context.Context, string, int64, []order.Status, order.Request) (order.Answer, error) {
+	return order.Answer{}, f.err
+}
+
+func TestEachCommitWakesTheRelay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		published := 0
+		release := make(chan struct{})
+		under := &fails{}
+		store := orderapi.Hinted(ctx, under, func(context.Context) error {
+			published++
+			<-release
+			return errors.New("no Redis") // changes nothing
+		})
+		expect := func(want int, after string) {
+			t.Helper()
+			<-time.After(time.Second) // longer than the pause between two hints
+			synctest.Wait()
+			if published != want {
+				t.Errorf("%d hints after %s, want %d", published, after, want)
+			}
+		}
+		calls := map[string]func() error{
+			"Create": func() error { _, err := store.Create(ctx, order.Order{}, order.Request{}); return err },
+			"Change": func() error { _, err := store.Change(ctx, "", order.Paid, order.Request{}); return err },
+			"Undo":   func() error { _, err := store.Undo(ctx, "", 2, nil, order.Request{}); return err },
+		}
+		want := 0
+		for name, call := range calls {
+			under.err = errors.New("refused")
+			if err := call(); err == nil {
+				t.Fatal("no error")
+			}
+			expect(want, name+" that failed")
+			under.err = nil
+			if err := call(); err != nil {
+				t.Fatal(err)
+			}
+			want++
+			expect(want, name)
+			release <- struct{}{}
+		}
+		burst := func() {
+			for range 100 {
+				_ = calls["Create"]()
+			}
+		}
+		burst()
+		expect(want+1, "a burst")
+		burst() // while the first one's hint is on its way
+		release <- struct{}{}
+		expect(want+2, "another burst")
+		release <- struct{}{}
+		expect(want+2, "the end of both")
+	})
+}
