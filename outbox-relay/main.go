@@ -31,6 +31,9 @@ func run(ctx context.Context, s *service.Service) error {
 	if err != nil {
 		return err
 	}
+	if err := s.Observe(pool); err != nil {
+		return err
+	}
 	r, err := newRelay(cfg, pool, producer, admin, s)
 	if err != nil {
 		return err

@@ -41,7 +41,7 @@ func run(ctx context.Context, s *service.Service) error {
 		return err
 	}
 	handler, err := receiver.New(cfg.Timeout, s.Log, s.Meter, func(ctx context.Context, _ cloudevents.Event) error { return sweeper.Sweep(ctx) })
-	if err != nil {
+	if err = errors.Join(err, s.Observe(pool)); err != nil {
 		return err
 	}
 	s.Ready(service.Check{Name: "database", Probe: func(ctx context.Context) error { return database.Ready(ctx, pool) }})

@@ -24,9 +24,6 @@ func run(ctx context.Context, s *service.Service) (err error) {
 	if err := errors.Join(service.Load(&db), service.Load(&redis), service.Load(&limits)); err != nil {
 		return err
 	}
-	if err := limits.Check(); err != nil {
-		return err
-	}
 	pool, err := database.Open(ctx, db, s.Name)
 	if err != nil {
 		return err
@@ -37,6 +34,9 @@ func run(ctx context.Context, s *service.Service) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, watchers.Close()) }()
+	if err := errors.Join(limits.Check(), s.Observe(pool, watchers)); err != nil {
+		return err
+	}
 	users := userstore.New(pool)
 	callers, err := access.Open(ctx, s.Log, watchers, users)
 	if err != nil {

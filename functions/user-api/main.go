@@ -32,6 +32,9 @@ func run(ctx context.Context, s *service.Service) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, watchers.Close()) }()
+	if err := s.Observe(pool, watchers); err != nil {
+		return err
+	}
 	users := userstore.New(pool)
 	callers, err := access.Open(ctx, s.Log, watchers, users)
 	if err != nil {

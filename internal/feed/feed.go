@@ -25,6 +25,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+	"go.opentelemetry.io/otel/metric"
 
 	"orderbell/internal/duration"
 	"orderbell/internal/feed/message"
@@ -71,7 +72,8 @@ type Feed struct {
 	echo    *redis.Script
 	revoke  *redis.Script
 
-	revocations RevocationSink // nil: nobody asked for them
+	revocations RevocationSink          // nil: nobody asked for them
+	published   metric.Float64Histogram // nil before Observe
 
 	mu      sync.Mutex
 	started bool
@@ -233,8 +235,10 @@ func (f *Feed) Publish(ctx context.Context, tenantID string, m message.Message) 
 	if m.Again {
 		tail = "" // its place is not the only one where this event may have been seen: nobody resumes there unasked
 	}
+	began := time.Now()
 	err = f.publish.Run(ctx, f.client, keys, channel(tenantID), tail, payload,
 		f.cfg.ReplayTTL.Duration().Milliseconds(), f.cfg.ReplayMax, f.cfg.Sharded, f.cfg.ReplayBytes).Err()
+	f.timePublish(ctx, began, err)
 	if err != nil {
 		return wrap("publish event", err)
 	}

@@ -71,12 +71,12 @@ func New(cfg Config, store Store, feed Feed, mail Mail, log *slog.Logger, meter 
 		return nil, fmt.Errorf("EVENT_RECORDS_RETENTION_DAYS is %d, want 1 or more", cfg.RetentionDays)
 	}
 	events, err := meter.Int64Counter("orderbell.events",
-		metric.WithDescription("Events by type and outcome: applied, duplicate, invalid, conflict, failed"))
+		metric.WithDescription("Deliveries of events: applied, duplicate, invalid, conflict or failed. Labels: type, outcome."))
 	if err != nil {
 		return nil, fmt.Errorf("set up metrics: %w", err)
 	}
 	step, err := meter.Float64Histogram("orderbell.event.step.duration", metric.WithUnit("s"),
-		metric.WithDescription("The steps of an event: apply, publish, mail"),
+		metric.WithDescription("The steps of an event: apply, publish, mail. Labels: step."),
 		metric.WithExplicitBucketBoundaries(.0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5))
 	if err != nil {
 		return nil, fmt.Errorf("set up metrics: %w", err)

@@ -111,8 +111,12 @@ func TestHandle(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		e := newEvent(t, order.Paid, time.Now())
+		e.TraceParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 		if err := b.Handle(t.Context(), e); err != nil {
 			t.Fatal(err)
+		}
+		if got := b.published[0].TraceParent; got != e.TraceParent {
+			t.Errorf("the message to Redis has the traceparent %q, want the event's", got)
 		}
 		if diff := cmp.Diff([]string{"publish " + e.ID, "mail " + e.ID + " " + e.Source}, b.steps); diff != "" {
 			t.Error(diff)

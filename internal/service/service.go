@@ -23,6 +23,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"orderbell/internal/problem"
+	"orderbell/internal/tracing"
 )
 
 // Config is what every program takes from its environment. Mains embed it beside the Configs of the packages they use.
@@ -33,6 +34,9 @@ type Config struct {
 	LogFormat       string        `envconfig:"LOG_FORMAT" default:"json" oneof:"json,text"`
 	ShutdownTimeout time.Duration `envconfig:"SHUTDOWN_TIMEOUT" default:"20s"`
 	OTLPEndpoint    string        `envconfig:"OTEL_EXPORTER_OTLP_ENDPOINT"` // empty: nothing is pushed
+	// The SDK reads these two itself; here they are for .env.example.
+	TracesSampler    string `envconfig:"OTEL_TRACES_SAMPLER" default:"parentbased_always_on"`
+	TracesSamplerArg string `envconfig:"OTEL_TRACES_SAMPLER_ARG"`
 }
 
 // Load fills cfg, a pointer to a struct of Configs, from the environment. Its error names the variable.
@@ -99,7 +103,7 @@ func start(ctx context.Context, name string, run func(context.Context, *Service)
 	}
 	if err == nil {
 		s.Meter = s.telemetry.meter
-		err = run(ctx, s)
+		err = run(tracing.Into(ctx, s.telemetry.tracer), s)
 		err = errors.Join(err, s.telemetry.shutdown(context.WithoutCancel(ctx)))
 	}
 	if err != nil {
@@ -125,8 +129,9 @@ func (s *Service) Handler(h http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz/live", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /healthz/ready", s.serveReady)
-	mux.Handle("GET /metrics", s.telemetry.handler)
-	mux.Handle("/", h)
+	mux.Handle("GET /metrics", s.telemetry.scrape)
+	mux.Handle("GET /metrics/list", s.telemetry.catalog)
+	mux.Handle("/", s.measured(h))
 	return problem.Recover(s.Log, mux)
 }
 

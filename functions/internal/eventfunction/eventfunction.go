@@ -49,6 +49,9 @@ func run(ctx context.Context, s *service.Service, t event.Type) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, watchers.Close()) }()
+	if err := s.Observe(pool, watchers); err != nil {
+		return err
+	}
 	mail, err := OpenMail(s, func(domain string) *eventstore.Store { return eventstore.New(pool, domain) })
 	if err != nil {
 		return err

@@ -66,7 +66,7 @@ type Receiver struct {
 // New returns the handler that gives each event timeout to run in.
 func New(timeout time.Duration, log *slog.Logger, meter metric.Meter, handle Handle) (*Receiver, error) {
 	duration, err := meter.Float64Histogram("orderbell.event.duration", metric.WithUnit("s"),
-		metric.WithDescription("From an event's arrival to its answer, by HTTP status"),
+		metric.WithDescription("From an event's arrival at a function to its answer. Labels: status."),
 		metric.WithExplicitBucketBoundaries(.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10))
 	if err != nil {
 		return nil, fmt.Errorf("set up metrics: %w", err)

@@ -64,7 +64,7 @@ func New(cfg Config, deadLetters string, producer Producer, log *slog.Logger, me
 		return nil, fmt.Errorf("BRIDGE_IN_FLIGHT is %d, want 1 or more", cfg.InFlight)
 	}
 	events, err := meter.Int64Counter("orderbell.bridge.events",
-		metric.WithDescription("Events that the bridge is done with, by outcome: forwarded, refused, dead_letter"))
+		metric.WithDescription("Events that the bridge has finished: forwarded, refused or dead_letter. Labels: outcome."))
 	if err != nil {
 		return nil, fmt.Errorf("set up metrics: %w", err)
 	}

@@ -38,7 +38,7 @@ func newMetrics(meter metric.Meter) (*metrics, error) {
 	}
 	var errs [7]error
 	m.sentEvents, errs[0] = meter.Int64Counter("orderbell.outbox.sent_events",
-		metric.WithDescription("Events that Kafka has acknowledged."))
+		metric.WithDescription("Events that Kafka has acknowledged. Labels: type."))
 	m.deadLetters, errs[1] = meter.Int64Counter("orderbell.outbox.dead_letters",
 		metric.WithDescription("Events that could not be sent and went to the topic of dead letters."))
 	m.failures, errs[2] = meter.Int64Counter("orderbell.outbox.failed_batches",
@@ -52,7 +52,7 @@ func newMetrics(meter metric.Meter) (*metrics, error) {
 		metric.WithDescription("How long the oldest event in the outbox has waited."))
 	errs[5] = err
 	lag, err := meter.Int64ObservableGauge("orderbell.consumer.lag",
-		metric.WithDescription("Messages of a partition that a consumer group has not committed."))
+		metric.WithDescription("Messages of a partition that a consumer group has not committed. Labels: group, partition."))
 	errs[6] = err
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -62,7 +63,7 @@ func Start(ctx context.Context, cfg Config, users rights.Users, log *slog.Logger
 		})
 	}
 	if err == nil {
-		err = g.streams.Observe(meter)
+		err = errors.Join(g.streams.Observe(meter), g.feed.Observe(meter))
 	}
 	if err != nil {
 		cancel()

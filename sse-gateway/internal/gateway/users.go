@@ -29,5 +29,9 @@ func OpenUsers(ctx context.Context, svc *service.Service) (rights.Users, func(),
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := svc.Observe(pool); err != nil {
+		pool.Close()
+		return nil, nil, err
+	}
 	return userstore.New(pool), pool.Close, nil
 }

@@ -13,17 +13,18 @@ import (
 // Observe registers the gateway's metrics. They are read when they are asked for, so counting costs nothing more.
 func (h *Handler) Observe(meter metric.Meter) error {
 	b := builder{meter: meter}
-	connections := b.gauge("orderbell.sse.connections", "open streams")
-	logs := b.gauge("orderbell.sse.tenant_logs", "tenants with a log in memory")
-	degraded := b.gauge("orderbell.sse.degraded_tenants", "tenants whose clients were told that their feed is not guaranteed")
-	logBytes := b.gauge("orderbell.sse.tenant_log_bytes", "bytes of frames in memory")
-	deliveries := b.counter("orderbell.sse.deliveries", "order and resync frames written, each subscriber's counted")
-	stalls := b.counter("orderbell.sse.write_stalls", "writes that found a client's socket full")
-	ends := b.counter("orderbell.sse.stream_ends", "streams that ended, by reason")
-	resyncs := b.counter("orderbell.sse.resyncs", "clients sent to the snapshot when they came, by reason")
-	refused := b.counter("orderbell.sse.refusals", "streams not opened, by reason")
-	holes := b.counter("orderbell.sse.holes_read", "reads of a tenant's stream that found what pub/sub had not brought")
-	lost := b.counter("orderbell.sse.streams_lost", "parts of a tenant's stream that Redis lost: all of its clients were sent to the snapshot")
+	connections := b.gauge("orderbell.sse.connections", "Open streams.")
+	logs := b.gauge("orderbell.sse.tenant_logs", "Tenants with a log in memory.")
+	degraded := b.gauge("orderbell.sse.degraded_tenants", "Tenants whose clients were told that their feed is not guaranteed.")
+	logBytes := b.gauge("orderbell.sse.tenant_log_bytes", "Bytes of frames in memory.")
+	deliveries := b.counter("orderbell.sse.deliveries", "Frames written, each client's counted.")
+	stalls := b.counter("orderbell.sse.write_stalls", "Writes that found a client's socket full.")
+	ends := b.counter("orderbell.sse.stream_ends", "Streams that ended; slow and stalled are evictions. Labels: reason.")
+	resyncs := b.counter("orderbell.sse.resyncs", "Clients that had to load the snapshot when they connected. Labels: reason.")
+	resumes := b.counter("orderbell.sse.resumes", "Clients that came with a Last-Event-ID and were replayed what they had missed.")
+	refused := b.counter("orderbell.sse.refusals", "Streams refused; instance_full, tenant_full and user_full are quotas. Labels: reason.")
+	holes := b.counter("orderbell.sse.holes_read", "Reads of a tenant's stream that found messages which pub/sub had lost.")
+	lost := b.counter("orderbell.sse.streams_lost", "Parts of a tenant's stream that Redis lost: all of its clients had to load the snapshot.")
 	if b.err != nil {
 		return fmt.Errorf("set up metrics: %w", b.err)
 	}
@@ -32,6 +33,7 @@ func (h *Handler) Observe(meter metric.Meter) error {
 		o.ObserveInt64(logs, int64(h.deps.Logs.Len()))
 		o.ObserveInt64(degraded, int64(h.deps.Logs.Degraded()))
 		o.ObserveInt64(logBytes, int64(h.deps.Logs.Bytes()))
+		o.ObserveInt64(resumes, h.resumes.Load())
 		o.ObserveInt64(deliveries, h.pool.Counts.Deliveries.Load())
 		o.ObserveInt64(stalls, h.pool.Counts.Stalls.Load())
 		o.ObserveInt64(holes, h.deps.Logs.Counts.HolesRead.Load())

@@ -72,6 +72,7 @@ type Handler struct {
 	routes   []string
 	draining atomic.Bool
 
+	resumes  atomic.Int64
 	resyncs  map[tenantlog.Reason]*atomic.Int64
 	refusals map[Refusal]*atomic.Int64
 }
@@ -254,6 +255,9 @@ func (h *Handler) greeting(tenantID string, j tenantlog.Joined, heartbeat time.D
 	ready.Data = fmt.Appendf(nil, `{"tenant_id":%q,"resumed":%t,"live":%t,"heartbeat_ms":%d}`,
 		tenantID, j.Resumed, live, heartbeat.Milliseconds()) // a tenant id needs no escapes
 	head := frame.Append(nil, ready)
+	if j.Resumed {
+		h.resumes.Add(1)
+	}
 	if j.Resync != "" {
 		h.resyncs[j.Resync].Add(1)
 		head = frame.Append(head, tenantlog.Resync(j.Tail, j.Resync, h.snapshot))

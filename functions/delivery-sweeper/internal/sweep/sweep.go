@@ -89,7 +89,7 @@ func New(cfg Config, retention, workers int, days Days, outbox Outbox, keys Keys
 	case retention < 1:
 		return nil, fmt.Errorf("EVENT_RECORDS_RETENTION_DAYS is %d, want 1 or more", retention)
 	}
-	removed, err := meter.Int64Counter("orderbell.swept", metric.WithDescription("What sweeps made and removed, by kind"))
+	removed, err := meter.Int64Counter("orderbell.swept", metric.WithDescription("Rows that sweeps made and removed. Labels: kind."))
 	if err != nil {
 		return nil, fmt.Errorf("set up metrics: %w", err)
 	}

@@ -140,14 +140,14 @@ type meters struct {
 func (m *meters) init(meter metric.Meter) error {
 	var errs [5]error
 	m.mails, errs[0] = meter.Int64Counter("orderbell.mail",
-		metric.WithDescription("Claims of due e-mails, by outcome: sent, retry, held, failed, suppressed, deferred"))
+		metric.WithDescription("Claims of due mails: sent, retry, held, failed, suppressed or deferred. Labels: outcome."))
 	m.ambiguous, errs[1] = meter.Int64Counter("orderbell.mail.ambiguous",
-		metric.WithDescription("Attempts that the server may have taken without our knowing: each may be a duplicate e-mail"))
-	m.due, errs[2] = meter.Int64Gauge("orderbell.mail.due", metric.WithDescription("E-mails that were due at the last sweep"))
+		metric.WithDescription("Attempts that the SMTP server may have taken without an answer: each may be a duplicate mail. Labels: outcome."))
+	m.due, errs[2] = meter.Int64Gauge("orderbell.mail.due", metric.WithDescription("Mails that were due at the last sweep."))
 	m.age, errs[3] = meter.Float64Gauge("orderbell.mail.due.age", metric.WithUnit("s"),
-		metric.WithDescription("For how long the e-mail that waits longest has been due"))
+		metric.WithDescription("How long the mail that waits longest had been due at the last sweep."))
 	m.blocked, errs[4] = meter.Int64Gauge("orderbell.mail.blocked",
-		metric.WithDescription("1 while the SMTP server takes no mail of ours, whoever it is for, else 0"))
+		metric.WithDescription("1 while the SMTP server takes no mail at all, else 0."))
 	if err := errors.Join(errs[:]...); err != nil {
 		return fmt.Errorf("set up metrics: %w", err)
 	}

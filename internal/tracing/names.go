@@ -1,0 +1,36 @@
+package tracing
+
+import "go.opentelemetry.io/otel/attribute"
+
+// All names of spans and of their attributes are in this file. Where OpenTelemetry's semantic conventions have a name
+// (HTTP and messaging, version 1.26), it is theirs; the others begin with orderbell.
+
+// The names of spans, in the order of an order's way. A server span is named METHOD ROUTE, such as POST /api/orders.
+const (
+	SpanSend    = "send orders.events"    // outbox-relay: from the commit to Kafka's acknowledgement
+	SpanProcess = "process order event"   // a function: an event's delivery
+	SpanApply   = "apply event"           // a function: the transaction in PostgreSQL
+	SpanPublish = "publish to stream"     // a function: the script in Redis
+	SpanMail    = "send mail"             // a function or delivery-sweeper: one attempt
+	SpanSweep   = "sweep"                 // delivery-sweeper: what one tick of its clock makes it do
+	SpanWrite   = "write frames"          // sse-gateway: from a message's arrival to the frame in the last socket
+	SpanPaint   = "show order in browser" // the page, as a receipt tells: from the frame in the socket to the pixels
+)
+
+// The attributes of spans.
+const (
+	AttrHTTPMethod = attribute.Key("http.request.method")
+	AttrHTTPRoute  = attribute.Key("http.route")
+	AttrHTTPStatus = attribute.Key("http.response.status_code")
+
+	AttrMessagingSystem      = attribute.Key("messaging.system") // kafka or redis
+	AttrMessagingDestination = attribute.Key("messaging.destination.name")
+	AttrMessagingOperation   = attribute.Key("messaging.operation.type") // publish or process
+	AttrMessagingID          = attribute.Key("messaging.message.id")     // the event's
+
+	AttrTenant    = attribute.Key("orderbell.tenant_id")
+	AttrOrder     = attribute.Key("orderbell.order_id")
+	AttrEventType = attribute.Key("orderbell.event_type")
+	AttrOutcome   = attribute.Key("orderbell.outcome")
+	AttrMailID    = attribute.Key("orderbell.mail_id")
+)

@@ -1,0 +1,79 @@
+// Package tracing follows an order through the programs: a span for each hop, all of them in the trace of the request that
+// changed the order.
+//
+// A context carries the program's tracer, as [Into] puts it there, so that code which makes spans needs no other argument.
+// Without a tracer every call does nothing. Between programs the trace travels as W3C traceparent and tracestate: in the outbox,
+// in the event's extensions, in the message of the feed.
+package tracing
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+)
+
+// Parent is the trace and the span that something belongs to, in the form of W3C Trace Context.
+type Parent struct {
+	TraceParent string // "" if there is none
+	TraceState  string
+}
+
+type tracerKey struct{}
+
+// Into returns a context whose spans t makes.
+func Into(ctx context.Context, t trace.Tracer) context.Context {
+	return context.WithValue(ctx, tracerKey{}, t)
+}
+
+func tracer(ctx context.Context) trace.Tracer {
+	if t, ok := ctx.Value(tracerKey{}).(trace.Tracer); ok {
+		return t
+	}
+	return noop.Tracer{}
+}
+
+// Start begins a span. End it with [End].
+func Start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
+	return tracer(ctx).Start(ctx, name, options...)
+}
+
+// End ends a span. An error is its status.
+func End(span trace.Span, err error) {
+	if err != nil {
+		span.SetStatus(codes.Error, err.Error())
+	}
+	span.End()
+}
+
+// With returns a context whose next span is a child of p. Without a valid p it is ctx.
+func With(ctx context.Context, p Parent) context.Context {
+	if p.TraceParent == "" {
+		return ctx
+	}
+	return propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": p.TraceParent, "tracestate": p.TraceState})
+}
+
+// Of returns the current span of ctx as others can name it, zero if there is none.
+func Of(ctx context.Context) Parent {
+	carrier := propagation.MapCarrier{}
+	propagation.TraceContext{}.Inject(ctx, carrier)
+	return Parent{TraceParent: carrier["traceparent"], TraceState: carrier["tracestate"]}
+}
+
+// Add adds attributes to the current span of ctx.
+func Add(ctx context.Context, attributes ...attribute.KeyValue) {
+	trace.SpanFromContext(ctx).SetAttributes(attributes...)
+}
+
+// ID returns the id of the trace that a traceparent names, or "".
+func ID(traceParent string) string {
+	ctx := With(context.Background(), Parent{TraceParent: traceParent})
+	if sc := trace.SpanContextFromContext(ctx); sc.HasTraceID() {
+		return sc.TraceID().String()
+	}
+	return ""
+}
