@@ -15,6 +15,7 @@ import './styles/layout.css';
 import './styles/new-order.css';
 import './styles/orders.css';
 import './styles/compact.css';
+import './styles/table.css';
 import './styles/preferences.css';
 
 const root = document.getElementById('root');

@@ -41,7 +41,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await expect(till.page.getByRole('alertdialog')).toBeVisible();
     expect(await findings(till.page)).toEqual([]);
     await till.page.keyboard.press('Escape');
-    await till.page.getByRole('button', { name: 'Compact' }).click();
+    await till.page.getByLabel('View').selectOption('compact');
     expect(await findings(till.page)).toEqual([]);
     await till.page.evaluate("location.hash = '#/preferences'");
     await till.page.getByRole('checkbox', { name: 'Keep e-mail back' }).check();

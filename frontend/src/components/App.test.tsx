@@ -22,7 +22,7 @@ function setup(prepare?: (origin: FakeOrigin) => void) {
   const origin = new FakeOrigin({ pageSize: 500 });
   prepare?.(origin);
   client = openClient({ fetch: origin.fetch, keeper: keepIn(sessionStorage), origin: location.origin });
-  render(<App client={client} people={peopleStore(origin.fetch)} clock={clock()} place={place(window)} />);
+  render(<App client={client} people={peopleStore(origin.fetch)} clock={clock(() => Date.parse('2026-11-24T11:00:00Z'))} place={place(window)} />);
   return { origin, user: userEvent.setup() };
 }
 

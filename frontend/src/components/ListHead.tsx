@@ -2,24 +2,33 @@ import { useId } from 'react';
 import { t } from '../i18n/words';
 import { type Filter, type Sort, sorts } from '../model/listing';
 import { statuses } from '../model/order';
-import type { Density } from './OrderList';
+import type { Period } from '../model/period';
+import type { GroupCounts } from '../store/archive';
+import { PeriodSelect } from './PeriodSelect';
 import { statusText } from './texts';
+
+export const views = ['cards', 'compact', 'table'] as const;
+export type View = (typeof views)[number];
 
 export interface ListHeadProps {
   readonly titleId: string;
   readonly filter: Filter;
   readonly sort: Sort;
-  readonly density: Density;
+  readonly view: View;
+  readonly period: Period;
+  /** The business's day, as an ISO date. */
+  readonly today: string;
   /** As typed. */
   readonly search: string;
-  readonly counts: Readonly<Record<'active' | 'done' | 'all', number>>;
+  readonly counts: GroupCounts;
   readonly onChange: (change: Readonly<Record<string, string | undefined>>) => void;
 }
 
 const groups = ['active', 'done', 'all'] as const;
 
 /** What the list shows and how: each choice is a part of the address. */
-export function ListHead({ titleId, filter, sort, density, search, counts, onChange }: ListHeadProps) {
+export function ListHead(props: ListHeadProps) {
+  const { titleId, filter, sort, view, period, today, search, counts, onChange } = props;
   const id = useId();
   return (
     <div className="orders-head">
@@ -40,6 +49,7 @@ export function ListHead({ titleId, filter, sort, density, search, counts, onCha
         ))}
       </fieldset>
       <div className="list-choices">
+        <PeriodSelect period={period} today={today} onChange={onChange} />
         <select
           className="input"
           aria-label={t('list.state')}
@@ -65,14 +75,18 @@ export function ListHead({ titleId, filter, sort, density, search, counts, onCha
             </option>
           ))}
         </select>
-        <button
-          type="button"
-          className="button"
-          aria-pressed={density === 'compact'}
-          onClick={() => onChange({ view: density === 'compact' ? '' : 'compact' })}
+        <select
+          className="input"
+          aria-label={t('list.view')}
+          value={view}
+          onChange={(event) => onChange({ view: event.target.value === 'cards' ? '' : event.target.value })}
         >
-          {t('list.compact')}
-        </button>
+          {views.map((one) => (
+            <option key={one} value={one}>
+              {t(`view.${one}`)}
+            </option>
+          ))}
+        </select>
       </div>
       <input
         type="search"

@@ -1,15 +1,21 @@
-import { useDeferredValue, useId, useMemo, useRef } from 'react';
-import { useArrangement, useWorking } from '../hooks/useArrangement';
-import { useQuery } from '../hooks/usePlace';
+import { useDeferredValue, useEffect, useId, useMemo, useRef } from 'react';
+import { useArrangement, useSettling, useWorking } from '../hooks/useArrangement';
+import { useBusiness } from '../hooks/useBusiness';
+import { useListAddress } from '../hooks/useListAddress';
 import { useStore } from '../hooks/useStore';
 import { t } from '../i18n/words';
-import { answer, type Filter, filters, matches, passes, type Sort, sorts } from '../model/listing';
+import { answer, type Filter, passes } from '../model/listing';
 import { isDone, type Order, type Role } from '../model/order';
+import { inPeriod, type Period } from '../model/period';
+import { dayOf } from '../model/zone';
+import { type Archive, type GroupCounts, groupCounts } from '../store/archive';
 import type { Feed } from '../store/feed';
 import type { Observable } from '../store/observable';
-import type { Loading } from '../store/snapshot';
+import { ListBar } from './ListBar';
 import { ListHead } from './ListHead';
+import { NoOrders } from './NoOrders';
 import { OrderRows } from './OrderRows';
+import { OrderTable } from './OrderTable';
 import { statusText } from './texts';
 
 export interface OrderListProps {
@@ -18,39 +24,44 @@ export interface OrderListProps {
   readonly clock: Observable<number>;
 }
 
-export type Density = 'cards' | 'compact';
-
-/** The orders that answer the address: filter, search, sort and density are in its query, so that a reload keeps them. */
+/** The orders that answer the address: days, filter, search, sort and view are in its query, so that a reload keeps them. */
 export function OrderList({ feed, roles, clock }: OrderListProps) {
   const id = useId();
-  const section = useRef<HTMLElement>(null);
   const rows = useRef<HTMLDivElement>(null);
   const { orders } = useStore(feed.store);
   const loading = useStore(feed.loading);
+  const archive = useStore(feed.archive);
   const freshness = useStore(feed.freshness);
+  const { timeZone, lateAfter } = useBusiness(feed.tenant);
   const now = useStore(clock);
-  const [query, setQuery] = useQuery();
-  const kitchenOnly = roles.length > 0 && roles.every((role) => role === 'kitchen');
-
-  const filter: Filter = filters.find((one) => one === query.get('state')) ?? 'active';
-  const sort: Sort = sorts.find((one) => one === query.get('sort')) ?? (kitchenOnly ? 'oldest' : 'newest');
-  const density: Density = query.get('view') === 'compact' ? 'compact' : 'cards';
-  const typed = query.get('q') ?? '';
+  const { filter, sort, view, period, search: typed, change } = useListAddress(roles);
   const search = useDeferredValue(typed.trim().toLowerCase());
+  const today = dayOf(now, timeZone);
+  const isCurrent = period.kind === 'current';
 
+  useArchive(feed, filter, period);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: of `now`, only the day counts
+  const ofPeriod = useMemo(() => inPeriod(period, timeZone, now), [period, timeZone, today]);
+  const since = isCurrent || search !== '' ? 0 : archive.since;
   const found = useMemo(
-    () => answer(orders, { filter, sort, search }, statusText),
-    [orders, filter, sort, search],
+    () => answer(orders, { filter, sort, search, inPeriod: ofPeriod, since }, statusText),
+    [orders, filter, sort, search, ofPeriod, since],
   );
   const wanted = useMemo(() => found.map((order) => order.orderId), [found]);
   const working = useWorking(rows);
-  const { ids, news, arrange } = useArrangement(wanted, `${filter} ${sort} ${search}`, working);
-  const active = useMemo(() => orders.reduce((n, order) => n + (isDone(order.status) ? 0 : 1), 0), [orders]);
+  const key = JSON.stringify([filter, sort, search, period]);
+  const { ids, news, arrange } = useArrangement(wanted, key, working);
+  const settling = useSettling(ids);
+  const counts = useMemo(() => countsOf(orders, ofPeriod), [orders, ofPeriod]);
+  const list = {
+    ...{ ids, orders, feed, roles, now, lateAfter, settling },
+    belongs: (order: Order) => passes(order, filter) && ofPeriod(order),
+  };
 
   return (
     <section
       id="orders"
-      ref={section}
       className="orders"
       tabIndex={-1}
       aria-labelledby={`${id}-title`}
@@ -58,88 +69,65 @@ export function OrderList({ feed, roles, clock }: OrderListProps) {
     >
       <ListHead
         titleId={`${id}-title`}
-        {...{ filter, sort, density, search: typed }}
-        counts={{ active, done: orders.length - active, all: orders.length }}
-        onChange={setQuery}
+        {...{ filter, sort, view, period, today, search: typed }}
+        counts={isCurrent ? counts : archiveCounts(archive)}
+        onChange={change}
       />
-      <div className="list-bar">
-        {news > 0 ? (
-          <button
-            type="button"
-            className="button button-news settle"
-            onClick={() => {
-              arrange();
-              window.scrollTo({ top: 0 });
-            }}
-          >
-            {t('list.news', { count: news })}
-          </button>
-        ) : (
-          <LoadingNote loading={loading} onRetry={feed.retryNow} count={ids.length} />
-        )}
-      </div>
+      <ListBar
+        {...{ loading, archive, isCurrent, news }}
+        count={ids.length}
+        onArrange={arrange}
+        onRetry={() => {
+          feed.retryNow();
+          feed.archive.more();
+        }}
+      />
       <div ref={rows}>
-        {ids.length > 0 ? (
-          <OrderRows
-            ids={ids}
-            belongs={(order) => passes(order, filter)}
-            {...{ feed, roles, now, density }}
-            orders={orders}
-          />
+        {ids.length === 0 ? (
+          <NoOrders {...{ filter, search, feed, isCurrent }} onShow={change} />
+        ) : view === 'table' ? (
+          <OrderTable {...list} sort={sort} onSort={(by) => change({ sort: by })} />
         ) : (
-          loading.kind === 'loaded' && (
-            <EmptyNote {...{ filter, search, orders }} onShow={(state) => setQuery({ state })} />
-          )
+          <OrderRows {...list} view={view} />
         )}
       </div>
+      {!isCurrent && search === '' && <OlderOrders archive={archive} onMore={feed.archive.more} />}
     </section>
   );
 }
 
-interface LoadingNoteProps {
-  readonly loading: Loading;
-  readonly count: number;
-  readonly onRetry: () => void;
+/** Has what the list asks for loaded, where that is more than the current orders. */
+function useArchive(feed: Feed, filter: Filter, period: Period): void {
+  useEffect(() => {
+    feed.archive.ask(period.kind === 'current' ? undefined : { filter, period });
+  }, [feed.archive, filter, period]);
 }
 
-function LoadingNote({ loading, count, onRetry }: LoadingNoteProps) {
-  if (loading.kind === 'failed') {
-    return (
-      <p className="list-problem" role="status">
-        {t('list.failed', { problem: loading.message })}{' '}
-        <button type="button" className="button button-quiet button-line" onClick={onRetry}>
-          {t('tryAgain')}
-        </button>
-      </p>
-    );
-  }
-  if (loading.kind !== 'loaded' && count === 0) return <p role="status">{t('list.loading')}</p>;
-  return <p className="faint">{t('list.count', { count })}</p>;
+interface OlderOrdersProps {
+  readonly archive: Archive;
+  readonly onMore: () => void;
 }
 
-interface EmptyNoteProps {
-  readonly filter: Filter;
-  readonly search: string;
-  readonly orders: readonly Order[];
-  readonly onShow: (filter: Filter) => void;
-}
-
-/** Why nothing is shown, and where there would be something. */
-function EmptyNote({ filter, search, orders, onShow }: EmptyNoteProps) {
-  if (search === '') return <p className="empty">{t(`list.empty.${emptyKey(filter)}`)}</p>;
-  const elsewhere = orders.filter((order) => matches(order, search, statusText)).length;
+function OlderOrders({ archive, onMore }: OlderOrdersProps) {
+  if (archive.kind !== 'partial' && archive.kind !== 'loading') return null;
+  const isLoading = archive.kind === 'loading';
   return (
-    <div className="empty">
-      <p>{t('list.noMatch')}</p>
-      {elsewhere > 0 && (
-        <button type="button" className="button" onClick={() => onShow('all')}>
-          {t('list.elsewhere', { count: elsewhere })}
-        </button>
-      )}
-    </div>
+    <button type="button" className="button button-wide" aria-disabled={isLoading} onClick={onMore}>
+      {t(isLoading ? 'list.loading' : 'list.older')}
+    </button>
   );
 }
 
-function emptyKey(filter: Filter): 'active' | 'done' | 'all' | 'state' {
-  return filter === 'active' || filter === 'done' || filter === 'all' ? filter : 'state';
+function archiveCounts({ counts }: Archive): GroupCounts {
+  return counts === undefined ? { active: '', done: '', all: '' } : groupCounts(counts);
+}
+
+function countsOf(orders: readonly Order[], ofPeriod: (order: Order) => boolean): GroupCounts {
+  let [active, done] = [0, 0];
+  for (const order of orders) {
+    if (!ofPeriod(order)) continue;
+    if (isDone(order.status)) done += 1;
+    else active += 1;
+  }
+  return { active: String(active), done: String(done), all: String(active + done) };
 }

@@ -36,19 +36,51 @@ export interface Arrangement {
 }
 
 /**
- * Keeps every order at its place while somebody works in the list: those that no longer belong leave a gap, new ones wait.
- * `key` names the question (filter, search, sort): another question is answered at once.
+ * Keeps every order at its place while somebody works in the list: those that no longer belong leave a gap, new ones wait,
+ * except those that come after the last one and so move nothing. `key` names the question (filter, search, sort): another
+ * question is answered at once.
  */
 export function useArrangement(wanted: readonly string[], key: string, working: boolean): Arrangement {
   const [kept, setKept] = useState({ key, ids: wanted });
   const isFree = !working || kept.key !== key;
-  if (isFree && kept.ids !== wanted) setKept({ key, ids: wanted });
-  const ids = isFree ? wanted : kept.ids;
+  const ids = isFree ? wanted : withEnd(kept.ids, wanted);
+  if (kept.ids !== ids || kept.key !== key) setKept({ key, ids });
   return {
     ids,
     news: ids === wanted ? 0 : newOnes(wanted, ids),
     arrange: () => setKept({ key, ids: wanted }),
   };
+}
+
+/** The kept ids, and the wanted ones after the last of them. */
+function withEnd(kept: readonly string[], wanted: readonly string[]): readonly string[] {
+  const there = new Set(kept);
+  const end = wanted.slice(wanted.findLastIndex((id) => there.has(id)) + 1);
+  return end.length === 0 || end.length === wanted.length ? kept : [...kept, ...end];
+}
+
+/** How long a control ignores taps after it came to its place: a finger that was under way meant something else. */
+export const settleFor = 400;
+
+/** Whether the list was arranged again a moment ago, so that another control may be under the finger. */
+export function useSettling(ids: readonly string[]): boolean {
+  const [last, setLast] = useState(ids);
+  const [settling, setSettling] = useState(false);
+  if (last !== ids) {
+    setLast(ids);
+    if (!startsWith(ids, last)) setSettling(true);
+  }
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each arrangement begins the time again
+  useEffect(() => {
+    if (!settling) return;
+    const timer = setTimeout(() => setSettling(false), settleFor);
+    return () => clearTimeout(timer);
+  }, [settling, ids]);
+  return settling;
+}
+
+function startsWith(ids: readonly string[], start: readonly string[]): boolean {
+  return start.length > 0 && start.every((id, i) => ids[i] === id);
 }
 
 function newOnes(wanted: readonly string[], shown: readonly string[]): number {

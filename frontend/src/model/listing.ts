@@ -11,6 +11,10 @@ export type Sort = (typeof sorts)[number];
 export interface Question {
   readonly filter: Filter;
   readonly sort: Sort;
+  /** Whether an order is of the days that are shown. */
+  readonly inPeriod: (order: Order) => boolean;
+  /** Only orders made then or later; 0 for all. */
+  readonly since: number;
   /** In lower case, without spaces at its ends. */
   readonly search: string;
 }
@@ -49,10 +53,16 @@ function amountDigits(order: Order): string {
 /** The orders (newest first) that answer the question, sorted. */
 export function answer(
   orders: readonly Order[],
-  { filter, sort, search }: Question,
+  { filter, sort, search, inPeriod, since }: Question,
   statusText: (status: Status) => string,
 ): readonly Order[] {
-  const found = orders.filter((order) => passes(order, filter) && matches(order, search, statusText));
+  const found = orders.filter(
+    (order) =>
+      passes(order, filter) &&
+      inPeriod(order) &&
+      order.createdAt >= since &&
+      matches(order, search, statusText),
+  );
   switch (sort) {
     case 'newest':
       return found;

@@ -84,14 +84,11 @@ export function isDone(status: Status): boolean {
 
 export type Lateness = 'fresh' | 'waiting' | 'late' | 'done';
 
-/** Minutes after which an open order waits long, and is late. */
-const waitingAfter = 10;
-const lateAfter = 20;
-
-export function latenessOf(order: Order, now: number): Lateness {
+/** An open order is late after so many minutes, and has waited long after half of them. */
+export function latenessOf(order: Order, now: number, lateAfter: number): Lateness {
   if (isDone(order.status)) return 'done';
   const minutes = (now - order.createdAt) / 60_000;
-  return minutes >= lateAfter ? 'late' : minutes >= waitingAfter ? 'waiting' : 'fresh';
+  return minutes >= lateAfter ? 'late' : minutes >= lateAfter / 2 ? 'waiting' : 'fresh';
 }
 
 /** What people call the order: its reference, or the end of its id, where UUIDs of one second still differ. */

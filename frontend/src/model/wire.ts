@@ -135,6 +135,23 @@ export function parseSnapshotPage(value: unknown): SnapshotPage {
   };
 }
 
+/** How many orders are in each state. */
+export interface Counts {
+  readonly counts: Readonly<Partial<Record<Status, number>>>;
+  /** A count of this many may be more. */
+  readonly upTo: number;
+}
+
+export function parseCounts(value: unknown): Counts {
+  const of = fields(value, 'counts');
+  const counts = fields(of['counts'], 'counts.counts');
+  const known = statuses.filter((status) => counts[status] !== undefined);
+  return {
+    counts: Object.fromEntries(known.map((s) => [s, integer(counts, s, 'counts.counts', 0)])),
+    upTo: integer(of, 'up_to', 'counts', 1),
+  };
+}
+
 export function isEventType(value: string): value is EventType {
   return (eventTypes as readonly string[]).includes(value);
 }

@@ -1,6 +1,6 @@
 /** The order API's client. */
 import type { Order, Status } from '../model/order';
-import { parseOrder, parseSnapshotPage, type SnapshotPage } from '../model/wire';
+import { type Counts, parseCounts, parseOrder, parseSnapshotPage, type SnapshotPage } from '../model/wire';
 import { type Ask, retrying, sending } from './authorized';
 import { readJSON } from './problem';
 
@@ -20,6 +20,21 @@ export interface OrdersClient {
   undo(order: Order, idempotencyKey: string): Promise<Order>;
   get(orderId: string): Promise<Order>;
   snapshot(page: SnapshotRequest): Promise<SnapshotPage>;
+  /** A page of the orders of some states and days, from the newest on. */
+  list(query: OrdersQuery & { readonly cursor: string; readonly signal: AbortSignal }): Promise<SnapshotPage>;
+  /** Orders of any age by their reference, or by their id or its beginning. */
+  find(text: string, signal: AbortSignal): Promise<readonly Order[]>;
+  counts(query: Omit<OrdersQuery, 'state'> & { readonly signal: AbortSignal }): Promise<Counts>;
+}
+
+export type { Counts };
+
+export interface OrdersQuery {
+  /** As the API names it: open, done, or states with commas; "" for all. */
+  readonly state: string;
+  /** ISO dates of the business's clock, or "". */
+  readonly from: string;
+  readonly to: string;
 }
 
 export interface SnapshotRequest {
@@ -28,10 +43,15 @@ export interface SnapshotRequest {
   readonly signal: AbortSignal;
 }
 
-export const snapshotAddress = '/api/orders/snapshot';
+const listAddress = '/api/orders/snapshot';
+/** What the page begins with: the open orders of any age, and those of today. */
+export const snapshotAddress = `${listAddress}?state=current`;
 
 /** The largest page the API gives: fewer round trips before the list is whole. */
 const pageSize = 500;
+/** A page of older orders is for one who scrolls. */
+const archivePageSize = 100;
+const mostFound = 50;
 
 export function ordersClient(ask: Ask): OrdersClient {
   return {
@@ -51,12 +71,28 @@ export function ordersClient(ask: Ask): OrdersClient {
       const url = `${address}${address.includes('?') ? '&' : '?'}${query.toString()}`;
       return parseSnapshotPage(await readJSON(await ask(url, { signal })));
     },
+    async list({ state, from, to, cursor, signal }) {
+      const query = given({ state, from, to, limit: String(archivePageSize), cursor });
+      return parseSnapshotPage(await readJSON(await ask(`${listAddress}?${query}`, { signal })));
+    },
+    async find(q, signal) {
+      const query = given({ q, limit: String(mostFound) });
+      return parseSnapshotPage(await readJSON(await ask(`${listAddress}?${query}`, { signal }))).orders;
+    },
+    async counts({ from, to, signal }) {
+      return parseCounts(await readJSON(await ask(`/api/orders/counts?${given({ from, to })}`, { signal })));
+    },
   };
 
   async function post(path: string, body: unknown, idempotencyKey: string): Promise<Order> {
     const request = sending('POST', body, { 'Idempotency-Key': idempotencyKey });
     return parseOrder(await readJSON(await retrying(ask)(path, request)));
   }
+}
+
+/** A query of those names that have a value. */
+function given(query: Readonly<Record<string, string>>): string {
+  return new URLSearchParams(Object.entries(query).filter(([, value]) => value !== '')).toString();
 }
 
 function orderPath(orderId: string): string {

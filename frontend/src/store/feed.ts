@@ -14,6 +14,7 @@ import { type Fetch, Problem } from '../services/problem';
 import { openSharedStream, type Sharing } from '../services/sharedStream';
 import type { ConnectionState } from '../services/sse';
 import { tenantClient } from '../services/tenant';
+import { type ArchiveStore, archiveStore } from './archive';
 import { type Freshness, freshness } from './freshness';
 import { type InboxStore, inboxStore } from './inbox';
 import { alwaysOnline } from './network';
@@ -31,6 +32,7 @@ export interface Feed {
   readonly connection: Observable<ConnectionState>;
   readonly freshness: Observable<Freshness>;
   readonly loading: Observable<Loading>;
+  readonly archive: ArchiveStore;
   /** Calls back for each new notification, once per notification id. Returns the function that stops it. */
   onNotification(listener: (notification: Notification) => void): () => void;
   create(order: NewOrder, idempotencyKey: string): Promise<Order>;
@@ -40,6 +42,8 @@ export interface Feed {
   undo(order: Order): Promise<Order>;
   /** Asks order-api for one order, such as an old one that is not in the list. */
   fetchOrder(orderId: string): Promise<Order>;
+  /** Asks order-api for orders of any age by reference or id; they are in the store then. */
+  find(text: string, signal: AbortSignal): Promise<readonly Order[]>;
   retryNow(): void;
   close(): void;
 }
@@ -73,6 +77,7 @@ export function openFeed(options: FeedOptions): Feed {
   const acting = new Map<string, Promise<Order>>();
   const listeners = new Set<(notification: Notification) => void>();
   const snapshots = snapshotLoader({ client, store, random, onLoaded: () => fresh.incomplete(false) });
+  const archive = archiveStore(client, store);
   const stream = openSharedStream(
     { ...options, onFrame: receive, onBadFrame: () => loadAll(snapshotAddress) },
     options.sharing,
@@ -84,7 +89,9 @@ export function openFeed(options: FeedOptions): Feed {
     inbox.load();
   }, headStart);
   const again = setInterval(() => {
-    if (fresh.getSnapshot().kind !== 'live' && network.getSnapshot()) snapshots.load(snapshotAddress);
+    if (fresh.getSnapshot().kind === 'live' || !network.getSnapshot()) return;
+    snapshots.load(snapshotAddress);
+    archive.reload();
   }, rereading);
   const stopNetwork = network.subscribe(() => {
     if (!network.getSnapshot()) return;
@@ -101,6 +108,7 @@ export function openFeed(options: FeedOptions): Feed {
     connection: stream,
     freshness: fresh,
     loading: snapshots,
+    archive,
     onNotification(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -126,6 +134,11 @@ export function openFeed(options: FeedOptions): Feed {
     },
     undo: async (order) => done(await client.undo(order, newIdempotencyKey())),
     fetchOrder: async (orderId) => applied(await client.get(orderId)),
+    async find(text, signal) {
+      const found = await client.find(text, signal);
+      store.apply(...found);
+      return found;
+    },
     retryNow,
     close() {
       clearTimeout(first);
@@ -135,6 +148,7 @@ export function openFeed(options: FeedOptions): Feed {
       stream.close();
       inbox.close();
       snapshots.close();
+      archive.close();
     },
   };
 
@@ -149,6 +163,7 @@ export function openFeed(options: FeedOptions): Feed {
   function loadAll(address: string): void {
     fresh.incomplete(true);
     snapshots.load(address);
+    archive.reload();
     inbox.load();
   }
 
@@ -211,7 +226,11 @@ export function openFeed(options: FeedOptions): Feed {
   function sameOrigin(address: string): string {
     if (address === '') return snapshotAddress;
     const url = new URL(address, options.origin);
-    return url.origin === options.origin ? url.pathname + url.search : snapshotAddress;
+    if (url.origin !== options.origin) return snapshotAddress;
+    // The gateway names the list; this page needs the current part of it.
+    return url.search === '' && snapshotAddress.startsWith(`${url.pathname}?`)
+      ? snapshotAddress
+      : url.pathname + url.search;
   }
 
   function applied(order: Order): Order {

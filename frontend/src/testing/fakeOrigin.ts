@@ -187,6 +187,7 @@ export class FakeOrigin {
     if (noun !== 'orders') return problem(404, `no program serves ${request.path}`);
     if (request.method === 'POST' && id === undefined) return this.#create(user, request);
     if (id === 'snapshot') return this.#snapshot(user, request);
+    if (id === 'counts') return json(200, this.#counts(user));
     const order = this.orders.get(id ?? '');
     if (order?.tenant_id !== user.tenant_id) return problem(404, 'no such order');
     if (verb === undefined) return json(200, order);
@@ -207,12 +208,22 @@ export class FakeOrigin {
 
   #snapshot(user: WireUser, request: Recorded): Response {
     const from = Number(request.query.get('cursor') ?? 0);
-    const orders = [...this.orders.values()].filter((o) => o.tenant_id === user.tenant_id).reverse();
+    const orders = [...this.orders.values()]
+      .filter((o) => o.tenant_id === user.tenant_id && isAskedFor(o, request.query))
+      .reverse();
     const next = from + this.#pageSize;
     return json(200, {
       orders: orders.slice(from, next),
       ...(next < orders.length ? { next_cursor: String(next) } : {}),
     });
+  }
+
+  #counts({ tenant_id }: WireUser) {
+    const counts: Partial<Record<Status, number>> = {};
+    for (const order of this.orders.values()) {
+      if (order.tenant_id === tenant_id) counts[order.status] = (counts[order.status] ?? 0) + 1;
+    }
+    return { counts, up_to: 1000 };
   }
 
   /** A person has read, here or elsewhere: all their streams hear of it. */
@@ -313,6 +324,17 @@ function framesFor(entry: Entry, user: WireUser): string {
     (isTold(entry, user) ? frame('notification', notice(entry, user), `${entry.id}.n`) : '') +
     frame(entry.type, eventData(entry.order), entry.id)
   );
+}
+
+/** By state, days of UTC and text. All that this origin made, it made today. */
+function isAskedFor(order: WireOrder, query: URLSearchParams): boolean {
+  const day = order.created_at.slice(0, 10);
+  const [state, q] = [query.get('state') ?? '', query.get('q')];
+  const isDone = nextStatuses(order.status, ['cashier', 'kitchen']).every((s) => s === 'refunded');
+  if (q !== null) return order.reference.toLowerCase() === q || order.order_id.startsWith(q);
+  if (day < (query.get('from') ?? '') || day > (query.get('to') ?? '9')) return false;
+  if (state === '' || state === 'current') return true;
+  return state === 'open' ? !isDone : state === 'done' ? isDone : state === order.status;
 }
 
 function isTold(entry: Entry, user: WireUser): boolean {

@@ -1,0 +1,66 @@
+import { useWindowVirtualizer } from '@tanstack/react-virtual';
+import { type RefObject, useEffect, useLayoutEffect, useState } from 'react';
+
+export interface VirtualRowsOptions {
+  readonly list: RefObject<HTMLElement | null>;
+  readonly ids: readonly string[];
+  /** How many orders fit into a row of this width, in pixels. */
+  readonly columnsFor: (width: number) => number;
+  /** Of a row until it is measured, in pixels. */
+  readonly height: number;
+  readonly gap: number;
+}
+
+export interface VirtualRows {
+  readonly columns: number;
+  /** The rows that are in sight, and some around them. */
+  readonly rows: readonly number[];
+  /** The space of the rows before and after those, in pixels. */
+  readonly above: number;
+  readonly below: number;
+  /** The ref of the first element of each row, which has its number as data-index. */
+  readonly measure: (element: Element | null) => void;
+}
+
+/** The rows of a long list that are in sight: ten thousand orders cost no more than a screen full. */
+export function useVirtualRows({ list, ids, columnsFor, height, gap }: VirtualRowsOptions): VirtualRows {
+  const [columns, setColumns] = useState(1);
+  const [offset, setOffset] = useState(0);
+
+  useLayoutEffect(() => {
+    const element = list.current;
+    if (element === null) return;
+    const measure = () => {
+      setColumns(columnsFor(element.clientWidth));
+      setOffset(element.getBoundingClientRect().top + window.scrollY);
+    };
+    measure();
+    if (typeof ResizeObserver === 'undefined') return;
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    observer.observe(document.body);
+    return () => observer.disconnect();
+  }, [list, columnsFor]);
+
+  const virtualizer = useWindowVirtualizer({
+    count: Math.ceil(ids.length / columns),
+    estimateSize: () => height,
+    overscan: 4,
+    gap,
+    scrollMargin: offset,
+    initialRect: { width: window.innerWidth, height: window.innerHeight },
+    measureElement: (element) => element.getBoundingClientRect().height || height,
+    getItemKey: (row) => ids[row * columns] ?? row,
+  });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: with these, every row has another height
+  useEffect(() => virtualizer.measure(), [virtualizer, columns, height]);
+
+  const rows = virtualizer.getVirtualItems();
+  return {
+    columns,
+    rows: rows.map(({ index }) => index),
+    above: (rows[0]?.start ?? offset) - offset,
+    below: Math.max(0, virtualizer.getTotalSize() - ((rows.at(-1)?.end ?? offset) - offset)),
+    measure: virtualizer.measureElement,
+  };
+}

@@ -1,0 +1,22 @@
+import { describe, expect, it } from 'vitest';
+import { addDays, dayOf, startOfDay } from './zone';
+
+describe('a day', () => {
+  it.each([
+    ['2026-11-24', 'Asia/Jakarta', '2026-11-23T17:00:00Z'],
+    ['2026-11-24', 'UTC', '2026-11-24T00:00:00Z'],
+    ['2026-11-24', 'America/New_York', '2026-11-24T05:00:00Z'],
+    ['2026-03-29', 'Europe/Berlin', '2026-03-28T23:00:00Z'], // the clock goes ahead that night
+    ['2026-03-30', 'Europe/Berlin', '2026-03-29T22:00:00Z'],
+    ['2026-11-24', 'No/Such_Zone', '2026-11-24T00:00:00Z'],
+  ])('%s in %s begins at %s', (day, zone, want) => {
+    expect(new Date(startOfDay(day, zone)).toISOString()).toBe(new Date(want).toISOString());
+    expect(dayOf(startOfDay(day, zone), zone)).toBe(day);
+    expect(dayOf(startOfDay(day, zone) - 1, zone)).toBe(addDays(day, -1));
+  });
+
+  it('that is no date begins never', () => {
+    expect(startOfDay('yesterday', 'UTC')).toBeNaN();
+    expect(startOfDay('2026-13-01', 'UTC')).toBeNaN();
+  });
+});

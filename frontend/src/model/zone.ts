@@ -1,0 +1,56 @@
+/** Days of a time zone of the IANA database: a business's day begins by its own clock, not by this device's. */
+
+/** The day of a moment as an ISO date, such as 2026-11-24. */
+export function dayOf(at: number, zone: string): string {
+  return new Date(Math.floor(at / 1000) * 1000 + offsetAt(at, zone)).toISOString().slice(0, 10);
+}
+
+/** When a day begins, in milliseconds since 1970; NaN if the text is no ISO date. */
+export function startOfDay(day: string, zone: string): number {
+  const utc = Date.parse(`${day}T00:00:00Z`);
+  if (!/^\d{4}-\d\d-\d\d$/.test(day) || Number.isNaN(utc)) return Number.NaN;
+  // The offset of the first guess may be that of the other side of a clock change.
+  const guess = utc - offsetAt(utc, zone);
+  return utc - offsetAt(guess, zone);
+}
+
+/** The date some days later, or earlier. */
+export function addDays(day: string, days: number): string {
+  return new Date(Date.parse(`${day}T00:00:00Z`) + days * 86_400_000).toISOString().slice(0, 10);
+}
+
+/** How far the zone's clock is ahead of UTC, in milliseconds. */
+function offsetAt(at: number, zone: string): number {
+  const seconds = Math.floor(at / 1000) * 1000;
+  const parts = new Map(
+    numbers(zone)
+      .formatToParts(seconds)
+      .map(({ type, value }) => [type, Number(value)]),
+  );
+  const local = Date.UTC(
+    parts.get('year') ?? 0,
+    (parts.get('month') ?? 1) - 1,
+    parts.get('day') ?? 1,
+    parts.get('hour') ?? 0,
+    parts.get('minute') ?? 0,
+    parts.get('second') ?? 0,
+  );
+  return local - seconds;
+}
+
+function numbers(zone: string): Intl.DateTimeFormat {
+  const options: Intl.DateTimeFormatOptions = {
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    hourCycle: 'h23',
+  };
+  try {
+    return new Intl.DateTimeFormat('en-US', { ...options, timeZone: zone });
+  } catch {
+    return new Intl.DateTimeFormat('en-US', { ...options, timeZone: 'UTC' }); // a zone that this browser does not know
+  }
+}
