@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/kelseyhightower/envconfig"
 	"go.opentelemetry.io/otel/metric"
 
@@ -99,6 +101,7 @@ func start(ctx context.Context, name string, run func(context.Context, *Service)
 	err := Load(&s.cfg)
 	if err == nil {
 		s.Log = newLogger(name, s.cfg)
+		limitMemory(ctx, s.Log)
 		s.telemetry, err = newTelemetry(ctx, name, s.cfg)
 	}
 	if err == nil {
@@ -110,6 +113,18 @@ func start(ctx context.Context, name string, run func(context.Context, *Service)
 		s.Log.ErrorContext(ctx, "stopped", "err", err)
 	}
 	return err
+}
+
+// limitMemory sets GOMEMLIMIT to nine tenths of the container's limit, unless it is set: near it the collector works harder,
+// rather than that the kernel ends the program. The rest is for what is not Go's, such as the buffers of sockets.
+func limitMemory(ctx context.Context, log *slog.Logger) {
+	limit, err := memlimit.Set(memlimit.WithRatio(0.9))
+	switch {
+	case err != nil:
+		log.WarnContext(ctx, "memory limit not set", "err", err)
+	case limit < math.MaxInt64:
+		log.InfoContext(ctx, "memory is limited", "bytes", limit)
+	}
 }
 
 func newLogger(name string, cfg Config) *slog.Logger {

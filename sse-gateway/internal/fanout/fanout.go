@@ -21,6 +21,7 @@ import (
 
 	"orderbell/internal/auth"
 	"orderbell/internal/duration"
+	"orderbell/sse-gateway/internal/budget"
 	"orderbell/sse-gateway/internal/frame"
 	"orderbell/sse-gateway/internal/tenantlog"
 )
@@ -106,6 +107,7 @@ type Counts struct {
 type Pool struct {
 	cfg    Config
 	owner  Owner
+	memory *budget.Budget
 	Counts Counts
 
 	workers []*worker
@@ -122,15 +124,17 @@ type Pool struct {
 	serving map[*served]struct{} // what Serve writes to
 }
 
-// New returns a running pool. Close it.
-func New(cfg Config, owner Owner) (*Pool, error) {
+// New returns a running pool, which counts what its streams hold in memory. Close it.
+func New(cfg Config, owner Owner, memory *budget.Budget) (*Pool, error) {
 	if cfg.Heartbeat.Duration() < time.Second {
 		return nil, fmt.Errorf("SSE_HEARTBEAT_SECONDS is %s, want 1 or more", cfg.Heartbeat.Duration())
 	}
 	if cfg.WriteTimeout.Duration() < time.Second {
 		return nil, fmt.Errorf("SSE_WRITE_TIMEOUT_SECONDS is %s, want 1 or more", cfg.WriteTimeout.Duration())
 	}
-	p := &Pool{cfg: cfg, owner: owner, drain: make(chan struct{}), stop: make(chan struct{}), serving: map[*served]struct{}{}}
+	p := &Pool{
+		cfg: cfg, owner: owner, memory: memory, drain: make(chan struct{}), stop: make(chan struct{}), serving: map[*served]struct{}{},
+	}
 	if err := p.start(); err != nil {
 		return nil, err
 	}

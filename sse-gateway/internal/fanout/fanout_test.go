@@ -13,6 +13,7 @@ import (
 
 	"orderbell/internal/auth"
 	"orderbell/internal/duration"
+	"orderbell/sse-gateway/internal/budget"
 	"orderbell/sse-gateway/internal/fanout"
 	"orderbell/sse-gateway/internal/tenantlog"
 	"orderbell/sse-gateway/internal/tenantlog/tenantlogtest"
@@ -36,7 +37,21 @@ func config() fanout.Config {
 
 func newPool(tb testing.TB, cfg fanout.Config, o fanout.Owner) *fanout.Pool {
 	tb.Helper()
-	p, err := fanout.New(cfg, o)
+	return newPoolWithin(tb, newBudget(tb, 1<<30), cfg, o)
+}
+
+func newBudget(tb testing.TB, bytes int64) *budget.Budget {
+	tb.Helper()
+	memory, err := budget.New(budget.Config{Bytes: bytes})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return memory
+}
+
+func newPoolWithin(tb testing.TB, memory *budget.Budget, cfg fanout.Config, o fanout.Owner) *fanout.Pool {
+	tb.Helper()
+	p, err := fanout.New(cfg, o, memory)
 	if err != nil {
 		tb.Fatal(err)
 	}

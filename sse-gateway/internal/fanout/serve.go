@@ -16,6 +16,8 @@ func (p *Pool) Serve(ctx context.Context, w http.ResponseWriter, s Subscriber) R
 	p.served.Add(1)
 	defer p.served.Done()
 	p.joined()
+	p.memory.Streams.Add(servedBytes)
+	defer p.memory.Streams.Add(-servedBytes)
 	v := &served{pool: p, out: w, control: http.NewResponseController(w), sub: s, revoked: make(chan struct{})}
 	v.end = sync.OnceFunc(func() { close(v.revoked) })
 	p.mu.Lock()
@@ -32,6 +34,10 @@ func (p *Pool) Serve(ctx context.Context, w http.ResponseWriter, s Subscriber) R
 	p.left(s.Log, s.Who.UserID, why)
 	return why
 }
+
+// servedBytes is what a stream with a goroutine of its own holds: two stacks, net/http's buffers and timers, and the frames
+// that it writes at once.
+const servedBytes = 32 << 10
 
 type served struct {
 	pool    *Pool
@@ -95,6 +101,9 @@ func (v *served) run(ctx context.Context) Reason {
 	}
 }
 
+// keptBytes is how large a buffer may be that an idle stream keeps.
+const keptBytes = 4 << 10
+
 func (v *served) catchUp() (Reason, bool) {
 	for {
 		b, ok := v.sub.Log.Batch(v.sub.Cursor, batchBytes)
@@ -102,6 +111,9 @@ func (v *served) catchUp() (Reason, bool) {
 			return Slow, false
 		}
 		if b.Empty() {
+			if cap(v.buf) > keptBytes {
+				v.buf = nil
+			}
 			return 0, true
 		}
 		v.buf = b.Plain(v.buf[:0], v.sub.Who.UserID)

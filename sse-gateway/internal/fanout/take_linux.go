@@ -59,6 +59,7 @@ func (p *Pool) Take(conn net.Conn, header []byte, s Subscriber) error {
 		issued: s.Who.Issued.Unix(), check: s.Who.Checked.UnixMilli(), token: tokenMark(s.Who.TokenID),
 	}
 	p.joined()
+	p.memory.Streams.Add(takenBytes)
 	p.workers[p.next.Add(1)%uint32(len(p.workers))].add(c) //nolint:gosec // a few workers
 	p.recheck(s.Who)
 	return nil

@@ -31,6 +31,8 @@ func (w *worker) close(c *client, why Reason) {
 	w.wheel[c.slot] = spokes[:len(spokes)-1]
 	w.byFD[c.fd] = nil
 	_ = unix.Close(int(c.fd))
+	w.resume(c)
+	w.pool.memory.Streams.Add(-takenBytes)
 	w.pool.left(c.log, c.user, why)
 }
 

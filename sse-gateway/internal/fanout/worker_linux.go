@@ -24,6 +24,7 @@ type client struct {
 	check  int64 // when its user's roles were looked up, Unix milliseconds
 	token  mark  // of its token's id
 	full   int64 // since when the socket takes no more, Unix milliseconds; 0: it does
+	unsent int32 // bytes in the socket while full
 	rest   int32 // bytes of the frame at cursor that are written; > 0 only while full
 	fd     int32
 	gen    int32  // tells this connection from an earlier one with the same descriptor
@@ -58,6 +59,7 @@ type worker struct {
 	turned   time.Time             // when the wheel was turned last
 	turn     int
 	soon     []*client // clients that end before they are seen again
+	stalled  []stall   // longest first; some are over
 	leaving  []*client // in the order in which a drain closes them
 	drained  int       // how many of them it has closed
 	drainAt  time.Time // when it began
@@ -117,6 +119,7 @@ func (w *worker) add(c *client) {
 	w.inbox.Unlock()
 	if closed {
 		_ = unix.Close(int(c.fd))
+		w.pool.memory.Streams.Add(-takenBytes)
 		w.pool.left(c.log, c.user, Drained)
 		return
 	}
@@ -179,6 +182,7 @@ func (w *worker) run() {
 				w.queue = append(w.queue, g)
 			}
 		}
+		w.shed()
 		if w.delivery > 0 {
 			w.pool.Counts.Deliveries.Add(w.delivery)
 			w.delivery = 0
@@ -310,15 +314,6 @@ func (w *worker) write(c *client, b []byte) (int, bool) {
 	return 0, true
 }
 
-// await has c wait for room in its socket.
-func (w *worker) await(c *client) {
-	c.full = time.Now().UnixMilli()
-	w.pool.Counts.Stalls.Add(1)
-	if err := w.poll.awaitRoom(c.fd, c.gen); err != nil {
-		w.close(c, Gone)
-	}
-}
-
 func (w *worker) welcome(c *client) {
 	w.gen++
 	c.gen = w.gen
@@ -366,7 +361,7 @@ func (w *worker) happened(e unix.EpollEvent) {
 		return
 	}
 	if e.Events&unix.EPOLLOUT != 0 && c.full != 0 {
-		c.full = 0
+		w.resume(c)
 		_, end := c.log.Window()
 		w.flush(c, end)
 		w.batchOf = nil

@@ -111,7 +111,7 @@ func New(cfg Config, lifetime fanout.Config, logs tenantlog.Config, deps Deps) (
 		h.refusals[r] = new(atomic.Int64)
 	}
 	var err error
-	if h.pool, err = fanout.New(lifetime, h); err != nil {
+	if h.pool, err = fanout.New(lifetime, h, deps.Logs.Budget); err != nil {
 		return nil, err
 	}
 	h.route("/api/sse/notifications", http.MethodGet, h.notifications)

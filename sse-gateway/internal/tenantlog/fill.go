@@ -71,7 +71,7 @@ func (l *Log) wake(wakers []Waker) {
 	}
 }
 
-// add appends p behind the last entry. The caller holds the lock.
+// add appends p after the last entry. The caller holds the lock.
 func (l *Log) add(p message.Published) {
 	r, err := rendered{}, p.Err
 	if err == nil {
@@ -106,7 +106,7 @@ func (l *Log) heat(entries []message.Published, tail message.Tail) {
 	}
 	// The tail names an event that the stream itself no longer has: it was lost, or it has expired since.
 	if tail.At.Compare(l.last.At) > 0 {
-		l.segments, l.bytes = nil, 0
+		l.clear()
 		l.base, l.last = tail, tail
 	}
 	l.warm = true
@@ -115,7 +115,7 @@ func (l *Log) heat(entries []message.Published, tail message.Tail) {
 
 // forget empties the log: what it holds does not lead to what comes next. The caller holds the lock.
 func (l *Log) forget(next message.Published) {
-	l.segments, l.bytes = nil, 0
+	l.clear()
 	l.base = message.Tail{At: next.Prev, EventID: next.PrevID}
 	l.last = l.base
 }

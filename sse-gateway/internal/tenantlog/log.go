@@ -2,8 +2,9 @@
 //
 // One log serves all of a tenant's subscribers on this instance. A frame is rendered once, a subscriber is a cursor into
 // the log, so nothing is queued or copied for anyone. Joining gives a cursor under the lock that appending takes: what
-// comes before it is in the log, what comes after it is behind the cursor, with no gap and no duplicate between the two.
-// A log is bounded in bytes and events; a cursor that falls off its tail is told so.
+// comes before it is in the log, what comes after it follows the cursor, with no gap and no duplicate between the two.
+// A log is bounded in bytes and events, all logs together by the gateway's budget; a cursor that falls off its tail is told
+// so.
 //
 // Order: frames stand in the order of the tenant's stream. Duplicates: a message enters once, by its position. Loss: a
 // message that does not follow the last one makes the log read the hole from the stream; what cannot be read any more
@@ -11,6 +12,7 @@
 package tenantlog
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -25,12 +27,16 @@ type Log struct {
 	TenantID string
 
 	limits   limits
+	total    *ledger
 	snapshot string
 	warmed   chan struct{} // closed once the log holds what the stream held
 
 	mu       sync.Mutex
-	segments []*segment // oldest first, never empty ones
-	bytes    int
+	segments []*segment   // oldest first, never empty ones
+	frames   int          // bytes of frames in segments
+	bytes    int          // what segments hold of the heap
+	charged  int          // what of it is counted in total
+	gone     bool         // it is counted no more
 	next     uint64       // the number of the next entry; a cursor is the number of the next entry to be written
 	base     message.Tail // what came before the oldest entry
 	last     message.Tail // what came last
@@ -46,13 +52,16 @@ type Log struct {
 
 	// Of the registry, under its lock.
 	watchers int
-	idle     int // sweeps since the last watcher left
+	idle     int    // sweeps since the last watcher left
+	left     uint64 // tells which log was left longest ago
 }
 
 type limits struct{ bytes, events int }
 
-func newLog(tenantID, snapshot string, l limits) *Log {
-	return &Log{TenantID: tenantID, limits: l, snapshot: snapshot, warmed: make(chan struct{}), next: 1}
+func newLog(tenantID, snapshot string, l limits, total *ledger) *Log {
+	log := &Log{TenantID: tenantID, limits: l, total: total, snapshot: snapshot, warmed: make(chan struct{}), next: 1}
+	log.settle()
+	return log
 }
 
 // Watch has w woken whenever the log grows, until Unwatch.
@@ -130,40 +139,62 @@ func (l *Log) idAt(cursor uint64) string {
 
 // append adds an entry and drops the oldest beyond the limits. The caller holds the lock.
 func (l *Log) append(at message.Tail, r rendered) {
-	s := l.room(len(r.chunk))
+	s := l.room(r)
+	l.bytes -= s.held()
 	s.add(at, r)
-	l.bytes += r.size()
+	l.bytes += s.held()
+	l.frames += len(r.chunk)
 	l.next++
 	l.last = at
 	for len(l.segments) > 1 && (l.bytes > l.limits.bytes || l.next-l.first() > uint64(l.limits.events)) { //nolint:gosec // New refuses negative limits
-		oldest := l.segments[0]
-		newest := len(oldest.entries) - 1
-		l.base = message.Tail{At: oldest.entries[newest].at, EventID: oldest.id(newest)}
-		if e := oldest.entries[newest]; e.control || e.again {
-			l.base.EventID = "" // who has seen that event may not have seen what is dropped here
-		}
-		l.bytes -= oldest.size
-		l.segments = append([]*segment(nil), l.segments[1:]...)
+		l.dropOldest()
 	}
+	l.settle()
 }
 
-// How segments are cut: small for a quiet tenant, and never more than an eighth of the log, since they are dropped as a
-// whole.
+// dropOldest drops the oldest segment. The caller holds the lock.
+func (l *Log) dropOldest() {
+	oldest := l.segments[0]
+	newest := len(oldest.entries) - 1
+	l.base = message.Tail{At: oldest.entries[newest].at, EventID: oldest.id(newest)}
+	if e := oldest.entries[newest]; e.control || e.again {
+		l.base.EventID = "" // who has seen that event may not have seen what is dropped here
+	}
+	l.bytes -= oldest.held()
+	l.frames -= len(oldest.data)
+	l.segments = append([]*segment(nil), l.segments[1:]...)
+}
+
+// clear drops everything. The caller holds the lock.
+func (l *Log) clear() {
+	l.segments, l.bytes, l.frames = nil, 0, 0
+	l.settle()
+}
+
+// How segments are cut: small for a quiet tenant, and never much more than a quarter of what the log holds or an eighth of
+// what it may, since they are dropped as a whole.
 const (
 	segmentMin = 2 << 10
 	segmentMax = 64 << 10 // one write's worth
 )
 
-// room returns a segment with room for n bytes.
-func (l *Log) room(n int) *segment {
+// room returns a segment with room for an entry.
+func (l *Log) room(r rendered) *segment {
+	n := len(r.chunk)
 	if len(l.segments) > 0 {
 		s := l.segments[len(l.segments)-1]
-		if len(s.data)+n <= cap(s.data) && len(s.entries) < max(1, l.limits.events/8) {
+		most := min(l.limits.bytes/8, max(4*segmentMin, l.bytes/4))
+		fits := len(s.data)+n <= cap(s.data) && s.held()+r.size() <= most
+		if fits && len(s.entries) < max(1, l.limits.events/8) {
 			return s
 		}
+		l.bytes -= s.held()
+		s.seal()
+		l.bytes += s.held()
 	}
-	size := max(n, segmentMin, min(segmentMax, l.bytes/2, l.limits.bytes/8))
-	s := &segment{first: l.next, data: make([]byte, 0, size)}
+	size := max(n, segmentMin, min(segmentMax, l.frames/2, l.limits.bytes/8))
+	s := &segment{first: l.next, data: slices.Grow([]byte(nil), size)} // all that the allocator gives is counted
 	l.segments = append(l.segments[:len(l.segments):len(l.segments)], s)
+	l.bytes += s.held()
 	return s
 }

@@ -12,6 +12,7 @@ import (
 
 	"orderbell/internal/duration"
 	"orderbell/internal/feed/message"
+	"orderbell/sse-gateway/internal/budget"
 )
 
 // Config bounds the logs.
@@ -21,6 +22,8 @@ type Config struct {
 	Linger       duration.Seconds `envconfig:"SSE_LOG_LINGER_SECONDS" default:"60"` // after the last subscriber left
 	CompareEvery duration.Seconds `envconfig:"SSE_COMPARE_SECONDS" default:"10"`    // the last message of all can be lost too
 	SnapshotURL  string           `envconfig:"SSE_SNAPSHOT_URL" default:"/api/orders/snapshot"`
+
+	Memory budget.Config // of all tenants
 }
 
 // Stream is where the logs come from.
@@ -38,7 +41,11 @@ type Logs struct {
 	cfg    Config
 	stream Stream
 	log    *slog.Logger
-	Counts Counts
+
+	Counts   Counts
+	Budget   *budget.Budget // of logs, streams and slow readers together
+	Relieved Relieved
+	total    *ledger
 
 	ctx     context.Context //nolint:containedctx // the life of the readers, which no caller's context may end
 	cancel  context.CancelFunc
@@ -47,8 +54,9 @@ type Logs struct {
 	lookups singleflight.Group
 	proof   proof
 
-	mu   sync.Mutex
-	logs map[string]*Log
+	mu     sync.Mutex
+	logs   map[string]*Log
+	leaves uint64 // how many times a last watcher has left
 }
 
 // maxReads bounds the reads of the stream under way: after a lost connection every tenant reads at once.
@@ -67,7 +75,12 @@ func New(cfg Config, stream Stream, log *slog.Logger) (*Logs, error) {
 	case cfg.CompareEvery.Duration() < time.Second:
 		return nil, errors.New("SSE_COMPARE_SECONDS is 0, want 1 or more")
 	}
-	l := &Logs{cfg: cfg, stream: stream, log: log, slots: make(chan struct{}, maxReads), logs: map[string]*Log{}}
+	memory, err := budget.New(cfg.Memory)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it names the variable
+	}
+	l := &Logs{cfg: cfg, stream: stream, log: log, Budget: memory, slots: make(chan struct{}, maxReads), logs: map[string]*Log{}}
+	l.total = &ledger{budget: memory, pressed: make(chan struct{}, 1)}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	return l, nil
 }
@@ -78,7 +91,7 @@ func (l *Logs) Acquire(ctx context.Context, tenantID string) (*Log, error) {
 	l.mu.Lock()
 	log, ok := l.logs[tenantID]
 	if !ok {
-		log = newLog(tenantID, l.cfg.SnapshotURL, limits{bytes: l.cfg.MaxBytes, events: l.cfg.MaxEvents})
+		log = newLog(tenantID, l.cfg.SnapshotURL, limits{bytes: l.cfg.MaxBytes, events: l.cfg.MaxEvents}, l.total)
 		l.logs[tenantID] = log
 	}
 	log.watchers++
@@ -96,11 +109,14 @@ func (l *Logs) Acquire(ctx context.Context, tenantID string) (*Log, error) {
 	}
 }
 
-// Release gives a log back. Without watchers it lingers for a while, since people come back.
+// Release gives a log back. Without watchers it lingers for a while, since clients come back.
 func (l *Logs) Release(log *Log) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	log.watchers--
+	if log.watchers--; log.watchers == 0 {
+		l.leaves++
+		log.left = l.leaves
+	}
 }
 
 // Len returns the number of logs.
@@ -108,17 +124,6 @@ func (l *Logs) Len() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.logs)
-}
-
-// Bytes returns what the logs' frames take.
-func (l *Logs) Bytes() int {
-	n := 0
-	for _, log := range l.all() {
-		log.mu.Lock()
-		n += log.bytes
-		log.mu.Unlock()
-	}
-	return n
 }
 
 func (l *Logs) find(tenantID string) *Log {
@@ -172,6 +177,9 @@ func (l *Logs) Run(ctx context.Context) {
 			return
 		case <-sweep.C:
 			l.sweep()
+			l.relieve() // streams and slow readers count too
+		case <-l.total.pressed:
+			l.relieve()
 		case <-compare.C:
 			l.compare(ctx)
 		}
@@ -184,15 +192,21 @@ const sweepEvery = time.Second
 func (l *Logs) sweep() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for tenant, log := range l.logs {
+	for _, log := range l.logs {
 		if log.watchers > 0 {
 			continue
 		}
 		if log.idle++; log.idle > int(l.cfg.Linger.Duration()/sweepEvery) {
-			delete(l.logs, tenant)
-			l.stream.Unfollow(tenant) // does not block; under the lock, so that it cannot overtake a new Follow
+			l.letGo(log)
 		}
 	}
+}
+
+// letGo forgets a log without watchers and returns how many bytes it held. The caller holds the lock.
+func (l *Logs) letGo(log *Log) int64 {
+	delete(l.logs, log.TenantID)
+	l.stream.Unfollow(log.TenantID) // does not block; under the lock, so that it cannot overtake a new Follow
+	return log.leave()
 }
 
 // compareBatch is how many tails one round trip asks for.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"orderbell/internal/event"
@@ -77,10 +76,11 @@ func renderReading(m message.Message) (rendered, error) {
 		return rendered{}, fmt.Errorf("encode reading: %w", err)
 	}
 	a := &audience{id: m.ID, head: frame.Append(nil, frame.Event{ID: m.ID, Name: string(m.Event), Data: data})}
+	readers := make([]event.Recipient, 0, len(m.Recipients))
 	for _, p := range m.Recipients {
-		a.people = append(a.people, event.Recipient{UserID: p.UserID})
+		readers = append(readers, event.Recipient{UserID: p.UserID})
 	}
-	a.sort()
+	a.address(readers)
 	return rendered{id: m.ID, audience: a}, nil
 }
 
@@ -105,17 +105,9 @@ func newAudience(m message.Message) *audience {
 	whole := fmt.Appendf(nil, `{"notification_id":"%s","event_id":%s,"event":"%s","data":%s}`, hole, quote(m.ID), m.Event, m.Data)
 	whole = frame.Append(nil, frame.Event{ID: m.ID + NotificationSuffix, Name: "notification", Data: whole})
 	head, tail, _ := bytes.Cut(whole, []byte(hole))
-	a := &audience{id: m.ID, head: head, tail: tail, people: make([]event.Recipient, 0, len(m.Recipients))}
-	for _, p := range m.Recipients {
-		quoted := quote(p.NotificationID)
-		a.people = append(a.people, event.Recipient{UserID: p.UserID, NotificationID: quoted[1 : len(quoted)-1]})
-	}
-	a.sort()
+	a := &audience{id: m.ID, head: head, tail: tail}
+	a.address(m.Recipients)
 	return a
-}
-
-func (a *audience) sort() {
-	slices.SortStableFunc(a.people, func(p, q event.Recipient) int { return strings.Compare(p.UserID, q.UserID) })
 }
 
 func quote(s string) string {

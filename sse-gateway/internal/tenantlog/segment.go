@@ -1,39 +1,48 @@
 package tenantlog
 
 import (
-	"slices"
-	"strings"
+	"unsafe"
 
-	"orderbell/internal/event"
 	"orderbell/internal/feed/message"
 	"orderbell/sse-gateway/internal/frame"
 )
 
-// segment is a part of a log. It only grows, in place, so whoever has a batch of it reads on without the lock.
+// segment is a part of a log. What is written stays, so that a batch of it is read on without the lock.
 type segment struct {
 	first     uint64
 	entries   []entry
 	data      []byte // the entries' frames, each as one chunk of HTTP/1.1's chunked coding
-	audiences []audience
-	size      int
+	audiences audiences
 }
 
-// entry is one frame, or nothing but somebody's own. It has no pointers, so the garbage collector passes a log by.
+// held returns how many bytes the segment takes of the heap, room for more entries included.
+func (s *segment) held() int {
+	return int(unsafe.Sizeof(*s)) + cap(s.data) + cap(s.entries)*int(unsafe.Sizeof(entry{})) + s.audiences.held()
+}
+
+// seal gives back the room that no entry will take any more. Batches keep what they have.
+func (s *segment) seal() {
+	s.data, s.entries = fit(s.data), fit(s.entries)
+	s.audiences.seal()
+}
+
+// fit returns s without the room behind it if that is more than an eighth: a copy is not worth less.
+func fit[T any](s []T) []T {
+	if cap(s)-len(s) <= cap(s)/8 {
+		return s
+	}
+	return append([]T(nil), s...) // its capacity is what the allocator gives, so that all of it is counted
+}
+
+// entry is one frame, or nothing but one user's own. It has no pointers, so the garbage collector does not scan a log.
 type entry struct {
 	at         message.Position
 	start, end uint32 // the chunk in data, empty where only the audience is told
-	content    uint32 // where the frame begins, behind the chunk's size
+	content    uint32 // where the frame begins, after the chunk's size
 	id, idLen  uint32 // the event id in data; where there is no chunk, the audience has it
-	audience   int32  // index in audiences, -1: nobody is told personally
+	audience   int32  // index in audiences, -1: no user has a frame of its own
 	control    bool   // a resync, degraded or live frame, which is no event
 	again      bool   // the event may have been published before, and stand here a second time
-}
-
-// audience is the people who have a frame of their own of an entry, in two halves around the notification's id.
-type audience struct {
-	id         string            // the event's
-	people     []event.Recipient // by user id
-	head, tail []byte
 }
 
 // rendered is an entry that is to be added.
@@ -47,13 +56,11 @@ type rendered struct {
 	again    bool
 }
 
+// size is what the entry adds to a segment, at least.
 func (r rendered) size() int {
-	n := len(r.chunk)
+	n := len(r.chunk) + int(unsafe.Sizeof(entry{}))
 	if r.audience != nil {
-		n += len(r.audience.head) + len(r.audience.tail)
-		for _, p := range r.audience.people {
-			n += len(p.UserID) + len(p.NotificationID)
-		}
+		n += r.audience.size()
 	}
 	return n
 }
@@ -68,18 +75,16 @@ func (s *segment) add(at message.Tail, r rendered) {
 		e.idLen = uint32(len(r.id)) //nolint:gosec // as above
 	}
 	if r.audience != nil {
-		e.audience = int32(len(s.audiences)) //nolint:gosec // as above
-		s.audiences = append(s.audiences, *r.audience)
+		e.audience = s.audiences.add(r.audience)
 	}
 	s.data = append(s.data, r.chunk...)
 	s.entries = append(s.entries, e)
-	s.size += r.size()
 }
 
 func (s *segment) id(i int) string {
 	e := &s.entries[i]
 	if e.idLen == 0 {
-		return s.audiences[e.audience].id
+		return string(s.audiences.id(e.audience))
 	}
 	return string(s.data[e.id : e.id+e.idLen])
 }
@@ -88,7 +93,7 @@ func (s *segment) id(i int) string {
 func (s *segment) is(i int, eventID string) bool {
 	e := &s.entries[i]
 	if e.idLen == 0 {
-		return s.audiences[e.audience].id == eventID
+		return string(s.audiences.id(e.audience)) == eventID
 	}
 	return string(s.data[e.id:e.id+e.idLen]) == eventID
 }
@@ -112,17 +117,17 @@ func (s *segment) batch(cursor uint64, most int) Batch {
 
 // Batch is some frames that follow each other in a log. It stays valid whatever becomes of the log.
 type Batch struct {
-	From, To  uint64 // cursors before and behind it
+	From, To  uint64 // cursors before and after it
 	entries   []entry
 	data      []byte
-	audiences []audience
+	audiences audiences
 	personal  bool
 }
 
 // Empty says whether there is nothing to write.
 func (b *Batch) Empty() bool { return b.From == b.To }
 
-// Len returns the number of entries: order and control frames, and what one person alone is told.
+// Len returns the number of entries: order and control frames, and frames of one user alone.
 func (b *Batch) Len() int { return len(b.entries) }
 
 // Chunked returns the frames for a user as chunks, from byte skip on. They are the log's own bytes where none of them
@@ -136,9 +141,9 @@ func (b *Batch) Chunked(userID string, skip int, scratch []byte) (frames, reuse 
 	}
 	scratch = scratch[:0]
 	for _, e := range b.entries {
-		if a, notification := b.personalPart(e, userID); a != nil {
-			scratch = frame.AppendChunkSize(scratch, len(a.head)+len(notification)+len(a.tail))
-			scratch = a.append(scratch, notification)
+		if own, ok := b.own(e, userID); ok {
+			scratch = frame.AppendChunkSize(scratch, own.len())
+			scratch = own.append(scratch)
 			scratch = append(scratch, "\r\n"...)
 		}
 		scratch = append(scratch, b.data[e.start:e.end]...)
@@ -149,8 +154,8 @@ func (b *Batch) Chunked(userID string, skip int, scratch []byte) (frames, reuse 
 // Plain appends the frames for a user without chunks.
 func (b *Batch) Plain(dst []byte, userID string) []byte {
 	for _, e := range b.entries {
-		if a, notification := b.personalPart(e, userID); a != nil {
-			dst = a.append(dst, notification)
+		if own, ok := b.own(e, userID); ok {
+			dst = own.append(dst)
 		}
 		if e.start < e.end {
 			dst = append(dst, b.data[e.content:e.end-2]...) // without the chunk's CR LF
@@ -159,13 +164,13 @@ func (b *Batch) Plain(dst []byte, userID string) []byte {
 	return dst
 }
 
-// Advance returns the cursor, and the bytes written behind it, once n bytes of what Chunked returned are written.
+// Advance returns the cursor, and the bytes written after it, once n bytes of what Chunked returned are written.
 func (b *Batch) Advance(userID string, skip, n int) (cursor uint64, rest int) {
 	rest = skip + n
 	for i, e := range b.entries {
 		size := int(e.end - e.start)
-		if a, notification := b.personalPart(e, userID); a != nil {
-			size += a.chunkLen(notification)
+		if own, ok := b.own(e, userID); ok {
+			size += own.chunkLen()
 		}
 		if rest < size {
 			return b.From + uint64(i), rest
@@ -180,38 +185,17 @@ func (b *Batch) speaksTo(userID string) bool {
 		return false
 	}
 	for _, e := range b.entries {
-		if a, _ := b.personalPart(e, userID); a != nil {
+		if _, ok := b.own(e, userID); ok {
 			return true
 		}
 	}
 	return false
 }
 
-func (b *Batch) personalPart(e entry, userID string) (a *audience, notificationID string) {
+// own returns the user's own frame of an entry.
+func (b *Batch) own(e entry, userID string) (personal, bool) {
 	if e.audience < 0 {
-		return nil, ""
+		return personal{}, false
 	}
-	a = &b.audiences[e.audience]
-	i, found := slices.BinarySearchFunc(a.people, userID, func(p event.Recipient, id string) int {
-		return strings.Compare(p.UserID, id)
-	})
-	if !found {
-		return nil, ""
-	}
-	return a, a.people[i].NotificationID
-}
-
-func (a *audience) append(dst []byte, notificationID string) []byte {
-	dst = append(dst, a.head...)
-	dst = append(dst, notificationID...)
-	return append(dst, a.tail...)
-}
-
-func (a *audience) chunkLen(notificationID string) int {
-	n := len(a.head) + len(notificationID) + len(a.tail)
-	digits := 0
-	for rest := n; rest > 0; rest >>= 4 {
-		digits++
-	}
-	return digits + 2 + n + 2
+	return b.audiences.find(e.audience, userID)
 }

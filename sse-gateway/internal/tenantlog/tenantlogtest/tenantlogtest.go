@@ -14,23 +14,23 @@ import (
 	"orderbell/sse-gateway/internal/tenantlog"
 )
 
-// nothing is a stream in which nothing ever happened.
-type nothing struct{}
+// Nothing is a stream in which nothing ever happened.
+type Nothing struct{}
 
-func (nothing) Follow(string)   {}
-func (nothing) Unfollow(string) {}
-func (nothing) Recent(context.Context, string, int) ([]message.Published, message.Tail, error) {
+func (Nothing) Follow(string)   {}
+func (Nothing) Unfollow(string) {}
+func (Nothing) Recent(context.Context, string, int) ([]message.Published, message.Tail, error) {
 	return nil, message.Tail{}, nil
 }
 
 // Read never answers: it would tell that what a test applied is not in the stream.
-func (nothing) Read(ctx context.Context, _ string, _ message.Position, _ int) ([]message.Published, message.Tail, error) {
+func (Nothing) Read(ctx context.Context, _ string, _ message.Position, _ int) ([]message.Published, message.Tail, error) {
 	<-ctx.Done()
 	return nil, message.Tail{}, ctx.Err()
 }
 
-func (nothing) Tails(context.Context, []string) ([]message.Tail, error) { return nil, nil }
-func (nothing) Lookup(context.Context, string, string) (message.Position, bool, error) {
+func (Nothing) Tails(context.Context, []string) ([]message.Tail, error) { return nil, nil }
+func (Nothing) Lookup(context.Context, string, string) (message.Position, bool, error) {
 	return message.Position{}, false, nil
 }
 
@@ -38,7 +38,7 @@ func (nothing) Lookup(context.Context, string, string) (message.Position, bool, 
 func Local(tb testing.TB, maxBytes, maxEvents int) *tenantlog.Log {
 	tb.Helper()
 	logs, err := tenantlog.New(tenantlog.Config{MaxBytes: maxBytes, MaxEvents: maxEvents, CompareEvery: duration.Seconds(time.Hour)},
-		nothing{}, slog.New(slog.DiscardHandler))
+		Nothing{}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -1,0 +1,190 @@
+package tenantlog_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"orderbell/internal/duration"
+	"orderbell/internal/event"
+	"orderbell/internal/feed/feedtest"
+	"orderbell/internal/feed/message"
+	"orderbell/sse-gateway/internal/budget"
+	"orderbell/sse-gateway/internal/tenantlog"
+	"orderbell/sse-gateway/internal/tenantlog/tenantlogtest"
+)
+
+// still is a stream in which nothing happens after what a test applied.
+type still struct{ tenantlogtest.Nothing }
+
+func (still) Read(_ context.Context, _ string, after message.Position, _ int) ([]message.Published, message.Tail, error) {
+	return nil, message.Tail{At: after}, nil
+}
+
+// local returns running logs that read no stream, with a budget.
+func local(t *testing.T, maxBytes int, bytes int64) *tenantlog.Logs {
+	t.Helper()
+	logs, err := tenantlog.New(tenantlog.Config{
+		MaxBytes: maxBytes, MaxEvents: 8192, Linger: duration.Seconds(time.Hour), CompareEvery: duration.Seconds(time.Hour),
+		Memory: budget.Config{Bytes: bytes},
+	}, still{}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan struct{})
+	go func() {
+		logs.Run(ctx)
+		close(done)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+	})
+	return logs
+}
+
+func acquire(t *testing.T, logs *tenantlog.Logs, tenant string) *tenantlog.Log {
+	t.Helper()
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	if log, err := logs.Acquire(gone, tenant); err == nil {
+		logs.Release(log)
+	}
+	logs.Confirmed(tenant) // fills a new log, with nothing
+	log, err := logs.Acquire(t.Context(), tenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return log
+}
+
+func recipients(n int) []event.Recipient {
+	to := make([]event.Recipient, n)
+	for i := range to {
+		to[i] = event.Recipient{UserID: fmt.Sprintf("%036d", i), NotificationID: fmt.Sprintf("%036d", n+i)}
+	}
+	return to
+}
+
+// resident returns the resident memory of this process after a collection.
+func resident(t *testing.T) int64 {
+	t.Helper()
+	debug.FreeOSMemory()
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	kib, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kib << 10
+}
+
+// TestWhatLogsHoldIsWhatIsCounted compares the count with the growth of the process's memory, for the shapes of load that
+// were counted wrongly by half and more: large audiences, small events and tenants without events.
+func TestWhatLogsHoldIsWhatIsCounted(t *testing.T) { //nolint:paralleltest // other tests would be measured too
+	for _, c := range []struct {
+		name            string
+		tenants, events int
+		to              []event.Recipient
+	}{
+		{"orders with five recipients", 400, 300, recipients(5)},
+		{"orders with 3,000 recipients", 40, 14, recipients(3000)},
+		{"orders without recipients", 200, 1000, nil},
+		{"few orders", 20_000, 2, recipients(2)},
+	} {
+		t.Run(c.name, func(t *testing.T) { //nolint:paralleltest // as above
+			logs := local(t, 4<<20, 4<<30)
+			before := resident(t)
+			all := make([]*tenantlog.Log, c.tenants)
+			for n := range all {
+				all[n] = acquire(t, logs, fmt.Sprintf("t-%d", n))
+			}
+			for i := 1; i <= c.events; i++ { // all tenants sell at the same time
+				for _, log := range all {
+					log.Apply(tenantlogtest.Published(i, c.to...))
+				}
+			}
+			grown, counted := resident(t)-before, logs.Budget.Logs.Load()
+			ratio := float64(counted) / float64(grown)
+			t.Logf("counted %.1f MiB, resident memory grew by %.1f MiB: %.3f", float64(counted)/(1<<20), float64(grown)/(1<<20), ratio)
+			if ratio < 0.9 || ratio > 1.1 {
+				t.Errorf("the logs count %d bytes, memory grew by %d: more than a tenth off", counted, grown)
+			}
+		})
+	}
+}
+
+func TestAllLogsTogetherFitTheBudget(t *testing.T) {
+	t.Parallel()
+	const limit = 16 << 20
+	logs := local(t, 4<<20, limit)
+	small := acquire(t, logs, "small")
+	for i := 1; i <= 20; i++ {
+		small.Apply(tenantlogtest.Published(i))
+	}
+	oldest, _ := small.Window()
+	for n := range 40 { // each would take 4 MiB
+		log := acquire(t, logs, fmt.Sprintf("t-%d", n))
+		for i := 1; i <= 20; i++ {
+			log.Apply(tenantlogtest.Published(i, recipients(3000)...))
+			eventually(t, "the logs fit the budget", func() bool { return logs.Budget.Used() <= limit })
+		}
+	}
+	if logs.Relieved.Trimmed.Load() == 0 {
+		t.Error("no log was cut")
+	}
+	if now, _ := small.Window(); now != oldest {
+		t.Errorf("the small tenant's log begins at %d now, not at %d: it lost frames to the large ones", now, oldest)
+	}
+}
+
+func TestLogsWithoutWatchersAreDroppedFirst(t *testing.T) {
+	t.Parallel()
+	const limit = 16 << 20
+	logs := local(t, 4<<20, limit)
+	fill := func(tenant string) *tenantlog.Log {
+		log := acquire(t, logs, tenant)
+		for i := 1; i <= 14; i++ {
+			log.Apply(tenantlogtest.Published(i, recipients(3000)...))
+		}
+		return log
+	}
+	first, second := fill("left first"), fill("left second")
+	logs.Release(first)
+	logs.Release(second)
+	watched := fill("watched")
+	fill("one more")
+	fill("and one more")
+	eventually(t, "the log that was left first is dropped", func() bool { return logs.Relieved.Dropped.Load() == 1 })
+	if got := acquire(t, logs, "left second"); got != second {
+		t.Error("the log that was left second is gone, want the first alone dropped")
+	}
+	if got := acquire(t, logs, "left first"); got == first {
+		t.Error("the log that was left first is still there")
+	}
+	if oldest, _ := watched.Window(); oldest != 1 || logs.Relieved.Trimmed.Load() != 0 {
+		t.Errorf("the watched log begins at %d, %d logs were cut: want it whole", oldest, logs.Relieved.Trimmed.Load())
+	}
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	over := time.After(feedtest.Patience)
+	for !ok() {
+		select {
+		case <-over:
+			t.Fatalf("not yet after %s: %s", feedtest.Patience, what)
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
