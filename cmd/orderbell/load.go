@@ -19,12 +19,12 @@ import (
 
 func newLoadCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "load sse",
+		Use:   "load",
 		Short: "Put load on a running Orderbell and report the result",
 		Args:  cobra.NoArgs,
 		RunE:  missingSubcommand,
 	}
-	cmd.AddCommand(newLoadSSECommand())
+	cmd.AddCommand(newLoadSSECommand(), newLoadOrdersCommand())
 	return cmd
 }
 

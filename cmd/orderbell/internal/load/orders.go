@@ -1,0 +1,366 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"orderbell/cmd/orderbell/internal/watch"
+	"orderbell/internal/backoff"
+	"orderbell/internal/event"
+)
+
+// OrderPlan says which orders to make and how to watch them.
+type OrderPlan struct {
+	Origin   string
+	Tenants  []string // orders go to each in turn
+	Rate     float64  // orders per second over all tenants; 0: a spike, as fast as they are answered
+	Orders   int      // how many orders
+	Pay      bool     // pay each order as soon as it is created
+	InFlight int      // how many requests may be open at the same time
+	Patience time.Duration
+	Token    func(tenant string) (string, error)
+	Unsent   func(context.Context) (int64, error) // events in the outbox; nil if the database is out of reach
+	Progress Progress
+}
+
+// OrderReport is the result of an [OrderPlan]. Rates are per second.
+type OrderReport struct {
+	Tenants  int            `json:"tenants"`
+	Planned  int            `json:"planned_requests"`
+	Accepted int            `json:"accepted_requests"` // each makes one event
+	Refused  map[string]int `json:"refused,omitempty"` // by status and code, or "no answer"
+	Sent     time.Duration  `json:"sent_ns"`           // from the first request to the last answer
+	Drained  time.Duration  `json:"drained_ns"`        // from the last answer to the last event on a screen
+	Missing  int            `json:"missing_events"`    // accepted, and on no screen when the patience ended
+	Late     Quantiles      `json:"late"`              // from the planned moment of a request to its start
+	Answer   Quantiles      `json:"answer"`            // from the start of a request to its answer
+	Visible  Quantiles      `json:"visible"`           // from the start of a request to its event on the screen
+	Queue    int            `json:"queue_events"`      // the most events accepted and not yet on a screen
+	Unsent   int64          `json:"unsent_events"`     // the most events in the outbox; -1: not known
+	Resyncs  int64          `json:"resyncs"`
+	Seconds  []Second       `json:"seconds"`
+}
+
+// Second is one second of a run.
+type Second struct {
+	Accepted int   `json:"accepted"`
+	Seen     int   `json:"seen"`
+	Queue    int   `json:"queue"`  // at its end
+	Unsent   int64 `json:"unsent"` // at its end; -1: not known
+}
+
+// orderRun is an [OrderPlan] at work.
+type orderRun struct {
+	OrderPlan
+
+	client *http.Client
+	tokens map[string]string
+	began  time.Time
+
+	late, answer, visible histogram
+
+	mu       sync.Mutex
+	report   OrderReport
+	events   map[string]*passage
+	open     int // accepted, not yet seen
+	lastSeen time.Time
+	settled  chan struct{} // closed when all requests are answered and all accepted events are seen
+	sent     bool
+}
+
+// passage is the way of one event.
+type passage struct{ started, seen time.Time }
+
+// Run makes the orders, waits for their events, and reports. It returns early, with what there is, if ctx ends.
+func (p OrderPlan) Run(ctx context.Context) (OrderReport, error) {
+	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // net/http's own
+	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 0, p.InFlight
+	defer transport.CloseIdleConnections()
+	r := &orderRun{
+		OrderPlan: p, client: &http.Client{Transport: transport, Timeout: p.Patience}, tokens: map[string]string{},
+		events: map[string]*passage{}, settled: make(chan struct{}),
+		report: OrderReport{Tenants: len(p.Tenants), Refused: map[string]int{}, Unsent: -1},
+	}
+	for _, tenant := range p.Tenants {
+		token, err := p.Token(tenant)
+		if err != nil {
+			return OrderReport{}, err
+		}
+		r.tokens[tenant] = token
+	}
+	streams, stop := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer stop()
+	if err := r.watchAll(streams, &running); err != nil {
+		return OrderReport{}, err
+	}
+	r.began = time.Now()
+	running.Go(func() { r.sample(streams) })
+	r.send(ctx)
+	r.await(ctx)
+	stop()
+	running.Wait()
+	return r.sum(), nil
+}
+
+// watchAll opens a stream of each tenant and returns when all are open.
+func (r *orderRun) watchAll(ctx context.Context, running *sync.WaitGroup) error {
+	ready := make(chan error, 2*len(r.Tenants))
+	step, end := r.Progress.Begin("connecting", int64(len(r.Tenants)))
+	defer end()
+	for _, tenant := range r.Tenants {
+		once := sync.OnceFunc(func() { ready <- nil })
+		running.Go(func() {
+			o := watch.Options{Origin: r.Origin, Token: r.tokens[tenant], Transport: r.client.Transport}
+			err := watch.Follow(ctx, o, func(f watch.Frame) {
+				if f.Event == "ready" {
+					once()
+				}
+				r.saw(f)
+			})
+			if err != nil {
+				ready <- fmt.Errorf("tenant %s: %w", tenant, err)
+			}
+		})
+	}
+	over := time.After(r.Patience)
+	for range r.Tenants {
+		select {
+		case err := <-ready:
+			if err != nil {
+				return err
+			}
+			step(1)
+		case <-over:
+			return fmt.Errorf("the streams of %d tenants did not open within %s", len(r.Tenants), r.Patience)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// send makes all orders, by the plan's clock.
+func (r *orderRun) send(ctx context.Context) {
+	step, end := r.Progress.Begin("orders", int64(r.Orders))
+	defer end()
+	places := make(chan struct{}, r.InFlight)
+	var sending sync.WaitGroup
+	for i := range r.Orders {
+		due := time.Now()
+		if r.Rate > 0 {
+			due = r.began.Add(time.Duration(float64(i) / r.Rate * float64(time.Second)))
+			backoff.Sleep(ctx, time.Until(due))
+		}
+		select {
+		case places <- struct{}{}:
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		r.late.add(time.Since(due))
+		sending.Go(func() {
+			defer func() { <-places; step(1) }()
+			r.order(ctx, r.Tenants[i%len(r.Tenants)])
+		})
+	}
+	sending.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.report.Sent = time.Since(r.began)
+	r.sent = true
+	r.settle()
+}
+
+// order creates an order and pays it.
+func (r *orderRun) order(ctx context.Context, tenant string) {
+	id, ok := r.request(ctx, tenant, event.OrderCreated, "", "/api/orders", `{"reference":"load","total_amount":100,"currency":"EUR"}`)
+	if ok && r.Pay {
+		r.request(ctx, tenant, event.OrderPaid, id, "/api/orders/"+id+"/pay", "")
+	}
+}
+
+// request sends one request and returns the order's id. An accepted one has an event of type kind.
+func (r *orderRun) request(ctx context.Context, tenant string, kind event.Type, id, path, body string) (string, bool) {
+	started := time.Now()
+	id, err := r.post(ctx, tenant, id, path, body)
+	if ctx.Err() != nil {
+		return "", false // broken off
+	}
+	r.answer.add(time.Since(started))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.report.Planned++
+	if err != nil {
+		r.report.Refused[err.Error()]++
+		return "", false
+	}
+	r.report.Accepted++
+	r.second().Accepted++
+	p := r.passage(id, kind)
+	p.started = started
+	if p.seen.IsZero() {
+		r.open++
+		r.report.Queue = max(r.report.Queue, r.open)
+	} else {
+		r.visible.add(p.seen.Sub(started))
+	}
+	return id, true
+}
+
+func (r *orderRun) post(ctx context.Context, tenant, id, path, body string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.Origin+path, bytes.NewReader([]byte(body)))
+	if err != nil {
+		return "", err
+	}
+	request.Header.Set("Authorization", "Bearer "+r.tokens[tenant])
+	request.Header.Set("Idempotency-Key", uuid.NewString())
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	response, err := r.client.Do(request)
+	if err != nil {
+		return "", errors.New("no answer")
+	}
+	defer func() { _ = response.Body.Close() }() // it was read
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		return "", errors.New("no answer")
+	}
+	var content struct {
+		OrderID string `json:"order_id"`
+		Limit   string `json:"limit"`
+	}
+	_ = json.Unmarshal(answer, &content) // the status says whether it has to be one
+	switch {
+	case response.StatusCode/100 != 2:
+		return "", errors.New(strings.TrimSpace(response.Status + " " + content.Limit))
+	case id == "" && content.OrderID == "":
+		return "", errors.New("an answer without order_id")
+	case id != "":
+		return id, nil
+	}
+	return content.OrderID, nil
+}
+
+// saw counts an event on the screen.
+func (r *orderRun) saw(f watch.Frame) {
+	if f.Event == "resync" {
+		r.mu.Lock()
+		r.report.Resyncs++
+		r.mu.Unlock()
+	}
+	if !event.Type(f.Event).Valid() {
+		return
+	}
+	var data struct {
+		OrderID string `json:"order_id"`
+	}
+	if err := json.Unmarshal(f.Data, &data); err != nil {
+		return // never seen, so it will be missing
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.passage(data.OrderID, event.Type(f.Event))
+	if !p.seen.IsZero() {
+		return
+	}
+	p.seen, r.lastSeen = f.At, f.At
+	r.second().Seen++
+	if p.started.IsZero() {
+		return // its answer is still on its way
+	}
+	r.visible.add(p.seen.Sub(p.started))
+	r.open--
+	r.settle()
+}
+
+// passage returns the way of an event. The caller holds mu, as for all below.
+func (r *orderRun) passage(id string, kind event.Type) *passage {
+	key := id + string(kind)
+	p := r.events[key]
+	if p == nil {
+		p = &passage{}
+		r.events[key] = p
+	}
+	return p
+}
+
+func (r *orderRun) settle() {
+	if !r.sent || r.open > 0 {
+		return
+	}
+	select {
+	case <-r.settled:
+	default:
+		close(r.settled)
+	}
+}
+
+// second returns the entry of the present second.
+func (r *orderRun) second() *Second {
+	at := int(time.Since(r.began) / time.Second)
+	for len(r.report.Seconds) <= at {
+		r.report.Seconds = append(r.report.Seconds, Second{Queue: r.open, Unsent: -1})
+	}
+	return &r.report.Seconds[at]
+}
+
+// await waits for the events that are on their way.
+func (r *orderRun) await(ctx context.Context) {
+	_, end := r.Progress.Begin("waiting for events", -1)
+	defer end()
+	select {
+	case <-r.settled:
+	case <-time.After(r.Patience):
+	case <-ctx.Done():
+	}
+}
+
+// sample looks at the queues every second.
+func (r *orderRun) sample(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		unsent := int64(-1)
+		if r.OrderPlan.Unsent != nil {
+			if n, err := r.OrderPlan.Unsent(ctx); err == nil {
+				unsent = n
+			}
+		}
+		r.mu.Lock()
+		s := r.second()
+		s.Queue, s.Unsent = r.open, unsent
+		r.report.Unsent = max(r.report.Unsent, unsent)
+		r.mu.Unlock()
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (r *orderRun) sum() OrderReport {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	report := r.report
+	report.Missing = r.open
+	if end := r.began.Add(report.Sent); r.lastSeen.After(end) {
+		report.Drained = r.lastSeen.Sub(end)
+	}
+	report.Late, report.Answer, report.Visible = r.late.quantiles(), r.answer.quantiles(), r.visible.quantiles()
+	return report
+}
