@@ -3,20 +3,23 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"os"
 	"time"
 
 	"orderbell/internal/service"
+	"orderbell/internal/store/database"
 	"orderbell/sse-gateway/internal/gateway"
 )
 
 func main() {
 	service.Main("sse-gateway", func(ctx context.Context, svc *service.Service) error {
-		var cfg gateway.Config
-		if err := service.Load(&cfg); err != nil {
+		cfg, db, err := load()
+		if err != nil {
 			return err
 		}
-		users, closeUsers, err := gateway.OpenUsers(ctx, svc)
+		users, closeUsers, err := gateway.OpenUsers(ctx, db, svc)
 		if err != nil {
 			return err
 		}
@@ -34,4 +37,14 @@ func main() {
 		}
 		return svc.ServeWith(ctx, server, g.Drain)
 	})
+}
+
+// load returns nil for the database of a gateway without one.
+func load() (cfg gateway.Config, db *database.Config, err error) {
+	if os.Getenv("DATABASE_URL") != "" {
+		db = &database.Config{}
+		err = service.Load(db)
+	}
+	err = errors.Join(err, service.Load(&cfg))
+	return cfg, db, err
 }

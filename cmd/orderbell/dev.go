@@ -60,7 +60,15 @@ uses that server instead. MAILPIT_URL is the address of your own Mailpit, where 
 	return cmd
 }
 
-func stackOptions(o devOptions, port int) (devstack.Options, error) {
+// stackOptions returns the options of the flags and of the environment.
+func stackOptions(o devOptions) (devstack.Options, error) {
+	var cfg struct {
+		Service service.Config
+		Stack   devstack.Config
+	}
+	if err := service.Load(&cfg); err != nil {
+		return devstack.Options{}, err
+	}
 	executable, err := os.Executable()
 	if err == nil {
 		executable, err = filepath.EvalSymlinks(executable)
@@ -73,16 +81,12 @@ func stackOptions(o devOptions, port int) (devstack.Options, error) {
 		o.frontend = filepath.Join(bin, "..", "frontend", "dist")
 	}
 	return devstack.Options{
-		DataDir: o.data, Reset: o.reset, Port: port, BinDir: bin, Dist: os.DirFS(o.frontend), Console: console.New(os.Stdout),
+		DataDir: o.data, Reset: o.reset, Port: cfg.Service.Port, BinDir: bin, Dist: os.DirFS(o.frontend), Console: console.New(os.Stdout), Config: cfg.Stack,
 	}, nil
 }
 
 func runDev(ctx context.Context, o devOptions) (err error) {
-	var cfg service.Config
-	if err := service.Load(&cfg); err != nil {
-		return err
-	}
-	opts, err := stackOptions(o, cfg.Port)
+	opts, err := stackOptions(o)
 	if err != nil {
 		return err
 	}

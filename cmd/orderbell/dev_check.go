@@ -25,10 +25,11 @@ func runCheck(ctx context.Context, o devOptions) (err error) {
 		return fmt.Errorf("make a directory for the check: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(o.data)) }()
-	opts, err := stackOptions(o, 0)
+	opts, err := stackOptions(o)
 	if err != nil {
 		return err
 	}
+	opts.Port = 0
 	opts.Console.Hold() // what the programs say matters if something goes wrong
 	stack, err := devstack.Start(ctx, opts)
 	if err != nil {

@@ -52,9 +52,6 @@ SSE_MAX_CLIENTS_PER_TENANT and SSE_LOG_MAX_BYTES. A change is written to the aud
 			if err := service.Load(&defaults); err != nil {
 				return err
 			}
-			if err := defaults.Check(); err != nil {
-				return err
-			}
 			var chosen user.Limits
 			err = withPeople(cmd.Context(), data, func(store *userstore.Store) (err error) {
 				chosen, err = changeLimits(cmd, store, args[0], changes)

@@ -10,7 +10,6 @@ import (
 	"orderbell/functions/delivery-sweeper/internal/sweep"
 	"orderbell/functions/internal/eventfunction"
 	"orderbell/functions/internal/receiver"
-	"orderbell/internal/pipeline"
 	"orderbell/internal/service"
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/eventstore"
@@ -22,25 +21,25 @@ import (
 func main() { service.Main("delivery-sweeper", run) }
 
 func run(ctx context.Context, s *service.Service) error {
-	db, cfg, events := database.Config{}, sweep.Config{}, pipeline.Config{}
-	if err := errors.Join(service.Load(&db), service.Load(&cfg), service.Load(&events)); err != nil {
+	var cfg config
+	if err := service.Load(&cfg); err != nil {
 		return err
 	}
-	pool, err := database.Open(ctx, db, s.Name)
+	pool, err := database.Open(ctx, cfg.Database, s.Name)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	mail, err := eventfunction.OpenMail(s, func(domain string) *eventstore.Store { return eventstore.New(pool, domain) })
+	mail, err := eventfunction.OpenMail(s, cfg.Mail, func(domain string) *eventstore.Store { return eventstore.New(pool, domain) })
 	if err != nil {
 		return err
 	}
 	defer mail.Close(ctx)
-	sweeper, err := sweep.New(cfg, events.RetentionDays, mail.Lines, mail.Store, outbox.New(pool), orderstore.New(pool), userstore.New(pool), mail.Courier, s.Log, s.Meter)
+	sweeper, err := sweep.New(cfg.Sweep, cfg.Events.RetentionDays, mail.Lines, mail.Store, outbox.New(pool), orderstore.New(pool), userstore.New(pool), mail.Courier, s.Log, s.Meter)
 	if err != nil {
 		return err
 	}
-	handler, err := receiver.New(cfg.Timeout, s.Log, s.Meter, func(ctx context.Context, _ cloudevents.Event) error { return sweeper.Sweep(ctx) })
+	handler, err := receiver.New(cfg.Sweep.Timeout, s.Log, s.Meter, func(ctx context.Context, _ cloudevents.Event) error { return sweeper.Sweep(ctx) })
 	if err = errors.Join(err, s.Observe(pool)); err != nil {
 		return err
 	}

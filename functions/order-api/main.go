@@ -12,38 +12,35 @@ import (
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/orderstore"
 	"orderbell/internal/store/userstore"
-	"orderbell/internal/user"
 )
 
 func main() { service.Main("order-api", run) }
 
 func run(ctx context.Context, s *service.Service) (err error) {
-	var db database.Config
-	var redis feed.Config
-	var limits user.DefaultLimits
-	if err := errors.Join(service.Load(&db), service.Load(&redis), service.Load(&limits)); err != nil {
+	var cfg config
+	if err := service.Load(&cfg); err != nil {
 		return err
 	}
-	pool, err := database.Open(ctx, db, s.Name)
+	pool, err := database.Open(ctx, cfg.Database, s.Name)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	watchers, err := feed.Open(redis)
+	watchers, err := feed.Open(cfg.Redis)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, watchers.Close()) }()
-	if err := errors.Join(limits.Check(), s.Observe(pool, watchers)); err != nil {
+	if err := s.Observe(pool, watchers); err != nil {
 		return err
 	}
 	users := userstore.New(pool)
-	callers, err := access.Open(ctx, s.Log, watchers, users)
+	callers, err := access.Open(ctx, cfg.Access, s.Log, watchers, users)
 	if err != nil {
 		return err
 	}
 	defer callers.Close()
 	s.Ready(service.Check{Name: "database", Probe: func(ctx context.Context) error { return database.Ready(ctx, pool) }})
-	orders := orderapi.Limited(orderapi.Hinted(ctx, orderstore.New(pool), watchers.Hint), users, limits)
+	orders := orderapi.Limited(orderapi.Hinted(ctx, orderstore.New(pool), watchers.Hint), users, cfg.Limits)
 	return s.Serve(ctx, orderapi.New(s.Log, callers.Verifier, orders), nil)
 }

@@ -17,17 +17,16 @@ import (
 func main() { service.Main("user-api", run) }
 
 func run(ctx context.Context, s *service.Service) (err error) {
-	var db database.Config
-	var redis feed.Config
-	if err := errors.Join(service.Load(&db), service.Load(&redis)); err != nil {
+	var cfg config
+	if err := service.Load(&cfg); err != nil {
 		return err
 	}
-	pool, err := database.Open(ctx, db, s.Name)
+	pool, err := database.Open(ctx, cfg.Database, s.Name)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	watchers, err := feed.Open(redis)
+	watchers, err := feed.Open(cfg.Redis)
 	if err != nil {
 		return err
 	}
@@ -36,12 +35,12 @@ func run(ctx context.Context, s *service.Service) (err error) {
 		return err
 	}
 	users := userstore.New(pool)
-	callers, err := access.Open(ctx, s.Log, watchers, users)
+	callers, err := access.Open(ctx, cfg.Access, s.Log, watchers, users)
 	if err != nil {
 		return err
 	}
 	defer callers.Close()
-	handler, err := routes(s.Log, callers.Verifier, users, inboxstore.New(pool), watchers)
+	handler, err := routes(cfg, s.Log, callers.Verifier, users, inboxstore.New(pool), watchers)
 	if err != nil {
 		return err
 	}

@@ -1,9 +1,12 @@
 package main
 
 import (
-	"errors"
 	"log/slog"
 	"net/http"
+
+	"orderbell/functions/internal/access"
+	"orderbell/internal/store/database"
+	"orderbell/internal/user"
 
 	"orderbell/functions/internal/inboxapi"
 	"orderbell/functions/internal/mail/optout"
@@ -11,23 +14,21 @@ import (
 	"orderbell/functions/internal/userapi"
 	"orderbell/internal/auth"
 	"orderbell/internal/feed"
-	"orderbell/internal/service"
 	"orderbell/internal/store/inboxstore"
 	"orderbell/internal/store/userstore"
-	"orderbell/internal/user"
 )
 
+type config struct {
+	Database database.Config
+	Redis    feed.Config
+	Access   access.Config
+	Links    optout.Config
+	Limits   user.DefaultLimits
+}
+
 // routes returns the program's three APIs as one.
-func routes(log *slog.Logger, verifier *auth.Verifier, people *userstore.Store, inboxes *inboxstore.Store, watchers *feed.Feed) (http.Handler, error) {
-	var offers optout.Config
-	var limits user.DefaultLimits
-	if err := errors.Join(service.Load(&offers), service.Load(&limits)); err != nil {
-		return nil, err
-	}
-	if err := limits.Check(); err != nil {
-		return nil, err
-	}
-	links, err := optout.New(offers)
+func routes(cfg config, log *slog.Logger, verifier *auth.Verifier, people *userstore.Store, inboxes *inboxstore.Store, watchers *feed.Feed) (http.Handler, error) {
+	links, err := optout.New(cfg.Links)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +38,7 @@ func routes(log *slog.Logger, verifier *auth.Verifier, people *userstore.Store, 
 	}
 	notices := inboxapi.New(log, verifier, inboxes, watchers)
 	mux := http.NewServeMux()
-	mux.Handle("/", userapi.New(log, verifier, people, watchers, limits))
+	mux.Handle("/", userapi.New(log, verifier, people, watchers, cfg.Limits))
 	mux.Handle("/api/notifications", notices)
 	mux.Handle("/api/notifications/", notices)
 	mux.Handle(optout.Path, unsubscribe)

@@ -41,7 +41,8 @@ type Config struct {
 	TracesSamplerArg string `envconfig:"OTEL_TRACES_SAMPLER_ARG"`
 }
 
-// Load fills cfg, a pointer to a struct of Configs, from the environment. Its error names the variable.
+// Load fills cfg, a pointer to a struct of Configs, from the environment, and calls the method Check() error of those that
+// have one. Its error names the variable. A main calls it once; helpers take their Config from the main.
 func Load(cfg any) error {
 	if err := envconfig.Process("", cfg); err != nil {
 		var parse *envconfig.ParseError
@@ -53,8 +54,8 @@ func Load(cfg any) error {
 	return check(reflect.ValueOf(cfg).Elem())
 }
 
-// check refuses a required variable that is set but empty, which envconfig takes: an unset key of a Secret arrives so. It
-// also refuses a value that is none of those that the tag oneof lists.
+// check rejects a required variable that is set but empty, which envconfig accepts: a missing key of a Secret arrives so.
+// It also rejects a value that the tag oneof does not list, and what a Config's own Check rejects.
 func check(v reflect.Value) error {
 	for i := range v.NumField() {
 		f, t := v.Field(i), v.Type().Field(i)
@@ -69,6 +70,9 @@ func check(v reflect.Value) error {
 			return fmt.Errorf("environment variable %s is %q, want one of %s", t.Tag.Get("envconfig"), f.String(),
 				strings.ReplaceAll(allowed, ",", ", "))
 		}
+	}
+	if c, ok := v.Addr().Interface().(interface{ Check() error }); ok {
+		return c.Check()
 	}
 	return nil
 }

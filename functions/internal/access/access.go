@@ -12,7 +12,6 @@ import (
 	"orderbell/internal/feed"
 	"orderbell/internal/feed/message"
 	"orderbell/internal/rights"
-	"orderbell/internal/service"
 )
 
 // Access is what an API needs to know its callers.
@@ -21,16 +20,14 @@ type Access struct {
 	stop     func()
 }
 
-// Open returns the access of the environment's configuration. It follows the revocations in redis, on which nothing else
-// runs, until Close.
-func Open(ctx context.Context, log *slog.Logger, redis *feed.Feed, users rights.Users) (*Access, error) {
-	var cfg struct {
-		Tokens auth.Config
-		Rights rights.Config
-	}
-	if err := service.Load(&cfg); err != nil {
-		return nil, err
-	}
+// Config says which tokens are accepted and how current the roles are.
+type Config struct {
+	Tokens auth.Config
+	Rights rights.Config
+}
+
+// Open follows the revocations in redis until Close. Nothing else may run on redis.
+func Open(ctx context.Context, cfg Config, log *slog.Logger, redis *feed.Feed, users rights.Users) (*Access, error) {
 	cfg.Tokens.Log = log
 	verifier, err := auth.NewVerifier(ctx, cfg.Tokens)
 	if err != nil {

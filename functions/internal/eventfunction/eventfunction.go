@@ -24,27 +24,30 @@ import (
 // together with SHUTDOWN_TIMEOUT, less than the 30 seconds that Kubernetes gives a pod.
 const behindTimeout = 8 * time.Second
 
+type config struct {
+	Database database.Config
+	Redis    feed.Config
+	Receiver receiver.Config
+	Pipeline pipeline.Config
+	Mail     MailConfig
+}
+
 // For returns the function for events of type t.
 func For(t event.Type) func(context.Context, *service.Service) error {
 	return func(ctx context.Context, s *service.Service) error { return run(ctx, s, t) }
 }
 
 func run(ctx context.Context, s *service.Service, t event.Type) (err error) {
-	var (
-		db    database.Config
-		redis feed.Config
-		recv  receiver.Config
-		pipe  pipeline.Config
-	)
-	if err := errors.Join(service.Load(&db), service.Load(&redis), service.Load(&recv), service.Load(&pipe)); err != nil {
+	var cfg config
+	if err := service.Load(&cfg); err != nil {
 		return err
 	}
-	pool, err := database.Open(ctx, db, s.Name)
+	pool, err := database.Open(ctx, cfg.Database, s.Name)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	watchers, err := feed.Open(redis)
+	watchers, err := feed.Open(cfg.Redis)
 	if err != nil {
 		return err
 	}
@@ -52,16 +55,16 @@ func run(ctx context.Context, s *service.Service, t event.Type) (err error) {
 	if err := s.Observe(pool, watchers); err != nil {
 		return err
 	}
-	mail, err := OpenMail(s, func(domain string) *eventstore.Store { return eventstore.New(pool, domain) })
+	mail, err := OpenMail(s, cfg.Mail, func(domain string) *eventstore.Store { return eventstore.New(pool, domain) })
 	if err != nil {
 		return err
 	}
 	defer mail.Close(ctx)
-	p, err := pipeline.New(pipe, mail.Store, watchers, mail.Courier, s.Log, s.Meter)
+	p, err := pipeline.New(cfg.Pipeline, mail.Store, watchers, mail.Courier, s.Log, s.Meter)
 	if err != nil {
 		return err
 	}
-	handler, err := receiver.New(recv.EventTimeout, s.Log, s.Meter, receiver.Only(t, p.Handle))
+	handler, err := receiver.New(cfg.Receiver.EventTimeout, s.Log, s.Meter, receiver.Only(t, p.Handle))
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package eventfunction
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"orderbell/functions/internal/mail/delivery"
@@ -24,30 +23,28 @@ type Mail struct {
 	mailer *smtp.Mailer
 }
 
+// MailConfig is the configuration of everything that sends mails.
+type MailConfig struct {
+	Server   smtp.Config
+	Delivery delivery.Config
+	Links    optout.Config
+	Limits   user.DefaultLimits
+}
+
 // OpenMail connects delivery to the SMTP server and to the store that open returns for the domain of Message-IDs. Close
 // it when no request is under way any more.
-func OpenMail(s *service.Service, open func(mailDomain string) *eventstore.Store) (*Mail, error) {
-	var server smtp.Config
-	var patience delivery.Config
-	var offers optout.Config
-	var limits user.DefaultLimits
-	if err := errors.Join(service.Load(&server), service.Load(&patience), service.Load(&offers), service.Load(&limits)); err != nil {
-		return nil, err
-	}
-	if err := limits.Check(); err != nil {
-		return nil, err
-	}
-	patience.MailsPerHour = limits.MailsPerHour
-	links, err := optout.New(offers)
+func OpenMail(s *service.Service, cfg MailConfig, open func(mailDomain string) *eventstore.Store) (*Mail, error) {
+	cfg.Delivery.MailsPerHour = cfg.Limits.MailsPerHour
+	links, err := optout.New(cfg.Links)
 	if err != nil {
 		return nil, err
 	}
-	domain, err := server.Domain()
+	domain, err := cfg.Server.Domain()
 	if err != nil {
 		return nil, err
 	}
-	m := &Mail{Store: open(domain), Lines: server.MaxConns}
-	if m.mailer, err = smtp.New(server); err != nil {
+	m := &Mail{Store: open(domain), Lines: cfg.Server.MaxConns}
+	if m.mailer, err = smtp.New(cfg.Server); err != nil {
 		return nil, err
 	}
 	writer, err := ordermail.New(func(d mail.Due) ordermail.Links {
@@ -56,7 +53,7 @@ func OpenMail(s *service.Service, open func(mailDomain string) *eventstore.Store
 	if err != nil {
 		return nil, err
 	}
-	if m.Courier, err = delivery.New(patience, m.Store, m.mailer, writer, s.Log, s.Meter); err != nil {
+	if m.Courier, err = delivery.New(cfg.Delivery, m.Store, m.mailer, writer, s.Log, s.Meter); err != nil {
 		return nil, err
 	}
 	s.Report(service.Detail{Name: "mail", Say: m.Courier.Trouble})

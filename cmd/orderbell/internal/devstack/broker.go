@@ -12,7 +12,6 @@ import (
 	"orderbell/cmd/orderbell/internal/localbroker"
 	"orderbell/internal/bus"
 	"orderbell/internal/event"
-	"orderbell/internal/service"
 )
 
 // subscribers are the functions of the topic's events. A trigger, its consumer group and its function have one name.
@@ -42,11 +41,7 @@ type broker struct {
 }
 
 // startBroker starts the local broker with one trigger for each function.
-func startBroker(log *slog.Logger, urls map[string]*url.URL) (*broker, error) {
-	var cfg bus.Config
-	if err := service.Load(&cfg); err != nil {
-		return nil, err
-	}
+func startBroker(cfg bus.Config, log *slog.Logger, urls map[string]*url.URL) (*broker, error) {
 	// A group that never ran begins with the oldest message: here programs start together with it, and what they write
 	// before it has joined must not be lost. Knative's groups begin with the latest.
 	consumer, err := bus.NewConsumer(cfg, bus.Earliest, log)

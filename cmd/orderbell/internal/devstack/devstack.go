@@ -36,6 +36,7 @@ type Options struct {
 	Port    int    // of the origin; 0 takes a free one
 	BinDir  string // the folder of the programs
 	Dist    fs.FS  // the built front end
+	Config  Config
 	Console *console.Console
 }
 
@@ -90,8 +91,8 @@ func Start(ctx context.Context, opts Options) (*Stack, error) {
 }
 
 func (s *Stack) start(ctx context.Context, listeners []net.Listener) error {
-	var err error
-	if s.Tokens, err = s.newTokens(); err != nil {
+	err := s.setSecrets()
+	if err != nil {
 		return err
 	}
 	s.opts.Console.Printf("starting the stores …")
@@ -99,7 +100,12 @@ func (s *Stack) start(ctx context.Context, listeners []net.Listener) error {
 		return err
 	}
 	s.Stores = s.stores.Stores
-	if err := s.prepare(ctx); err != nil {
+	var cfg config
+	if err := service.Load(&cfg); err != nil { // only now does the environment name all servers
+		return err
+	}
+	s.Tokens = seed.Tokens{Auth: cfg.Auth, TTL: TokenTTL}
+	if err := s.prepare(ctx, cfg); err != nil {
 		return err
 	}
 	s.opts.Console.Printf("starting the programs …")
@@ -107,7 +113,7 @@ func (s *Stack) start(ctx context.Context, listeners []net.Listener) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(s.opts.Console.Voice("broker"), nil))
-	if s.broker, err = startBroker(log, s.programs.urls); err != nil {
+	if s.broker, err = startBroker(cfg.Bus, log, s.programs.urls); err != nil {
 		return err
 	}
 	s.sweeper = startSweeper(s.programs.urls[deliverySweeper].String()+"/", log)
@@ -118,41 +124,37 @@ func (s *Stack) start(ctx context.Context, listeners []net.Listener) error {
 	return s.writeState()
 }
 
-// newTokens takes the secret of the environment, else the data directory's, and puts it into the environment, where
+// config is what the dev stack itself needs to prepare the servers and to issue tokens.
+type config struct {
+	Database database.Config
+	Bus      bus.Config
+	Auth     auth.Config
+}
+
+// setSecrets takes the secret of the environment, else the data directory's, and puts it into the environment, where
 // the programs read it, also for the links in mails.
-func (s *Stack) newTokens() (seed.Tokens, error) {
+func (s *Stack) setSecrets() error {
 	secret := os.Getenv("AUTH_DEV_SECRET")
 	if secret == "" {
 		var err error
 		if secret, err = s.dir.Secret(); err != nil {
-			return seed.Tokens{}, err
+			return err
 		}
 	}
 	// A key server would lock the demo users out.
 	if err := errors.Join(os.Setenv("AUTH_DEV_SECRET", secret), os.Unsetenv("AUTH_JWKS_URL")); err != nil {
-		return seed.Tokens{}, fmt.Errorf("set AUTH_DEV_SECRET: %w", err)
+		return fmt.Errorf("set AUTH_DEV_SECRET: %w", err)
 	}
 	if os.Getenv("UNSUBSCRIBE_SECRET") == "" {
 		if err := os.Setenv("UNSUBSCRIBE_SECRET", secret); err != nil { // good for both: what it signs says for what
-			return seed.Tokens{}, fmt.Errorf("set UNSUBSCRIBE_SECRET: %w", err)
+			return fmt.Errorf("set UNSUBSCRIBE_SECRET: %w", err)
 		}
 	}
-	var cfg auth.Config
-	if err := service.Load(&cfg); err != nil {
-		return seed.Tokens{}, err
-	}
-	return seed.Tokens{Auth: cfg, TTL: TokenTTL}, nil
+	return nil
 }
 
 // prepare makes the schema, the demo businesses and the topics.
-func (s *Stack) prepare(ctx context.Context) error {
-	var cfg struct {
-		Database database.Config
-		Bus      bus.Config
-	}
-	if err := service.Load(&cfg); err != nil {
-		return err
-	}
+func (s *Stack) prepare(ctx context.Context, cfg config) error {
 	return s.opts.Console.Time("schema and demo users", "waiting for the database", func() error {
 		if err := database.MigrateUp(ctx, cfg.Database, nil); err != nil {
 			return err

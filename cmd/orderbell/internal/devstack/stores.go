@@ -14,7 +14,6 @@ import (
 	"orderbell/cmd/orderbell/internal/console"
 	"orderbell/cmd/orderbell/internal/supervise"
 	"orderbell/internal/dev/embedded"
-	"orderbell/internal/service"
 )
 
 // Config is what `orderbell dev` alone reads from the environment.
@@ -59,10 +58,6 @@ func (s *stores) stop() error {
 // startStores takes the servers that the environment names, and starts the others here. On an error it stops what it
 // has started.
 func startStores(ctx context.Context, opts Options, dir *Dir) (*stores, error) {
-	var cfg Config
-	if err := service.Load(&cfg); err != nil {
-		return nil, err
-	}
 	s := &stores{broken: make(chan error, 1)}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, one := range []struct {
@@ -94,7 +89,7 @@ func startStores(ctx context.Context, opts Options, dir *Dir) (*stores, error) {
 		}
 	}
 	if s.MailpitURL == "" {
-		s.MailpitURL = strings.TrimSuffix(cfg.MailpitURL, "/")
+		s.MailpitURL = strings.TrimSuffix(opts.Config.MailpitURL, "/")
 	}
 	return s, nil
 }
