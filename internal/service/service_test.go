@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -23,6 +24,14 @@ type storeConfig struct {
 	Keep duration.Seconds `envconfig:"KEEP_SECONDS" default:"60"`
 }
 
+// Check implements the method that Load calls.
+func (c storeConfig) Check() error {
+	if c.URL == "wrong" {
+		return errors.New("STORE_URL is wrong")
+	}
+	return nil
+}
+
 type programConfig struct {
 	Store storeConfig
 }
@@ -36,6 +45,7 @@ func TestLoad(t *testing.T) { //nolint:paralleltest // the environment is the pr
 		"a value that is not listed":      {map[string]string{"STORE_URL": "x", "STORE_MODE": "true"}, `STORE_MODE is "true", want one of fast, safe`},
 		"a required variable is missing":  {nil, "STORE_URL"},
 		"a required variable is empty":    {map[string]string{"STORE_URL": ""}, "STORE_URL is empty"},
+		"a value that Check rejects":      {map[string]string{"STORE_URL": "wrong"}, "STORE_URL is wrong"},
 		"a number of seconds with a unit": {map[string]string{"STORE_URL": "x", "KEEP_SECONDS": "5s"}, "KEEP_SECONDS"},
 		"a number of seconds below zero":  {map[string]string{"STORE_URL": "x", "KEEP_SECONDS": "-1"}, "KEEP_SECONDS"},
 	} {

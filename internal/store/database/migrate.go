@@ -122,10 +122,9 @@ func status(ctx context.Context, db querier) (Status, error) {
 	var s Status
 	var version int64
 	err := db.QueryRow(ctx, "SELECT version, dirty FROM schema_migrations").Scan(&version, &s.Dirty)
-	var pg *pgconn.PgError
 	switch {
 	case errors.Is(err, pgx.ErrNoRows): // every step was taken back
-	case errors.As(err, &pg) && pg.Code == "42P01": // undefined_table: no step was ever applied
+	case Violates(err, undefinedTable): // undefined_table: no step was ever applied
 	case err != nil:
 		return s, err
 	default:

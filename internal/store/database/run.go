@@ -16,7 +16,6 @@ import (
 	migratepgx "github.com/golang-migrate/migrate/v4/database/pgx/v5"
 	"github.com/golang-migrate/migrate/v4/source/iofs"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"orderbell/migrations"
@@ -121,8 +120,7 @@ func (m *migrator) settle(direction int) error {
 func (m *migrator) patiently(ctx context.Context, direction int, done func(Migration)) (bool, error) {
 	for giveUp := time.Now().Add(migrateLock); ; {
 		more, err := m.step(direction, done)
-		var pg *pgconn.PgError
-		if !errors.As(err, &pg) || pg.Code != "55P03" || time.Now().After(giveUp) {
+		if !Violates(err, LockNotFree) || time.Now().After(giveUp) {
 			return more, err
 		}
 		if !backoff.Sleep(ctx, backoff.Jitter(lockPause)) {

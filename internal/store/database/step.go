@@ -1,13 +1,11 @@
 package database
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/golang-migrate/migrate/v4/database"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // atomicDriver has golang-migrate's driver run a step and note its version in one transaction. By itself golang-migrate
@@ -59,14 +57,7 @@ func (d *atomicDriver) Run(step io.Reader) error {
 // isThere reports whether a step failed because its work is done: it makes what exists, or changes what is gone.
 // A step is one transaction, so it is done as a whole or not at all.
 func isThere(err error) bool {
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return false
-	}
-	switch pg.Code {
-	case "42P07", "42701", "42710", "42P06", "42723", // a table, column, object, schema or function exists
-		"42P01", "42703", "42704", "42883": // one that is to be changed does not
-		return true
-	}
-	return false
+	return Violates(err,
+		"42P07", "42701", "42710", "42P06", "42723", // a table, column, object, schema or function exists
+		undefinedTable, "42703", "42704", "42883") // one that is to be changed does not
 }

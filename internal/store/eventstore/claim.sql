@@ -1,9 +1,9 @@
--- Claims one due mail, of those for which %[1]s holds: the one that is due longest, unless its tenant has used up its mails of
--- the hour.
--- @lease, @mails_per_hour (for tenants without a limit of their own), and the parameters of the condition.
--- Roles, wishes and the suppression list are read again: a user who may not or does not want to get the mail any more gets
--- none, and a user in quiet hours gets it later.
--- A lease that ran out without a mark may hide a mail that was sent: it counts as ambiguous.
+-- Claims one due mail of a tenant: the one that has been due longest, unless the tenant has used up its mails of the hour.
+-- To claim a mail of one event, New replaces the condition on @tenant_id with one on @source and @event_id.
+-- @mails_per_hour is for tenants without a limit of their own.
+-- Roles, preferences and the suppression list are read again: a user who may not or does not want to get the mail any more
+-- gets none, and a user in quiet hours gets it later.
+-- An expired lease without a mark may hide a mail that was sent: it counts as ambiguous.
 WITH next AS (
     SELECT d.id, d.tenant_id, d.lease_until IS NOT NULL AS abandoned, u.email, u.name, u.time_zone,
         CASE WHEN NOT u.roles && d.audience THEN 'role'
@@ -14,7 +14,7 @@ WITH next AS (
     FROM email_deliveries d JOIN users u ON u.id = d.user_id
         LEFT JOIN tenant_limits l ON l.tenant_id = d.tenant_id
         LEFT JOIN mail_hours h ON h.tenant_id = d.tenant_id AND h.hour = date_trunc('hour', now(), 'UTC')
-    WHERE d.status = 'due' AND d.next_attempt_at <= now() AND %[1]s
+    WHERE d.status = 'due' AND d.next_attempt_at <= now() AND d.tenant_id = @tenant_id
         AND coalesce(h.mails, 0) < coalesce(l.mails_per_hour, @mails_per_hour)
     ORDER BY d.next_attempt_at
     LIMIT 1

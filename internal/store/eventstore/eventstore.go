@@ -10,12 +10,11 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"orderbell/internal/event"
 	"orderbell/internal/store/database"
@@ -30,18 +29,16 @@ var receiptSQL string
 
 // Store is safe for concurrent use.
 type Store struct {
-	pool          *database.Pool
-	mailDomain    string
-	claimOfEvent  string // two statements, so that each gets the plan that fits it
-	claimOfTenant string
+	pool         *database.Pool
+	mailDomain   string
+	claimOfEvent string // claimSQL for an event instead of a tenant: a statement of its own gets the plan that fits it
 }
 
 // New returns a store. MailDomain is what the Message-IDs of e-mails end in.
 func New(pool *database.Pool, mailDomain string) *Store {
 	return &Store{
 		pool: pool, mailDomain: mailDomain,
-		claimOfEvent:  fmt.Sprintf(claimSQL, "d.event_source = @source AND d.event_id = @event_id"),
-		claimOfTenant: fmt.Sprintf(claimSQL, "d.tenant_id = @tenant_id"),
+		claimOfEvent: strings.Replace(claimSQL, "d.tenant_id = @tenant_id", "d.event_source = @source AND d.event_id = @event_id", 1),
 	}
 }
 
@@ -56,15 +53,15 @@ func New(pool *database.Pool, mailDomain string) *Store {
 // It takes one round trip for a new event and two for a repeated one.
 func (s *Store) Apply(ctx context.Context, e event.Event, audience user.Audience) (event.Receipt, error) {
 	receipt, err := s.insert(ctx, e, audience)
-	if isCode(err, noPartition) {
+	if database.Violates(err, database.Checked) {
 		// Days ahead are the sweeper's work; this is a late event of a day before the first, or a sweeper that is away.
 		if err = s.makePartition(ctx, e.Day()); err == nil {
 			receipt, err = s.insert(ctx, e, audience)
 		}
 	}
 	switch {
-	case isCode(err, uniqueViolation):
-		// The record was new, but what it brings was there: the same id came before with the time of another day.
+	case database.Violates(err, database.Unique):
+		// The record is new but its notifications exist: the same event id arrived earlier with a timestamp on another day.
 		return event.Receipt{}, fmt.Errorf("apply event: %w", event.ErrPayloadConflict)
 	case err != nil:
 		return event.Receipt{}, wrap("apply event", err)
@@ -84,8 +81,11 @@ func (s *Store) insert(ctx context.Context, e event.Event, audience user.Audienc
 	for i, r := range audience.Roles {
 		roles[i] = string(r)
 	}
-	rows, err := s.pool.Query(ctx, applySQL, e.Day(), e.Source, e.ID, string(e.Type), e.Data.TenantID, e.Data.OrderID,
-		e.Data.Version, hash(e), data, e.Time, e.TraceParent, roles, s.mailDomain, audience.OnRequest)
+	rows, err := s.pool.Query(ctx, applySQL, pgx.NamedArgs{
+		"event_day": e.Day(), "source": e.Source, "event_id": e.ID, "type": string(e.Type), "tenant_id": e.Data.TenantID,
+		"order_id": e.Data.OrderID, "order_version": e.Data.Version, "data_hash": hash(e), "data": data, "occurred_at": e.Time,
+		"traceparent": e.TraceParent, "roles": roles, "mail_domain": s.mailDomain, "opt_in": audience.OnRequest,
+	})
 	if err != nil {
 		return event.Receipt{}, err
 	}
@@ -144,28 +144,6 @@ func (s *Store) makePartition(ctx context.Context, day time.Time) error {
 	return err
 }
 
-// SQLSTATEs (PostgreSQL, appendix A) that mean something here.
-const (
-	noPartition     = "23514" // check_violation: no partition of event_records for the row
-	uniqueViolation = "23505"
-	lockNotFree     = "55P03"
-	deadlock        = "40P01"
-	serialization   = "40001"
-)
-
-func isCode(err error, codes ...string) bool {
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return false
-	}
-	for _, code := range codes {
-		if pg.Code == code {
-			return true
-		}
-	}
-	return false
-}
-
 // conflictError is another transaction that was in the way. The receiver answers it with 409, which is retried.
 type conflictError struct{ error }
 
@@ -175,7 +153,7 @@ func (e *conflictError) Conflict() bool { return true }
 
 func wrap(doing string, err error) error {
 	err = database.Wrap(doing, err)
-	if isCode(err, lockNotFree, deadlock, serialization) {
+	if database.Violates(err, database.LockNotFree, database.Deadlock, database.Serialization) {
 		return &conflictError{err}
 	}
 	return err

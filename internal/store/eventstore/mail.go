@@ -28,7 +28,7 @@ func (s *Store) ClaimOfEvent(ctx context.Context, source, eventID string, terms 
 
 // ClaimOfTenant claims the mail of the tenant that is due longest. It returns false if there is none that may be sent now.
 func (s *Store) ClaimOfTenant(ctx context.Context, tenantID string, terms mail.Terms) (mail.Due, bool, error) {
-	return s.claim(ctx, s.claimOfTenant, pgx.NamedArgs{
+	return s.claim(ctx, claimSQL, pgx.NamedArgs{
 		"lease": terms.Lease, "mails_per_hour": terms.MailsPerHour, "tenant_id": tenantID,
 	})
 }

@@ -18,7 +18,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"orderbell/internal/event"
 	"orderbell/internal/order"
@@ -54,7 +53,7 @@ func (s *Store) Create(ctx context.Context, o order.Order, r order.Request) (ord
 	switch {
 	case err == nil:
 		return made, nil
-	case isViolation(err, foreignKey) || isViolation(err, notNull): // without a tenant there is no currency either
+	case database.Violates(err, database.ForeignKey, database.NotNull): // without a tenant there is no currency either
 		return order.Answer{}, order.ErrNoTenant
 	case !errors.Is(err, pgx.ErrNoRows):
 		return order.Answer{}, database.Wrap("create order", err)
@@ -142,7 +141,7 @@ func (s *Store) change(ctx context.Context, id string, r order.Request, query st
 		if err == nil {
 			return changed, nil
 		}
-		if !errors.Is(err, pgx.ErrNoRows) && !isViolation(err, uniqueKey) {
+		if !errors.Is(err, pgx.ErrNoRows) && !database.Violates(err, database.Unique) {
 			return order.Answer{}, database.Wrap("change order", err)
 		}
 		answer, err := s.whyUnchanged(ctx, id, r, why)
@@ -280,16 +279,4 @@ func newIDs() (string, string, error) {
 		return "", "", fmt.Errorf("make an id: %w", err)
 	}
 	return first.String(), second.String(), nil
-}
-
-// SQLSTATEs of broken constraints (PostgreSQL, appendix A).
-const (
-	notNull    = "23502"
-	foreignKey = "23503"
-	uniqueKey  = "23505"
-)
-
-func isViolation(err error, code string) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.Code == code
 }

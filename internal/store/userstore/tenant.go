@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"orderbell/internal/store/database"
 	"orderbell/internal/user"
@@ -61,8 +60,7 @@ func insertTenant(ctx context.Context, tx pgx.Tx, t user.Tenant) error {
 		return user.ErrNameTaken
 	}
 	_, err := tx.Exec(ctx, insertTenantSQL, tenantArguments(t)...)
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code == uniqueKey {
+	if database.Violates(err, database.Unique) {
 		return user.ErrTenantTaken
 	}
 	return err

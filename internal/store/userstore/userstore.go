@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"orderbell/internal/address"
 	"orderbell/internal/store/database"
@@ -182,21 +181,14 @@ func (s *Store) Update(ctx context.Context, tenantID, id string, c user.Change) 
 	return changed, outcome("change user", err)
 }
 
-// SQLSTATEs of broken constraints (PostgreSQL, appendix A).
-const (
-	foreignKey = "23503"
-	uniqueKey  = "23505"
-)
-
 // outcome turns an error of PostgreSQL into package user's, where that has one.
 func outcome(doing string, err error) error {
-	var pg *pgconn.PgError
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return user.ErrNotFound
-	case errors.As(err, &pg) && pg.Code == uniqueKey:
+	case database.Violates(err, database.Unique):
 		return user.ErrEmailTaken
-	case errors.As(err, &pg) && pg.Code == foreignKey:
+	case database.Violates(err, database.ForeignKey):
 		return user.ErrNoTenant
 	}
 	if limit := new(user.LimitError); errors.As(err, &limit) {

@@ -21,7 +21,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"orderbell/internal/dev/embedded"
 	"orderbell/internal/store/database"
@@ -252,8 +251,7 @@ func sweep(ctx context.Context, conn *pgx.Conn) error {
 			continue
 		}
 		_, err = conn.Exec(ctx, "DROP DATABASE IF EXISTS "+pgx.Identifier{name}.Sanitize())
-		var pg *pgconn.PgError
-		if errors.As(err, &pg) && pg.Code == "55006" { // in use: not so stale
+		if database.Violates(err, "55006") { // in use: not so stale
 			continue
 		}
 		if err != nil {
