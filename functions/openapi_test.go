@@ -51,8 +51,11 @@ const streamPaths = "/api/sse/"
 
 func TestTheDocumentHasEveryRouteAndNoOther(t *testing.T) {
 	t.Parallel()
-	written, served := []string(nil), []string{"GET " + optout.Path + "{token}", "POST " + optout.Path + "{token}"} // not a route.API: it answers with pages
-	for _, api := range []route.API{orderapi.New(nil, nil, nil), userapi.New(nil, nil, nil, nil, user.DefaultLimits{}), inboxapi.New(nil, nil, nil, nil)} {
+	written, served := []string(nil), []string{
+		"GET " + optout.Path + "{token}", "POST " + optout.Path + "{token}",
+		"GET " + optout.ConfirmPath + "{token}", "POST " + optout.ConfirmPath + "{token}",
+	} // not a route.API: it answers with pages
+	for _, api := range []route.API{orderapi.New(nil, nil, nil), userapi.New(nil, nil, nil, nil, user.InvitationTerms{}), inboxapi.New(nil, nil, nil, nil)} {
 		served = append(served, api.Routes()...)
 	}
 	for path, methods := range readOpenAPI(t).Paths {

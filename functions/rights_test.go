@@ -18,7 +18,7 @@ import (
 // forViewers are the routes that every role may call.
 func forViewers() []string {
 	return []string{
-		"GET /api/orders/snapshot", "GET /api/orders/counts", "GET /api/orders/{id}", "GET /api/me", "GET /api/tenant", "PATCH /api/me/preferences",
+		"GET /api/orders/snapshot", "GET /api/orders/counts", "GET /api/orders/{id}", "GET /api/me", "GET /api/tenant", "PATCH /api/me/preferences", "POST /api/me/invitation",
 		"GET /api/notifications", "POST /api/notifications/{id}/read", "POST /api/notifications/read-all",
 	}
 }

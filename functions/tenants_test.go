@@ -59,7 +59,9 @@ func setup(t *testing.T) world {
 	w.people, w.revocations = people, revocations
 	verifier := authtest.Verifier(t, w.tokens).With(checker)
 	w.apis = []route.API{
-		orderapi.New(log, verifier, orders), userapi.New(log, verifier, people, revocations, user.DefaultLimits{MaxUsers: 50, MaxInvitations: 40}),
+		orderapi.New(log, verifier, orders), userapi.New(log, verifier, people, revocations, user.InvitationTerms{
+			Limits: user.DefaultLimits{MaxUsers: 50, MaxInvitations: 40}, Life: time.Hour, MailDomain: "orders.example",
+		}),
 		inboxapi.New(log, verifier, inboxstore.New(w.pool), nowhere{}),
 	}
 	person := func(tenant, name string) user.User {
@@ -117,6 +119,8 @@ func (w world) calls() map[string][]asked {
 		"GET /api/tenant":                   {{"/api/tenant", "", 200}},
 		"PATCH /api/tenant":                 {{"/api/tenant", `{"currency":"JPY"}`, 200}},
 		"DELETE /api/users/{id}":            {{user, "", 404}},
+		"POST /api/users/{id}/invitation":   {{user + "/invitation", "", 404}},
+		"POST /api/me/invitation":           {{"/api/me/invitation", "", 409}},
 		"GET /api/me":                       {{"/api/me", "", 200}},
 		"PATCH /api/me/preferences":         {{"/api/me/preferences", `{"notification_email_enabled":false}`, 200}},
 		"GET /api/notifications":            {{"/api/notifications", "", 200}},

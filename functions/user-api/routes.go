@@ -24,6 +24,7 @@ type config struct {
 	Access   access.Config
 	Links    optout.Config
 	Limits   user.DefaultLimits
+	Invite   userapi.Config
 }
 
 // routes returns the program's three APIs as one.
@@ -36,11 +37,17 @@ func routes(cfg config, log *slog.Logger, verifier *auth.Verifier, people *users
 	if err != nil {
 		return nil, err
 	}
+	confirm, err := optoutapi.NewConfirm(log, links, people)
+	if err != nil {
+		return nil, err
+	}
+	terms := user.InvitationTerms{Limits: cfg.Limits, Life: cfg.Invite.Life, MailDomain: links.Host()}
 	notices := inboxapi.New(log, verifier, inboxes, watchers)
 	mux := http.NewServeMux()
-	mux.Handle("/", userapi.New(log, verifier, people, watchers, cfg.Limits))
+	mux.Handle("/", userapi.New(log, verifier, people, watchers, terms))
 	mux.Handle("/api/notifications", notices)
 	mux.Handle("/api/notifications/", notices)
 	mux.Handle(optout.Path, unsubscribe)
+	mux.Handle(optout.ConfirmPath, confirm)
 	return mux, nil
 }

@@ -54,6 +54,8 @@ type Principal struct {
 
 	Checked time.Time // when the roles were looked up, zero while they are the token's
 	Service bool      // a service account of the configuration
+
+	VerifiedEmail string // the claim email, if the claim email_verified is true; else empty
 }
 
 // Actor names p in the audit trail.
@@ -144,6 +146,9 @@ func (v *Verifier) Verify(token string) (Principal, error) {
 	p := Principal{Roles: v.cfg.roles(claims)}
 	p.UserID, _ = find(claims, v.cfg.UserClaim).(string)
 	p.TokenID, _ = claims["jti"].(string)
+	if verified, _ := claims["email_verified"].(bool); verified { // OpenID Connect Core 1.0, section 5.1
+		p.VerifiedEmail, _ = claims["email"].(string)
+	}
 	if exp, err := claims.GetExpirationTime(); err == nil && exp != nil {
 		p.Expires = exp.Time
 	}
@@ -247,10 +252,14 @@ func (c Config) Sign(p Principal, now time.Time) (string, error) {
 	if len(c.DevSecret) < 32 {
 		return "", errors.New("AUTH_DEV_SECRET has fewer than 32 bytes")
 	}
-	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
+	claims := jwt.MapClaims{
 		"sub": p.UserID, c.TenantClaim: p.TenantID, c.RolesClaim: p.Roles, "iss": c.Issuer, "aud": c.Audience,
 		"iat": now.Unix(), "exp": p.Expires.Unix(), "jti": p.TokenID,
-	}).SignedString([]byte(c.DevSecret))
+	}
+	if p.VerifiedEmail != "" {
+		claims["email"], claims["email_verified"] = p.VerifiedEmail, true
+	}
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(c.DevSecret))
 	if err != nil {
 		return "", fmt.Errorf("sign token: %w", err)
 	}

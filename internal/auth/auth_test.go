@@ -61,7 +61,7 @@ func TestVerify(t *testing.T) {
 		now := time.Now().Truncate(time.Second)
 		want := auth.Principal{
 			UserID: "u1", TenantID: "demo", Roles: []user.Role{user.Kitchen}, TokenID: "t1",
-			Expires: now.Add(time.Minute), Issued: now,
+			Expires: now.Add(time.Minute), Issued: now, VerifiedEmail: "ana@demo.example",
 		}
 		signed, err := config().Sign(want, now)
 		if err != nil {
@@ -101,6 +101,14 @@ func TestVerify(t *testing.T) {
 				t.Errorf("got %v, want an error with %q", err, tt.want)
 			}
 		})
+	}
+	for verified, want := range map[any]string{true: "ana@demo.example", false: "", "true": "", nil: ""} {
+		signed := token(t, jwt.SigningMethodHS256, []byte(secret), func(c jwt.MapClaims) {
+			c["email"], c["email_verified"] = "ana@demo.example", verified
+		})
+		if got, err := v.Verify(signed); err != nil || got.VerifiedEmail != want {
+			t.Errorf("email_verified %v: the verified address is %q, %v, want %q", verified, got.VerifiedEmail, err, want)
+		}
 	}
 	for name, tt := range map[string]struct {
 		claim any

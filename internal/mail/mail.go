@@ -14,6 +14,8 @@ import (
 type Terms struct {
 	Lease        time.Duration
 	MailsPerHour int64 // of a tenant without a limit of its own
+	// MaxInvitations is how many mails a day ask for a confirmation, of a tenant without a limit of its own.
+	MaxInvitations int64
 }
 
 // Due is one e-mail that was claimed for one attempt. Who claims it holds it until its lease ends; Attempt is the
@@ -27,8 +29,8 @@ type Due struct {
 	// OptedOut says that the user gets no such mail any more: the role, the wishes or the address changed after the event.
 	// The claim has marked the row suppressed: there is nothing to send or to mark.
 	OptedOut bool
-	// Deferred says that it is the user's quiet hours: the claim has put the row off to their end. There is nothing to
-	// send or to mark, and no attempt was used.
+	// Deferred says that it is the user's quiet hours, or that the address has had the day's mail that asks for its
+	// confirmation: the claim has put the row off. There is nothing to send or to mark, and no attempt was used.
 	Deferred bool
 	// Abandoned says that the attempt before was never marked: its process died or its mark was lost, after or
 	// before the server took the mail.
@@ -36,15 +38,17 @@ type Due struct {
 
 	Source  string // of the event
 	EventID string
-	Type    event.Type
+	Type    event.Type // or user.AddressConfirmation: the mail asks for the confirmation of Email, and there is no order
 	Data    event.Data
 
+	TenantID   string
 	TenantName string
 	Locale     string // BCP 47, the tenant's
 	UserID     string
-	Email      string // the person's
-	Name       string // may be empty
-	TimeZone   string // IANA, the person's
+	Email      string    // the person's
+	Name       string    // may be empty
+	TimeZone   string    // IANA, the person's
+	LinkEnds   time.Time // of a mail that asks for a confirmation
 }
 
 // Mail is one rendered e-mail to one user.

@@ -26,7 +26,15 @@ const (
 	ByPreference      = "preference"       // the channel is switched off
 	ByEventPreference = "event preference" // the channel is on, but not for events of this type
 	ByAddress         = "address"          // a mail server said that the address does not exist
-	ByQuietHours      = "quiet hours"      // of [Deferred]
+	ByUnconfirmed     = "address not confirmed"
+	ByQuietHours      = "quiet hours" // of [Deferred]
+)
+
+// Reasons of mails that ask for a confirmation.
+const (
+	ByConfirmed         = "address confirmed"      // of [Suppressed]: there is nothing to ask for any more
+	ByExpiredInvitation = "invitation expired"     // of [Suppressed]
+	ByConfirmationLimit = "one confirmation a day" // of [Deferred]: of the address, and max_invitations of the tenant
 )
 
 // Decision is an element of event_records.decisions.

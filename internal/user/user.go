@@ -62,7 +62,7 @@ type TenantChange struct {
 // UsualCurrency is a tenant's unless its operator says another.
 const UsualCurrency = "EUR"
 
-// Person is a user of a tenant.
+// User is a user of a tenant.
 type User struct {
 	ID           string // UUID
 	TenantID     string
@@ -78,6 +78,9 @@ type User struct {
 	Version      int64    // 1 at creation, one more with each change
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
+
+	ConfirmedAt       time.Time // when the address was confirmed, zero: it is not
+	InvitationExpires time.Time // when the link that confirms the address ends; zero: there is none
 }
 
 // Change is what is to become of a person. What is nil stays as it is.

@@ -34,7 +34,7 @@ type MailConfig struct {
 // OpenMail connects delivery to the SMTP server and to the store that open returns for the domain of Message-IDs. Close
 // it when no request is under way any more.
 func OpenMail(s *service.Service, cfg MailConfig, open func(mailDomain string) *eventstore.Store) (*Mail, error) {
-	cfg.Delivery.MailsPerHour = cfg.Limits.MailsPerHour
+	cfg.Delivery.MailsPerHour, cfg.Delivery.MaxInvitations = cfg.Limits.MailsPerHour, cfg.Limits.MaxInvitations
 	links, err := optout.New(cfg.Links)
 	if err != nil {
 		return nil, err
@@ -48,7 +48,11 @@ func OpenMail(s *service.Service, cfg MailConfig, open func(mailDomain string) *
 		return nil, err
 	}
 	writer, err := ordermail.New(func(d mail.Due) ordermail.Links {
-		return ordermail.Links{Unsubscribe: links.URL(d.Data.TenantID, d.UserID, d.ID, time.Now()), Preferences: links.Preferences()}
+		if d.Type == user.AddressConfirmation {
+			confirm, _ := links.ConfirmURL(d.TenantID, d.UserID, d.Email, d.LinkEnds) // a user's id is a UUID
+			return ordermail.Links{Confirm: confirm}
+		}
+		return ordermail.Links{Unsubscribe: links.URL(d.TenantID, d.UserID, d.ID, time.Now()), Preferences: links.Preferences()}
 	})
 	if err != nil {
 		return nil, err

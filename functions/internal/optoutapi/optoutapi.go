@@ -1,8 +1,10 @@
-// Package optoutapi serves the unsubscribe links of mails: GET shows a page with a button, and POST switches the user's mails
-// off, by that button or by a mail program's (RFC 8058).
+// Package optoutapi serves the links of mails: GET shows a page with a button, and POST does what the link is for. An unsubscribe
+// link switches the user's mails off, by the page's button or by a mail program's (RFC 8058). A confirmation link confirms the
+// user's address.
 //
-// GET changes nothing, since programs follow links before users do. A link needs no sign-in, and switches mails off once. A
-// repeated POST is a success as long as mails are off. Answers are pages in the tenant's language, or in the browser's where
+// GET changes nothing, since programs follow links before users do. A link needs no sign-in. An unsubscribe link switches mails off
+// once; a repeated POST is a success as long as mails are off. A confirmation link can be used again: the address stays confirmed.
+// Answers are pages in the tenant's language, or in the browser's where
 // the link does not name a tenant.
 package optoutapi
 
@@ -35,9 +37,15 @@ type Store interface {
 }
 
 type api struct {
+	pages
+
+	links *optout.Links
+	store Store
+}
+
+// pages writes the answers.
+type pages struct {
 	log    *slog.Logger
-	links  *optout.Links
-	store  Store
 	words  *wording.Catalogues
 	page   *template.Template
 	style  template.CSS
@@ -46,21 +54,26 @@ type api struct {
 
 // New returns the handler of [optout.Path] and what is below it.
 func New(log *slog.Logger, links *optout.Links, store Store) (http.Handler, error) {
+	p, err := newPages(log)
+	return api{p, links, store}, err
+}
+
+func newPages(log *slog.Logger) (pages, error) {
 	words, err := wording.Load()
 	if err != nil {
-		return nil, err //nolint:wrapcheck // it says what
+		return pages{}, err //nolint:wrapcheck // it says what
 	}
 	page, err := template.ParseFS(files, "templates/page.html")
 	if err != nil {
-		return nil, fmt.Errorf("parse the page: %w", err)
+		return pages{}, fmt.Errorf("parse the page: %w", err)
 	}
 	style, err := files.ReadFile("templates/page.css")
 	if err != nil {
-		return nil, fmt.Errorf("read the page's style: %w", err)
+		return pages{}, fmt.Errorf("read the page's style: %w", err)
 	}
 	sum := sha256.Sum256(style)
-	return api{
-		log: log, links: links, store: store, words: words, page: page, style: template.CSS(style), //nolint:gosec // ours
+	return pages{
+		log: log, words: words, page: page, style: template.CSS(style), //nolint:gosec // ours
 		policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
 			"'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
 	}, nil
@@ -96,7 +109,7 @@ func (a api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.log.ErrorContext(r.Context(), "unsubscribe link not served", "method", r.Method, "err", err)
 	case forged, expired, used, gone:
 	}
-	a.write(w, r, status, what, sub)
+	a.write(w, r, status, a.view(r, what, sub))
 }
 
 // serve finds out what to show, and on POST does it. The error is of [trouble].
@@ -143,34 +156,45 @@ type view struct {
 	Tenant      string // may be empty
 	Title, Text string
 	Button      string // of the form; empty: there is none
-	Preferences string // the address
+	OneClick    bool   // the button sends what RFC 8058 wants
+	Preferences string // the address; empty: it is not shown
 	Choose      string // the words for it
 }
 
-func (a api) write(w http.ResponseWriter, r *http.Request, status int, what outcome, sub user.Subscription) {
-	words := a.words.Accepted(r.Header.Get("Accept-Language"))
-	if sub.Locale != "" {
-		words = a.words.For(sub.Locale)
-	}
+func (a api) view(r *http.Request, what outcome, sub user.Subscription) view {
+	words := a.wordsFor(r, sub.Locale)
 	key := "page." + string(what)
 	v := view{
-		Language: words.Language, Style: a.style, Tenant: sub.TenantName, Title: words.Say(key+".title", "tenant", sub.TenantName),
+		Language: words.Language, Tenant: sub.TenantName, Title: words.Say(key+".title", "tenant", sub.TenantName),
 		Text:        words.Say(key+".text", "tenant", sub.TenantName, "email", sub.Email),
 		Preferences: a.links.Preferences(), Choose: words.Say("page.preferences"),
 	}
 	if what == ask {
-		v.Button = words.Say("page.ask.button")
+		v.Button, v.OneClick = words.Say("page.ask.button"), true
 	}
+	return v
+}
+
+// wordsFor returns the words of the tenant's language, or of the browser's where the tenant is not known.
+func (p pages) wordsFor(r *http.Request, locale string) *wording.Words {
+	if locale != "" {
+		return p.words.For(locale)
+	}
+	return p.words.Accepted(r.Header.Get("Accept-Language"))
+}
+
+func (p pages) write(w http.ResponseWriter, r *http.Request, status int, v view) {
 	var body bytes.Buffer
-	if err := a.page.Execute(&body, v); err != nil {
-		a.log.ErrorContext(r.Context(), "page not written", "err", err)
+	v.Style = p.style
+	if err := p.page.Execute(&body, v); err != nil {
+		p.log.ErrorContext(r.Context(), "page not written", "err", err)
 		http.Error(w, v.Title, http.StatusInternalServerError)
 		return
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Language", words.Language)
-	h.Set("Content-Security-Policy", a.policy)
+	h.Set("Content-Language", v.Language)
+	h.Set("Content-Security-Policy", p.policy)
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer") // the address is the capability
 	h.Set("X-Content-Type-Options", "nosniff")

@@ -241,7 +241,7 @@ func refusal(err error) error {
 	switch {
 	case errors.As(err, &rate):
 		return problem.Limited(http.StatusTooManyRequests, string(rate.Limit), rate.Max).
-			With("Retry-After", strconv.Itoa(int(rate.After.Seconds())))
+			With("Retry-After", route.Seconds(rate.After))
 	case errors.Is(err, order.ErrNotFound):
 		return problem.New(http.StatusNotFound, "there is no such order")
 	case errors.Is(err, order.ErrNoTenant):

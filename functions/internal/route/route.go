@@ -6,11 +6,14 @@ package route
 
 import (
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"orderbell/internal/auth"
 	"orderbell/internal/problem"
@@ -76,6 +79,11 @@ func byMethod(log *slog.Logger, verifier *auth.Verifier, methods Methods) func(h
 		h.ServeHTTP(w, r)
 		return nil
 	}
+}
+
+// Seconds returns d as Retry-After has it: in whole seconds, not too few, and one at least.
+func Seconds(d time.Duration) string {
+	return strconv.FormatInt(max(1, int64(math.Ceil(d.Seconds()))), 10)
 }
 
 // ClientAddress returns the address that the nearest proxy saw the request come from or, without a proxy, its own.

@@ -66,7 +66,7 @@ func (a api) add(w http.ResponseWriter, r *http.Request) error {
 		TenantID: principal.TenantID, Email: *asked.Email, Name: or(asked.Name, ""), Roles: asked.Roles,
 		EmailEnabled: or(asked.EmailEnabled, true), InAppEnabled: or(asked.InAppEnabled, true),
 		EmailEvents: asked.EmailEvents, InAppEvents: asked.InAppEvents, TimeZone: or(asked.TimeZone, ""), QuietHours: or(asked.QuietHours, ""),
-	}, a.limits, by(r, principal))
+	}, a.terms, by(r, principal))
 	if err != nil {
 		return refusal(err)
 	}
@@ -122,7 +122,7 @@ func (a api) update(w http.ResponseWriter, r *http.Request, who auth.Principal, 
 	if c.Version, err = route.IfMatch(r); err != nil {
 		return err
 	}
-	p, err := a.store.Update(r.Context(), who.TenantID, id, c)
+	p, err := a.store.Update(r.Context(), who.TenantID, id, c, a.terms)
 	if err != nil {
 		return refusal(err)
 	}

@@ -22,8 +22,10 @@ import (
 type Store interface {
 	People(ctx context.Context, tenantID, after string, limit int) (people []user.User, more bool, err error)
 	Find(ctx context.Context, tenantID, id string) (user.User, error)
-	Invite(ctx context.Context, p user.User, limits user.DefaultLimits, by user.Act) (user.User, error)
-	Update(ctx context.Context, tenantID, id string, c user.Change) (user.User, error)
+	Invite(ctx context.Context, p user.User, terms user.InvitationTerms, by user.Act) (user.User, error)
+	InviteAgain(ctx context.Context, tenantID, id string, c user.Change, terms user.InvitationTerms) (user.User, error)
+	ConfirmVerified(ctx context.Context, tenantID, id, verified string, by user.Act) (bool, error)
+	Update(ctx context.Context, tenantID, id string, c user.Change, terms user.InvitationTerms) (user.User, error)
 	FindWithTenant(ctx context.Context, tenantID, id string) (user.User, user.Tenant, error)
 	Tenant(ctx context.Context, tenantID string) (user.Tenant, error)
 	UpdateTenant(ctx context.Context, tenantID string, c user.TenantChange) (user.Tenant, error)
@@ -43,6 +45,10 @@ type User struct {
 	Name     string      `json:"name"` // may be empty
 	Roles    []user.Role `json:"roles"`
 
+	// EmailState says whether the address is confirmed: it gets no mails of orders before.
+	EmailState        user.EmailState `json:"email_state"`
+	InvitationExpires *time.Time      `json:"invitation_expires_at,omitempty"` // while the address is not confirmed
+
 	EmailEnabled bool `json:"notification_email_enabled"`
 	InAppEnabled bool `json:"notification_in_app_enabled"`
 
@@ -60,12 +66,16 @@ type User struct {
 
 // FromPerson returns p in the API's JSON.
 func FromPerson(p user.User) User {
-	return User{
+	u := User{
 		UserID: p.ID, TenantID: p.TenantID, Email: p.Email, Name: p.Name, Roles: p.Roles,
 		EmailEnabled: p.EmailEnabled, InAppEnabled: p.InAppEnabled,
 		EmailEvents: p.EmailEvents, InAppEvents: p.InAppEvents, TimeZone: p.TimeZone, QuietHours: p.QuietHours,
-		Version: p.Version, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
+		Version: p.Version, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt, EmailState: p.EmailState(time.Now()),
 	}
+	if u.EmailState != user.EmailConfirmed && !p.InvitationExpires.IsZero() {
+		u.InvitationExpires = &p.InvitationExpires
+	}
+	return u
 }
 
 // Page is the answer to GET /api/users.
@@ -75,15 +85,15 @@ type Page struct {
 }
 
 type api struct {
-	log    *slog.Logger
-	store  Store
-	told   Revoker
-	limits user.DefaultLimits
+	log   *slog.Logger
+	store Store
+	told  Revoker
+	terms user.InvitationTerms
 }
 
 // New returns the API's handler for the paths /api/users and /api/me and below.
-func New(log *slog.Logger, verifier *auth.Verifier, store Store, told Revoker, limits user.DefaultLimits) route.API {
-	a := api{log, store, told, limits}
+func New(log *slog.Logger, verifier *auth.Verifier, store Store, told Revoker, terms user.InvitationTerms) route.API {
+	a := api{log, store, told, terms}
 	return route.New(log, verifier, map[string]route.Methods{
 		"/api/users": {
 			"GET":  {Roles: user.Leaders(), Handle: a.list},
@@ -94,6 +104,8 @@ func New(log *slog.Logger, verifier *auth.Verifier, store Store, told Revoker, l
 			"PATCH":  {Roles: user.Leaders(), Handle: a.change},
 			"DELETE": {Roles: user.Leaders(), Handle: a.remove},
 		},
+		"/api/users/{id}/invitation": {"POST": {Roles: user.Leaders(), Handle: a.inviteAgain}},
+		"/api/me/invitation":         {"POST": {Roles: user.Roles(), Handle: a.askAgain}},
 		"/api/tenant": {
 			"GET":   {Roles: user.Roles(), Handle: a.tenant},
 			"PATCH": {Roles: user.Leaders(), Handle: a.changeTenant},
@@ -152,6 +164,17 @@ func (a api) me(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return refusal(err)
 	}
+	if p.ConfirmedAt.IsZero() && principal.VerifiedEmail != "" {
+		confirmed, err := a.store.ConfirmVerified(r.Context(), principal.TenantID, id, principal.VerifiedEmail, by(r, principal))
+		if err != nil {
+			return refusal(err)
+		}
+		if confirmed {
+			if p, t, err = a.store.FindWithTenant(r.Context(), principal.TenantID, id); err != nil {
+				return refusal(err)
+			}
+		}
+	}
 	me, of := FromPerson(p), FromTenant(t)
 	me.Tenant = &of
 	return route.Serve(w, r, route.PairTag(p.Version, t.Version), me)
@@ -181,8 +204,12 @@ func refusal(err error) error {
 		p.Errors = []problem.FieldError{{Field: field, Detail: detail}}
 		return p
 	}
-	limit := new(user.LimitError)
+	limit, soon := new(user.LimitError), new(user.TooSoonError)
 	switch {
+	case errors.As(err, &soon):
+		return problem.New(http.StatusTooManyRequests, "%s", soon).With("Retry-After", route.Seconds(soon.After))
+	case errors.Is(err, user.ErrConfirmed):
+		return problem.New(http.StatusConflict, "%s", user.ErrConfirmed)
 	case errors.As(err, &limit):
 		return problem.Limited(http.StatusConflict, string(limit.Limit), limit.Max)
 	case errors.Is(err, user.ErrNotFound):

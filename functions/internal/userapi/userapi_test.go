@@ -41,7 +41,9 @@ func setup(t *testing.T) bundle {
 	checker, told := rightstest.New(t, rights.Config{CacheFor: time.Minute, Accounts: rights.Accounts{"*/robot": {user.Owner}}}, store)
 	verifier := authtest.Verifier(t, b.tokens).With(checker)
 	b.store = store
-	b.handler = userapi.New(slog.New(slog.NewTextHandler(t.Output(), nil)), verifier, store, told, user.DefaultLimits{MaxUsers: 50, MaxInvitations: 40})
+	b.handler = userapi.New(slog.New(slog.NewTextHandler(t.Output(), nil)), verifier, store, told, user.InvitationTerms{
+		Limits: user.DefaultLimits{MaxUsers: 50, MaxInvitations: 40}, Life: time.Hour, MailDomain: "orders.example",
+	})
 	person := func(tenant string, role user.Role) (user.User, string) {
 		if err := store.EnsureTenant(t.Context(), user.Tenant{ID: tenant, Name: tenant, Locale: "en"}); err != nil {
 			t.Fatal(err)
@@ -102,7 +104,7 @@ func decode[T any](t *testing.T, res *http.Response, status int) T {
 }
 
 func timeless() cmp.Option {
-	return cmpopts.IgnoreFields(userapi.User{}, "UserID", "CreatedAt", "UpdatedAt")
+	return cmpopts.IgnoreFields(userapi.User{}, "UserID", "CreatedAt", "UpdatedAt", "InvitationExpires")
 }
 
 func TestUsers(t *testing.T) {
@@ -113,6 +115,7 @@ func TestUsers(t *testing.T) {
 	want := userapi.User{
 		TenantID: "acme", Email: "Kim@acme.example", Name: "Kim", Roles: []user.Role{user.Kitchen, user.Viewer},
 		InAppEnabled: true, EmailEvents: user.UsualEvents(), InAppEvents: user.UsualEvents(), TimeZone: "UTC", Version: 1,
+		EmailState: user.EmailInvited,
 	}
 	if diff := cmp.Diff(want, kim, timeless()); diff != "" {
 		t.Error(diff)

@@ -6,12 +6,13 @@ WITH candidate AS (
     SELECT id, roles, notification_in_app_enabled AS in_app, notification_email_enabled AS email, time_zone, quiet_hours,
         @type = ANY (notification_in_app_events) AS in_app_event,
         @type = ANY (notification_email_events) AS email_event,
+        email_confirmed_at IS NULL AS unconfirmed,
         EXISTS (SELECT FROM mail_suppressions s WHERE s.address = lower(users.email)) AS no_mailbox
     FROM users WHERE tenant_id = @tenant_id AND cardinality(@roles::text[]) > 0
 ), recipient AS (
-    SELECT id, in_app, in_app_event, email, email_event, no_mailbox,
+    SELECT id, in_app, in_app_event, email, email_event, unconfirmed, no_mailbox,
         roles && @roles::text[] AS eligible,
-        CASE WHEN email AND email_event AND NOT no_mailbox THEN quiet_until(now(), time_zone, quiet_hours) END AS quiet,
+        CASE WHEN email AND email_event AND NOT unconfirmed AND NOT no_mailbox THEN quiet_until(now(), time_zone, quiet_hours) END AS quiet,
         -- The notification's id is derived from the event and the user, so that it is the same each time: a UUIDv8 (RFC 9562)
         -- that starts with the time of the event's id, which keeps index pages in order, followed by a hash.
         (left(@event_id::uuid::text, 14) || '8' || left(hash, 3) || '-8' || substr(hash, 4, 3) || '-' || substr(hash, 7, 12))::uuid AS notification_id
@@ -23,11 +24,11 @@ WITH candidate AS (
         CASE WHEN reason IN ('', 'quiet hours') THEN granted ELSE 'suppressed' END AS outcome, reason
     FROM recipient,
         LATERAL (VALUES
-            (1, 'in_app', in_app, in_app_event, false, NULL, 'notified'),
-            (2, 'email', email, email_event, no_mailbox, quiet, CASE WHEN quiet IS NULL THEN 'due' ELSE 'deferred' END)
-        ) AS c (n, channel, wanted, wanted_event, unreachable, deferred, granted),
+            (1, 'in_app', in_app, in_app_event, false, false, NULL, 'notified'),
+            (2, 'email', email, email_event, unconfirmed, no_mailbox, quiet, CASE WHEN quiet IS NULL THEN 'due' ELSE 'deferred' END)
+        ) AS c (n, channel, wanted, wanted_event, unproven, unreachable, deferred, granted),
         LATERAL (SELECT CASE WHEN NOT eligible THEN 'role' WHEN NOT wanted THEN 'preference'
-            WHEN NOT wanted_event THEN 'event preference' WHEN unreachable THEN 'address'
+            WHEN NOT wanted_event THEN 'event preference' WHEN unproven THEN 'address not confirmed' WHEN unreachable THEN 'address'
             WHEN deferred IS NOT NULL THEN 'quiet hours' ELSE '' END) AS r (reason)
     ORDER BY id, n
 ), record AS (
@@ -47,7 +48,7 @@ WITH candidate AS (
         next_attempt_at, reason, audience)
     SELECT notification_id, tenant_id, id, @source, @event_id, @type, @order_id, @data, notification_id || '@' || @mail_domain, coalesce(quiet, now()),
         CASE WHEN quiet IS NULL THEN '' ELSE 'quiet hours' END, @roles
-    FROM record, recipient WHERE eligible AND email AND email_event AND NOT no_mailbox
+    FROM record, recipient WHERE eligible AND email AND email_event AND NOT unconfirmed AND NOT no_mailbox
     RETURNING next_attempt_at
 )
 SELECT EXISTS (SELECT FROM record) AS applied,

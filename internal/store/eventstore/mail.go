@@ -22,14 +22,14 @@ var tenantsSQL string
 // ClaimOfEvent claims a due mail of an event. It returns false if there is none that may be sent now.
 func (s *Store) ClaimOfEvent(ctx context.Context, source, eventID string, terms mail.Terms) (mail.Due, bool, error) {
 	return s.claim(ctx, s.claimOfEvent, pgx.NamedArgs{
-		"lease": terms.Lease, "mails_per_hour": terms.MailsPerHour, "source": source, "event_id": eventID,
+		"lease": terms.Lease, "mails_per_hour": terms.MailsPerHour, "max_invitations": terms.MaxInvitations, "source": source, "event_id": eventID,
 	})
 }
 
 // ClaimOfTenant claims the mail of the tenant that is due longest. It returns false if there is none that may be sent now.
 func (s *Store) ClaimOfTenant(ctx context.Context, tenantID string, terms mail.Terms) (mail.Due, bool, error) {
 	return s.claim(ctx, claimSQL, pgx.NamedArgs{
-		"lease": terms.Lease, "mails_per_hour": terms.MailsPerHour, "tenant_id": tenantID,
+		"lease": terms.Lease, "mails_per_hour": terms.MailsPerHour, "max_invitations": terms.MaxInvitations, "tenant_id": tenantID,
 	})
 }
 
@@ -47,7 +47,8 @@ func (s *Store) claim(ctx context.Context, sql string, args pgx.NamedArgs) (mail
 	var d mail.Due
 	var data []byte
 	err := s.pool.QueryRow(ctx, sql, args).Scan(&d.ID, &d.Attempt, &d.Held, &d.MessageID, &d.OptedOut, &d.Deferred,
-		&d.Abandoned, &d.Source, &d.EventID, &d.Type, &data, &d.TenantName, &d.Locale, &d.UserID, &d.Email, &d.Name, &d.TimeZone)
+		&d.Abandoned, &d.Source, &d.EventID, &d.Type, &data, &d.TenantName, &d.Locale, &d.UserID, &d.Email, &d.Name, &d.TimeZone,
+		&d.TenantID, &d.LinkEnds)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return mail.Due{}, false, nil
 	}

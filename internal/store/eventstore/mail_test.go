@@ -16,7 +16,7 @@ import (
 )
 
 // terms are a claim's, with more mails than any test sends.
-func terms() mail.Terms { return mail.Terms{Lease: time.Minute, MailsPerHour: 1000} }
+func terms() mail.Terms { return mail.Terms{Lease: time.Minute, MailsPerHour: 1000, MaxInvitations: 2} }
 
 // due returns a store with one due e-mail, of e.
 func due(t *testing.T) (s *eventstore.Store, pool *database.Pool, e event.Event) {
@@ -93,6 +93,7 @@ func TestClaim(t *testing.T) {
 		want := mail.Due{
 			ID: got.ID, Attempt: 1, MessageID: got.ID + "@mail.example", Source: e.Source, EventID: e.ID, Type: e.Type,
 			Data: e.Data, TenantName: "Kopi & Co", Locale: "en", UserID: testUser(1), Email: testUser(1) + "@demo.example", Name: "Ayu", TimeZone: "UTC",
+			TenantID: "demo",
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)

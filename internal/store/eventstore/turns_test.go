@@ -39,6 +39,7 @@ func TestSuppression(t *testing.T) {
 	d := claim(t, s)
 	d.Email = "Gone@Demo.example"
 	exec(t, pool, "UPDATE users SET email = $1", d.Email)
+	exec(t, pool, "UPDATE users SET email_confirmed_at = now()")
 	mark(t, s, d, mail.Mark{Status: mail.StatusFailed, Reason: "550 5.1.1 no", NoMailbox: true}, true)
 	var address, reason string
 	if err := pool.QueryRow(t.Context(), `SELECT address, reason FROM mail_suppressions WHERE delivery_id = $1`, d.ID).Scan(&address, &reason); err != nil {

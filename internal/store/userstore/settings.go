@@ -66,7 +66,7 @@ func (s *Store) FindWithTenant(ctx context.Context, tenantID, id string) (user.U
 	p, err := database.CollectOne(ctx, s.pool, tenantID, func(row pgx.CollectableRow) (user.User, error) {
 		var p user.User
 		err := row.Scan(append(tenantFields(&t), fields(&p)...)...)
-		p.CreatedAt, p.UpdatedAt = p.CreatedAt.UTC(), p.UpdatedAt.UTC()
+		inUTC(&p)
 		return p, err
 	}, byID, tenantID, id)
 	return p, t, outcome("find user", err)

@@ -91,7 +91,7 @@ func TestUpdate(t *testing.T) {
 	t.Run("what is not named stays as it is", func(t *testing.T) {
 		t.Parallel()
 		p := add(t, s, "demo", "bo@demo.example", user.Cashier)
-		changed, err := s.Update(t.Context(), "demo", p.ID, user.Change{Name: ptr("Bo"), EmailEnabled: ptr(true)})
+		changed, err := s.Update(t.Context(), "demo", p.ID, user.Change{Name: ptr("Bo"), EmailEnabled: ptr(true)}, terms())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -118,7 +118,7 @@ func TestUpdate(t *testing.T) {
 			"the last owner":        {"demo", owner.ID, user.Change{Name: ptr("x"), Roles: []user.Role{user.Manager}}, user.ErrLastOwner},
 			"an owner, by no owner": {"demo", owner.ID, user.Change{Name: ptr("x"), SpareOwners: true}, user.ErrOwner},
 		} {
-			if _, err := s.Update(t.Context(), tt.tenant, tt.id, tt.change); !errors.Is(err, tt.want) {
+			if _, err := s.Update(t.Context(), tt.tenant, tt.id, tt.change, terms()); !errors.Is(err, tt.want) {
 				t.Errorf("%s: Update = %v, want %v", name, err, tt.want)
 			}
 			for _, was := range []user.User{p, owner} {
@@ -136,7 +136,7 @@ func TestUpdate(t *testing.T) {
 		t.Parallel()
 		one := add(t, s, "other", "one@other.example", user.Owner)
 		add(t, s, "other", "two@other.example", user.Owner, user.Kitchen)
-		if _, err := s.Update(t.Context(), "other", one.ID, user.Change{Roles: []user.Role{user.Viewer}}); err != nil {
+		if _, err := s.Update(t.Context(), "other", one.ID, user.Change{Roles: []user.Role{user.Viewer}}, terms()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -158,7 +158,7 @@ func TestOfOwnersWhoStepDownAtOnceOneStays(t *testing.T) {
 		var all sync.WaitGroup
 		for i, p := range owners {
 			all.Go(func() {
-				_, errs[i] = s.Update(t.Context(), tenant.ID, p.ID, user.Change{Roles: []user.Role{user.Viewer}})
+				_, errs[i] = s.Update(t.Context(), tenant.ID, p.ID, user.Change{Roles: []user.Role{user.Viewer}}, terms())
 			})
 		}
 		all.Wait()
@@ -203,7 +203,7 @@ func TestAddresses(t *testing.T) {
 		t.Fatal(err)
 	}
 	taken := "kasse@b\u00fccher.example"
-	if _, err := s.Update(t.Context(), "demo", other.ID, user.Change{Email: &taken}); !errors.Is(err, user.ErrEmailTaken) {
+	if _, err := s.Update(t.Context(), "demo", other.ID, user.Change{Email: &taken}, terms()); !errors.Is(err, user.ErrEmailTaken) {
 		t.Errorf("changed to a mailbox that is another user's: %v", err)
 	}
 	for _, bad := range []string{"a@localhost", "a@[127.0.0.1]", "a@-x.example", "a@127.0.0.1", "\u00fc@b.example", strings.Repeat("l", 70) + "@b.example", `"a b"@c.example`, "a@b.example\n"} {

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -31,13 +33,20 @@ func (s *Store) EnsureTenant(ctx context.Context, t user.Tenant) error {
 }
 
 const columns = `id::text, tenant_id, email, name, roles, notification_email_enabled, notification_in_app_enabled,
-	notification_email_events, notification_in_app_events, time_zone, quiet_hours, version, created_at, updated_at`
+	notification_email_events, notification_in_app_events, time_zone, quiet_hours, version, created_at, updated_at,
+	coalesce(email_confirmed_at, '0001-01-01T00:00:00Z'), coalesce(invitation_expires_at, '0001-01-01T00:00:00Z')`
 
 func scan(row pgx.CollectableRow) (user.User, error) {
 	var p user.User
 	err := row.Scan(fields(&p)...)
-	p.CreatedAt, p.UpdatedAt = p.CreatedAt.UTC(), p.UpdatedAt.UTC()
+	inUTC(&p)
 	return p, err
+}
+
+func inUTC(p *user.User) {
+	for _, t := range []*time.Time{&p.CreatedAt, &p.UpdatedAt, &p.ConfirmedAt, &p.InvitationExpires} {
+		*t = t.UTC()
+	}
 }
 
 // fields returns where the columns go.
@@ -45,9 +54,11 @@ func fields(p *user.User) []any {
 	return []any{
 		&p.ID, &p.TenantID, &p.Email, &p.Name, &p.Roles, &p.EmailEnabled, &p.InAppEnabled,
 		&p.EmailEvents, &p.InAppEvents, &p.TimeZone, &p.QuietHours, &p.Version, &p.CreatedAt, &p.UpdatedAt,
+		&p.ConfirmedAt, &p.InvitationExpires,
 	}
 }
 
+// insert makes a user whose address is confirmed: the tables' owner, who alone may do that, vouches for it.
 const insert = `INSERT INTO users (id, tenant_id, email, name, roles, notification_email_enabled, notification_in_app_enabled,
 		notification_email_events, notification_in_app_events, time_zone, quiet_hours)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
@@ -73,8 +84,8 @@ func insertion(p user.User) ([]any, error) {
 	}, nil
 }
 
-// EnsurePerson creates p, with a new id if it has none, unless the tenant has a person of its address already, who
-// stays as they are. It returns the person as stored.
+// EnsurePerson creates p, with a new id if it has none, unless the tenant has a user of its address already, who stays as they
+// are. It returns the user as stored. It is for the tables' owner alone, who vouches for the address.
 func (s *Store) EnsurePerson(ctx context.Context, p user.User) (user.User, error) {
 	args, err := insertion(p)
 	if err != nil {
@@ -125,14 +136,18 @@ func (s *Store) People(ctx context.Context, tenantID, after string, limit int) (
 	return people, false, nil
 }
 
-// Add creates p, with a new id if it has none, and returns it as stored. Errors: [user.ErrEmailTaken],
-// [user.ErrNoTenant].
+// Add creates p, with a new id if it has none, and returns it as stored. It is for the tables' owner alone, who vouches for the
+// address. Errors: [user.ErrEmailTaken], [user.ErrNoTenant].
 func (s *Store) Add(ctx context.Context, p user.User) (user.User, error) {
 	args, err := insertion(p)
 	if err != nil {
 		return user.User{}, err
 	}
-	made, err := database.CollectOne(ctx, s.pool, p.TenantID, scan, insert+` RETURNING `+columns, args...)
+	rows, err := s.pool.Query(ctx, insert+` RETURNING `+columns, args...)
+	if err != nil {
+		return user.User{}, outcome("create user", err)
+	}
+	made, err := pgx.CollectExactlyOneRow(rows, scan)
 	return made, outcome("create user", err)
 }
 
@@ -153,13 +168,19 @@ const change = `UPDATE users SET
 	RETURNING ` + columns
 
 // Update changes a person of the tenant and returns them as they are then. Errors: [user.ErrNotFound],
-// [user.ErrStale], [user.ErrEmailTaken], [user.ErrLastOwner], [user.ErrOwner].
-func (s *Store) Update(ctx context.Context, tenantID, id string, c user.Change) (changed user.User, err error) {
+// [user.ErrStale], [user.ErrEmailTaken], [user.ErrLastOwner], [user.ErrOwner], and of a new address *[user.LimitError]: it has to
+// be confirmed, and its mail for that becomes due with the change.
+func (s *Store) Update(ctx context.Context, tenantID, id string, c user.Change, terms user.InvitationTerms) (changed user.User, err error) {
 	if c.Email != nil {
 		canonical := address.Canonical(*c.Email)
 		c.Email = &canonical
 	}
 	err = database.InTenant(ctx, s.pool, tenantID, func(tx pgx.Tx) error {
+		if c.Email != nil {
+			if err := oneAtATime(ctx, tx, tenantID); err != nil {
+				return err
+			}
+		}
 		was, err := mayChange(ctx, tx, tenantID, id, c)
 		if err != nil {
 			return err
@@ -171,6 +192,14 @@ func (s *Store) Update(ctx context.Context, tenantID, id string, c user.Change) 
 		}
 		if changed, err = pgx.CollectExactlyOneRow(rows, scan); err != nil {
 			return err
+		}
+		if !strings.EqualFold(was.Email, changed.Email) {
+			if err := mayInvite(ctx, tx, tenantID, 0, terms); err != nil {
+				return err
+			}
+			if changed, err = askForConfirmation(ctx, tx, changed, terms); err != nil {
+				return err
+			}
 		}
 		detail := was.differences(changed)
 		if detail == "" {
@@ -191,10 +220,10 @@ func outcome(doing string, err error) error {
 	case database.Violates(err, database.ForeignKey):
 		return user.ErrNoTenant
 	}
-	if limit := new(user.LimitError); errors.As(err, &limit) {
+	if limit, soon := new(user.LimitError), new(user.TooSoonError); errors.As(err, &limit) || errors.As(err, &soon) {
 		return err
 	}
-	for _, known := range []error{user.ErrNotFound, user.ErrNoTenant, user.ErrOwner, user.ErrStale, user.ErrLastOwner, user.ErrUsed} {
+	for _, known := range []error{user.ErrNotFound, user.ErrNoTenant, user.ErrOwner, user.ErrStale, user.ErrLastOwner, user.ErrUsed, user.ErrConfirmed} {
 		if errors.Is(err, known) {
 			return known
 		}

@@ -107,7 +107,7 @@ func (s *Store) Orphans(ctx context.Context, w audit.Window, table audit.Table, 
 	query := `
 WITH page AS (
     SELECT id, event_source, event_id, tenant_id, order_id, user_id FROM ` + pgx.Identifier{string(table)}.Sanitize() + `
-    WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3
+    WHERE id > $1 AND id < $2 AND order_id IS NOT NULL ORDER BY id LIMIT $3
 )
 SELECT id::text, event_source, event_id::text, tenant_id, order_id::text, user_id::text, EXISTS (
     SELECT FROM event_records r WHERE r.event_id = p.event_id AND r.source = p.event_source AND r.event_day BETWEEN $4 AND $5

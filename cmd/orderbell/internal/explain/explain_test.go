@@ -165,6 +165,19 @@ func TestWhy(t *testing.T) {
 			},
 			inApp: "None: the user had in-app notifications switched off.", mail: "None: the user had e-mail notifications switched off.",
 		},
+		"address not confirmed": {
+			before: func(w *world) { w.exec(`UPDATE users SET email_confirmed_at = NULL`) },
+			after:  func(w *world) { w.exec(`UPDATE users SET email_confirmed_at = now()`) },
+			inApp:  came, mail: "None: the user's address was not confirmed.",
+		},
+		"address changed since": {
+			before: others,
+			after: func(w *world) {
+				w.exec(`UPDATE users SET email_confirmed_at = NULL`)
+				w.claims(mail.Mark{})
+			},
+			inApp: came, mail: "Not sent, since when it was about to be, the user's address was not confirmed.",
+		},
 		"not of this event": {
 			before: func(w *world) {
 				w.exec(`UPDATE users SET notification_email_events = '{}', notification_in_app_events = '{}'`)

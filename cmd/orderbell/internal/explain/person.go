@@ -82,6 +82,8 @@ func reason(s audit.Story, p audit.Part, kept, channel string) string {
 		return fmt.Sprintf("the user had %s switched off.", channel)
 	case user.ByEventPreference:
 		return fmt.Sprintf("the user took %s, but not of %s.", channel, s.Type)
+	case user.ByUnconfirmed:
+		return "the user's address was not confirmed."
 	}
 	return kept + "."
 }

@@ -294,6 +294,24 @@ func TestRunKnowsWhatIsDeferredAndSuppressed(t *testing.T) {
 	}
 }
 
+func TestRunAcceptsAddressesThatAreNotConfirmed(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	w.exec(`UPDATE users SET email_confirmed_at = NULL, invitation_expires_at = now() + interval '1 day' WHERE email LIKE 'owner%'`)
+	w.exec(`INSERT INTO email_deliveries (id, tenant_id, user_id, event_source, event_id, event_type, data, message_id)
+		SELECT $1::uuid, tenant_id, id, '/orderbell/user-api', $1::uuid, 'address_confirmation', '{}', $1::uuid || '@x.example' FROM users WHERE email LIKE 'owner%' LIMIT 1`,
+		uuid.Must(uuid.NewV7()).String())
+	w.sell("demo", 2)
+	w.relay()
+	w.post(1)
+	if report := w.verify(); report.Total != 0 || report.Mails != (verify.Mails{}) {
+		t.Errorf("%+v", report)
+	}
+	if n := w.one(`SELECT string_agg(status || ' ' || event_type, ', ') FROM email_deliveries`); n != "due address_confirmation" {
+		t.Errorf("the mails are: %s", n)
+	}
+}
+
 func TestRunLeavesOutWhatIsOnItsWay(t *testing.T) {
 	t.Parallel()
 	w := setup(t)

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"orderbell/functions/internal/mail/delivery"
+	"orderbell/internal/user"
 )
 
 // Config says how long a sweep may take, and what is kept how long.
@@ -53,9 +54,11 @@ type Keys interface {
 	ForgetKeys(ctx context.Context, before time.Time, limit int) (int64, error)
 }
 
-// OptOuts are the unsubscribe links that were used.
+// OptOuts are the unsubscribe links that were used, and what is known of confirmations.
 type OptOuts interface {
 	ForgetOptOuts(ctx context.Context, before time.Time, limit int) (int64, error)
+	// ForgetConfirmationMails removes notes of mails that asked for the confirmation of an address.
+	ForgetConfirmationMails(ctx context.Context, before time.Time, limit int) (int64, error)
 }
 
 // Mail sends what is due.
@@ -131,7 +134,8 @@ func (s *Sweeper) keepHouse(ctx context.Context, now, stopAt time.Time) error {
 	err3 := s.remove(ctx, "outbox_rows", stopAt, now.Add(-s.cfg.KeepSent), s.outbox.ForgetSent)
 	err4 := s.remove(ctx, "idempotency_keys", stopAt, now.Add(-keepKeys), s.keys.ForgetKeys)
 	err5 := s.remove(ctx, "optouts", stopAt, now, s.optouts.ForgetOptOuts)
-	return errors.Join(err, err2, err3, err4, err5)
+	err6 := s.remove(ctx, "confirmation_mails", stopAt, now.Add(-user.ConfirmationEvery), s.optouts.ForgetConfirmationMails)
+	return errors.Join(err, err2, err3, err4, err5, err6)
 }
 
 // remove forgets in batches, until nothing is left or it is time to stop.

@@ -109,11 +109,14 @@ func TestSweep(t *testing.T) {
 		b.exec(`INSERT INTO users (id, tenant_id, email, roles) VALUES (gen_random_uuid(), 'demo', 'a@b.example', '{owner}')`)
 		b.exec(`INSERT INTO optouts (id, tenant_id, user_id, expires_at)
 			SELECT gen_random_uuid(), tenant_id, id, now() + n * interval '1 hour' FROM users, unnest(ARRAY[-1, 1]) AS n`)
+		b.exec(`INSERT INTO confirmation_mails (address, tenant_id, delivery_id, at) VALUES
+			('a@b.example', 'demo', gen_random_uuid(), now() - interval '25 hours'), ('c@d.example', 'demo', gen_random_uuid(), now())`)
 		if err := b.sweep(t); err != nil {
 			t.Fatal(err)
 		}
-		const left = `SELECT ARRAY[(SELECT count(*) FROM outbox), (SELECT count(*) FROM idempotency_keys), (SELECT count(*) FROM optouts)]`
-		if diff := cmp.Diff([]int{2, 1, 1}, b.numbers(left)); diff != "" {
+		const left = `SELECT ARRAY[(SELECT count(*) FROM outbox), (SELECT count(*) FROM idempotency_keys), (SELECT count(*) FROM optouts),
+			(SELECT count(*) FROM confirmation_mails)]`
+		if diff := cmp.Diff([]int{2, 1, 1, 1}, b.numbers(left)); diff != "" {
 			t.Error(diff)
 		}
 	})

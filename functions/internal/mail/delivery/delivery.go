@@ -38,7 +38,8 @@ type Config struct {
 	RetryBase   time.Duration `envconfig:"EMAIL_RETRY_BASE" default:"30s"`  // doubled with each attempt
 	RetryMax    time.Duration `envconfig:"EMAIL_RETRY_MAX" default:"1h"`
 
-	MailsPerHour int64 `ignored:"true"` // of a tenant without a limit of its own: package user's default
+	MailsPerHour   int64 `ignored:"true"` // of a tenant without a limit of its own: package user's default
+	MaxInvitations int64 `ignored:"true"` // the same of mails a day that ask for a confirmation
 }
 
 const (
@@ -130,7 +131,7 @@ func (c *Courier) TryEvent(ctx context.Context, source, eventID string) {
 }
 
 func (c *Courier) terms() mail.Terms {
-	return mail.Terms{Lease: lease, MailsPerHour: c.cfg.MailsPerHour}
+	return mail.Terms{Lease: lease, MailsPerHour: c.cfg.MailsPerHour, MaxInvitations: c.cfg.MaxInvitations}
 }
 
 // goWith runs work with a line of its own, beyond the end of ctx. The returned channel is closed at its end.

@@ -60,6 +60,7 @@ func TestServerThatRefusesUs(t *testing.T) {
 		cfg.MaxAttempts = 2
 		b := setup(t, cfg)
 		b.exec(`UPDATE users SET email = 'first@demo.example' WHERE email LIKE 'owner0%'`)
+		b.exec(`UPDATE users SET email_confirmed_at = now()`)
 		b.send = func(l mail.Mail) error {
 			if l.To == "first@demo.example" {
 				return holding(l)
@@ -152,6 +153,7 @@ func TestAddressesThatDoNotExist(t *testing.T) {
 	t.Parallel()
 	b := setup(t, config())
 	b.exec(`UPDATE users SET email = 'Gone@demo.example' WHERE email LIKE 'owner0%'`)
+	b.exec(`UPDATE users SET email_confirmed_at = now()`)
 	b.exec(`INSERT INTO tenants (id, name) VALUES ('kopi', 'Kopi Senja')`)
 	first := b.due(t, "first")
 	b.send = func(l mail.Mail) error {

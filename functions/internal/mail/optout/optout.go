@@ -1,8 +1,8 @@
-// Package optout makes and reads unsubscribe links: who holds one may switch off one person's e-mail notifications, once,
-// until it expires, and nothing else.
+// Package optout makes and reads the links of mails. An unsubscribe link switches off one user's e-mail notifications, once,
+// until it expires, and nothing else. A confirmation link confirms that one address is its user's, and nothing else.
 //
-// A link is a capability, not a login. Its token says whose it is and carries an HMAC-SHA256 of all that it says, so that
-// nobody makes one but who knows the secret.
+// A link is a capability, not a login. Its token says whose it is and carries an HMAC-SHA256 of all that it says, so that only
+// the holder of the secret can make one. A link of one kind is not valid as one of the other.
 package optout
 
 import (
@@ -114,28 +114,46 @@ func (l *Links) token(c Claim) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("make an unsubscribe link: user %q: %w", c.UserID, err)
 	}
-	said := binary.BigEndian.AppendUint64([]byte{version}, uint64(c.Expires.Unix())) //nolint:gosec // after 1970
-	said = append(append(append(said, letterID[:]...), userID[:]...), c.TenantID...)
-	return base64.RawURLEncoding.EncodeToString(append(said, sign(l.secrets[0], said)...)), nil
+	said := statement(c.TenantID, userID, letterID, c.Expires)
+	return base64.RawURLEncoding.EncodeToString(append(said, sign(unsubscribes, l.secrets[0], said)...)), nil
 }
 
-// Read returns what a token says at the time now. Errors: [ErrForged], and with the claim [ErrExpired].
-func (l *Links) Read(token string, now time.Time) (Claim, error) {
+// statement is what a token says. About is the letter's id, or stands for an address.
+func statement(tenantID string, userID, about [16]byte, expires time.Time) []byte {
+	said := binary.BigEndian.AppendUint64([]byte{version}, uint64(expires.Unix())) //nolint:gosec // after 1970
+	return append(append(append(said, about[:]...), userID[:]...), tenantID...)
+}
+
+// end is until when a token is good.
+func end(said []byte) time.Time {
+	return time.Unix(int64(binary.BigEndian.Uint64(said[1:9])), 0).UTC() //nolint:gosec // we have written it
+}
+
+// check returns what a token of the purpose says, or [ErrForged].
+func (l *Links) check(p purpose, token string) ([]byte, error) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
 	if err != nil || len(raw) <= fixed+sha256.Size || raw[0] != version {
-		return Claim{}, ErrForged
+		return nil, ErrForged
 	}
 	said, signature := raw[:len(raw)-sha256.Size], raw[len(raw)-sha256.Size:]
 	good := false
 	for _, secret := range l.secrets {
-		good = good || hmac.Equal(signature, sign(secret, said))
+		good = good || hmac.Equal(signature, sign(p, secret, said))
 	}
 	if !good {
-		return Claim{}, ErrForged
+		return nil, ErrForged
+	}
+	return said, nil
+}
+
+// Read returns what a token says at the time now. Errors: [ErrForged], and with the claim [ErrExpired].
+func (l *Links) Read(token string, now time.Time) (Claim, error) {
+	said, err := l.check(unsubscribes, token)
+	if err != nil {
+		return Claim{}, err
 	}
 	c := Claim{
-		TenantID: string(said[fixed:]), UserID: uuid.UUID(said[25:fixed]).String(), LetterID: uuid.UUID(said[9:25]).String(),
-		Expires: time.Unix(int64(binary.BigEndian.Uint64(said[1:9])), 0).UTC(), //nolint:gosec // we have written it
+		TenantID: string(said[fixed:]), UserID: uuid.UUID(said[25:fixed]).String(), LetterID: uuid.UUID(said[9:25]).String(), Expires: end(said),
 	}
 	if !now.Before(c.Expires) {
 		return c, ErrExpired
@@ -143,12 +161,17 @@ func (l *Links) Read(token string, now time.Time) (Claim, error) {
 	return c, nil
 }
 
-// purpose keeps what is signed here from being good for anything else that should ever be signed with the same secret.
-const purpose = "orderbell unsubscribe\x00"
+// purpose keeps what is signed for one thing from being good for another.
+type purpose string
 
-func sign(secret, said []byte) []byte {
+const (
+	unsubscribes purpose = "orderbell unsubscribe\x00"
+	confirms     purpose = "orderbell confirm address\x00"
+)
+
+func sign(p purpose, secret, said []byte) []byte {
 	mac := hmac.New(sha256.New, secret)
-	_, _ = mac.Write([]byte(purpose)) // a hash takes everything
+	_, _ = mac.Write([]byte(p)) // a hash takes everything
 	_, _ = mac.Write(said)
 	return mac.Sum(nil)
 }

@@ -1,4 +1,5 @@
-// Package ordermail writes the e-mail that tells a person of an order, in the tenant's language: subject, text and HTML.
+// Package ordermail writes the mails to users, in the tenant's language: subject, text and HTML. One tells of an order, the other
+// asks for the confirmation of an address.
 package ordermail
 
 import (
@@ -13,16 +14,18 @@ import (
 	"orderbell/internal/event"
 	"orderbell/internal/mail"
 	"orderbell/internal/order"
+	"orderbell/internal/user"
 	"orderbell/internal/wording"
 )
 
 //go:embed templates
 var files embed.FS
 
-// Links are the addresses that a letter offers its person. What is empty is left out.
+// Links are the addresses that a mail offers its user. What is empty is left out.
 type Links struct {
 	Unsubscribe string // takes the mails' end with one POST (RFC 8058), and asks with a page on GET
-	Preferences string // where the person chooses what they are told of
+	Preferences string // where the user chooses what they are told of
+	Confirm     string // of a mail that asks for a confirmation: confirms the address
 }
 
 // Writer renders letters. It is safe for concurrent use.
@@ -77,8 +80,11 @@ type view struct {
 	UnsubscribeAt string
 }
 
-// Write renders d in its tenant's language and its person's time.
+// Write renders d in its tenant's language and its user's time.
 func (w *Writer) Write(d mail.Due) (mail.Mail, error) {
+	if d.Type == user.AddressConfirmation {
+		return w.writeConfirmation(d)
+	}
 	if !d.Data.Status.Valid() {
 		return mail.Mail{}, fmt.Errorf("write mail: there are no words for an order that is %q", d.Data.Status)
 	}

@@ -1,0 +1,101 @@
+package optoutapi
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"orderbell/functions/internal/mail/optout"
+	"orderbell/functions/internal/route"
+	"orderbell/internal/user"
+)
+
+// Invitations has the users' addresses. Its errors are [user.ErrNotFound] or failures of the store.
+type Invitations interface {
+	Invitation(ctx context.Context, c user.Confirmation) (user.Invitation, error)
+	Confirm(ctx context.Context, c user.Confirmation, by user.Act) (user.Invitation, error)
+}
+
+type confirmAPI struct {
+	pages
+
+	links *optout.Links
+	store Invitations
+}
+
+// NewConfirm returns the handler of what is below [optout.ConfirmPath].
+func NewConfirm(log *slog.Logger, links *optout.Links, store Invitations) (http.Handler, error) {
+	p, err := newPages(log)
+	return confirmAPI{p, links, store}, err
+}
+
+func (a confirmAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodPost {
+		w.Header().Set("Allow", "GET, HEAD, POST")
+		http.Error(w, "GET asks, POST confirms", http.StatusMethodNotAllowed)
+		return
+	}
+	what, about, err := a.serve(r)
+	status := http.StatusBadRequest
+	switch what {
+	case ask, done:
+		status = http.StatusOK
+	case trouble:
+		status = http.StatusServiceUnavailable
+		w.Header().Set("Retry-After", "60")
+		a.log.ErrorContext(r.Context(), "confirmation link not served", "method", r.Method, "err", err)
+	case forged, expired, used, gone:
+	}
+	a.write(w, r, status, a.view(r, what, about))
+}
+
+// serve finds out what to show, and on POST confirms. The error is of [trouble].
+func (a confirmAPI) serve(r *http.Request) (outcome, user.Invitation, error) {
+	claim, err := a.links.ReadConfirmation(strings.TrimPrefix(r.URL.Path, optout.ConfirmPath), time.Now())
+	if errors.Is(err, optout.ErrForged) {
+		return forged, user.Invitation{}, nil
+	}
+	link := user.Confirmation{TenantID: claim.TenantID, UserID: claim.UserID, IsAddress: claim.IsAddress}
+	late := errors.Is(err, optout.ErrExpired)
+	var about user.Invitation
+	if late || r.Method != http.MethodPost {
+		about, err = a.store.Invitation(r.Context(), link)
+	} else {
+		about, err = a.store.Confirm(r.Context(), link, user.Act{Actor: "user:" + claim.UserID, Address: route.ClientAddress(r)})
+	}
+	switch {
+	case errors.Is(err, user.ErrNotFound):
+		return gone, about, nil
+	case err != nil:
+		return trouble, about, err
+	case about.Confirmed:
+		return done, about, nil
+	case late:
+		return expired, about, nil
+	}
+	return ask, about, nil
+}
+
+func (a confirmAPI) view(r *http.Request, what outcome, about user.Invitation) view {
+	words := a.wordsFor(r, about.Locale)
+	key := "confirm." + string(what)
+	if what == forged || what == trouble { // as of every link
+		key = "page." + string(what)
+	}
+	v := view{
+		Language: words.Language, Tenant: about.TenantName,
+		Title: words.Say(key+".title", "tenant", about.TenantName, "email", about.Email),
+		Text:  words.Say(key+".text", "tenant", about.TenantName, "email", about.Email),
+	}
+	switch what {
+	case ask:
+		v.Button = words.Say("confirm.ask.button")
+	case done:
+		v.Preferences, v.Choose = a.links.Preferences(), words.Say("page.preferences")
+	case forged, expired, used, gone, trouble:
+	}
+	return v
+}
