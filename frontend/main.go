@@ -5,10 +5,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"net/url"
 	"os"
-	"time"
 
 	"orderbell/internal/origin"
 	"orderbell/internal/service"
@@ -23,6 +21,7 @@ func run(ctx context.Context, s *service.Service) error {
 		Gateway  string `envconfig:"SSE_GATEWAY_URL" required:"true"`
 		Files    string `envconfig:"KO_DATA_PATH" required:"true"`     // the built page; ko's images set it
 		Overlay  string `envconfig:"FRONTEND_OVERLAY" default:"/site"` // files in here hide those
+		Headers  origin.Headers
 	}
 	if err := service.Load(&cfg); err != nil {
 		return err
@@ -44,7 +43,5 @@ func run(ctx context.Context, s *service.Service) error {
 		return err
 	}
 	logger := slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn)
-	h := s.Handler(origin.New(origin.Config{Routes: routes, Files: files, Log: logger}))
-	// No read timeout: a stream lasts as long as its token.
-	return s.ServeWith(ctx, &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}, nil)
+	return s.ServePublic(ctx, origin.New(origin.Config{Routes: routes, Files: files, Log: logger, Headers: cfg.Headers}))
 }

@@ -4,9 +4,7 @@ package main
 import (
 	"context"
 	"errors"
-	"net/http"
 	"os"
-	"time"
 
 	"orderbell/internal/service"
 	"orderbell/internal/store/database"
@@ -30,12 +28,7 @@ func main() {
 		}
 		defer g.Close()
 		svc.Ready(service.Check{Name: "redis", Probe: g.Probe})
-		// A stream lives for hours, so there is no write timeout. A request's headers are few, 431 beyond, and its body is
-		// nothing to wait for.
-		server := &http.Server{
-			Handler: svc.Handler(g), ReadTimeout: 15 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
-		}
-		return svc.ServeWith(ctx, server, g.Drain)
+		return svc.Serve(ctx, g, g.Drain)
 	})
 }
 

@@ -1,24 +1,37 @@
 package origin
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"mime"
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 	"time"
 )
 
 // index is the page of a single-page application: it answers for every path that names no file.
 const index = "index.html"
 
-// Files serves the built front end. It reads each file when asked, so that a new build is seen without a restart.
+// Files serves the built front end. It opens each file when asked, so that a new build is seen without a restart, and sends
+// it from there: no file is held in memory. A file of assets/ that the build has compressed is sent so.
 type Files struct {
 	dist fs.FS
+
+	mu   sync.Mutex
+	tags map[string]tag // by file
+}
+
+// tag is the ETag of a file, as long as it is the same.
+type tag struct {
+	size     int64
+	modified time.Time
+	etag     string
 }
 
 // NewFiles returns the front end in dist, which must hold index.html.
@@ -29,7 +42,7 @@ func NewFiles(dist fs.FS) (*Files, error) {
 		}
 		return nil, fmt.Errorf("front end: %w", err)
 	}
-	return &Files{dist: dist}, nil
+	return &Files{dist: dist, tags: map[string]tag{}}, nil
 }
 
 // ServeHTTP answers a file, or the page for every path that looks like one of the application's own.
@@ -43,7 +56,11 @@ func (f *Files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if name == "" || strings.HasSuffix(r.URL.Path, "/") {
 		name = index
 	}
-	content, err := fs.ReadFile(f.dist, name)
+	if strings.HasSuffix(name, ".map") { // what the page is made of is no secret, but 5 times as large as the page
+		http.NotFound(w, r)
+		return
+	}
+	file, err := f.open(name)
 	if err != nil {
 		// A missing script must be a 404: as a page it would be a syntax error in the browser.
 		if path.Ext(name) != "" {
@@ -51,22 +68,96 @@ func (f *Files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		name = index
-		if content, err = fs.ReadFile(f.dist, name); err != nil {
+		if file, err = f.open(name); err != nil {
 			http.Error(w, "the front end is not built: run make build", http.StatusServiceUnavailable)
 			return
 		}
 	}
+	defer file.Close() //nolint:errcheck // it was read only
 	h := w.Header()
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "same-origin")
+	stored := name
 	if strings.HasPrefix(name, "assets/") {
 		h.Set("Cache-Control", "public, max-age=31536000, immutable") // Vite puts a hash of the content into the name
+		h.Add("Vary", "Accept-Encoding")
+		for _, c := range codings {
+			if !accepts(r, c.name) {
+				continue
+			}
+			if compressed, err := f.open(name + c.suffix); err == nil {
+				defer compressed.Close() //nolint:errcheck,revive // one at most
+				file, stored = compressed, name+c.suffix
+				h.Set("Content-Encoding", c.name)
+				h.Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
+				break
+			}
+		}
 	} else {
 		h.Set("Cache-Control", "no-cache") // kept, but asked for each time by its ETag
 	}
-	sum := sha256.Sum256(content)
-	h.Set("ETag", `"`+base64.RawURLEncoding.EncodeToString(sum[:12])+`"`)
-	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(content)) // type by extension, ranges, If-None-Match
+	etag, err := f.etag(stored, file)
+	if err != nil {
+		http.Error(w, "the file cannot be read", http.StatusInternalServerError)
+		return
+	}
+	h.Set("ETag", etag)
+	http.ServeContent(w, r, name, time.Time{}, file) // type by extension, ranges, If-None-Match
+}
+
+// codings are those of the build, the smaller first.
+var codings = [...]struct{ name, suffix string }{{"br", ".br"}, {"gzip", ".gz"}} //nolint:gochecknoglobals // a constant
+
+// accepts says whether a client takes a coding by name.
+func accepts(r *http.Request, coding string) bool {
+	for part := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
+		name, quality, _ := strings.Cut(strings.ReplaceAll(part, " ", ""), ";")
+		if strings.EqualFold(name, coding) {
+			return strings.Trim(strings.TrimPrefix(quality, "q="), "0.") != "" || quality == ""
+		}
+	}
+	return false
+}
+
+// file is what is served: from where it lies.
+type file interface {
+	fs.File
+	io.Seeker
+}
+
+func (f *Files) open(name string) (file, error) {
+	opened, err := f.dist.Open(name)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // a file system's own error
+	}
+	info, err := opened.Stat()
+	seekable, ok := opened.(file)
+	if err != nil || !ok || info.IsDir() {
+		return nil, errors.Join(fs.ErrNotExist, err, opened.Close())
+	}
+	return seekable, nil
+}
+
+// etag returns a file's ETag. It reads the file once, and again when it has changed.
+func (f *Files) etag(name string, file file) (string, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return "", fmt.Errorf("look at %s: %w", name, err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if known := f.tags[name]; known.etag != "" && known.size == info.Size() && known.modified.Equal(info.ModTime()) {
+		return known.etag, nil
+	}
+	sum := sha256.New()
+	_, err = io.Copy(sum, file)
+	if err == nil {
+		_, err = file.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", name, err)
+	}
+	etag := `"` + base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:12]) + `"`
+	f.tags[name] = tag{info.Size(), info.ModTime(), etag}
+	return etag, nil
 }
 
 // Layers is a file system in which a file of an earlier layer hides that of a later one.

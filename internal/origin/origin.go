@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"strings"
 	"syscall"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"orderbell/internal/backoff"
 
 	"orderbell/internal/problem"
+	"orderbell/internal/server"
 )
 
 // Route passes a path to a program.
@@ -35,6 +37,8 @@ type Config struct {
 	Files  http.Handler // everything that is no route
 	Users  http.Handler // GET /dev/users; nil where there are no demo users
 	Log    *log.Logger  // requests that could not be passed on
+
+	Headers Headers
 }
 
 // New returns the origin's handler.
@@ -42,37 +46,54 @@ func New(cfg Config) http.Handler {
 	mux := http.NewServeMux()
 	transport := newTransport()
 	for _, r := range cfg.Routes {
-		proxy := newProxy(r, transport, cfg.Log)
+		proxy := newProxy(r, transport, cfg.Headers, cfg.Log)
 		mux.Handle(r.Path, proxy)
 		mux.Handle(r.Path+"/", proxy)
 	}
 	if cfg.Users != nil {
-		mux.Handle("GET /dev/users", cfg.Users)
+		mux.Handle("GET /dev/users", cfg.Headers.on(cfg.Users))
 	}
-	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle("/api/", cfg.Headers.on(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		problem.New(http.StatusNotFound, "no program serves %s", r.URL.Path).Write(w)
-	})
-	mux.Handle("/", cfg.Files)
+	})))
+	mux.Handle("/", cfg.Headers.on(cfg.Files))
 	return mux
 }
 
-func newProxy(route Route, transport http.RoundTripper, logger *log.Logger) http.Handler {
+func newProxy(route Route, transport http.RoundTripper, headers Headers, logger *log.Logger) http.Handler {
 	return &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(route.Target)
+			if from := server.From(r.In.Context()); from.IsValid() {
+				r.Out.Header.Set("X-Forwarded-For", from.String()) // what trusted proxies said; what a client says is gone
+			}
 			r.SetXForwarded()
 			if !route.ByName {
 				r.Out.Host = r.In.Host // links and cookies are made for the address that the browser knows
 			}
 		},
-		Transport:     transport,
+		Transport: transport,
+		ModifyResponse: func(r *http.Response) error {
+			headers.complete(r.Header) // a program's own headers are stricter
+			return nil
+		},
 		FlushInterval: -1, // an event is worth nothing in a buffer
 		ErrorLog:      logger,
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			if r.Context().Err() != nil {
 				return // the client left
 			}
-			logger.Printf("%s %s: %v", r.Method, r.URL.Path, err)
+			logger.Printf("%s %s: %v", r.Method, route.Path, err) // the rest of the path may be a secret
+			headers.complete(w.Header())
+			var tooLarge *http.MaxBytesError
+			switch {
+			case errors.As(err, &tooLarge):
+				problem.New(http.StatusRequestEntityTooLarge, "the body has more than %d bytes", tooLarge.Limit).Write(w)
+				return
+			case errors.Is(err, os.ErrDeadlineExceeded):
+				problem.New(http.StatusRequestTimeout, "the request did not come in time").Write(w)
+				return
+			}
 			problem.New(http.StatusBadGateway, "the program behind %s does not answer", r.URL.Path).
 				With("Retry-After", "1").Write(w)
 		},
@@ -145,12 +166,15 @@ type Server struct {
 
 // Serve starts to serve h; it takes the listeners over.
 func Serve(h http.Handler, listeners []net.Listener, logger *log.Logger) *Server {
-	s := &Server{
-		// No read or write timeout: a stream lasts as long as its token.
-		http:   &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ErrorLog: logger},
-		failed: make(chan error, len(listeners)),
-	}
+	return ServeWithin(h, listeners, server.Public(), server.Config{MaxConnections: 100_000, MaxPerAddress: 1000}, logger)
+}
+
+// ServeWithin is [Serve] with timeouts and limits of its own.
+func ServeWithin(h http.Handler, listeners []net.Listener, t server.Timeouts, cfg server.Config, logger *log.Logger) *Server {
+	limits := server.NewLimits(cfg)
+	s := &Server{http: server.New(h, t, limits, logger), failed: make(chan error, len(listeners))}
 	for _, l := range listeners {
+		l = limits.Listen(l)
 		go func() {
 			if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 				s.failed <- fmt.Errorf("serve %s: %w", l.Addr(), err)

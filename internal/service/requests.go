@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
+	"orderbell/internal/server"
 	"orderbell/internal/tracing"
 )
 
@@ -18,6 +20,27 @@ func newRequests(meter metric.Meter) (metric.Float64Histogram, error) {
 	return meter.Float64Histogram("orderbell.http.request.duration", metric.WithUnit("s"),
 		metric.WithDescription("From a request's arrival to the head of its answer. Labels: method, route, status."),
 		metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10))
+}
+
+// observe makes metrics of the connections.
+func (s *Service) observe(limits *server.Limits) error {
+	_, err := s.Meter.Int64ObservableGauge("orderbell.http.connections", metric.WithDescription("Open connections; streams that were taken over are not among them."),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(int64(limits.Open()))
+			return nil
+		}))
+	if err != nil {
+		return fmt.Errorf("set up metrics: %w", err)
+	}
+	_, err = s.Meter.Int64ObservableCounter("orderbell.http.refused", metric.WithDescription("Connections and requests that a limit of connections refused."),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(limits.Refused.Load())
+			return nil
+		}))
+	if err != nil {
+		return fmt.Errorf("set up metrics: %w", err)
+	}
+	return nil
 }
 
 // measured serves h, counts and times its requests by route, and makes a span of each. A stream's request ends, for both, with

@@ -25,6 +25,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"orderbell/internal/problem"
+	"orderbell/internal/server"
 	"orderbell/internal/tracing"
 )
 
@@ -36,6 +37,7 @@ type Config struct {
 	LogFormat       string        `envconfig:"LOG_FORMAT" default:"json" oneof:"json,text"`
 	ShutdownTimeout time.Duration `envconfig:"SHUTDOWN_TIMEOUT" default:"20s"`
 	OTLPEndpoint    string        `envconfig:"OTEL_EXPORTER_OTLP_ENDPOINT"` // empty: nothing is pushed
+	HTTP            server.Config
 	// The SDK reads these two itself; here they are for .env.example.
 	TracesSampler    string `envconfig:"OTEL_TRACES_SAMPLER" default:"parentbased_always_on"`
 	TracesSamplerArg string `envconfig:"OTEL_TRACES_SAMPLER_ARG"`
@@ -143,34 +145,42 @@ func newLogger(name string, cfg Config) *slog.Logger {
 // Draining says whether the program is about to stop: readiness is false and new streams are refused.
 func (s *Service) Draining() bool { return s.draining.Load() }
 
-// Handler returns h with the health and metrics routes in front of it.
-func (s *Service) Handler(h http.Handler) http.Handler {
+// handler returns h with the health routes in front of it and, unless the public reaches it, those of the metrics.
+func (s *Service) handler(h http.Handler, public bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz/live", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /healthz/ready", s.serveReady)
-	mux.Handle("GET /metrics", s.telemetry.scrape)
-	mux.Handle("GET /metrics/list", s.telemetry.catalog)
+	if !public {
+		mux.Handle("GET /metrics", s.telemetry.scrape)
+		mux.Handle("GET /metrics/list", s.telemetry.catalog)
+	}
 	mux.Handle("/", s.measured(h))
 	return problem.Recover(s.Log, mux)
 }
 
-// Serve listens on PORT and serves h with [Service.Handler] until ctx ends, or a [Check] refuses for good. Then it stops being ready, runs drain (may
-// be nil) with SHUTDOWN_TIMEOUT to go, waits for the requests under way, and returns.
+// Serve listens on PORT and serves h, health and metrics until ctx ends, or a [Check] refuses for good. Then it stops being
+// ready, runs drain (may be nil) with SHUTDOWN_TIMEOUT to go, waits for the requests under way, and returns.
 func (s *Service) Serve(ctx context.Context, h http.Handler, drain func(context.Context)) error {
-	return s.ServeWith(ctx, &http.Server{Handler: s.Handler(h), ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute}, drain)
+	return s.serve(ctx, s.handler(h, false), server.Internal(), drain)
 }
 
-// ServeWith is [Service.Serve] for a server with its own timeouts; the caller wraps its handler in [Service.Handler].
-func (s *Service) ServeWith(ctx context.Context, server *http.Server, drain func(context.Context)) error {
+// ServePublic is [Service.Serve] for a program that everybody reaches: without metrics, and with less patience.
+func (s *Service) ServePublic(ctx context.Context, h http.Handler) error {
+	return s.serve(ctx, s.handler(h, true), server.Public(), nil)
+}
+
+func (s *Service) serve(ctx context.Context, h http.Handler, t server.Timeouts, drain func(context.Context)) error {
 	var lc net.ListenConfig
 	listener, err := lc.Listen(ctx, "tcp", net.JoinHostPort(s.cfg.ListenHost, strconv.Itoa(s.cfg.Port)))
 	if err != nil {
 		return fmt.Errorf("listen on PORT: %w", err)
 	}
-	if server.ReadHeaderTimeout == 0 {
-		server.ReadHeaderTimeout = 5 * time.Second // slowloris
+	limits := server.NewLimits(s.cfg.HTTP)
+	if err := s.observe(limits); err != nil {
+		return errors.Join(err, listener.Close())
 	}
-	server.ErrorLog = slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn)
+	listener = limits.Listen(listener)
+	server := server.New(h, t, limits, slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn))
 	s.Log.InfoContext(ctx, "serving", "address", listener.Addr().String())
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()

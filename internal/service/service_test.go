@@ -82,6 +82,9 @@ func TestMain(m *testing.M) {
 			}
 			return nil
 		}})
+		if os.Getenv("SERVICE_TEST_PUBLIC") != "" {
+			return s.ServePublic(ctx, http.NotFoundHandler())
+		}
 		release := make(chan struct{})
 		return s.Serve(ctx, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusOK)
@@ -163,6 +166,25 @@ func TestService(t *testing.T) {
 	if n := strings.Count(log.String(), "the store is away"); n != 1 {
 		t.Errorf("the log says %d times that the store is away, want once:\n%s", n, log.String())
 	}
+}
+
+func TestAPublicProgramShowsNoMetrics(t *testing.T) {
+	t.Parallel()
+	port := strconv.Itoa(freePort(t))
+	cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // our own test binary
+	cmd.Env = append(os.Environ(), "SERVICE_TEST_PROGRAM=1", "SERVICE_TEST_PUBLIC=1", "LISTEN_HOST=127.0.0.1", "PORT="+port, "STORE_URL=/dev/null")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	base := "http://127.0.0.1:" + port
+	eventually(t, base+"/healthz/ready", http.StatusNoContent)
+	for _, path := range []string{"/metrics", "/metrics/list"} {
+		if code := get(t, base+path); code != http.StatusNotFound {
+			t.Errorf("%s: %d, want 404", path, code)
+		}
+	}
+	_ = cmd.Process.Signal(syscall.SIGTERM)
+	_ = cmd.Wait()
 }
 
 func freePort(t *testing.T) int {

@@ -1,0 +1,225 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"orderbell/internal/problem"
+)
+
+// Config is how many connections a server takes, and whom it believes where they come from.
+type Config struct {
+	MaxConnections int      `envconfig:"HTTP_MAX_CONNECTIONS" default:"20000"`
+	MaxPerAddress  int      `envconfig:"HTTP_MAX_CONNECTIONS_PER_ADDRESS" default:"1000"` // a shop with all its tills may be one
+	TrustedProxies Prefixes `envconfig:"TRUSTED_PROXIES"`                                 // 10.0.0.0/8,…: their X-Forwarded-For counts
+}
+
+// Prefixes are networks.
+type Prefixes []netip.Prefix
+
+// Decode reads "10.0.0.0/8,192.0.2.7", as envconfig has it.
+func (p *Prefixes) Decode(text string) error {
+	for part := range strings.SplitSeq(text, ",") {
+		part = strings.TrimSpace(part)
+		if part == "" {
+			continue
+		}
+		prefix, err := netip.ParsePrefix(part)
+		if err != nil {
+			address, single := netip.ParseAddr(part)
+			if single != nil {
+				return fmt.Errorf("%q is no address and no network like 10.0.0.0/8", part)
+			}
+			prefix = netip.PrefixFrom(address, address.BitLen())
+		}
+		*p = append(*p, prefix.Masked())
+	}
+	return nil
+}
+
+func (p Prefixes) contain(a netip.Addr) bool {
+	for _, prefix := range p {
+		if prefix.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// Limits counts a server's connections.
+//
+// The address of a connection is its peer's. One of a trusted proxy counts in all, not for its address: there, each request
+// under way counts for the address that the proxy names, the last one in X-Forwarded-For that is no trusted proxy. What
+// others send in that header counts for nothing. Of IPv6 a network of 64 bits is one address. This machine is no address:
+// in a pod, it is the queue-proxy.
+type Limits struct {
+	cfg     Config
+	Refused atomic.Int64 // connections and requests
+
+	mu        sync.Mutex
+	total     int
+	addresses map[netip.Addr]int
+}
+
+// NewLimits returns the limits of a configuration.
+func NewLimits(cfg Config) *Limits { return &Limits{cfg: cfg, addresses: map[netip.Addr]int{}} }
+
+// Listen has a listener refuse connections beyond the limits.
+func (l *Limits) Listen(inner net.Listener) net.Listener {
+	return &listener{Listener: inner, limits: l}
+}
+
+// Open returns the number of connections.
+func (l *Limits) Open() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.total
+}
+
+type listener struct {
+	net.Listener
+
+	limits *Limits
+}
+
+// Accept implements [net.Listener].
+func (l *listener) Accept() (net.Conn, error) {
+	for {
+		inner, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err //nolint:wrapcheck // net/http looks at it
+		}
+		address := l.limits.counted(addressOf(inner.RemoteAddr().String()))
+		if !l.limits.enter(address, 1) {
+			l.limits.Refused.Add(1)
+			_ = inner.Close() // an answer would cost what is to be saved
+			continue
+		}
+		leave := sync.OnceFunc(func() { l.limits.leave(address, 1) })
+		if tcp, ok := inner.(*net.TCPConn); ok {
+			return &tcpConn{tcp, leave}, nil
+		}
+		return &anyConn{inner, leave}, nil
+	}
+}
+
+// tcpConn keeps what a TCP connection can do beyond a [net.Conn]: files are sent by the kernel, and streams are taken over.
+type tcpConn struct {
+	*net.TCPConn
+
+	leave func()
+}
+
+func (c *tcpConn) Close() error {
+	c.leave()
+	return c.TCPConn.Close() //nolint:wrapcheck // as [net.Conn] has it
+}
+
+type anyConn struct {
+	net.Conn
+
+	leave func()
+}
+
+func (c *anyConn) Close() error {
+	c.leave()
+	return c.Conn.Close() //nolint:wrapcheck // as [net.Conn] has it
+}
+
+// enter counts connections; an invalid address is not limited. It returns false beyond a limit.
+func (l *Limits) enter(address netip.Addr, connections int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.total+connections > l.cfg.MaxConnections || address.IsValid() && l.addresses[address] >= l.cfg.MaxPerAddress {
+		return false
+	}
+	l.total += connections
+	if address.IsValid() {
+		l.addresses[address]++
+	}
+	return true
+}
+
+func (l *Limits) leave(address netip.Addr, connections int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.total -= connections
+	if !address.IsValid() {
+		return
+	}
+	if l.addresses[address]--; l.addresses[address] == 0 {
+		delete(l.addresses, address)
+	}
+}
+
+// guard limits the requests under way for an address that is named by a trusted proxy.
+func (l *Limits) guard(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		peer := addressOf(r.RemoteAddr)
+		from := l.Address(r)
+		r = r.WithContext(context.WithValue(r.Context(), fromKey{}, from))
+		if !l.cfg.TrustedProxies.contain(peer) {
+			h.ServeHTTP(w, r)
+			return
+		}
+		address := l.counted(from)
+		if !l.enter(address, 0) {
+			l.Refused.Add(1)
+			problem.New(http.StatusTooManyRequests, "%s has %d requests under way, want fewer", address, l.cfg.MaxPerAddress).
+				With("Retry-After", "1").Write(w)
+			return
+		}
+		defer l.leave(address, 0)
+		h.ServeHTTP(w, r)
+	})
+}
+
+type fromKey struct{}
+
+// From returns where a request comes from, as far as trusted proxies say it. It is invalid outside of a [New] server.
+func From(ctx context.Context) netip.Addr {
+	from, _ := ctx.Value(fromKey{}).(netip.Addr)
+	return from
+}
+
+// Address returns where a request comes from, as far as trusted proxies say it.
+func (l *Limits) Address(r *http.Request) netip.Addr {
+	address := addressOf(r.RemoteAddr)
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0 && l.cfg.TrustedProxies.contain(address); i-- {
+		hop := addressOf(strings.TrimSpace(hops[i]))
+		if !hop.IsValid() {
+			break
+		}
+		address = hop
+	}
+	return address
+}
+
+// addressOf returns the address in "address" or "address:port".
+func addressOf(text string) netip.Addr {
+	if withPort, err := netip.ParseAddrPort(text); err == nil {
+		return withPort.Addr().Unmap().WithZone("")
+	}
+	address, _ := netip.ParseAddr(text)
+	return address.Unmap().WithZone("")
+}
+
+// counted returns what an address counts as: nothing for a proxy and for this machine, its network for IPv6.
+func (l *Limits) counted(a netip.Addr) netip.Addr {
+	if !a.IsValid() || a.IsLoopback() || l.cfg.TrustedProxies.contain(a) {
+		return netip.Addr{}
+	}
+	if a.Is6() {
+		if network, err := a.Prefix(64); err == nil {
+			return network.Masked().Addr()
+		}
+	}
+	return a
+}
