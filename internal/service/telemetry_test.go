@@ -109,7 +109,7 @@ func startBell(t *testing.T, env ...string) (base string, stop func()) {
 		t.Fatal(err)
 	}
 	base = "http://127.0.0.1:" + port
-	eventually(t, base+"/healthz/ready", http.StatusNoContent)
+	eventually(t, base+"/healthz/ready")
 	return base, func() {
 		t.Helper()
 		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
