@@ -22,6 +22,7 @@ func run(ctx context.Context, s *service.Service) error {
 		Files    string `envconfig:"KO_DATA_PATH" required:"true"`     // the built page; ko's images set it
 		Overlay  string `envconfig:"FRONTEND_OVERLAY" default:"/site"` // files in here hide those
 		Headers  origin.Headers
+		Settings origin.Settings
 	}
 	if err := service.Load(&cfg); err != nil {
 		return err
@@ -30,7 +31,7 @@ func run(ctx context.Context, s *service.Service) error {
 	for path, address := range map[string]string{
 		"/api/orders": cfg.OrderAPI, "/api/sse": cfg.Gateway,
 		"/api/users": cfg.UserAPI, "/api/tenant": cfg.UserAPI, "/api/me": cfg.UserAPI, "/api/notifications": cfg.UserAPI,
-		"/api/unsubscribe": cfg.UserAPI,
+		"/api/unsubscribe": cfg.UserAPI, "/api/devices": cfg.UserAPI,
 	} {
 		u, err := url.Parse(address)
 		if err != nil || u.Host == "" {
@@ -43,5 +44,5 @@ func run(ctx context.Context, s *service.Service) error {
 		return err
 	}
 	logger := slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn)
-	return s.ServePublic(ctx, origin.New(origin.Config{Routes: routes, Files: files, Log: logger, Headers: cfg.Headers}))
+	return s.ServePublic(ctx, origin.New(origin.Config{Routes: routes, Settings: cfg.Settings, Files: files, Log: logger, Headers: cfg.Headers}))
 }

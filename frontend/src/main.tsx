@@ -1,8 +1,11 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './components/App';
-import { keepIn } from './services/session';
+import { provider } from './services/provider';
+import { keepIn, renewed, type Session } from './services/session';
+import { providerSettings } from './services/settings';
 import { sharingIn } from './services/sharedStream';
+import { access } from './store/access';
 import { openClient } from './store/client';
 import { clock } from './store/clock';
 import { followBusiness, startLanguage } from './store/language';
@@ -17,6 +20,7 @@ import './styles/orders.css';
 import './styles/compact.css';
 import './styles/table.css';
 import './styles/preferences.css';
+import './styles/access.css';
 
 const root = document.getElementById('root');
 if (root === null) throw new Error('index.html has no element #root');
@@ -24,13 +28,28 @@ if (root === null) throw new Error('index.html has no element #root');
 const fetcher = window.fetch.bind(window);
 await startLanguage();
 
+const ways = access(async () => {
+  const settings = await providerSettings(fetcher);
+  return settings && provider(settings, fetcher, window);
+});
+const arrived = await ways.finish(window);
+
 const client = openClient({
   fetch: fetcher,
-  keeper: keepIn(window.sessionStorage),
+  keeper: keepIn(window.sessionStorage, window.localStorage),
   origin: window.location.origin,
+  renew: (session: Session) => (session.by === 'provider' ? ways.renew(session) : renewed(fetcher, session)),
+  onSignOut: (session) => {
+    if (session.by === 'provider') void ways.signOut(session);
+  },
   network: network(window),
   sharing: (name) => sharingIn(window, name),
 });
+
+if (arrived !== undefined) {
+  window.history.replaceState(null, '', `/#${arrived.returnTo}`);
+  client.signIn(arrived.session);
+}
 
 // Timers of a sleeping device run late: the user's return is the better moment.
 document.addEventListener('visibilitychange', () => {
@@ -45,7 +64,7 @@ follow();
 
 createRoot(root).render(
   <StrictMode>
-    <App client={client} people={peopleStore(fetcher)} clock={clock()} place={place(window)} />
+    <App client={client} people={peopleStore(fetcher)} clock={clock()} place={place(window)} access={ways} />
   </StrictMode>,
 );
 

@@ -1,7 +1,7 @@
-// Package auth verifies the JWTs of people and tills: who they are, which tenant they belong to and what they may do.
+// Package auth verifies the JWTs of users and paired devices: who they are, which tenant they belong to and what they may do.
 //
-// Keys come from a JWKS URL or, in development, from one shared secret. Algorithms are pinned by the kind of key, so a
-// token can never choose its own check (RFC 8725 §3.1).
+// A user's token is verified by the keys of a JWKS URL or, in development, by a shared secret; a device's token by the public
+// key of user-api. Algorithms are pinned by the issuer, so a token can never choose its own check (RFC 8725 §3.1).
 package auth
 
 import (
@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/MicahParks/keyfunc/v3"
 	"github.com/golang-jwt/jwt/v5"
 
 	"orderbell/internal/problem"
@@ -24,6 +23,7 @@ import (
 type Config struct {
 	JWKSURL   string `envconfig:"AUTH_JWKS_URL"`
 	DevSecret string `envconfig:"AUTH_DEV_SECRET"` // HS256, at least 32 bytes; never in production
+	DevIssuer string `envconfig:"AUTH_DEV_ISSUER"` // the provider of orderbell dev, beside the secret; its keys are at /keys
 	Issuer    string `envconfig:"AUTH_ISSUER" default:"orderbell"`
 	Audience  string `envconfig:"AUTH_AUDIENCE" default:"orderbell"`
 
@@ -33,6 +33,8 @@ type Config struct {
 	Tenant      string    `envconfig:"AUTH_TENANT"` // the one tenant that the provider may speak for; "": any
 	RolesClaim  string    `envconfig:"AUTH_ROLES_CLAIM" default:"roles"`
 	RoleNames   RoleNames `envconfig:"AUTH_ROLE_NAMES"` // theirs:ours,…
+
+	DeviceKeys DeviceKeys `envconfig:"AUTH_DEVICE_KEYS"` // of paired devices, whose tokens user-api signs
 
 	Leeway time.Duration `envconfig:"AUTH_LEEWAY" default:"30s"`
 	// MaxLifetime is from a token's issue, or from now if it does not say, to its end. 0 stands for 24h.
@@ -54,14 +56,18 @@ type Principal struct {
 
 	Checked time.Time // when the roles were looked up, zero while they are the token's
 	Service bool      // a service account of the configuration
+	Device  bool      // a paired device: UserID is the device's id
 
 	VerifiedEmail string // the claim email, if the claim email_verified is true; else empty
 }
 
 // Actor names p in the audit trail.
 func (p Principal) Actor() string {
-	if p.Service {
+	switch {
+	case p.Service:
 		return "service:" + p.UserID
+	case p.Device:
+		return "device:" + p.UserID
 	}
 	return "user:" + p.UserID
 }
@@ -77,10 +83,9 @@ func (p Principal) Has(roles ...user.Role) bool { return user.HasAny(p.Roles, ro
 
 // Verifier checks tokens. It is safe for concurrent use.
 type Verifier struct {
-	cfg    Config
-	keys   jwt.Keyfunc
-	parser *jwt.Parser
-	rights Rights // nil: a token's roles hold
+	cfg     Config
+	issuers []*issuer // at least one
+	rights  Rights    // nil: a token's roles hold
 }
 
 // With returns a verifier of the same tokens that looks up what their holders may do now.
@@ -106,64 +111,13 @@ func NewVerifier(ctx context.Context, cfg Config) (*Verifier, error) {
 	if err := cfg.RoleNames.check(); err != nil {
 		return nil, fmt.Errorf("AUTH_ROLE_NAMES: %w", err)
 	}
-	var methods []string
-	switch {
-	case cfg.JWKSURL != "" && cfg.DevSecret != "":
-		return nil, errors.New("AUTH_JWKS_URL and AUTH_DEV_SECRET are both set, want one")
-	case cfg.JWKSURL != "":
-		set, err := newKeySet(ctx, cfg)
-		if err != nil {
-			return nil, err
-		}
-		keys, err := keyfunc.New(keyfunc.Options{Ctx: ctx, Storage: set})
-		if err != nil {
-			return nil, fmt.Errorf("AUTH_JWKS_URL %s: %w", cfg.JWKSURL, err)
-		}
-		v.keys = keys.Keyfunc
-		methods = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
-	case len(cfg.DevSecret) >= 32:
-		secret := []byte(cfg.DevSecret)
-		v.keys = func(*jwt.Token) (any, error) { return secret, nil }
-		methods = []string{"HS256"}
-	default:
-		return nil, errors.New("AUTH_JWKS_URL is not set (nor AUTH_DEV_SECRET, which wants at least 32 bytes)")
-	}
-	v.keys = strictHeader(v.keys)
-	v.parser = jwt.NewParser(jwt.WithValidMethods(methods), jwt.WithExpirationRequired(), jwt.WithIssuer(cfg.Issuer),
-		jwt.WithAudience(cfg.Audience), jwt.WithLeeway(cfg.Leeway), jwt.WithIssuedAt())
-	return v, nil
+	var err error
+	v.issuers, err = v.cfg.issuers(ctx)
+	return v, err
 }
 
 // Verify returns the token's principal, or an error whose text may be shown to the client.
-func (v *Verifier) Verify(token string) (Principal, error) {
-	claims := jwt.MapClaims{}
-	if _, err := v.parser.ParseWithClaims(token, claims, v.keys); err != nil {
-		return Principal{}, reason(err)
-	}
-	if err := v.cfg.strictClaims(token, claims, time.Now()); err != nil {
-		return Principal{}, err
-	}
-	p := Principal{Roles: v.cfg.roles(claims)}
-	p.UserID, _ = find(claims, v.cfg.UserClaim).(string)
-	p.TokenID, _ = claims["jti"].(string)
-	if verified, _ := claims["email_verified"].(bool); verified { // OpenID Connect Core 1.0, section 5.1
-		p.VerifiedEmail, _ = claims["email"].(string)
-	}
-	if exp, err := claims.GetExpirationTime(); err == nil && exp != nil {
-		p.Expires = exp.Time
-	}
-	if iat, err := claims.GetIssuedAt(); err == nil && iat != nil {
-		p.Issued = iat.Time
-	}
-	if p.UserID == "" || len(p.UserID) > 255 {
-		return Principal{}, fmt.Errorf("the token's claim %s is missing or longer than 255 bytes", v.cfg.UserClaim)
-	}
-	var err error
-	if p.TenantID, err = v.cfg.tenant(claims); err != nil {
-		return Principal{}, err
-	}
-	return p, nil
-}
+func (v *Verifier) Verify(token string) (Principal, error) { return v.of(token).verify(token) }
 
 func reason(err error) error {
 	for _, ours := range []error{errNoKey, errCritical, errTwice} {

@@ -3,6 +3,7 @@ package origin
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"orderbell/internal/duration"
@@ -12,10 +13,18 @@ import (
 type Headers struct {
 	// HSTS is for how long browsers ask by https alone; 0: they are not told.
 	HSTS duration.Seconds `envconfig:"FRONTEND_HSTS_SECONDS" default:"0"`
+
+	connect []string // the origins beside its own that the page talks to
 }
 
-// policy lets the page load from and talk to its own origin only, and no other page frame it.
-const policy = "default-src 'self'; base-uri 'none'; form-action 'none'; object-src 'none'; frame-ancestors 'none'"
+// policy lets the page load from its own origin only and talk to that and to the identity provider, and no other page frame it.
+func (h Headers) policy() string {
+	const rest = "base-uri 'none'; form-action 'none'; object-src 'none'; frame-ancestors 'none'"
+	if len(h.connect) == 0 {
+		return "default-src 'self'; " + rest
+	}
+	return "default-src 'self'; connect-src 'self' " + strings.Join(h.connect, " ") + "; " + rest
+}
 
 // permissions are what neither the page nor what it might load needs.
 const permissions = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), " +
@@ -28,7 +37,7 @@ func (h Headers) complete(header http.Header) {
 			header.Set(name, value)
 		}
 	}
-	set("Content-Security-Policy", policy)
+	set("Content-Security-Policy", h.policy())
 	set("X-Content-Type-Options", "nosniff")
 	set("Referrer-Policy", "same-origin")
 	set("Permissions-Policy", permissions)

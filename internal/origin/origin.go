@@ -33,10 +33,11 @@ type Route struct {
 
 // Config is what an origin serves.
 type Config struct {
-	Routes []Route
-	Files  http.Handler // everything that is no route
-	Users  http.Handler // GET /dev/users; nil where there are no demo users
-	Log    *log.Logger  // requests that could not be passed on
+	Routes   []Route
+	Settings Settings     // GET /config.json
+	Files    http.Handler // everything that is no route
+	Users    http.Handler // GET /dev/users; nil where there are no demo users
+	Log      *log.Logger  // requests that could not be passed on
 
 	Headers Headers
 }
@@ -44,12 +45,14 @@ type Config struct {
 // New returns the origin's handler.
 func New(cfg Config) http.Handler {
 	mux := http.NewServeMux()
+	cfg.Headers.connect = cfg.Settings.origins()
 	transport := newTransport()
 	for _, r := range cfg.Routes {
 		proxy := newProxy(r, transport, cfg.Headers, cfg.Log)
 		mux.Handle(r.Path, proxy)
 		mux.Handle(r.Path+"/", proxy)
 	}
+	mux.Handle("GET "+SettingsPath, cfg.Headers.on(cfg.Settings))
 	if cfg.Users != nil {
 		mux.Handle("GET /dev/users", cfg.Headers.on(cfg.Users))
 	}

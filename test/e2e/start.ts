@@ -17,7 +17,7 @@ export default async function start(): Promise<() => Promise<void>> {
   mkdirSync(report, { recursive: true });
   const log = join(report, 'dev.log');
   const child = spawn(join(repository, 'bin', 'orderbell'), ['dev', '--data', data], {
-    env: { ...process.env, PORT: '0' },
+    env: { ...process.env, PORT: '0', DEV_TOKEN_LIFE: '45s' }, // short enough to see renewals
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const output = createWriteStream(log);

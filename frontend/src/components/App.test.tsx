@@ -1,4 +1,4 @@
-import { render, screen, waitFor, within } from '@testing-library/react';
+import { cleanup, render, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { afterEach, describe, expect, it } from 'vitest';
 import { keepIn } from '../services/session';
@@ -22,7 +22,14 @@ function setup(prepare?: (origin: FakeOrigin) => void) {
   const origin = new FakeOrigin({ pageSize: 500 });
   prepare?.(origin);
   client = openClient({ fetch: origin.fetch, keeper: keepIn(sessionStorage), origin: location.origin });
-  render(<App client={client} people={peopleStore(origin.fetch)} clock={clock(() => Date.parse('2026-11-24T11:00:00Z'))} place={place(window)} />);
+  render(
+    <App
+      client={client}
+      people={peopleStore(origin.fetch)}
+      clock={clock(() => Date.parse('2026-11-24T11:00:00Z'))}
+      place={place(window)}
+    />,
+  );
   return { origin, user: userEvent.setup() };
 }
 
@@ -61,8 +68,20 @@ describe('signing in', () => {
     expect(within(screen.getByRole('region', { name: 'Demo Deli' })).getAllByRole('button')).toHaveLength(4);
   });
 
-  it('takes a token where there are none', async () => {
+  it('takes a token in development alone', async () => {
     const { user } = setup((origin) => origin.answerOnce('/dev/users', problem(404, 'not here')));
+    await waitFor(() => expect(screen.queryByRole('status')).not.toBeInTheDocument());
+    expect(screen.queryByText('Sign in with an access token')).not.toBeInTheDocument();
+    cleanup();
+    render(
+      <App
+        client={client as Client}
+        people={peopleStore(new FakeOrigin().fetch)}
+        clock={clock()}
+        place={place(window)}
+      />,
+    );
+    await user.click(await screen.findByText('Sign in with an access token'));
     const field = await screen.findByRole('textbox', { name: 'Access token' });
     await user.type(field, 'nonsense');
     await user.click(screen.getByRole('button', { name: 'Sign in' }));

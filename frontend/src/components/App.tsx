@@ -5,6 +5,7 @@ import { useStore } from '../hooks/useStore';
 import { currentLanguage, t } from '../i18n/words';
 import { maySell } from '../model/order';
 import type { Session } from '../services/session';
+import type { Access } from '../store/access';
 import type { Client } from '../store/client';
 import { keepDraftIn } from '../store/draft';
 import type { Feed } from '../store/feed';
@@ -24,13 +25,23 @@ export interface AppProps {
   readonly people: PeopleStore;
   readonly clock: Observable<number>;
   readonly place: Place;
+  /** The ways in outside development. */
+  readonly access?: Access;
 }
 
-export function App({ client, people, clock, place }: AppProps) {
+export function App({ client, people, clock, place, access }: AppProps) {
   const state = useStore(client);
   const language = useStore(currentLanguage);
   if (state.kind === 'signed_out') {
-    return <SignIn key={language} people={people} notice={state.notice} onSignIn={client.signIn} />;
+    return (
+      <SignIn
+        key={language}
+        people={people}
+        notice={state.notice}
+        onSignIn={client.signIn}
+        {...(access === undefined ? {} : { access: { access, returnTo: place.getSnapshot() } })}
+      />
+    );
   }
   // The key makes another user's page a new page: no half-typed order goes over to another tenant.
   const { session, feed } = state;

@@ -5,6 +5,7 @@ import { messageOf } from '../services/problem';
 import { type Session, sessionFromToken } from '../services/session';
 import type { PeopleStore } from '../store/people';
 import { BellIcon } from './Icons';
+import { ProviderSignIn, type ProviderSignInProps } from './ProviderSignIn';
 import { rolesText } from './texts';
 
 export interface SignInProps {
@@ -12,9 +13,10 @@ export interface SignInProps {
   /** Why the user has to sign in again; may be empty. */
   readonly notice: string;
   readonly onSignIn: (session: Session) => void;
+  readonly access?: ProviderSignInProps;
 }
 
-export function SignIn({ people, notice, onSignIn }: SignInProps) {
+export function SignIn({ people, notice, onSignIn, access }: SignInProps) {
   const state = useStore(people);
   return (
     <main className="sign-in">
@@ -28,6 +30,7 @@ export function SignIn({ people, notice, onSignIn }: SignInProps) {
           {notice}
         </p>
       )}
+      {access !== undefined && <ProviderSignIn {...access} />}
       {state.kind === 'loading' && <p role="status">{t('signIn.looking')}</p>}
       {state.kind === 'failed' && (
         <p className="notice" role="alert">
@@ -62,10 +65,12 @@ export function SignIn({ people, notice, onSignIn }: SignInProps) {
           ))}
         </>
       )}
-      <details className="paste" open={state.kind === 'none' || state.kind === 'failed'}>
-        <summary>{t('signIn.ownToken')}</summary>
-        <TokenForm onSignIn={onSignIn} />
-      </details>
+      {state.kind === 'users' && (
+        <details className="paste">
+          <summary>{t('signIn.ownToken')}</summary>
+          <TokenForm onSignIn={onSignIn} />
+        </details>
+      )}
     </main>
   );
 }

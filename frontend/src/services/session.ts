@@ -13,6 +13,10 @@ export interface Session {
   readonly roles: readonly Role[];
   /** What the business sells in; "" if unknown. */
   readonly currency: string;
+  /** Where a fresh token comes from: the identity provider, or the pairing of this device; else `orderbell dev`. */
+  readonly by?: 'provider' | 'device';
+  /** Kept for this browser, not for this tab alone. */
+  readonly stays?: true;
 }
 
 const demoUsersPath = '/dev/users';
@@ -80,10 +84,15 @@ export function parseSession(value: unknown, where: string): Session {
     name: optionalText(of, 'name', where) || email,
     roles: parseRoles(of['roles']),
     currency: optionalText(of, 'currency', where),
+    ...(of['by'] === 'provider' || of['by'] === 'device' ? { by: of['by'] } : {}),
+    ...(of['stays'] === true ? { stays: true } : {}),
   };
 }
 
-/** Keeps a session across reloads of this tab only, so that two tabs can be two people. */
+/**
+ * Keeps a session across reloads of this tab only, so that two tabs can be two users; one that stays is kept for the
+ * browser, for every tab that has no session of its own.
+ */
 export interface SessionKeeper {
   load(): Session | undefined;
   save(session: Session): void;
@@ -92,26 +101,31 @@ export interface SessionKeeper {
 
 const storageKey = 'orderbell.session';
 
-export function keepIn(storage: Storage): SessionKeeper {
+export function keepIn(tab: Storage, browser: Storage = tab): SessionKeeper {
   return {
-    load() {
-      const kept = storage.getItem(storageKey);
-      if (kept === null) return undefined;
-      try {
-        return parseSession(JSON.parse(kept), 'session');
-      } catch {
-        storage.removeItem(storageKey); // written by another version of this page
-        return undefined;
-      }
-    },
+    load: () => loadFrom(tab) ?? loadFrom(browser),
     save(session) {
       const { tenantId: tenant_id, tenantName: tenant_name, ...same } = session;
+      if (session.stays === true) tab.removeItem(storageKey);
+      const storage = session.stays === true ? browser : tab;
       storage.setItem(storageKey, JSON.stringify({ tenant_id, tenant_name, ...same }));
     },
     clear() {
-      storage.removeItem(storageKey);
+      // Whose session this tab showed: a tab that was another user's for a while does not sign the till out.
+      (tab.getItem(storageKey) === null ? browser : tab).removeItem(storageKey);
     },
   };
+}
+
+function loadFrom(storage: Storage): Session | undefined {
+  const kept = storage.getItem(storageKey);
+  if (kept === null) return undefined;
+  try {
+    return parseSession(JSON.parse(kept), 'session');
+  } catch {
+    storage.removeItem(storageKey); // written by another version of this page
+    return undefined;
+  }
 }
 
 function fromBase64URL(encoded: string): string {

@@ -63,7 +63,7 @@ function share(options: StreamOptions, { name, locks, channel: open }: Sharing):
       if (own === undefined) say({ kind: 'retry' });
       else own.retryNow();
     },
-    reopen: () => own?.reopen(),
+    reopen: (isRenewal) => own?.reopen(isRenewal),
     close() {
       become({ kind: 'closed', reason: 'stopped' });
       clearTimeout(silence);

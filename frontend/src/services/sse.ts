@@ -35,8 +35,8 @@ export interface Stream {
   subscribe(listener: () => void): () => void;
   /** Ends the waiting of a stale connection, as when the network is back or a person asks. */
   retryNow(): void;
-  /** Ends the present connection and opens another, as when there is a fresh token. */
-  reopen(): void;
+  /** Ends the present connection and opens another; `isRenewal`: only for a fresh token, so it stays live meanwhile. */
+  reopen(isRenewal?: boolean): void;
   close(): void;
 }
 
@@ -90,6 +90,7 @@ export function openStream(options: StreamOptions): Stream {
   let lastByteAt = Date.now();
   let silence = longestSilence;
   let renewedInVain = false;
+  let renews = false;
   let current: AbortController | undefined;
   let waiting: Pause | undefined;
 
@@ -104,8 +105,10 @@ export function openStream(options: StreamOptions): Stream {
     retryNow() {
       if (state.kind === 'stale' && state.reason !== 'overloaded') waiting?.end();
     },
-    reopen() {
-      if (state.kind === 'live') current?.abort(reopened);
+    reopen(isRenewal = false) {
+      if (state.kind !== 'live') return;
+      renews = isRenewal;
+      current?.abort(reopened);
     },
     close() {
       become({ kind: 'closed', reason: 'stopped' });
@@ -116,19 +119,27 @@ export function openStream(options: StreamOptions): Stream {
 
   async function run(): Promise<void> {
     while (!isClosed()) {
-      become({ kind: 'connecting', attempt: failures });
-      const ending = await attempt();
+      const ending = await attempt(patience());
       if (isClosed()) return;
       if (ending.kind === 'final') return become({ kind: 'closed', reason: ending.reason });
       if (ending.kind === 'again') await wait(ending);
     }
   }
 
-  async function attempt(): Promise<Ending> {
+  /** How long the next attempt may take. A fresh token is no outage: what happens in these milliseconds is replayed. */
+  function patience(): number {
+    const isQuiet = renews && state.kind === 'live';
+    renews = false;
+    if (isQuiet) return Math.min(longestConnect, silence);
+    become({ kind: 'connecting', attempt: failures });
+    return longestConnect;
+  }
+
+  async function attempt(longest: number): Promise<Ending> {
     const began = Date.now();
     current = new AbortController();
     const { signal } = current;
-    const watchdog = startWatchdog(longestConnect, current);
+    const watchdog = startWatchdog(longest, current);
     try {
       const response = await options.fetch(address, { headers: requestHeaders(), cache: 'no-store', signal });
       watchdog.allow(silence);

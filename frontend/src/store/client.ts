@@ -22,6 +22,10 @@ export interface ClientOptions {
   readonly keeper: SessionKeeper;
   readonly origin: string;
   readonly network?: Observable<boolean>;
+  /** Gets the same session with a fresh token; undefined if it cannot. */
+  readonly renew?: (session: Session) => Promise<Session | undefined>;
+  /** Called after the user has signed out here. */
+  readonly onSignOut?: (session: Session) => void;
   /** How the tabs of the user share one stream, if they can. */
   readonly sharing?: (name: string) => Sharing | undefined;
 }
@@ -31,6 +35,8 @@ export function openClient({
   keeper,
   origin,
   network = alwaysOnline,
+  renew: renewSession = (session) => renewed(fetch, session),
+  onSignOut,
   sharing,
 }: ClientOptions): Client {
   const { subscribe, announce } = announcer();
@@ -43,7 +49,11 @@ export function openClient({
     subscribe,
     getSnapshot: () => state,
     signIn,
-    signOut: () => leave(''),
+    signOut() {
+      const session = state.kind === 'signed_in' ? state.session : undefined;
+      leave('');
+      if (session !== undefined) onSignOut?.(session);
+    },
     close() {
       if (state.kind === 'signed_in') state.feed.close();
     },
@@ -81,7 +91,7 @@ export function openClient({
 
     async function renew(): Promise<boolean> {
       try {
-        const fresh = await renewed(fetch, current);
+        const fresh = await renewSession(current);
         if (fresh === undefined || fresh.token === current.token) return false;
         current = fresh;
         if (state.kind === 'signed_in' && state.feed === feed) keeper.save(fresh);

@@ -200,7 +200,7 @@ export function openFeed(options: FeedOptions): Feed {
         return;
       case 'token_expiring':
         void credentials.renew().then((ok) => {
-          if (ok) stream.reopen();
+          if (ok) stream.reopen(true);
         });
         return;
       case 'overloaded':

@@ -57,6 +57,7 @@ type Stack struct {
 	broker   *broker
 	sweeper  *sweeper
 	server   *origin.Server
+	signIn   *signIn
 	stateMu  sync.Mutex
 	ready    bool
 }
@@ -106,6 +107,9 @@ func (s *Stack) start(ctx context.Context, listeners []net.Listener) error {
 	}
 	s.Tokens = seed.Tokens{Auth: cfg.Auth, TTL: TokenTTL}
 	if err := s.prepare(ctx, cfg); err != nil {
+		return err
+	}
+	if s.signIn, err = s.startSignIn(ctx); err != nil {
 		return err
 	}
 	s.opts.Console.Printf("starting the programs …")
@@ -190,7 +194,7 @@ func (s *Stack) serve(listeners []net.Listener) {
 		s.opts.Console.Printf("  · %s", err)
 	}
 	s.server = origin.Serve(origin.New(origin.Config{
-		Routes: s.programs.routes(), Files: frontEnd(s.opts.Dist), Users: seed.NewUsersHandler(s.Businesses, s.Tokens, logger), Log: logger,
+		Routes: s.programs.routes(), Settings: s.signIn.settings, Files: frontEnd(s.opts.Dist), Users: seed.NewUsersHandler(s.Businesses, s.Tokens, logger), Log: logger,
 	}), listeners, logger)
 }
 
@@ -258,6 +262,9 @@ func (s *Stack) Stop(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, streamPatience)
 		err = s.server.Stop(ctx)
 		cancel()
+	}
+	if s.signIn != nil {
+		err = errors.Join(err, s.signIn.stop(ctx))
 	}
 	if s.sweeper != nil {
 		s.sweeper.stop()

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -18,7 +19,8 @@ import (
 
 // Config is what `orderbell dev` alone reads from the environment.
 type Config struct {
-	MailpitURL string `envconfig:"MAILPIT_URL"` // the page of the Mailpit behind SMTP_URL
+	MailpitURL string        `envconfig:"MAILPIT_URL"`                  // the page of the Mailpit behind SMTP_URL
+	TokenLife  time.Duration `envconfig:"DEV_TOKEN_LIFE" default:"10m"` // of an access token of the OpenID provider
 }
 
 // Stores are the addresses of the four servers that the programs work with.

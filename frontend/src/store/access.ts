@@ -1,0 +1,82 @@
+/** How users get into this page outside development: by the identity provider of the origin's settings. */
+import { messageOf } from '../services/problem';
+import { type Provider, signedInPath } from '../services/provider';
+import type { Session } from '../services/session';
+import { announcer, type Observable } from './observable';
+
+export type AccessState =
+  | { readonly kind: 'loading' }
+  /** No provider is configured. */
+  | { readonly kind: 'none' }
+  | { readonly kind: 'provider'; readonly isLeaving: boolean; readonly problem: string }
+  | { readonly kind: 'failed'; readonly message: string };
+
+export interface Access extends Observable<AccessState> {
+  load(): void;
+  /** Goes to the provider's page. */
+  begin(stays: boolean, returnTo: string): void;
+  /** If the user has just come back from the provider: their session, and where in the page they were. */
+  finish(page: Window): Promise<{ readonly session: Session; readonly returnTo: string } | undefined>;
+  renew(session: Session): Promise<Session | undefined>;
+  signOut(session: Session): Promise<void>;
+}
+
+/** `open` returns the provider, or undefined where none is configured. */
+export function access(open: () => Promise<Provider | undefined>): Access {
+  const { subscribe, announce } = announcer();
+  let state: AccessState = { kind: 'loading' };
+  let opened: Promise<Provider | undefined> | undefined;
+
+  return {
+    subscribe,
+    getSnapshot: () => state,
+    load: () => void load(),
+    begin: (stays, returnTo) => void begin(stays, returnTo),
+    async finish(page) {
+      const { pathname, href } = page.location;
+      if (pathname !== signedInPath) return undefined;
+      // A reload must not use the code again.
+      page.history.replaceState(null, '', '/#/');
+      try {
+        return await (await provider())?.finish(href);
+      } catch (err) {
+        become({ kind: 'provider', isLeaving: false, problem: messageOf(err) });
+        return undefined;
+      }
+    },
+    renew: async (session) => (await provider())?.renew(session),
+    signOut: async (session) => (await provider())?.signOut(session),
+  };
+
+  function provider(): Promise<Provider | undefined> {
+    opened ??= open().catch((err: unknown) => {
+      opened = undefined; // the settings may be there next time
+      throw err;
+    });
+    return opened;
+  }
+
+  async function load(): Promise<void> {
+    if (state.kind === 'provider') return;
+    try {
+      const found = await provider();
+      become(found === undefined ? { kind: 'none' } : { kind: 'provider', isLeaving: false, problem: '' });
+    } catch (err) {
+      become({ kind: 'failed', message: messageOf(err) });
+    }
+  }
+
+  async function begin(stays: boolean, returnTo: string): Promise<void> {
+    become({ kind: 'provider', isLeaving: true, problem: '' });
+    try {
+      await (await provider())?.begin(stays, returnTo);
+    } catch (err) {
+      become({ kind: 'provider', isLeaving: false, problem: messageOf(err) });
+    }
+  }
+
+  function become(next: AccessState): void {
+    state = next;
+    announce();
+  }
+}

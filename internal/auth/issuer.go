@@ -1,0 +1,130 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/MicahParks/keyfunc/v3"
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// issuer checks the tokens of one issuer, with that issuer's keys and algorithms alone: a token says whose it is, and a key
+// of another issuer never verifies it.
+type issuer struct {
+	cfg    Config
+	keys   jwt.Keyfunc
+	parser *jwt.Parser
+	device bool // its tokens are those of paired devices
+}
+
+func newIssuer(cfg Config, methods []string, keys jwt.Keyfunc) *issuer {
+	return &issuer{
+		cfg: cfg, keys: strictHeader(keys),
+		parser: jwt.NewParser(jwt.WithValidMethods(methods), jwt.WithExpirationRequired(), jwt.WithIssuer(cfg.Issuer),
+			jwt.WithAudience(cfg.Audience), jwt.WithLeeway(cfg.Leeway), jwt.WithIssuedAt()),
+	}
+}
+
+// issuers returns the issuers whose tokens are accepted, the one of AUTH_ISSUER first.
+func (c Config) issuers(ctx context.Context) ([]*issuer, error) {
+	var all []*issuer
+	switch {
+	case c.JWKSURL != "" && c.DevSecret != "":
+		return nil, errors.New("AUTH_JWKS_URL and AUTH_DEV_SECRET are both set, want one")
+	case c.DevIssuer != "" && c.DevSecret == "":
+		return nil, errors.New("AUTH_DEV_ISSUER is set without AUTH_DEV_SECRET: it is for development only")
+	case c.JWKSURL != "":
+		first, err := c.provider(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, first)
+	case len(c.DevSecret) >= 32:
+		secret := []byte(c.DevSecret)
+		all = append(all, newIssuer(c, []string{"HS256"}, func(*jwt.Token) (any, error) { return secret, nil }))
+	default:
+		return nil, errors.New("AUTH_JWKS_URL is not set (nor AUTH_DEV_SECRET, which wants at least 32 bytes)")
+	}
+	if c.DevIssuer != "" {
+		dev := c
+		dev.Issuer, dev.JWKSURL = c.DevIssuer, strings.TrimSuffix(c.DevIssuer, "/")+"/keys"
+		second, err := dev.provider(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("AUTH_DEV_ISSUER: %w", err)
+		}
+		all = append(all, second)
+	}
+	if len(c.DeviceKeys) > 0 {
+		all = append(all, c.devices())
+	}
+	for i, a := range all {
+		for _, b := range all[:i] {
+			if a.cfg.Issuer == b.cfg.Issuer {
+				return nil, fmt.Errorf("two issuers of tokens have the name %q: choose another AUTH_ISSUER", a.cfg.Issuer)
+			}
+		}
+	}
+	return all, nil
+}
+
+// provider returns the issuer that publishes its keys at the JWKS URL.
+func (c Config) provider(ctx context.Context) (*issuer, error) {
+	set, err := newKeySet(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := keyfunc.New(keyfunc.Options{Ctx: ctx, Storage: set})
+	if err != nil {
+		return nil, fmt.Errorf("AUTH_JWKS_URL %s: %w", c.JWKSURL, err)
+	}
+	methods := []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+	return newIssuer(c, methods, keys.Keyfunc), nil
+}
+
+// of returns the issuer that the token names, else the first: what is wrong with a token is said by its check. The name is
+// not verified yet, and only chooses by whose keys it will be.
+func (v *Verifier) of(token string) *issuer {
+	claims := jwt.MapClaims{}
+	if _, _, err := jwt.NewParser().ParseUnverified(token, claims); err == nil {
+		for _, i := range v.issuers {
+			if claims["iss"] == i.cfg.Issuer {
+				return i
+			}
+		}
+	}
+	return v.issuers[0]
+}
+
+// verify returns the token's principal.
+func (i *issuer) verify(token string) (Principal, error) {
+	claims := jwt.MapClaims{}
+	if _, err := i.parser.ParseWithClaims(token, claims, i.keys); err != nil {
+		return Principal{}, reason(err)
+	}
+	if err := i.cfg.strictClaims(token, claims, time.Now()); err != nil {
+		return Principal{}, err
+	}
+	p := Principal{Roles: i.cfg.roles(claims), Device: i.device}
+	p.UserID, _ = find(claims, i.cfg.UserClaim).(string)
+	p.TokenID, _ = claims["jti"].(string)
+	if verified, _ := claims["email_verified"].(bool); verified && !i.device { // OpenID Connect Core 1.0, section 5.1
+		p.VerifiedEmail, _ = claims["email"].(string)
+	}
+	if exp, err := claims.GetExpirationTime(); err == nil && exp != nil {
+		p.Expires = exp.Time
+	}
+	if iat, err := claims.GetIssuedAt(); err == nil && iat != nil {
+		p.Issued = iat.Time
+	}
+	if p.UserID == "" || len(p.UserID) > 255 {
+		return Principal{}, fmt.Errorf("the token's claim %s is missing or longer than 255 bytes", i.cfg.UserClaim)
+	}
+	var err error
+	if p.TenantID, err = i.cfg.tenant(claims); err != nil {
+		return Principal{}, err
+	}
+	return p, nil
+}
