@@ -36,7 +36,7 @@ func run(ctx context.Context, s *service.Service) error {
 	if err != nil {
 		return err
 	}
-	b, err := bridge.New(cfg.Bridge, cfg.Bus.DeadLetterTopic, producer, s.Log, s.Meter)
+	b, err := newBridge(ctx, s, cfg.Bridge, cfg.Bus, producer)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,8 @@ import (
 	"orderbell/cmd/orderbell/internal/progress"
 	"orderbell/internal/bus"
 	"orderbell/internal/service"
+	"orderbell/internal/store/database"
+	"orderbell/internal/store/eventstore"
 )
 
 // deadLetterOptions are what all subcommands have.
@@ -68,11 +70,41 @@ func (o *deadLetterOptions) withOffice(cmd *cobra.Command, do func(context.Conte
 		return err
 	}
 	defer producer.Close()
+	sources := &sourceTable{data: o.data}
+	defer sources.close()
 	o.filter.Since = o.since.Time
 	return do(cmd.Context(), &deadletter.Office{
-		Topics: deadletter.Topics{Events: cfg.Topic, DeadLetters: cfg.DeadLetterTopic}, Reader: reader, Bus: producer,
+		Topics: deadletter.Topics{Events: cfg.Topic, DeadLetters: cfg.DeadLetterTopic}, Reader: reader, Bus: producer, Sources: sources,
 		Progress: progress.On(cmd.ErrOrStderr()),
 	})
+}
+
+// sourceTable asks the database, to which it connects when the first letter of another order service is redriven.
+type sourceTable struct {
+	data string
+	pool *database.Pool
+}
+
+func (s *sourceTable) SourceAllowed(ctx context.Context, source, tenantID string) (bool, error) {
+	if s.pool == nil {
+		if err := adoptDevStack(s.data, "DATABASE_URL"); err != nil {
+			return false, fmt.Errorf("the letter is of source %s: %w", source, err)
+		}
+		cfg, err := databaseConfig()
+		if err != nil {
+			return false, err
+		}
+		if s.pool, err = database.Open(ctx, cfg, "orderbell-deadletter"); err != nil {
+			return false, err
+		}
+	}
+	return eventstore.New(s.pool, "").SourceAllowed(ctx, source, tenantID)
+}
+
+func (s *sourceTable) close() {
+	if s.pool != nil {
+		s.pool.Close()
+	}
 }
 
 func newDeadLetterListCommand(o *deadLetterOptions) *cobra.Command {
@@ -131,7 +163,7 @@ func newDeadLetterRedriveCommand(o *deadLetterOptions) *cobra.Command {
 		Long: `Send the events of dead letters to the topic of events again, unchanged, and record that on the topic of dead letters.
 
 If the event was applied meanwhile, its function drops it as a duplicate. An event that still violates the contract is
-refused. Exit status 1: a named letter was refused, or Kafka did not accept every event. Run the command again to continue.`,
+refused, and one whose source may not send events for its tenant (orderbell source). Exit status 1: a named letter was refused, or Kafka did not accept every event. Run the command again to continue.`,
 		Example: `  orderbell deadletter redrive 3-42
   orderbell deadletter redrive --all --reason 'no database' --dry-run
   orderbell deadletter redrive --all`,

@@ -72,6 +72,8 @@ func TestDeadLetters(t *testing.T) {
 	}
 	nothing, once := [3]int{}, [3]int{1, 3, 3} // owner, manager and cashier
 
+	// The order service of the events.
+	call(t, nil, "source", "allow", "/orderbell/test", "--tenant", "demo", "--data", data)
 	// All are of one order, so that they lie in one partition, one behind the other.
 	orderID, now := newID(), time.Now().UTC()
 	early := payment(t, newID(), orderID, now.Add(event.MaxSkew+8*time.Second), 1) // its time comes

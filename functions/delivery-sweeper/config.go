@@ -1,9 +1,13 @@
 package main
 
 import (
+	"context"
+
 	"orderbell/functions/delivery-sweeper/internal/sweep"
 	"orderbell/functions/internal/eventfunction"
+	"orderbell/internal/auth"
 	"orderbell/internal/pipeline"
+	"orderbell/internal/service"
 	"orderbell/internal/store/database"
 )
 
@@ -12,4 +16,11 @@ type config struct {
 	Sweep    sweep.Config
 	Events   pipeline.Config
 	Mail     eventfunction.MailConfig
+	Senders  auth.SenderConfig
+}
+
+// senders returns the check of who wakes this program.
+func (c config) senders(ctx context.Context, s *service.Service) (*auth.Senders, error) {
+	c.Senders.Log = s.Log
+	return auth.NewSenders(ctx, c.Senders)
 }

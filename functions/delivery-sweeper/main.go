@@ -36,10 +36,11 @@ func run(ctx context.Context, s *service.Service) error {
 	}
 	defer mail.Close(ctx)
 	sweeper, err := sweep.New(cfg.Sweep, cfg.Events.RetentionDays, mail.Lines, mail.Store, outbox.New(pool), orderstore.New(pool), userstore.New(pool), mail.Courier, s.Log, s.Meter)
-	if err != nil {
+	senders, err2 := cfg.senders(ctx, s)
+	if err = errors.Join(err, err2); err != nil {
 		return err
 	}
-	handler, err := receiver.New(cfg.Sweep.Timeout, s.Log, s.Meter, func(ctx context.Context, _ cloudevents.Event) error { return sweeper.Sweep(ctx) })
+	handler, err := receiver.New(cfg.Sweep.Timeout, senders, s.Log, s.Meter, func(ctx context.Context, _ cloudevents.Event) error { return sweeper.Sweep(ctx) })
 	if err = errors.Join(err, s.Observe(pool)); err != nil {
 		return err
 	}

@@ -37,6 +37,7 @@ type keySet struct {
 	url          string
 	every, apart time.Duration
 	client       http.Client
+	authorize    func(*http.Request) error // nil: the keys are public
 	log          *slog.Logger
 
 	fetching sync.Mutex   // one fetch at a time; who waited looks again before it fetches too
@@ -46,26 +47,31 @@ type keySet struct {
 }
 
 func newKeySet(ctx context.Context, cfg Config) (*keySet, error) {
-	if err := checkJWKSURL(cfg.JWKSURL); err != nil {
+	if err := checkJWKSURL("AUTH_JWKS_URL", cfg.JWKSURL); err != nil {
 		return nil, err
 	}
+	if cfg.KeysEvery <= 0 || cfg.KeysApart < 0 {
+		return nil, fmt.Errorf("AUTH_JWKS_REFRESH_INTERVAL is %s and AUTH_JWKS_MIN_INTERVAL is %s, want more than 0 and at least 0", cfg.KeysEvery, cfg.KeysApart)
+	}
+	s := newKeys(cfg.JWKSURL, cfg.KeysEvery, cfg.KeysApart, cfg.Log)
+	go s.follow(ctx)
+	return s, nil
+}
+
+func newKeys(url string, every, apart time.Duration, log *slog.Logger) *keySet {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	s := &keySet{
-		Storage: jwkset.NewMemoryStorage(), url: cfg.JWKSURL, every: cfg.KeysEvery, apart: cfg.KeysApart,
+		Storage: jwkset.NewMemoryStorage(), url: url, every: every, apart: apart, log: log,
 		client: http.Client{
 			Timeout: fetchTime,
 			// A redirect could leave https, or the provider's own host.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		}, log: cfg.Log,
-	}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
-	}
-	if s.every <= 0 || s.apart < 0 {
-		return nil, fmt.Errorf("AUTH_JWKS_REFRESH_INTERVAL is %s and AUTH_JWKS_MIN_INTERVAL is %s, want more than 0 and at least 0", s.every, s.apart)
+		},
 	}
 	s.failed.Store(true)
-	go s.follow(ctx)
-	return s, nil
+	return s
 }
 
 // follow fetches the keys until ctx ends.
@@ -159,6 +165,11 @@ func (s *keySet) get(ctx context.Context) ([]jwkset.JWK, error) {
 		return nil, err
 	}
 	req.Header.Set("Accept", "application/jwk-set+json, application/json")
+	if s.authorize != nil {
+		if err := s.authorize(req); err != nil {
+			return nil, err
+		}
+	}
 	res, err := s.client.Do(req)
 	if err != nil {
 		return nil, err

@@ -115,14 +115,14 @@ func repeats(dec *json.Decoder) bool {
 }
 
 // checkJWKSURL wants https, but for a server of this machine, as tests and development have it.
-func checkJWKSURL(text string) error {
+func checkJWKSURL(variable, text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return fmt.Errorf("AUTH_JWKS_URL is %q, want https://…", text)
+		return fmt.Errorf("%s is %q, want https://…", variable, text)
 	}
 	address, err := netip.ParseAddr(u.Hostname())
 	if u.Scheme == "http" && u.Hostname() != "localhost" && (err != nil || !address.IsLoopback()) {
-		return fmt.Errorf("AUTH_JWKS_URL is %q, want https: who is between could send keys of their own (http is for this machine alone)", text)
+		return fmt.Errorf("%s is %q, want https: a machine in between could send keys of its own (http is for this machine alone)", variable, text)
 	}
 	return nil
 }

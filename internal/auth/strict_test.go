@@ -61,16 +61,16 @@ func TestStrictTokens(t *testing.T) {
 func TestStrictConfiguration(t *testing.T) {
 	t.Parallel()
 	for says, change := range map[string]func(*auth.Config){
-		"AUTH_ISSUER is empty":       func(c *auth.Config) { c.Issuer = "" },
-		"AUTH_AUDIENCE is empty":     func(c *auth.Config) { c.Audience = "" },
-		"AUTH_TENANT_CLAIM is empty": func(c *auth.Config) { c.TenantClaim = "" },
-		"AUTH_ROLES_CLAIM is empty":  func(c *auth.Config) { c.RolesClaim = "" },
-		"AUTH_LEEWAY is 2m1s":        func(c *auth.Config) { c.Leeway = 2*time.Minute + time.Second },
-		"AUTH_LEEWAY is -1s":         func(c *auth.Config) { c.Leeway = -time.Second },
-		"AUTH_MAX_LIFETIME is 1s":    func(c *auth.Config) { c.MaxLifetime = time.Second },
-		"AUTH_MAX_LIFETIME is 200h":  func(c *auth.Config) { c.MaxLifetime = 200 * time.Hour },
-		"want https: who is between": func(c *auth.Config) { c.DevSecret, c.JWKSURL = "", "http://keys.example/jwks" },
-		"want https://":              func(c *auth.Config) { c.DevSecret, c.JWKSURL = "", "ftp://127.0.0.1/jwks" },
+		"AUTH_ISSUER is empty":             func(c *auth.Config) { c.Issuer = "" },
+		"AUTH_AUDIENCE is empty":           func(c *auth.Config) { c.Audience = "" },
+		"AUTH_TENANT_CLAIM is empty":       func(c *auth.Config) { c.TenantClaim = "" },
+		"AUTH_ROLES_CLAIM is empty":        func(c *auth.Config) { c.RolesClaim = "" },
+		"AUTH_LEEWAY is 2m1s":              func(c *auth.Config) { c.Leeway = 2*time.Minute + time.Second },
+		"AUTH_LEEWAY is -1s":               func(c *auth.Config) { c.Leeway = -time.Second },
+		"AUTH_MAX_LIFETIME is 1s":          func(c *auth.Config) { c.MaxLifetime = time.Second },
+		"AUTH_MAX_LIFETIME is 200h":        func(c *auth.Config) { c.MaxLifetime = 200 * time.Hour },
+		"want https: a machine in between": func(c *auth.Config) { c.DevSecret, c.JWKSURL = "", "http://keys.example/jwks" },
+		"want https://":                    func(c *auth.Config) { c.DevSecret, c.JWKSURL = "", "ftp://127.0.0.1/jwks" },
 	} {
 		t.Run(says, func(t *testing.T) {
 			t.Parallel()

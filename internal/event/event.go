@@ -44,6 +44,9 @@ func TypeFor(s order.Status) Type {
 // Source is the CloudEvents source of events that order-api makes. Other order services use their own.
 const Source = "/orderbell/order-api"
 
+// MaxSource is how many bytes a source may have.
+const MaxSource = 255
+
 // Data is an event's JSON data: the order as it is after the change.
 type Data struct {
 	OrderID     string       `json:"order_id"`  // UUID

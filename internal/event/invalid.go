@@ -24,6 +24,11 @@ func Invalid(field, format string, args ...any) error {
 	return &InvalidError{Field: field, Reason: fmt.Sprintf(format, args...)}
 }
 
+// ForeignSource returns the error of an event whose source may not speak for its tenant.
+func ForeignSource(source, tenantID string) error {
+	return Invalid("source", "%q may not send events for tenant %q: the operator allows it with orderbell source allow", Clip(source), Clip(tenantID))
+}
+
 // Clip shortens s, which came from outside, for an error's text.
 func Clip(s string) string {
 	const most = 80

@@ -1,4 +1,4 @@
-// Package pipeline is what a function does with an event: check its age, take it in exactly once, publish it to the
+// Package pipeline is what a function does with an event: check its age and source, take it in exactly once, publish it to the
 // tenant's watchers, try its e-mails.
 //
 // The order is the guarantee. Taken in before published: nobody sees what could be forgotten. Published on every
@@ -30,6 +30,8 @@ type Config struct {
 // Store takes an event in once.
 type Store interface {
 	Apply(ctx context.Context, e event.Event, audience user.Audience) (event.Receipt, error)
+	// SourceAllowed says whether events of the source may be about the tenant.
+	SourceAllowed(ctx context.Context, source, tenantID string) (bool, error)
 }
 
 // Feed tells a tenant's watchers. Publishing the same event again does nothing.
@@ -103,6 +105,11 @@ func (p *Pipeline) handle(ctx context.Context, e event.Event) (event.Outcome, er
 	began := time.Now()
 	if err := e.CheckAge(began, p.cfg.RetentionDays); err != nil {
 		return invalid, err
+	}
+	if allowed, err := p.store.SourceAllowed(ctx, e.Source, e.Data.TenantID); err != nil {
+		return failed, err
+	} else if !allowed {
+		return invalid, event.ForeignSource(e.Source, e.Data.TenantID)
 	}
 	audience := Audience(e.Type)
 	if e.Data.Undone != "" {

@@ -243,6 +243,26 @@ func TestHandle(t *testing.T) {
 
 func TestHandleRefuses(t *testing.T) {
 	t.Parallel()
+	t.Run("an event of a source that may not speak for its tenant, until it may", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		e := newEvent(t, order.Paid, time.Now())
+		e.Source = "/somebody/else"
+		b.exec(`INSERT INTO tenants (id, name) VALUES ('kopi', 'Senja'); INSERT INTO event_sources (source, tenant_id, allowed_by)
+			VALUES ('/somebody/else', 'kopi', 'test'), ('/somebody', 'demo', 'test')`)
+		err := b.Handle(t.Context(), e)
+		var invalid *event.InvalidError
+		if !errors.As(err, &invalid) || !strings.Contains(err.Error(), `source "/somebody/else" may not send events for tenant "demo"`) {
+			t.Errorf("got %v", err)
+		}
+		if n := b.count("SELECT (SELECT count(*) FROM event_records) + (SELECT count(*) FROM notifications)"); n != 0 || len(b.steps) != 0 {
+			t.Errorf("%d rows, steps %v", n, b.steps)
+		}
+		b.exec(`INSERT INTO event_sources (source, tenant_id, allowed_by) VALUES ('/somebody/else', 'demo', 'test')`)
+		if err := b.Handle(t.Context(), e); err != nil || len(b.published) != 1 {
+			t.Errorf("allowed: %v, published %d", err, len(b.published))
+		}
+	})
 	for name, at := range map[string]time.Time{
 		"before the oldest day kept":    time.Now().AddDate(0, 0, -46),
 		"ahead of any clock":            time.Now().Add(2 * time.Hour),

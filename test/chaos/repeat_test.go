@@ -23,6 +23,7 @@ import (
 type repeater struct {
 	e      *episode
 	urls   map[event.Type]string
+	secret string // of the local broker, whose part it takes
 	client *http.Client
 
 	mu   sync.Mutex
@@ -36,7 +37,7 @@ func repeatEvents(e *episode) {
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	r := &repeater{e: e, client: &http.Client{Timeout: 30 * time.Second}, urls: map[event.Type]string{
+	r := &repeater{e: e, secret: s.SenderSecret, client: &http.Client{Timeout: 30 * time.Second}, urls: map[event.Type]string{
 		event.OrderCreated: s.Programs["order-created"].URL, event.OrderPaid: s.Programs["order-paid"].URL,
 		event.OrderStatusUpdated: s.Programs["order-status-updated"].URL,
 	}}
@@ -114,6 +115,7 @@ func (r *repeater) post(ctx context.Context, ce cloudevents.Event) {
 		r.note(err)
 		return
 	}
+	req.Header.Set("Authorization", "Bearer "+r.secret)
 	resp, err := r.client.Do(req)
 	if err != nil {
 		r.note(err)

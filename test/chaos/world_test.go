@@ -204,6 +204,7 @@ type state struct {
 		URL string
 		PID int // 0 while it is down
 	}
+	SenderSecret string `json:"event_sender_secret"`
 }
 
 func (w *world) state() (s state, err error) {

@@ -31,6 +31,7 @@ func TestCluster(t *testing.T) {
 		{"a release that never gets ready takes no event", w.testStillborn(letters)},
 		{"a release that fails is rolled back without loss", w.testBadRelease(letters)},
 		{"a poison event becomes a dead letter and blocks nothing", w.testPoison(letters)},
+		{"a pod of another namespace sends nothing in", w.testStranger},
 		{"e-mails that wait are swept", w.testSweep},
 		{"what is stored is consistent", w.consistent},
 	} {

@@ -130,17 +130,7 @@ func (k *kube) kill(ctx context.Context, name string) error {
 // logs returns the last lines of a container.
 func (k *kube) logs(ctx context.Context, name, container string) (string, error) {
 	path := "/api/v1/namespaces/" + namespace + "/pods/" + name + "/log?tailLines=200&container=" + container
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, k.server+path, nil)
-	if err != nil {
-		return "", err
-	}
-	resp, err := k.client.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	answer, err := io.ReadAll(resp.Body)
-	return string(answer), err
+	return k.text(ctx, path)
 }
 
 // clusterIP returns a Service's address.

@@ -86,6 +86,7 @@ func (f *function) send(t *testing.T, file string) (status int, reason, wantReas
 		t.Fatal(err)
 	}
 	r.URL, r.RequestURI = address, ""
+	r.Header.Set("Authorization", "Bearer "+f.secret)
 	resp, err := http.DefaultClient.Do(r.WithContext(t.Context()))
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"orderbell/functions/internal/receiver"
+	"orderbell/internal/auth"
 	"orderbell/internal/event"
 	"orderbell/internal/feed"
 	"orderbell/internal/pipeline"
@@ -30,6 +31,7 @@ type config struct {
 	Receiver receiver.Config
 	Pipeline pipeline.Config
 	Mail     MailConfig
+	Senders  auth.SenderConfig
 }
 
 // For returns the function for events of type t.
@@ -40,6 +42,11 @@ func For(t event.Type) func(context.Context, *service.Service) error {
 func run(ctx context.Context, s *service.Service, t event.Type) (err error) {
 	var cfg config
 	if err := service.Load(&cfg); err != nil {
+		return err
+	}
+	cfg.Senders.Log = s.Log
+	senders, err := auth.NewSenders(ctx, cfg.Senders)
+	if err != nil {
 		return err
 	}
 	pool, err := database.Open(ctx, cfg.Database, s.Name)
@@ -64,7 +71,7 @@ func run(ctx context.Context, s *service.Service, t event.Type) (err error) {
 	if err != nil {
 		return err
 	}
-	handler, err := receiver.New(cfg.Receiver.EventTimeout, s.Log, s.Meter, receiver.Only(t, p.Handle))
+	handler, err := receiver.New(cfg.Receiver.EventTimeout, senders, s.Log, s.Meter, receiver.Only(t, p.Handle))
 	if err != nil {
 		return err
 	}

@@ -125,7 +125,7 @@ func setup(tb testing.TB) *testBundle {
 	}
 	tb.Cleanup(func() { _ = running.Stop(patience) })
 	b.env = []string{
-		"LISTEN_HOST=127.0.0.1", "DATABASE_URL=" + address, "REDIS_URL=" + b.redis.URL(), "SMTP_URL=" + b.mail.SMTPURL(),
+		"LISTEN_HOST=127.0.0.1", "EVENT_SENDER_SECRET=" + senderSecret, "DATABASE_URL=" + address, "REDIS_URL=" + b.redis.URL(), "SMTP_URL=" + b.mail.SMTPURL(),
 		"MAIL_FROM=Orderbell <bell@orderbell.example>",
 		"PUBLIC_URL=https://orderbell.example", "UNSUBSCRIBE_SECRET=" + strings.Repeat("s", 32), "EVENT_TIMEOUT=2m", "EMAIL_TRY_LIMIT=2m", "SHUTDOWN_TIMEOUT=60s",
 	}
@@ -137,7 +137,12 @@ type function struct {
 	*process.Process
 	url string
 	log *bytes.Buffer // to be read when it has ended
+
+	secret string // of who posts to it
 }
+
+// senderSecret is what functions and broker share.
+const senderSecret = "the secret that broker and functions share"
 
 // start starts order-paid with more variables, and returns once it listens.
 func (b *testBundle) start(tb testing.TB, env ...string) *function {
@@ -150,7 +155,7 @@ func (b *testBundle) start(tb testing.TB, env ...string) *function {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	f := &function{url: "http://" + address, log: &bytes.Buffer{}}
+	f := &function{url: "http://" + address, secret: senderSecret, log: &bytes.Buffer{}}
 	cmd := exec.Command(b.binary) //nolint:noctx // process.Process ends it
 	cmd.Env = append(append(b.env, env...), "PORT="+port)
 	cmd.Stderr = f.log
@@ -206,6 +211,7 @@ func (f *function) post(tb testing.TB, ce cloudevents.Event) (status int, reason
 	if err != nil {
 		tb.Fatal(err)
 	}
+	r.Header.Set("Authorization", "Bearer "+f.secret)
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return 0, err.Error()
@@ -312,6 +318,17 @@ func TestFunction(t *testing.T) {
 			t.Errorf("status %d %s", status, reason)
 		}
 	})
+	t.Run("a payment that somebody else posts leaves no trace", func(t *testing.T) {
+		for _, secret := range []string{"", "another secret of at least 32 bytes, a guess"} {
+			stranger := *f
+			stranger.secret = secret
+			status, reason := stranger.post(t, newEvent(t, order.Paid))
+			if status != http.StatusUnauthorized || !strings.Contains(reason, "the sender is unknown") {
+				t.Errorf("status %d %s", status, reason)
+			}
+		}
+		b.assertOnce(t) // the event before alone
+	})
 	t.Run("SIGTERM ends it in peace", func(t *testing.T) {
 		if err := f.Stop(patience); err != nil || f.Err() != nil {
 			t.Errorf("%v, %v\n%s", err, f.Err(), f.log)
@@ -347,7 +364,7 @@ func TestFunctionWithoutStores(t *testing.T) {
 	})
 	t.Run("without a variable it stops and names it", func(t *testing.T) {
 		cmd := exec.CommandContext(t.Context(), b.binary)
-		cmd.Env = b.env[:3]
+		cmd.Env = b.env[:4]
 		out, err := cmd.CombinedOutput()
 		if err == nil || !strings.Contains(string(out), "SMTP_URL") {
 			t.Errorf("%v: %s", err, out)

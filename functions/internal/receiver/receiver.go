@@ -1,7 +1,7 @@
 // Package receiver takes CloudEvents over HTTP and answers as the Knative delivery rules want it: 202 with an empty
 // body for an event that is done with, a 4xx that is never retried for one that can't become right, 409 or 5xx for one
 // that is worth another try. Every refusal carries its reason in the header kne-reason, which the broker hands on to
-// the dead letter.
+// the dead letter. A request of an unknown sender is refused before its body is read.
 package receiver
 
 import (
@@ -55,23 +55,29 @@ func Only(t event.Type, next func(context.Context, event.Event) error) Handle {
 	}
 }
 
+// Senders knows who may send events. Check returns nil, or the refusal.
+type Senders interface {
+	Check(r *http.Request) *problem.Problem
+}
+
 // Receiver is the HTTP handler of a function.
 type Receiver struct {
+	senders  Senders
 	timeout  time.Duration
 	handle   Handle
 	log      *slog.Logger
 	duration metric.Float64Histogram
 }
 
-// New returns the handler that gives each event timeout to run in.
-func New(timeout time.Duration, log *slog.Logger, meter metric.Meter, handle Handle) (*Receiver, error) {
+// New returns the handler that takes events of senders and gives each one timeout to run in.
+func New(timeout time.Duration, senders Senders, log *slog.Logger, meter metric.Meter, handle Handle) (*Receiver, error) {
 	duration, err := meter.Float64Histogram("orderbell.event.duration", metric.WithUnit("s"),
 		metric.WithDescription("From an event's arrival at a function to its answer. Labels: status."),
 		metric.WithExplicitBucketBoundaries(.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10))
 	if err != nil {
 		return nil, fmt.Errorf("set up metrics: %w", err)
 	}
-	return &Receiver{timeout: timeout, handle: handle, log: log, duration: duration}, nil
+	return &Receiver{senders: senders, timeout: timeout, handle: handle, log: log, duration: duration}, nil
 }
 
 // ServeHTTP takes POST /.
@@ -106,6 +112,9 @@ func (rc *Receiver) serve(w http.ResponseWriter, r *http.Request) (*problem.Prob
 	}
 	if r.Method != http.MethodPost {
 		return problem.New(http.StatusMethodNotAllowed, "%s is not POST", r.Method).With("Allow", http.MethodPost), ""
+	}
+	if p := rc.senders.Check(r); p != nil {
+		return p, ""
 	}
 	ce, p := decode(w, r)
 	if p != nil {

@@ -22,18 +22,49 @@ import (
 	"orderbell/functions/internal/receiver"
 	"orderbell/internal/event"
 	"orderbell/internal/event/cloudevent"
+	"orderbell/internal/problem"
 )
 
 // setup returns the receiver of order-paid that answers with what handle returns.
 func setup(tb testing.TB, timeout time.Duration, log io.Writer, handle func(context.Context, event.Event) error) http.Handler {
 	tb.Helper()
-	rc, err := receiver.New(timeout, slog.New(slog.NewTextHandler(log, nil)), noop.NewMeterProvider().Meter(""),
+	rc, err := receiver.New(timeout, anyone{}, slog.New(slog.NewTextHandler(log, nil)), noop.NewMeterProvider().Meter(""),
 		receiver.Only(event.OrderPaid, handle))
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return rc
 }
+
+// anyone lets all senders in.
+type anyone struct{}
+
+func (anyone) Check(*http.Request) *problem.Problem { return nil }
+
+// stranger lets none in.
+type stranger struct{}
+
+func (stranger) Check(*http.Request) *problem.Problem {
+	return problem.New(http.StatusForbidden, "the sender is unknown")
+}
+
+func TestAnUnknownSenderIsRefusedBeforeItsBodyIsRead(t *testing.T) {
+	t.Parallel()
+	rc, err := receiver.New(time.Minute, stranger{}, slog.New(slog.DiscardHandler), noop.NewMeterProvider().Meter(""),
+		receiver.Only(event.OrderPaid, func(context.Context, event.Event) error { t.Error("its event was handled"); return nil }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := paid(t)
+	r.Body = io.NopCloser(readerFunc(func() { t.Error("its body was read") }))
+	if got := answer(rc, r); got.Code != http.StatusForbidden || got.Header().Get("kne-reason") != "the sender is unknown" {
+		t.Errorf("status %d, kne-reason %q", got.Code, got.Header().Get("kne-reason"))
+	}
+}
+
+type readerFunc func()
+
+func (f readerFunc) Read([]byte) (int, error) { f(); return 0, io.EOF }
 
 func taken(context.Context, event.Event) error { return nil }
 

@@ -91,8 +91,8 @@ func Parse(ce cloudevents.Event) (event.Event, error) {
 		return event.Event{}, event.Invalid("id", "%q is not a lower-case UUID", event.Clip(e.ID))
 	case id.Version() != 7:
 		return event.Event{}, event.Invalid("id", "is a UUID of version %d, want 7", id.Version())
-	case len(e.Source) > 255:
-		return event.Event{}, event.Invalid("source", "has %d bytes, want at most 255", len(e.Source))
+	case len(e.Source) > event.MaxSource:
+		return event.Event{}, event.Invalid("source", "has %d bytes, want at most %d", len(e.Source), event.MaxSource)
 	case !e.Type.Valid():
 		return event.Event{}, event.Invalid("type", "%q is unknown, want one of %v", event.Clip(ce.Type()), event.Types())
 	case ce.Time().IsZero():

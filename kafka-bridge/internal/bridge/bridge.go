@@ -14,6 +14,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"os"
+	"strings"
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
@@ -25,11 +27,14 @@ import (
 	"orderbell/internal/bus/record"
 	"orderbell/internal/event"
 	"orderbell/internal/event/deadletter"
+	"orderbell/internal/problem"
 )
 
 // Config says where events go.
 type Config struct {
 	BrokerURL string `envconfig:"BROKER_URL" required:"true"` // the broker's ingress: http://host/namespace/broker
+	// TokenFile holds the token that tells the broker who sends. Empty: the broker asks for none.
+	TokenFile string `envconfig:"BROKER_TOKEN_FILE"`
 	Group     string `envconfig:"BRIDGE_GROUP" default:"kafka-bridge"`
 	// InFlight is how many events of a partition are with the broker at once. Those of one order follow each other
 	// whatever it is.
@@ -44,18 +49,24 @@ type Producer interface {
 	Send(ctx context.Context, topic string, events []cloudevents.Event) []error
 }
 
+// Senders knows who may send dead letters. Check returns nil, or the refusal.
+type Senders interface {
+	Check(r *http.Request) *problem.Problem
+}
+
 // Bridge forwards events one way, and is the HTTP handler that takes dead letters the other way.
 type Bridge struct {
 	cfg         Config
 	deadLetters string
 	producer    Producer
+	senders     Senders
 	client      *http.Client
 	log         *slog.Logger
 	events      metric.Int64Counter
 }
 
-// New returns a bridge that writes dead letters to the topic deadLetters.
-func New(cfg Config, deadLetters string, producer Producer, log *slog.Logger, meter metric.Meter) (*Bridge, error) {
+// New returns a bridge that writes dead letters of senders to the topic deadLetters.
+func New(cfg Config, deadLetters string, producer Producer, senders Senders, log *slog.Logger, meter metric.Meter) (*Bridge, error) {
 	u, err := url.Parse(cfg.BrokerURL)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return nil, fmt.Errorf("BROKER_URL is %q, want http://host/namespace/broker", cfg.BrokerURL)
@@ -73,7 +84,7 @@ func New(cfg Config, deadLetters string, producer Producer, log *slog.Logger, me
 		IdleConnTimeout:     time.Minute,
 	}
 	return &Bridge{
-		cfg: cfg, deadLetters: deadLetters, producer: producer, log: log, events: events,
+		cfg: cfg, deadLetters: deadLetters, producer: producer, senders: senders, log: log, events: events,
 		client: &http.Client{Transport: transport, Timeout: cfg.PostTimeout},
 	}, nil
 }
@@ -109,6 +120,13 @@ func (b *Bridge) post(ctx context.Context, e cloudevents.Event) (status int, ans
 	if err := cehttp.WriteRequest(ctx, (*binding.EventMessage)(&e), req); err != nil {
 		return 0, nil, fmt.Errorf("encode event: %w", err)
 	}
+	if b.cfg.TokenFile != "" {
+		token, err := os.ReadFile(b.cfg.TokenFile) // each time: Kubernetes renews it
+		if err != nil {
+			return 0, nil, fmt.Errorf("BROKER_TOKEN_FILE: %w", err)
+		}
+		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	}
 	resp, err := b.client.Do(req)
 	if err != nil {
 		return 0, nil, err //nolint:wrapcheck // names method and URL itself
@@ -122,10 +140,11 @@ func (b *Bridge) post(ctx context.Context, e cloudevents.Event) (status int, ans
 	return resp.StatusCode, answer, nil
 }
 
-// retryable is Knative's own rule of what is worth another try.
+// retryable is Knative's own rule of what is worth another try, and a broker that does not know us: that is of our
+// token, not of the event.
 func retryable(status int) bool {
 	switch status {
-	case http.StatusNotFound, http.StatusRequestTimeout, http.StatusConflict, http.StatusTooManyRequests:
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusRequestTimeout, http.StatusConflict, http.StatusTooManyRequests:
 		return true
 	}
 	return status >= 500

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -20,6 +22,7 @@ import (
 	"orderbell/internal/bus/record"
 	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/event/deadletter"
+	"orderbell/internal/problem"
 	"orderbell/kafka-bridge/internal/bridge"
 )
 
@@ -44,13 +47,65 @@ func (p *topic) Send(_ context.Context, name string, events []cloudevents.Event)
 	return errs
 }
 
+// anyone lets all senders in.
+type anyone struct{}
+
+func (anyone) Check(*http.Request) *problem.Problem { return nil }
+
+// stranger lets none in.
+type stranger struct{}
+
+func (stranger) Check(*http.Request) *problem.Problem {
+	return problem.New(http.StatusForbidden, "the sender is unknown")
+}
+
+func TestSenders(t *testing.T) {
+	t.Parallel()
+	t.Run("the broker is shown the token that the file holds now", func(t *testing.T) {
+		t.Parallel()
+		var shown []string
+		server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { shown = append(shown, r.Header.Get("Authorization")) }))
+		t.Cleanup(server.Close)
+		cfg := bridge.Config{BrokerURL: server.URL, TokenFile: filepath.Join(t.TempDir(), "token"), InFlight: 1, PostTimeout: 30 * time.Second}
+		b, err := bridge.New(cfg, "dead", &topic{}, anyone{}, slog.New(slog.DiscardHandler), noop.Meter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Forward(t.Context(), record.Record{Event: paid(t)}); err == nil || !strings.Contains(err.Error(), "BROKER_TOKEN_FILE") {
+			t.Errorf("without the file: %v", err)
+		}
+		for _, token := range []string{"first", "second"} {
+			if err := os.WriteFile(cfg.TokenFile, []byte(token+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := b.Forward(t.Context(), record.Record{Event: paid(t)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if diff := cmp.Diff([]string{"Bearer first", "Bearer second"}, shown); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("a dead letter of an unknown sender is refused", func(t *testing.T) {
+		t.Parallel()
+		dead := &topic{}
+		b, err := bridge.New(bridge.Config{BrokerURL: "http://broker/", InFlight: 1}, "dead", dead, stranger{}, slog.New(slog.DiscardHandler), noop.Meter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := post(t, b, http.MethodPost, `{}`, "Ce-Specversion", "1.0", "Ce-Id", "1", "Ce-Source", "/s", "Ce-Type", "t"); got != http.StatusForbidden || len(dead.sent) != 0 {
+			t.Errorf("status %d, %d dead letters", got, len(dead.sent))
+		}
+	})
+}
+
 func setup(t *testing.T, broker http.HandlerFunc) (*bridge.Bridge, *topic, string) {
 	t.Helper()
 	server := httptest.NewServer(broker)
 	t.Cleanup(server.Close)
 	dead := &topic{}
 	cfg := bridge.Config{BrokerURL: server.URL + "/orderbell/orders", InFlight: 1, PostTimeout: 30 * time.Second}
-	b, err := bridge.New(cfg, "dead", dead, slog.New(slog.NewTextHandler(t.Output(), nil)), noop.Meter{})
+	b, err := bridge.New(cfg, "dead", dead, anyone{}, slog.New(slog.NewTextHandler(t.Output(), nil)), noop.Meter{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +156,7 @@ func TestForward(t *testing.T) {
 			t.Errorf("dead letters: %v, want none", dead.sent)
 		}
 	})
-	for _, status := range []int{404, 408, 409, 429, 500, 502, 503} {
+	for _, status := range []int{401, 403, 404, 408, 409, 429, 500, 502, 503} {
 		t.Run(http.StatusText(status)+" is tried again", func(t *testing.T) {
 			t.Parallel()
 			b, dead, _ := setup(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
@@ -163,18 +218,20 @@ func TestForward(t *testing.T) {
 	})
 }
 
+// post sends a dead letter and returns the status of the answer.
+func post(t *testing.T, b *bridge.Bridge, method, body string, header ...string) int {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), method, "/dead-letters", strings.NewReader(body))
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	b.ServeHTTP(w, r)
+	return w.Code
+}
+
 func TestDeadLetters(t *testing.T) {
 	t.Parallel()
-	post := func(t *testing.T, b *bridge.Bridge, method, body string, header ...string) int {
-		t.Helper()
-		r := httptest.NewRequestWithContext(t.Context(), method, "/dead-letters", strings.NewReader(body))
-		for i := 0; i < len(header); i += 2 {
-			r.Header.Set(header[i], header[i+1])
-		}
-		w := httptest.NewRecorder()
-		b.ServeHTTP(w, r)
-		return w.Code
-	}
 	attributes := []string{
 		"Ce-Specversion", "1.0", "Ce-Id", "1", "Ce-Source", "/s", "Ce-Type", "order_paid", "Content-Type", "application/json",
 		"Ce-Knativeerrorcode", "400", "Ce-Knativeerrordest", "http://order-paid",
@@ -244,7 +301,7 @@ func TestConfig(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := bridge.New(tc.cfg, "dead", &topic{}, slog.Default(), noop.Meter{})
+			_, err := bridge.New(tc.cfg, "dead", &topic{}, anyone{}, slog.Default(), noop.Meter{})
 			if err == nil || err.Error() != tc.want {
 				t.Errorf("error %v, want %s", err, tc.want)
 			}

@@ -22,6 +22,11 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		problem.New(http.StatusMethodNotAllowed, "dead letters come by POST").With("Allow", http.MethodPost).Write(w)
 		return
 	}
+	if p := b.senders.Check(r); p != nil {
+		b.log.WarnContext(r.Context(), "dead letter refused", "status", p.Status, "reason", p.Detail)
+		p.Write(w)
+		return
+	}
 	r.Body = http.MaxBytesReader(w, r.Body, mostBody)
 	message := cehttp.NewMessageFromHttpRequest(r)
 	defer func() { _ = message.Finish(nil) }()

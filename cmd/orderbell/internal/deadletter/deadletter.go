@@ -37,11 +37,17 @@ type Bus interface {
 	Send(ctx context.Context, topic string, events []cloudevents.Event) []error
 }
 
+// Sources knows for which tenants a source may send events.
+type Sources interface {
+	SourceAllowed(ctx context.Context, source, tenantID string) (bool, error)
+}
+
 // Office looks after the dead letters.
 type Office struct {
 	Topics   Topics
 	Reader   Reader
-	Bus      Bus // for [Office.Redrive] alone
+	Bus      Bus     // for [Office.Redrive] alone
+	Sources  Sources // for [Office.Redrive] alone
 	Progress progress.Shower
 }
 

@@ -59,7 +59,7 @@ func setup(t *testing.T) *testBundle {
 	t.Cleanup(producer.Close)
 	return &testBundle{
 		Office: deadletter.Office{
-			Topics: deadletter.Topics{Events: c.Topic, DeadLetters: c.DeadLetterTopic}, Reader: reader, Bus: producer,
+			Topics: deadletter.Topics{Events: c.Topic, DeadLetters: c.DeadLetterTopic}, Reader: reader, Bus: producer, Sources: sources{},
 		},
 		ctx: ctx, producer: producer,
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderbell/internal/bus/record"
+	"orderbell/internal/event"
 	"orderbell/internal/event/deadletter"
 )
 
@@ -40,6 +41,9 @@ func (o *Office) Redrive(ctx context.Context, c Choice, dryRun bool) (Result, er
 	}
 	willing := map[place]Letter{}
 	for _, l := range chosen {
+		if err := o.checkSource(ctx, &l); err != nil {
+			return result, err
+		}
 		switch {
 		case l.Obstacle != "":
 			result.Refused = append(result.Refused, l)
@@ -54,6 +58,18 @@ func (o *Office) Redrive(ctx context.Context, c Choice, dryRun bool) (Result, er
 	}
 	result.Redriven, err = o.send(ctx, spans, willing)
 	return result, err
+}
+
+// checkSource gives a letter of a source that may not speak for its tenant an obstacle: its function would refuse it again.
+func (o *Office) checkSource(ctx context.Context, l *Letter) error {
+	if l.Obstacle != "" || l.Source == event.Source {
+		return nil
+	}
+	allowed, err := o.Sources.SourceAllowed(ctx, l.Source, l.TenantID)
+	if err == nil && !allowed {
+		l.Obstacle = event.ForeignSource(l.Source, l.TenantID).Error()
+	}
+	return err
 }
 
 // choose returns the letters of c, each once. Every id has to name one.

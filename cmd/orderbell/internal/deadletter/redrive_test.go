@@ -180,3 +180,33 @@ func (m *moody) Send(ctx context.Context, topic string, events []cloudevents.Eve
 	m.fail = nil
 	return errs
 }
+
+// sources allows /own for demo alone.
+type sources struct{}
+
+func (sources) SourceAllowed(_ context.Context, source, tenantID string) (bool, error) {
+	return source == "/own" && tenantID == "demo", nil
+}
+
+func TestRedriveAsksForWhomASourceMaySpeak(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	of := func(source, tenant string) cloudevents.Event {
+		e := newEvent(t, tenant)
+		e.SetSource(source)
+		return refused(e, "no")
+	}
+	all := b.bury(t, of("/own", "demo"), of("/own", "kopi"), of("/orderbell/order-api", "kopi"))
+	for _, dryRun := range []bool{true, false} {
+		result, err := b.Redrive(b.ctx, deadletter.Choice{}, dryRun)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{all[0].ID, all[2].ID}, ids(result.Redriven)); diff != "" {
+			t.Errorf("dry run %v: %s", dryRun, diff)
+		}
+		if len(result.Refused) != 1 || !strings.Contains(result.Refused[0].Obstacle, `"/own" may not send events for tenant "kopi"`) {
+			t.Errorf("dry run %v: refused %+v", dryRun, result.Refused)
+		}
+	}
+}

@@ -41,7 +41,7 @@ type broker struct {
 }
 
 // startBroker starts the local broker with one trigger for each function.
-func startBroker(cfg bus.Config, log *slog.Logger, urls map[string]*url.URL) (*broker, error) {
+func startBroker(cfg bus.Config, log *slog.Logger, urls map[string]*url.URL, secret string) (*broker, error) {
 	// A group that never ran begins with the oldest message: here programs start together with it, and what they write
 	// before it has joined must not be lost. Knative's groups begin with the latest.
 	consumer, err := bus.NewConsumer(cfg, bus.Earliest, log)
@@ -55,7 +55,7 @@ func startBroker(cfg bus.Config, log *slog.Logger, urls map[string]*url.URL) (*b
 	var triggers []localbroker.Trigger
 	for name, eventType := range subscribers() {
 		triggers = append(triggers, localbroker.Trigger{
-			Name: name, Type: eventType, Subscriber: urls[name].String() + "/", InFlight: inFlight, Delivery: delivery(),
+			Name: name, Type: eventType, Subscriber: urls[name].String() + "/", Secret: secret, InFlight: inFlight, Delivery: delivery(),
 		})
 	}
 	topics := localbroker.Topics{Events: cfg.Topic, DeadLetters: cfg.DeadLetterTopic}

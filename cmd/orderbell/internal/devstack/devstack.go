@@ -60,6 +60,8 @@ type Stack struct {
 	signIn   *signIn
 	stateMu  sync.Mutex
 	ready    bool
+
+	senderSecret string // what broker and functions share
 }
 
 // Start starts everything and returns when all of it is ready. On an error nothing is left running.
@@ -96,6 +98,9 @@ func (s *Stack) start(ctx context.Context, listeners []net.Listener) error {
 	if err != nil {
 		return err
 	}
+	if s.senderSecret, err = s.newSenderSecret(); err != nil {
+		return err
+	}
 	s.opts.Console.Printf("starting the stores …")
 	if s.stores, err = startStores(ctx, s.opts, s.dir); err != nil {
 		return err
@@ -117,10 +122,10 @@ func (s *Stack) start(ctx context.Context, listeners []net.Listener) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(s.opts.Console.Voice("broker"), nil))
-	if s.broker, err = startBroker(cfg.Bus, log, s.programs.urls); err != nil {
+	if s.broker, err = startBroker(cfg.Bus, log, s.programs.urls, s.senderSecret); err != nil {
 		return err
 	}
-	s.sweeper = startSweeper(s.programs.urls[deliverySweeper].String()+"/", log)
+	s.sweeper = startSweeper(s.programs.urls[deliverySweeper].String()+"/", s.senderSecret, log)
 	s.serve(listeners)
 	s.stateMu.Lock()
 	s.ready = true
@@ -155,6 +160,22 @@ func (s *Stack) setSecrets() error {
 		}
 	}
 	return nil
+}
+
+// newSenderSecret takes the secret of the environment, else the data directory's, and puts it into the environment, where
+// the functions read it.
+func (s *Stack) newSenderSecret() (string, error) {
+	secret := os.Getenv("EVENT_SENDER_SECRET")
+	if secret == "" {
+		var err error
+		if secret, err = s.dir.SenderSecret(); err != nil {
+			return "", err
+		}
+	}
+	if err := os.Setenv("EVENT_SENDER_SECRET", secret); err != nil {
+		return "", fmt.Errorf("set EVENT_SENDER_SECRET: %w", err)
+	}
+	return secret, nil
 }
 
 // prepare makes the schema, the demo businesses and the topics.
@@ -214,7 +235,7 @@ func frontEnd(dist fs.FS) http.Handler {
 func (s *Stack) State() State {
 	return State{
 		PID: os.Getpid(), Origin: s.Origin, MailpitURL: s.MailpitURL, DatabaseURL: s.DatabaseURL, RedisURL: s.RedisURL,
-		Brokers: s.Brokers, SMTPURL: s.SMTPURL, Secret: s.Tokens.Auth.DevSecret, Programs: s.programs.states(),
+		Brokers: s.Brokers, SMTPURL: s.SMTPURL, Secret: s.Tokens.Auth.DevSecret, SenderSecret: s.senderSecret, Programs: s.programs.states(),
 	}
 }
 

@@ -17,6 +17,7 @@ const (
 	lockName     = "dev.lock" // locked while a stack runs; holds its process id
 	stateName    = "dev.json" // where everything is, while a stack runs
 	secretName   = "dev.secret"
+	senderName   = "sender.secret"
 	postgresName = "postgres"   // the directories and files of the embedded stores
 	kafkaName    = "kafka"      //
 	mailName     = "mailpit.db" //
@@ -90,7 +91,7 @@ func (d *Dir) Reset() error {
 		return fmt.Errorf("reset: %w", err)
 	}
 	// Out of the way first: the server of a stack that was just killed may still be writing.
-	for _, name := range []string{postgresName, kafkaName, mailName, mailName + "-shm", mailName + "-wal", secretName, stateName} {
+	for _, name := range []string{postgresName, kafkaName, mailName, mailName + "-shm", mailName + "-wal", secretName, senderName, stateName} {
 		if err := os.Rename(d.file(name), filepath.Join(trash, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("reset: %w", err)
 		}
@@ -102,8 +103,13 @@ func (d *Dir) Reset() error {
 }
 
 // Secret returns the directory's secret for development tokens, which the first call makes.
-func (d *Dir) Secret() (string, error) {
-	secret, err := readSecret(d.path)
+func (d *Dir) Secret() (string, error) { return d.secret(secretName) }
+
+// SenderSecret returns the directory's secret that the local broker and the functions share, which the first call makes.
+func (d *Dir) SenderSecret() (string, error) { return d.secret(senderName) }
+
+func (d *Dir) secret(name string) (string, error) {
+	secret, err := readSecret(d.path, name)
 	if !errors.Is(err, os.ErrNotExist) {
 		return secret, err
 	}
@@ -112,14 +118,14 @@ func (d *Dir) Secret() (string, error) {
 		return "", fmt.Errorf("make a secret: %w", err)
 	}
 	secret = hex.EncodeToString(random)
-	if err := os.WriteFile(d.file(secretName), []byte(secret+"\n"), oursAlone); err != nil {
+	if err := os.WriteFile(d.file(name), []byte(secret+"\n"), oursAlone); err != nil {
 		return "", fmt.Errorf("keep the secret: %w", err)
 	}
 	return secret, nil
 }
 
-func readSecret(dir string) (string, error) {
-	content, err := os.ReadFile(filepath.Join(dir, secretName)) //nolint:gosec // the user names the directory
+func readSecret(dir, name string) (string, error) {
+	content, err := os.ReadFile(filepath.Join(dir, name)) //nolint:gosec // the user names the directory
 	if err != nil {
 		return "", fmt.Errorf("read the secret: %w", err)
 	}

@@ -21,6 +21,8 @@ type State struct {
 	SMTPURL     string             `json:"smtp_url"`
 	Secret      string             `json:"auth_dev_secret"`
 	Programs    map[string]Program `json:"programs"`
+
+	SenderSecret string `json:"event_sender_secret"`
 }
 
 // Program is where one program of a stack is.

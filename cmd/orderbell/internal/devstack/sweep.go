@@ -29,7 +29,7 @@ type sweeper struct {
 	done   chan struct{}
 }
 
-func startSweeper(subscriber string, log *slog.Logger) *sweeper {
+func startSweeper(subscriber, secret string, log *slog.Logger) *sweeper {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &sweeper{cancel: cancel, done: make(chan struct{})}
 	go func() {
@@ -41,7 +41,7 @@ func startSweeper(subscriber string, log *slog.Logger) *sweeper {
 			case <-ctx.Done():
 				return
 			case now := <-tick.C:
-				if err := ping(ctx, subscriber, now); err != nil && ctx.Err() == nil {
+				if err := ping(ctx, subscriber, secret, now); err != nil && ctx.Err() == nil {
 					log.WarnContext(ctx, "sweeper not reached", "err", err)
 				}
 			}
@@ -50,7 +50,7 @@ func startSweeper(subscriber string, log *slog.Logger) *sweeper {
 	return s
 }
 
-func ping(ctx context.Context, subscriber string, now time.Time) (err error) {
+func ping(ctx context.Context, subscriber, secret string, now time.Time) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
 	e := cloudevents.NewEvent()
@@ -65,6 +65,7 @@ func ping(ctx context.Context, subscriber string, now time.Time) (err error) {
 	if err != nil {
 		return fmt.Errorf("write ping: %w", err)
 	}
+	req.Header.Set("Authorization", "Bearer "+secret)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return fmt.Errorf("post ping: %w", err)

@@ -44,6 +44,9 @@ func (b *Broker) try(ctx context.Context, t Trigger, e cloudevents.Event) *failu
 		return &failure{err: fmt.Errorf("write request: %w", err)}
 	}
 	request.Header.Set("Prefer", "reply") // as Knative has it: an answer may be an event
+	if t.Secret != "" {
+		request.Header.Set("Authorization", "Bearer "+t.Secret)
+	}
 	answer, err := b.client.Do(request)
 	if err != nil {
 		return &failure{err: fmt.Errorf("post event: %w", err), retryable: true}

@@ -40,6 +40,7 @@ type Trigger struct {
 	Name       string // the consumer group
 	Type       event.Type
 	Subscriber string // an absolute http URL
+	Secret     string // tells the subscriber who sends; "" sends none. Knative sends a token of the Trigger's service account
 	InFlight   int    // requests at once per partition; 1 is delivery.order: ordered
 	Delivery   Delivery
 }

@@ -1,0 +1,18 @@
+package eventstore
+
+import (
+	"context"
+
+	"orderbell/internal/event"
+	"orderbell/internal/store/database"
+)
+
+// SourceAllowed says whether events of the source may be about the tenant. Orderbell's own may be about any.
+func (s *Store) SourceAllowed(ctx context.Context, source, tenantID string) (allowed bool, err error) {
+	if source == event.Source {
+		return true, nil
+	}
+	const sql = `SELECT EXISTS (SELECT FROM event_sources WHERE source = $1 AND tenant_id = $2)`
+	err = s.pool.QueryRow(ctx, sql, source, tenantID).Scan(&allowed)
+	return allowed, database.Wrap("read the source's tenants", err)
+}

@@ -1,0 +1,45 @@
+package userstore
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"orderbell/internal/store/database"
+	"orderbell/internal/user"
+)
+
+// Sources returns which order services may speak for which tenants, by source and tenant. It is for the tables' owner alone.
+func (s *Store) Sources(ctx context.Context) (found []user.Source, err error) {
+	rows, err := s.pool.Query(ctx, `SELECT source, tenant_id, allowed_at, allowed_by FROM event_sources ORDER BY source, tenant_id`)
+	if err == nil {
+		found, err = pgx.CollectRows(rows, pgx.RowToStructByPos[user.Source])
+	}
+	return found, database.Wrap("read sources", err)
+}
+
+// AllowSource lets events of the source be about the tenant, and writes a record of the actor's. It says whether that was
+// new. It is for the tables' owner alone. Errors: [user.ErrNoTenant].
+func (s *Store) AllowSource(ctx context.Context, source, tenantID, actor string) (changed bool, err error) {
+	if err := s.HasTenant(ctx, tenantID); err != nil {
+		return false, err
+	}
+	const sql = `INSERT INTO event_sources (source, tenant_id, allowed_by) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`
+	return s.changeSource(ctx, "source.allowed", source, tenantID, actor, sql, source, tenantID, actor)
+}
+
+// RemoveSource takes that back, and says whether there was anything to take back.
+func (s *Store) RemoveSource(ctx context.Context, source, tenantID, actor string) (changed bool, err error) {
+	return s.changeSource(ctx, "source.removed", source, tenantID, actor, `DELETE FROM event_sources WHERE source = $1 AND tenant_id = $2`, source, tenantID)
+}
+
+func (s *Store) changeSource(ctx context.Context, action, source, tenantID, actor, sql string, args ...any) (changed bool, err error) {
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, sql, args...)
+		if changed = tag.RowsAffected() > 0; err != nil || !changed {
+			return err
+		}
+		return addRecord(ctx, tx, user.Record{TenantID: tenantID, Actor: actor, Action: action, Target: "source:" + source, Outcome: user.Done})
+	})
+	return changed, database.Wrap("change sources", err)
+}
