@@ -38,7 +38,7 @@ func TestBrokerSettings(t *testing.T) {
 const (
 	laptop     = 4000
 	kubernetes = 950
-	knative    = 600 + 400 + 325 + 120 + 300 + 200 // Serving, Kourier, Eventing, Kafka control plane, broker (lowered), sink
+	knative    = 600 + 400 + 325 + 125 + 120 + 150 + 200 // Serving, Kourier, Eventing, PingSource, Kafka control plane, broker (lowered), sink
 	function   = 50 + 25                           // a pod and its queue-proxy
 )
 
