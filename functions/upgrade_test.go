@@ -108,8 +108,9 @@ func TestProgramsWorkWhileTheSchemaChanges(t *testing.T) {
 // work returns what the programs do, one function for each store's way.
 func (w world) work(t *testing.T) map[string]func(context.Context) error {
 	t.Helper()
-	orders, people, inbox := orderstore.New(w.pool), userstore.New(w.pool), inboxstore.New(w.pool)
-	events, out := eventstore.New(w.pool, "mail.example"), outbox.New(w.pool)
+	api, functions := w.as(t, "orderbell_user_api"), w.as(t, "orderbell_functions")
+	orders, people, inbox := orderstore.New(w.as(t, "orderbell_order_api")), userstore.New(api), inboxstore.New(api)
+	events, out := eventstore.New(functions, "mail.example"), outbox.New(w.as(t, "orderbell_outbox_relay"))
 	if _, err := events.EnsureDays(t.Context(), time.Now().AddDate(0, 0, -1), time.Now().AddDate(0, 0, 1)); err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +168,7 @@ func (w world) work(t *testing.T) map[string]func(context.Context) error {
 			_, _, err := events.ClaimOfTenant(ctx, "acme", mail.Terms{Lease: time.Minute})
 			return err
 		},
-		"readiness": func(ctx context.Context) error { return database.Ready(ctx, w.pool) },
+		"readiness": func(ctx context.Context) error { return database.Ready(ctx, functions) },
 	}
 }
 
@@ -175,7 +176,7 @@ func (w world) work(t *testing.T) map[string]func(context.Context) error {
 // used is dropped one release later than the code that used it, and its step is named here with that release.
 func TestStepsKeepTheProgramsOfTheReleaseBefore(t *testing.T) {
 	t.Parallel()
-	allowed := map[int]string{}
+	allowed := map[int]string{23: "a function that drops a day's partition: the sweeper before it did so itself"}
 	breaks := regexp.MustCompile(`(?i)\b(DROP (TABLE|COLUMN|FUNCTION)|RENAME (TO|COLUMN)|SET NOT NULL|ADD COLUMN( IF NOT EXISTS)? \w+ [^,;]*NOT NULL)\b[^,;]*`)
 	given := regexp.MustCompile(`(?i)\b(DEFAULT|GENERATED)\b`)
 	comment := regexp.MustCompile(`--[^\n]*`)

@@ -33,13 +33,21 @@ func databaseConfig() (database.Config, error) {
 
 func newMigrateUpCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "up",
-		Short:   "Apply all pending steps",
+		Use:   "up",
+		Short: "Apply all pending steps",
+		Long: `Apply all pending steps. DATABASE_URL connects as the owner of the tables.
+
+The programs' roles get the passwords of DATABASE_ROLES, ROLE:PASSWORD with commas between them. A role without one keeps what
+it has: at first it cannot log in.`,
 		Example: "  DATABASE_URL=postgres://orderbell@db/orderbell orderbell migrate up",
 		Args:    cobra.NoArgs,
 		RunE: work(func(cmd *cobra.Command, _ []string) error {
 			cfg, err := databaseConfig()
 			if err != nil {
+				return err
+			}
+			var roles database.RolesConfig
+			if err := service.Load(&roles); err != nil {
 				return err
 			}
 			steps := 0
@@ -50,7 +58,14 @@ func newMigrateUpCommand() *cobra.Command {
 			if err == nil && steps == 0 {
 				cmd.Printf("nothing to do: the schema is at version %d\n", database.Latest())
 			}
-			return err
+			if err != nil || len(roles.Passwords) == 0 {
+				return err
+			}
+			if err := database.SetLogins(cmd.Context(), cfg, roles.Passwords); err != nil {
+				return err
+			}
+			cmd.Printf("%d roles can log in\n", len(roles.Passwords))
+			return nil
 		}),
 	}
 }

@@ -33,7 +33,7 @@ func newTenantCommand() *cobra.Command {
 
 // whichDatabase is what both commands say of theirs.
 const whichDatabase = `The command uses the database of DATABASE_URL or, if that is not set, of the orderbell dev that runs on the data directory.
-DATABASE_URL must connect as the owner of the tables, as for migrations.`
+DATABASE_URL must connect as the role orderbell_operator, or as the owner of the tables.`
 
 type tenantOptions struct {
 	id, name, locale, email, ownerName, data string

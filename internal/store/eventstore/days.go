@@ -37,8 +37,7 @@ func (s *Store) ForgetDays(ctx context.Context, first time.Time) (dropped int, e
 	}
 	for _, name := range names {
 		err := s.patiently(ctx, func(tx pgx.Tx) error {
-			// IF EXISTS: another sweeper may have been faster.
-			_, err := tx.Exec(ctx, "DROP TABLE IF EXISTS "+pgx.Identifier{name}.Sanitize())
+			_, err := tx.Exec(ctx, "SELECT drop_event_record_partition($1)", name)
 			return err
 		})
 		if err != nil {

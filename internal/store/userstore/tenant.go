@@ -11,8 +11,8 @@ import (
 )
 
 // seeAll has a statement fail that row-level security would hide rows from, instead of answering as if they were not
-// there: what is below is for the tables' owner alone.
-const seeAll = `SELECT set_config('row_security', 'off', true)`
+// there: what is below is for operators.
+const seeAll = `SELECT require_all_tenants()`
 
 // Found creates the tenant t with its first person, whose id, if they have none, is a new one, and returns the person
 // as stored. Both are there afterwards, or neither. Errors: [user.ErrTenantTaken], [user.ErrNameTaken] however the

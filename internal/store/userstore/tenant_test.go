@@ -114,8 +114,8 @@ func TestTenantsAreTheOwnersBusiness(t *testing.T) {
 		t.Fatal(err)
 	}
 	asAPI := poolAs(t, pool, "orderbell_api")
-	if all, err := userstore.New(asAPI).Tenants(t.Context()); err == nil || !strings.Contains(err.Error(), "row-level security") {
-		t.Errorf("the role of the APIs lists %v, %v, want a refusal by row-level security", all, err)
+	if all, err := userstore.New(asAPI).Tenants(t.Context()); err == nil || !strings.Contains(err.Error(), "does not see the rows of all tenants") {
+		t.Errorf("the role of the APIs lists %v, %v, want a refusal", all, err)
 	}
 	if _, err := userstore.New(asAPI).Found(t.Context(), user.Tenant{ID: "x", Name: "X", Locale: "en"}, first); err == nil {
 		t.Error("the role of the APIs made a tenant")

@@ -61,7 +61,8 @@ type Stack struct {
 	stateMu  sync.Mutex
 	ready    bool
 
-	senderSecret string // what broker and functions share
+	databaseURLs map[string]string // of programs with a role of their own
+	senderSecret string            // what broker and functions share
 }
 
 // Start starts everything and returns when all of it is ready. On an error nothing is left running.
@@ -118,7 +119,7 @@ func (s *Stack) start(ctx context.Context, listeners []net.Listener) error {
 		return err
 	}
 	s.opts.Console.Printf("starting the programs …")
-	if s.programs, err = startPrograms(ctx, s.opts, s.Origin, s.programChanged); err != nil {
+	if s.programs, err = startPrograms(ctx, s.opts, s.Origin, s.databaseURLs, s.programChanged); err != nil {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(s.opts.Console.Voice("broker"), nil))
@@ -182,6 +183,10 @@ func (s *Stack) newSenderSecret() (string, error) {
 func (s *Stack) prepare(ctx context.Context, cfg config) error {
 	return s.opts.Console.Time("schema and demo users", "waiting for the database", func() error {
 		if err := database.MigrateUp(ctx, cfg.Database, nil); err != nil {
+			return err
+		}
+		var err error
+		if s.databaseURLs, err = s.stores.logins(ctx, cfg.Database); err != nil {
 			return err
 		}
 		pool, err := database.Open(ctx, cfg.Database, "orderbell-dev")

@@ -77,7 +77,7 @@ func checkPrograms(binDir string) error {
 
 // startPrograms starts the binaries beside our own and waits until all are ready. changed is called when one starts or
 // ends. On an error it stops what it has started.
-func startPrograms(ctx context.Context, opts Options, origin string, changed func()) (*programs, error) {
+func startPrograms(ctx context.Context, opts Options, origin string, databaseURLs map[string]string, changed func()) (*programs, error) {
 	p := &programs{urls: map[string]*url.URL{}}
 	for _, s := range specs() {
 		addr, err := embedded.FreeAddr(ctx)
@@ -89,6 +89,10 @@ func startPrograms(ctx context.Context, opts Options, origin string, changed fun
 	env := environment(origin)
 	for _, s := range specs() {
 		address := p.urls[s.name]
+		env := env
+		if own := databaseURLs[s.name]; own != "" {
+			env = append(slices.Clip(env), "DATABASE_URL="+own)
+		}
 		p.running = append(p.running, supervise.Start(supervise.Program{
 			Name: s.name, Path: filepath.Join(opts.BinDir, s.name),
 			Env:   append(slices.Clip(env), "LISTEN_HOST="+address.Hostname(), "PORT="+address.Port()),

@@ -35,9 +35,10 @@ type Stores struct {
 // stores are started in parallel: PostgreSQL takes as long as all the others.
 type stores struct {
 	Stores
-	broken chan error // receives one error if a server ends that no supervisor starts again
-	mu     sync.Mutex
-	stops  []func() error // in the order of their start
+	ownPostgres bool       // started here
+	broken      chan error // receives one error if a server ends that no supervisor starts again
+	mu          sync.Mutex
+	stops       []func() error // in the order of their start
 }
 
 func (s *stores) onStop(stop func() error) {
@@ -105,7 +106,7 @@ func (s *stores) startPostgres(ctx context.Context, dir *Dir) error {
 	if err != nil {
 		return errors.Join(err, log.Close())
 	}
-	s.DatabaseURL = server.URL()
+	s.DatabaseURL, s.ownPostgres = server.URL(), true
 	go func() {
 		<-server.Done()
 		s.broken <- errors.New("PostgreSQL has ended; see postgres.log in the data directory")

@@ -115,6 +115,19 @@ func Alone(tb testing.TB) string {
 	return p.URL()
 }
 
+// As returns the address of the test's database for a program's role (see [database.Roles]).
+func As(tb testing.TB, address, role string) string {
+	tb.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	u.User = url.UserPassword(role, rolePassword)
+	return u.String()
+}
+
+const rolePassword = "of the tests"
+
 func (s *server) create(tb testing.TB, how string) string {
 	tb.Helper()
 	name := newName("")
@@ -205,6 +218,13 @@ func (s *server) prepare(ctx context.Context, lasting bool) (err error) {
 	}
 	if err := database.MigrateUp(ctx, Config(s.at(half)), nil); err != nil {
 		return fmt.Errorf("migrate the template: %w", err)
+	}
+	passwords := map[string]string{}
+	for _, role := range database.Roles() {
+		passwords[role] = rolePassword
+	}
+	if err := database.SetLogins(ctx, Config(s.at(half)), passwords); err != nil {
+		return fmt.Errorf("let the roles log in: %w", err)
 	}
 	if _, err := conn.Exec(ctx, "ALTER DATABASE "+half+" RENAME TO "+s.template); err != nil {
 		return fmt.Errorf("name the template: %w", err)
