@@ -41,7 +41,7 @@ The id of a letter is its partition and offset, such as 3-42. The id of its even
 	}
 	cmd.PersistentFlags().StringVar(&o.data, "data", defaultData, "data directory of orderbell dev")
 	cmd.PersistentFlags().BoolVar(&o.asJSON, "json", false, "print JSON")
-	cmd.AddCommand(newDeadLetterListCommand(o), newDeadLetterShowCommand(o), newDeadLetterRedriveCommand(o))
+	cmd.AddCommand(newDeadLetterListCommand(o), newDeadLetterShowCommand(o), newDeadLetterRedriveCommand(o), newDeadLetterCloseCommand(o))
 	return cmd
 }
 
@@ -129,7 +129,7 @@ func newDeadLetterListCommand(o *deadLetterOptions) *cobra.Command {
 		}),
 	}
 	o.filters(cmd)
-	cmd.Flags().BoolVar(&o.filter.Open, "open", false, "only letters that are not redriven yet")
+	cmd.Flags().BoolVar(&o.filter.Open, "open", false, "only letters that are neither redriven nor closed, each once")
 	return cmd
 }
 
@@ -194,7 +194,7 @@ refused, and one whose source may not send events for its tenant (orderbell sour
 		}),
 	}
 	o.filters(cmd)
-	cmd.Flags().BoolVar(&all, "all", false, "all letters that are not redriven yet")
+	cmd.Flags().BoolVar(&all, "all", false, "all letters that are neither redriven nor closed")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print what would be sent, and send nothing")
 	return cmd
 }

@@ -22,9 +22,9 @@ func printLetters(cmd *cobra.Command, letters []deadletter.Letter) error {
 		return err
 	}
 	return table(cmd, func(w io.Writer) {
-		row(w, "ID", "BURIED", "TENANT", "TYPE", "EVENT", "ANSWER", "STATE", "REASON")
+		row(w, "ID", "BURIED", "TENANT", "TYPE", "EVENT", "RECORD", "ANSWER", "STATE", "REASON")
 		for _, l := range letters {
-			row(w, l.ID, l.BuriedAt.Format(time.RFC3339), l.TenantID, l.Type, l.EventID, cmp.Or(l.Status, "none"), state(l), l.Reason)
+			row(w, l.ID, l.BuriedAt.Format(time.RFC3339), l.TenantID, l.Type, l.EventID, l.Record, cmp.Or(l.Status, "none"), state(l), l.Reason)
 		}
 	})
 }
@@ -33,6 +33,10 @@ func state(l deadletter.Letter) string {
 	switch {
 	case l.RedrivenAt != nil:
 		return "redriven " + l.RedrivenAt.Format(time.RFC3339)
+	case l.ClosedAt != nil:
+		return "closed " + l.ClosedAt.Format(time.RFC3339)
+	case l.SameAs != "":
+		return "duplicate of " + l.SameAs
 	case l.Obstacle != "":
 		return "invalid"
 	}
@@ -55,6 +59,9 @@ func printExhibits(cmd *cobra.Command, found []deadletter.Exhibit) error {
 			line("state", state(x.Letter))
 			line("reason", x.Reason)
 			line("obstacle", x.Obstacle)
+			line("record", x.Record)
+			line("closed by", x.ClosedBy)
+			line("closed because", x.ClosedFor)
 			line("subscriber", x.Subscriber)
 			line("status", x.Status)
 			line("answer", x.Answer)

@@ -19,6 +19,10 @@ const (
 	ExtErrorCode = "knativeerrorcode" // its HTTP status; absent where it did not answer
 	ExtErrorData = "knativeerrordata" // base64 of the first 1024 bytes of its answer
 	ExtReason    = "reason"           // from a function's header kne-reason, or the relay's own
+
+	// The record of the topic of events that was delivered, on each delivery of Knative's Kafka Broker.
+	ExtPartition = "knativekafkapartition"
+	ExtOffset    = "knativekafkaoffset"
 )
 
 // ErrorHeaderPrefix begins the response headers of a failing function that become extensions of the dead letter, without

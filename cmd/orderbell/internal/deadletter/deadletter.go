@@ -63,8 +63,13 @@ type Letter struct {
 	Reason     string     `json:"reason"`
 	Status     string     `json:"status,omitempty"` // what the subscriber answered; "": it did not
 	Subscriber string     `json:"subscriber,omitempty"`
-	Obstacle   string     `json:"obstacle,omitempty"`    // why it can't be redriven
-	RedrivenAt *time.Time `json:"redriven_at,omitempty"` // nil: it is open
+	Obstacle   string     `json:"obstacle,omitempty"` // why it can't be redriven
+	RedrivenAt *time.Time `json:"redriven_at,omitempty"`
+	ClosedAt   *time.Time `json:"closed_at,omitempty"` // it will not be redriven
+	ClosedBy   string     `json:"closed_by,omitempty"`
+	ClosedFor  string     `json:"closed_reason,omitempty"`
+	Record     string     `json:"record,omitempty"`       // the record of the topic of events that was delivered: partition-offset
+	SameAs     string     `json:"duplicate_of,omitempty"` // an earlier letter of the same record and subscriber
 
 	place   place
 	content [sha256.Size]byte // letters with the same are one event that died several times
@@ -84,14 +89,17 @@ type Filter struct {
 	TenantID string
 	Reason   string    // part of it, in any case
 	Since    time.Time // buried then or later
-	Open     bool      // not redriven yet
+	Open     bool      // neither redriven nor closed, and no duplicate of another letter
 }
 
 func (f Filter) match(l *Letter) bool {
 	return (f.TenantID == "" || f.TenantID == l.TenantID) &&
 		strings.Contains(strings.ToLower(l.Reason), strings.ToLower(f.Reason)) &&
-		!l.BuriedAt.Before(f.Since) && (!f.Open || l.RedrivenAt == nil)
+		!l.BuriedAt.Before(f.Since) && (!f.Open || l.open())
 }
+
+// open says whether something is left to do about l.
+func (l *Letter) open() bool { return l.RedrivenAt == nil && l.ClosedAt == nil && l.SameAs == "" }
 
 // List returns the letters, oldest first.
 func (o *Office) List(ctx context.Context, f Filter) ([]Letter, error) {
@@ -107,13 +115,17 @@ func (o *Office) read(ctx context.Context, since time.Time, look func(*Letter, r
 		return nil, nil, err
 	}
 	var letters []Letter
-	redriven := map[place]deadletter.Redriven{}
+	redriven, closed := map[place]deadletter.Redriven{}, map[place]deadletter.Closed{}
 	step, end := o.Progress.Begin("reading dead letters", length(spans))
 	defer end()
 	err = o.Reader.Read(ctx, o.Topics.DeadLetters, spans, func(r record.Record) error {
 		step(1)
 		if note, ok := deadletter.ParseRedriven(r.Event); ok {
 			redriven[place{note.Partition, note.Offset}] = note
+			return nil
+		}
+		if note, ok := deadletter.ParseClosed(r.Event); ok {
+			closed[place{note.Partition, note.Offset}] = note
 			return nil
 		}
 		l := newLetter(r)
@@ -131,9 +143,32 @@ func (o *Office) read(ctx context.Context, since time.Time, look func(*Letter, r
 		if note, ok := redriven[letters[i].place]; ok && note.EventID == letters[i].EventID {
 			letters[i].RedrivenAt = &note.At
 		}
+		if note, ok := closed[letters[i].place]; ok && note.EventID == letters[i].EventID {
+			letters[i].ClosedAt, letters[i].ClosedBy, letters[i].ClosedFor = &note.At, note.By, note.Reason
+		}
 	}
 	slices.SortStableFunc(letters, func(a, b Letter) int { return a.BuriedAt.Compare(b.BuriedAt) })
+	markDuplicates(letters)
 	return letters, spans, nil
+}
+
+// markDuplicates finds letters of one record and one subscriber: a dispatcher that is restarted delivers its last seconds
+// again, and so refuses them again.
+func markDuplicates(letters []Letter) {
+	type delivery struct{ record, subscriber, event string }
+	first := map[delivery]string{}
+	for i := range letters {
+		l := &letters[i]
+		if l.Record == "" {
+			continue
+		}
+		d := delivery{l.Record, l.Subscriber, l.EventID}
+		if id, again := first[d]; again {
+			l.SameAs = id
+			continue
+		}
+		first[d] = l.ID
+	}
 }
 
 func length(spans []record.Span) (n int64) {
@@ -153,6 +188,9 @@ func newLetter(r record.Record) Letter {
 	e := r.Event
 	l.EventID, l.Source, l.Type, l.Subject = e.ID(), e.Source(), e.Type(), e.Subject()
 	l.TenantID, l.Status, l.Subscriber = text(e, cloudevent.ExtTenantID), text(e, deadletter.ExtErrorCode), text(e, deadletter.ExtErrorDest)
+	if partition, offset := text(e, deadletter.ExtPartition), text(e, deadletter.ExtOffset); partition != "" && offset != "" {
+		l.Record = partition + "-" + offset
+	}
 	l.Reason = cmp.Or(deadletter.Reason(e), unspoken(l))
 	l.content = sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %s %s", e.Source(), e.ID(), e.Type(), e.Subject(), e.Time(), e.Data()))
 	// One that breaks the contract would come straight back, or go nowhere: no trigger asks for its type.

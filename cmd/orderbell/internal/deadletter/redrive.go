@@ -93,7 +93,7 @@ func choose(letters []Letter, c Choice) ([]Letter, error) {
 			if !l.is(id) {
 				continue
 			}
-			if l.ID != id && l.RedrivenAt != nil {
+			if l.ID != id && !l.open() && l.RedrivenAt != nil {
 				closed = &l
 				continue
 			}

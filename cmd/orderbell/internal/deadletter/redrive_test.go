@@ -210,3 +210,44 @@ func TestRedriveAsksForWhomASourceMaySpeak(t *testing.T) {
 		}
 	}
 }
+
+func TestALetterIsClosed(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	all := b.bury(t, refused(newEvent(t, "demo"), "no"), refused(newEvent(t, "demo"), "no"))
+	closed, err := b.Close(b.ctx, deadletter.Choice{IDs: []string{all[0].EventID}}, "operator:ana", "it can never be applied")
+	if err != nil || len(closed) != 1 {
+		t.Fatalf("closed %v, %v", closed, err)
+	}
+	if diff := cmp.Diff(ids(all[1:]), ids(b.list(t, deadletter.Filter{Open: true}))); diff != "" {
+		t.Error(diff)
+	}
+	if l := b.list(t, deadletter.Filter{})[0]; l.ClosedBy != "operator:ana" || l.ClosedFor != "it can never be applied" || l.ClosedAt == nil {
+		t.Errorf("the closed letter is %+v", l)
+	}
+	if diff := cmp.Diff(ids(all[1:]), ids(b.redrive(t, deadletter.Choice{}).Redriven)); diff != "" {
+		t.Errorf("redrive of all: %s", diff)
+	}
+	if again, err := b.Close(b.ctx, deadletter.Choice{IDs: ids(all)}, "operator:bo", "x"); err != nil || len(again) != 0 {
+		t.Errorf("closed again: %v, %v", again, err)
+	}
+}
+
+func TestOneRecordIsOneLetter(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	e := newEvent(t, "demo")
+	at := func(offset string) cloudevents.Event {
+		letter := refused(e, "no")
+		letter.SetExtension(contract.ExtPartition, "3")
+		letter.SetExtension(contract.ExtOffset, offset)
+		return letter
+	}
+	all := b.bury(t, at("41"), at("41"), at("42"))
+	if all[0].Record != "3-41" || all[0].SameAs != "" || all[1].SameAs != all[0].ID || all[2].SameAs != "" {
+		t.Errorf("letters %+v", all)
+	}
+	if diff := cmp.Diff([]string{all[0].ID, all[2].ID}, ids(b.list(t, deadletter.Filter{Open: true}))); diff != "" {
+		t.Error(diff)
+	}
+}

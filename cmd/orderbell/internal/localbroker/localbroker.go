@@ -10,6 +10,7 @@
 //   - Before the n-th retry it waits backoffDelay × 2^n: with PT0.2S that is 0.4 s, 0.8 s, and so on.
 //   - An answer below 300 without a body is success. One that is a CloudEvent goes to the topic as a new event. One with
 //     a body that is no CloudEvent is a failure, not tried again.
+//   - A delivery, and its dead letter, has the extensions knativekafkapartition and knativekafkaoffset: the record's place.
 //   - What failed goes to the dead letters with the extension knativeerrordest, the subscriber's address; if the
 //     subscriber had answered, knativeerrorcode, its status, and knativeerrordata, base64 of the first 1024 bytes of the
 //     body if it has one, and each header kne-NAME as the extension NAME.
@@ -25,6 +26,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"sync"
 	"time"
 
@@ -33,6 +35,7 @@ import (
 	"orderbell/internal/backoff"
 	"orderbell/internal/bus/record"
 	"orderbell/internal/event"
+	"orderbell/internal/event/deadletter"
 )
 
 // Trigger sends the events of one type to one subscriber.
@@ -160,7 +163,10 @@ func (b *Broker) deliver(ctx context.Context, t Trigger, r record.Record, careta
 	if r.Event.Type() != string(t.Type) {
 		return nil
 	}
-	f := b.attempt(ctx, t, r.Event)
+	e := r.Event.Clone()
+	e.SetExtension(deadletter.ExtPartition, strconv.FormatInt(int64(r.Partition), 10))
+	e.SetExtension(deadletter.ExtOffset, strconv.FormatInt(r.Offset, 10))
+	f := b.attempt(ctx, t, e)
 	for retry := 1; f != nil && f.retryable && retry <= t.Delivery.Retry; retry++ {
 		pause := t.Delivery.BackoffDelay << min(retry, 30) // beyond, nobody waits that long
 		b.log.WarnContext(ctx, "event not delivered", "trigger", t.Name, "event_id", r.Event.ID(),
@@ -168,7 +174,7 @@ func (b *Broker) deliver(ctx context.Context, t Trigger, r record.Record, careta
 		if !backoff.Sleep(ctx, pause) {
 			return context.Cause(ctx)
 		}
-		f = b.attempt(ctx, t, r.Event)
+		f = b.attempt(ctx, t, e)
 	}
 	switch {
 	case f == nil:
@@ -177,7 +183,7 @@ func (b *Broker) deliver(ctx context.Context, t Trigger, r record.Record, careta
 		return context.Cause(ctx)
 	}
 	b.log.ErrorContext(ctx, "event becomes a dead letter", "trigger", t.Name, "event_id", r.Event.ID(), "err", f.err)
-	return b.publish(ctx, b.topics.DeadLetters, f.answer.DeadLetter(r.Event))
+	return b.publish(ctx, b.topics.DeadLetters, f.answer.DeadLetter(e))
 }
 
 // publish sends e until Kafka has it.

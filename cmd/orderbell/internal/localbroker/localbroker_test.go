@@ -31,7 +31,7 @@ func TestDelivery(t *testing.T) {
 		want := http.Header{
 			"Ce-Specversion": {"1.0"}, "Ce-Id": {"1"}, "Ce-Source": {"/test"}, "Ce-Type": {"order_paid"},
 			"Ce-Subject": {"order-1"}, "Ce-Time": {"2026-11-24T10:00:00Z"}, "Ce-Partitionkey": {"order-1"},
-			"Ce-Tenantid": {"demo"}, "Content-Type": {"application/json"}, "Prefer": {"reply"}, "Content-Length": {"8"},
+			"Ce-Tenantid": {"demo"}, "Ce-Knativekafkapartition": {"0"}, "Ce-Knativekafkaoffset": {"0"}, "Content-Type": {"application/json"}, "Prefer": {"reply"}, "Content-Length": {"8"},
 		}
 		for _, name := range []string{"Accept-Encoding", "User-Agent"} {
 			got.header.Del(name)
@@ -221,6 +221,7 @@ func TestRetry(t *testing.T) {
 			s.publish(t, newEvent("1", event.OrderPaid))
 			want := map[string]any{
 				cloudevent.ExtPartitionKey: "order-1", cloudevent.ExtTenantID: "demo", deadletter.ExtErrorDest: trigger.Subscriber,
+				deadletter.ExtPartition: "0", deadletter.ExtOffset: "0",
 			}
 			if diff := cmp.Diff(want, next(t, s, s.letters).Event.Extensions()); diff != "" {
 				t.Error(diff)
@@ -251,6 +252,8 @@ func TestDeadLetters(t *testing.T) {
 		s.publish(t, sent)
 		got := next(t, s, s.letters)
 		want := sent.Clone()
+		want.SetExtension("knativekafkapartition", "0")
+		want.SetExtension("knativekafkaoffset", "0")
 		want.SetExtension("knativeerrordest", address)
 		want.SetExtension("knativeerrorcode", "400")
 		want.SetExtension("knativeerrordata", base64.StdEncoding.EncodeToString([]byte(said[:1024])))

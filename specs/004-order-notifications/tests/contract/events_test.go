@@ -173,7 +173,7 @@ func TestEventExamplesOfTheDocument(t *testing.T) {
 			}
 		})
 	}
-	for _, name := range []string{"dead_letter", "dead_letter_redriven"} {
+	for _, name := range []string{"dead_letter", "dead_letter_redriven", "dead_letter_closed"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			letter := doc.Components.Messages[name]
@@ -224,6 +224,33 @@ func TestRedrivenNote(t *testing.T) {
 		t.Error(err)
 	}
 	if got, ok := deadletter.ParseRedriven(ce); !ok || got != note {
+		t.Errorf("read back it is %+v, %t", got, ok)
+	}
+}
+
+func TestClosedNote(t *testing.T) {
+	t.Parallel()
+	doc := readDocument(t)
+	declared := doc.Components.Messages["dead_letter_closed"]
+	example := declared.Examples[0]
+	note := deadletter.Closed{
+		Partition: 3, Offset: 42, EventID: "01a20cff-7d02-7d21-9a44-5b1e8c9d3f02", At: time.Date(2026, 11, 24, 11, 0, 0, 0, time.UTC),
+		By: "operator:ana@laptop", Reason: "a test event of the till's maker",
+	}
+	ce, err := note.CloudEvent("01a20cff-9d02-7d21-9a44-5b1e8c9d3f03", []byte("6f1f6c1e-3c57-4b4b-9a0e-0d6d2f1f9b10"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	headers, raw := rawSent(t, ce)
+	payload := generic(t, raw)
+	want := generic(t, map[string]any{"headers": example.Headers, "payload": example.Payload})
+	if diff := cmp.Diff(want, generic(t, map[string]any{"headers": headers, "payload": payload})); diff != "" {
+		t.Errorf("the document's example and what is written differ: %s", diff)
+	}
+	if err := doc.schema(t, declared.Payload.Ref).Validate(payload); err != nil {
+		t.Error(err)
+	}
+	if got, ok := deadletter.ParseClosed(ce); !ok || got != note {
 		t.Errorf("read back it is %+v, %t", got, ok)
 	}
 }

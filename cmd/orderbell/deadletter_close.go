@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"orderbell/cmd/orderbell/internal/deadletter"
+)
+
+func newDeadLetterCloseCommand(o *deadLetterOptions) *cobra.Command {
+	var because string
+	cmd := &cobra.Command{
+		Use:   "close ID… --because TEXT",
+		Short: "Record that dead letters will not be sent again",
+		Long: `Record that dead letters will not be sent again, by whom and why: for events that can never be applied. The letters stay on
+the topic; list --open and redrive --all leave them out. A letter that is named to redrive is sent all the same.`,
+		Example: "  orderbell deadletter close 3-42 --because 'a test event of the till'",
+		Args:    cobra.MinimumNArgs(1),
+		PreRunE: func(*cobra.Command, []string) error {
+			if strings.TrimSpace(because) == "" {
+				return errors.New("--because says why the letters will not be sent again")
+			}
+			return nil
+		},
+		RunE: work(func(cmd *cobra.Command, args []string) error {
+			return o.withOffice(cmd, func(ctx context.Context, office *deadletter.Office) error {
+				closed, err := office.Close(ctx, deadletter.Choice{IDs: args}, operator(), because)
+				if err != nil {
+					return err
+				}
+				if len(closed) == 0 {
+					return errors.New("nothing changed: the letters are closed or redriven already")
+				}
+				if o.asJSON {
+					return printJSON(cmd.OutOrStdout(), closed)
+				}
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d closed\n", len(closed))
+				return err
+			})
+		}),
+	}
+	cmd.Flags().StringVar(&because, "because", "", "why they will not be sent again")
+	return cmd
+}
