@@ -40,16 +40,11 @@ func run(ctx context.Context, s *service.Service) error {
 	}
 	s.Ready(service.Check{Name: "database", Probe: func(ctx context.Context) error { return database.Ready(ctx, pool) }},
 		service.Check{Name: "kafka", Probe: admin.Check})
-	scanned, err := startScan(ctx, cfg.Scan, cfg.Bus, producer, s)
+	ended, err := startReaders(ctx, cfg, producer, s, r)
 	if err != nil {
 		return err
 	}
-	defer scanned()
-	listen, err := hints(cfg.Redis)
-	if err != nil {
-		return err
-	}
-	go listen(ctx, r.Hint)
+	defer ended()
 	r.Start(ctx)
 	return s.Serve(ctx, http.NotFoundHandler(), r.Wait)
 }

@@ -7,6 +7,7 @@ import (
 	"orderbell/internal/feed"
 	"orderbell/internal/service"
 	"orderbell/internal/store/database"
+	"orderbell/outbox-relay/internal/letters"
 	"orderbell/outbox-relay/internal/relay"
 	"orderbell/outbox-relay/internal/scan"
 )
@@ -17,6 +18,35 @@ type config struct {
 	Redis    feed.Config // for the hints of order-api
 	Relay    relay.Config
 	Scan     scan.Config
+}
+
+// startReaders starts what reads Kafka and Redis beside the relay: the scan, the count of dead letters, and the hints. The
+// returned function waits for their end after ctx has ended.
+func startReaders(ctx context.Context, cfg config, producer scan.Producer, s *service.Service, r *relay.Relay) (wait func(), err error) {
+	listen, err := hints(cfg.Redis)
+	if err != nil {
+		return nil, err
+	}
+	reader, err := bus.NewReader(cfg.Bus)
+	if err != nil {
+		return nil, err
+	}
+	counter, err := letters.New(cfg.Bus.DeadLetterTopic, reader, s.Log, s.Meter)
+	if err != nil {
+		return nil, err
+	}
+	scanned, err := startScan(ctx, cfg.Scan, cfg.Bus, producer, s)
+	if err != nil {
+		return nil, err
+	}
+	go listen(ctx, r.Hint)
+	counted := make(chan struct{})
+	go func() {
+		defer close(counted)
+		defer reader.Close()
+		counter.Follow(ctx)
+	}()
+	return func() { scanned(); <-counted }, nil
 }
 
 // startScan starts the scan for records that are not CloudEvents, if cfg names a group. The returned function waits for

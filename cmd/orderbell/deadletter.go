@@ -156,34 +156,43 @@ func newDeadLetterShowCommand(o *deadLetterOptions) *cobra.Command {
 }
 
 func newDeadLetterRedriveCommand(o *deadLetterOptions) *cobra.Command {
-	var all, dryRun bool
+	var all, auto, dryRun bool
+	var rate int
 	cmd := &cobra.Command{
 		Use:   "redrive [ID…]",
 		Short: "Send the events of dead letters to their functions again",
 		Long: `Send the events of dead letters to the topic of events again, unchanged, and record that on the topic of dead letters.
 
+With --auto only letters are sent that failed for a reason that passes: the function did not answer, or with a status that the
+broker tries again. Each waits a minute after it was written, and twice as long for each letter that its event has had before,
+an hour at most. Run it every few minutes: after an outage that is longer than the broker's retries, nothing is left to do.
+
 If the event was applied meanwhile, its function drops it as a duplicate. An event that still violates the contract is
 refused, and one whose source may not send events for its tenant (orderbell source). Exit status 1: a named letter was refused, or Kafka did not accept every event. Run the command again to continue.`,
 		Example: `  orderbell deadletter redrive 3-42
   orderbell deadletter redrive --all --reason 'no database' --dry-run
-  orderbell deadletter redrive --all`,
+  orderbell deadletter redrive --all
+  orderbell deadletter redrive --auto --rate 50`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			filtered := false
 			for _, name := range []string{"tenant", "reason", "since"} {
 				filtered = filtered || cmd.Flags().Changed(name)
 			}
 			switch {
-			case all == (len(args) > 0):
-				return errors.New("redrive wants either ids or --all")
-			case !all && filtered:
+			case all && auto || (all || auto) == (len(args) > 0):
+				return errors.New("redrive wants either ids, --all or --auto")
+			case len(args) > 0 && filtered:
 				return errors.New("--tenant, --reason and --since choose among --all: leave them out with ids")
+			case rate < 0:
+				return fmt.Errorf("--rate is %d, want 0 or more", rate)
 			}
 			return nil
 		},
 		RunE: work(func(cmd *cobra.Command, args []string) error {
 			return o.withOffice(cmd, func(ctx context.Context, office *deadletter.Office) error {
-				result, err := office.Redrive(ctx, deadletter.Choice{IDs: args, Filter: o.filter}, dryRun)
-				if err == nil && !all && len(result.Refused) > 0 {
+				office.PerSecond = rate
+				result, err := office.Redrive(ctx, deadletter.Choice{IDs: args, Filter: o.filter, Auto: auto}, dryRun)
+				if err == nil && len(args) > 0 && len(result.Refused) > 0 {
 					err = fmt.Errorf("refused %d of %d letters", len(result.Refused), len(result.Refused)+len(result.Redriven))
 				}
 				if o.asJSON {
@@ -195,6 +204,8 @@ refused, and one whose source may not send events for its tenant (orderbell sour
 	}
 	o.filters(cmd)
 	cmd.Flags().BoolVar(&all, "all", false, "all letters that are neither redriven nor closed")
+	cmd.Flags().BoolVar(&auto, "auto", false, "all letters that failed for a reason that passes, when they are due")
+	cmd.Flags().IntVar(&rate, "rate", 0, "letters sent in a second at most; 0 is no limit")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print what would be sent, and send nothing")
 	return cmd
 }

@@ -44,11 +44,12 @@ type Sources interface {
 
 // Office looks after the dead letters.
 type Office struct {
-	Topics   Topics
-	Reader   Reader
-	Bus      Bus     // for [Office.Redrive] alone
-	Sources  Sources // for [Office.Redrive] alone
-	Progress progress.Shower
+	Topics    Topics
+	Reader    Reader
+	Bus       Bus     // for [Office.Redrive] alone
+	Sources   Sources // for [Office.Redrive] alone
+	Progress  progress.Shower
+	PerSecond int // letters redriven in a second at most; 0: no limit
 }
 
 // Letter is what a list tells of a dead letter. The event itself stays in the topic.

@@ -9,6 +9,7 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/uuid"
 
+	"orderbell/internal/backoff"
 	"orderbell/internal/bus/record"
 	"orderbell/internal/event"
 	"orderbell/internal/event/deadletter"
@@ -18,6 +19,7 @@ import (
 type Choice struct {
 	IDs    []string // places, or events: of these, the letters that are open
 	Filter          // where IDs is empty
+	Auto   bool     // of those only letters that failed for a reason that passes, and whose pause is over
 }
 
 // Result is what a redrive did, or in a dry run would do.
@@ -81,6 +83,9 @@ func choose(letters []Letter, c Choice) ([]Letter, error) {
 			if c.match(&l) {
 				chosen = append(chosen, l)
 			}
+		}
+		if c.Auto {
+			chosen = due(letters, chosen, time.Now())
 		}
 		return chosen, nil
 	}
@@ -150,7 +155,17 @@ func (o *Office) send(ctx context.Context, spans []record.Span, willing map[plac
 		}
 		b.letters, b.keys = append(b.letters, l), append(b.keys, r.Key)
 		b.events = append(b.events, deadletter.Redrive(r.Event))
-		if b.bytes += len(r.Value); len(b.letters) < batchLetters && b.bytes < batchBytes {
+		b.bytes += len(r.Value)
+		if o.PerSecond > 0 && len(b.letters) >= o.PerSecond {
+			if err := flush(); err != nil {
+				return err
+			}
+			if !backoff.Sleep(ctx, time.Second) {
+				return context.Cause(ctx)
+			}
+			return nil
+		}
+		if len(b.letters) < batchLetters && b.bytes < batchBytes {
 			return nil
 		}
 		return flush()

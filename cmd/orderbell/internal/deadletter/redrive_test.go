@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -249,5 +250,48 @@ func TestOneRecordIsOneLetter(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{all[0].ID, all[2].ID}, ids(b.list(t, deadletter.Filter{Open: true}))); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestRedriveByItself(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	answered := func(status int) cloudevents.Event {
+		return contract.Failure{Dest: "http://order-paid/", Status: status}.DeadLetter(newEvent(t, "demo"))
+	}
+	silent := contract.Failure{Dest: "http://order-paid/"}.DeadLetter(newEvent(t, "demo"))
+	all := b.bury(t, answered(503), answered(400), answered(403), silent, answered(429))
+	if got := b.redrive(t, deadletter.Choice{Auto: true}).Redriven; len(got) != 0 {
+		t.Errorf("redriven at once: %v", ids(got))
+	}
+	later := func(after time.Duration) []string {
+		return ids(deadletter.Due(b.list(t, deadletter.Filter{}), b.list(t, deadletter.Filter{Open: true}), time.Now().Add(after)))
+	}
+	if diff := cmp.Diff([]string{all[0].ID, all[3].ID, all[4].ID}, later(2*time.Minute)); diff != "" {
+		t.Errorf("after two minutes: %s", diff)
+	}
+	// The event of the first letter has failed twice before.
+	e := newEvent(t, "demo")
+	third := contract.Failure{Dest: "http://order-paid/", Status: 503}.DeadLetter(e)
+	again := b.bury(t, third, third, third)[2]
+	if slices.Contains(later(3*time.Minute), again.ID) || !slices.Contains(later(5*time.Minute), again.ID) {
+		t.Error("a third letter of an event does not wait for four minutes")
+	}
+	if got := later(24 * time.Hour); slices.Contains(got, all[1].ID) || slices.Contains(got, all[2].ID) {
+		t.Errorf("a refusal is redriven by itself: %v", got)
+	}
+}
+
+func TestRedriveAtARate(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.PerSecond = 2
+	b.bury(t, refused(newEvent(t, "demo"), "no"), refused(newEvent(t, "demo"), "no"), refused(newEvent(t, "demo"), "no"))
+	began := time.Now()
+	if got := b.redrive(t, deadletter.Choice{}).Redriven; len(got) != 3 {
+		t.Errorf("%d redriven", len(got))
+	}
+	if took := time.Since(began); took < time.Second {
+		t.Errorf("three letters took %s at two a second", took)
 	}
 }

@@ -1,0 +1,4 @@
+package deadletter
+
+// Due is for tests, whose time does not pass.
+var Due = due //nolint:gochecknoglobals // a function

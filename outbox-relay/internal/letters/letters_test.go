@@ -1,0 +1,99 @@
+package letters_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strconv"
+	"testing"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/metric/noop"
+
+	"orderbell/internal/bus/record"
+	"orderbell/internal/event/deadletter"
+	"orderbell/outbox-relay/internal/letters"
+)
+
+// topic is one partition of records.
+type topic struct {
+	first   int64 // the oldest that is kept
+	records []record.Record
+	read    int
+}
+
+func (p *topic) Spans(context.Context, string, time.Time) ([]record.Span, error) {
+	return []record.Span{{From: p.first, To: int64(len(p.records))}}, nil
+}
+
+func (p *topic) Read(_ context.Context, _ string, spans []record.Span, each func(record.Record) error) error {
+	for _, s := range spans {
+		for _, r := range p.records[s.From:s.To] {
+			p.read++
+			if err := each(r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (p *topic) add(e cloudevents.Event, err error) int64 {
+	at := int64(len(p.records))
+	p.records = append(p.records, record.Record{Offset: at, Event: e, Err: err})
+	return at
+}
+
+func letter(status int) cloudevents.Event {
+	e := cloudevents.NewEvent()
+	e.SetID("event " + strconv.Itoa(status))
+	e.SetType("order_paid")
+	e.SetSource("/s")
+	return deadletter.Failure{Dest: "http://order-paid/", Status: status}.DeadLetter(e)
+}
+
+func TestOpenLettersAreCounted(t *testing.T) {
+	t.Parallel()
+	p := &topic{}
+	c, err := letters.New("dead", p, slog.New(slog.DiscardHandler), noop.NewMeterProvider().Meter(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Open(); got != nil {
+		t.Errorf("before the topic was read: %v", got)
+	}
+	check := func(what string, unavailable, unknown, refused, notSent int) {
+		t.Helper()
+		if err := c.Catch(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]int{"unavailable": unavailable, "unknown_sender": unknown, "refused": refused, "not_sent": notSent}
+		if diff := cmp.Diff(want, c.Open()); diff != "" {
+			t.Errorf("%s: %s", what, diff)
+		}
+	}
+	check("an empty topic", 0, 0, 0, 0)
+	silent, busy := p.add(letter(0), nil), p.add(letter(503), nil)
+	p.add(letter(401), nil)
+	p.add(letter(400), nil)
+	p.add(cloudevents.NewEvent(), errors.New("not a CloudEvent"))
+	check("one of each", 2, 1, 1, 1)
+	redriven, err := deadletter.Redriven{Offset: silent, EventID: "x", At: time.Now()}.CloudEvent("1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed, err := deadletter.Closed{Offset: busy, EventID: "x", At: time.Now(), By: "me", Reason: "no"}.CloudEvent("2", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.add(redriven, nil)
+	p.add(closed, nil)
+	check("one redriven, one closed", 0, 1, 1, 1)
+	if p.read != len(p.records) {
+		t.Errorf("%d records were read for %d", p.read, len(p.records))
+	}
+	p.first = 4
+	check("the topic has forgotten the oldest", 0, 0, 0, 1)
+}
