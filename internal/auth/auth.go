@@ -86,12 +86,26 @@ type Verifier struct {
 	cfg     Config
 	issuers []*issuer // at least one
 	rights  Rights    // nil: a token's roles hold
+	shares  Shares    // nil: requests are not bounded
 }
 
 // With returns a verifier of the same tokens that looks up what their holders may do now.
 func (v *Verifier) With(rights Rights) *Verifier {
 	with := *v
 	with.rights = rights
+	return &with
+}
+
+// Shares bounds the requests of a tenant that run at once.
+type Shares interface {
+	// Enter waits for the request's turn and returns what ends it. Its error is a *[problem.Problem], or that of ctx.
+	Enter(ctx context.Context, tenantID string) (leave func(), err error)
+}
+
+// Sharing returns a verifier of the same tokens that lets so many requests of a tenant run at once.
+func (v *Verifier) Sharing(shares Shares) *Verifier {
+	with := *v
+	with.shares = shares
 	return &with
 }
 
@@ -188,6 +202,13 @@ func (v *Verifier) Require(roles []user.Role, next http.Handler) http.Handler {
 		}
 		if !p.Has(roles...) {
 			return problem.New(http.StatusForbidden, "this needs one of the roles %v", roles)
+		}
+		if v.shares != nil {
+			leave, err := v.shares.Enter(r.Context(), p.TenantID)
+			if err != nil {
+				return err
+			}
+			defer leave()
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, p)))
 		return nil

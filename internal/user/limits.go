@@ -19,7 +19,11 @@ const (
 	LogBytes        Limit = "log_bytes"   // of the events that one gateway keeps for the tenant
 )
 
-// LimitNames returns every limit.
+// RequestsAtOnce is the limit of a tenant's requests that run at once on one instance of an API. It is of the configuration alone,
+// the same for all tenants.
+const RequestsAtOnce Limit = "requests_at_once"
+
+// LimitNames returns every limit that the operator can choose for one tenant.
 func LimitNames() []Limit {
 	return []Limit{MaxUsers, MaxInvitations, OrdersPerSecond, MailsPerHour, MaxStreams, LogBytes}
 }
@@ -34,7 +38,7 @@ func (l Limit) Least() int64 {
 		return 1
 	case LogBytes:
 		return 64 << 10
-	case MaxInvitations, MailsPerHour, MaxStreams:
+	case MaxInvitations, MailsPerHour, MaxStreams, RequestsAtOnce:
 	}
 	return 0
 }

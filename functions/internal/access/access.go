@@ -24,6 +24,7 @@ type Access struct {
 type Config struct {
 	Tokens auth.Config
 	Rights rights.Config
+	Share  ShareConfig
 }
 
 // Open follows the revocations in redis until Close. Nothing else may run on redis.
@@ -46,7 +47,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger, redis *feed.Feed, u
 			log.ErrorContext(ctx, "revocations not followed", "err", err)
 		}
 	})
-	return &Access{Verifier: verifier.With(checker), stop: func() {
+	return &Access{Verifier: verifier.With(checker).Sharing(NewShares(cfg.Share)), stop: func() {
 		cancel()
 		running.Wait()
 	}}, nil

@@ -164,6 +164,7 @@ func environment(origin string) []string {
 		// orderbell load finds what the machine can do.
 		"TENANT_ORDERS_PER_SECOND": "100000",
 		"TENANT_MAILS_PER_HOUR":    "100000000",
+		"TENANT_REQUESTS_AT_ONCE":  "1000",
 		"MAIL_FROM":                "Orderbell <orders@orderbell.example>",
 		"PUBLIC_URL":               origin,
 		"RELAY_LAG_GROUPS":         strings.Join(Groups(), ","),
