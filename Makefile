@@ -55,6 +55,11 @@ bin/mailpit: tools/go.mod tools/go.sum tools/build-mailpit.sh
 	tools/build-mailpit.sh $@ .cache/mailpit
 	touch $@
 
+bin/govulncheck: tools/audit/go.mod tools/audit/go.sum
+	$(say) 'building $@'
+	CGO_ENABLED=0 go -C tools/audit build -trimpath -ldflags='-s -w' -o ../../$@ golang.org/x/vuln/cmd/govulncheck
+	touch $@
+
 # The servers that the gateway is measured against stay out of the product's module graph.
 bin/bench: go.mod go.sum $(shell find test/bench internal -type f -not -name '*_test.go')
 	$(say) 'building $@'
@@ -122,6 +127,11 @@ check-alerts: ## Alert rules: each fires at its fault and resolves (promtool, of
 	@command -v promtool >/dev/null || { echo 'promtool is missing: apt-get install prometheus' >&2; exit 1; }
 	promtool check rules k8s/components/observability/rules/orderbell.yaml
 	promtool test rules k8s/components/observability/rules/alerts_test.yaml
+
+.PHONY: audit
+audit: bin/govulncheck ## Ask the vulnerability databases about all dependencies (needs the network; says so where they are away)
+	$(say) 'known vulnerabilities: govulncheck and npm audit'
+	tools/audit.sh
 
 .PHONY: format
 format: bin/golangci-lint ## Format the Go files

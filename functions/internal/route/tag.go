@@ -5,11 +5,13 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
 
+	"orderbell/internal/auth"
 	"orderbell/internal/problem"
 )
 
@@ -22,17 +24,31 @@ func PairTag(version, other int64) string {
 	return `"` + strconv.FormatInt(version, 10) + "-" + strconv.FormatInt(other, 10) + `"`
 }
 
+// OwnTag returns the ETag of something that has the same address for everybody, such as /api/me: besides the versions it
+// has a mark of the tenant and the user. Two users of one browser may have the same versions; a cache that asks with the tag
+// of one must not hear that the other's answer still holds.
+func OwnTag(who auth.Principal, version int64, more ...int64) string {
+	mark := fnv.New64a()
+	_, _ = fmt.Fprintf(mark, "%q %q %d", who.TenantID, who.UserID, more) // never fails (hash.Hash)
+	return PairTag(version, int64(mark.Sum64()>>1))                      //nolint:gosec // 63 bits
+}
+
 // VersionTag returns the ETag of something that counts its versions.
 func VersionTag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
 
-// Serve answers a GET with v, or with 304 if the client has it. An empty tag is made of the answer's bytes.
+// Serve answers a GET with v, or with 304 if the client has it. An empty tag is made of the answer's bytes, the tenant and the
+// user.
 func Serve(w http.ResponseWriter, r *http.Request, tag string, v any) error {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encode answer: %w", err)
 	}
 	if tag == "" {
-		sum := sha256.Sum256(body)
+		who, err := auth.Who(r)
+		if err != nil {
+			return err //nolint:wrapcheck // it says all
+		}
+		sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %s", who.TenantID, who.UserID, body))
 		const enough = 16 // bytes: versions of one answer never collide
 		tag = `"` + base64.RawURLEncoding.EncodeToString(sum[:enough]) + `"`
 	}

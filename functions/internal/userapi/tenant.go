@@ -43,7 +43,7 @@ func (a api) tenant(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return refusal(err)
 	}
-	return route.Serve(w, r, route.VersionTag(t.Version), FromTenant(t))
+	return route.Serve(w, r, route.OwnTag(principal, t.Version), FromTenant(t))
 }
 
 func (a api) changeTenant(w http.ResponseWriter, r *http.Request) error {
@@ -62,7 +62,7 @@ func (a api) changeTenant(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return refusal(err)
 	}
-	return route.Answer(w, http.StatusOK, route.VersionTag(t.Version), FromTenant(t))
+	return route.Answer(w, http.StatusOK, route.OwnTag(principal, t.Version), FromTenant(t))
 }
 
 // change checks the fields that are there, and returns the locale in its canonical spelling.

@@ -2,6 +2,7 @@ package userapi_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,7 +19,7 @@ func TestTenantSettings(t *testing.T) {
 	if diff := cmp.Diff(want, decode[userapi.Tenant](t, res, http.StatusOK)); diff != "" {
 		t.Error(diff)
 	}
-	if tag := res.Header.Get("ETag"); tag != `"1"` {
+	if tag := res.Header.Get("ETag"); !strings.HasPrefix(tag, `"1-`) {
 		t.Errorf("ETag is %s", tag)
 	}
 
@@ -27,7 +28,7 @@ func TestTenantSettings(t *testing.T) {
 	if diff := cmp.Diff(want, decode[userapi.Tenant](t, res, http.StatusOK)); diff != "" {
 		t.Error(diff)
 	}
-	if tag := res.Header.Get("ETag"); tag != `"2"` {
+	if tag := res.Header.Get("ETag"); !strings.HasPrefix(tag, `"2-`) {
 		t.Errorf("ETag is %s", tag)
 	}
 	want.Locale, want.Version = "pt-BR", 3
@@ -74,6 +75,27 @@ func TestMeHasTheTenant(t *testing.T) {
 	}
 	if stale := b.do(t, b.asCash, "PATCH", "/api/me/preferences", `{}`, "If-Match", tag); stale.StatusCode != http.StatusPreconditionFailed {
 		t.Errorf("a change with an older ETag gets %d, want 412", stale.StatusCode)
+	}
+}
+
+// TestTheETagOfOneUserIsNobodyElses asks what has one address for everybody, as users of one browser do, one after the other.
+func TestTheETagOfOneUserIsNobodyElses(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, path := range []string{"/api/me", "/api/tenant", "/api/users?q=nobody-of-this-name"} {
+		mine := b.do(t, b.asOwner, "GET", path, "")
+		tag := mine.Header.Get("ETag")
+		if got := mine.Header.Get("Cache-Control") + " " + mine.Header.Get("Vary"); got != "private, no-cache Authorization" {
+			t.Errorf("%s: Cache-Control and Vary are %q", path, got)
+		}
+		if same := b.do(t, b.asOwner, "GET", path, "", "If-None-Match", tag); same.StatusCode != http.StatusNotModified {
+			t.Errorf("%s: the same user gets %d, want 304", path, same.StatusCode)
+		}
+		for name, token := range map[string]string{"another user": b.asManager, "another tenant's user": b.asE} {
+			if other := b.do(t, token, "GET", path, "", "If-None-Match", tag); other.StatusCode != http.StatusOK {
+				t.Errorf("%s: %s gets %d for the ETag of the first, want 200", path, name, other.StatusCode)
+			}
+		}
 	}
 }
 

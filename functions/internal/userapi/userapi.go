@@ -177,7 +177,7 @@ func (a api) me(w http.ResponseWriter, r *http.Request) error {
 	}
 	me, of := FromPerson(p), FromTenant(t)
 	me.Tenant = &of
-	return route.Serve(w, r, route.PairTag(p.Version, t.Version), me)
+	return route.Serve(w, r, route.OwnTag(principal, p.Version, t.Version), me)
 }
 
 func (a api) serve(w http.ResponseWriter, r *http.Request, tenantID, id string) error {
