@@ -16,7 +16,8 @@ func (w *world) testBadInput(t *testing.T) {
 	w.exec(t, `DROP DATABASE IF EXISTS empty`)
 	w.exec(t, `CREATE DATABASE empty`)
 	empty := strings.Replace(env(t, "DATABASE_URL"), "/orderbell?", "/empty?", 1)
-	nowhere := "postgres://orderbell@10.240.0.1:1/orderbell?sslmode=disable"
+	host := env(t, "CLUSTER_ADDRESS")
+	nowhere, noRedis := "postgres://orderbell@"+host+":1/orderbell?sslmode=disable", "redis://"+host+":1/0"
 	for _, tc := range []struct {
 		name, program string
 		env           map[string]string
@@ -24,9 +25,9 @@ func (w *world) testBadInput(t *testing.T) {
 		exits         bool
 	}{
 		{"no-secret", "order-paid", map[string]string{}, []string{"DATABASE_URL"}, true},
-		{"no-database", "order-api", map[string]string{"DATABASE_URL": nowhere, "REDIS_URL": "redis://10.240.0.1:1/0", "AUTH_DEV_SECRET": env(t, "AUTH_DEV_SECRET")}, []string{"not ready", "10.240.0.1"}, false},
-		{"no-redis", "sse-gateway", map[string]string{"REDIS_URL": "redis://10.240.0.1:1/0", "AUTH_DEV_SECRET": env(t, "AUTH_DEV_SECRET")}, []string{"not ready", "10.240.0.1"}, false},
-		{"old-schema", "order-api", map[string]string{"DATABASE_URL": empty, "REDIS_URL": "redis://10.240.0.1:1/0", "AUTH_DEV_SECRET": env(t, "AUTH_DEV_SECRET")}, []string{"orderbell migrate up"}, true},
+		{"no-database", "order-api", map[string]string{"DATABASE_URL": nowhere, "REDIS_URL": noRedis, "AUTH_DEV_SECRET": env(t, "AUTH_DEV_SECRET")}, []string{"not ready", host}, false},
+		{"no-redis", "sse-gateway", map[string]string{"REDIS_URL": noRedis, "AUTH_DEV_SECRET": env(t, "AUTH_DEV_SECRET")}, []string{"not ready", host}, false},
+		{"old-schema", "order-api", map[string]string{"DATABASE_URL": empty, "REDIS_URL": noRedis, "AUTH_DEV_SECRET": env(t, "AUTH_DEV_SECRET")}, []string{"orderbell migrate up"}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			name := "bad-" + tc.name
