@@ -234,6 +234,10 @@ SOAK_CLIENTS := 10000
 soak: build bin/bench ## Hold 10,000 streams for SOAK_FOR (15m) while clients come and go: memory flat, nothing lost (Redis)
 	bin/bench soak -for $(SOAK_FOR) -clients $(SOAK_CLIENTS)
 
+.PHONY: bench-memory
+bench-memory: bin/.programs bin/bench ## Measure the gateway's memory with 5,000 busy tenants and a container of 2 GiB (Redis; some minutes)
+	bin/bench memory
+
 .PHONY: clean
 clean: ## Remove what was built and what dev kept (not the npm packages)
 	rm -rf bin .cache .dev .report frontend/dist frontend/kodata

@@ -30,6 +30,8 @@ func run(ctx context.Context, args []string) error {
 		return peer.Serve(args[1], os.Stdin, os.Stdout)
 	case len(args) == 1 && args[0] == "crowd":
 		return crowd.Run(os.Stdin, os.Stdout)
+	case len(args) > 0 && args[0] == "memory":
+		return report.Memory(ctx, args[1:], os.Stderr)
 	case len(args) > 0 && args[0] == "soak":
 		return report.Soak(ctx, args[1:], os.Stderr)
 	}

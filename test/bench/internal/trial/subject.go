@@ -33,6 +33,9 @@ type subject struct {
 	tokens  []string // of the clients; none: it asks for none
 	publish func(context.Context, pace.Plan) (time.Time, error)
 	close   func()
+
+	redisURL string // of the gateway
+	login    auth.Config
 }
 
 // startSubject starts the server called name: our own program, or a peer in a process of this program.
@@ -88,10 +91,11 @@ func (t *Trial) startGateway(ctx context.Context) (*subject, error) {
 	go func() { _, _ = s.redis.out.WriteTo(discard{}) }()
 	redisURL := "redis://127.0.0.1:" + strconv.Itoa(ports[1])
 	login := auth.Config{DevSecret: strings.Repeat("bench", 8), Issuer: "orderbell", Audience: "orderbell", TenantClaim: "tenant_id", RolesClaim: "roles"}
-	s.server, err = start(ctx, []string{
+	s.redisURL, s.login = redisURL, login
+	s.server, err = start(ctx, append([]string{
 		"LISTEN_HOST=127.0.0.1", "PORT=" + strconv.Itoa(ports[0]), "LOG_LEVEL=WARN", "REDIS_URL=" + redisURL,
 		"AUTH_DEV_SECRET=" + login.DevSecret, "SSE_MAX_CLIENTS_PER_INSTANCE=19000", "SSE_MAX_CLIENTS_PER_TENANT=19000",
-	}, t.Binary)
+	}, t.Env...), t.Binary)
 	if err == nil {
 		go func() { _, _ = s.server.out.WriteTo(discard{}) }()
 		err = awaitReady(ctx, ports[0])

@@ -45,8 +45,9 @@ func Short() Size {
 // Trial measures servers.
 type Trial struct {
 	Size
-	Binary string // the gateway's
-	Crowds int    // client processes
+	Binary string   // the gateway's
+	Crowds int      // client processes
+	Env    []string // more of the gateway's environment
 }
 
 // Latency is what deliveries took.
