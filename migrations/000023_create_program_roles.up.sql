@@ -3,7 +3,7 @@
 -- the tables is for migrations.
 --
 -- orderbell_all sees the rows of all tenants, by a policy on each table. The roles of order-api, user-api and sse-gateway
--- see none: they may take orderbell_api, which sees those of one tenant.
+-- see none: they may take orderbell_api, which sees those of one tenant. orderbell_operator may do both, and inherits neither.
 DO $$
 DECLARE
     name text;
@@ -20,7 +20,7 @@ BEGIN
 END
 $$;
 
--- Membership belongs to the server too, so it is given only where it is missing.
+-- Membership belongs to the server too, so it is given only where it is missing: two databases may be migrated at once.
 DO $$
 DECLARE
     name text;
@@ -31,8 +31,7 @@ BEGIN
             EXECUTE format('GRANT orderbell_api TO %I', name);
         END IF;
     END LOOP;
-    ALTER ROLE orderbell_operator INHERIT;
-    FOREACH name IN ARRAY ARRAY['orderbell_outbox_relay', 'orderbell_functions', 'orderbell_delivery_sweeper', 'orderbell_operator', 'orderbell_reader'] LOOP
+    FOREACH name IN ARRAY ARRAY['orderbell_outbox_relay', 'orderbell_functions', 'orderbell_delivery_sweeper', 'orderbell_reader'] LOOP
         IF NOT pg_has_role(name, 'orderbell_all', 'MEMBER') THEN
             EXECUTE format('GRANT orderbell_all TO %I', name);
         END IF;
@@ -94,7 +93,8 @@ GRANT EXECUTE ON FUNCTION drop_event_record_partition(text) TO orderbell_deliver
 -- Fails where row-level security would hide rows, instead of letting a statement answer as if they were not there.
 CREATE FUNCTION require_all_tenants() RETURNS void LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    IF NOT (pg_has_role(current_user, 'orderbell_all', 'USAGE') OR (SELECT rolbypassrls FROM pg_roles WHERE rolname = current_user)) THEN
+    IF NOT (pg_has_role(current_user, 'orderbell_all', 'USAGE') OR pg_has_role(current_user, 'orderbell_operator', 'USAGE')
+        OR (SELECT rolbypassrls FROM pg_roles WHERE rolname = current_user)) THEN
         RAISE insufficient_privilege USING MESSAGE = 'role ' || current_user || ' does not see the rows of all tenants';
     END IF;
 END
@@ -113,7 +113,7 @@ BEGIN
     FOR isolated IN SELECT oid::regclass FROM pg_class
         WHERE relnamespace = current_schema::regnamespace AND relrowsecurity AND relkind IN ('r', 'p') AND NOT relispartition
     LOOP
-        EXECUTE format('CREATE POLICY all_tenants ON %s TO orderbell_all USING (true)', isolated);
+        EXECUTE format('CREATE POLICY all_tenants ON %s TO orderbell_all, orderbell_operator USING (true)', isolated);
         EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', isolated);
     END LOOP;
 END
