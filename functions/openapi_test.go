@@ -76,7 +76,10 @@ func TestTheDocumentHasEveryFieldAndNoOther(t *testing.T) {
 	t.Parallel()
 	doc := readOpenAPI(t)
 	for name, of := range map[string]reflect.Type{
-		"Problem": reflect.TypeFor[problem.Problem](), "Order": reflect.TypeFor[orderapi.Order](), "Counts": reflect.TypeFor[orderapi.Counts](), "NewUndo": reflect.TypeFor[orderapi.NewUndo](), "Actor": reflect.TypeFor[event.Actor](),
+		"Problem": reflect.TypeFor[problem.Problem](), "Order": reflect.TypeFor[orderapi.Order](), "Counts": reflect.TypeFor[orderapi.Counts](), "NewUndo": reflect.TypeFor[orderapi.NewUndo](),
+		"History": reflect.TypeFor[orderapi.History](), "Change": reflect.TypeFor[orderapi.Change](), "Told": reflect.TypeFor[orderapi.Told](), "Summary": reflect.TypeFor[orderapi.Summary](), "Day": reflect.TypeFor[orderapi.Day](),
+		"Takings": reflect.TypeFor[orderapi.Takings](), "Funnel": reflect.TypeFor[orderapi.Funnel](), "Hour": reflect.TypeFor[orderapi.Hour](), "Recent": reflect.TypeFor[orderapi.Recent](), "Displayed": reflect.TypeFor[inboxapi.Displayed](),
+		"Actor":    reflect.TypeFor[event.Actor](),
 		"NewOrder": reflect.TypeFor[orderapi.NewOrder](),
 		"Snapshot": reflect.TypeFor[orderapi.Snapshot](), "Tenant": reflect.TypeFor[userapi.Tenant](),
 		"TenantChanges": reflect.TypeFor[userapi.TenantChanges](), "User": reflect.TypeFor[userapi.User](), "UserChanges": reflect.TypeFor[userapi.Changes](),

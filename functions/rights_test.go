@@ -18,8 +18,8 @@ import (
 // forViewers are the routes that every role may call.
 func forViewers() []string {
 	return []string{
-		"GET /api/orders/snapshot", "GET /api/orders/counts", "GET /api/orders/{id}", "GET /api/me", "GET /api/tenant", "PATCH /api/me/preferences", "POST /api/me/invitation",
-		"GET /api/notifications", "POST /api/notifications/{id}/read", "POST /api/notifications/read-all",
+		"GET /api/orders/snapshot", "GET /api/orders/counts", "GET /api/orders/{id}", "GET /api/orders/{id}/history", "GET /api/me", "GET /api/tenant", "PATCH /api/me/preferences", "POST /api/me/invitation",
+		"GET /api/notifications", "POST /api/notifications/{id}/read", "POST /api/notifications/read-all", "POST /api/notifications/read",
 	}
 }
 

@@ -19,6 +19,7 @@ import './styles/new-order.css';
 import './styles/orders.css';
 import './styles/compact.css';
 import './styles/table.css';
+import './styles/today.css';
 import './styles/preferences.css';
 import './styles/access.css';
 

@@ -1,6 +1,7 @@
 """What Schemathesis has to know of the document's own formats, and of keys that are good for one request alone."""
 
 import base64
+import datetime
 import json
 import pathlib
 import uuid
@@ -23,6 +24,7 @@ schemathesis.openapi.format("cursor", st.builds(cursor, st.integers(0, LAST_INST
 MINOR_UNITS = pathlib.Path(__file__).parents[2] / "specs/004-order-notifications/contracts/minor-units.json"
 CURRENCIES = " ".join(" ".join(lines) for lines in json.loads(MINOR_UNITS.read_text())["digits"].values()).split()
 
+schemathesis.openapi.format("day", st.dates(datetime.date(1970, 1, 2), datetime.date(9998, 12, 30)).map(str))
 schemathesis.openapi.format("iso-4217", st.sampled_from(CURRENCIES))
 schemathesis.openapi.format("language-tag", st.sampled_from(["en", "id", "en-GB", "de", "zh-Hant"]))
 schemathesis.openapi.format("time-zone", st.sampled_from(sorted(zoneinfo.available_timezones() - {"localtime", "Factory"})))

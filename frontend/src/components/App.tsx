@@ -3,7 +3,7 @@ import { Route, Router, Switch } from 'wouter';
 import { PlaceContext, useHashPath } from '../hooks/usePlace';
 import { useStore } from '../hooks/useStore';
 import { currentLanguage, t } from '../i18n/words';
-import { maySell } from '../model/order';
+import { mayLead, maySell } from '../model/order';
 import type { Session } from '../services/session';
 import type { Access } from '../store/access';
 import type { Client } from '../store/client';
@@ -19,6 +19,9 @@ import { TopBar } from './TopBar';
 
 const PreferencesPage = lazy(async () => ({ default: (await import('./PreferencesPage')).PreferencesPage }));
 const OrderPage = lazy(async () => ({ default: (await import('./OrderPage')).OrderPage }));
+
+const TodayPage = lazy(async () => ({ default: (await import('./TodayPage')).TodayPage }));
+const BusinessPage = lazy(async () => ({ default: (await import('./BusinessPage')).BusinessPage }));
 
 export interface AppProps {
   readonly client: Client;
@@ -75,6 +78,7 @@ function Workspace({ session, feed, people, clock, onSignIn, onSignOut }: Worksp
   const tenantName = tenant.kind === 'ready' ? tenant.tenant.name : session.tenantName;
   const currency = tenant.kind === 'ready' ? tenant.tenant.currency : session.currency;
   const sells = maySell(session.roles);
+  const leads = mayLead(session.roles);
   return (
     <>
       <title>{`${unread > 0 ? `(${String(unread)}) ` : ''}${tenantName} · Orderbell`}</title>
@@ -84,6 +88,16 @@ function Workspace({ session, feed, people, clock, onSignIn, onSignOut }: Worksp
           <Route path="/preferences">
             <PreferencesPage store={feed.preferences} />
           </Route>
+          {leads && (
+            <Route path="/today">
+              <TodayPage feed={feed} />
+            </Route>
+          )}
+          {session.roles.includes('owner') && (
+            <Route path="/business">
+              <BusinessPage store={feed.tenant} />
+            </Route>
+          )}
           <Route path="/orders/:id">
             {({ id }) => <OrderPage key={id} id={id} feed={feed} roles={session.roles} clock={clock} />}
           </Route>

@@ -9,6 +9,7 @@ import { messageOf } from '../services/problem';
 import type { Feed } from '../store/feed';
 import type { Observable } from '../store/observable';
 import { OrderActions } from './OrderActions';
+import { OrderHistory } from './OrderHistory';
 import { statusText } from './texts';
 
 export interface OrderPageProps {
@@ -69,6 +70,7 @@ export function OrderPage({ id, feed, roles, clock }: OrderPageProps) {
           <OrderActions order={order} name={orderName(order)} roles={roles} advance={feed.advance} />
         </article>
       )}
+      {order !== undefined && <OrderHistory {...{ id, feed, now }} version={order.version} />}
     </main>
   );
 }

@@ -2,6 +2,7 @@ import type { MouseEvent } from 'react';
 import { Link } from 'wouter';
 import { useStore } from '../hooks/useStore';
 import { t } from '../i18n/words';
+import { mayLead } from '../model/order';
 import type { Session } from '../services/session';
 import type { Feed } from '../store/feed';
 import type { Observable } from '../store/observable';
@@ -82,6 +83,20 @@ function PersonMenu({ session, people, onSignIn, onSignOut }: PersonMenuProps) {
           {t('preferences.title')}
         </Link>
       </p>
+      {mayLead(session.roles) && (
+        <p>
+          <Link className="switch switch-link" href="/today" onClick={closePanel}>
+            {t('today.title')}
+          </Link>
+        </p>
+      )}
+      {session.roles.includes('owner') && (
+        <p>
+          <Link className="switch switch-link" href="/business" onClick={closePanel}>
+            {t('business.title')}
+          </Link>
+        </p>
+      )}
       <LanguageChoice />
       {state.kind === 'users' && (
         <>

@@ -67,6 +67,11 @@ export function maySell(held: readonly Role[]): boolean {
   return hasAny(held, sellers);
 }
 
+/** Whether a user with these roles sees the business's day. */
+export function mayLead(held: readonly Role[]): boolean {
+  return hasAny(held, ['owner', 'manager']);
+}
+
 /** Who may bring an order into a state, by specs/004-order-notifications/contracts/order-transitions.json. */
 function movers(next: Status): readonly Role[] {
   return next === 'paid' || next === 'cancelled' || next === 'refunded' ? sellers : workers;

@@ -7,7 +7,8 @@ import { readJSON } from './problem';
 export interface InboxClient {
   /** From the newest on, or after a page's cursor. */
   page(cursor: string, signal: AbortSignal): Promise<InboxPage>;
-  read(notificationId: string): Promise<Reading>;
+  /** These were displayed. */
+  read(notificationIds: readonly string[]): Promise<Reading>;
   readAll(): Promise<Reading>;
 }
 
@@ -22,9 +23,9 @@ export function inboxClient(ask: Ask): InboxClient {
       });
       return parseInboxPage(await readJSON(await ask(`${address}?${query.toString()}`, { signal })));
     },
-    async read(notificationId) {
-      const path = `${address}/${encodeURIComponent(notificationId)}/read`;
-      return parseReading(await readJSON(await ask(path, sending('POST'))), 'answer');
+    async read(notificationIds) {
+      const request = sending('POST', { notification_ids: notificationIds });
+      return parseReading(await readJSON(await ask(`${address}/read`, request)), 'answer');
     },
     async readAll() {
       return parseReading(await readJSON(await ask(`${address}/read-all`, sending('POST'))), 'answer');

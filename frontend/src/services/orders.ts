@@ -1,5 +1,7 @@
 /** The order API's client. */
+import { type History, parseHistory } from '../model/history';
 import type { Order, Status } from '../model/order';
+import { parseSummary, type Summary } from '../model/summary';
 import { type Counts, parseCounts, parseOrder, parseSnapshotPage, type SnapshotPage } from '../model/wire';
 import { type Ask, retrying, sending } from './authorized';
 import { readJSON } from './problem';
@@ -25,6 +27,9 @@ export interface OrdersClient {
   /** Orders of any age by their reference, or by their id or its beginning. */
   find(text: string, signal: AbortSignal): Promise<readonly Order[]>;
   counts(query: Omit<OrdersQuery, 'state'> & { readonly signal: AbortSignal }): Promise<Counts>;
+  history(orderId: string): Promise<History>;
+  /** A day of the business, by an ISO date, "" for today, and the day before. */
+  summary(date: string): Promise<Summary>;
 }
 
 export type { Counts };
@@ -79,6 +84,9 @@ export function ordersClient(ask: Ask): OrdersClient {
       const query = given({ q, limit: String(mostFound) });
       return parseSnapshotPage(await readJSON(await ask(`${listAddress}?${query}`, { signal }))).orders;
     },
+    history: async (orderId) => parseHistory(await readJSON(await ask(`${orderPath(orderId)}/history`))),
+    summary: async (date) =>
+      parseSummary(await readJSON(await ask(`/api/orders/summary?${given({ date })}`))),
     async counts({ from, to, signal }) {
       return parseCounts(await readJSON(await ask(`/api/orders/counts?${given({ from, to })}`, { signal })));
     },

@@ -5,7 +5,9 @@
  * not be read) asks for the snapshot again. While the list is not live, it is read again at a calm pace.
  */
 import type { Frame, Notification } from '../model/frame';
+import type { History } from '../model/history';
 import type { Order, Status } from '../model/order';
+import type { Summary } from '../model/summary';
 import { authorized, type Credentials } from '../services/authorized';
 import { inboxClient } from '../services/inbox';
 import { type NewOrder, newIdempotencyKey, ordersClient, snapshotAddress } from '../services/orders';
@@ -44,6 +46,10 @@ export interface Feed {
   fetchOrder(orderId: string): Promise<Order>;
   /** Asks order-api for orders of any age by reference or id; they are in the store then. */
   find(text: string, signal: AbortSignal): Promise<readonly Order[]>;
+  /** Who changed an order, and who was told. */
+  history(orderId: string): Promise<History>;
+  /** A day of the business and the day before; "" is today. */
+  summary(date: string): Promise<Summary>;
   retryNow(): void;
   close(): void;
 }
@@ -134,6 +140,8 @@ export function openFeed(options: FeedOptions): Feed {
     },
     undo: async (order) => done(await client.undo(order, newIdempotencyKey())),
     fetchOrder: async (orderId) => applied(await client.get(orderId)),
+    history: client.history,
+    summary: client.summary,
     async find(text, signal) {
       const found = await client.find(text, signal);
       store.apply(...found);

@@ -36,7 +36,7 @@ function setup(...pages: (InboxPage | Error)[]) {
       if (page === undefined || page instanceof Error) throw page ?? new Error('no page');
       return page;
     }),
-    read: vi.fn<InboxClient['read']>(async (id) => ({ notificationIds: [id], all: false, unread: 0 })),
+    read: vi.fn<InboxClient['read']>(async (ids) => ({ notificationIds: ids, all: false, unread: 0 })),
     readAll: vi.fn<InboxClient['readAll']>(async () => allRead),
   };
   const inbox = inboxStore(client);

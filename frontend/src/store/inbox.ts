@@ -35,6 +35,8 @@ export interface InboxStore extends Observable<Inbox> {
 
 type Loading = 'no' | 'once' | 'again';
 
+/** How many the server marks as read in one request. */
+const mostRead = 100;
 /** Ids outlive their notices, so that a late replay does not ring again. */
 const mostIds = 10_000;
 
@@ -83,9 +85,11 @@ export function inboxStore(client: InboxClient): InboxStore {
       const notices = state.notices.map((n) => (ids.has(n.notificationId) ? asRead(n) : n));
       become({ notices, unread: Math.max(0, state.unread - ids.size) });
       void attempt(async () => {
-        let last: Reading | undefined;
-        for (const id of ids) last = await client.read(id);
-        if (last !== undefined) hear({ ...last, notificationIds: [...ids] });
+        const all = [...ids];
+        for (let i = 0; i < all.length; i += mostRead) {
+          const some = all.slice(i, i + mostRead);
+          hear({ ...(await client.read(some)), notificationIds: some });
+        }
       }).then((ok) => {
         if (!ok) void loadNewest();
       });

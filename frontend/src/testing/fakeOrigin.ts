@@ -186,8 +186,8 @@ export class FakeOrigin {
     if (noun === 'notifications') return this.#inbox(user, request);
     if (noun !== 'orders') return problem(404, `no program serves ${request.path}`);
     if (request.method === 'POST' && id === undefined) return this.#create(user, request);
-    if (id === 'snapshot') return this.#snapshot(user, request);
-    if (id === 'counts') return json(200, this.#counts(user));
+    const list = this.#list(user, request, id);
+    if (list !== undefined) return list;
     const order = this.orders.get(id ?? '');
     if (order?.tenant_id !== user.tenant_id) return problem(404, 'no such order');
     if (verb === undefined) return json(200, order);
@@ -218,6 +218,11 @@ export class FakeOrigin {
     });
   }
 
+  #list(user: WireUser, request: Recorded, which = ''): Response | undefined {
+    if (which === 'snapshot') return this.#snapshot(user, request);
+    return which === 'counts' ? json(200, this.#counts(user)) : undefined;
+  }
+
   #counts({ tenant_id }: WireUser) {
     const counts: Partial<Record<Status, number>> = {};
     for (const order of this.orders.values()) {
@@ -233,7 +238,9 @@ export class FakeOrigin {
     const unread = notices.filter((n) => !this.#read.has(n.notification_id)).map((n) => n.notification_id);
     if (request.method === 'POST') {
       const [, , , which = ''] = request.path.split('/');
-      const now = which === 'read-all' ? unread : unread.filter((id) => id === decodeURIComponent(which));
+      const named: string[] =
+        which === 'read' ? JSON.parse(request.body).notification_ids : [decodeURIComponent(which)];
+      const now = which === 'read-all' ? unread : unread.filter((id) => named.includes(id));
       for (const id of now) this.#read.add(id);
       const reading = { notification_ids: now, all: false, unread: unread.length - now.length };
       this.#readings += 1;

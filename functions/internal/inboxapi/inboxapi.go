@@ -8,6 +8,7 @@ package inboxapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -25,6 +26,7 @@ import (
 type Store interface {
 	Page(ctx context.Context, tenantID, userID string, q notification.Query) (notification.Page, error)
 	Read(ctx context.Context, tenantID, userID, id string) (message.Reading, error)
+	ReadSome(ctx context.Context, tenantID, userID string, ids []string) (message.Reading, error)
 	ReadAll(ctx context.Context, tenantID, userID string) (message.Reading, error)
 }
 
@@ -37,6 +39,7 @@ type Stream interface {
 type Notification struct {
 	NotificationID string     `json:"notification_id"` // UUID
 	EventID        string     `json:"event_id"`
+	OrderID        string     `json:"order_id"` // where it leads
 	Event          event.Type `json:"event"`
 	Data           event.Data `json:"data"`       // the order as it was then
 	CreatedAt      time.Time  `json:"created_at"` // RFC 3339, UTC
@@ -61,6 +64,7 @@ func New(log *slog.Logger, verifier *auth.Verifier, store Store, stream Stream) 
 	a := api{store, stream, log}
 	return route.New(log, verifier, map[string]route.Methods{
 		"/api/notifications":           {"GET": {Roles: user.Roles(), Handle: a.list}},
+		"/api/notifications/read":      {"POST": {Roles: user.Roles(), Handle: a.readSome}},
 		"/api/notifications/{id}/read": {"POST": {Roles: user.Roles(), Handle: a.read}},
 		"/api/notifications/read-all":  {"POST": {Roles: user.Roles(), Handle: a.readAll}},
 	})
@@ -114,7 +118,7 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 }
 
 func fromNotice(n notification.Notification) Notification {
-	is := Notification{NotificationID: n.ID, EventID: n.EventID, Event: n.Type, Data: n.Data, CreatedAt: n.CreatedAt}
+	is := Notification{NotificationID: n.ID, EventID: n.EventID, OrderID: n.Data.OrderID, Event: n.Type, Data: n.Data, CreatedAt: n.CreatedAt}
 	if !n.ReadAt.IsZero() {
 		is.ReadAt = &n.ReadAt
 	}
@@ -140,6 +144,48 @@ func (a api) read(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err != nil {
 		return err
+	}
+	return a.tell(w, r, who, reading)
+}
+
+// Displayed is the body of POST /api/notifications/read.
+type Displayed struct {
+	NotificationIDs *[]string `json:"notification_ids"` // UUIDs; a pointer tells none from missing
+}
+
+// readSome marks read what was displayed. Notifications that are not there, or are read already, change nothing.
+func (a api) readSome(w http.ResponseWriter, r *http.Request) error {
+	who, known, err := owner(r)
+	if err != nil {
+		return err
+	}
+	body, err := problem.ReadBody(w, r)
+	if err != nil {
+		return err
+	}
+	var shown Displayed
+	if err := problem.Decode(body, &shown); err != nil {
+		return err
+	}
+	if shown.NotificationIDs == nil {
+		return problem.Field("notification_ids", "is missing")
+	}
+	if len(*shown.NotificationIDs) > mostNamed {
+		return problem.Field("notification_ids", "has more than %d elements", mostNamed)
+	}
+	ids := make([]string, 0, len(*shown.NotificationIDs))
+	for i, text := range *shown.NotificationIDs {
+		id, ok := route.ID(text)
+		if !ok {
+			return problem.Field(fmt.Sprintf("notification_ids[%d]", i), "is not a UUID")
+		}
+		ids = append(ids, id)
+	}
+	reading := message.Reading{NotificationIDs: []string{}}
+	if known {
+		if reading, err = a.store.ReadSome(r.Context(), who.TenantID, who.UserID, ids); err != nil {
+			return err
+		}
 	}
 	return a.tell(w, r, who, reading)
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -172,5 +173,40 @@ func TestInboxesOfOthers(t *testing.T) {
 	ask[map[string]any](t, b, ana, "DELETE", "/api/notifications", 405)
 	if got := ask[inboxapi.Inbox](t, b, ana, "GET", "/api/notifications", 200); got.Unread != 2 {
 		t.Errorf("%d unread, want 2: somebody else read them", got.Unread)
+	}
+}
+
+func TestReadWhatWasDisplayed(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 4)
+	send := func(body string) (*http.Response, message.Reading) {
+		t.Helper()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/notifications/read", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Authorization", "Bearer "+authtest.Token(t, b.tokens, auth.Principal{UserID: ana, TenantID: "demo", Roles: []user.Role{user.Viewer}}))
+		w := httptest.NewRecorder()
+		b.handler.ServeHTTP(w, r)
+		var reading message.Reading
+		_ = json.Unmarshal(w.Body.Bytes(), &reading)
+		return w.Result(), reading
+	}
+	_, got := send(fmt.Sprintf(`{"notification_ids":[%q,%q]}`, noticeID(1), noticeID(3)))
+	want := message.Reading{NotificationIDs: []string{noticeID(1), noticeID(3)}, Unread: 2}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if len(b.stream.told) != 1 {
+		t.Errorf("the stream was told %d times, want once", len(b.stream.told))
+	}
+	many := `"` + noticeID(1) + `"` + strings.Repeat(`,"`+noticeID(1)+`"`, 100)
+	for body, status := range map[string]int{
+		`{"notification_ids":[]}`: 200, `{}`: 422, `{"notification_ids":["nonsense"]}`: 422, `{"notification_ids":[` + many + `]}`: 422,
+		`{"ids":[]}`: 422, `[`: 400,
+	} {
+		res, _ := send(body)
+		_ = res.Body.Close()
+		if res.StatusCode != status {
+			t.Errorf("%.60s: status %d, want %d", body, res.StatusCode, status)
+		}
 	}
 }

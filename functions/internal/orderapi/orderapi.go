@@ -33,6 +33,9 @@ type Store interface {
 	Search(ctx context.Context, tenantID, text string, limit int) ([]order.Order, error)
 	Count(ctx context.Context, tenantID string, from, to time.Time) (map[order.Status]int, error)
 	TimeZone(ctx context.Context, tenantID string) (string, error)
+	History(ctx context.Context, tenantID, id, reader string) (changes []order.Change, more bool, err error)
+	Takings(ctx context.Context, tenantID string, from, to time.Time) ([]order.Tally, error)
+	Made(ctx context.Context, tenantID string, from, to time.Time) (map[order.Status]int, error)
 }
 
 // Order is an order in the API's JSON.
@@ -75,13 +78,15 @@ type api struct{ store Store }
 func New(log *slog.Logger, verifier *auth.Verifier, store Store) route.API {
 	a := api{store}
 	return route.New(log, verifier, map[string]route.Methods{
-		"/api/orders":             {"POST": {Roles: user.Sellers(), Handle: a.create}},
-		"/api/orders/snapshot":    {"GET": {Roles: user.Roles(), Handle: a.snapshot}},
-		"/api/orders/counts":      {"GET": {Roles: user.Roles(), Handle: a.counts}},
-		"/api/orders/{id}":        {"GET": {Roles: user.Roles(), Handle: a.get}},
-		"/api/orders/{id}/pay":    {"POST": {Roles: user.Sellers(), Handle: a.pay}},
-		"/api/orders/{id}/undo":   {"POST": {Roles: user.Workers(), Handle: a.undo}},
-		"/api/orders/{id}/status": {"POST": {Roles: user.Workers(), Handle: a.setStatus}}, // see [Movers]
+		"/api/orders":              {"POST": {Roles: user.Sellers(), Handle: a.create}},
+		"/api/orders/snapshot":     {"GET": {Roles: user.Roles(), Handle: a.snapshot}},
+		"/api/orders/counts":       {"GET": {Roles: user.Roles(), Handle: a.counts}},
+		"/api/orders/{id}":         {"GET": {Roles: user.Roles(), Handle: a.get}},
+		"/api/orders/{id}/history": {"GET": {Roles: user.Roles(), Handle: a.history}},
+		"/api/orders/summary":      {"GET": {Roles: user.Leaders(), Handle: a.summary}},
+		"/api/orders/{id}/pay":     {"POST": {Roles: user.Sellers(), Handle: a.pay}},
+		"/api/orders/{id}/undo":    {"POST": {Roles: user.Workers(), Handle: a.undo}},
+		"/api/orders/{id}/status":  {"POST": {Roles: user.Workers(), Handle: a.setStatus}}, // see [Movers]
 	})
 }
 

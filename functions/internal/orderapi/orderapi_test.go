@@ -343,6 +343,18 @@ func (f failing) Count(context.Context, string, time.Time, time.Time) (map[order
 
 func (f failing) TimeZone(context.Context, string) (string, error) { return "", f.err }
 
+func (f failing) History(context.Context, string, string, string) ([]order.Change, bool, error) {
+	return nil, false, f.err
+}
+
+func (f failing) Takings(context.Context, string, time.Time, time.Time) ([]order.Tally, error) {
+	return nil, f.err
+}
+
+func (f failing) Made(context.Context, string, time.Time, time.Time) (map[order.Status]int, error) {
+	return nil, f.err
+}
+
 type temporary struct{}
 
 func (temporary) Error() string   { return "host db is away, password secret" }
@@ -361,6 +373,7 @@ func TestAStoreThatFails(t *testing.T) {
 		{method: "GET", path: "/api/orders/snapshot?state=current"},
 		{method: "GET", path: "/api/orders/snapshot?q=A"},
 		{method: "GET", path: "/api/orders/counts"},
+		{method: "GET", path: path + "/history"},
 	} {
 		res := serve(t, failing{temporary{}}, nil).do(t, c)
 		p := isProblem(t, res, http.StatusServiceUnavailable, "try again")

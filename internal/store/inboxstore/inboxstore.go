@@ -93,6 +93,16 @@ func (s *Store) Read(ctx context.Context, tenantID, userID, id string) (message.
 	return r, database.Wrap("read notification", err)
 }
 
+// ReadSome marks some of the user's notifications read. Those that are not there, or are read already, it does not name.
+func (s *Store) ReadSome(ctx context.Context, tenantID, userID string, ids []string) (message.Reading, error) {
+	const read = `WITH done AS (
+			UPDATE notifications SET read_at = now()
+			WHERE id = ANY ($3::uuid[]) AND user_id = $1 AND tenant_id = $2 AND read_at IS NULL RETURNING id
+		)` + reading
+	r, err := s.mark(ctx, tenantID, read, userID, tenantID, ids)
+	return r, database.Wrap("read notifications", err)
+}
+
 // ReadAll marks all of the user's notifications read.
 func (s *Store) ReadAll(ctx context.Context, tenantID, userID string) (message.Reading, error) {
 	const read = `WITH done AS (

@@ -162,3 +162,23 @@ func TestRead(t *testing.T) {
 		t.Errorf("the other tenant's user has %d unread, %v, want 4", p.Unread, err)
 	}
 }
+
+func TestReadSomeReadsWhatIsTheUsersAndUnread(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	if _, err := s.Read(t.Context(), "demo", ana, noticeID(ana, 3)); err != nil {
+		t.Fatal(err)
+	}
+	ids := []string{noticeID(ana, 1), noticeID(ana, 3), noticeID(eve, 1), noticeID(ana, 2), eventID(1)}
+	for _, want := range []message.Reading{
+		{NotificationIDs: []string{noticeID(ana, 1), noticeID(ana, 2)}, Unread: 1}, {NotificationIDs: []string{}, Unread: 1},
+	} {
+		got, err := s.ReadSome(t.Context(), "demo", ana, ids)
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); err != nil || diff != "" {
+			t.Errorf("%v: %s", err, diff)
+		}
+	}
+	if got, err := s.ReadSome(t.Context(), "other", ana, ids); err != nil || len(got.NotificationIDs) > 0 {
+		t.Errorf("another tenant's: %+v, %v", got, err)
+	}
+}

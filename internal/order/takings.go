@@ -1,0 +1,18 @@
+package order
+
+import "time"
+
+// Tally is how many orders were paid, or refunded, in one minute and currency.
+type Tally struct {
+	Minute   time.Time
+	Status   Status // Paid or Refunded
+	Currency string
+	Count    int
+	Amount   int64 // in the currency's minor unit, at most [MostTakings]
+}
+
+// MostTakings bounds a sum of amounts: a front end's number keeps every integer up to it.
+const MostTakings = 1<<53 - 1
+
+// Sum adds two sums of amounts.
+func Sum(a, b int64) int64 { return min(a+b, MostTakings) }

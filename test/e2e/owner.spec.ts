@@ -1,0 +1,84 @@
+/** What owners and managers come for: an order's history, the business's day, and its settings. */
+import { query, writeOrders } from './past';
+import { newReference, Person } from './people';
+import { expect, test } from './till';
+
+test('an order tells who changed it, who was told, and why somebody was not', async ({ openTill }) => {
+  const reference = newReference();
+  const cashier = await Person.named('cashier@demo.example');
+  await cashier.pay(await cashier.create(reference));
+  const till = await openTill('manager@demo.example');
+  await till.order(reference).getByRole('link', { name: reference }).click();
+  const changes = till.page.getByTestId('change');
+  await expect(changes).toHaveCount(2);
+  await expect(changes.first()).toContainText('Paid');
+  await expect(changes.first()).toContainText(/by Cashier/);
+  await changes.first().getByText('Who was told').click();
+  // The page asks again until the function has decided.
+  await expect(changes.first().getByTestId('told').filter({ hasText: 'inbox: told' }).first()).toBeVisible();
+  await expect(
+    changes.first().getByTestId('told').filter({ hasText: 'not told (not for this role)' }).first(),
+  ).toBeVisible();
+
+  // A change is seen at once, and the address leads here again.
+  await (await Person.named('kitchen@demo.example')).changeStatus(
+    await till.page.evaluate(() => ({ order_id: location.hash.split('/').at(-1) ?? '' }) as never),
+    'ready',
+  );
+  await expect(changes).toHaveCount(3);
+  await till.page.reload();
+  await expect(changes).toHaveCount(3);
+});
+
+test('a viewer sees nothing of what was decided about others', async ({ openTill }) => {
+  const reference = newReference();
+  const cashier = await Person.named('cashier@demo.example');
+  await cashier.pay(await cashier.create(reference));
+  const till = await openTill('viewer@demo.example');
+  await till.order(reference).getByRole('link', { name: reference }).click();
+  const paid = till.page.getByTestId('change').first();
+  await paid.getByText('Who was told').click();
+  await expect(paid.getByTestId('told').first()).toContainText('Viewer');
+  await expect(paid.getByTestId('told').filter({ hasNotText: 'Viewer' })).toHaveCount(0);
+  await expect(till.page.getByRole('link', { name: 'Today', includeHidden: true })).toHaveCount(0);
+});
+
+test('the day’s takings are live, with yesterday’s beside them', async ({ openTill }) => {
+  const owner = await Person.named('owner@kopi.example');
+  await writeOrders({ tenant: 'kopi', count: 3, daysAgo: 1, prefix: newReference() });
+  await query(`INSERT INTO order_changes (tenant_id, order_id, version, status, event_id, total_amount, currency, changed_at)
+    SELECT 'kopi', gen_random_uuid(), 2, 'paid', gen_random_uuid(), 777, 'CHF', now() - interval '1 day'`);
+  const before = await owner.create(newReference(), 400, 'CHF');
+  await owner.pay(before);
+  const till = await openTill('owner@kopi.example');
+  await till.page.getByRole('button', { name: /^Account/ }).click();
+  await till.page.getByRole('link', { name: 'Today' }).click();
+  const takings = till.page.getByTestId('takings-CHF');
+  await expect(takings).toHaveText(/CHF.4\.00/);
+  await expect(till.page.getByLabel('Takings')).toContainText(/CHF.7\.77/);
+  const completed = till.page.getByTestId('stage-completed');
+  const was = Number.parseInt((await completed.textContent()) ?? '', 10);
+  const order = await owner.create(newReference(), 150, 'CHF');
+  await owner.changeStatus(await owner.pay(order), 'completed');
+  await expect(takings).toHaveText(/CHF.5\.50/);
+  await expect.poll(async () => Number.parseInt((await completed.textContent()) ?? '', 10)).toBe(was + 1);
+});
+
+test('the owner’s settings are every till’s, and nobody else’s to change', async ({ openTill }) => {
+  const till = await openTill('owner@kopi.example');
+  const colleague = await openTill('manager@kopi.example');
+  await expect(
+    colleague.page.getByRole('link', { name: 'Business settings', includeHidden: true }),
+  ).toHaveCount(0);
+  await till.page.getByRole('button', { name: /^Account/ }).click();
+  await till.page.getByRole('link', { name: 'Business settings' }).click();
+  await expect(till.page.getByLabel('Currency')).toHaveValue('IDR');
+  await till.page.getByLabel('Time zone').selectOption('Asia/Makassar');
+  await till.page.getByRole('button', { name: 'Save' }).click();
+  await expect(till.page.getByText('Saved.')).toBeVisible();
+  await till.page.reload();
+  await expect(till.page.getByLabel('Time zone')).toHaveValue('Asia/Makassar');
+  await till.page.getByLabel('Time zone').selectOption('Asia/Jakarta');
+  await till.page.getByRole('button', { name: 'Save' }).click();
+  await expect(till.page.getByText('Saved.')).toBeVisible();
+});
