@@ -219,6 +219,14 @@ bench: ## Run the Go benchmarks
 	@packages=$$(grep -rl --include='*_test.go' '^func Benchmark' $(GO_ROOTS) | xargs -r -n1 dirname | sort -u | sed 's|^|./|'); \
 	if [ -z "$$packages" ]; then echo 'there are no benchmarks'; else go test -run '^$$' -bench . -benchmem $$packages; fi
 
+.PHONY: bench-tenants
+bench-tenants: build ## Measure what a tenant at its worst does to another tenant (three minutes); fails where the goal of docs/security.md is missed
+	go test -count=1 -tags tenants -timeout 15m -v -run '^TestNoisyNeighbour$$' ./test/tenants
+
+.PHONY: bench-tenants-short
+bench-tenants-short: build ## The same with fewer orders (a minute)
+	go test -count=1 -tags tenants -timeout 15m -short -v -run '^TestNoisyNeighbour$$' ./test/tenants
+
 .PHONY: bench-gateway
 bench-gateway: build bin/bench ## Measure the gateway beside other servers, and rewrite docs/bench-gateway.md (Redis; half an hour)
 	bin/bench -out docs/bench-gateway

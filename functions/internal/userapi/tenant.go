@@ -58,6 +58,7 @@ func (a api) changeTenant(w http.ResponseWriter, r *http.Request) error {
 	if c.Version, err = route.IfMatch(r); err != nil {
 		return err
 	}
+	c.By = by(r, principal)
 	t, err := a.store.UpdateTenant(r.Context(), principal.TenantID, c)
 	if err != nil {
 		return refusal(err)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -49,6 +50,11 @@ func TestTenantSettings(t *testing.T) {
 	theirs := decode[userapi.Tenant](t, b.do(t, b.asE, "GET", "/api/tenant", ""), http.StatusOK)
 	if theirs.Currency != "EUR" || theirs.Version != 1 {
 		t.Errorf("the other tenant has become %+v", theirs)
+	}
+	records, err := b.store.Records(t.Context(), "acme", time.Time{}, 10)
+	if err != nil || len(records) != 2 || records[1].Actor != "user:"+b.manager.ID || records[1].Action != "tenant.settings" ||
+		records[1].Detail != "locale en, currency IDR, time zone Asia/Jakarta" {
+		t.Errorf("the audit trail has %+v, %v, want the two changes", records, err)
 	}
 }
 

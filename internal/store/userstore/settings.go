@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
@@ -47,7 +48,20 @@ func (s *Store) UpdateTenant(ctx context.Context, tenantID string, c user.Tenant
 			version = version + 1
 		WHERE id = $1 AND ($5::bigint = 0 OR version = $5)
 		RETURNING ` + tenantColumns
-	t, err := database.CollectOne(ctx, s.pool, tenantID, scanTenant, update, tenantID, c.Locale, c.Currency, c.TimeZone, c.Version)
+	var t user.Tenant
+	err := database.InTenant(ctx, s.pool, tenantID, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, update, tenantID, c.Locale, c.Currency, c.TimeZone, c.Version)
+		if err != nil {
+			return err
+		}
+		if t, err = pgx.CollectExactlyOneRow(rows, scanTenant); err != nil {
+			return err
+		}
+		return addRecord(ctx, tx, user.Record{
+			TenantID: tenantID, Actor: c.By.Actor, Action: "tenant.settings", Target: "tenant:" + tenantID, Address: c.By.Address, Outcome: user.Done,
+			Detail: fmt.Sprintf("locale %s, currency %s, time zone %s", t.Locale, t.Currency, t.TimeZone),
+		})
+	})
 	if !errors.Is(err, pgx.ErrNoRows) {
 		return t, database.Wrap("change tenant", err)
 	}
