@@ -74,7 +74,7 @@ func TestDeadLetters(t *testing.T) {
 
 	// The order service of the events.
 	call(t, nil, "source", "allow", "/orderbell/test", "--tenant", "demo", "--data", data)
-	// All are of one order, so that they lie in one partition, one behind the other.
+	// All are of one order, so that they lie in one partition, one after the other.
 	orderID, now := newID(), time.Now().UTC()
 	early := payment(t, newID(), orderID, now.Add(event.MaxSkew+8*time.Second), 1) // its time comes
 	late := payment(t, newID(), orderID, now.AddDate(-1, 0, 0), 1)
@@ -98,7 +98,7 @@ func TestDeadLetters(t *testing.T) {
 	}
 	publishGarbage(t, d, orderID)
 	publish(early, late, foreign, good)
-	poll(t, "the good event behind the bad ones is applied", func() bool { return trail(good.ID()) == once })
+	poll(t, "the good event after the bad ones is applied", func() bool { return trail(good.ID()) == once })
 	publish(changed, last)
 	poll(t, "the last event is applied", func() bool { return trail(last.ID()) == once })
 
@@ -152,7 +152,7 @@ func TestDeadLetters(t *testing.T) {
 	if got := letters(t, data, "--open"); len(got) != 4 {
 		t.Errorf("%d letters are open, want 4", len(got))
 	}
-	// Sent again by its letter, it changes nothing: a marker of the same order behind it tells when it is through.
+	// Sent again by its letter, it changes nothing: a marker of the same order after it tells when it is through.
 	for _, l := range letters(t, data) {
 		if l.EventID == early.ID() {
 			if _, stderr, status := run(t, nil, "deadletter", "redrive", "--data", data, l.ID); status != 0 {

@@ -50,7 +50,7 @@ func TestExplain(t *testing.T) {
 	}{
 		"no event":                    {nil, 2, `--event is ""`},
 		"something that is no id":     {[]string{"--event", "paid"}, 2, `--event is "paid"`},
-		"an event that nobody knows":  {[]string{"--event", strings.ReplaceAll(id, "0193", "0194")}, 1, "nothing is known of event"},
+		"an unknown event":  {[]string{"--event", strings.ReplaceAll(id, "0193", "0194")}, 1, "nothing is known of event"},
 		"a user of another tenant":    {[]string{"--event", id, "--user", "a@b.example"}, 1, "has no user a@b.example"},
 		"something that is no option": {[]string{"--event", id, "--why"}, 2, "unknown flag"},
 	} {

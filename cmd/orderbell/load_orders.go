@@ -152,7 +152,7 @@ func (o *loadOrdersOptions) run(cmd *cobra.Command) (err error) {
 	return err
 }
 
-// database returns the database that --new-tenants needs and that the report is better with; nil if there is none.
+// database returns the database that --new-tenants needs and that the report is better with; nil without one.
 func (o *loadOrdersOptions) database(ctx context.Context) (*database.Pool, error) {
 	if err := adoptDevStack(o.data, "DATABASE_URL"); err != nil {
 		if o.newTenants > 0 {

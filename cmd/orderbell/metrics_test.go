@@ -21,8 +21,8 @@ import (
 	"orderbell/internal/service"
 )
 
-// -update writes docs/metrics.md anew.
-var update = flag.Bool("update", false, "write docs/metrics.md anew") //nolint:gochecknoglobals // a flag
+// -update updates docs/metrics.md.
+var update = flag.Bool("update", false, "update docs/metrics.md") //nolint:gochecknoglobals // a flag
 
 const metricsHead = `# Metrics
 
@@ -82,7 +82,7 @@ func TestMetricsTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(table), string(written)); diff != "" {
-		t.Errorf("docs/metrics.md is not what the programs export; -update writes it anew (-programs +document):\n%s", diff)
+		t.Errorf("docs/metrics.md is not what the programs export; update it with -update (-programs +document):\n%s", diff)
 	}
 }
 

@@ -229,7 +229,7 @@ func (o *statusOptions) kafka() (probes []status.Probe, letters status.Probe, en
 	}
 	return probes, letters, func() {
 		for _, a := range admins {
-			go a.Close() // waits for a call under way, which nobody waits for any more
+			go a.Close() // may wait for a call in progress; its result is not needed
 		}
 	}
 }

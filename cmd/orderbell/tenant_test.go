@@ -51,7 +51,7 @@ func TestTenant(t *testing.T) {
 	address := databasetest.URL(t)
 	env := []string{"DATABASE_URL=" + address, "AUTH_DEV_SECRET=" + strings.Repeat("s", 32)}
 	if got := call(t, env, "tenant", "list", "--json"); got != "[]\n" {
-		t.Errorf("nobody is there, and list says %q", got)
+		t.Errorf("no user exists, and list says %q", got)
 	}
 	made := parse[map[string]string](t, call(t, env, "tenant", "create", "--name", "Corner Shop", "--owner-email", "Ana@shop.example",
 		"--owner-name", "Ana", "--json"))

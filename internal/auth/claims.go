@@ -31,18 +31,18 @@ func (n *RoleNames) Decode(s string) error {
 	return n.check()
 }
 
-// check refuses what would silently give nobody a role.
+// check rejects a mapping that would silently grant no role.
 func (n RoleNames) check() error {
 	for _, theirs := range slices.Sorted(maps.Keys(n)) {
 		if ours := user.Role(n[theirs]); !ours.Valid() {
-			return fmt.Errorf("%s:%s names none of the roles %v", theirs, ours, user.Roles())
+			return fmt.Errorf("%s:%s is not a role; use one of %v", theirs, ours, user.Roles())
 		}
 	}
 	return nil
 }
 
-// find returns the claim of the name, or where there is none of it, what lies at name as a path with dots in it: some
-// providers name their claims by URLs, others nest them. nil: there is neither.
+// find returns the claim called name. If there is no such claim, it treats name as a dotted path: some providers name
+// claims by URLs, others nest them. It returns nil if neither exists.
 func find(claims map[string]any, name string) any {
 	if v, ok := claims[name]; ok {
 		return v

@@ -19,7 +19,7 @@ import (
 
 const encodedHS256 = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"
 
-// sign signs claims that may be anything, as whoever has the key could.
+// sign signs claims that may be anything, as the holder of the key could.
 func sign(header, payload string) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	signed := header + "." + payload
@@ -27,7 +27,7 @@ func sign(header, payload string) string {
 	return signed + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// checkPrincipal says what must hold of whoever is let in.
+// checkPrincipal checks what must hold for every accepted token.
 func checkPrincipal(t *testing.T, p auth.Principal) {
 	t.Helper()
 	if p.UserID == "" || len(p.UserID) > 255 || !user.IsTenantID(p.TenantID) {
@@ -104,7 +104,7 @@ func FuzzRequire(f *testing.F) {
 	})
 }
 
-// FuzzClaims signs any claims with the right key: an identity provider may err, and then nobody is let in as nobody.
+// FuzzClaims signs any claims with the right key: an identity provider may err, and then no request passes without a user.
 func FuzzClaims(f *testing.F) {
 	good := fmt.Sprintf(`"iss":"orderbell","aud":"orderbell","exp":%d`, time.Now().Add(time.Hour).Unix())
 	for _, claims := range []string{

@@ -30,7 +30,7 @@ var errNoKey = errors.New("the identity provider cannot be asked for its keys no
 // It is fetched in the background, every so often, so that a key that was taken away is refused soon. A token with a key
 // that is not here has it fetched at once, since providers begin to sign with a new key when they like; but no sooner
 // than a while after the last time a token did so, or strangers' tokens would be a load for the provider. What was
-// fetched last holds until the next answer: a provider that is down for an hour takes nobody's work away.
+// fetched last holds until the next answer: an outage of the provider locks no user out.
 type keySet struct {
 	jwkset.Storage // of what was fetched last
 

@@ -235,7 +235,7 @@ func TestAProviderThatIsDown(t *testing.T) {
 			expect(t, v, "the next key, once the provider is back", next.token(t), http.StatusOK)
 		})
 	}
-	t.Run("from the start nobody is told that their token is bad", func(t *testing.T) {
+	t.Run("from the start no good token is rejected", func(t *testing.T) {
 		t.Parallel()
 		k, nameless := newKey(t, "k"), newKey(t, "")
 		p := newProvider(t)
@@ -283,7 +283,7 @@ func TestStrangersDoNotLoadTheProvider(t *testing.T) {
 	}
 }
 
-// A public key is no secret: nobody may sign with it, whatever kind of key their token says it is.
+// A public key is no secret: a token signed with it is rejected, whatever algorithm it names.
 func TestAlgorithmsOfAProvider(t *testing.T) {
 	t.Parallel()
 	private, err := rsa.GenerateKey(rand.Reader, 2048)

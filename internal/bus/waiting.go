@@ -12,7 +12,7 @@ import (
 // Waiting is what a consumer group has not taken yet.
 type Waiting struct {
 	Messages int64
-	Oldest   time.Time // when Kafka got the oldest of them; zero if there is none
+	Oldest   time.Time // when Kafka got the oldest of them; zero without one
 }
 
 // Waiting returns what group has not committed of the topic of events, and since when the oldest message waits. It reads

@@ -95,7 +95,7 @@ func (d Data) check() error {
 	case d.Timestamp.IsZero():
 		return Invalid("data.timestamp", "is missing")
 	case d.Undone != "" && !d.Undone.CanBeUndone():
-		return Invalid("data.undone", "%q is none of %v", Clip(string(d.Undone)), order.Undoable())
+		return Invalid("data.undone", "is %q, must be one of %v", Clip(string(d.Undone)), order.Undoable())
 	case d.Undone != "" && !d.Status.CanBecome(d.Undone):
 		return Invalid("data.undone", "is %s, which does not follow %s", d.Undone, d.Status)
 	}

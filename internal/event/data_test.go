@@ -18,7 +18,7 @@ func TestParseData(t *testing.T) {
 		"an integer with an exponent":           {"1250", "1.25e3", ""},
 		"a version with a fraction of zero":     {`"version":2`, `"version":2.0`, ""},
 		"a field that is not known":             {`"version"`, `"colour":{"x":null},"version"`, ""},
-		"an amount that is none after rounding": {"1250", "0.9999999999999999999999", "data.total_amount"},
+		"an amount that is 0 after rounding": {"1250", "0.9999999999999999999999", "data.total_amount"},
 		"an amount with a small fraction":       {"1250", "999999999999.99999999", "data.total_amount"},
 		"an amount that is missing":             {`"total_amount":1250,`, "", "data.total_amount is missing"},
 		"an amount that is null":                {"1250", "null", "data.total_amount is missing"},

@@ -72,7 +72,7 @@ type Feed struct {
 	echo    *redis.Script
 	revoke  *redis.Script
 
-	revocations RevocationSink          // nil: nobody asked for them
+	revocations RevocationSink          // nil: not followed
 	published   metric.Float64Histogram // nil before Observe
 
 	mu      sync.Mutex
@@ -179,8 +179,8 @@ type mute struct{}
 
 func (mute) Printf(context.Context, string, ...any) {}
 
-// clusterReload is how soon a promoted replica is noticed: go-redis goes on asking the dead master until it looks at the
-// cluster's state anew, by itself once a minute.
+// clusterReload is how soon a promoted replica is noticed: go-redis keeps asking the dead master until it reloads the
+// cluster's state, by default once a minute.
 const clusterReload = time.Second
 
 // redact keeps a password in the URL out of the error's text.
@@ -233,7 +233,7 @@ func (f *Feed) Publish(ctx context.Context, tenantID string, m message.Message) 
 	keys := []string{streamKey(tenantID), markKey(tenantID, m.ID), tailKey(tenantID), bytesKey(tenantID)}
 	tail := m.ID
 	if m.Again {
-		tail = "" // its place is not the only one where this event may have been seen: nobody resumes there unasked
+		tail = "" // clients may have seen this event at another place too, so none resumes here by default
 	}
 	began := time.Now()
 	err = f.publish.Run(ctx, f.client, keys, channel(tenantID), tail, payload,

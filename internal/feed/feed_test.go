@@ -39,7 +39,7 @@ func TestOpen(t *testing.T) {
 		"no URL":                   {func(c *feed.Config) { c.URL = "localhost:6379" }, "REDIS_URL"},
 		"a URL of something else":  {func(c *feed.Config) { c.URL = "http://localhost" }, "REDIS_URL"},
 		"an unknown parameter":     {func(c *feed.Config) { c.URL = "redis://localhost?colour=red" }, "REDIS_URL"},
-		"a port that is none":      {func(c *feed.Config) { c.URL = "redis://u:secret@localhost:port" }, "REDIS_URL"},
+		"a malformed port":      {func(c *feed.Config) { c.URL = "redis://u:secret@localhost:port" }, "REDIS_URL"},
 		"no replay time":           {func(c *feed.Config) { c.ReplayTTL = 0 }, "SSE_REPLAY_BUFFER_TTL_SECONDS"},
 		"no replay length":         {func(c *feed.Config) { c.ReplayMax = 0 }, "SSE_REPLAY_BUFFER_MAX_EVENTS"},
 		"an unknown pub/sub":       {func(c *feed.Config) { c.Sharded = "perhaps" }, "REDIS_SHARDED_PUBSUB"},
@@ -148,7 +148,7 @@ func TestTheChainOutlivesTheStream(t *testing.T) {
 	}
 	got, _, err := f.Recent(t.Context(), tenant, 10)
 	if err != nil || len(got) != 1 || got[0].Prev != at {
-		t.Errorf("the morning's entry is %v, %v; want one behind %s", got, err, at)
+		t.Errorf("the morning's entry is %v, %v; want one after %s", got, err, at)
 	}
 }
 
@@ -213,7 +213,7 @@ func TestForeignEntriesAreToldAsUnreadable(t *testing.T) {
 
 func TestRunEndsWithItsContext(t *testing.T) {
 	t.Parallel()
-	cfg := feedtest.Config("redis://127.0.0.1:1") // nobody listens
+	cfg := feedtest.Config("redis://127.0.0.1:1") // no server listens
 	f := feedtest.Open(t, cfg)
 	ctx, cancel := context.WithCancel(t.Context())
 	f.Follow("demo")
@@ -243,7 +243,7 @@ func FuzzParsePayload(f *testing.F) {
 			return
 		}
 		if p.At.Compare(p.Prev) <= 0 {
-			t.Errorf("%s does not come behind %s", p.At, p.Prev)
+			t.Errorf("%s does not come after %s", p.At, p.Prev)
 		}
 		if p.Err == nil && !p.Message.Valid() {
 			t.Errorf("message %+v was taken", p.Message)

@@ -30,7 +30,7 @@ type Sink interface {
 // How a lost subscription is tried again.
 const (
 	retryMin = 50 * time.Millisecond
-	retryMax = 2 * time.Second // a failover takes a few seconds; a storm of connects helps nobody
+	retryMax = 2 * time.Second // a failover takes a few seconds; a storm of connects does not help
 )
 
 // follower homes the followed tenants on connections: one for a single server, one for each master of a Cluster with
@@ -162,7 +162,7 @@ func (f *Feed) settle(ctx context.Context, sink Sink, readers *sync.WaitGroup) b
 	return ok
 }
 
-// subscribe puts the tenants on the node's link, opening it if there is none.
+// subscribe adds the tenants to the node's link, and opens the link first if necessary.
 func (f *Feed) subscribe(ctx context.Context, client redis.UniversalClient, node string, sharded bool, tenants []string, sink Sink, readers *sync.WaitGroup) bool {
 	r := &f.run
 	r.mu.Lock()
@@ -228,7 +228,7 @@ func (f *Feed) listen(ctx context.Context, l *link, sink Sink) {
 	r := &f.run
 	r.mu.Lock()
 	if r.links[l.node] == l {
-		delete(r.links, l.node) // nobody joins it any more
+		delete(r.links, l.node) // no tenant joins it any more
 	}
 	tenants := r.homedOn(l)
 	r.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// probeAgain is when a probe is sent anew: the first may have left before the subscription existed.
+// probeAgain is when a probe is sent again: the first may have left before the subscription existed.
 const probeAgain = 100 * time.Millisecond
 
 // Probe publishes a message through Redis and waits until it comes back on the way that orders take, or ctx ends. It

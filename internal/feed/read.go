@@ -13,8 +13,8 @@ import (
 	"orderbell/internal/feed/message"
 )
 
-// Read returns up to limit messages of the tenant behind a position, oldest first, and the stream's tail, which was
-// taken before them.
+// Read returns up to limit messages of the tenant after a position, oldest first, and the stream's tail, which was
+// read before them.
 func (f *Feed) Read(ctx context.Context, tenantID string, after message.Position, limit int) ([]message.Published, message.Tail, error) {
 	return f.read(ctx, tenantID, func(p redis.Pipeliner) *redis.XMessageSliceCmd {
 		return p.XRangeN(ctx, streamKey(tenantID), after.Next().String(), "+", int64(limit))

@@ -71,7 +71,7 @@ func (f *Feed) Revocations(ctx context.Context) ([]auth.Revocation, error) {
 	for _, m := range members {
 		var r auth.Revocation
 		if err := json.Unmarshal([]byte(m), &r); err != nil {
-			return nil, fmt.Errorf("read revocations: %q is none: %w", m, err)
+			return nil, fmt.Errorf("read revocations: %q is not a revocation: %w", m, err)
 		}
 		all = append(all, r)
 	}

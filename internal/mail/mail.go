@@ -87,7 +87,7 @@ const (
 type SendError struct {
 	Fate      Fate
 	Code      int  // the server's reply, 0 if there was none
-	Sender    bool // of [Held]: the server refuses every mail of ours, whoever it is for
+	Sender    bool // of [Held]: the server rejects all our mail, whatever the recipient
 	NoMailbox bool // of [Refused]: the address does not exist
 	Err       error
 }

@@ -21,7 +21,7 @@ type Notification struct {
 // Query says which of a person's notifications are asked for.
 type Query struct {
 	UnreadOnly bool
-	Before     time.Time // with BeforeID: those behind this place, from the newest to the oldest; zero: from the newest on
+	Before     time.Time // with BeforeID: those older than this place, newest first; zero: from the newest on
 	BeforeID   string
 	Limit      int
 }

@@ -19,7 +19,7 @@ func minorDigits() map[int]string {
 }
 
 // MinorDigits returns how many decimals an amount of the currency has: total_amount counts 10^-digits of it. It returns
-// false for a code that nobody knows.
+// false for an unknown code.
 func MinorDigits(currency string) (digits int, known bool) {
 	if !IsCurrency(currency) {
 		return 0, false

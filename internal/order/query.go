@@ -20,5 +20,5 @@ func Open() []Status { return []Status{Submitted, Paid, Preparing, Ready} }
 // Done returns the states in which nothing more is to be done.
 func Done() []Status { return []Status{Completed, Cancelled, Refunded} }
 
-// MostCounted bounds a count of orders: counting costs the same in a shop of any age, and nobody reads further.
+// MostCounted bounds a count of orders: counting costs the same in a shop of any age, and a larger number tells no more.
 const MostCounted = 1000

@@ -94,10 +94,10 @@ func newProxy(route Route, transport http.RoundTripper, headers Headers, logger 
 				problem.New(http.StatusRequestEntityTooLarge, "the body has more than %d bytes", tooLarge.Limit).Write(w)
 				return
 			case errors.Is(err, os.ErrDeadlineExceeded):
-				problem.New(http.StatusRequestTimeout, "the request did not come in time").Write(w)
+				problem.New(http.StatusRequestTimeout, "the request was not complete in time").Write(w)
 				return
 			}
-			problem.New(http.StatusBadGateway, "the program behind %s does not answer", r.URL.Path).
+			problem.New(http.StatusBadGateway, "the program that serves %s does not answer; try again soon", r.URL.Path).
 				With("Retry-After", "1").Write(w)
 		},
 	}

@@ -1,9 +1,9 @@
-// Package pipeline is what a function does with an event: check its age and source, take it in exactly once, publish it to the
-// tenant's watchers, try its e-mails.
+// Package pipeline is what a function does with an event: check its age and source, apply it exactly once, publish it to the
+// tenant's watchers, try its mails.
 //
-// The order is the guarantee. Taken in before published: nobody sees what could be forgotten. Published on every
-// delivery, a repeated one too: the feed knows what it has published, so a crash between the two heals with the
-// redelivery. E-mails last and never in the way: what is not sent stays due for the sweeper.
+// The order is the guarantee. An event is applied before it is published, so that no watcher sees an event that could be
+// lost. It is published on every delivery, including repeated ones: the feed knows what it has published, so the redelivery
+// repairs a crash between the two. Mails come last and block nothing: an unsent mail stays due for the sweeper.
 package pipeline
 
 import (

@@ -130,7 +130,7 @@ func TestHandle(t *testing.T) {
 		}
 	})
 	for _, s := range []order.Status{order.Submitted, order.Ready, order.Cancelled} {
-		t.Run("an order that is "+string(s)+" is published, and nobody is told", func(t *testing.T) {
+		t.Run("an order that is "+string(s)+" is published without notifications", func(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
 			e := newEvent(t, s, time.Now())
@@ -178,7 +178,7 @@ func TestHandle(t *testing.T) {
 			t.Errorf("steps: %v", b.steps)
 		}
 	})
-	t.Run("a change that is taken back is shown, and nobody is told or mailed again", func(t *testing.T) {
+	t.Run("an undone change is published without notifications or mails", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		b.exec(`UPDATE users SET notification_in_app_events = '{order_paid,order_status_updated}',
@@ -196,7 +196,7 @@ func TestHandle(t *testing.T) {
 		}
 		for _, m := range b.published[1:] {
 			if m.Event != event.OrderStatusUpdated || !strings.Contains(string(m.Data), `"status":"paid"`) || len(m.Recipients) != 0 {
-				t.Errorf("published %+v, want the order as paid, and nobody to tell", m)
+				t.Errorf("published %+v, want the order as paid, without recipients", m)
 			}
 		}
 		if diff := cmp.Diff([]string{"publish " + e.ID, "mail " + e.ID + " " + e.Source, "publish " + undo.ID, "publish " + undo.ID}, b.steps); diff != "" {
@@ -216,7 +216,7 @@ func TestHandle(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := newMessage(t, e, first.Recipients)
-		want.Again = true // that it was not published, nobody can know
+		want.Again = true // it may have been published already
 		if diff := cmp.Diff(want, b.published[0]); diff != "" {
 			t.Error(diff)
 		}

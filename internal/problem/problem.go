@@ -103,7 +103,7 @@ func Handler(log *slog.Logger, h func(http.ResponseWriter, *http.Request) error)
 			return
 		}
 		if r.Context().Err() != nil {
-			return // nobody is listening
+			return // the client is gone
 		}
 		log.ErrorContext(r.Context(), "request failed", "request_id", RequestID(r.Context()),
 			"method", r.Method, "path", r.URL.Path, "err", err)
@@ -119,8 +119,8 @@ func Handler(log *slog.Logger, h func(http.ResponseWriter, *http.Request) error)
 // MaxBody bounds a request body: orders and users need far less.
 const MaxBody = 64 << 10
 
-// OptionalBody returns the body of a request that may have none, or {}: it has nothing to say. A body of unknown length that
-// turns out empty is none, whatever its media type.
+// OptionalBody returns the body of a request that may have none, or {} without one. An empty body of unknown length counts
+// as no body, whatever its media type.
 func OptionalBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	first := make([]byte, 1)
 	if _, err := io.ReadFull(r.Body, first); errors.Is(err, io.EOF) {

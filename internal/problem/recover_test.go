@@ -124,7 +124,7 @@ func TestOptionalBody(t *testing.T) {
 			for _, chunked := range []bool{false, true} {
 				var body io.Reader = strings.NewReader(tt.body)
 				if chunked {
-					body = io.MultiReader(body) // of a length that nobody knows
+					body = io.MultiReader(body) // of unknown length
 				}
 				r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", body)
 				r.Header.Set("Content-Type", tt.media)

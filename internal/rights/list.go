@@ -20,8 +20,8 @@ type Source interface {
 // List is the revocations that are not over. It is safe for concurrent use.
 //
 // All of them are in memory, so that a check costs nothing. They come from Redis: each as it is made, and all of them
-// whenever the subscription begins again, and once a minute, since pub/sub forgets. Until they have been read once, nobody
-// can be let in; after that the last known ones hold while Redis is away.
+// whenever the subscription begins again, and once a minute, since pub/sub forgets. Until they have been read once, every
+// request is rejected; after that the last known ones hold while Redis is away.
 type List struct {
 	source Source
 	log    *slog.Logger
@@ -77,7 +77,7 @@ func (l *List) Revoked(r auth.Revocation) {
 	l.mu.Lock()
 	fresh := l.add(r)
 	l.mu.Unlock()
-	if fresh { // after it can be found: who is let in meanwhile is looked for once more by whoever let it in
+	if fresh { // only after the revocation is stored: clients admitted in between are checked again after their admission
 		l.tell(r)
 	}
 }

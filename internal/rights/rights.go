@@ -6,7 +6,7 @@
 // the service accounts of the configuration. Revocations come from Redis too, see [List].
 //
 // While Redis is away, the last known revocations hold, and a change of roles shows when the cache forgets it. A program
-// that has not read the revocations since it started lets nobody in. While PostgreSQL is away, the last known roles of a
+// that has not read the revocations since it started rejects every request. While PostgreSQL is away, the last known roles of a
 // user hold for [staleFor].
 package rights
 

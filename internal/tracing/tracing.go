@@ -18,7 +18,7 @@ import (
 
 // Parent is the trace and the span that something belongs to, in the form of W3C Trace Context.
 type Parent struct {
-	TraceParent string // "" if there is none
+	TraceParent string // "" for none
 	TraceState  string
 }
 
@@ -57,7 +57,7 @@ func With(ctx context.Context, p Parent) context.Context {
 	return propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": p.TraceParent, "tracestate": p.TraceState})
 }
 
-// Of returns the current span of ctx as others can name it, zero if there is none.
+// Of returns the current span of ctx as other programs refer to it, or zero.
 func Of(ctx context.Context) Parent {
 	carrier := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, carrier)

@@ -45,10 +45,9 @@ type Decision struct {
 	Reason  string  `json:"reason"` // of [Suppressed] and [Deferred], else empty
 }
 
-// Audience says who may be told of an event, as far as their preferences allow.
+// Audience says which users an event is for, as far as their preferences allow.
 type Audience struct {
 	Roles []Role
-	// OnRequest is true for events that nobody hears of unless they ask. Of those who did not ask nothing is decided, nor
-	// stored.
+	// OnRequest marks opt-in events. Nothing is decided or stored for users who have not opted in.
 	OnRequest bool
 }

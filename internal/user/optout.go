@@ -6,7 +6,7 @@ import (
 )
 
 // ErrUsed is an unsubscribe link that has been used.
-var ErrUsed = errors.New("the unsubscribe link was used before")
+var ErrUsed = errors.New("the unsubscribe link was already used")
 
 // OptOut is a link in a letter by which a person may switch e-mail off, once.
 type OptOut struct {

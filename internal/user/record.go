@@ -11,7 +11,7 @@ const (
 	Refused Outcome = "refused"
 )
 
-// Act says who asks for a change, and from where, for the audit trail.
+// Act is the author of a change and where they made it, for the audit trail.
 type Act struct{ Actor, Address string }
 
 // Record is an entry of the audit trail: who did what, from where, and with what outcome.

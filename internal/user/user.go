@@ -75,7 +75,7 @@ type User struct {
 	EmailEvents  []string // of which types of event (package event's), while EmailEnabled
 	InAppEvents  []string // of which types, while InAppEnabled
 	TimeZone     string   // IANA
-	QuietHours   string   // 22:00-07:00 by that zone's clock: no e-mail comes then, but behind; "" for none
+	QuietHours   string   // 22:00-07:00 by that zone's clock: mails wait until they end; "" for none
 	Version      int64    // 1 at creation, one more with each change
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
@@ -98,7 +98,7 @@ type Change struct {
 
 	Version     int64 // that the change is meant for; 0: whichever it is
 	SpareOwners bool  // refuse to change an owner: only an owner may
-	By          Act   // who asks
+	By          Act   // the caller
 }
 
 // Outcomes of work on a tenant's people.

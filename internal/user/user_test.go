@@ -18,7 +18,7 @@ func TestHasAny(t *testing.T) {
 		"a cashier sells":                 {[]user.Role{user.Cashier}, true},
 		"the kitchen does not":            {[]user.Role{user.Kitchen}, false},
 		"one fitting role is enough":      {[]user.Role{user.Viewer, user.Owner}, true},
-		"nobody without a role may do it": {nil, false},
+		"a user without a role may not": {nil, false},
 		"a made-up role counts for none":  {[]user.Role{"boss"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {

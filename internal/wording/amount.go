@@ -10,7 +10,7 @@ import (
 
 // Amount writes an amount of minor units the way its currency has decimals and the language separates them: "USD 12.50",
 // "IDR 125,000", in Indonesian "IDR 125.000". The code stands for the symbol, since a dollar sign doesn't say whose
-// dollar. A currency that nobody knows is shown as it came: a guessed decimal point would be a wrong amount.
+// dollar. An amount in an unknown currency is shown in its minor units: a guessed decimal point would be a wrong amount.
 func (w *Words) Amount(minor int64, code string) string {
 	digits, known := order.MinorDigits(code)
 	if !known {

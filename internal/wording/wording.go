@@ -1,8 +1,8 @@
-// Package wording has what people read, in their languages: a catalogue of messages each, and how times and amounts are
-// written.
+// Package wording has the texts that users read, in their languages: a catalogue of messages for each language, and the
+// formats of times and amounts.
 //
 // A language is one file in catalogue/, called by its BCP 47 tag, with the same keys and placeholders as the others; a
-// test holds them together. Values stand in for {placeholders} as they are: whoever writes HTML escapes what comes out.
+// test holds them together. Values replace {placeholders} unchanged: a caller that writes HTML escapes the result.
 package wording
 
 import (
@@ -22,7 +22,7 @@ import (
 //go:embed catalogue
 var files embed.FS
 
-// fallback is the language of whoever's own has no catalogue.
+// fallback is used when the requested language has no catalogue.
 const fallback = "en"
 
 // Catalogues are all languages. They are safe for concurrent use.
@@ -121,7 +121,7 @@ func (w *Words) Say(key string, values ...string) string {
 // Messages returns the messages by their keys.
 func (w *Words) Messages() map[string]string { return w.messages }
 
-// Time writes a moment by the clock of a zone of the IANA database; of one that is none, by UTC's.
+// Time formats t in the IANA time zone, or in UTC if the zone is unknown.
 func (w *Words) Time(t time.Time, zone string) string {
 	place, err := time.LoadLocation(zone)
 	if err != nil || zone == "Local" {

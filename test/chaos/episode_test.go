@@ -116,13 +116,13 @@ func (e *episode) awaitRecovery(healed time.Time) (took time.Duration, late erro
 	})
 	shopOf := maps.Clone(e.shopOf)
 	late = await(e.t, patience, "what was ordered during the fault to arrive", func() error {
-		behind, err := rows(ctx, e.w.db, `SELECT o.event_id::text FROM outbox o LEFT JOIN event_records r ON r.event_id = o.event_id
+		missing, err := rows(ctx, e.w.db, `SELECT o.event_id::text FROM outbox o LEFT JOIN event_records r ON r.event_id = o.event_id
 			WHERE o.tenant_id = ANY ($1) AND o.id <= $2 AND r.event_id IS NULL`, ids(e.shops), last)
 		if err != nil {
 			return err
 		}
-		if len(behind) > 0 {
-			return fmt.Errorf("%d events are not recorded, such as %s", len(behind), behind[0])
+		if len(missing) > 0 {
+			return fmt.Errorf("%d events are not recorded, such as %s", len(missing), missing[0])
 		}
 		for _, x := range e.watchers {
 			if n := x.isBehind(kept, shopOf); n > 0 {

@@ -70,7 +70,7 @@ func New(log *slog.Logger, verifier *auth.Verifier, store Store, stream Stream) 
 	})
 }
 
-// owner returns whose inbox a request is about. Whoever is no user of ours has an empty one: false.
+// owner returns the user whose inbox a request is about. It returns false for a caller without a user row: that inbox is empty.
 func owner(r *http.Request) (who auth.Principal, ok bool, err error) {
 	if who, err = auth.Who(r); err != nil {
 		return who, false, err

@@ -88,7 +88,7 @@ const (
 	forged  outcome = "forged"
 	expired outcome = "expired"
 	used    outcome = "used"
-	gone    outcome = "gone" // there is no such user any more
+	gone    outcome = "gone" // the user was removed
 	trouble outcome = "trouble"
 )
 
@@ -155,7 +155,7 @@ type view struct {
 	Style       template.CSS
 	Tenant      string // may be empty
 	Title, Text string
-	Button      string // of the form; empty: there is none
+	Button      string // of the form; empty for no button
 	OneClick    bool   // the button sends what RFC 8058 wants
 	Preferences string // the address; empty: it is not shown
 	Choose      string // the words for it

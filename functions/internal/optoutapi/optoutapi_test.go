@@ -112,7 +112,7 @@ func TestALink(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	link := b.link(0)
-	asks := []string{"<h1>No more e-mail from Kopi &lt;Senja&gt; &amp; Co?</h1>", "ayu@demo.example will get no more", `<form method="post">`, "Stop the e-mails"}
+	asks := []string{"<h1>Unsubscribe from Kopi &lt;Senja&gt; &amp; Co?</h1>", "ayu@demo.example will no longer receive", `<form method="post">`, "Unsubscribe"}
 	for range 2 {
 		assertPage(t, do(b.api, "GET", link), 200, asks...)
 	}
@@ -120,30 +120,30 @@ func TestALink(t *testing.T) {
 	if diff := cmp.Diff(state{true, true, 1, 0}, b.state(t)); diff != "" {
 		t.Errorf("GET has changed something: %s", diff)
 	}
-	assertPage(t, do(b.api, "POST", link), 200, "<h1>You get no more e-mail</h1>", "ayu@demo.example gets no more")
+	assertPage(t, do(b.api, "POST", link), 200, "<h1>You are unsubscribed</h1>", "ayu@demo.example no longer receives")
 	off := state{false, true, 2, 1}
 	if diff := cmp.Diff(off, b.state(t)); diff != "" {
 		t.Error(diff)
 	}
 	for _, method := range []string{"POST", "GET", "POST"} { // mail programs repeat their requests
-		assertPage(t, do(b.api, method, link), 200, "<h1>You get no more e-mail</h1>", "ayu@demo.example gets no more")
+		assertPage(t, do(b.api, method, link), 200, "<h1>You are unsubscribed</h1>", "ayu@demo.example no longer receives")
 	}
 	if diff := cmp.Diff(off, b.state(t)); diff != "" {
 		t.Error(diff)
 	}
 	b.exec(t, `UPDATE users SET notification_email_enabled = true`)
 	for _, method := range []string{"POST", "GET"} {
-		assertPage(t, do(b.api, method, link), 400, "<h1>This link was used before</h1>")
+		assertPage(t, do(b.api, method, link), 400, "<h1>This link was already used</h1>")
 	}
 	if !b.state(t).Email {
 		t.Error("a used link has switched e-mail off that was switched on again")
 	}
 	other := b.links.URL("demo", userID, uuid.NewString(), time.Now())
-	assertPage(t, do(b.api, "POST", other), 200, "You get no more e-mail")
+	assertPage(t, do(b.api, "POST", other), 200, "You are unsubscribed")
 	if b.state(t).Email {
 		t.Error("the link of another mail did nothing")
 	}
-	assertPage(t, do(b.api, "GET", b.links.URL("demo", userID, uuid.NewString(), time.Now())), 200, "You get no more e-mail")
+	assertPage(t, do(b.api, "GET", b.links.URL("demo", userID, uuid.NewString(), time.Now())), 200, "You are unsubscribed")
 }
 
 func TestBadLinks(t *testing.T) {
@@ -151,13 +151,13 @@ func TestBadLinks(t *testing.T) {
 	b := setup(t)
 	good := b.link(0)
 	for name, test := range map[string]struct{ link, says string }{
-		"cut off":          {good[:len(good)-2], "This link is not complete"},
-		"forged":           {strings.Replace(good, "AAAA", "AAAB", 1), "This link is not complete"},
-		"empty":            {origin + optout.Path, "This link is not complete"},
-		"too old":          {b.link(25 * time.Hour), "This link is too old"},
-		"nobody's":         {b.links.URL("demo", letterID, letterID, time.Now()), "There is no such user any more"},
-		"another tenant's": {b.links.URL("id", userID, letterID, time.Now()), "There is no such user any more"},
-		"no tenant's":      {b.links.URL("nobody", userID, letterID, time.Now()), "There is no such user any more"},
+		"cut off":          {good[:len(good)-2], "This link is incomplete"},
+		"forged":           {strings.Replace(good, "AAAA", "AAAB", 1), "This link is incomplete"},
+		"empty":            {origin + optout.Path, "This link is incomplete"},
+		"too old":          {b.link(25 * time.Hour), "This link has expired"},
+		"nobody's":         {b.links.URL("demo", letterID, letterID, time.Now()), "This user no longer exists"},
+		"another tenant's": {b.links.URL("id", userID, letterID, time.Now()), "This user no longer exists"},
+		"no tenant's":      {b.links.URL("nobody", userID, letterID, time.Now()), "This user no longer exists"},
 	} {
 		for _, method := range []string{"GET", "POST"} {
 			w := do(b.api, method, test.link)
@@ -232,7 +232,7 @@ func TestWithoutStore(t *testing.T) {
 	}
 	for _, method := range []string{"GET", "POST"} {
 		w := do(api, method, links.URL("demo", userID, letterID, time.Now()))
-		assertPage(t, w, 503, "This did not work just now")
+		assertPage(t, w, 503, "Something went wrong")
 		if w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(), "no database") {
 			t.Errorf("%v %s", w.Header(), w.Body)
 		}
@@ -272,6 +272,6 @@ func TestPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), page); diff != "" {
-		t.Errorf("%s, UPDATE_GOLDEN=1 writes it anew:\n%s", path, diff)
+		t.Errorf("%s, run with UPDATE_GOLDEN=1 to update it:\n%s", path, diff)
 	}
 }

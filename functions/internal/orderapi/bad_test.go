@@ -143,7 +143,7 @@ func TestFieldsThatAreWrong(t *testing.T) {
 	for body, want := range map[string]problem.FieldError{
 		`{}`:                            {Field: "status", Detail: "is missing"},
 		`{"status":null}`:               {Field: "status", Detail: "is null"},
-		`{"status":"eaten"}`:            {Field: "status", Detail: fmt.Sprintf("is none of %v", order.Statuses())},
+		`{"status":"eaten"}`:            {Field: "status", Detail: fmt.Sprintf("must be one of %v", order.Statuses())},
 		`{"status":"paid"}`:             {Field: "status", Detail: "cannot be set to paid: POST to /api/orders/{id}/pay"},
 		`{"status":1}`:                  {Field: "status", Detail: "is a JSON number, want order.Status"},
 		`{"status":"ready","why":"so"}`: {Field: "why", Detail: "is not a field of this request"},

@@ -163,7 +163,7 @@ func (a api) setStatus(w http.ResponseWriter, r *http.Request) error {
 	case asked.Status == nil:
 		return problem.Field("status", "is missing")
 	case !asked.Status.Valid():
-		return problem.Field("status", "is none of %v", order.Statuses())
+		return problem.Field("status", "must be one of %v", order.Statuses())
 	case *asked.Status == order.Paid:
 		return problem.Field("status", "cannot be set to paid: POST to /api/orders/{id}/pay")
 	}

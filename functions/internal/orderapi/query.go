@@ -115,7 +115,7 @@ func states(text string) (found []order.Status, err error) {
 	for name := range strings.SplitSeq(text, ",") {
 		s := order.Status(name)
 		if !s.Valid() {
-			return nil, problem.BadParameter("state", fmt.Sprintf("is none of open, done, %s, or some of %v with commas between them", current, order.Statuses()))
+			return nil, problem.BadParameter("state", fmt.Sprintf("must be open, done, %s, or a comma-separated list of %v", current, order.Statuses()))
 		}
 		if !slices.Contains(found, s) {
 			found = append(found, s)

@@ -23,7 +23,7 @@ func traceParent(r *http.Request) string {
 	}
 	var id [16 + 8]byte
 	_, _ = rand.Read(id[:]) // never fails (package documentation)
-	const sampled = "01"    // whoever records spans should record this one
+	const sampled = "01"    // this span should be recorded
 	return traceVersion + "-" + hex.EncodeToString(id[:16]) + "-" + hex.EncodeToString(id[16:]) + "-" + sampled
 }
 

@@ -53,8 +53,8 @@ const (
 	maxLimit     = 500 // some 130 KB of JSON
 )
 
-// PageOf returns what a request asks for by limit and cursor: how many at most, and behind which position, the zero
-// Position for the first page. Its error is 400.
+// PageOf returns what a request asks for by limit and cursor: how many entries at most, and the position after
+// which they start, the zero Position for the first page. Its error is 400.
 func PageOf(r *http.Request) (limit int, after Position, err error) {
 	query, err := problem.Query(r, "limit", "cursor")
 	if err != nil {

@@ -86,9 +86,9 @@ func matches(headers []string, tag string) bool {
 	return false
 }
 
-// IfMatch returns the version that a change is meant for, as the client knows it from an ETag, or 0 where it does not
-// say (RFC 9110 §13.1.1). A tag that is none of ours can match nothing: 412, as for every other version. What is no tag
-// at all is 400: a client that means to be careful must not be taken for one that is not.
+// IfMatch returns the version that a change is meant for, as the client knows it from an ETag, or 0 without the header
+// (RFC 9110 §13.1.1). An unknown tag matches nothing: 412, like every other version. A malformed tag is 400: the change of
+// a careful client must not be applied unconditionally.
 func IfMatch(r *http.Request) (int64, error) {
 	headers, sent := r.Header["If-Match"]
 	header := strings.TrimSpace(strings.Join(headers, ","))

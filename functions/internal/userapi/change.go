@@ -132,7 +132,7 @@ func (a api) update(w http.ResponseWriter, r *http.Request, who auth.Principal, 
 	return route.Answer(w, http.StatusOK, route.VersionTag(p.Version), FromPerson(p))
 }
 
-// read returns who asks and the body of the request.
+// read returns the caller and the body of the request.
 func read[T any](w http.ResponseWriter, r *http.Request) (who auth.Principal, body T, err error) {
 	if who, err = auth.Who(r); err != nil {
 		return who, body, err
@@ -169,14 +169,14 @@ func (c Changes) wrong() []problem.FieldError {
 		}
 	}
 	if c.Roles != nil && len(c.Roles) == 0 {
-		add("roles", "is empty: a person has one role at least")
+		add("roles", "is empty: a user needs at least one role")
 	}
 	for i, role := range c.Roles {
 		field := fmt.Sprintf("roles[%d]", i)
 		if !role.Valid() {
-			add(field, fmt.Sprintf("is none of %v", user.Roles()))
+			add(field, fmt.Sprintf("must be one of %v", user.Roles()))
 		} else if slices.Contains(c.Roles[:i], role) {
-			add(field, "is there twice")
+			add(field, "is listed twice")
 		}
 	}
 	return append(wrong, c.Preferences.wrong()...)
@@ -199,9 +199,9 @@ func wrongEvents(field string, types []string) (wrong []problem.FieldError) {
 	for i, t := range types {
 		at := fmt.Sprintf("%s[%d]", field, i)
 		if !event.Type(t).Valid() {
-			wrong = append(wrong, problem.FieldError{Field: at, Detail: fmt.Sprintf("is none of %v", event.Types())})
+			wrong = append(wrong, problem.FieldError{Field: at, Detail: fmt.Sprintf("must be one of %v", event.Types())})
 		} else if slices.Contains(types[:i], t) {
-			wrong = append(wrong, problem.FieldError{Field: at, Detail: "is there twice"})
+			wrong = append(wrong, problem.FieldError{Field: at, Detail: "is listed twice"})
 		}
 	}
 	return wrong

@@ -48,7 +48,7 @@ func (a api) remove(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// by says who asks, for the audit trail.
+// by describes the caller for the audit trail.
 func by(r *http.Request, who auth.Principal) user.Act {
 	return user.Act{Actor: who.Actor(), Address: route.ClientAddress(r)}
 }

@@ -188,7 +188,7 @@ func (a api) serve(w http.ResponseWriter, r *http.Request, tenantID, id string) 
 	return route.Serve(w, r, route.VersionTag(p.Version), FromPerson(p))
 }
 
-// userID returns a user id. What is no id names nobody.
+// userID returns a user id. A malformed id is answered like an unknown user.
 func userID(s string) (string, error) {
 	id, ok := route.ID(s)
 	if !ok {

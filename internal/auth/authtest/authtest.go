@@ -8,7 +8,7 @@ import (
 	"orderbell/internal/auth"
 )
 
-// Secret is for tests whose secret nobody else knows.
+// Secret is for tests that need no secret of their own.
 const Secret = "0123456789abcdef0123456789abcdef"
 
 // Config returns the configuration of development with a secret of 32 bytes or more.

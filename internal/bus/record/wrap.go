@@ -11,7 +11,7 @@ import (
 	"orderbell/internal/event/deadletter"
 )
 
-// Wrap makes an event of source from a message that is none, in the form that Knative's KafkaSource gives it
+// Wrap makes an event of source from a message that is not a CloudEvent, in the form that Knative's KafkaSource uses
 // (eventing-kafka-broker, InvalidCloudEventInterceptor), with the reason.
 func (r Record) Wrap(source string) cloudevents.Event {
 	e := cloudevents.NewEvent()

@@ -18,7 +18,7 @@ type KafkaOptions struct {
 	DataDir string // "": nothing is kept; else topics, records and group offsets outlive the process
 
 	TLS *tls.Config // nil: plain connections
-	// SASLMechanism lets in nobody but SASLUser with SASLPassword: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512. "": everybody.
+	// SASLMechanism requires SASLUser and SASLPassword: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512. "": no login.
 	SASLMechanism, SASLUser, SASLPassword string
 }
 

@@ -57,7 +57,7 @@ const (
 	pollEvery    = 10 * time.Millisecond
 )
 
-// portTries bounds how often a free port is chosen anew because somebody else took it before the server could.
+// portTries bounds how often another free port is chosen because a different program took the first one.
 const portTries = 5
 
 // StartPostgres starts a PostgreSQL server on 127.0.0.1 and returns once it takes connections. The first call on a

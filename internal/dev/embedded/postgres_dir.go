@@ -28,7 +28,7 @@ const lockPatience = 10 * time.Second
 // PostgreSQL's own.
 //
 // The lock is a flock on the directory itself. The server inherits the descriptor, so the lock lasts until its last
-// process has ended, even when we were killed: whoever has the lock may take a postmaster.pid for stale.
+// process has ended, even when we were killed: the holder of the lock may treat a postmaster.pid as stale.
 type postgresDir struct {
 	path      string
 	file      *os.File
@@ -149,7 +149,7 @@ func (d postgresDir) seen() string {
 
 func (d postgresDir) cluster() string { return filepath.Join(d.seen(), clusterName) }
 
-// initialise makes a new cluster if there is none, and clears what a killed server left. A half-made cluster has
+// initialise makes a new cluster if the directory has no cluster, and clears what a killed server left. A half-made cluster has
 // another name, so it is never taken for a whole one.
 func (d postgresDir) initialise(ctx context.Context, programs string, who account, noSync bool) error {
 	if exists(d.path, clusterName) {
@@ -229,7 +229,7 @@ type account struct {
 	uid, gid uint32
 }
 
-// serverAccount returns our own account, or as root an unprivileged one: whoever has the directory already, else
+// serverAccount returns our own account, or as root an unprivileged one: the owner of the directory, else
 // postgres, else nobody.
 func serverAccount(dir *os.File) (account, error) {
 	if os.Geteuid() != 0 {

@@ -214,7 +214,7 @@ func TestPostgresDiesWithItsParent(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = parent.Wait()
-			if name == "kept" { // a start right behind the kill waits for the old server, then has the data
+			if name == "kept" { // a start right after the kill waits for the old server, then has the data
 				p := startPostgres(t, embedded.PostgresOptions{DataDir: dir})
 				if diff := cmp.Diff(said[2], p.Dir()); diff != "" {
 					t.Error(diff)
@@ -234,7 +234,7 @@ func TestPostgresDiesWithItsParent(t *testing.T) {
 	}
 }
 
-// isServer says whether the process runs; a zombie that nobody reaps does not.
+// isServer says whether the process runs; a zombie does not.
 func isServer(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err == nil && !strings.Contains(string(stat), ") Z ")

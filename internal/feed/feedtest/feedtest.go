@@ -224,7 +224,7 @@ func checkChain(t *testing.T, prev message.Position, want []message.Message, got
 	}
 	for i, p := range got {
 		if p.Err != nil || p.Prev != prev || p.At.Compare(prev) <= 0 {
-			t.Fatalf("message %d: %s behind %s, %v; want one behind %s", i, p.At, p.Prev, p.Err, prev)
+			t.Fatalf("message %d: %s after %s, %v; want one after %s", i, p.At, p.Prev, p.Err, prev)
 		}
 		if diff := cmp.Diff(want[i], p.Message); diff != "" {
 			t.Fatalf("message %d (-want +got):\n%s", i, diff)
@@ -322,7 +322,7 @@ func concurrent(t *testing.T, url string) {
 	for range publishers * each {
 		p := s.Next(t).Published
 		if p.Prev != prev {
-			t.Fatalf("%s comes behind %s, want %s", p.At, p.Prev, prev)
+			t.Fatalf("%s comes after %s, want %s", p.At, p.Prev, prev)
 		}
 		prev, seen[p.Message.ID] = p.At, true
 	}

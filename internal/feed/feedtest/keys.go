@@ -155,7 +155,7 @@ func probe(t *testing.T, url string) {
 }
 
 func probeTimeout(t *testing.T, url string) {
-	f := Open(t, Config(url)) // nobody runs it, so nothing can come back
+	f := Open(t, Config(url)) // it does not run, so nothing can come back
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if err := f.Probe(ctx); err == nil {

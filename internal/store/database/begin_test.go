@@ -42,9 +42,9 @@ func TestBeginLimitsSilence(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, c := range pool.AcquireAllIdle(ctx) {
-				var behind int
-				if err := c.QueryRow(ctx, limit).Scan(&behind); err != nil || behind != 0 {
-					t.Errorf("behind the transaction the limit is %d ms (%v), want none", behind, err)
+				var after int
+				if err := c.QueryRow(ctx, limit).Scan(&after); err != nil || after != 0 {
+					t.Errorf("after the transaction the limit is %d ms (%v), want none", after, err)
 				}
 				c.Release()
 			}

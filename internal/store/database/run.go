@@ -129,7 +129,7 @@ func (m *migrator) patiently(ctx context.Context, direction int, done func(Migra
 	}
 }
 
-// step applies or takes back one step, and returns false if there is none left.
+// step applies or takes back one step, and returns false if no step is left.
 func (m *migrator) step(direction int, done func(Migration)) (bool, error) {
 	before, _, err := m.Version()
 	if err != nil && !errors.Is(err, migrate.ErrNilVersion) {

@@ -6,13 +6,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// asTenant makes what follows in its transaction the work of one tenant: as the role of the HTTP APIs, to which the
-// policies of row-level security show that tenant's rows alone. Both settings end with the transaction, so that a
-// connection, or a pooler's server connection, is nobody's afterwards.
+// asTenant limits the rest of its transaction to one tenant: it sets the role of the HTTP APIs, for which the policies of
+// row-level security show only that tenant's rows. Both settings end with the transaction, so that a
+// connection, or a pooler's server connection, belongs to no tenant afterwards.
 const asTenant = `SELECT set_config('role', 'orderbell_api', true), set_config('orderbell.tenant', $1, true)`
 
 // Collect runs one statement in a transaction of the tenant's and returns its rows. It takes one round trip: both
-// statements are sent together and the server commits behind them.
+// statements are sent together and the server commits after them.
 func Collect[T any](ctx context.Context, pool *Pool, tenantID string, scan pgx.RowToFunc[T], sql string, args ...any) (found []T, err error) {
 	err = twice(ctx, func() error {
 		found, err = collect(ctx, pool, tenantID, scan, sql, args)

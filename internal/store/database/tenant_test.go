@@ -155,7 +155,7 @@ func TestATenantsStatement(t *testing.T) {
 		if got := trips.Load() - before; got != 1 {
 			t.Errorf("%s: %d round trips, want 1", name, got)
 		}
-		// The connection is nobody's afterwards, also behind a statement that failed.
+		// The connection belongs to no tenant afterwards, also after a statement that failed.
 		if _, err := as[int](t, pool, "acme", "SELECT 1 / (SELECT 0 FROM orders)"); err == nil || !strings.Contains(err.Error(), "division") {
 			t.Errorf("%s: error is %v, want a division by zero", name, err)
 		}

@@ -12,7 +12,7 @@ func BenchmarkApply(b *testing.B) {
 	s, pool := setup(b, staff()...)
 	// As many days as production keeps.
 	exec(b, pool, `SELECT ensure_event_record_partitions(current_date - 45, current_date + 7)`)
-	for name, audience := range map[string]user.Audience{"told": sellers(), "nobody asked": {Roles: user.Workers(), OnRequest: true}} {
+	for name, audience := range map[string]user.Audience{"told": sellers(), "not opted in": {Roles: user.Workers(), OnRequest: true}} {
 		b.Run(name, func(b *testing.B) {
 			events := make([]event.Event, b.N)
 			for i := range events {

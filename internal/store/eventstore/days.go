@@ -10,8 +10,8 @@ import (
 	"orderbell/internal/store/database"
 )
 
-// lockPatience is how long making and dropping a partition wait for the lock on event_records, while every event waits
-// behind them: what they don't get now, they get at the next sweep.
+// lockPatience is how long making and dropping a partition wait for the lock on event_records, while every event queues
+// up: a lock that they don't get now, they get at the next sweep.
 const lockPatience = "2s"
 
 // EnsureDays makes the partitions of the days from first to last that are not there, and returns how many it made.

@@ -42,13 +42,13 @@ func New(pool *database.Pool, mailDomain string) *Store {
 	}
 }
 
-// Apply takes e in once and tells the tenant's people who are of the audience, as far as they want to be told: the
-// record, one notification and one due e-mail each. A repeated event changes nothing and tells the same people again.
-// The same source and id with anything else in it is [event.ErrPayloadConflict].
+// Apply applies e once: it writes the record, and a notification and a due mail for each user of the audience who wants
+// them. A repeated event changes nothing and returns the same recipients again. The same source and id with other content
+// is [event.ErrPayloadConflict].
 //
-// The time of another day is found by the notifications and e-mails that are there already. An event that told nobody
-// leaves a second record instead: looking through all days' partitions would double the cost of every event, for a
-// publisher's mistake that does nothing (the feed knows the id, clients the version).
+// The same id with a time on another day is detected by its existing notifications and mails. Without recipients it leaves a
+// second record instead: a search through all days' partitions would double the cost of every event, for a publisher's
+// mistake without effect (the feed knows the id, clients know the version).
 //
 // It takes one round trip for a new event and two for a repeated one.
 func (s *Store) Apply(ctx context.Context, e event.Event, audience user.Audience) (event.Receipt, error) {
@@ -103,7 +103,7 @@ func (s *Store) insert(ctx context.Context, e event.Event, audience user.Audienc
 	}, nil
 }
 
-// receipt reads what the first delivery of e left, whoever made it.
+// receipt reads what the first delivery of e left.
 func (s *Store) receipt(ctx context.Context, e event.Event) (event.Receipt, error) {
 	rows, err := s.pool.Query(ctx, receiptSQL, e.Day(), e.Source, e.ID, string(e.Type), hash(e), e.Time)
 	if err != nil {

@@ -212,7 +212,7 @@ func TestApply(t *testing.T) {
 			t.Errorf("%d records", n)
 		}
 	})
-	t.Run("a tenant that nobody has set up has its events recorded", func(t *testing.T) {
+	t.Run("events of an unknown tenant are recorded", func(t *testing.T) {
 		t.Parallel()
 		s, pool := setup(t, staff()...)
 		e := paid(t)

@@ -19,14 +19,14 @@ var claimSQL string
 //go:embed tenants.sql
 var tenantsSQL string
 
-// ClaimOfEvent claims a due mail of an event. It returns false if there is none that may be sent now.
+// ClaimOfEvent claims a due mail of an event. It returns false if no mail may be sent now.
 func (s *Store) ClaimOfEvent(ctx context.Context, source, eventID string, terms mail.Terms) (mail.Due, bool, error) {
 	return s.claim(ctx, s.claimOfEvent, pgx.NamedArgs{
 		"lease": terms.Lease, "mails_per_hour": terms.MailsPerHour, "max_invitations": terms.MaxInvitations, "source": source, "event_id": eventID,
 	})
 }
 
-// ClaimOfTenant claims the mail of the tenant that is due longest. It returns false if there is none that may be sent now.
+// ClaimOfTenant claims the mail of the tenant that is due longest. It returns false if no mail may be sent now.
 func (s *Store) ClaimOfTenant(ctx context.Context, tenantID string, terms mail.Terms) (mail.Due, bool, error) {
 	return s.claim(ctx, claimSQL, pgx.NamedArgs{
 		"lease": terms.Lease, "mails_per_hour": terms.MailsPerHour, "max_invitations": terms.MaxInvitations, "tenant_id": tenantID,
@@ -104,7 +104,7 @@ func (s *Store) Renew(ctx context.Context, d mail.Due, lease time.Duration) (hel
 	return tag.RowsAffected() == 1, nil
 }
 
-// Waiting counts the mails that are due now, and says since when the oldest has been due (zero if there is none).
+// Waiting counts the mails that are due now, and says since when the oldest has been due (zero if none is due).
 func (s *Store) Waiting(ctx context.Context) (n int, since time.Time, err error) {
 	var oldest *time.Time
 	err = s.pool.QueryRow(ctx, `SELECT count(*), min(next_attempt_at) FROM email_deliveries

@@ -76,7 +76,7 @@ func TestWishes(t *testing.T) {
 			[]user.Decision{inApp(user.Notified, ""), email(user.Deferred, user.ByQuietHours)},
 			1, 1, 1, 0,
 		},
-		"quiet hours of a zone that nobody knows are UTC's": {
+		"quiet hours of an unknown zone are in UTC": {
 			"time_zone = 'Mars/Olympus', quiet_hours = '" + around(time.Now()) + "'", user.Owner, sellers(),
 			[]user.Decision{inApp(user.Notified, ""), email(user.Deferred, user.ByQuietHours)},
 			1, 1, 1, 0,
@@ -89,12 +89,12 @@ func TestWishes(t *testing.T) {
 		"of events on request nothing is stored for those who did not ask": {
 			"name = name", user.Owner, onRequest, []user.Decision{}, 0, 0, 0, 0,
 		},
-		"who asks for them in the inbox has them there": {
+		"a user who opts in for the inbox gets them there": {
 			"notification_in_app_events = '{order_created}'", user.Owner, onRequest,
 			[]user.Decision{inApp(user.Notified, ""), email(user.Suppressed, user.ByEventPreference)},
 			1, 0, 0, 0,
 		},
-		"who asks for them by one channel": {
+		"a user who opts in for one channel": {
 			"notification_email_events = '{order_created}'", user.Kitchen, onRequest,
 			[]user.Decision{inApp(user.Suppressed, user.ByEventPreference), email(user.Due, "")},
 			0, 1, 0, 1,
@@ -141,7 +141,7 @@ func TestQuietUntil(t *testing.T) {
 	for name, tt := range map[string]struct{ moment, zone, hours, want string }{
 		"none chosen":                         {"2026-11-24T22:30:00Z", "UTC", "", ""},
 		"at night, before midnight":           {"2026-11-24T22:30:00Z", "UTC", "22:00-07:00", "2026-11-25T07:00:00Z"},
-		"at night, behind midnight":           {"2026-11-25T03:00:00Z", "UTC", "22:00-07:00", "2026-11-25T07:00:00Z"},
+		"at night, after midnight":           {"2026-11-25T03:00:00Z", "UTC", "22:00-07:00", "2026-11-25T07:00:00Z"},
 		"the first minute":                    {"2026-11-24T22:00:00Z", "UTC", "22:00-07:00", "2026-11-25T07:00:00Z"},
 		"their end":                           {"2026-11-25T07:00:00Z", "UTC", "22:00-07:00", ""},
 		"the last second before they begin":   {"2026-11-24T21:59:59Z", "UTC", "22:00-07:00", ""},
@@ -165,7 +165,7 @@ func TestQuietUntil(t *testing.T) {
 		"the night that has an hour more":     {"2026-10-25T00:30:00Z", "Europe/Berlin", "22:00-07:00", "2026-10-25T06:00:00Z"},
 		"an end in the hour that is repeated": {"2026-10-25T00:40:00Z", "Europe/Berlin", "22:00-02:30", ""},
 		"an end in the hour that is left out": {"2027-03-28T00:30:00Z", "Europe/Berlin", "22:00-02:30", "2027-03-28T01:30:00Z"},
-		"a zone that is none":                 {"2026-11-24T22:30:00Z", "Mars/Olympus", "22:00-07:00", "2026-11-25T07:00:00Z"},
+		"an unknown zone":                 {"2026-11-24T22:30:00Z", "Mars/Olympus", "22:00-07:00", "2026-11-25T07:00:00Z"},
 	} {
 		var got *time.Time
 		if err := pool.QueryRow(t.Context(), "SELECT quiet_until($1::text::timestamptz, $2, $3)", tt.moment, tt.zone, tt.hours).Scan(&got); err != nil {

@@ -106,7 +106,7 @@ func TestPage(t *testing.T) {
 	for name, p := range map[string]notification.Page{
 		"who has none":                      page("demo", bo, notification.Query{Limit: 2}),
 		"another tenant's user":             page("demo", eve, notification.Query{Limit: 2}),
-		"behind the last of a person's own": page("demo", bo, notification.Query{Limit: 2, Before: at(0), BeforeID: noticeID(ana, 1)}),
+		"after a user's last notification": page("demo", bo, notification.Query{Limit: 2, Before: at(0), BeforeID: noticeID(ana, 1)}),
 	} {
 		if diff := cmp.Diff(notification.Page{}, p); diff != "" {
 			t.Errorf("%s: %s", name, diff)

@@ -39,7 +39,7 @@ func TestParallelPaysPayOnce(t *testing.T) {
 	}
 }
 
-// TestParallelChangesHaveGaplessVersions lets many drive many orders along at once: whoever wins, each order's outbox
+// TestParallelChangesHaveGaplessVersions changes many orders from many goroutines at once: whichever wins, each order's outbox
 // rows carry versions 1, 2, 3, … in the order of their ids and never go back in time.
 func TestParallelChangesHaveGaplessVersions(t *testing.T) {
 	t.Parallel()
@@ -83,7 +83,7 @@ func TestParallelChangesHaveGaplessVersions(t *testing.T) {
 }
 
 // TestAChangeThatWaitsIsOfLaterTime holds an order's row lock until a change waits for it: the time of the change is
-// taken behind the wait.
+// taken after the wait.
 func TestAChangeThatWaitsIsOfLaterTime(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

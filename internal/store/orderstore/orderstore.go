@@ -58,7 +58,7 @@ func (s *Store) Create(ctx context.Context, o order.Order, r order.Request) (ord
 	case !errors.Is(err, pgx.ErrNoRows):
 		return order.Answer{}, database.Wrap("create order", err)
 	}
-	// The key was there already, and whoever wrote it has committed.
+	// The key exists already: the transaction that wrote it has committed.
 	first, err := s.firstAnswer(ctx, r)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return order.Answer{}, fmt.Errorf("create order: the Idempotency-Key vanished: %w", errBusy)
@@ -66,7 +66,7 @@ func (s *Store) Create(ctx context.Context, o order.Order, r order.Request) (ord
 	return first, err
 }
 
-// changeTries bounds how often a change starts anew because the order changed between its refusal and the look at why.
+// changeTries bounds how often a change is tried again because the order changed between its rejection and the query for the reason.
 const changeTries = 5
 
 // errBusy ends the rare case of changeTries refusals in a row, each outdated at once.

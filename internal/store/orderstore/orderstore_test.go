@@ -46,7 +46,7 @@ func request(key, asked string) order.Request {
 	return order.Request{TenantID: tenant, Key: key, Fingerprint: sha256.Sum256([]byte(asked)), TraceParent: trace, ActorID: actor().UserID}
 }
 
-// actor is who asks for everything: no user of the tenant, so without a name.
+// actor makes all requests. It is not a user of the tenant, so it has no name.
 func actor() event.Actor { return event.Actor{UserID: `some"body`} }
 
 func lunch() order.Order {

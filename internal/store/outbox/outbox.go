@@ -5,11 +5,11 @@
 // the burst of another. Events of one order stay in order, since an order has one tenant.
 //
 // The outbox has shards, by order. [Outbox.Take] locks some for its one transaction, so that of any number of relays
-// only one has a shard in hand, no lock is left behind by one that dies or falls silent (see [database.Begin]), and a
+// only one has a shard in hand, a relay that dies or falls silent leaves no lock (see [database.Begin]), and a
 // pooler may stand between. A relay that loses its database connection in the middle of a batch has lost its shards too,
 // while what it sent may still be on its way. Another may then send the same events; that duplicates, but reorders
-// nothing: whoever sends an event has sent all unmarked events of its order before it, and a mark is only made for what
-// Kafka has. So of each event the first copy comes behind the first copy of the event before it, whatever dies where.
+// nothing: the sender of an event has sent all unmarked events of its order before it, and only what Kafka has is
+// marked. So the first copy of each event follows the first copy of the event before it, whatever fails.
 package outbox
 
 import (
@@ -46,8 +46,8 @@ SELECT s FROM generate_series(0, @shards - 1) s CROSS JOIN LATERAL (
 ) o
 ORDER BY (s - @first + @shards) % @shards`
 
-// lock takes up to $3 of the shards $1 that nobody else holds, in the order given. The second statement has to see what
-// the holder before has marked, so it needs a snapshot taken behind this one; the shards reach it as a setting, which
+// lock takes up to $3 of the free shards of $1, in the order given. The second statement has to see what the
+// holder before has marked, so it needs a snapshot taken after this one; the shards reach it as a setting, which
 // spares a round trip.
 const lock = `
 WITH taken AS (

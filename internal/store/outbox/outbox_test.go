@@ -172,7 +172,7 @@ func TestTake(t *testing.T) {
 		}
 	})
 
-	t.Run("a shard in hand is nobody else's, the others are", func(t *testing.T) {
+	t.Run("a locked shard is skipped, the others are taken", func(t *testing.T) {
 		t.Parallel()
 		pool := databasetest.New(t)
 		o := outbox.New(pool)
@@ -245,7 +245,7 @@ WHERE locktype = 'advisory' AND classid = $1 AND database = (SELECT oid FROM pg_
 		}
 	})
 
-	t.Run("a context that ends leaves no lock behind", func(t *testing.T) {
+	t.Run("a context that ends leaves no lock", func(t *testing.T) {
 		t.Parallel()
 		pool := databasetest.New(t)
 		o := outbox.New(pool)
@@ -264,7 +264,7 @@ WHERE locktype = 'advisory' AND classid = $1 AND database = (SELECT oid FROM pg_
 	})
 }
 
-// Nothing fails here, so nothing may come twice: a taker that locks a shard behind another has to see its marks.
+// Nothing fails here, so nothing may come twice: a taker that locks a shard after another has to see its marks.
 func TestManyTakersDoNotMeet(t *testing.T) {
 	t.Parallel()
 	pool := databasetest.New(t)
@@ -290,7 +290,7 @@ func TestManyTakersDoNotMeet(t *testing.T) {
 					for _, e := range events {
 						came[e.Position]++
 						if e.Position <= last[e.OrderID] {
-							t.Errorf("position %d came behind %d", e.Position, last[e.OrderID])
+							t.Errorf("position %d came after %d", e.Position, last[e.OrderID])
 						}
 						last[e.OrderID] = e.Position
 					}

@@ -42,7 +42,7 @@ func record(by user.Act, tenantID, action, id, detail string) user.Record {
 }
 
 // mayChange locks the user, and where an owner may be lost, every owner: of two who step down at the same time, the second
-// finds that they are the last. The locks are taken in the order of the ids, so that nobody waits in a circle.
+// finds that they are the last. The locks are taken in the order of the ids, which prevents deadlocks.
 func mayChange(ctx context.Context, tx pgx.Tx, tenantID, id string, c user.Change) (was locked, err error) {
 	return lock(ctx, tx, tenantID, id, c, c.Roles != nil && !slices.Contains(c.Roles, user.Owner))
 }

@@ -40,7 +40,7 @@ func TestFound(t *testing.T) {
 		t.Errorf("the owner %+v: %s", owner, diff)
 	}
 	if _, err := s.Add(t.Context(), user.User{TenantID: tenant.ID, Email: "cook@shop.example", Roles: []user.Role{user.Kitchen}}); err != nil {
-		t.Errorf("the tenant takes nobody: %v", err)
+		t.Errorf("the tenant accepts no user: %v", err)
 	}
 
 	taken := map[string]struct {
@@ -105,7 +105,7 @@ func TestANameIsTakenOnce(t *testing.T) {
 	}
 }
 
-// Whoever is shown one tenant's rows must not take them for all, nor make a tenant.
+// A role that sees only one tenant's rows must not list or create tenants.
 func TestTenantsAreTheOwnersBusiness(t *testing.T) {
 	t.Parallel()
 	pool := databasetest.New(t)

@@ -121,8 +121,8 @@ func (s *Store) Roles(ctx context.Context, tenantID, id string) ([]user.Role, er
 	return roles, outcome("find roles", err)
 }
 
-// People returns at most limit of the tenant's people behind the one with the id after ("": from the first on), in the
-// order of their ids, which is that of their creation, and whether there are more.
+// People returns at most limit of the tenant's users after the one with the id after ("": from the first on), in the order
+// of their ids, which is the order of their creation, and whether there are more.
 func (s *Store) People(ctx context.Context, tenantID, after string, limit int) (people []user.User, more bool, err error) {
 	const page = `SELECT ` + columns + ` FROM users WHERE tenant_id = $1 AND id > coalesce(nullif($2, '')::uuid, '00000000-0000-0000-0000-000000000000')
 		ORDER BY id LIMIT $3`

@@ -35,7 +35,7 @@ DELETE FROM verdicts WHERE id <= (SELECT id - $7 FROM saved)`
 	return database.Wrap("save the verdict", err)
 }
 
-// Last returns the newest verdict, or false if there is none.
+// Last returns the newest verdict, or false without one.
 func (s *Store) Last(ctx context.Context) (v audit.Verdict, ok bool, err error) {
 	const last = `SELECT began_at, ended_at, since, until, offenders, skipped FROM verdicts ORDER BY id DESC LIMIT 1`
 	err = s.pool.QueryRow(ctx, last).Scan(&v.BeganAt, &v.EndedAt, &v.Since, &v.Until, &v.Offenders, &v.Skipped)

@@ -19,7 +19,7 @@ type Mails interface {
 
 // Verdicts knows what orderbell verify found.
 type Verdicts interface {
-	// Last returns the newest verdict, or false if there is none.
+	// Last returns the newest verdict, or false without one.
 	Last(ctx context.Context) (audit.Verdict, bool, error)
 }
 

@@ -3,7 +3,7 @@
 // On Linux a connection is taken over from net/http after its headers: a worker for each core writes to its sockets
 // without blocking, epoll tells when a full socket has room again and when a client has left, and one wheel beats all
 // hearts. An idle connection costs its cursor. Replay and live are one loop: write from the cursor to the log's end; so
-// a client that is behind gets several frames in one write. Everything else (HTTP/2, TLS, other systems) is served by a
+// a slow client gets several frames in one write. Everything else (HTTP/2, TLS, other systems) is served by a
 // goroutine each, with the same rules.
 //
 // Order: a subscriber gets a log's frames in order, each once. Loss: a subscriber that falls off the log's tail, or does
@@ -57,7 +57,7 @@ const (
 	Slow                  // it fell off the log's tail
 	Stalled               // it did not read for too long
 	Expired               // its token did
-	Aged                  // it was time to spread the load anew
+	Aged                  // closed at its maximum age, to spread the load
 	Drained               // this instance stops
 	Revoked               // its token was taken back
 	reasons

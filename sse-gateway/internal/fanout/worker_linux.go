@@ -72,7 +72,7 @@ type worker struct {
 		sync.Mutex
 		added   []*client
 		events  []unix.EpollEvent
-		grown   []*tenantlog.Log // a log may be there twice
+		grown   []*tenantlog.Log // may list a log twice
 		revoked []auth.Revocation
 		closed  bool
 	}

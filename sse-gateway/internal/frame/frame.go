@@ -14,7 +14,7 @@ import (
 // ContentType is the media type of a stream.
 const ContentType = "text/event-stream"
 
-// Heartbeat is a comment that keeps proxies from cutting a silent stream. It has no blank line behind it: some parsers
+// Heartbeat is a comment that keeps proxies from cutting a silent stream. No blank line follows it: some parsers
 // dispatch an empty event for every blank line.
 const Heartbeat = ":\n"
 

@@ -90,7 +90,7 @@ func TestClientsHearThatTheFeedIsNotGuaranteed(t *testing.T) {
 			first := b.publish(t, 1)
 			w := b.open(t)
 			if f := w.nextStatus(t, "ready"); field(t, f, "live") != true || f.ID != first.ID {
-				t.Errorf("the first frame is %+v, want a live stream behind %s", f, first.ID)
+				t.Errorf("the first frame is %+v, want a live stream after %s", f, first.ID)
 			}
 			began := time.Now()
 			outage.begin(t, b, gate)

@@ -86,7 +86,7 @@ func TestAClientThatDoesNotReadIsClosedAndDelaysNobody(t *testing.T) {
 		got = f
 	}
 	if got.ID == last {
-		t.Error("the silent client got everything: it was never behind")
+		t.Error("the silent client got everything: it was never slow")
 	}
 	back := b.open(t, "Last-Event-ID", got.ID)
 	back.mustNext(t)

@@ -154,7 +154,7 @@ func TestResumingAcrossARestart(t *testing.T) {
 	b.start(t)
 	c = b.open(t, "Last-Event-ID", seen.ID)
 	if f := c.mustNext(t); f.Event != "ready" || f.ID != seen.ID || !strings.Contains(f.Data, `"resumed":true`) {
-		t.Errorf("after the restart: %+v, want ready, resumed behind %s", f, seen.ID)
+		t.Errorf("after the restart: %+v, want ready, resumed after %s", f, seen.ID)
 	}
 	if f := c.mustNext(t); f.ID != missed.ID {
 		t.Errorf("then %+v, want what was missed", f)
@@ -317,7 +317,7 @@ func TestTheClientOfR3labs(t *testing.T) {
 	current.Store(next2)
 	old.Drain(t.Context())
 	if s := next(); s != "ready "+m.ID {
-		t.Errorf("after the drain it hears %q, want ready behind the last event", s)
+		t.Errorf("after the drain it hears %q, want ready after the last event", s)
 	}
 	m = b.publish(t, 2)
 	if s := next(); s != "order_paid "+m.ID {

@@ -62,7 +62,7 @@ func TestRecipientsAreTold(t *testing.T) {
 	again := b.openAs(t, "ann", "Last-Event-ID", n.ID)
 	again.mustNext(t)
 	if f := again.mustNext(t); f.ID != n.ID {
-		t.Errorf("after a cut behind the notification comes %+v, want it again", f)
+		t.Errorf("after a cut after the notification comes %+v, want it again", f)
 	}
 }
 
@@ -282,7 +282,7 @@ func TestOtherWritersAreServedAlike(t *testing.T) {
 				f, err = c.next()
 			}
 			if _, end := c.next(); err != nil || end == nil || errors.Is(end, io.EOF) && !errors.Is(end, io.ErrUnexpectedEOF) {
-				t.Errorf("the stream ended with %v, %v; want an incomplete body behind retry", err, end)
+				t.Errorf("the stream ended with %v, %v; want an incomplete body after retry", err, end)
 			}
 		})
 	}

@@ -20,7 +20,7 @@ const (
 	retryMax = 2 * time.Second
 )
 
-// catchUp reads what the log is missing, in the background. Whoever asks while it is being read makes it look once more.
+// catchUp reads what the log is missing, in the background. A request during the read makes it read once more.
 func (l *Logs) catchUp(log *Log) {
 	log.mu.Lock()
 	busy := log.catching

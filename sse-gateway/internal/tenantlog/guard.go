@@ -148,7 +148,7 @@ func (l *Log) judge(now time.Time, everywhere Degraded, patience time.Duration) 
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.warm {
-		return false // nobody watches yet
+		return false // no client watches yet
 	}
 	is := l.degraded(now, everywhere)
 	switch {

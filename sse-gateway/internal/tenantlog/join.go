@@ -41,10 +41,10 @@ func (l *Log) Join(lastEventID string) Joined {
 	return Joined{Cursor: l.next, ID: StartID, Resync: UnknownID, Tail: l.idAt(l.next), Degraded: l.told}
 }
 
-// find returns the cursor behind the frame with an id. A notification's cursor is before its event: both are replayed,
-// and the client knows the first by the notification's id. It is not sure that all that the client missed is behind the
-// cursor where the client may have seen the event before, in a stream that Redis has forgotten; nor at the beginning, which
-// may be that of a Redis without its memory.
+// find returns the cursor after the frame with an id. A notification's cursor is before its event: both are replayed,
+// and the client knows the first by the notification's id. sure is false where the frames after the cursor may not be all that the
+// client missed: if the client may have seen the event earlier, in a stream that Redis has lost, or at the beginning, which
+// may be the beginning of a Redis that lost its memory.
 func (l *Log) find(id string) (cursor uint64, sure, ok bool) {
 	if id == StartID {
 		return l.first(), false, l.base == message.Tail{}

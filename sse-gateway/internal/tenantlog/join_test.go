@@ -35,7 +35,7 @@ func TestJoinBehindAnEventThatCameAgain(t *testing.T) {
 		t.Errorf("where the first place is forgotten: %+v, want %+v, not resumed", got, want)
 	}
 	if got := log.Join(missed.ID); got.Resync != tenantlog.UnknownID {
-		t.Errorf("behind what was lost: %+v, want a resync", got)
+		t.Errorf("after what was lost: %+v, want a resync", got)
 	}
 	if got, want := log.Join(tenantlog.StartID), (tenantlog.Joined{Cursor: 1, ID: tenantlog.StartID}); got != want {
 		t.Errorf("from the beginning: %+v, want %+v, not resumed", got, want)

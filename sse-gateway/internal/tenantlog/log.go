@@ -108,7 +108,7 @@ func (l *Log) Batch(cursor uint64, most int) (Batch, bool) {
 	return Batch{}, false
 }
 
-// Window returns the oldest cursor that has not fallen off the tail, and the cursor behind the newest frame.
+// Window returns the oldest cursor that has not fallen off the tail, and the cursor after the newest frame.
 func (l *Log) Window() (oldest, end uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

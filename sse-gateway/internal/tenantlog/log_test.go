@@ -136,7 +136,7 @@ func TestAReadingIsItsReadersAlone(t *testing.T) {
 		t.Errorf("the same again is %d, want a duplicate", got)
 	}
 	if j := log.Join("read-2"); !j.Resumed || j.Cursor != 3 {
-		t.Errorf("joining with its id: %+v, want to resume behind it", j)
+		t.Errorf("joining with its id: %+v, want to resume after it", j)
 	}
 }
 
@@ -166,10 +166,10 @@ func TestALogIsBounded(t *testing.T) {
 			}
 			// What was dropped last is still known as the base.
 			if joined := log.Join(ids[oldest-2]); joined.Cursor != oldest || !joined.Resumed {
-				t.Errorf("joined %+v behind the last dropped event, want cursor %d", joined, oldest)
+				t.Errorf("joined %+v after the last dropped event, want cursor %d", joined, oldest)
 			}
 			if joined := log.Join(ids[oldest-3]); joined.Resync == "" {
-				t.Errorf("joined %+v behind an event that is gone, want a resync", joined)
+				t.Errorf("joined %+v after an event that is gone, want a resync", joined)
 			}
 			if joined := log.Join(tenantlog.StartID); joined.Resync == "" {
 				t.Errorf("joined %+v at the beginning that is gone, want a resync", joined)
@@ -205,7 +205,7 @@ func TestJoiningWhileAppending(t *testing.T) {
 			for seen < events-1 {
 				joined := log.Join(last) // a reconnect
 				if !joined.Resumed && last != tenantlog.StartID || joined.Resync != "" {
-					t.Errorf("joined %+v behind %s", joined, last)
+					t.Errorf("joined %+v after %s", joined, last)
 					return
 				}
 				cursor := joined.Cursor
@@ -221,7 +221,7 @@ func TestJoiningWhileAppending(t *testing.T) {
 							continue
 						}
 						if number[id] != seen+1 {
-							t.Errorf("event %d comes behind %d", number[id], seen)
+							t.Errorf("event %d comes after %d", number[id], seen)
 							return
 						}
 						seen, last = number[id], id

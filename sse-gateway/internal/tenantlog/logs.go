@@ -230,9 +230,9 @@ func (l *Logs) compare(ctx context.Context) {
 			return
 		}
 		for i, log := range some {
-			behind := !log.Reached(tails[i].At)
+			missing := !log.Reached(tails[i].At)
 			wentBack := tails[i].At.Compare(before[i].At) < 0
-			if behind || wentBack {
+			if missing || wentBack {
 				l.catchUp(log)
 			}
 		}

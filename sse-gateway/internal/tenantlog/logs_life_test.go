@@ -29,7 +29,7 @@ func TestIdleLogsAreLetGo(t *testing.T) {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-	m := b.publish(t, 1) // nobody listens
+	m := b.publish(t, 1) // no server listens
 	if joined := b.acquire(t).Join(tenantlog.StartID); joined.Resync != "" || joined.Cursor != 1 {
 		t.Errorf("the new log joins %+v, want event %s before it", joined, m.ID)
 	}
@@ -59,7 +59,7 @@ func TestLocate(t *testing.T) {
 		cancel()
 	}
 	if joined := log.Join(ahead.ID); !joined.Resumed {
-		t.Errorf("joined %+v behind what another instance had", joined)
+		t.Errorf("joined %+v after what another instance had", joined)
 	}
 }
 

@@ -181,9 +181,9 @@ func TestJoin(t *testing.T) {
 		want tenantlog.Joined
 	}{
 		"a new client begins at the end":       {"", tenantlog.Joined{Cursor: 3, ID: second.ID}},
-		"behind the first":                     {first.ID, tenantlog.Joined{Cursor: 2, ID: first.ID, Resumed: true}},
-		"behind the last":                      {second.ID, tenantlog.Joined{Cursor: 3, ID: second.ID, Resumed: true}},
-		"behind a notification, so its event":  {second.ID + ".n", tenantlog.Joined{Cursor: 2, ID: second.ID + ".n", Resumed: true}},
+		"after the first":                     {first.ID, tenantlog.Joined{Cursor: 2, ID: first.ID, Resumed: true}},
+		"after the last":                      {second.ID, tenantlog.Joined{Cursor: 3, ID: second.ID, Resumed: true}},
+		"after a notification, so its event":  {second.ID + ".n", tenantlog.Joined{Cursor: 2, ID: second.ID + ".n", Resumed: true}},
 		"from the beginning":                   {"0", tenantlog.Joined{Cursor: 1, ID: "0"}},
 		"an unknown id":                        {uuid.NewString(), tenantlog.Joined{Cursor: 3, ID: "0", Resync: tenantlog.UnknownID, Tail: second.ID}},
 		"no id at all":                         {"\x00 é\n", tenantlog.Joined{Cursor: 3, ID: "0", Resync: tenantlog.UnknownID, Tail: second.ID}},
@@ -269,7 +269,7 @@ func TestAStreamThatLostItsMemoryBecomesAResync(t *testing.T) {
 			}
 			// Who has seen no more than the first event is shown the resync again.
 			if again := log.Join(first.ID); again.Cursor != 2 || !again.Resumed {
-				t.Errorf("joined %+v behind the first event, want cursor 2", again)
+				t.Errorf("joined %+v after the first event, want cursor 2", again)
 			}
 		})
 	}
@@ -304,7 +304,7 @@ func TestAPromotedReplicaThatLacksTheEndBecomesAResync(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.redis.SetTime(time.Now().Add(time.Second))
-	third := b.publish(t, 3) // behind the first: the second is lost
+	third := b.publish(t, 3) // after the first: the second is lost
 	if diff := cmp.Diff([]string{"resync " + second.ID, "order_paid " + third.ID}, r.names(t, 2)); diff != "" {
 		t.Errorf("frames after %s was lost (-want +got):\n%s", at, diff)
 	}
@@ -327,7 +327,7 @@ func TestTheNightBetweenTwoOrdersIsNoLoss(t *testing.T) {
 	}
 	other := setupSecond(t, b)
 	if joined := other.Join(evening.ID); !joined.Resumed {
-		t.Errorf("another instance joins %+v behind the evening's event, want it resumed", joined)
+		t.Errorf("another instance joins %+v after the evening's event, want it resumed", joined)
 	}
 }
 

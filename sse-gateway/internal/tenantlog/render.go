@@ -69,7 +69,7 @@ func render(m message.Message) (rendered, error) {
 	return r, nil
 }
 
-// renderReading makes the frame that a person's own streams get, and nobody else's.
+// renderReading makes the frame for the streams of one user.
 func renderReading(m message.Message) (rendered, error) {
 	data, err := json.Marshal(m.Read)
 	if err != nil {

@@ -26,7 +26,7 @@ func (s *segment) seal() {
 	s.audiences.seal()
 }
 
-// fit returns s without the room behind it if that is more than an eighth: a copy is not worth less.
+// fit returns s without its spare capacity if that is more than an eighth: less is not worth a copy.
 func fit[T any](s []T) []T {
 	if cap(s)-len(s) <= cap(s)/8 {
 		return s

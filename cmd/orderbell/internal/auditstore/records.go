@@ -11,8 +11,8 @@ import (
 	"orderbell/internal/audit"
 )
 
-// Records returns the records in w of one page, with what followed from each. The page begins behind the record at
-// after; next is where the one behind it begins, the zero Place at the end.
+// Records returns the records in w of one page, with what followed from each. The page begins after the record at
+// after; next is where the following page begins, the zero Place at the end.
 func (s *Store) Records(ctx context.Context, w audit.Window, after audit.Place, limit int) (records []audit.Record, next audit.Place, err error) {
 	const query = `
 WITH page AS (
@@ -101,7 +101,7 @@ func addFollowers(ctx context.Context, tx pgx.Tx, records []audit.Record) error 
 }
 
 // Orphans returns the rows of a page of table whose event has no record. A row's id begins with its event's time, so the
-// pages are those of w by the event's id. A page begins behind the row after, "" at first; next is where the one behind it
+// pages are those of w by the event's id. A page begins after the row after, "" at first; next is where the following page
 // begins, "" at the end; looked is how many rows it had.
 func (s *Store) Orphans(ctx context.Context, w audit.Window, table audit.Table, after string, limit int) (orphans []audit.Orphan, looked int, next string, err error) {
 	query := `

@@ -14,8 +14,8 @@ import (
 	"orderbell/internal/user"
 )
 
-// Stories returns what became of the event: one story for each record of the id, or where there is none, that of the
-// outbox's row. There is none at all of an event that nobody knows.
+// Stories returns what became of the event: one story for each record of the id, or without a record, the story of the
+// outbox's row. It returns no story of an unknown event.
 func (s *Store) Stories(ctx context.Context, eventID string) (stories []audit.Story, err error) {
 	err = s.page(ctx, "event "+eventID, func(tx pgx.Tx) error {
 		if stories, err = begun(ctx, tx, eventID); err != nil {

@@ -59,8 +59,8 @@ func (s *Store) Sizes(ctx context.Context, w audit.Window) (sizes audit.Sizes, e
 	return sizes, err
 }
 
-// Orders returns the orders of a page that changed in w. The page begins behind the order after, "" at first; next is
-// where the one behind it begins, "" at the end.
+// Orders returns the orders of a page that changed in w. The page begins after the order after, "" at first; next is
+// where the following page begins, "" at the end.
 func (s *Store) Orders(ctx context.Context, w audit.Window, after string, limit int) (orders []audit.Order, next string, err error) {
 	const query = `
 WITH page AS (
@@ -94,7 +94,7 @@ FROM page p ORDER BY id`
 	return orders, next, err
 }
 
-// nextOf is where the page behind a full one begins.
+// nextOf is where the page after a full one begins.
 func nextOf[T, C any](page []T, limit int, at func(T) C) (next C) {
 	if len(page) < limit {
 		return next
@@ -138,8 +138,8 @@ func addOutgoing(ctx context.Context, tx pgx.Tx, w audit.Window, orders []audit.
 	return nil
 }
 
-// Outbox returns the rows of the outbox in w of one page, which begins behind the row after, 0 at first; next is where
-// the one behind it begins, 0 at the end.
+// Outbox returns the rows of the outbox in w of one page, which begins after the row after, 0 at first; next is where
+// the following page begins, 0 at the end.
 func (s *Store) Outbox(ctx context.Context, w audit.Window, after int64, limit int) (found []audit.Outgoing, next int64, err error) {
 	const query = `
 WITH page AS (

@@ -107,7 +107,7 @@ func Run(ctx context.Context, cfg Config) error {
 		{"two watchers are connected", r.connect},
 		{"an order is created and both see it", r.create},
 		{"it is paid and both see it, the owner with a notification", r.pay},
-		{"every owner, manager and cashier has one e-mail, nobody else has one", r.mailed},
+		{"every owner, manager and cashier has one mail, no other user has one", r.mailed},
 		{"the same event again is handled and changes nothing", r.redeliver},
 		{"it is completed and both see it", r.complete},
 		{"a watcher that comes back with its Last-Event-ID gets what it missed", func(ctx context.Context) error { return r.resume(ctx, owner) }},

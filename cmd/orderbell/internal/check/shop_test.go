@@ -56,7 +56,7 @@ type frame struct {
 	live            bool // not for those who come back
 }
 
-// shop stands for everything behind the origin, in memory.
+// shop stands for everything that the origin serves, in memory.
 type shop struct {
 	fault    fault
 	business seed.Business

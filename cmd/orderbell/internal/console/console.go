@@ -55,7 +55,7 @@ func (c *Console) Printf(format string, args ...any) {
 	c.write(fmt.Appendf(nil, format+"\n", args...))
 }
 
-// write is one write for one line; a terminal that is gone is nobody's error.
+// write is one write for one line; a closed terminal is not an error.
 func (c *Console) write(line []byte) { _, _ = c.out.Write(line) }
 
 func (c *Console) say(prefix string, line []byte) {

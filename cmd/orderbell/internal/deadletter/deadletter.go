@@ -1,8 +1,8 @@
-// Package deadletter is the office of dead letters: it lists them, shows one, and sends them to their functions again.
+// Package deadletter lists dead letters, shows one, and sends their events to the functions again.
 //
-// A letter lies in the topic of dead letters and stays there as long as the topic keeps it. Redriving sends the event,
-// byte for byte as it first was, to the topic of events, and then writes a note behind the letter. A crash between the
-// two leaves the letter open: the next redrive sends it again, and the function drops what it has seen.
+// A dead letter stays in its topic as long as the topic keeps it. Redriving sends the original event, byte for byte, to the
+// topic of events, and then appends a note to the topic of dead letters. After a crash between the two the dead letter is
+// still open: the next redrive sends the event again, and the function drops the duplicate.
 package deadletter
 
 import (
@@ -140,7 +140,7 @@ func (o *Office) read(ctx context.Context, since time.Time, look func(*Letter, r
 		return nil, nil, err
 	}
 	for i := range letters {
-		// A topic made anew counts from 0 again: a note is of this letter only if it names its event too.
+		// A recreated topic counts from 0 again: a note belongs to this dead letter only if it names its event too.
 		if note, ok := redriven[letters[i].place]; ok && note.EventID == letters[i].EventID {
 			letters[i].RedrivenAt = &note.At
 		}

@@ -176,7 +176,7 @@ func (o *Office) send(ctx context.Context, spans []record.Span, willing map[plac
 	return done, err
 }
 
-// narrow leaves out of spans what is before the first and behind the last letter.
+// narrow removes from spans what is before the first and after the last letter.
 func narrow(spans []record.Span, letters map[place]Letter) []record.Span {
 	var narrowed []record.Span
 	for _, s := range spans {

@@ -20,7 +20,7 @@ type Exhibit struct {
 	Extensions map[string]any `json:"extensions,omitempty"`
 	Answer     string         `json:"answer,omitempty"`      // the subscriber's, its first 1024 bytes
 	Data       string         `json:"data,omitempty"`        // as text, or
-	DataBase64 []byte         `json:"data_base64,omitempty"` // where it is none
+	DataBase64 []byte         `json:"data_base64,omitempty"` // if it is not JSON
 }
 
 // Show returns the letters that id names: one by its place, or all of an event, oldest first.

@@ -1,8 +1,8 @@
 // Package devstack runs all of Orderbell on one machine: the stores, the programs, the local broker and one origin, with
 // one start and one stop.
 //
-// A stop leaves no process behind, and neither does a kill of this process: children are bound to it by the kernel. What
-// the data directory keeps is there at the next start. Redis alone begins empty, as after a loss of its memory: watchers
+// No process survives a stop or a kill of this process: the kernel ends its children. The next start finds the data of
+// the data directory. Redis alone begins empty, as after a loss of its memory: watchers
 // get resync and load the snapshot.
 package devstack
 
@@ -79,7 +79,7 @@ func Start(ctx context.Context, opts Options) (*Stack, error) {
 			return nil, errors.Join(err, dir.Close())
 		}
 	}
-	// The port first: if it is taken, nobody should wait for the stores to hear of it.
+	// The port first: a taken port should be reported before the slow start of the stores.
 	listeners, err := origin.Listen(ctx, opts.Port)
 	if err != nil {
 		return nil, errors.Join(err, dir.Close())
@@ -244,7 +244,7 @@ func (s *Stack) State() State {
 	}
 }
 
-// programChanged keeps the state file's process ids true. Before the stack is ready and after it stops there is none.
+// programChanged keeps the state file's process ids true. Before the stack is ready and after it stops there is no such file.
 func (s *Stack) programChanged() {
 	if err := s.writeState(); err != nil {
 		s.opts.Console.Printf("%s", err)

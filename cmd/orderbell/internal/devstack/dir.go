@@ -21,7 +21,7 @@ const (
 	postgresName = "postgres"   // the directories and files of the embedded stores
 	kafkaName    = "kafka"      //
 	mailName     = "mailpit.db" //
-	ours         = 0o700        // tokens, passwords and orders are nobody else's
+	ours         = 0o700        // tokens, passwords and orders are private
 	oursAlone    = 0o600        //
 )
 

@@ -174,7 +174,7 @@ func environment(origin string) []string {
 			env = append(env, name+"="+value)
 		}
 	}
-	return env // of a name that is there twice the last value holds (os/exec)
+	return env // the last value of a repeated name holds (os/exec)
 }
 
 // makers are the programs that make events. They stop first, so that what they made is still delivered.

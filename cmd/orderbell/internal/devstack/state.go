@@ -48,7 +48,7 @@ func ReadState(dir string) (State, error) {
 		return State{}, fmt.Errorf("read the state of orderbell dev: %w", err)
 	}
 	defer lock.Close() //nolint:errcheck // only read
-	// A stack that was killed leaves its file behind, but not its lock.
+	// A stack that was killed leaves its file, but not its lock.
 	if err := tryLock(lock, syscall.LOCK_SH); !errors.Is(err, syscall.EWOULDBLOCK) {
 		return State{}, fmt.Errorf("%s: %w", dir, ErrNotRunning)
 	}

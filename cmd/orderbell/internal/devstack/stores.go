@@ -19,7 +19,7 @@ import (
 
 // Config is what `orderbell dev` alone reads from the environment.
 type Config struct {
-	MailpitURL string        `envconfig:"MAILPIT_URL"`                  // the page of the Mailpit behind SMTP_URL
+	MailpitURL string        `envconfig:"MAILPIT_URL"`                  // the page of the Mailpit that serves SMTP_URL
 	TokenLife  time.Duration `envconfig:"DEV_TOKEN_LIFE" default:"10m"` // of an access token of the OpenID provider
 }
 

@@ -193,15 +193,15 @@ func TestWhy(t *testing.T) {
 		},
 		"not asked for": {
 			status: order.Ready,
-			inApp:  "None: nobody is told of order_status_updated who has not asked for it, and this user had not.",
-			mail:   "None: nobody is told of order_status_updated who has not asked for it, and this user had not.",
+			inApp:  "None: order_status_updated notifications are opt-in, and this user had not opted in.",
+			mail:   "None: order_status_updated notifications are opt-in, and this user had not opted in.",
 		},
 		"not there yet": {
 			after: func(w *world) {
 				w.exec(`INSERT INTO users (id, tenant_id, email, roles) VALUES (gen_random_uuid(), 'demo', 'late@demo.example', '{owner}')`)
 			},
 			email: "late@demo.example",
-			inApp: "None: the user is there only since TIME.", mail: "None: the user is there only since TIME.",
+			inApp: "None: the user was added later, on TIME.", mail: "None: the user was added later, on TIME.",
 		},
 		"lost": {
 			after: func(w *world) {
@@ -274,7 +274,7 @@ func TestWay(t *testing.T) {
 		}
 	}
 	check(changed, "The event has not left the outbox yet: outbox-relay takes it to Kafka, look at its log.")
-	if mail := w.explain(id, "owner@demo.example").People[0].Mail; mail != "None: the event was not taken in yet." {
+	if mail := w.explain(id, "owner@demo.example").People[0].Mail; mail != "None: the event has not been applied yet." {
 		t.Error(mail)
 	}
 	w.exec(`UPDATE outbox SET sent_at = now()`)

@@ -54,17 +54,17 @@ func decision(p audit.Part, c user.Channel) (user.Decision, bool) {
 	return p.Decisions[i], true
 }
 
-// undecided says why nothing was decided about somebody.
+// undecided explains why there is no decision about a user.
 func undecided(s audit.Story, p audit.Part) string {
 	switch {
 	case s.ReceivedAt.IsZero():
-		return "the event was not taken in yet."
+		return "the event has not been applied yet."
 	case p.User.CreatedAt.After(s.ReceivedAt):
-		return fmt.Sprintf("the user is there only since %s.", stamp(p.User.CreatedAt))
+		return fmt.Sprintf("the user was added later, on %s.", stamp(p.User.CreatedAt))
 	case s.Data.Undone != "":
-		return "it takes a change back: the order list shows it, and nobody is notified."
+		return "undoing a change sends no notifications; the order list shows it."
 	case pipeline.Audience(s.Type).OnRequest:
-		return fmt.Sprintf("nobody is told of %s who has not asked for it, and this user had not.", s.Type)
+		return fmt.Sprintf("%s notifications are opt-in, and this user had not opted in.", s.Type)
 	}
 	return "nothing was decided about this user."
 }

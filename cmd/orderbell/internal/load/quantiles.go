@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Quantiles are of a latency. A clock that is behind another shows as 0.
+// Quantiles are of a latency. A negative latency, from clocks that differ, counts as 0.
 type Quantiles struct {
 	P50  time.Duration `json:"p50_ns"`
 	P90  time.Duration `json:"p90_ns"`

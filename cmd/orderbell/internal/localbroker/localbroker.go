@@ -168,7 +168,7 @@ func (b *Broker) deliver(ctx context.Context, t Trigger, r record.Record, careta
 	e.SetExtension(deadletter.ExtOffset, strconv.FormatInt(r.Offset, 10))
 	f := b.attempt(ctx, t, e)
 	for retry := 1; f != nil && f.retryable && retry <= t.Delivery.Retry; retry++ {
-		pause := t.Delivery.BackoffDelay << min(retry, 30) // beyond, nobody waits that long
+		pause := t.Delivery.BackoffDelay << min(retry, 30) // more would overflow
 		b.log.WarnContext(ctx, "event not delivered", "trigger", t.Name, "event_id", r.Event.ID(),
 			"err", f.err, "retry", retry, "in", pause)
 		if !backoff.Sleep(ctx, pause) {

@@ -282,7 +282,7 @@ func TestDeadLetters(t *testing.T) {
 		}
 	})
 
-	t.Run("one that is behind goes on after it", func(t *testing.T) {
+	t.Run("a slow one continues after it", func(t *testing.T) {
 		t.Parallel()
 		s := setup(t)
 		address, requests := subscriber(t, func(w http.ResponseWriter, id string, _ int) {

@@ -33,6 +33,6 @@ func (s Shower) Begin(what string, total int64) (step func(n int64), end func())
 	bar := progressbar.NewOptions64(total, progressbar.OptionSetWriter(s.out), progressbar.OptionSetDescription(what),
 		progressbar.OptionThrottle(refresh), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
 		progressbar.OptionClearOnFinish(), progressbar.OptionSetPredictTime(true))
-	return func(n int64) { _ = bar.Add64(n) }, // a terminal that is gone is nobody's error
+	return func(n int64) { _ = bar.Add64(n) }, // a closed terminal is not an error
 		func() { _ = bar.Finish() }
 }

@@ -19,7 +19,7 @@ const (
 	NotReady State = "not ready" // it does not answer, or says that it cannot work
 	Late     State = "late"      // a queue that waits for too long, or a verdict that is too old or bad
 	Unknown  State = "unknown"   // what it needs to be asked does not answer
-	NotAsked State = "not asked" // nobody said where it is
+	NotAsked State = "not asked" // its address is not configured
 )
 
 // Kind is what a part is.

@@ -1,5 +1,5 @@
 // Package supervise keeps child programs running: what crashes is started again, after a pause that grows while it
-// keeps crashing, and a stop leaves nothing behind.
+// keeps crashing, and no process survives a stop.
 package supervise
 
 import (
@@ -35,7 +35,7 @@ type Log interface {
 }
 
 const (
-	// DefaultPause lets a port be released, and is short enough that nobody waits for it.
+	// DefaultPause lets a port be released, and is too short to notice.
 	DefaultPause = 200 * time.Millisecond
 	// longestPause keeps a program that cannot start from filling the terminal.
 	longestPause = 5 * time.Second

@@ -78,7 +78,7 @@ func (s *show) current() {
 }
 
 func (s *show) note(format string, args ...any) {
-	_, _ = fmt.Fprintf(s.Notes, "· "+format+"\n", args...) // a terminal that is gone is nobody's error
+	_, _ = fmt.Fprintf(s.Notes, "· "+format+"\n", args...) // a closed terminal is not an error
 }
 
 func (s *show) cut(why error, again time.Duration) {

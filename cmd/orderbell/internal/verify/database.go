@@ -207,7 +207,7 @@ func (r *run) mail(rec audit.Record, m audit.Mail) {
 	case "sent":
 		r.report.Mails.Sent++
 		if m.SentAt.IsZero() {
-			r.offend(checkMails, o, "the e-mail is sent, but nobody knows when")
+			r.offend(checkMails, o, "the mail is sent, but has no time of sending")
 		}
 	case "due":
 		if m.Reason == user.ByQuietHours {

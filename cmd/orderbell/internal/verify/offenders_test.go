@@ -85,7 +85,7 @@ func TestRunNames(t *testing.T) {
 				{"stream", "in the stream, but there is no record of it"},
 			},
 		},
-		"a record that is gone, of an event that the outbox forgot and of which nobody was told": {
+		"a lost record of an event without an outbox row and without notifications": {
 			harm: func(w *world, v victim) {
 				w.exec(`DELETE FROM event_records WHERE order_id = $1 AND type = 'order_created'`, v.orderID)
 				w.exec(`DELETE FROM outbox`)
@@ -102,7 +102,7 @@ func TestRunNames(t *testing.T) {
 			},
 			want: []problem{{"outbox", "its record has other data"}},
 		},
-		"a record that is there twice": {
+		"a duplicated record": {
 			harm: func(w *world, v victim) {
 				w.exec(`INSERT INTO event_records (event_day, source, event_id, type, tenant_id, order_id, order_version, data_hash, data, occurred_at, decisions)
 					SELECT event_day - 1, source, event_id, type, tenant_id, order_id, order_version, data_hash, data, occurred_at, decisions
@@ -111,7 +111,7 @@ func TestRunNames(t *testing.T) {
 			},
 			want: []problem{{"records", "recorded 2 times"}, {"records", "recorded 2 times"}},
 		},
-		"a decision that nobody can explain": {
+		"a decision without an explanation": {
 			harm: func(w *world, v victim) {
 				w.exec(`UPDATE event_records SET decisions = replace(decisions::text, '"preference"', '""')::jsonb WHERE event_id = $1`, v.eventID)
 			},
@@ -142,11 +142,11 @@ func TestRunNames(t *testing.T) {
 			},
 			want: []problem{{"e-mails", "the e-mail is failed without a reason"}},
 		},
-		"an e-mail that was sent nobody knows when": {
+		"a mail without a time of sending": {
 			harm: func(w *world, v victim) {
 				w.exec(`UPDATE email_deliveries SET sent_at = NULL WHERE event_id = $1`, v.eventID)
 			},
-			want: []problem{{"e-mails", "the e-mail is sent, but nobody knows when"}},
+			want: []problem{{"e-mails", "the mail is sent, but has no time of sending"}},
 		},
 		"an e-mail that did not arrive": {
 			harm: func(w *world, v victim) { w.box.drop(v.messageID) },

@@ -19,8 +19,8 @@ const (
 )
 
 // presence looks for the young events of a page in Redis. An event must be there if it was taken in later than the oldest
-// entry of its tenant's stream: a Redis that lost its memory begins anew, and is not asked for what was before. What the
-// ring has pushed out is not missed either.
+// entry of its tenant's stream: a Redis that lost its memory starts empty, so older events are not expected in it, nor are
+// those that the ring has dropped.
 //
 // A Redis that cannot be read costs this check alone.
 func (r *run) presence(ctx context.Context, page []audit.Record) {

@@ -47,7 +47,7 @@ type world struct {
 	outbox *outbox.Outbox
 	events *eventstore.Store
 	feed   *feed.Feed
-	redis  *redis.Client // behind the feed's back
+	redis  *redis.Client // a connection of its own
 	pipe   *pipeline.Pipeline
 	box    *mailpit
 	began  time.Time
@@ -287,7 +287,7 @@ func TestRunKnowsWhatIsDeferredAndSuppressed(t *testing.T) {
 	w.exec(`UPDATE users SET quiet_hours = '', notification_email_events = '{}'`)
 	w.post(1)
 	if report := w.verify(); report.Total != 0 || report.Mails != (verify.Mails{Suppressed: 2}) {
-		t.Errorf("behind them, when mail was no longer wanted: %+v", report)
+		t.Errorf("after the quiet hours, when mail was switched off: %+v", report)
 	}
 	if n := w.one(`SELECT string_agg(reason, ', ') FROM email_deliveries`); n != "event preference, event preference" {
 		t.Errorf("the reasons are %s", n)

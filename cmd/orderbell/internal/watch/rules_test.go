@@ -42,7 +42,7 @@ func (a answers) follow(t *testing.T, n int) (frames, asked []string) {
 	if err != nil {
 		t.Error(err)
 	}
-	s.Close() // nobody asks any more
+	s.Close() // no client follows
 	return frames, asked
 }
 
@@ -108,7 +108,7 @@ func TestFollowWaitsAsTheStreamSays(t *testing.T) {
 					StatusCode: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"7"}}, Body: http.NoBody,
 				}, nil
 			case 3, 4, 5, 6, 7, 8:
-				return nil, errors.New("nobody is there")
+				return nil, errors.New("no server")
 			}
 			cancel()
 			return nil, ctx.Err()

@@ -36,7 +36,7 @@ type Frame struct {
 type Options struct {
 	Origin      string // http://localhost:8080
 	Token       string
-	LastEventID string // resume behind this event; "" begins with what happens from now on
+	LastEventID string // resume after this event; "" starts with the next event
 
 	// The rest may be left out.
 
@@ -145,7 +145,7 @@ func (f *follower) NextBackOff() time.Duration {
 	return backoff.Jitter(2 * wait) // the contract's jitter: never earlier than the stream asks for
 }
 
-// Reset is called when the client begins anew, which is no success yet.
+// Reset is called when the client starts a new attempt, which is not yet a success.
 func (*follower) Reset() {}
 
 func (f *follower) cut(why error, again time.Duration) {

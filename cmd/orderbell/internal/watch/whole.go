@@ -12,10 +12,10 @@ import (
 const longestSilence = time.Minute
 
 // errTooLarge is an answer that is no event stream.
-var errTooLarge = errors.New("the stream brings a frame of more than 1 MiB")
+var errTooLarge = errors.New("the stream has a frame of more than 1 MiB")
 
 // whole is the body of a stream up to its last blank line. The client hands out what it has when a stream is cut in the
-// middle of a frame, and comes back behind that frame: half of it would be seen and all of it lost. It also closes a body
+// middle of a frame, and resumes after that frame: a part of it would be shown and the rest lost. It also closes a body
 // that is silent for too long: its sender may have vanished.
 type whole struct {
 	body    io.ReadCloser

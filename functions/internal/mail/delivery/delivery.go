@@ -6,8 +6,8 @@
 // and in the metric orderbell.mail.ambiguous. A claim costs an attempt, so the server is reached before anything is
 // claimed.
 //
-// Attempts are limited for faults of the recipient only. A server that refuses our mail, whoever it is for, holds up the
-// mails: they stay due, a few of them test the server with each sweep, and log, metric and readiness detail report it
+// Attempts are limited for faults of the recipient only. A server that rejects all our mail, whatever the recipient, holds up
+// the mails: they stay due, a few of them test the server with each sweep, and log, metric and readiness detail report it
 // once (trouble.go).
 //
 // A mail in flight is never cut short by the request that started it, since that would leave its fate unknown: it goes on
@@ -84,7 +84,7 @@ type Courier struct {
 	log    *slog.Logger
 	meters meters
 	server trouble
-	behind sync.WaitGroup // goroutines that have a line
+	sending sync.WaitGroup // goroutines that have a line
 }
 
 // New returns a courier.
@@ -138,7 +138,7 @@ func (c *Courier) terms() mail.Terms {
 func (c *Courier) goWith(ctx context.Context, line mail.Line, work func(context.Context)) <-chan struct{} {
 	done := make(chan struct{})
 	ctx = context.WithoutCancel(ctx)
-	c.behind.Go(func() {
+	c.sending.Go(func() {
 		defer close(done)
 		defer line.Close()
 		defer func() {
@@ -156,7 +156,7 @@ func (c *Courier) goWith(ctx context.Context, line mail.Line, work func(context.
 func (c *Courier) Drain(ctx context.Context) {
 	done := make(chan struct{})
 	go func() {
-		c.behind.Wait()
+		c.sending.Wait()
 		close(done)
 	}()
 	select {

@@ -273,7 +273,7 @@ func TestTryEvent(t *testing.T) {
 		b.assertRows(t, map[string]int{"suppressed 0 0 preference": 1, "sent 1 0 ": 1})
 		b.assertCounted(t, map[string]int64{"orderbell.mail sent": 1, "orderbell.mail suppressed": 1})
 	})
-	t.Run("whose quiet hours began between event and sending gets it behind them, with no attempt used", func(t *testing.T) {
+	t.Run("a user whose quiet hours began between event and sending gets the mail after them, with no attempt used", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
 		e := b.due(t, "this")

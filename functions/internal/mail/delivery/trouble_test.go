@@ -12,7 +12,7 @@ import (
 	"orderbell/internal/mail"
 )
 
-// TestServerThatRefusesUs is a server that takes no mail of ours, whoever it is for.
+// TestServerThatRefusesUs is a server that rejects all our mail, whatever the recipient.
 func TestServerThatRefusesUs(t *testing.T) {
 	t.Parallel()
 	t.Run("a few mails test it with each sweep, no attempt is counted, and all go out when it is repaired", func(t *testing.T) {

@@ -46,7 +46,7 @@ type Claim struct {
 
 // Errors of [Links.Read].
 var (
-	ErrForged  = errors.New("the token is none of ours")
+	ErrForged  = errors.New("the token was not signed with our secret")
 	ErrExpired = errors.New("the token has expired")
 )
 

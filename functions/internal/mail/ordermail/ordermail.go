@@ -112,7 +112,7 @@ func (w *Writer) view(d mail.Due) view {
 	v := view{
 		Language: words.Language, Tenant: oneLine(d.TenantName), Reference: reference(d.Data), OrderID: d.Data.OrderID,
 		Amount: words.Amount(d.Data.TotalAmount, d.Data.Currency), Time: words.Time(d.Data.Timestamp, d.TimeZone),
-		Badge: words.Say(news + ".badge"), Tone: tone(d.Data.Status), Hello: words.Say("mail.hello.nobody"), Links: w.links(d),
+		Badge: words.Say(news + ".badge"), Tone: tone(d.Data.Status), Hello: words.Say("mail.hello.unnamed"), Links: w.links(d),
 		Labels: labels{
 			Order: words.Say("mail.label.order"), Time: words.Say("mail.label.time"), ID: words.Say("mail.label.id"),
 			Unsubscribe: words.Say("mail.unsubscribe"), Preferences: words.Say("mail.preferences"),

@@ -56,7 +56,7 @@ func golden(t *testing.T, name, got string) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got), UPDATE_GOLDEN=1 writes it anew:\n%s", path, diff)
+		t.Errorf("%s (-want +got), run with UPDATE_GOLDEN=1 to update it:\n%s", path, diff)
 	}
 }
 

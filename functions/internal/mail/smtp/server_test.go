@@ -160,7 +160,7 @@ func TestTLS(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a certificate that nobody vouches for is not trusted", func(t *testing.T) {
+	t.Run("a certificate of an unknown authority is not trusted", func(t *testing.T) {
 		t.Parallel()
 		s := serveOn(t, tls.NewListener(listen(t), offer), nil, nil)
 		err := send(t, setup(t, config("smtps://"+s.address)), aMail())

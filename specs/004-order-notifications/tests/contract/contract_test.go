@@ -110,7 +110,7 @@ func properties(s *jsonschema.Schema) map[string]bool {
 }
 
 // checkEmitted holds what a program made to a schema: valid, and no field that the contract does not know. Consumers
-// must ignore unknown fields, but our own publisher has none: it would be a field that nobody wrote down.
+// must ignore unknown fields, but our own publisher has none: it would be a undocumented field.
 func checkEmitted(t *testing.T, s *jsonschema.Schema, value map[string]any) {
 	t.Helper()
 	if err := s.Validate(value); err != nil {

@@ -168,7 +168,7 @@ func TestFramesOfTheGateway(t *testing.T) {
 	t.Parallel()
 	gateway := build(t, "sse-gateway")
 	var seen sync.Map
-	t.Cleanup(func() { // behind the subtests
+	t.Cleanup(func() { // after the subtests
 		for name := range frameExamples(t) {
 			if _, ok := seen.Load(name); !ok && !t.Failed() {
 				t.Errorf("no test has the gateway send %s/%s.txt", framesDir, name)
@@ -216,7 +216,7 @@ func TestFramesOfTheGateway(t *testing.T) {
 		s.publish(t, "order_status_updated")
 		s.sees(t, mine, "notification_read", "order_status_updated")
 		s.sees(t, other, "order_status_updated")
-		for _, user := range []string{watcher, "u-2"} { // whoever comes back with its id has missed what followed it
+		for _, user := range []string{watcher, "u-2"} { // a client that reconnects with its id has missed what followed it
 			again := open(t, p, visitor{user: user, lastEventID: readID})
 			s.skip(t, again)
 			s.sees(t, again, "order_status_updated")
@@ -355,6 +355,6 @@ func (s stage) closes(t *testing.T, w *stream, names ...string) {
 	t.Helper()
 	s.sees(t, w, names...)
 	if rest, err := w.next(false); !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Errorf("behind the last frame comes %q and %v, want a cut", rest, err)
+		t.Errorf("after the last frame comes %q and %v, want a cut", rest, err)
 	}
 }

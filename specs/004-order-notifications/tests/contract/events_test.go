@@ -131,7 +131,7 @@ func TestEventExamplesThroughTheGoTypes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			e.Raw = nil // encode the data anew: a field that has another name in the code comes out different
+			e.Raw = nil // encode the data again: a field that has another name in the code comes out different
 			ce, err := cloudevent.New(e)
 			if err != nil {
 				t.Fatal(err)

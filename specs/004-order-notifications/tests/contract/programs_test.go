@@ -116,7 +116,7 @@ func ready(ctx context.Context, address string) bool {
 	if err != nil {
 		return false
 	}
-	_ = resp.Body.Close() // there is none
+	_ = resp.Body.Close() // it is empty
 	return resp.StatusCode == http.StatusNoContent
 }
 
