@@ -158,7 +158,7 @@ contract: bin/gotestsum check-contract ## Hold the code to the written contracts
 
 .PHONY: conformance
 conformance: bin/gotestsum bin/.programs test/e2e/node_modules/.package-lock.json test/conformance/node_modules/.package-lock.json ## Drive the gateway with real clients: Chromium, npm's and Go's
-	$(say) 'conformance: the gateway and the clients that people use'
+	$(say) 'conformance: the gateway and the clients in common use'
 	tools/chromium.sh
 	$(GO_TEST) -count=1 -tags conformance -parallel 16 ./test/conformance # most of them wait most of the time
 

@@ -40,18 +40,18 @@ const canary = "canary"
 
 // world is two businesses. The first has a user, an order, a kept answer and a notification; the other has an owner.
 type world struct {
-	pool              *database.Pool
-	apis              []route.API
-	tokens            auth.Config
-	owner, other      user.User
-	revocations       *rightstest.Revocations
-	people            *userstore.Store
-	orderID, noticeID string
+	pool                    *database.Pool
+	apis                    []route.API
+	tokens                  auth.Config
+	owner, other            user.User
+	revocations             *rightstest.Revocations
+	people                  *userstore.Store
+	orderID, notificationID string
 }
 
 func setup(t *testing.T) world {
 	t.Helper()
-	w := world{pool: databasetest.New(t), noticeID: "01a2b3c4-0000-8000-8000-000000000001", tokens: authtest.Config(authtest.Secret)}
+	w := world{pool: databasetest.New(t), notificationID: "01a2b3c4-0000-8000-8000-000000000001", tokens: authtest.Config(authtest.Secret)}
 	w.tokens.Leeway = time.Minute // a token that is issued after a removal is made in advance
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	people, orders := userstore.New(w.pool), orderstore.New(w.pool)
@@ -83,7 +83,7 @@ func setup(t *testing.T) world {
 	}
 	w.orderID = made.Order.ID
 	_, err = w.pool.Exec(t.Context(), `INSERT INTO notifications (id, tenant_id, user_id, event_source, event_id, event_type, order_id, data)
-		VALUES ($1, 'acme', $2, '/', gen_random_uuid(), 'order_paid', $3, '{"reference":"canary"}')`, w.noticeID, w.owner.ID, w.orderID)
+		VALUES ($1, 'acme', $2, '/', gen_random_uuid(), 'order_paid', $3, '{"reference":"canary"}')`, w.notificationID, w.owner.ID, w.orderID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ type asked struct {
 
 // calls returns, for every route, how somebody of the other business may ask for what is not theirs.
 func (w world) calls() map[string][]asked {
-	user, one, notice := "/api/users/"+w.owner.ID, "/api/orders/"+w.orderID, "/api/notifications/"+w.noticeID
+	user, one, notification := "/api/users/"+w.owner.ID, "/api/orders/"+w.orderID, "/api/notifications/"+w.notificationID
 	return map[string][]asked{
 		"POST /api/orders":                  {{"/api/orders", `{"total_amount":1,"currency":"EUR"}`, 201}},
 		"GET /api/orders/snapshot":          {{"/api/orders/snapshot", "", 200}, {"/api/orders/snapshot?cursor=" + cursorAt(w.orderID), "", 200}, {"/api/orders/snapshot?state=current", "", 200}, {"/api/orders/snapshot?q=" + canary, "", 200}, {"/api/orders/snapshot?q=" + w.orderID, "", 200}},
@@ -127,7 +127,7 @@ func (w world) calls() map[string][]asked {
 		"GET /api/me":                       {{"/api/me", "", 200}},
 		"PATCH /api/me/preferences":         {{"/api/me/preferences", `{"notification_email_enabled":false}`, 200}},
 		"GET /api/notifications":            {{"/api/notifications", "", 200}},
-		"POST /api/notifications/{id}/read": {{notice + "/read", "", 404}},
+		"POST /api/notifications/{id}/read": {{notification + "/read", "", 404}},
 		"POST /api/notifications/read-all":  {{"/api/notifications/read-all", "", 200}},
 	}
 }

@@ -135,7 +135,7 @@ func (w world) work(t *testing.T) map[string]func(context.Context) error {
 			if _, err := people.Find(ctx, "acme", w.owner.ID); err != nil {
 				return err
 			}
-			_, _, err := people.People(ctx, "acme", "", 10)
+			_, _, err := people.Users(ctx, "acme", "", 10)
 			return err
 		},
 		"inbox": func(ctx context.Context) error {

@@ -50,7 +50,7 @@ stay when the user or the tenant is removed.
 		},
 		RunE: work(func(cmd *cobra.Command, _ []string) error {
 			var found []user.Record
-			err := withPeople(cmd.Context(), data, func(store *userstore.Store) (err error) {
+			err := withUsers(cmd.Context(), data, func(store *userstore.Store) (err error) {
 				found, err = store.Records(cmd.Context(), tenant, since.Time, most)
 				return err
 			})

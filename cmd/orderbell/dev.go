@@ -116,7 +116,7 @@ func printWelcome(c *console.Console, s *devstack.Stack, took time.Duration) {
 		c.Printf("  the mails  %s", s.MailpitURL)
 	}
 	for _, b := range s.Businesses {
-		for _, p := range b.People {
+		for _, p := range b.Users {
 			if !slices.Contains(p.Roles, user.Owner) {
 				continue
 			}

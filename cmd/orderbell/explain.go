@@ -88,7 +88,7 @@ func printAccounts(out io.Writer, accounts []explain.Account) error {
 		for _, said := range a.Way {
 			line("  ", "%s", said)
 		}
-		for _, p := range a.People {
+		for _, p := range a.Users {
 			who := p.Email
 			if who == "" {
 				who = "user " + p.UserID + ", who is gone"

@@ -40,7 +40,7 @@ func TestExplain(t *testing.T) {
 	}
 	stdout, stderr, status = run(t, env, "explain", "--event", id, "--json")
 	var accounts []explain.Account
-	if err := json.Unmarshal([]byte(stdout), &accounts); err != nil || status != 0 || len(accounts) != 1 || len(accounts[0].People) != 1 {
+	if err := json.Unmarshal([]byte(stdout), &accounts); err != nil || status != 0 || len(accounts) != 1 || len(accounts[0].Users) != 1 {
 		t.Errorf("status %d, %v: %s%s", status, err, stdout, stderr)
 	}
 	for name, test := range map[string]struct {
@@ -50,7 +50,7 @@ func TestExplain(t *testing.T) {
 	}{
 		"no event":                    {nil, 2, `--event is ""`},
 		"something that is no id":     {[]string{"--event", "paid"}, 2, `--event is "paid"`},
-		"an unknown event":  {[]string{"--event", strings.ReplaceAll(id, "0193", "0194")}, 1, "nothing is known of event"},
+		"an unknown event":            {[]string{"--event", strings.ReplaceAll(id, "0193", "0194")}, 1, "nothing is known of event"},
 		"a user of another tenant":    {[]string{"--event", id, "--user", "a@b.example"}, 1, "has no user a@b.example"},
 		"something that is no option": {[]string{"--event", id, "--why"}, 2, "unknown flag"},
 	} {

@@ -222,7 +222,7 @@ func TestToken(t *testing.T) {
 	if left := time.Until(got.Expires); left < 50*time.Minute || left > time.Hour {
 		t.Errorf("the token is good for %s, want 1h", left)
 	}
-	kitchen := businesses[0].People[3]
+	kitchen := businesses[0].Users[3]
 	want := auth.Principal{
 		UserID: kitchen.ID, TenantID: "demo", Roles: []user.Role{user.Kitchen}, Expires: got.Expires,
 		Issued: got.Issued, TokenID: got.TokenID,

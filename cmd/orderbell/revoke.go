@@ -97,7 +97,7 @@ func revoke(ctx context.Context, o revokeOptions) (what string, err error) {
 	if os.Getenv("DATABASE_URL") == "" {
 		return what, f.Revoke(ctx, r)
 	}
-	return what, withPeople(ctx, o.data, func(store *userstore.Store) error {
+	return what, withUsers(ctx, o.data, func(store *userstore.Store) error {
 		if err := store.HasTenant(ctx, o.tenant); errors.Is(err, user.ErrNoTenant) {
 			return fmt.Errorf("there is no tenant %s: nothing is revoked", o.tenant)
 		} else if err != nil {

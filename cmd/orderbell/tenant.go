@@ -60,7 +60,7 @@ its time zone; its owners and managers can change both, and the language, with P
 		PreRunE: func(*cobra.Command, []string) error { return o.check() },
 		RunE: work(func(cmd *cobra.Command, _ []string) error {
 			var owner user.User
-			err := withPeople(cmd.Context(), o.data, func(store *userstore.Store) (err error) {
+			err := withUsers(cmd.Context(), o.data, func(store *userstore.Store) (err error) {
 				owner, err = o.create(cmd.Context(), store)
 				return err
 			})
@@ -144,7 +144,7 @@ type listed struct {
 	Currency  string    `json:"currency"`
 	TimeZone  string    `json:"time_zone"`
 	Owners    []string  `json:"owners"` // addresses
-	People    int       `json:"people"` // owners included
+	Users     int       `json:"users"`  // owners included
 	CreatedAt time.Time `json:"created_at"`
 }
 
@@ -160,7 +160,7 @@ func newTenantListCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: work(func(cmd *cobra.Command, _ []string) error {
 			var found []user.Business
-			err := withPeople(cmd.Context(), data, func(store *userstore.Store) (err error) {
+			err := withUsers(cmd.Context(), data, func(store *userstore.Store) (err error) {
 				found, err = store.Tenants(cmd.Context())
 				return err
 			})
@@ -181,7 +181,7 @@ func printBusinesses(cmd *cobra.Command, found []user.Business, asJSON bool) err
 		for i, b := range found {
 			all[i] = listed{
 				TenantID: b.ID, Name: b.Name, Locale: b.Locale, Currency: b.Currency, TimeZone: b.TimeZone,
-				Owners: b.Owners, People: b.Users, CreatedAt: b.CreatedAt,
+				Owners: b.Owners, Users: b.Users, CreatedAt: b.CreatedAt,
 			}
 		}
 		return printJSON(cmd.OutOrStdout(), all)
@@ -195,8 +195,8 @@ func printBusinesses(cmd *cobra.Command, found []user.Business, asJSON bool) err
 	return table.Flush()
 }
 
-// withPeople has do work on the database, which has the schema that this program needs.
-func withPeople(ctx context.Context, data string, do func(*userstore.Store) error) error {
+// withUsers has do work on the database, which has the schema that this program needs.
+func withUsers(ctx context.Context, data string, do func(*userstore.Store) error) error {
 	if err := adoptDevStack(data, "DATABASE_URL"); err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ SSE_MAX_CLIENTS_PER_TENANT and SSE_LOG_MAX_BYTES. A change is written to the aud
 				return err
 			}
 			var chosen user.Limits
-			err = withPeople(cmd.Context(), data, func(store *userstore.Store) (err error) {
+			err = withUsers(cmd.Context(), data, func(store *userstore.Store) (err error) {
 				chosen, err = changeLimits(cmd, store, args[0], changes)
 				return err
 			})

@@ -22,7 +22,7 @@ type business struct {
 	Currency  string    `json:"currency"`
 	TimeZone  string    `json:"time_zone"`
 	Owners    []string  `json:"owners"`
-	People    int       `json:"people"`
+	Users     int       `json:"users"`
 	CreatedAt time.Time `json:"created_at"`
 }
 
@@ -91,8 +91,8 @@ func TestTenant(t *testing.T) {
 
 	listed := parse[[]business](t, call(t, env, "tenant", "list", "--json"))
 	all := []business{
-		{TenantID: "corner-shop", Name: "Corner Shop", Locale: "en", Currency: "EUR", TimeZone: "UTC", Owners: []string{"Ana@shop.example"}, People: 1},
-		{TenantID: "kopi", Name: "Kopi Senja", Locale: "id", Currency: "IDR", TimeZone: "Asia/Jakarta", Owners: []string{"ana@shop.example"}, People: 1},
+		{TenantID: "corner-shop", Name: "Corner Shop", Locale: "en", Currency: "EUR", TimeZone: "UTC", Owners: []string{"Ana@shop.example"}, Users: 1},
+		{TenantID: "kopi", Name: "Kopi Senja", Locale: "id", Currency: "IDR", TimeZone: "Asia/Jakarta", Owners: []string{"ana@shop.example"}, Users: 1},
 	}
 	if diff := cmp.Diff(all, listed, cmpopts.IgnoreFields(business{}, "CreatedAt")); diff != "" {
 		t.Error(diff)

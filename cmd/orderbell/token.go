@@ -78,13 +78,13 @@ func makeToken(ctx context.Context, o tokenOptions) (string, error) {
 		return "", err
 	}
 	defer pool.Close()
-	person, err := userstore.New(pool).FindByEmail(ctx, o.tenant, o.email)
+	found, err := userstore.New(pool).FindByEmail(ctx, o.tenant, o.email)
 	if errors.Is(err, user.ErrNotFound) {
 		return "", fmt.Errorf("tenant %s has no user %s", o.tenant, o.email)
 	}
 	if err != nil {
 		return "", err
 	}
-	token, _, err := seed.Tokens{Auth: cfg.Auth, TTL: o.ttl}.For(person, time.Now())
+	token, _, err := seed.Tokens{Auth: cfg.Auth, TTL: o.ttl}.For(found, time.Now())
 	return token, err
 }

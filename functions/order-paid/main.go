@@ -1,4 +1,4 @@
-// Command order-paid tells watchers of paid orders, and the people who sell by inbox and e-mail.
+// Command order-paid tells watchers of paid orders, and the users who sell by inbox and e-mail.
 package main
 
 import (

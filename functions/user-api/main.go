@@ -1,4 +1,4 @@
-// Command user-api serves a tenant's people, their preferences and their inbox over HTTP, and the unsubscribe links of
+// Command user-api serves a tenant's users, their preferences and their inbox over HTTP, and the unsubscribe links of
 // mails.
 package main
 

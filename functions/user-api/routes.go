@@ -28,25 +28,25 @@ type config struct {
 }
 
 // routes returns the program's three APIs as one.
-func routes(cfg config, log *slog.Logger, verifier *auth.Verifier, people *userstore.Store, inboxes *inboxstore.Store, watchers *feed.Feed) (http.Handler, error) {
+func routes(cfg config, log *slog.Logger, verifier *auth.Verifier, users *userstore.Store, inboxes *inboxstore.Store, watchers *feed.Feed) (http.Handler, error) {
 	links, err := optout.New(cfg.Links)
 	if err != nil {
 		return nil, err
 	}
-	unsubscribe, err := optoutapi.New(log, links, people)
+	unsubscribe, err := optoutapi.New(log, links, users)
 	if err != nil {
 		return nil, err
 	}
-	confirm, err := optoutapi.NewConfirm(log, links, people)
+	confirm, err := optoutapi.NewConfirm(log, links, users)
 	if err != nil {
 		return nil, err
 	}
 	terms := user.InvitationTerms{Limits: cfg.Limits, Life: cfg.Invite.Life, MailDomain: links.Host()}
-	notices := inboxapi.New(log, verifier, inboxes, watchers)
+	notifications := inboxapi.New(log, verifier, inboxes, watchers)
 	mux := http.NewServeMux()
-	mux.Handle("/", userapi.New(log, verifier, people, watchers, terms))
-	mux.Handle("/api/notifications", notices)
-	mux.Handle("/api/notifications/", notices)
+	mux.Handle("/", userapi.New(log, verifier, users, watchers, terms))
+	mux.Handle("/api/notifications", notifications)
+	mux.Handle("/api/notifications/", notifications)
 	mux.Handle(optout.Path, unsubscribe)
 	mux.Handle(optout.ConfirmPath, confirm)
 	return mux, nil

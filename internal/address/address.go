@@ -48,13 +48,13 @@ func Parse(s string) (string, error) {
 }
 
 // Same says whether a and b are one mailbox: their local parts differ in case at most. Mail servers may tell case apart
-// (RFC 5321 §2.4), but no known one does, and people type either.
+// (RFC 5321 §2.4), but no known one does, and users type either.
 func Same(a, b string) bool {
 	return strings.EqualFold(Canonical(a), Canonical(b))
 }
 
 // Canonical returns what [Parse] makes of s, or s itself where Parse refuses it. It is for looking up an address that a
-// person typed, and for rows that are older than this package.
+// user typed, and for rows that are older than this package.
 func Canonical(s string) string {
 	if parsed, err := Parse(s); err == nil {
 		return parsed

@@ -19,15 +19,15 @@ func TestMissing(t *testing.T) {
 		version          int64
 		known, want      []int64
 	}{
-		"all of it in the window, all known":             {in, in, 3, []int64{1, 2, 3}, nil},
-		"all of it in the window, none known":            {in, in, 3, nil, []int64{1, 2, 3}},
-		"one between is missing":                         {in, in, 3, []int64{1, 3}, []int64{2}},
+		"all of it in the window, all known":            {in, in, 3, []int64{1, 2, 3}, nil},
+		"all of it in the window, none known":           {in, in, 3, nil, []int64{1, 2, 3}},
+		"one between is missing":                        {in, in, 3, []int64{1, 3}, []int64{2}},
 		"changed again after it: only the first is due": {in, after, 3, nil, []int64{1}},
-		"older, and the last is missing":                 {before, in, 3, nil, []int64{3}},
-		"older, and one between is missing":              {before, in, 5, []int64{3, 5}, []int64{4}},
-		"older, with a version that it cannot have":      {before, in, 2, []int64{7}, []int64{2}},
+		"older, and the last is missing":                {before, in, 3, nil, []int64{3}},
+		"older, and one between is missing":             {before, in, 5, []int64{3, 5}, []int64{4}},
+		"older, with a version that it cannot have":     {before, in, 2, []int64{7}, []int64{2}},
 		"older, changed after it":                       {before, after, 3, nil, nil},
-		"all before it":                                  {before, before, 3, nil, nil},
+		"all before it":                                 {before, before, 3, nil, nil},
 		"all after it":                                  {after, after, 3, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// Story is an event, and what became of it for each person of its tenant.
+// Story is an event, and what became of it for each user of its tenant.
 type Story struct {
 	EventID, Source   string
 	Type              event.Type
@@ -20,7 +20,7 @@ type Story struct {
 	Parts             []Part    // in the order of e-mail addresses; those who are gone come last
 }
 
-// Part is one person's part in an event.
+// Part is one user's part in an event.
 type Part struct {
 	User         user.User // as they are now; of one who is gone the ID alone
 	Gone         bool
@@ -29,13 +29,13 @@ type Part struct {
 	Mail         *Mailing
 }
 
-// Notice is a notification in somebody's inbox.
+// Notification is an entry in the user's inbox.
 type Notification struct {
 	CreatedAt time.Time
 	ReadAt    time.Time // zero: not read
 }
 
-// Letter is an e-mail's whole state.
+// Mailing is the whole state of a mail.
 type Mailing struct {
 	Mail
 

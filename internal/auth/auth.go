@@ -28,7 +28,7 @@ type Config struct {
 	Audience  string `envconfig:"AUTH_AUDIENCE" default:"orderbell"`
 
 	// A provider has its own names for what we need to know. A claim's name may be a path with dots in it.
-	UserClaim   string    `envconfig:"AUTH_USER_CLAIM" default:"sub"` // the user_id of a person
+	UserClaim   string    `envconfig:"AUTH_USER_CLAIM" default:"sub"` // the user_id of a user
 	TenantClaim string    `envconfig:"AUTH_TENANT_CLAIM" default:"tenant_id"`
 	Tenant      string    `envconfig:"AUTH_TENANT"` // the one tenant that the provider may speak for; "": any
 	RolesClaim  string    `envconfig:"AUTH_ROLES_CLAIM" default:"roles"`

@@ -176,7 +176,7 @@ func TestNewVerifier(t *testing.T) {
 		"neither keys nor a secret": {},
 		"a short secret":            {DevSecret: "short"},
 		"keys and a secret":         {DevSecret: secret, JWKSURL: "http://127.0.0.1:1/jwks"},
-		"a malformed URL":        {JWKSURL: "::"},
+		"a malformed URL":           {JWKSURL: "::"},
 	} {
 		t.Run(name+" is refused", func(t *testing.T) {
 			t.Parallel()

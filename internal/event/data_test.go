@@ -13,19 +13,19 @@ const validData = `{"order_id":"6f1f6c1e-3c57-4b4b-9a0e-0d6d2f1f9b10","tenant_id
 func TestParseData(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ old, with, want string }{
-		"as the contract has it":                {"", "", ""},
-		"an integer with a fraction of zero":    {"1250", "1250.0", ""},
-		"an integer with an exponent":           {"1250", "1.25e3", ""},
-		"a version with a fraction of zero":     {`"version":2`, `"version":2.0`, ""},
-		"a field that is not known":             {`"version"`, `"colour":{"x":null},"version"`, ""},
+		"as the contract has it":             {"", "", ""},
+		"an integer with a fraction of zero": {"1250", "1250.0", ""},
+		"an integer with an exponent":        {"1250", "1.25e3", ""},
+		"a version with a fraction of zero":  {`"version":2`, `"version":2.0`, ""},
+		"a field that is not known":          {`"version"`, `"colour":{"x":null},"version"`, ""},
 		"an amount that is 0 after rounding": {"1250", "0.9999999999999999999999", "data.total_amount"},
-		"an amount with a small fraction":       {"1250", "999999999999.99999999", "data.total_amount"},
-		"an amount that is missing":             {`"total_amount":1250,`, "", "data.total_amount is missing"},
-		"an amount that is null":                {"1250", "null", "data.total_amount is missing"},
-		"an amount that occurs twice":           {`"version"`, `"total_amount":1,"version"`, "data.total_amount occurs more than once"},
-		"an id that occurs twice":               {`"version"`, `"order_id":"x","version"`, "data.order_id occurs more than once"},
-		"a name in capitals":                    {`"total_amount"`, `"TOTAL_AMOUNT"`, "data.TOTAL_AMOUNT is not total_amount"},
-		"half a character":                      {`"version"`, `"reference":"\ud83d","version"`, "data.reference contains half"},
+		"an amount with a small fraction":    {"1250", "999999999999.99999999", "data.total_amount"},
+		"an amount that is missing":          {`"total_amount":1250,`, "", "data.total_amount is missing"},
+		"an amount that is null":             {"1250", "null", "data.total_amount is missing"},
+		"an amount that occurs twice":        {`"version"`, `"total_amount":1,"version"`, "data.total_amount occurs more than once"},
+		"an id that occurs twice":            {`"version"`, `"order_id":"x","version"`, "data.order_id occurs more than once"},
+		"a name in capitals":                 {`"total_amount"`, `"TOTAL_AMOUNT"`, "data.TOTAL_AMOUNT is not total_amount"},
+		"half a character":                   {`"version"`, `"reference":"\ud83d","version"`, "data.reference contains half"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

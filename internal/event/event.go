@@ -90,7 +90,7 @@ type Event struct {
 // Day is the event's UTC day: the partition of event_records that holds it.
 func (e Event) Day() time.Time { return e.Time.UTC().Truncate(24 * time.Hour) }
 
-// Recipient is a person with a notification row for an event.
+// Recipient is a user with a notification row for an event.
 type Recipient struct {
 	UserID         string `json:"user_id"`
 	NotificationID string `json:"notification_id"`

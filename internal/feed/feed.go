@@ -1,4 +1,4 @@
-// Package feed tells a tenant's watchers what just happened to its orders, and a person's tabs what they have read: it publishes messages through Redis, once per
+// Package feed tells a tenant's watchers what just happened to its orders, and a user's tabs what they have read: it publishes messages through Redis, once per
 // event, and follows, reads and probes what was published.
 //
 // One tenant is one hash slot: `orders:{tenant}:stream` is a ring of the latest messages, `orders:{tenant}:event:<id>`

@@ -39,7 +39,7 @@ func TestOpen(t *testing.T) {
 		"no URL":                   {func(c *feed.Config) { c.URL = "localhost:6379" }, "REDIS_URL"},
 		"a URL of something else":  {func(c *feed.Config) { c.URL = "http://localhost" }, "REDIS_URL"},
 		"an unknown parameter":     {func(c *feed.Config) { c.URL = "redis://localhost?colour=red" }, "REDIS_URL"},
-		"a malformed port":      {func(c *feed.Config) { c.URL = "redis://u:secret@localhost:port" }, "REDIS_URL"},
+		"a malformed port":         {func(c *feed.Config) { c.URL = "redis://u:secret@localhost:port" }, "REDIS_URL"},
 		"no replay time":           {func(c *feed.Config) { c.ReplayTTL = 0 }, "SSE_REPLAY_BUFFER_TTL_SECONDS"},
 		"no replay length":         {func(c *feed.Config) { c.ReplayMax = 0 }, "SSE_REPLAY_BUFFER_MAX_EVENTS"},
 		"an unknown pub/sub":       {func(c *feed.Config) { c.Sharded = "perhaps" }, "REDIS_SHARDED_PUBSUB"},

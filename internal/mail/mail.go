@@ -45,9 +45,9 @@ type Due struct {
 	TenantName string
 	Locale     string // BCP 47, the tenant's
 	UserID     string
-	Email      string    // the person's
+	Email      string    // the user's
 	Name       string    // may be empty
-	TimeZone   string    // IANA, the person's
+	TimeZone   string    // IANA, the user's
 	LinkEnds   time.Time // of a mail that asks for a confirmation
 }
 

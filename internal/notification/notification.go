@@ -1,4 +1,4 @@
-// Package notification is the vocabulary of a person's notifications, as they are kept, listed and read.
+// Package notification is the vocabulary of a user's notifications, as they are kept, listed and read.
 package notification
 
 import (
@@ -8,7 +8,7 @@ import (
 	"orderbell/internal/event"
 )
 
-// Notice is one notification.
+// Notification is one notification.
 type Notification struct {
 	ID        string // UUID
 	EventID   string
@@ -18,7 +18,7 @@ type Notification struct {
 	ReadAt    time.Time // zero: unread
 }
 
-// Query says which of a person's notifications are asked for.
+// Query says which of a user's notifications are asked for.
 type Query struct {
 	UnreadOnly bool
 	Before     time.Time // with BeforeID: those older than this place, newest first; zero: from the newest on
@@ -26,12 +26,12 @@ type Query struct {
 	Limit      int
 }
 
-// Page is some of a person's notifications, from the newest to the oldest.
+// Page is some of a user's notifications, from the newest to the oldest.
 type Page struct {
 	Notifications []Notification
 	More          bool
 	Unread        int // of all, on this page or not
 }
 
-// ErrNotFound says that the person has no such notification.
+// ErrNotFound says that the user has no such notification.
 var ErrNotFound = errors.New("no such notification")

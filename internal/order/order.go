@@ -90,7 +90,7 @@ func (e *TransitionError) Error() string {
 type Order struct {
 	ID          string // UUID
 	TenantID    string
-	Reference   string // the number people call out, such as A-1042; may be empty
+	Reference   string // the number users call out, such as A-1042; may be empty
 	Status      Status
 	TotalAmount int64  // in the currency's minor unit, ≥ 0
 	Currency    string // ISO 4217, three capital letters

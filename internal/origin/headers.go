@@ -9,7 +9,7 @@ import (
 	"orderbell/internal/duration"
 )
 
-// Headers are those that protect whoever opens the page. They are on every answer of the origin, errors among them.
+// Headers protect the user of the page. They are on every answer of the origin, including errors.
 type Headers struct {
 	// HSTS is for how long browsers ask by https alone; 0: they are not told.
 	HSTS duration.Seconds `envconfig:"FRONTEND_HSTS_SECONDS" default:"0"`

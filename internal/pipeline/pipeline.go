@@ -44,7 +44,7 @@ type Mail interface {
 	TryEvent(ctx context.Context, source, eventID string)
 }
 
-// Audience returns who is told of an event of type t, in the inbox and by e-mail, as far as a person's preferences
+// Audience returns who is told of an event of type t, in the inbox and by e-mail, as far as a user's preferences
 // allow. Everybody sees the order list change.
 func Audience(t event.Type) user.Audience {
 	switch t {

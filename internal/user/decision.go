@@ -1,6 +1,6 @@
 package user
 
-// Channel is a way in which a person is told something.
+// Channel is a way in which a user is told something.
 type Channel string
 
 // The channels.
@@ -9,18 +9,18 @@ const (
 	Email Channel = "email"
 )
 
-// Verdict is what was decided for one person and channel.
+// Verdict is what was decided for one user and channel.
 type Verdict string
 
 // The verdicts.
 const (
 	Notified   Verdict = "notified" // there is a notification
 	Due        Verdict = "due"      // an e-mail was made; what became of it is the delivery's own story
-	Deferred   Verdict = "deferred" // as Due, but not before the person's quiet hours end
+	Deferred   Verdict = "deferred" // as Due, but not before the user's quiet hours end
 	Suppressed Verdict = "suppressed"
 )
 
-// Reasons why a person is not told, or later.
+// Reasons why a user is not told, or later.
 const (
 	ByRole            = "role"             // none of the roles that the event is for
 	ByPreference      = "preference"       // the channel is switched off

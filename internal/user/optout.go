@@ -8,13 +8,13 @@ import (
 // ErrUsed is an unsubscribe link that has been used.
 var ErrUsed = errors.New("the unsubscribe link was already used")
 
-// OptOut is a link in a letter by which a person may switch e-mail off, once.
+// OptOut is a link in a mail by which a user may switch e-mail off, once.
 type OptOut struct {
-	LetterID, TenantID, UserID string
-	Expires                    time.Time
+	MailID, TenantID, UserID string
+	Expires                  time.Time
 }
 
-// Subscription is the e-mail notifications that a tenant has for a person.
+// Subscription is the e-mail notifications that a tenant has for a user.
 type Subscription struct {
 	Email      string
 	TenantName string

@@ -1,4 +1,4 @@
-// Package user knows the people of a tenant by their roles, and what a role may do.
+// Package user knows the users of a tenant by their roles, and what a role may do.
 package user
 
 import (
@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Role is what a person does in a business. A person may have several.
+// Role is what a user does in a business. A user may have several.
 type Role string
 
 // The roles, from the widest to the narrowest.
@@ -25,13 +25,13 @@ func Roles() []Role { return []Role{Owner, Manager, Cashier, Kitchen, Viewer} }
 // Valid says whether r is one of [Roles].
 func (r Role) Valid() bool { return slices.Contains(Roles(), r) }
 
-// Sellers create orders, take payments, and are the people told of a paid order.
+// Sellers create orders, take payments, and are the users told of a paid order.
 func Sellers() []Role { return []Role{Owner, Manager, Cashier} }
 
 // Workers move an order along: sellers and the kitchen.
 func Workers() []Role { return []Role{Owner, Manager, Cashier, Kitchen} }
 
-// Leaders manage the tenant's people.
+// Leaders manage the tenant's users.
 func Leaders() []Role { return []Role{Owner, Manager} }
 
 // HasAny says whether one of held is among wanted.
@@ -81,10 +81,10 @@ type User struct {
 	UpdatedAt    time.Time
 
 	ConfirmedAt       time.Time // when the address was confirmed, zero: it is not
-	InvitationExpires time.Time // when the link that confirms the address ends; zero: there is none
+	InvitationExpires time.Time // when the link that confirms the address ends; zero: no link
 }
 
-// Change is what is to become of a person. What is nil stays as it is.
+// Change is what is to become of a user. What is nil stays as it is.
 type Change struct {
 	Email        *string
 	Name         *string
@@ -101,12 +101,12 @@ type Change struct {
 	By          Act   // the caller
 }
 
-// Outcomes of work on a tenant's people.
+// Outcomes of work on a tenant's users.
 var (
-	ErrNotFound   = errors.New("no such person")
+	ErrNotFound   = errors.New("no such user")
 	ErrNoTenant   = errors.New("no such tenant")
-	ErrEmailTaken = errors.New("another person of the tenant has the address")
-	ErrStale      = errors.New("the person has changed")
+	ErrEmailTaken = errors.New("another user of the tenant has this e-mail address")
+	ErrStale      = errors.New("the user has changed since it was read")
 	ErrLastOwner  = errors.New("the tenant would have no owner")
 	ErrOwner      = errors.New("owners are changed by owners")
 )

@@ -11,7 +11,7 @@ import (
 // MaxName is the longest name in characters.
 const MaxName = 200
 
-// UsualEvents are what people are told of by either channel unless they choose: what everybody heard of before there
+// UsualEvents are what users are told of by either channel unless they choose: what everybody heard of before there
 // was a choice.
 func UsualEvents() []string { return []string{"order_paid"} }
 

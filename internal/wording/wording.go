@@ -132,7 +132,7 @@ func (w *Words) Time(t time.Time, zone string) string {
 		"year", strconv.Itoa(t.Year()), "hour", t.Format("15"), "minute", t.Format("04"), "zone", zoneName(t))
 }
 
-// zoneName returns what people call the zone, such as WIB, or its offset where it has no name but that.
+// zoneName returns what users call the zone, such as WIB, or its offset where it has no name but that.
 func zoneName(t time.Time) string {
 	name, _ := t.Zone()
 	if strings.HasPrefix(name, "+") || strings.HasPrefix(name, "-") {

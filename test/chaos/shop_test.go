@@ -19,7 +19,7 @@ type shop struct {
 	people []person
 }
 
-// person is somebody of a shop.
+// user is somebody of a shop.
 type person struct {
 	id    string
 	role  user.Role

@@ -67,7 +67,7 @@ func promises() []promise {
 	}
 }
 
-// eligible are the people of tenants $1 who are to be told of each payment.
+// eligible are the users of tenants $1 who are to be told of each payment.
 const eligible = `
 	SELECT o.event_id, u.id AS user_id FROM outbox o JOIN users u ON u.tenant_id = o.tenant_id
 	WHERE o.tenant_id = ANY ($1) AND o.type = 'order_paid' AND u.roles && ARRAY['owner', 'manager', 'cashier'] AND u.`

@@ -1,6 +1,6 @@
 //go:build conformance
 
-// Package conformance_test drives the gateway's program with clients that people use: the event source of Chromium, npm's
+// Package conformance_test drives the gateway's program with clients that users use: the event source of Chromium, npm's
 // eventsource, a client around npm's eventsource-parser, and the client of r3labs/sse. Between them and the gateway stands
 // a line that breaks answers into small writes, cuts, and answers in the gateway's stead.
 package conformance_test

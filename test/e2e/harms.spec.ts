@@ -78,7 +78,7 @@ test('the badge does not say Live while the browser is offline', async ({ openTi
 test('the bell reads what was seen, and no more', async ({ openTill }) => {
   const owner = await Person.named('owner@demo.example');
   for (let i = 0; i < 30; i += 1) await owner.pay(await owner.create(newReference()));
-  // Nobody else's test reads this user's notifications.
+  // No other test reads this user's notifications.
   const till = await openTill('manager@kopi.example');
   const theirs = await Person.named('owner@kopi.example');
   for (let i = 0; i < 30; i += 1) await theirs.pay(await theirs.create(newReference(), 1000, 'IDR'));

@@ -4,7 +4,7 @@ import { newReference, Person } from './people';
 import { repository, runningStack } from './stack';
 import { expect, type Till, test } from './till';
 
-/** Nobody else's test is about the mails of this business. */
+/** No other test is about the mails of this business. */
 const email = 'owner@kopi.example';
 const report = join(repository, '.report');
 

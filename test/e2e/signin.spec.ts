@@ -164,7 +164,7 @@ test('a session that the provider ends leads to the sign-in page, which says so'
   await page.context().close();
 });
 
-test('an answer to a question that this browser did not ask signs nobody in', async ({ browser }) => {
+test('an answer to a question that this browser did not ask signs no user in', async ({ browser }) => {
   const page = await open(browser);
   await page.goto(`${runningStack().origin}/signed-in?code=stolen&state=of-another-browser`);
   await expect(page.getByRole('alert')).toContainText('You are not signed in');

@@ -20,7 +20,7 @@ const (
 	mostLinesOfFile = 400 // what a reader holds in mind
 )
 
-// source says whether people write and read the file as code.
+// source says whether users write and read the file as code.
 func source(name string) bool {
 	switch path.Ext(name) {
 	case ".go", ".ts", ".tsx", ".js", ".mjs", ".sh", ".sql", ".css":

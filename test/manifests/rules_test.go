@@ -78,7 +78,7 @@ func TestVariables(t *testing.T) {
 	})
 }
 
-// reserved are connections for superusers, a migration and a person with psql.
+// reserved are connections for superusers, a migration and a user with psql.
 const reserved = 10
 
 // TestConnections counts what all programs may take at full scale, while one of them is being rolled and so runs twice.

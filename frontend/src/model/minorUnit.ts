@@ -24,7 +24,7 @@ const byCurrency: ReadonlyMap<string, number> = new Map(
 /** Every code that is known, in alphabetical order. */
 export const knownCurrencies: readonly string[] = [...byCurrency.keys()].sort();
 
-/** The number of decimals, or undefined for a code that nobody knows. */
+/** The number of decimals, or undefined for an unknown code. */
 export function minorDigits(currency: string): number | undefined {
   return byCurrency.get(currency);
 }

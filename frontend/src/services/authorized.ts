@@ -2,7 +2,7 @@
 import { pause } from './pause';
 import { call, type Fetch, Problem } from './problem';
 
-/** Whose token goes with each call, read anew each time. `renew` gets another one after a 401, false if it cannot. */
+/** Whose token goes with each call, read again each time. `renew` gets another one after a 401, false if it cannot. */
 export interface Credentials {
   token(): string;
   renew(): Promise<boolean>;

@@ -1,4 +1,4 @@
-/** A wait that can be ended early: by the network's return, or by a user who asks for it. */
+/** A wait that can be ended early: by the network's return, or by the user. */
 export interface Pause {
   readonly over: Promise<void>;
   end(): void;

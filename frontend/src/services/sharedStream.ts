@@ -18,7 +18,7 @@ export interface Sharing {
 type Message =
   /** A tab joins. */
   | { readonly kind: 'hello' }
-  /** To all who join: how the stream is. `ready` is undefined while there is none. */
+  /** To all who join: how the stream is. `ready` is undefined without a stream. */
   | { readonly kind: 'welcome'; readonly state: ConnectionState; readonly ready: Ready | undefined }
   | { readonly kind: 'state'; readonly state: ConnectionState }
   | { readonly kind: 'frame'; readonly frame: Frame; readonly id: string }

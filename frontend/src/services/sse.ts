@@ -70,7 +70,7 @@ function allowedSilence(heartbeat: number): number {
 }
 /** For the answer's headers. */
 const longestConnect = 10_000;
-/** A stream that is opened anew sooner than this has a token that is always about to expire: no loop of reconnects. */
+/** A stream that is opened again sooner than this has a token that is always about to expire: no loop of reconnects. */
 const shortestLife = 10_000;
 /** No frame comes near it; what does is no event stream. */
 const largestFrame = 1 << 20;
@@ -278,7 +278,7 @@ function brokenOff(signal: AbortSignal, began: number): Ending {
 
 /** Reasons of an abort, told apart by identity. */
 const silent = new Error('no byte for too long');
-const reopened = new Error('opened anew');
+const reopened = new Error('reopened');
 
 interface Watchdog {
   /** From now on, so many milliseconds may pass until the next call. */

@@ -30,7 +30,7 @@ export interface ArchiveStore extends Observable<Archive> {
   ask(question: Question | undefined): void;
   /** Loads the next page. */
   more(): void;
-  /** Loads the pages again that the stream may have left behind. */
+  /** Loads the pages again that the stream may have outdated. */
   reload(): void;
   close(): void;
 }

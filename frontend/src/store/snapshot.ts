@@ -25,7 +25,7 @@ interface SnapshotLoaderOptions {
   readonly client: OrdersClient;
   readonly store: OrderStore;
   readonly random: () => number;
-  /** All pages are loaded, and nobody has asked for another load since it began. */
+  /** All pages are loaded, and no other load was requested since it began. */
   readonly onLoaded: () => void;
 }
 
@@ -44,7 +44,7 @@ export function snapshotLoader({ client, store, random, onLoaded }: SnapshotLoad
       due = address;
       if (running) return;
       running = true;
-      // Once this turn is over: `ready` and the `resync` right behind it want one snapshot, not two.
+      // Once this turn is over: `ready` and the `resync` right after it want one snapshot, not two.
       queueMicrotask(() => void run());
     },
     retryNow: () => waiting?.end(),

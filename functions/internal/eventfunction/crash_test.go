@@ -136,7 +136,7 @@ func TestKilled(t *testing.T) {
 		b.start(t).assertPost(t, ce, http.StatusAccepted)
 		b.assertOnce(t)
 	})
-	t.Run("a stop lets a letter on its way arrive", func(t *testing.T) {
+	t.Run("a stop lets a mail on its way arrive", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		proxy := slowSMTP(t, strings.TrimPrefix(b.mail.SMTPURL(), "smtp://"))

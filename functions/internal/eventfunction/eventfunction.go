@@ -21,9 +21,9 @@ import (
 	"orderbell/internal/store/eventstore"
 )
 
-// behindTimeout is how long a function that stops waits for letters on their way, when its requests have ended:
+// drainTimeout is how long a function that stops waits for mails on their way, when its requests have ended:
 // together with SHUTDOWN_TIMEOUT, less than the 30 seconds that Kubernetes gives a pod.
-const behindTimeout = 8 * time.Second
+const drainTimeout = 8 * time.Second
 
 type config struct {
 	Database database.Config

@@ -280,7 +280,7 @@ func (b *testBundle) ask(tb testing.TB, path string, answer any) {
 	}
 }
 
-// assertCanLeave says that the one mail offers its person to get no more, by one click (RFC 8058) and on a page.
+// assertCanLeave says that the one mail offers its user to get no more, by one click (RFC 8058) and on a page.
 func (b *testBundle) assertCanLeave(tb testing.TB) {
 	tb.Helper()
 	var headers map[string][]string

@@ -66,7 +66,7 @@ func OpenMail(s *service.Service, cfg MailConfig, open func(mailDomain string) *
 
 // Close waits a while for mails in flight, and closes the connections to the server.
 func (m *Mail) Close(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), behindTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	m.Courier.Drain(ctx)
 	m.mailer.Close()

@@ -1,7 +1,7 @@
 // Package inboxapi is the HTTP API of everybody's own inbox: notifications, from the newest to the oldest, and which of
 // them are read.
 //
-// What is read in one tab shows in the others: each reading goes out on the person's streams as well. The inbox is the
+// What is read in one tab shows in the others: each reading goes out on the user's streams as well. The inbox is the
 // truth; a stream that is away misses the frame and has the count again when the page asks.
 package inboxapi
 
@@ -216,7 +216,7 @@ const mostNamed = 100
 // tellTime is how long the answer waits for the stream, which may be away.
 const tellTime = time.Second
 
-// tell answers with what was read, and tells the person's streams, unless nothing was. It is read whether they hear of
+// tell answers with what was read, and tells the user's streams, unless nothing was. It is read whether they hear of
 // it or not.
 func (a api) tell(w http.ResponseWriter, r *http.Request, who auth.Principal, reading message.Reading) error {
 	if len(reading.NotificationIDs) > 0 || reading.All {

@@ -30,7 +30,7 @@ const (
 	bo  = "01a2b3c4-0000-7000-8000-00000000000b"
 )
 
-func noticeID(n int) string { return fmt.Sprintf("01a2b3c4-0000-8000-8000-a%011d", n) }
+func notificationID(n int) string { return fmt.Sprintf("01a2b3c4-0000-8000-8000-a%011d", n) }
 
 // stream remembers what it was told, or is away.
 type stream struct {
@@ -105,20 +105,20 @@ func TestInbox(t *testing.T) {
 			path = "/api/notifications?limit=2&cursor=" + page.NextCursor
 		}
 	}
-	if diff := cmp.Diff([]string{noticeID(5), noticeID(4), noticeID(3), noticeID(2), noticeID(1)}, ids); diff != "" {
+	if diff := cmp.Diff([]string{notificationID(5), notificationID(4), notificationID(3), notificationID(2), notificationID(1)}, ids); diff != "" {
 		t.Error(diff)
 	}
-	want := message.Reading{NotificationIDs: []string{noticeID(4)}, Unread: 4}
-	if diff := cmp.Diff(want, ask[message.Reading](t, b, ana, "POST", "/api/notifications/"+noticeID(4)+"/read", 200)); diff != "" {
+	want := message.Reading{NotificationIDs: []string{notificationID(4)}, Unread: 4}
+	if diff := cmp.Diff(want, ask[message.Reading](t, b, ana, "POST", "/api/notifications/"+notificationID(4)+"/read", 200)); diff != "" {
 		t.Error(diff)
 	}
-	ask[message.Reading](t, b, ana, "POST", "/api/notifications/"+noticeID(4)+"/read", 200)
+	ask[message.Reading](t, b, ana, "POST", "/api/notifications/"+notificationID(4)+"/read", 200)
 	unread := ask[inboxapi.Inbox](t, b, ana, "GET", "/api/notifications?unread", 200)
 	all := ask[inboxapi.Inbox](t, b, ana, "GET", "/api/notifications?unread=false", 200)
 	if len(unread.Notifications) != 4 || len(all.Notifications) != 5 || all.Notifications[1].ReadAt == nil || all.Notifications[0].ReadAt != nil {
 		t.Errorf("%d are unread of %v, want 4 of 5", len(unread.Notifications), all.Notifications)
 	}
-	rest := message.Reading{NotificationIDs: []string{noticeID(1), noticeID(2), noticeID(3), noticeID(5)}}
+	rest := message.Reading{NotificationIDs: []string{notificationID(1), notificationID(2), notificationID(3), notificationID(5)}}
 	if diff := cmp.Diff(rest, ask[message.Reading](t, b, ana, "POST", "/api/notifications/read-all", 200)); diff != "" {
 		t.Error(diff)
 	}
@@ -161,7 +161,7 @@ func TestInboxesOfOthers(t *testing.T) {
 		if got := ask[inboxapi.Inbox](t, b, user, "GET", "/api/notifications", 200); len(got.Notifications) != 0 || got.Unread != 0 {
 			t.Errorf("%s sees %v", user, got)
 		}
-		ask[map[string]any](t, b, user, "POST", "/api/notifications/"+noticeID(1)+"/read", 404)
+		ask[map[string]any](t, b, user, "POST", "/api/notifications/"+notificationID(1)+"/read", 404)
 		if got := ask[message.Reading](t, b, user, "POST", "/api/notifications/read-all", 200); len(got.NotificationIDs) != 0 || got.Unread != 0 {
 			t.Errorf("%s has read %v", user, got)
 		}

@@ -30,7 +30,7 @@ import (
 //go:embed templates
 var files embed.FS
 
-// Store has the people's subscriptions. Its errors are package user's outcomes or failures of the store.
+// Store has the users' subscriptions. Its errors are package user's outcomes or failures of the store.
 type Store interface {
 	Subscription(ctx context.Context, o user.OptOut) (user.Subscription, error)
 	OptOut(ctx context.Context, o user.OptOut) (user.Subscription, error)
@@ -118,7 +118,7 @@ func (a api) serve(r *http.Request) (outcome, user.Subscription, error) {
 	if errors.Is(err, optout.ErrForged) {
 		return forged, user.Subscription{}, nil
 	}
-	link := user.OptOut{LetterID: claim.LetterID, TenantID: claim.TenantID, UserID: claim.UserID, Expires: claim.Expires}
+	link := user.OptOut{MailID: claim.MailID, TenantID: claim.TenantID, UserID: claim.UserID, Expires: claim.Expires}
 	do := a.store.Subscription
 	if late := errors.Is(err, optout.ErrExpired); late || r.Method != http.MethodPost {
 		sub, err := do(r.Context(), link)

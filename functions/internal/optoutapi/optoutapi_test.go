@@ -25,9 +25,9 @@ import (
 )
 
 const (
-	userID   = "01a2b3c4-0000-7000-8000-000000000001"
-	letterID = "0193b5a2-1c1e-8c3a-9d55-0a1b2c3d4e5f"
-	origin   = "https://orders.example.com"
+	userID = "01a2b3c4-0000-7000-8000-000000000001"
+	mailID = "0193b5a2-1c1e-8c3a-9d55-0a1b2c3d4e5f"
+	origin = "https://orders.example.com"
 )
 
 type testBundle struct {
@@ -82,7 +82,7 @@ func (b *testBundle) state(t *testing.T) (s state) {
 }
 
 func (b *testBundle) link(age time.Duration) string {
-	return b.links.URL("demo", userID, letterID, time.Now().Add(-age))
+	return b.links.URL("demo", userID, mailID, time.Now().Add(-age))
 }
 
 // do calls the link as a mail program does on POST, and as a browser otherwise.
@@ -155,9 +155,9 @@ func TestBadLinks(t *testing.T) {
 		"forged":           {strings.Replace(good, "AAAA", "AAAB", 1), "This link is incomplete"},
 		"empty":            {origin + optout.Path, "This link is incomplete"},
 		"too old":          {b.link(25 * time.Hour), "This link has expired"},
-		"nobody's":         {b.links.URL("demo", letterID, letterID, time.Now()), "This user no longer exists"},
-		"another tenant's": {b.links.URL("id", userID, letterID, time.Now()), "This user no longer exists"},
-		"no tenant's":      {b.links.URL("nobody", userID, letterID, time.Now()), "This user no longer exists"},
+		"nobody's":         {b.links.URL("demo", mailID, mailID, time.Now()), "This user no longer exists"},
+		"another tenant's": {b.links.URL("id", userID, mailID, time.Now()), "This user no longer exists"},
+		"no tenant's":      {b.links.URL("nobody", userID, mailID, time.Now()), "This user no longer exists"},
 	} {
 		for _, method := range []string{"GET", "POST"} {
 			w := do(b.api, method, test.link)
@@ -196,10 +196,10 @@ func TestManyAtOnce(t *testing.T) {
 func TestLanguage(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.exec(t, `INSERT INTO users (id, tenant_id, email, roles) VALUES ($1, 'id', 'ayu@id.example', '{owner}')`, letterID)
-	w := do(b.api, "GET", b.links.URL("id", letterID, letterID, time.Now()))
+	b.exec(t, `INSERT INTO users (id, tenant_id, email, roles) VALUES ($1, 'id', 'ayu@id.example', '{owner}')`, mailID)
+	w := do(b.api, "GET", b.links.URL("id", mailID, mailID, time.Now()))
 	assertPage(t, w, 200, `<html lang="id">`, "Berhenti menerima email dari Kopi Senja?")
-	w = do(b.api, "GET", b.links.URL("id", letterID, letterID, time.Now().Add(-48*time.Hour)))
+	w = do(b.api, "GET", b.links.URL("id", mailID, mailID, time.Now().Add(-48*time.Hour)))
 	assertPage(t, w, 400, `<html lang="id">`, "Tautan ini sudah kedaluwarsa")
 	for header, want := range map[string]string{"id-ID,id;q=0.9,en;q=0.8": "id", "fr, en;q=0.5": "en", "": "en", ";;;": "en"} {
 		r := httptest.NewRequestWithContext(t.Context(), "GET", optout.Path+"x", nil)
@@ -231,7 +231,7 @@ func TestWithoutStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, method := range []string{"GET", "POST"} {
-		w := do(api, method, links.URL("demo", userID, letterID, time.Now()))
+		w := do(api, method, links.URL("demo", userID, mailID, time.Now()))
 		assertPage(t, w, 503, "Something went wrong")
 		if w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(), "no database") {
 			t.Errorf("%v %s", w.Header(), w.Body)
@@ -244,7 +244,7 @@ func TestForgetOptOuts(t *testing.T) {
 	b := setup(t)
 	store := userstore.New(b.pool)
 	for i := range 3 {
-		o := user.OptOut{LetterID: uuid.NewString(), TenantID: "demo", UserID: userID, Expires: time.Now().Add(time.Duration(i-1) * time.Hour)}
+		o := user.OptOut{MailID: uuid.NewString(), TenantID: "demo", UserID: userID, Expires: time.Now().Add(time.Duration(i-1) * time.Hour)}
 		if _, err := store.OptOut(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}

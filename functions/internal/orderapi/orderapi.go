@@ -42,7 +42,7 @@ type Store interface {
 type Order struct {
 	OrderID     string       `json:"order_id"` // UUID
 	TenantID    string       `json:"tenant_id"`
-	Reference   string       `json:"reference"` // what people call out; may be empty
+	Reference   string       `json:"reference"` // what users call out; may be empty
 	Status      order.Status `json:"status"`
 	TotalAmount int64        `json:"total_amount"` // in the currency's minor unit
 	Currency    string       `json:"currency"`     // ISO 4217

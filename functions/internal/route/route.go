@@ -20,7 +20,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// Call is what a method does, for people with one of the roles. Its handler's error is written as [problem.Handler]
+// Call is what a method does, for users with one of the roles. Its handler's error is written as [problem.Handler]
 // does.
 type Call struct {
 	Roles  []user.Role

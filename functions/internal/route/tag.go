@@ -15,7 +15,7 @@ import (
 	"orderbell/internal/problem"
 )
 
-// revalidate lets a client keep an answer, for this person alone, and ask each time whether it still holds.
+// revalidate lets a client keep an answer, for this user alone, and ask each time whether it still holds.
 const revalidate = "private, no-cache"
 
 // PairTag returns the ETag of something that counts its versions and shows another thing that counts its own. [IfMatch]

@@ -16,7 +16,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// Preferences is the body of PATCH /api/me/preferences: what a person may choose for themselves. What is not there
+// Preferences is the body of PATCH /api/me/preferences: what a user may choose for themselves. What is not there
 // stays as it is.
 type Preferences struct {
 	EmailEnabled *bool `json:"notification_email_enabled,omitempty"`

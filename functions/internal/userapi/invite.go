@@ -37,7 +37,7 @@ func (a api) inviteAgain(w http.ResponseWriter, r *http.Request) error {
 	return a.mailAgain(w, r, principal, id, user.Change{SpareOwners: !principal.Has(user.Owner)})
 }
 
-// askAgain does the same for the user who asks.
+// askAgain does the same for the caller.
 func (a api) askAgain(w http.ResponseWriter, r *http.Request) error {
 	principal, err := auth.Who(r)
 	if err != nil {

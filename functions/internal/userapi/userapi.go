@@ -1,8 +1,8 @@
-// Package userapi is the HTTP API through which a tenant's leaders manage its people, and everybody their own
+// Package userapi is the HTTP API through which a tenant's leaders manage its users, and everybody their own
 // preferences.
 //
-// Every answer but a person or a page of them is a problem (RFC 9457). The tenant is the token's; another tenant's
-// person does not exist. A person's ETag is their version: a change with If-Match is made only if it still holds.
+// Every answer but a user or a page of them is a problem (RFC 9457). The tenant is the token's; another tenant's
+// user does not exist. A user's ETag is their version: a change with If-Match is made only if it still holds.
 package userapi
 
 import (
@@ -18,9 +18,9 @@ import (
 	"orderbell/internal/user"
 )
 
-// Store keeps the people. Its errors are package user's outcomes or failures of the store.
+// Store keeps the users. Its errors are package user's outcomes or failures of the store.
 type Store interface {
-	People(ctx context.Context, tenantID, after string, limit int) (people []user.User, more bool, err error)
+	Users(ctx context.Context, tenantID, after string, limit int) (users []user.User, more bool, err error)
 	Find(ctx context.Context, tenantID, id string) (user.User, error)
 	Invite(ctx context.Context, p user.User, terms user.InvitationTerms, by user.Act) (user.User, error)
 	InviteAgain(ctx context.Context, tenantID, id string, c user.Change, terms user.InvitationTerms) (user.User, error)
@@ -37,7 +37,7 @@ type Revoker interface {
 	Revoke(ctx context.Context, r auth.Revocation) error
 }
 
-// User is a person in the API's JSON.
+// User is a user in the API's JSON.
 type User struct {
 	UserID   string      `json:"user_id"` // UUID
 	TenantID string      `json:"tenant_id"`
@@ -124,16 +124,16 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	people, more, err := a.store.People(r.Context(), principal.TenantID, after.ID, limit)
+	users, more, err := a.store.Users(r.Context(), principal.TenantID, after.ID, limit)
 	if err != nil {
 		return refusal(err)
 	}
-	answer := Page{Users: make([]User, len(people))} // never null
-	for i, p := range people {
+	answer := Page{Users: make([]User, len(users))} // never null
+	for i, p := range users {
 		answer.Users[i] = FromPerson(p)
 	}
 	if more {
-		last := people[len(people)-1]
+		last := users[len(users)-1]
 		answer.NextCursor = route.Position{At: last.CreatedAt, ID: last.ID}.Cursor()
 	}
 	return route.Serve(w, r, "", answer)

@@ -226,10 +226,10 @@ func TestRefusals(t *testing.T) {
 		"a preference of another type":        {b.asCash, "PATCH", preferences, `{"notification_email_enabled":"no"}`, 422, "notification_email_enabled", "JSON string"},
 		"a user's preference of another type": {b.asOwner, "PATCH", cashier, `{"notification_email_enabled":"no"}`, 422, "notification_email_enabled", "JSON string"},
 		"a preference that is null":           {b.asCash, "PATCH", preferences, `{"notification_email_enabled":null}`, 422, "notification_email_enabled", "null"},
-		"an unknown event":               {b.asCash, "PATCH", preferences, `{"notification_email_events":["order_paid","order_eaten"]}`, 422, "notification_email_events[1]", "must be one of [order_created"},
+		"an unknown event":                    {b.asCash, "PATCH", preferences, `{"notification_email_events":["order_paid","order_eaten"]}`, 422, "notification_email_events[1]", "must be one of [order_created"},
 		"an event that is the stream's alone": {b.asCash, "PATCH", preferences, `{"notification_in_app_events":["notification_read"]}`, 422, "notification_in_app_events[0]", "must be one of"},
 		"an event twice":                      {b.asOwner, "PATCH", cashier, `{"notification_in_app_events":["order_paid","order_paid"]}`, 422, "notification_in_app_events[1]", "twice"},
-		"an unknown time zone":                 {b.asCash, "PATCH", preferences, `{"time_zone":"Mars/Olympus"}`, 422, "time_zone", "IANA"},
+		"an unknown time zone":                {b.asCash, "PATCH", preferences, `{"time_zone":"Mars/Olympus"}`, 422, "time_zone", "IANA"},
 		"the server's zone":                   {b.asCash, "PATCH", preferences, `{"time_zone":"Local"}`, 422, "time_zone", "IANA"},
 		"a path as a zone":                    {b.asCash, "PATCH", preferences, `{"time_zone":"../../etc/passwd"}`, 422, "time_zone", "IANA"},
 		"quiet hours that never end":          {b.asCash, "PATCH", preferences, `{"quiet_hours":"22:00-22:00"}`, 422, "quiet_hours", "two different times"},
@@ -251,7 +251,7 @@ func TestRefusals(t *testing.T) {
 		"a new owner by a manager":            {b.asManager, "POST", users, `{"email":"a@b.example","roles":["owner"]}`, 403, "", "only an owner"},
 		"another tenant's user":               {b.asOwner, "PATCH", eve, `{"name":"x"}`, 404, "", "no such user"},
 		"another tenant's user, read":         {b.asOwner, "GET", eve, "", 404, "", "no such user"},
-		"a malformed id":                  {b.asOwner, "PATCH", users + "/1", `{"name":"x"}`, 404, "", "no such user"},
+		"a malformed id":                      {b.asOwner, "PATCH", users + "/1", `{"name":"x"}`, 404, "", "no such user"},
 		"a cashier lists":                     {b.asCash, "GET", users, "", 403, "", "roles"},
 		"a cashier adds":                      {b.asCash, "POST", users, `{"email":"a@b.example","roles":["viewer"]}`, 403, "", "roles"},
 		"a cashier changes themselves":        {b.asCash, "PATCH", cashier, `{"roles":["owner"]}`, 403, "", "roles"},
@@ -268,7 +268,7 @@ func TestRefusals(t *testing.T) {
 		"a limit of 0":                        {b.asOwner, "GET", users + "?limit=0", "", 400, "limit", "1 to 500"},
 		"a made-up cursor":                    {b.asOwner, "GET", users + "?cursor=abc", "", 400, "cursor", "next_cursor"},
 		"a method of another path":            {b.asOwner, "PUT", cashier, "", 405, "", "PUT"},
-		"an unknown path":                 {b.asOwner, "GET", "/api/users/x/y", "", 404, "", "nothing at"},
+		"an unknown path":                     {b.asOwner, "GET", "/api/users/x/y", "", 404, "", "nothing at"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

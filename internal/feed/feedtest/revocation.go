@@ -68,10 +68,10 @@ func revocationsOf(tb testing.TB, f *feed.Feed, tenant string) []auth.Revocation
 func badRevocations(t *testing.T, url string) {
 	f, tenant, later := Open(t, Config(url)), Tenant(), time.Now().Add(time.Hour)
 	for name, r := range map[string]auth.Revocation{
-		"of no tenant":           {UserID: "u1", Until: later},
-		"without a user or token":              {TenantID: tenant, Until: later},
-		"of a user and a token":  {TenantID: tenant, UserID: "u1", TokenID: "t1", Until: later},
-		"that is over by itself": {TenantID: tenant, UserID: "u1", Until: time.Now()},
+		"of no tenant":            {UserID: "u1", Until: later},
+		"without a user or token": {TenantID: tenant, Until: later},
+		"of a user and a token":   {TenantID: tenant, UserID: "u1", TokenID: "t1", Until: later},
+		"that is over by itself":  {TenantID: tenant, UserID: "u1", Until: time.Now()},
 	} {
 		if err := f.Revoke(t.Context(), r); err == nil {
 			t.Errorf("a revocation %s was taken", name)

@@ -11,8 +11,8 @@ import (
 	"orderbell/internal/event"
 )
 
-// Message is what the feed carries to the gateway: an order's change, for all of the tenant, or a person's reading, for
-// that person alone.
+// Message is what the feed carries to the gateway: an order's change, for all of the tenant, or a user's reading, for
+// that user alone.
 type Message struct {
 	ID          string            `json:"id"`             // the event id
 	Event       event.Type        `json:"event"`          // the SSE event name

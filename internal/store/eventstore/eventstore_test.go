@@ -22,7 +22,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// person is a user of the tenant demo.
+// user is a user of the tenant demo.
 type person struct {
 	id            string
 	role          user.Role
@@ -46,7 +46,7 @@ func setup(tb testing.TB, people ...person) (*eventstore.Store, *database.Pool) 
 	tb.Helper()
 	pool := databasetest.New(tb)
 	exec(tb, pool, `INSERT INTO tenants (id, name) VALUES ('demo', 'Kopi & Co'), ('other', 'Other')`)
-	// A person of another tenant with every right to be told there.
+	// A user of another tenant with every right to be told there.
 	exec(tb, pool, `INSERT INTO users (id, tenant_id, email, roles) VALUES ($1, 'other', 'owner@other.example', '{owner}')`, testUser(99))
 	for _, p := range people {
 		exec(tb, pool, `INSERT INTO users (id, tenant_id, email, name, roles, notification_in_app_enabled, notification_email_enabled)
@@ -145,7 +145,7 @@ func TestApply(t *testing.T) {
 			t.Errorf("mailed: %s", diff)
 		}
 	})
-	t.Run("the record says what was decided for each person, and why", func(t *testing.T) {
+	t.Run("the record says what was decided for each user, and why", func(t *testing.T) {
 		t.Parallel()
 		s, pool := setup(t, staff()...)
 		apply(t, s, paid(t))

@@ -86,7 +86,7 @@ func endLease(t *testing.T, pool *database.Pool) {
 
 func TestClaim(t *testing.T) {
 	t.Parallel()
-	t.Run("a claim has all that a letter needs", func(t *testing.T) {
+	t.Run("a claim has all that a mail needs", func(t *testing.T) {
 		t.Parallel()
 		s, _, e := due(t)
 		got := claim(t, s)

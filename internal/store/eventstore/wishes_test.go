@@ -46,12 +46,12 @@ func TestWishes(t *testing.T) {
 		return user.Decision{Channel: user.Email, Outcome: v, Reason: why}
 	}
 	for name, tt := range map[string]struct {
-		wish            string // of the one user
-		role            user.Role
-		audience        user.Audience
-		want            []user.Decision
-		notices, mails  int
-		waiting, dueNow int
+		wish                 string // of the one user
+		role                 user.Role
+		audience             user.Audience
+		want                 []user.Decision
+		notifications, mails int
+		waiting, dueNow      int
 	}{
 		"who has chosen nothing is told of payments": {
 			"name = name", user.Owner, sellers(), []user.Decision{inApp(user.Notified, ""), email(user.Due, "")}, 1, 1, 0, 1,
@@ -124,8 +124,8 @@ func TestWishes(t *testing.T) {
 				len(r.Recipients), count(t, pool, "SELECT count(*) FROM email_deliveries"),
 				count(t, pool, "SELECT count(*) FROM email_deliveries WHERE next_attempt_at > now() AND reason = 'quiet hours'"), r.DueMails,
 			}
-			if diff := cmp.Diff([]int{tt.notices, tt.mails, tt.waiting, tt.dueNow}, got); diff != "" {
-				t.Errorf("notices, mails, of them waiting, due now: %s", diff)
+			if diff := cmp.Diff([]int{tt.notifications, tt.mails, tt.waiting, tt.dueNow}, got); diff != "" {
+				t.Errorf("notifications, mails, of them waiting, due now: %s", diff)
 			}
 			again, err := s.Apply(t.Context(), e, tt.audience)
 			if err != nil || again.Outcome != event.Duplicate || again.DueMails != r.DueMails || !cmp.Equal(r.Recipients, again.Recipients) {
@@ -141,7 +141,7 @@ func TestQuietUntil(t *testing.T) {
 	for name, tt := range map[string]struct{ moment, zone, hours, want string }{
 		"none chosen":                         {"2026-11-24T22:30:00Z", "UTC", "", ""},
 		"at night, before midnight":           {"2026-11-24T22:30:00Z", "UTC", "22:00-07:00", "2026-11-25T07:00:00Z"},
-		"at night, after midnight":           {"2026-11-25T03:00:00Z", "UTC", "22:00-07:00", "2026-11-25T07:00:00Z"},
+		"at night, after midnight":            {"2026-11-25T03:00:00Z", "UTC", "22:00-07:00", "2026-11-25T07:00:00Z"},
 		"the first minute":                    {"2026-11-24T22:00:00Z", "UTC", "22:00-07:00", "2026-11-25T07:00:00Z"},
 		"their end":                           {"2026-11-25T07:00:00Z", "UTC", "22:00-07:00", ""},
 		"the last second before they begin":   {"2026-11-24T21:59:59Z", "UTC", "22:00-07:00", ""},
@@ -165,7 +165,7 @@ func TestQuietUntil(t *testing.T) {
 		"the night that has an hour more":     {"2026-10-25T00:30:00Z", "Europe/Berlin", "22:00-07:00", "2026-10-25T06:00:00Z"},
 		"an end in the hour that is repeated": {"2026-10-25T00:40:00Z", "Europe/Berlin", "22:00-02:30", ""},
 		"an end in the hour that is left out": {"2027-03-28T00:30:00Z", "Europe/Berlin", "22:00-02:30", "2027-03-28T01:30:00Z"},
-		"an unknown zone":                 {"2026-11-24T22:30:00Z", "Mars/Olympus", "22:00-07:00", "2026-11-25T07:00:00Z"},
+		"an unknown zone":                     {"2026-11-24T22:30:00Z", "Mars/Olympus", "22:00-07:00", "2026-11-25T07:00:00Z"},
 	} {
 		var got *time.Time
 		if err := pool.QueryRow(t.Context(), "SELECT quiet_until($1::text::timestamptz, $2, $3)", tt.moment, tt.zone, tt.hours).Scan(&got); err != nil {
@@ -195,7 +195,7 @@ func TestTimeZones(t *testing.T) {
 	}
 }
 
-// BenchmarkQuietHours is what a person with quiet hours adds to an event.
+// BenchmarkQuietHours is what a user with quiet hours adds to an event.
 func BenchmarkQuietHours(b *testing.B) {
 	for name, hours := range map[string]string{"none": "", "night": "22:00-07:00"} {
 		b.Run(name, func(b *testing.B) {

@@ -1,4 +1,4 @@
-// Package inboxstore lists a person's notifications in PostgreSQL and marks them read.
+// Package inboxstore lists a user's notifications in PostgreSQL and marks them read.
 package inboxstore
 
 import (
@@ -22,7 +22,7 @@ type Store struct{ pool *database.Pool }
 // New returns a store on the pool.
 func New(pool *database.Pool) *Store { return &Store{pool: pool} }
 
-// page hangs the notices on the one row of the count, so that an empty page has it too.
+// page hangs the notifications on the one row of the count, so that an empty page has it too.
 const page = `SELECT c.unread, n.id::text, n.event_id::text, n.event_type, n.data, n.created_at, n.read_at
 FROM (SELECT count(*) AS unread FROM notifications WHERE user_id = $1 AND tenant_id = $2 AND read_at IS NULL) c
 LEFT JOIN LATERAL (
@@ -57,17 +57,17 @@ func (s *Store) Page(ctx context.Context, tenantID, userID string, q notificatio
 		}
 		return n, nil
 	}
-	notices, err := database.Collect(ctx, s.pool, tenantID, scan, page, userID, tenantID, q.UnreadOnly, before, beforeID, q.Limit+1)
+	notifications, err := database.Collect(ctx, s.pool, tenantID, scan, page, userID, tenantID, q.UnreadOnly, before, beforeID, q.Limit+1)
 	if err != nil {
 		return notification.Page{}, database.Wrap("list notifications", err)
 	}
-	if len(notices) > 0 && notices[0].ID == "" {
-		notices = nil // the count's row alone
+	if len(notifications) > 0 && notifications[0].ID == "" {
+		notifications = nil // the count's row alone
 	}
-	if found.More = len(notices) > q.Limit; found.More {
-		notices = notices[:q.Limit]
+	if found.More = len(notifications) > q.Limit; found.More {
+		notifications = notifications[:q.Limit]
 	}
-	found.Notifications = notices
+	found.Notifications = notifications
 	return found, nil
 }
 

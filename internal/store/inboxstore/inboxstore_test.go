@@ -23,8 +23,8 @@ const (
 	eve = "01a2b3c4-0000-7000-8000-00000000000e" // the other tenant's
 )
 
-// noticeID returns the id of a person's n-th notification.
-func noticeID(user string, n int) string {
+// notificationID returns the id of a user's n-th notification.
+func notificationID(user string, n int) string {
 	return fmt.Sprintf("01a2b3c4-0000-8000-8000-%s%011d", user[35:], n)
 }
 
@@ -44,7 +44,7 @@ func setup(t *testing.T) *inboxstore.Store {
 				continue
 			}
 			_, err := pool.Exec(t.Context(), `INSERT INTO notifications (id, tenant_id, user_id, event_source, event_id, event_type, order_id, data, created_at)
-				VALUES ($1, $2, $3, '/', $4, 'order_paid', $4, $5, $6)`, noticeID(user, n+1), tenant, user, eventID(n+1), data(), at(second))
+				VALUES ($1, $2, $3, '/', $4, 'order_paid', $4, $5, $6)`, notificationID(user, n+1), tenant, user, eventID(n+1), data(), at(second))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -68,7 +68,7 @@ func numbers(t *testing.T, user string, page notification.Page) []int {
 	found := []int{}
 	for _, n := range page.Notifications {
 		for i := 1; i <= 4; i++ {
-			if n.ID == noticeID(user, i) {
+			if n.ID == notificationID(user, i) {
 				found = append(found, i)
 			}
 		}
@@ -94,7 +94,7 @@ func TestPage(t *testing.T) {
 	if diff := cmp.Diff([]int{4, 3}, numbers(t, ana, first)); diff != "" || !first.More || first.Unread != 4 {
 		t.Errorf("first page: %s, more %t, %d unread, want more and 4", diff, first.More, first.Unread)
 	}
-	want := notification.Notification{ID: noticeID(ana, 4), EventID: eventID(4), Type: event.OrderPaid, Data: data(), CreatedAt: at(3)}
+	want := notification.Notification{ID: notificationID(ana, 4), EventID: eventID(4), Type: event.OrderPaid, Data: data(), CreatedAt: at(3)}
 	if diff := cmp.Diff(want, first.Notifications[0]); diff != "" {
 		t.Error(diff)
 	}
@@ -104,9 +104,9 @@ func TestPage(t *testing.T) {
 		t.Errorf("second page: %s, more %t, %d unread, want no more and 4", diff, second.More, second.Unread)
 	}
 	for name, p := range map[string]notification.Page{
-		"who has none":                      page("demo", bo, notification.Query{Limit: 2}),
-		"another tenant's user":             page("demo", eve, notification.Query{Limit: 2}),
-		"after a user's last notification": page("demo", bo, notification.Query{Limit: 2, Before: at(0), BeforeID: noticeID(ana, 1)}),
+		"who has none":                     page("demo", bo, notification.Query{Limit: 2}),
+		"another tenant's user":            page("demo", eve, notification.Query{Limit: 2}),
+		"after a user's last notification": page("demo", bo, notification.Query{Limit: 2, Before: at(0), BeforeID: notificationID(ana, 1)}),
 	} {
 		if diff := cmp.Diff(notification.Page{}, p); diff != "" {
 			t.Errorf("%s: %s", name, diff)
@@ -124,8 +124,8 @@ func TestRead(t *testing.T) {
 		}
 		return r
 	}
-	one := message.Reading{NotificationIDs: []string{noticeID(ana, 3)}, Unread: 3}
-	if diff := cmp.Diff(one, reading(s.Read(t.Context(), "demo", ana, noticeID(ana, 3)))); diff != "" {
+	one := message.Reading{NotificationIDs: []string{notificationID(ana, 3)}, Unread: 3}
+	if diff := cmp.Diff(one, reading(s.Read(t.Context(), "demo", ana, notificationID(ana, 3)))); diff != "" {
 		t.Error(diff)
 	}
 	p, err := s.Page(t.Context(), "demo", ana, notification.Query{Limit: 9, UnreadOnly: true})
@@ -138,15 +138,15 @@ func TestRead(t *testing.T) {
 	}
 	was := p.Notifications[1].ReadAt
 	again := message.Reading{NotificationIDs: []string{}, Unread: 3}
-	if diff := cmp.Diff(again, reading(s.Read(t.Context(), "demo", ana, noticeID(ana, 3)))); diff != "" {
+	if diff := cmp.Diff(again, reading(s.Read(t.Context(), "demo", ana, notificationID(ana, 3)))); diff != "" {
 		t.Errorf("read again: %s", diff)
 	}
-	for _, c := range [][3]string{{"demo", ana, noticeID(eve, 1)}, {"demo", bo, noticeID(ana, 1)}, {"other", ana, noticeID(ana, 1)}, {"demo", ana, eventID(1)}} {
+	for _, c := range [][3]string{{"demo", ana, notificationID(eve, 1)}, {"demo", bo, notificationID(ana, 1)}, {"other", ana, notificationID(ana, 1)}, {"demo", ana, eventID(1)}} {
 		if r, err := s.Read(t.Context(), c[0], c[1], c[2]); !errors.Is(err, notification.ErrNotFound) {
 			t.Errorf("Read(%v) = %v, %v, want %v", c, r, err, notification.ErrNotFound)
 		}
 	}
-	rest := message.Reading{NotificationIDs: []string{noticeID(ana, 1), noticeID(ana, 2), noticeID(ana, 4)}}
+	rest := message.Reading{NotificationIDs: []string{notificationID(ana, 1), notificationID(ana, 2), notificationID(ana, 4)}}
 	if diff := cmp.Diff(rest, reading(s.ReadAll(t.Context(), "demo", ana))); diff != "" {
 		t.Errorf("read all: %s", diff)
 	}

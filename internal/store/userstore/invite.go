@@ -44,7 +44,7 @@ func (s *Store) Invite(ctx context.Context, p user.User, terms user.InvitationTe
 	return made, outcome("create user", err)
 }
 
-// oneAtATime waits until nobody else adds a user of the tenant, or changes an address. A transaction that changes an address calls
+// oneAtATime waits until no other transaction adds a user of the tenant or changes an address. A transaction that changes an address calls
 // it first, so that two do not wait for each other.
 func oneAtATime(ctx context.Context, tx pgx.Tx, tenantID string) error {
 	_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('users of ' || $1))`, tenantID)
@@ -96,7 +96,7 @@ func askForConfirmation(ctx context.Context, tx pgx.Tx, p user.User, terms user.
 
 // InviteAgain makes another mail due that asks for a confirmation of the user's address, and returns the user. The invitation
 // begins again. Of c, SpareOwners and By count. Errors: [user.ErrNotFound], [user.ErrOwner], [user.ErrConfirmed],
-// *[user.TooSoonError], *[user.LimitError] where the tenant may invite nobody.
+// *[user.TooSoonError], *[user.LimitError] where the tenant may not invite a user now.
 func (s *Store) InviteAgain(ctx context.Context, tenantID, id string, c user.Change, terms user.InvitationTerms) (invited user.User, err error) {
 	const state = `SELECT email_confirmed_at IS NOT NULL, coalesce(extract(epoch FROM confirmation_asked_at + $3::interval - now()), 0)::float8
 		FROM users WHERE tenant_id = $1 AND id = $2`

@@ -29,21 +29,21 @@ func scanSubscription(row pgx.CollectableRow) (f found, err error) {
 // Subscription returns what the link is for and changes nothing. Errors: [user.ErrNotFound], and with the subscription
 // [user.ErrUsed].
 func (s *Store) Subscription(ctx context.Context, o user.OptOut) (user.Subscription, error) {
-	f, err := database.CollectOne(ctx, s.pool, o.TenantID, scanSubscription, subscription, o.TenantID, o.UserID, o.LetterID)
+	f, err := database.CollectOne(ctx, s.pool, o.TenantID, scanSubscription, subscription, o.TenantID, o.UserID, o.MailID)
 	if err == nil && f.used {
 		err = user.ErrUsed
 	}
 	return f.Subscription, outcome("find subscription", err)
 }
 
-// OptOut uses the link up and switches the person's e-mail off. Errors: [user.ErrNotFound], and with the subscription
+// OptOut uses the link up and switches the user's e-mail off. Errors: [user.ErrNotFound], and with the subscription
 // [user.ErrUsed]; of two who use it at once, one gets that.
 func (s *Store) OptOut(ctx context.Context, o user.OptOut) (ended user.Subscription, err error) {
 	const use = `INSERT INTO optouts (id, tenant_id, user_id, expires_at) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING`
 	const off = `UPDATE users SET notification_email_enabled = false, version = version + 1, updated_at = clock_timestamp()
 		WHERE tenant_id = $1 AND id = $2 AND notification_email_enabled`
 	err = database.InTenant(ctx, s.pool, o.TenantID, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, subscription, o.TenantID, o.UserID, o.LetterID)
+		rows, err := tx.Query(ctx, subscription, o.TenantID, o.UserID, o.MailID)
 		if err != nil {
 			return err
 		}
@@ -52,13 +52,13 @@ func (s *Store) OptOut(ctx context.Context, o user.OptOut) (ended user.Subscript
 			return err
 		}
 		ended = f.Subscription
-		used, err := tx.Exec(ctx, use, o.LetterID, o.TenantID, o.UserID, o.Expires)
+		used, err := tx.Exec(ctx, use, o.MailID, o.TenantID, o.UserID, o.Expires)
 		if err != nil {
 			return err
 		}
 		if used.RowsAffected() == 0 {
 			// The request that used it may have come between the two statements above.
-			if rows, err = tx.Query(ctx, subscription, o.TenantID, o.UserID, o.LetterID); err != nil {
+			if rows, err = tx.Query(ctx, subscription, o.TenantID, o.UserID, o.MailID); err != nil {
 				return err
 			}
 			if f, err = pgx.CollectExactlyOneRow(rows, scanSubscription); err != nil {

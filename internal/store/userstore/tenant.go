@@ -14,7 +14,7 @@ import (
 // there: what is below is for operators.
 const seeAll = `SELECT require_all_tenants()`
 
-// Found creates the tenant t with its first person, whose id, if they have none, is a new one, and returns the person
+// Found creates the tenant t with its first user, whose id, if they have none, is a new one, and returns the user
 // as stored. Both are there afterwards, or neither. Errors: [user.ErrTenantTaken], [user.ErrNameTaken] however the
 // name is typed.
 func (s *Store) Found(ctx context.Context, t user.Tenant, first user.User) (made user.User, err error) {

@@ -44,7 +44,7 @@ func TestAdd(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a person is found by id, in their tenant alone", func(t *testing.T) {
+	t.Run("a user is found by id, in their tenant alone", func(t *testing.T) {
 		t.Parallel()
 		got, err := s.Find(t.Context(), "demo", first.ID)
 		if err != nil {
@@ -68,7 +68,7 @@ func TestPeopleComeInPages(t *testing.T) {
 	}
 	after := ""
 	for {
-		page, more, err := s.People(t.Context(), "demo", after, 2)
+		page, more, err := s.Users(t.Context(), "demo", after, 2)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-// Package userstore keeps tenants and their people in PostgreSQL.
+// Package userstore keeps tenants and their users in PostgreSQL.
 package userstore
 
 import (
@@ -84,9 +84,9 @@ func insertion(p user.User) ([]any, error) {
 	}, nil
 }
 
-// EnsurePerson creates p, with a new id if it has none, unless the tenant has a user of its address already, who stays as they
+// EnsureUser creates p, with a new id if it has none, unless the tenant has a user of its address already, who stays as they
 // are. It returns the user as stored. It is for the tables' owner alone, who vouches for the address.
-func (s *Store) EnsurePerson(ctx context.Context, p user.User) (user.User, error) {
+func (s *Store) EnsureUser(ctx context.Context, p user.User) (user.User, error) {
 	args, err := insertion(p)
 	if err != nil {
 		return user.User{}, err
@@ -97,14 +97,14 @@ func (s *Store) EnsurePerson(ctx context.Context, p user.User) (user.User, error
 	return s.FindByEmail(ctx, p.TenantID, p.Email)
 }
 
-// FindByEmail returns the tenant's person with the address, however it is typed, or [user.ErrNotFound].
+// FindByEmail returns the tenant's user with the address, however it is typed, or [user.ErrNotFound].
 func (s *Store) FindByEmail(ctx context.Context, tenantID, email string) (user.User, error) {
 	const byEmail = `SELECT ` + columns + ` FROM users WHERE tenant_id = $1 AND lower(email) = lower($2)`
 	p, err := database.CollectOne(ctx, s.pool, tenantID, scan, byEmail, tenantID, address.Canonical(email))
 	return p, outcome("find user "+email, err)
 }
 
-// Find returns a person of the tenant, or [user.ErrNotFound].
+// Find returns a user of the tenant, or [user.ErrNotFound].
 func (s *Store) Find(ctx context.Context, tenantID, id string) (user.User, error) {
 	const byID = `SELECT ` + columns + ` FROM users WHERE tenant_id = $1 AND id = $2`
 	p, err := database.CollectOne(ctx, s.pool, tenantID, scan, byID, tenantID, id)
@@ -121,19 +121,19 @@ func (s *Store) Roles(ctx context.Context, tenantID, id string) ([]user.Role, er
 	return roles, outcome("find roles", err)
 }
 
-// People returns at most limit of the tenant's users after the one with the id after ("": from the first on), in the order
+// Users returns at most limit of the tenant's users after the one with the id after ("": from the first on), in the order
 // of their ids, which is the order of their creation, and whether there are more.
-func (s *Store) People(ctx context.Context, tenantID, after string, limit int) (people []user.User, more bool, err error) {
+func (s *Store) Users(ctx context.Context, tenantID, after string, limit int) (users []user.User, more bool, err error) {
 	const page = `SELECT ` + columns + ` FROM users WHERE tenant_id = $1 AND id > coalesce(nullif($2, '')::uuid, '00000000-0000-0000-0000-000000000000')
 		ORDER BY id LIMIT $3`
-	people, err = database.Collect(ctx, s.pool, tenantID, scan, page, tenantID, after, limit+1)
+	users, err = database.Collect(ctx, s.pool, tenantID, scan, page, tenantID, after, limit+1)
 	if err != nil {
 		return nil, false, database.Wrap("list users", err)
 	}
-	if len(people) > limit {
-		return people[:limit], true, nil
+	if len(users) > limit {
+		return users[:limit], true, nil
 	}
-	return people, false, nil
+	return users, false, nil
 }
 
 // Add creates p, with a new id if it has none, and returns it as stored. It is for the tables' owner alone, who vouches for the
@@ -167,7 +167,7 @@ const change = `UPDATE users SET
 	WHERE tenant_id = $1 AND id = $2
 	RETURNING ` + columns
 
-// Update changes a person of the tenant and returns them as they are then. Errors: [user.ErrNotFound],
+// Update changes a user of the tenant and returns them as they are then. Errors: [user.ErrNotFound],
 // [user.ErrStale], [user.ErrEmailTaken], [user.ErrLastOwner], [user.ErrOwner], and of a new address *[user.LimitError]: it has to
 // be confirmed, and its mail for that becomes due with the change.
 func (s *Store) Update(ctx context.Context, tenantID, id string, c user.Change, terms user.InvitationTerms) (changed user.User, err error) {

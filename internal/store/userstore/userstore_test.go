@@ -39,7 +39,7 @@ func timeless() cmp.Option {
 func TestPeople(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	stored, err := s.EnsurePerson(t.Context(), ana())
+	stored, err := s.EnsureUser(t.Context(), ana())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,26 +61,26 @@ func TestPeople(t *testing.T) {
 		if _, err := s.FindByEmail(t.Context(), "other", ana().Email); !errors.Is(err, user.ErrNotFound) {
 			t.Errorf("FindByEmail = %v, want %v", err, user.ErrNotFound)
 		}
-		people, _, err := s.People(t.Context(), "other", "", 10)
+		people, _, err := s.Users(t.Context(), "other", "", 10)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if len(people) != 0 {
-			t.Errorf("People = %v, want none", people)
+			t.Errorf("Users = %v, want none", people)
 		}
 	})
 	t.Run("who is there already stays as they are", func(t *testing.T) {
 		t.Parallel()
 		again := ana()
 		again.ID, again.Email, again.Name, again.EmailEnabled = "", "ANA@demo.example", "Somebody else", false
-		got, err := s.EnsurePerson(t.Context(), again)
+		got, err := s.EnsureUser(t.Context(), again)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(stored, got); diff != "" {
 			t.Error(diff)
 		}
-		people, _, err := s.People(t.Context(), "demo", "", 10)
+		people, _, err := s.Users(t.Context(), "demo", "", 10)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,8 +92,8 @@ func TestPeople(t *testing.T) {
 		t.Parallel()
 		wrong := ana()
 		wrong.ID, wrong.Email, wrong.Roles = "", "eve@demo.example", []user.Role{"admin"}
-		if _, err := s.EnsurePerson(t.Context(), wrong); err == nil {
-			t.Error("EnsurePerson took the role admin")
+		if _, err := s.EnsureUser(t.Context(), wrong); err == nil {
+			t.Error("EnsureUser took the role admin")
 		}
 	})
 }

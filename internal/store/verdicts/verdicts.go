@@ -1,4 +1,4 @@
-// Package verdicts keeps what `orderbell verify` found, for people and alerts that ask when everything was last checked.
+// Package verdicts keeps what `orderbell verify` found, for users and alerts that ask when everything was last checked.
 package verdicts
 
 import (

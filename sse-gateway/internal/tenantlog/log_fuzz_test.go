@@ -47,7 +47,7 @@ func shownIn(t *testing.T, stream string) (frames []shown) {
 }
 
 // FuzzApply has any payload come by a tenant's channel: each watcher is shown whole frames of the contract, and no field of
-// the message reaches another field, another frame or another person.
+// the message reaches another field, another frame or another user.
 func FuzzApply(f *testing.F) {
 	const data = `{"order_id":"o","tenant_id":"demo","status":"paid","reference":"A\r\n\r\ndata: x","total_amount":1,"currency":"EUR","version":2}`
 	for _, message := range []string{

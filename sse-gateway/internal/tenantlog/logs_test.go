@@ -181,9 +181,9 @@ func TestJoin(t *testing.T) {
 		want tenantlog.Joined
 	}{
 		"a new client begins at the end":       {"", tenantlog.Joined{Cursor: 3, ID: second.ID}},
-		"after the first":                     {first.ID, tenantlog.Joined{Cursor: 2, ID: first.ID, Resumed: true}},
-		"after the last":                      {second.ID, tenantlog.Joined{Cursor: 3, ID: second.ID, Resumed: true}},
-		"after a notification, so its event":  {second.ID + ".n", tenantlog.Joined{Cursor: 2, ID: second.ID + ".n", Resumed: true}},
+		"after the first":                      {first.ID, tenantlog.Joined{Cursor: 2, ID: first.ID, Resumed: true}},
+		"after the last":                       {second.ID, tenantlog.Joined{Cursor: 3, ID: second.ID, Resumed: true}},
+		"after a notification, so its event":   {second.ID + ".n", tenantlog.Joined{Cursor: 2, ID: second.ID + ".n", Resumed: true}},
 		"from the beginning":                   {"0", tenantlog.Joined{Cursor: 1, ID: "0"}},
 		"an unknown id":                        {uuid.NewString(), tenantlog.Joined{Cursor: 3, ID: "0", Resync: tenantlog.UnknownID, Tail: second.ID}},
 		"no id at all":                         {"\x00 é\n", tenantlog.Joined{Cursor: 3, ID: "0", Resync: tenantlog.UnknownID, Tail: second.ID}},

@@ -1,5 +1,5 @@
 // Package auditstore reads what became of an event, across the tables of every program. It changes nothing: it is for
-// checks and for people who ask why.
+// checks and for users who ask why.
 package auditstore
 
 import (

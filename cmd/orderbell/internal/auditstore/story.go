@@ -31,7 +31,7 @@ func (s *Store) Stories(ctx context.Context, eventID string) (stories []audit.St
 	return stories, err
 }
 
-// begun returns the stories without the people. The outbox and the functions know the same of an event.
+// begun returns the stories without the users. The outbox and the functions know the same of an event.
 func begun(ctx context.Context, tx pgx.Tx, eventID string) ([]audit.Story, error) {
 	const query = `
 SELECT event_id::text, coalesce(r.source, o.source), coalesce(r.type, o.type), coalesce(r.tenant_id, o.tenant_id),
@@ -67,7 +67,7 @@ ORDER BY r.event_day, r.source`
 	})
 }
 
-// addParts adds the tenant's people, and what each has of the event.
+// addParts adds the tenant's users, and what each has of the event.
 func addParts(ctx context.Context, tx pgx.Tx, s *audit.Story) error {
 	const query = `
 SELECT u.id::text, u.tenant_id, u.email, u.name, u.roles, u.notification_email_enabled, u.notification_in_app_enabled,

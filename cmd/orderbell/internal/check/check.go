@@ -128,7 +128,7 @@ func Run(ctx context.Context, cfg Config) error {
 }
 
 func (r *run) token(role user.Role) (string, error) {
-	for _, p := range r.Business.People {
+	for _, p := range r.Business.Users {
 		if slices.Equal(p.Roles, []user.Role{role}) {
 			token, _, err := r.Tokens.For(p, time.Now())
 			return token, err

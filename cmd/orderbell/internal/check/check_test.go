@@ -67,8 +67,8 @@ func setup(t *testing.T, f fault, said *strings.Builder) check.Config {
 	cfg := authtest.Config(authtest.Secret)
 	verifier := authtest.Verifier(t, cfg)
 	business := seed.Check("check-1")
-	for i := range business.People {
-		business.People[i].ID = fmt.Sprintf("01a2b3c4-0000-7000-8000-00000000000%d", i)
+	for i := range business.Users {
+		business.Users[i].ID = fmt.Sprintf("01a2b3c4-0000-7000-8000-00000000000%d", i)
 	}
 	s := &shop{fault: f, business: business, verifier: verifier, more: make(chan struct{}), arrivals: check.NewArrivals()}
 	origin, mailpit := httptest.NewServer(s.handler()), httptest.NewServer(s.mailpit())

@@ -18,7 +18,7 @@ import (
 // eligible returns the ids of those who are told of a paid order, sorted.
 func (r *run) eligible() []string {
 	var ids []string
-	for _, p := range r.Business.People {
+	for _, p := range r.Business.Users {
 		if user.HasAny(p.Roles, user.Sellers()) {
 			ids = append(ids, p.ID)
 		}
@@ -46,13 +46,13 @@ func (r *run) mailed(ctx context.Context) error {
 	return r.inboxes(ctx)
 }
 
-// inboxes compares what each person of the tenant has got with what they should have.
+// inboxes compares what each user of the tenant has got with what they should have.
 func (r *run) inboxes(ctx context.Context) error {
 	if r.Mailpit == "" {
 		return nil
 	}
 	eligible := r.eligible()
-	for _, p := range r.Business.People {
+	for _, p := range r.Business.Users {
 		want := 0
 		if slices.Contains(eligible, p.ID) {
 			want = 1
@@ -128,9 +128,9 @@ func (r *run) once(ctx context.Context) error {
 }
 
 func (r *run) checkTrail(c *change) error {
-	people := []string{}
+	users := []string{}
 	if c.Type == event.OrderPaid {
-		people = r.eligible()
+		users = r.eligible()
 	}
 	var mailed []string
 	for _, m := range c.Trail.Mails {
@@ -142,10 +142,10 @@ func (r *run) checkTrail(c *change) error {
 	switch {
 	case c.Trail.Records != 1:
 		return fmt.Errorf("%d records, want 1", c.Trail.Records)
-	case !slices.Equal(c.Trail.Notified, people):
-		return fmt.Errorf("users %v have a notification, want %v", c.Trail.Notified, people)
-	case !slices.Equal(mailed, people):
-		return fmt.Errorf("users %v were sent an e-mail, want %v", mailed, people)
+	case !slices.Equal(c.Trail.Notified, users):
+		return fmt.Errorf("users %v have a notification, want %v", c.Trail.Notified, users)
+	case !slices.Equal(mailed, users):
+		return fmt.Errorf("users %v were sent an e-mail, want %v", mailed, users)
 	}
 	return nil
 }

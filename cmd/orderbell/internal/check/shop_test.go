@@ -221,7 +221,7 @@ func (s *shop) Trail(_ context.Context, eventID string) (audit.Trail, error) {
 	if len(s.events) < 2 || s.events[1].ID != eventID {
 		return t, nil
 	}
-	for _, p := range s.business.People[:3] { // owner, manager, cashier
+	for _, p := range s.business.Users[:3] { // owner, manager, cashier
 		t.Notified = append(t.Notified, p.ID)
 		t.Mails = append(t.Mails, audit.Delivery{UserID: p.ID, Status: "sent", Attempt: 1, SentAt: time.Now()})
 	}

@@ -71,7 +71,7 @@ func (c *Console) say(prefix string, line []byte) {
 	}
 }
 
-// slow is when people begin to wonder whether anything still happens.
+// slow is when users begin to wonder whether anything still happens.
 const slow = 3 * time.Second
 
 // Time runs work and writes how long it took, or that it did not succeed. If it takes long, hint says why it may.
@@ -88,7 +88,7 @@ func (c *Console) Time(what, hint string, work func() error) error {
 	return nil
 }
 
-// Seconds shows a duration as people read it: "1.2 s", "38 ms".
+// Seconds shows a duration as users read it: "1.2 s", "38 ms".
 func Seconds(d time.Duration) string {
 	switch {
 	case d < 10*time.Millisecond:

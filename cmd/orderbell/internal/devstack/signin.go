@@ -54,7 +54,7 @@ func (s *Stack) startSignIn(ctx context.Context) (_ *signIn, err error) {
 	}
 	handler, err := provider.New(provider.Config{
 		Issuer: cfg.Settings.Issuer, Page: s.Origin, Audience: s.Tokens.Auth.Audience, TokenLife: cfg.Own.TokenLife,
-		People: s.people(userstore.New(pool)),
+		Users: s.users(userstore.New(pool)),
 	})
 	if err != nil {
 		pool.Close()
@@ -67,12 +67,12 @@ func (s *Stack) startSignIn(ctx context.Context) (_ *signIn, err error) {
 // mostPeople bounds the list of a business on the provider's page.
 const mostPeople = 200
 
-// people returns the users of the demo businesses as they are now: those who were added on the page can sign in too.
-func (s *Stack) people(store *userstore.Store) func(context.Context) ([]provider.Business, error) {
+// users returns the users of the demo businesses as they are now: those who were added on the page can sign in too.
+func (s *Stack) users(store *userstore.Store) func(context.Context) ([]provider.Business, error) {
 	return func(ctx context.Context) ([]provider.Business, error) {
 		var all []provider.Business
 		for _, b := range s.Businesses {
-			users, _, err := store.People(ctx, b.Tenant.ID, "", mostPeople)
+			users, _, err := store.Users(ctx, b.Tenant.ID, "", mostPeople)
 			if err != nil {
 				return nil, fmt.Errorf("users of %s: %w", b.Tenant.ID, err)
 			}

@@ -1,6 +1,6 @@
-// Package explain says in words why a person was told of an event, or was not.
+// Package explain says in words why a user was told of an event, or was not.
 //
-// It repeats what was decided and kept when the event was taken in, and what became of it since. Only of people about whom
+// It repeats what was decided and kept when the event was taken in, and what became of it since. Only of users about whom
 // nothing was decided it says more: why nothing was.
 package explain
 
@@ -18,7 +18,7 @@ type Store interface {
 	Stories(ctx context.Context, eventID string) ([]audit.Story, error)
 }
 
-// Account is an event's way, and each person's part in it.
+// Account is an event's way, and each user's part in it.
 type Account struct {
 	EventID  string   `json:"event_id"`
 	Source   string   `json:"source"`
@@ -26,12 +26,12 @@ type Account struct {
 	TenantID string   `json:"tenant_id"`
 	OrderID  string   `json:"order_id"`
 	Way      []string `json:"way"` // what happened to the event itself
-	People   []Person `json:"people"`
-	Untold   int      `json:"others"` // people about whom nothing had to be decided, and who are not named here
+	Users    []User   `json:"users"`
+	Untold   int      `json:"others"` // users without a decision; they are not listed
 }
 
-// Person is what a person got, or why they did not.
-type Person struct {
+// User is what a user got, or why they did not.
+type User struct {
 	UserID string   `json:"user_id"`
 	Email  string   `json:"email,omitempty"` // not of somebody who is gone
 	Roles  []string `json:"roles"`           // as they are now
@@ -39,7 +39,7 @@ type Person struct {
 	Mail   string   `json:"email_notification"`
 }
 
-// Event returns what became of the event: for the person of an address, or with an empty one for everybody about whom
+// Event returns what became of the event: for the user of an address, or with an empty one for everybody about whom
 // something was decided. It is one account but for an id that two sources have used.
 func Event(ctx context.Context, store Store, eventID, email string) ([]Account, error) {
 	stories, err := store.Stories(ctx, eventID)
@@ -61,7 +61,7 @@ func Event(ctx context.Context, store Store, eventID, email string) ([]Account, 
 func account(s audit.Story, email string) (Account, error) {
 	a := Account{
 		EventID: s.EventID, Source: s.Source, Type: string(s.Type), TenantID: s.TenantID, OrderID: s.OrderID,
-		Way: way(s), People: []Person{},
+		Way: way(s), Users: []User{},
 	}
 	for _, p := range s.Parts {
 		switch {
@@ -75,9 +75,9 @@ func account(s audit.Story, email string) (Account, error) {
 		for i, r := range p.User.Roles {
 			roles[i] = string(r)
 		}
-		a.People = append(a.People, Person{UserID: p.User.ID, Email: p.User.Email, Roles: roles, InApp: inApp(s, p), Mail: mailLine(s, p)})
+		a.Users = append(a.Users, User{UserID: p.User.ID, Email: p.User.Email, Roles: roles, InApp: inApp(s, p), Mail: mailLine(s, p)})
 	}
-	if email != "" && len(a.People) == 0 {
+	if email != "" && len(a.Users) == 0 {
 		return a, fmt.Errorf("tenant %s, whose event it is, has no user %s", s.TenantID, email)
 	}
 	return a, nil

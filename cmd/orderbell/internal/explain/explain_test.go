@@ -229,10 +229,10 @@ func TestWhy(t *testing.T) {
 				test.after(w)
 			}
 			a := w.explain(id, test.email)
-			if len(a.People) != 1 || !strings.EqualFold(a.People[0].Email, test.email) {
+			if len(a.Users) != 1 || !strings.EqualFold(a.Users[0].Email, test.email) {
 				t.Fatalf("%+v", a)
 			}
-			got := []string{plain(a.People[0].InApp), plain(a.People[0].Mail)}
+			got := []string{plain(a.Users[0].InApp), plain(a.Users[0].Mail)}
 			if diff := cmp.Diff([]string{test.inApp, test.mail}, got); diff != "" {
 				t.Error(diff)
 			}
@@ -248,14 +248,14 @@ func TestEverybody(t *testing.T) {
 	w.exec(`UPDATE event_records SET decisions = decisions || $1::jsonb`,
 		fmt.Sprintf(`[{"user_id": %q, "channel": "email", "outcome": "due", "reason": ""}]`, uuid.Nil))
 	a := w.explain(id, "")
-	if a.Untold != 3 || len(a.People) != 2 {
+	if a.Untold != 3 || len(a.Users) != 2 {
 		t.Fatalf("%+v", a)
 	}
-	if cook := a.People[0]; cook.Email != "kitchen@demo.example" || !cmp.Equal(cook.Roles, []string{"kitchen"}) ||
+	if cook := a.Users[0]; cook.Email != "kitchen@demo.example" || !cmp.Equal(cook.Roles, []string{"kitchen"}) ||
 		plain(cook.InApp) != "A notification came at TIME. It is not read." {
 		t.Errorf("%+v", cook)
 	}
-	if gone := a.People[1]; gone.UserID != uuid.Nil.String() || gone.Mail != "There was an e-mail. What became of it went with the user." {
+	if gone := a.Users[1]; gone.UserID != uuid.Nil.String() || gone.Mail != "There was an e-mail. What became of it went with the user." {
 		t.Errorf("%+v", gone)
 	}
 }
@@ -274,7 +274,7 @@ func TestWay(t *testing.T) {
 		}
 	}
 	check(changed, "The event has not left the outbox yet: outbox-relay takes it to Kafka, look at its log.")
-	if mail := w.explain(id, "owner@demo.example").People[0].Mail; mail != "None: the event has not been applied yet." {
+	if mail := w.explain(id, "owner@demo.example").Users[0].Mail; mail != "None: the event has not been applied yet." {
 		t.Error(mail)
 	}
 	w.exec(`UPDATE outbox SET sent_at = now()`)

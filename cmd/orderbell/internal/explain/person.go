@@ -12,7 +12,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// inApp says what the person has in their inbox, and why.
+// inApp says what the user has in their inbox, and why.
 func inApp(s audit.Story, p audit.Part) string {
 	d, ok := decision(p, user.InApp)
 	switch {

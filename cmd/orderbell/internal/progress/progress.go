@@ -1,4 +1,4 @@
-// Package progress shows people how far a long command is, and says nothing to scripts.
+// Package progress shows users how far a long command is, and says nothing to scripts.
 package progress
 
 import (

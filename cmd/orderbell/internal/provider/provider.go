@@ -32,7 +32,7 @@ type Config struct {
 	Page      string        // the origin of the page that users return to
 	Audience  string        // the claim aud that the APIs want
 	TokenLife time.Duration // of an access token
-	People    func(context.Context) ([]Business, error)
+	Users     func(context.Context) ([]Business, error)
 }
 
 // Business is a tenant with those of its users who can sign in.
@@ -85,7 +85,7 @@ func New(cfg Config) (http.Handler, error) {
 const choosePath = "/choose"
 
 func (p *provider) page(w http.ResponseWriter, r *http.Request) {
-	businesses, err := p.cfg.People(r.Context())
+	businesses, err := p.cfg.Users(r.Context())
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return

@@ -14,7 +14,7 @@ func TestTheProviderRefuses(t *testing.T) {
 	t.Parallel()
 	h, err := provider.New(provider.Config{
 		Issuer: "http://localhost:1", Page: "http://localhost:2", Audience: "orderbell",
-		People: func(context.Context) ([]provider.Business, error) { return nil, nil },
+		Users: func(context.Context) ([]provider.Business, error) { return nil, nil },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -31,7 +31,7 @@ func (a *authorization) GetState() string                   { return a.asked.Sta
 func (a *authorization) GetSubject() string                 { return a.userID }
 func (a *authorization) Done() bool                         { return a.userID != "" }
 
-// GetCodeChallenge implements [op.AuthRequest]; nil: there is none, and the token endpoint refuses the code.
+// GetCodeChallenge implements [op.AuthRequest]; nil: the request has none, and the token endpoint refuses the code.
 func (a *authorization) GetCodeChallenge() *oidc.CodeChallenge {
 	if a.asked.CodeChallenge == "" {
 		return nil

@@ -55,7 +55,7 @@ func keep[T any](kept map[string]T, key string, value T) {
 
 // find returns the user with the id as the database has them now.
 func (s *store) find(ctx context.Context, id string) (user.User, error) {
-	businesses, err := s.cfg.People(ctx)
+	businesses, err := s.cfg.Users(ctx)
 	if err != nil {
 		return user.User{}, err
 	}

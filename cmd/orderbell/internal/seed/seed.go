@@ -1,4 +1,4 @@
-// Package seed knows the demo businesses: enough people to try every role, in two tenants, so that one can be seen not
+// Package seed knows the demo businesses: enough users to try every role, in two tenants, so that one can be seen not
 // to see the other.
 package seed
 
@@ -10,10 +10,10 @@ import (
 	"orderbell/internal/user"
 )
 
-// Business is a tenant with its people.
+// Business is a tenant with its users.
 type Business struct {
 	Tenant user.Tenant
-	People []user.User
+	Users  []user.User
 }
 
 // Demo returns the demo businesses.
@@ -30,12 +30,12 @@ func Check(id string) Business {
 	return newBusiness(user.Tenant{ID: id, Name: "Check " + id, Locale: "en", Currency: "EUR", TimeZone: "UTC"}, id+".example")
 }
 
-// newBusiness gives the tenant one person of each role, owner@domain and so on.
+// newBusiness gives the tenant one user of each role, owner@domain and so on.
 func newBusiness(t user.Tenant, domain string) Business {
 	b := Business{Tenant: t}
 	for _, role := range user.Roles() {
 		name := strings.ToUpper(string(role[:1])) + string(role[1:])
-		b.People = append(b.People, user.User{
+		b.Users = append(b.Users, user.User{
 			TenantID: t.ID, Email: string(role) + "@" + domain, Name: name + " of " + t.Name, Roles: []user.Role{role},
 			EmailEnabled: true, InAppEnabled: true,
 		})
@@ -43,13 +43,13 @@ func newBusiness(t user.Tenant, domain string) Business {
 	return b
 }
 
-// Store is where tenants and people are kept. What is there already stays as it is.
+// Store is where tenants and users are kept. What is there already stays as it is.
 type Store interface {
 	EnsureTenant(context.Context, user.Tenant) error
-	EnsurePerson(context.Context, user.User) (user.User, error)
+	EnsureUser(context.Context, user.User) (user.User, error)
 }
 
-// Apply makes sure that the businesses are stored, and returns them with their people as they are there: what somebody
+// Apply makes sure that the businesses are stored, and returns them with their users as they are there: what somebody
 // changed since the last run is kept.
 func Apply(ctx context.Context, store Store, businesses []Business) ([]Business, error) {
 	stored := make([]Business, len(businesses))
@@ -58,12 +58,12 @@ func Apply(ctx context.Context, store Store, businesses []Business) ([]Business,
 			return nil, fmt.Errorf("seed: %w", err)
 		}
 		stored[i] = Business{Tenant: b.Tenant}
-		for _, p := range b.People {
-			person, err := store.EnsurePerson(ctx, p)
+		for _, p := range b.Users {
+			found, err := store.EnsureUser(ctx, p)
 			if err != nil {
 				return nil, fmt.Errorf("seed: %w", err)
 			}
-			stored[i].People = append(stored[i].People, person)
+			stored[i].Users = append(stored[i].Users, found)
 		}
 	}
 	return stored, nil

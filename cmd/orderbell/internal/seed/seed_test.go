@@ -35,7 +35,7 @@ func TestSeedsTwiceAreSeedsOnce(t *testing.T) {
 		t.Errorf("the second time differs:\n%s", diff)
 	}
 	for _, b := range second {
-		people, _, err := store.People(t.Context(), b.Tenant.ID, "", 100)
+		people, _, err := store.Users(t.Context(), b.Tenant.ID, "", 100)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,7 +15,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// Tokens makes tokens for people with the development secret.
+// Tokens makes tokens for users with the development secret.
 type Tokens struct {
 	Auth auth.Config
 	TTL  time.Duration
@@ -43,7 +43,7 @@ type demoUser struct {
 	ExpiresAt  time.Time   `json:"expires_at"`
 }
 
-// NewUsersHandler answers GET /dev/users: a JSON array of the people with new tokens. It serves requests for this
+// NewUsersHandler answers GET /dev/users: a JSON array of the users with new tokens. It serves requests for this
 // machine's own names alone, since a page elsewhere could have its name resolved to 127.0.0.1 (DNS rebinding).
 func NewUsersHandler(businesses []Business, tokens Tokens, logger *log.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -68,7 +68,7 @@ func NewUsersHandler(businesses []Business, tokens Tokens, logger *log.Logger) h
 func listUsers(businesses []Business, tokens Tokens, now time.Time) ([]demoUser, error) {
 	users := []demoUser{}
 	for _, b := range businesses {
-		for _, p := range b.People {
+		for _, p := range b.Users {
 			token, expires, err := tokens.For(p, now)
 			if err != nil {
 				return nil, fmt.Errorf("make a token for %s: %w", p.Email, err)

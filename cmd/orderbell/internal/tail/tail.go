@@ -1,4 +1,4 @@
-// Package tail shows a tenant's live stream to people, a line an event, or to programs, an object of JSON a line.
+// Package tail shows a tenant's live stream to users, a line an event, or to programs, an object of JSON a line.
 package tail
 
 import (
@@ -165,7 +165,7 @@ func (s *show) degraded(f watch.Frame) error {
 	return nil
 }
 
-// line is an event for people.
+// line is an event for users.
 func (s *show) line(f watch.Frame) string {
 	head := f.At.Format("15:04:05.000") + "  "
 	switch {

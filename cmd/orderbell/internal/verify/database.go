@@ -87,7 +87,7 @@ func (r *run) records(ctx context.Context, step func(int64)) error {
 		for _, rec := range page {
 			r.record(rec)
 		}
-		if err := r.people(ctx, page); err != nil {
+		if err := r.users(ctx, page); err != nil {
 			return err
 		}
 		r.presence(ctx, page)
@@ -125,15 +125,15 @@ func (r *run) record(rec audit.Record) {
 	}
 }
 
-// absence is a person without something that was decided for them.
+// absence is a user without something that was decided for them.
 type absence struct {
 	check string
 	what  string
 	o     Offender
 }
 
-// people compares the notifications and e-mails of a page with what the records decided.
-func (r *run) people(ctx context.Context, page []audit.Record) error {
+// users compares the notifications and e-mails of a page with what the records decided.
+func (r *run) users(ctx context.Context, page []audit.Record) error {
 	var missing []absence
 	for _, rec := range page {
 		mailed := make([]string, len(rec.Mails))

@@ -60,7 +60,7 @@ const (
 	checkOrders        = "orders"        // each version of an order has an event
 	checkOutbox        = "outbox"        // each event has left, and has one record with its data
 	checkRecords       = "records"       // each record is there once, and its order knows the version
-	checkNotifications = "notifications" // one for each person whom the record decided to tell, and no others
+	checkNotifications = "notifications" // one for each user whom the record decided to tell, and no others
 	checkMails         = "e-mails"       // the same, and each is sent, due, or has a reason
 	checkStream        = "stream"        // what Redis must remember is there once
 	checkMailbox       = "mailbox"       // each sent e-mail has arrived; again only as often as that was counted
@@ -89,7 +89,7 @@ type Offender struct {
 type Mails struct {
 	Sent       int64 `json:"sent"`
 	Due        int64 `json:"due"`
-	Deferred   int64 `json:"deferred"` // due, but not before the quiet hours of their person end
+	Deferred   int64 `json:"deferred"` // due, but not before the quiet hours of their user end
 	Failed     int64 `json:"failed"`
 	Suppressed int64 `json:"suppressed"`
 	Ambiguous  int64 `json:"ambiguous"` // attempts whose outcome is unknown

@@ -22,7 +22,7 @@ import (
 type Config struct {
 	// Timeout ends a sweep. No e-mail is claimed in the last quarter of it.
 	Timeout time.Duration `envconfig:"SWEEP_TIMEOUT" default:"50s"`
-	// KeepSent is how long sent outbox rows stay, for `orderbell verify` and for people.
+	// KeepSent is how long sent outbox rows stay, for `orderbell verify` and for users.
 	KeepSent time.Duration `envconfig:"OUTBOX_KEEP_SENT" default:"24h"`
 }
 

@@ -70,20 +70,20 @@ type Post interface {
 	Line(ctx context.Context) (mail.Line, error)
 }
 
-// Writer renders a letter.
+// Writer renders a mail.
 type Writer interface {
 	Write(d mail.Due) (mail.Mail, error)
 }
 
 // Courier is safe for concurrent use.
 type Courier struct {
-	cfg    Config
-	store  Store
-	post   Post
-	writer Writer
-	log    *slog.Logger
-	meters meters
-	server trouble
+	cfg     Config
+	store   Store
+	post    Post
+	writer  Writer
+	log     *slog.Logger
+	meters  meters
+	server  trouble
 	sending sync.WaitGroup // goroutines that have a line
 }
 
@@ -142,7 +142,7 @@ func (c *Courier) goWith(ctx context.Context, line mail.Line, work func(context.
 		defer close(done)
 		defer line.Close()
 		defer func() {
-			if v := recover(); v != nil { // the claim's lease brings its letter back
+			if v := recover(); v != nil { // the claim's lease brings its mail back
 				c.log.ErrorContext(ctx, "mail delivery panicked", "panic", v, "stack", string(debug.Stack()))
 			}
 		}()
@@ -151,7 +151,7 @@ func (c *Courier) goWith(ctx context.Context, line mail.Line, work func(context.
 	return done
 }
 
-// Drain waits until no letter is on its way, or ctx ends; what is cut off then comes back when its lease has run out.
+// Drain waits until no mail is on its way, or ctx ends; what is cut off then comes back when its lease has run out.
 // Nothing may be started any more.
 func (c *Courier) Drain(ctx context.Context) {
 	done := make(chan struct{})

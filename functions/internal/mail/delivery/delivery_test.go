@@ -295,7 +295,7 @@ func TestTryEvent(t *testing.T) {
 			return ctx
 		},
 	} {
-		t.Run("a slow server is not waited for beyond "+name+", and its letter is not cut short", func(t *testing.T) {
+		t.Run("a slow server is not waited for beyond "+name+", and its mail is not cut short", func(t *testing.T) {
 			t.Parallel()
 			cfg := config()
 			ctx := limit(&cfg, t.Context())

@@ -65,7 +65,7 @@ func (t *tallying) now() Tally {
 }
 
 // Sweep sends what is due with up to workers lines, in turns: one mail of each tenant that has some, then the next of each. It stops claiming at stopAt and returns
-// when the last letter is done or ctx ends; mails in flight then go on. The error says that the store or
+// when the last mail is done or ctx ends; mails in flight then go on. The error says that the store or
 // the server is out of reach.
 func (c *Courier) Sweep(ctx context.Context, workers int, stopAt time.Time) (Tally, error) {
 	waiting, since, err := c.store.Waiting(ctx)

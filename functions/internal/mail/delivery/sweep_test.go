@@ -167,7 +167,7 @@ func TestSweepOutcomes(t *testing.T) {
 			t.Errorf("counted %d", n)
 		}
 	})
-	t.Run("a letter that kills its process is given up", func(t *testing.T) {
+	t.Run("a mail that kills its process is given up", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
 		b.due(t, "order")
@@ -178,7 +178,7 @@ func TestSweepOutcomes(t *testing.T) {
 			t.Errorf("sent %v", b.sent)
 		}
 	})
-	t.Run("a letter that cannot be written waits for a program that can", func(t *testing.T) {
+	t.Run("a mail that cannot be written waits for a program that can", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
 		b.due(t, "unwritable")

@@ -34,7 +34,7 @@ func (t *turns) claim(ctx context.Context) (mail.Due, bool, error) {
 	}
 }
 
-// next returns the tenant whose turn it is, "" if there is none, and whether a new round began with it.
+// next returns the tenant whose turn it is, "" if no tenant has a due mail, and whether a new round began with it.
 func (t *turns) next(ctx context.Context) (tenant string, fresh bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

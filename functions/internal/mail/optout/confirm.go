@@ -24,7 +24,7 @@ type Confirmation struct {
 	address [addressBytes]byte // the beginning of a hash of the address
 }
 
-// addressBytes is as long as a letter's id, whose place the hash of the address takes in a token.
+// addressBytes is as long as a mail's id, whose place the hash of the address takes in a token.
 const addressBytes = 16
 
 // IsAddress says whether the link was made for the address, however it is typed.

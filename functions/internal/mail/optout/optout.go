@@ -31,7 +31,7 @@ type Config struct {
 // Path is where links lead, on the page's origin. A token follows.
 const Path = "/api/unsubscribe/"
 
-// preferencesPath is where the page lets people choose.
+// preferencesPath is where the page lets users choose.
 const preferencesPath = "/#/preferences"
 
 const minSecret = 32 // bytes, as many as the hash has
@@ -40,7 +40,7 @@ const minSecret = 32 // bytes, as many as the hash has
 type Claim struct {
 	TenantID string
 	UserID   string // UUID
-	LetterID string // UUID of the letter that the link is in: what is used up
+	MailID   string // UUID of the mail that the link is in: what is used up
 	Expires  time.Time
 }
 
@@ -86,19 +86,19 @@ func Safe(u *url.URL) bool {
 	return u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && here)
 }
 
-// Preferences is where the page lets people choose what they are told of.
+// Preferences is where the page lets users choose what they are told of.
 func (l *Links) Preferences() string { return l.base + preferencesPath }
 
-// URL returns the link of a letter that is written now; an id that is no UUID has none: "".
-func (l *Links) URL(tenantID, userID, letterID string, now time.Time) string {
-	token, err := l.token(Claim{TenantID: tenantID, UserID: userID, LetterID: letterID, Expires: now.Add(l.life)})
+// URL returns the link of a mail that is written now; an id that is no UUID has none: "".
+func (l *Links) URL(tenantID, userID, mailID string, now time.Time) string {
+	token, err := l.token(Claim{TenantID: tenantID, UserID: userID, MailID: mailID, Expires: now.Add(l.life)})
 	if err != nil {
 		return ""
 	}
 	return l.base + Path + token
 }
 
-// A token is, in base64url, a version, the seconds since 1970 of its end (8 bytes, big-endian), the letter's and the
+// A token is, in base64url, a version, the seconds since 1970 of its end (8 bytes, big-endian), the mail's and the
 // user's id (16 bytes each), the tenant's id, and the HMAC-SHA256 of all before it.
 const (
 	version = 1
@@ -106,19 +106,19 @@ const (
 )
 
 func (l *Links) token(c Claim) (string, error) {
-	letterID, err := uuid.Parse(c.LetterID)
+	mailID, err := uuid.Parse(c.MailID)
 	if err != nil {
-		return "", fmt.Errorf("make an unsubscribe link: letter %q: %w", c.LetterID, err)
+		return "", fmt.Errorf("make an unsubscribe link: mail id %q: %w", c.MailID, err)
 	}
 	userID, err := uuid.Parse(c.UserID)
 	if err != nil {
 		return "", fmt.Errorf("make an unsubscribe link: user %q: %w", c.UserID, err)
 	}
-	said := statement(c.TenantID, userID, letterID, c.Expires)
+	said := statement(c.TenantID, userID, mailID, c.Expires)
 	return base64.RawURLEncoding.EncodeToString(append(said, sign(unsubscribes, l.secrets[0], said)...)), nil
 }
 
-// statement is what a token says. About is the letter's id, or stands for an address.
+// statement is what a token says. About is the mail's id, or stands for an address.
 func statement(tenantID string, userID, about [16]byte, expires time.Time) []byte {
 	said := binary.BigEndian.AppendUint64([]byte{version}, uint64(expires.Unix())) //nolint:gosec // after 1970
 	return append(append(append(said, about[:]...), userID[:]...), tenantID...)
@@ -153,7 +153,7 @@ func (l *Links) Read(token string, now time.Time) (Claim, error) {
 		return Claim{}, err
 	}
 	c := Claim{
-		TenantID: string(said[fixed:]), UserID: uuid.UUID(said[25:fixed]).String(), LetterID: uuid.UUID(said[9:25]).String(), Expires: end(said),
+		TenantID: string(said[fixed:]), UserID: uuid.UUID(said[25:fixed]).String(), MailID: uuid.UUID(said[9:25]).String(), Expires: end(said),
 	}
 	if !now.Before(c.Expires) {
 		return c, ErrExpired

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	userID   = "01a2b3c4-0000-7000-8000-000000000001"
-	letterID = "0193b5a2-1c1e-8c3a-9d55-0a1b2c3d4e5f"
+	userID = "01a2b3c4-0000-7000-8000-000000000001"
+	mailID = "0193b5a2-1c1e-8c3a-9d55-0a1b2c3d4e5f"
 )
 
 func config() optout.Config {
@@ -33,7 +33,7 @@ func open(t *testing.T, cfg optout.Config) *optout.Links {
 
 func token(t *testing.T, l *optout.Links, now time.Time) string {
 	t.Helper()
-	link := l.URL("demo", userID, letterID, now)
+	link := l.URL("demo", userID, mailID, now)
 	token, ok := strings.CutPrefix(link, "https://orders.example.com"+optout.Path)
 	if !ok || url.PathEscape(token) != token {
 		t.Fatalf("the link is %q", link)
@@ -46,7 +46,7 @@ func TestRead(t *testing.T) {
 	now := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 	l := open(t, config())
 	good := token(t, l, now)
-	want := optout.Claim{TenantID: "demo", UserID: userID, LetterID: letterID, Expires: now.Add(24 * time.Hour)}
+	want := optout.Claim{TenantID: "demo", UserID: userID, MailID: mailID, Expires: now.Add(24 * time.Hour)}
 	got, err := l.Read(good, now.Add(24*time.Hour-time.Second))
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Error(err, diff)
@@ -54,7 +54,7 @@ func TestRead(t *testing.T) {
 	if got, err := l.Read(good, now.Add(24*time.Hour)); !errors.Is(err, optout.ErrExpired) || got != want {
 		t.Errorf("a day later: %+v, %v", got, err)
 	}
-	if l.URL("demo", "me", letterID, now) != "" || l.URL("demo", userID, "letter", now) != "" {
+	if l.URL("demo", "me", mailID, now) != "" || l.URL("demo", userID, "letter", now) != "" {
 		t.Error("there is a link for something that is no UUID")
 	}
 
@@ -126,11 +126,11 @@ func FuzzRead(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(strings.TrimPrefix(l.URL("demo", userID, letterID, time.Now()), "https://orders.example.com"+optout.Path))
+	f.Add(strings.TrimPrefix(l.URL("demo", userID, mailID, time.Now()), "https://orders.example.com"+optout.Path))
 	f.Add("AQ")
 	f.Fuzz(func(t *testing.T, token string) {
 		c, err := l.Read(token, time.Time{})
-		if err == nil && l.URL(c.TenantID, c.UserID, c.LetterID, c.Expires.Add(-24*time.Hour)) != "https://orders.example.com"+optout.Path+token {
+		if err == nil && l.URL(c.TenantID, c.UserID, c.MailID, c.Expires.Add(-24*time.Hour)) != "https://orders.example.com"+optout.Path+token {
 			t.Errorf("%q is read as %+v, which is written otherwise", token, c)
 		}
 	})

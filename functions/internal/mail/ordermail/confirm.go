@@ -8,8 +8,8 @@ import (
 	"orderbell/internal/mail"
 )
 
-// confirmView is what the templates of a confirmation see. Every field is one line. There is no name in it: whoever invites
-// chooses it, and the mail goes to an address that is not known to be a user's.
+// confirmView is what the templates of a confirmation see. Every field is one line. It has no name: the inviting user
+// chooses the name, and the address is not yet known to be the invited user's.
 type confirmView struct {
 	Language string // BCP 47
 	Tenant   string

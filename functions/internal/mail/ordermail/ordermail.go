@@ -28,7 +28,7 @@ type Links struct {
 	Confirm     string // of a mail that asks for a confirmation: confirms the address
 }
 
-// Writer renders letters. It is safe for concurrent use.
+// Writer renders mails. It is safe for concurrent use.
 type Writer struct {
 	words *wording.Catalogues
 	html  *htmltemplate.Template
@@ -36,7 +36,7 @@ type Writer struct {
 	links func(mail.Due) Links
 }
 
-// New parses the templates. Links returns what a letter offers; with nil, letters offer nothing.
+// New parses the templates. Links returns what a mail offers; with nil, mails offer nothing.
 func New(links func(mail.Due) Links) (*Writer, error) {
 	words, err := wording.Load()
 	if err != nil {
@@ -148,7 +148,7 @@ func tone(s order.Status) string {
 	return "good"
 }
 
-// reference is how people call the order: by its reference, or by the last digits of its id where it has none (the
+// reference is how users call the order: by its reference, or by the last digits of its id where it has none (the
 // first ones of a UUIDv7 are the time, alike for all orders of a day).
 func reference(d event.Data) string {
 	if r := oneLine(d.Reference); r != "" {

@@ -42,7 +42,7 @@ func aMail() mail.Mail {
 	}
 }
 
-// send sends one letter on a line of its own.
+// send sends one mail on a line of its own.
 func send(t *testing.T, m *smtp.Mailer, l mail.Mail) error {
 	t.Helper()
 	line, err := m.Line(t.Context())
@@ -55,7 +55,7 @@ func send(t *testing.T, m *smtp.Mailer, l mail.Mail) error {
 
 func TestSend(t *testing.T) {
 	t.Parallel()
-	t.Run("a letter arrives with its headers and both parts", func(t *testing.T) {
+	t.Run("a mail arrives with its headers and both parts", func(t *testing.T) {
 		t.Parallel()
 		s := serve(t, nil)
 		if err := send(t, setup(t, config(s.url())), aMail()); err != nil {
@@ -83,7 +83,7 @@ func TestSend(t *testing.T) {
 			}
 		}
 	})
-	t.Run("a letter that can be unsubscribed says how", func(t *testing.T) {
+	t.Run("a mail that can be unsubscribed says how", func(t *testing.T) {
 		t.Parallel()
 		s := serve(t, nil)
 		l := aMail()

@@ -16,7 +16,7 @@ func frame(n int, at time.Time) []byte {
 	return fmt.Appendf(nil, "id: %s\nevent: %s\ndata: %s\n\n", message.EventID(n), event.OrderPaid, message.JSON(n, at))
 }
 
-// hub is what people write by hand: a channel for each client, a goroutine that writes what comes out of it. It waits for
+// hub is the usual hand-written design: a channel for each client, a goroutine that writes what comes out of it. It waits for
 // the slowest client rather than drop messages, so that it delivers all of them as the others must.
 type hub struct {
 	mu      sync.Mutex

@@ -116,7 +116,7 @@ func (r rounds) ratio(f figure, others []string) spread {
 	return spreadOf(ratios)
 }
 
-// peers are the servers that people would use.
+// peers are the usual alternatives.
 func (r rounds) peers() []string {
 	return slices.DeleteFunc(slices.Clone(r.names), func(name string) bool { return name == trial.Gateway || name == floor })
 }

@@ -65,7 +65,7 @@ func (t *Trial) startSubject(ctx context.Context, name string) (*subject, error)
 	return s, nil
 }
 
-// users is how many people the gateway's clients are: 15,000 streams are 15 for each.
+// users is the number of users of the gateway's clients: 15,000 streams are 15 for each.
 const users = 1000
 
 // startGateway starts a Redis server and the gateway as they are installed. Only the limits are raised that keep one

@@ -1,0 +1,68 @@
+package house_test
+
+import (
+	"path"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// retired are words that the glossary in CONTRIBUTING.md replaces, and constructions that a reader has to read twice.
+var retired = []struct { //nolint:gochecknoglobals // a table
+	use     string
+	pattern *regexp.Regexp
+}{
+	{"again", regexp.MustCompile(`(?i)\banew\b`)},
+	{"the role that acts, such as the caller or the holder", regexp.MustCompile(`(?i)\b(whoever|who asks)\b`)},
+	{"no user, no program, …", regexp.MustCompile(`(?i)\bnobody(['’]s)?\b`)},
+	{"must be one of, does not exist, is malformed", regexp.MustCompile(`(?i)\b(is|are) none( of)?\b`)},
+	{"is listed twice, is duplicated", regexp.MustCompile(`(?i)\bthere twice\b`)},
+	{"after", regexp.MustCompile(`(?i)\b(comes?|goes|lies|begins|resumes?|right|one|those|place|position|page|frame|cursor|left) behind\b`)},
+	{person, regexp.MustCompile(`(?i)\b(persons?|people)\b`)},
+	{"notification", regexp.MustCompile(`(?i)\b(a|the|one|this|each|unread) notices?\b`)},
+	{"mail", regexp.MustCompile(`(?i)\b(renders?|sends?|due|unsent) letters?\b`)},
+}
+
+// user is what a user of a tenant is called. The page's sources and its tests still have identifiers of the older name.
+const person = "user"
+
+// allowed are uses that mean something else.
+var allowed = regexp.MustCompile(`"nobody"|nobody@|mail\.hello|account postgres|else nobody|nor nobody|NoBody|no such \(user|\(user\|recipient`)
+
+// worded says whether the words of a file are checked. Not checked are migrations, which never change once they have landed,
+// the glossary, the history, and what tests hold against the programs.
+func worded(name string) bool {
+	switch {
+	case strings.HasPrefix(name, "migrations/"), strings.HasPrefix(name, "test/house/"), strings.Contains(name, "/testdata/"),
+		strings.Contains(name, ".test."), name == "CONTRIBUTING.md", name == "CHANGELOG.md", strings.HasPrefix(name, ".specify/"):
+		return false
+	case strings.HasSuffix(name, "_test.go"):
+		return false
+	}
+	switch path.Ext(name) {
+	case ".go", ".md", ".ts", ".tsx", ".sql", ".yaml", ".yml", ".sh", ".lua", ".html", ".css":
+		return true
+	case ".json":
+		return strings.Contains(name, "/catalogue/") || strings.Contains(name, "/contracts/")
+	}
+	return name == "Makefile" || name == ".env.example" || name == ".ci/run"
+}
+
+func TestRetiredWordsStayAway(t *testing.T) {
+	t.Parallel()
+	for _, name := range files(t) {
+		if !worded(name) {
+			continue
+		}
+		for i, line := range strings.Split(read(t, name), "\n") {
+			for _, r := range retired {
+				if r.use == person && (strings.HasPrefix(name, "frontend/") || strings.HasPrefix(name, "test/e2e/")) {
+					continue
+				}
+				if found := r.pattern.FindString(line); found != "" && !allowed.MatchString(line) {
+					t.Errorf("%s:%d says %q, write %q: %s", name, i+1, found, r.use, strings.TrimSpace(line))
+				}
+			}
+		}
+	}
+}
