@@ -46,7 +46,7 @@ func newSourceListCommand(data *string) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: work(func(cmd *cobra.Command, _ []string) error {
 			var found []user.Source
-			err := withPeople(cmd.Context(), *data, func(store *userstore.Store) (err error) {
+			err := withUsers(cmd.Context(), *data, func(store *userstore.Store) (err error) {
 				found, err = store.Sources(cmd.Context())
 				return err
 			})
@@ -91,7 +91,7 @@ func newSourceChangeCommand(data *string, verb, short, done string, change sourc
 		},
 		RunE: work(func(cmd *cobra.Command, args []string) error {
 			var changed bool
-			err := withPeople(cmd.Context(), *data, func(store *userstore.Store) (err error) {
+			err := withUsers(cmd.Context(), *data, func(store *userstore.Store) (err error) {
 				changed, err = change(store, cmd.Context(), args[0], tenant, operator())
 				return err
 			})

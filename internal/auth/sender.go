@@ -22,7 +22,7 @@ import (
 )
 
 // SenderConfig says who may send events to a program: in a cluster the service accounts of Knative's brokers and sources,
-// on one machine whoever knows a secret.
+// on one machine every client that knows a secret.
 type SenderConfig struct {
 	Secret string `envconfig:"EVENT_SENDER_SECRET"` // at least 32 bytes
 

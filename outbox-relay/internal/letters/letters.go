@@ -107,7 +107,7 @@ func (c *Counter) Catch(ctx context.Context) error {
 	var fresh []record.Span
 	for _, s := range spans {
 		if next, known := c.next[s.Partition]; known && next > s.To {
-			return errors.New("the topic of dead letters was made anew: restart outbox-relay to count again")
+			return errors.New("the topic of dead letters was created again: restart outbox-relay to count again")
 		}
 		c.forget(s)
 		if s.From = max(s.From, c.next[s.Partition]); s.From < s.To {
