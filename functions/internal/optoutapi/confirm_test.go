@@ -49,9 +49,9 @@ func TestAConfirmationLink(t *testing.T) {
 		says("a link scanner", method, good, 200)
 	}
 	says("the page asks", http.MethodGet, good, 200, "<h1>Is ayu@demo.example your address?</h1>", `<form method="post"><button>Yes, confirm`)
-	says("a link that is too old", http.MethodPost, link("ayu@demo.example", -time.Second), 400, "<h1>This link is too old</h1>")
-	says("a link to another address", http.MethodPost, link("bo@demo.example", time.Hour), 400, "<h1>This invitation is not open any more</h1>")
-	says("a link that is not ours", http.MethodPost, good[:len(good)-3]+"abc", 400, "<h1>This link is not complete</h1>")
+	says("a link that is too old", http.MethodPost, link("ayu@demo.example", -time.Second), 400, "<h1>This link has expired</h1>")
+	says("a link to another address", http.MethodPost, link("bo@demo.example", time.Hour), 400, "<h1>This invitation is no longer valid</h1>")
+	says("a link that is not ours", http.MethodPost, good[:len(good)-3]+"abc", 400, "<h1>This link is incomplete</h1>")
 	if w := do(api, http.MethodPut, good); w.Code != http.StatusMethodNotAllowed {
 		t.Errorf("PUT: status %d", w.Code)
 	}
@@ -66,5 +66,5 @@ func TestAConfirmationLink(t *testing.T) {
 		t.Error("the address is not confirmed")
 	}
 	b.exec(t, `DELETE FROM users`)
-	says("a cancelled invitation", http.MethodPost, good, 400, "<h1>This invitation is not open any more</h1>")
+	says("a cancelled invitation", http.MethodPost, good, 400, "<h1>This invitation is no longer valid</h1>")
 }
