@@ -19,7 +19,7 @@ type ShareConfig struct {
 	AtOnce int `envconfig:"TENANT_REQUESTS_AT_ONCE" default:"2"`
 }
 
-// Check returns an error for a number that lets nobody in.
+// Check returns an error for a number that lets no request in.
 func (c ShareConfig) Check() error {
 	if c.AtOnce < 1 {
 		return fmt.Errorf("TENANT_REQUESTS_AT_ONCE is %d, want 1 or more", c.AtOnce)
