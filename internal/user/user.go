@@ -57,7 +57,7 @@ type TenantChange struct {
 	TimeZone *string
 
 	Version int64 // that the change is meant for; 0: any
-	By      Act   // who asks
+	By      Act   // the caller
 }
 
 // UsualCurrency is a tenant's unless its operator says another.

@@ -64,7 +64,7 @@ test('the day’s takings are live, with yesterday’s beside them', async ({ op
   await expect.poll(async () => Number.parseInt((await completed.textContent()) ?? '', 10)).toBe(was + 1);
 });
 
-test('the owner’s settings are every till’s, and nobody else’s to change', async ({ openTill }) => {
+test('the owner’s settings are every till’s, and no other user’s to change', async ({ openTill }) => {
   const till = await openTill('owner@kopi.example');
   const colleague = await openTill('manager@kopi.example');
   await expect(

@@ -14,7 +14,7 @@ export interface Told {
   readonly name: string;
   readonly channel: Channel;
   readonly outcome: Outcome;
-  /** As the server says it; "" where there is none. */
+  /** As the server says it; "" without one. */
   readonly reason: string;
 }
 
