@@ -111,7 +111,7 @@ func (w world) calls() map[string][]asked {
 		"GET /api/orders/{id}":              {{one, "", 404}},
 		"GET /api/orders/{id}/history":      {{one + "/history", "", 404}},
 		"GET /api/orders/summary":           {{"/api/orders/summary", "", 200}},
-		"POST /api/notifications/read":      {{"/api/notifications/read", `{"notification_ids":["` + w.noticeID + `"]}`, 200}},
+		"POST /api/notifications/read":      {{"/api/notifications/read", `{"notification_ids":["` + w.notificationID + `"]}`, 200}},
 		"POST /api/orders/{id}/pay":         {{one + "/pay", "", 404}},
 		"POST /api/orders/{id}/status":      {{one + "/status", `{"status":"cancelled"}`, 404}},
 		"POST /api/orders/{id}/undo":        {{one + "/undo", `{"version":1}`, 404}},

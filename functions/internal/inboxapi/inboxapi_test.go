@@ -190,15 +190,15 @@ func TestReadWhatWasDisplayed(t *testing.T) {
 		_ = json.Unmarshal(w.Body.Bytes(), &reading)
 		return w.Result(), reading
 	}
-	_, got := send(fmt.Sprintf(`{"notification_ids":[%q,%q]}`, noticeID(1), noticeID(3)))
-	want := message.Reading{NotificationIDs: []string{noticeID(1), noticeID(3)}, Unread: 2}
+	_, got := send(fmt.Sprintf(`{"notification_ids":[%q,%q]}`, notificationID(1), notificationID(3)))
+	want := message.Reading{NotificationIDs: []string{notificationID(1), notificationID(3)}, Unread: 2}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 	if len(b.stream.told) != 1 {
 		t.Errorf("the stream was told %d times, want once", len(b.stream.told))
 	}
-	many := `"` + noticeID(1) + `"` + strings.Repeat(`,"`+noticeID(1)+`"`, 100)
+	many := `"` + notificationID(1) + `"` + strings.Repeat(`,"`+notificationID(1)+`"`, 100)
 	for body, status := range map[string]int{
 		`{"notification_ids":[]}`: 200, `{}`: 422, `{"notification_ids":["nonsense"]}`: 422, `{"notification_ids":[` + many + `]}`: 422,
 		`{"ids":[]}`: 422, `[`: 400,

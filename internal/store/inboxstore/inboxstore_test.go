@@ -166,12 +166,12 @@ func TestRead(t *testing.T) {
 func TestReadSomeReadsWhatIsTheUsersAndUnread(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	if _, err := s.Read(t.Context(), "demo", ana, noticeID(ana, 3)); err != nil {
+	if _, err := s.Read(t.Context(), "demo", ana, notificationID(ana, 3)); err != nil {
 		t.Fatal(err)
 	}
-	ids := []string{noticeID(ana, 1), noticeID(ana, 3), noticeID(eve, 1), noticeID(ana, 2), eventID(1)}
+	ids := []string{notificationID(ana, 1), notificationID(ana, 3), notificationID(eve, 1), notificationID(ana, 2), eventID(1)}
 	for _, want := range []message.Reading{
-		{NotificationIDs: []string{noticeID(ana, 1), noticeID(ana, 2)}, Unread: 1}, {NotificationIDs: []string{}, Unread: 1},
+		{NotificationIDs: []string{notificationID(ana, 1), notificationID(ana, 2)}, Unread: 1}, {NotificationIDs: []string{}, Unread: 1},
 	} {
 		got, err := s.ReadSome(t.Context(), "demo", ana, ids)
 		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); err != nil || diff != "" {
