@@ -82,7 +82,10 @@ type worker struct {
 // How a worker divides its time.
 const (
 	wheelSlots = 64
-	stepSize   = 256 // clients of one log before another log has its turn: about 2 ms of writes
+	stepSize   = 256 // clients of one log before another log has its turn: about 2 ms of writes of single events
+
+	stepFor   = 500 * time.Microsecond // and at most about so long, where each write has many events
+	stepCheck = 16                     // clients before the time is looked at
 )
 
 func newWorker(p *Pool) (*worker, error) {
@@ -223,7 +226,11 @@ func (w *worker) enqueue(g *group) {
 // step goes on with a group's round. It returns whether there is more to do.
 func (w *worker) step(g *group) bool {
 	oldest, end := g.log.Window()
-	for range stepSize {
+	began := time.Now()
+	for n := range stepSize {
+		if n%stepCheck == 0 && n > 0 && time.Since(began) > stepFor {
+			break
+		}
 		if g.left > len(g.clients) {
 			g.left = len(g.clients)
 		}
