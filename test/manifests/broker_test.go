@@ -39,7 +39,7 @@ const (
 	laptop     = 4000
 	kubernetes = 950
 	knative    = 600 + 400 + 325 + 125 + 120 + 150 + 200 // Serving, Kourier, Eventing, PingSource, Kafka control plane, broker (lowered), sink
-	function   = 50 + 25                           // a pod and its queue-proxy
+	function   = 50 + 25                                 // a pod and its queue-proxy
 )
 
 // TestKindFitsALaptop adds up what the pods of overlay kind ask for: with all that always runs, six functions still fit on

@@ -79,7 +79,7 @@ func TestRolesMayDoNoMore(t *testing.T) {
 	}
 }
 
-var errRolledBack = errors.New("rolled back") //nolint:gochecknoglobals // a constant
+var errRolledBack = errors.New("rolled back")
 
 // TestEveryTenantsTableIsForced looks at what a later migration may forget.
 func TestEveryTenantsTableIsForced(t *testing.T) {
