@@ -31,7 +31,7 @@ func run(ctx context.Context, s *service.Service) error {
 	for path, address := range map[string]string{
 		"/api/orders": cfg.OrderAPI, "/api/sse": cfg.Gateway,
 		"/api/users": cfg.UserAPI, "/api/tenant": cfg.UserAPI, "/api/me": cfg.UserAPI, "/api/notifications": cfg.UserAPI,
-		"/api/unsubscribe": cfg.UserAPI, "/api/devices": cfg.UserAPI,
+		"/api/unsubscribe": cfg.UserAPI,
 	} {
 		u, err := url.Parse(address)
 		if err != nil || u.Host == "" {

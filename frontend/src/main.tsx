@@ -3,7 +3,7 @@ import { createRoot } from 'react-dom/client';
 import { App } from './components/App';
 import { provider } from './services/provider';
 import { keepIn, renewed, type Session } from './services/session';
-import { providerSettings } from './services/settings';
+import { pageSettings } from './services/settings';
 import { sharingIn } from './services/sharedStream';
 import { access } from './store/access';
 import { openClient } from './store/client';
@@ -30,8 +30,8 @@ const fetcher = window.fetch.bind(window);
 await startLanguage();
 
 const ways = access(async () => {
-  const settings = await providerSettings(fetcher);
-  return settings && provider(settings, fetcher, window);
+  const settings = await pageSettings(fetcher);
+  return { ...settings, provider: settings.provider && provider(settings.provider, fetcher, window) };
 });
 const arrived = await ways.finish(window);
 

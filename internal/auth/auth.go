@@ -1,7 +1,6 @@
-// Package auth verifies the JWTs of users and paired devices: who they are, which tenant they belong to and what they may do.
+// Package auth verifies the JWTs of users and tills: who they are, which tenant they belong to and what they may do.
 //
-// A user's token is verified by the keys of a JWKS URL or, in development, by a shared secret; a device's token by the public
-// key of user-api. Algorithms are pinned by the issuer, so a token can never choose its own check (RFC 8725 §3.1).
+// A token is verified by the keys of a JWKS URL or, in development, by a shared secret. Algorithms are pinned by the issuer, so a token can never choose its own check (RFC 8725 §3.1).
 package auth
 
 import (
@@ -34,8 +33,6 @@ type Config struct {
 	RolesClaim  string    `envconfig:"AUTH_ROLES_CLAIM" default:"roles"`
 	RoleNames   RoleNames `envconfig:"AUTH_ROLE_NAMES"` // theirs:ours,…
 
-	DeviceKeys DeviceKeys `envconfig:"AUTH_DEVICE_KEYS"` // of paired devices, whose tokens user-api signs
-
 	Leeway time.Duration `envconfig:"AUTH_LEEWAY" default:"30s"`
 	// MaxLifetime is from a token's issue, or from now if it does not say, to its end. 0 stands for 24h.
 	MaxLifetime time.Duration `envconfig:"AUTH_MAX_LIFETIME" default:"24h"`
@@ -56,18 +53,14 @@ type Principal struct {
 
 	Checked time.Time // when the roles were looked up, zero while they are the token's
 	Service bool      // a service account of the configuration
-	Device  bool      // a paired device: UserID is the device's id
 
 	VerifiedEmail string // the claim email, if the claim email_verified is true; else empty
 }
 
 // Actor names p in the audit trail.
 func (p Principal) Actor() string {
-	switch {
-	case p.Service:
+	if p.Service {
 		return "service:" + p.UserID
-	case p.Device:
-		return "device:" + p.UserID
 	}
 	return "user:" + p.UserID
 }

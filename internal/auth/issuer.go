@@ -17,7 +17,6 @@ type issuer struct {
 	cfg    Config
 	keys   jwt.Keyfunc
 	parser *jwt.Parser
-	device bool // its tokens are those of paired devices
 }
 
 func newIssuer(cfg Config, methods []string, keys jwt.Keyfunc) *issuer {
@@ -56,9 +55,6 @@ func (c Config) issuers(ctx context.Context) ([]*issuer, error) {
 			return nil, fmt.Errorf("AUTH_DEV_ISSUER: %w", err)
 		}
 		all = append(all, second)
-	}
-	if len(c.DeviceKeys) > 0 {
-		all = append(all, c.devices())
 	}
 	for i, a := range all {
 		for _, b := range all[:i] {
@@ -107,10 +103,10 @@ func (i *issuer) verify(token string) (Principal, error) {
 	if err := i.cfg.strictClaims(token, claims, time.Now()); err != nil {
 		return Principal{}, err
 	}
-	p := Principal{Roles: i.cfg.roles(claims), Device: i.device}
+	p := Principal{Roles: i.cfg.roles(claims)}
 	p.UserID, _ = find(claims, i.cfg.UserClaim).(string)
 	p.TokenID, _ = claims["jti"].(string)
-	if verified, _ := claims["email_verified"].(bool); verified && !i.device { // OpenID Connect Core 1.0, section 5.1
+	if verified, _ := claims["email_verified"].(bool); verified { // OpenID Connect Core 1.0, section 5.1
 		p.VerifiedEmail, _ = claims["email"].(string)
 	}
 	if exp, err := claims.GetExpirationTime(); err == nil && exp != nil {

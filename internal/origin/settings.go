@@ -20,12 +20,17 @@ type Settings struct {
 	Scope    string `envconfig:"OIDC_SCOPE" default:"openid profile email offline_access"`
 	Params   string `envconfig:"OIDC_PARAMS"`  // more of the authorization request, as a query: audience=orderbell
 	Origins  string `envconfig:"OIDC_ORIGINS"` // of the provider's endpoints, where they are not the issuer's; commas between
+
+	TokenBox bool `envconfig:"FRONTEND_TOKEN_BOX" default:"false"` // the page takes a pasted token: for development alone
 }
 
 // Check says what is wrong with the settings.
 func (s Settings) Check() error {
 	if s.Issuer == "" {
 		return nil
+	}
+	if s.TokenBox {
+		return errors.New("FRONTEND_TOKEN_BOX is for clusters without OIDC_ISSUER: unset one of the two")
 	}
 	if err := checkProviderURL(s.Issuer); err != nil {
 		return fmt.Errorf("OIDC_ISSUER: %w", err)
@@ -82,8 +87,10 @@ func (s Settings) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 		Params   map[string]string `json:"params,omitempty"`
 	}
 	var answer struct {
-		OIDC *provider `json:"oidc,omitempty"`
+		OIDC     *provider `json:"oidc,omitempty"`
+		TokenBox bool      `json:"token_box,omitempty"`
 	}
+	answer.TokenBox = s.TokenBox
 	if s.Issuer != "" {
 		answer.OIDC = &provider{Issuer: s.Issuer, ClientID: s.ClientID, Scope: s.Scope, Params: map[string]string{}}
 		if params, err := url.ParseQuery(s.Params); err == nil {

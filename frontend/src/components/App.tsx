@@ -18,6 +18,7 @@ import { SignIn } from './SignIn';
 import { TopBar } from './TopBar';
 
 const PreferencesPage = lazy(async () => ({ default: (await import('./PreferencesPage')).PreferencesPage }));
+const StaffPage = lazy(async () => ({ default: (await import('./StaffPage')).StaffPage }));
 const OrderPage = lazy(async () => ({ default: (await import('./OrderPage')).OrderPage }));
 
 const TodayPage = lazy(async () => ({ default: (await import('./TodayPage')).TodayPage }));
@@ -96,6 +97,11 @@ function Workspace({ session, feed, people, clock, onSignIn, onSignOut }: Worksp
           {session.roles.includes('owner') && (
             <Route path="/business">
               <BusinessPage store={feed.tenant} />
+            </Route>
+          )}
+          {leads && (
+            <Route path="/staff">
+              <StaffPage store={feed.staff} session={session} />
             </Route>
           )}
           <Route path="/orders/:id">

@@ -19,7 +19,7 @@ export function ProviderSignIn({ access, returnTo }: ProviderSignInProps) {
     case 'loading':
       return null;
     case 'none':
-      return <p className="notice">{t('signIn.noProvider')}</p>;
+      return state.tokenBox ? null : <p className="notice">{t('signIn.noProvider')}</p>;
     case 'failed':
       return (
         <p className="notice" role="alert">

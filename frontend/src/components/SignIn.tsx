@@ -3,6 +3,7 @@ import { useStore } from '../hooks/useStore';
 import { t } from '../i18n/words';
 import { messageOf } from '../services/problem';
 import { type Session, sessionFromToken } from '../services/session';
+import type { Access } from '../store/access';
 import type { PeopleStore } from '../store/people';
 import { BellIcon } from './Icons';
 import { ProviderSignIn, type ProviderSignInProps } from './ProviderSignIn';
@@ -65,14 +66,39 @@ export function SignIn({ people, notice, onSignIn, access }: SignInProps) {
           ))}
         </>
       )}
-      {state.kind === 'users' && (
-        <details className="paste">
-          <summary>{t('signIn.ownToken')}</summary>
-          <TokenForm onSignIn={onSignIn} />
-        </details>
+      {state.kind === 'users' && <TokenBox onSignIn={onSignIn} />}
+      {state.kind === 'none' && access !== undefined && (
+        <ClusterTokenBox access={access.access} onSignIn={onSignIn} />
       )}
     </main>
   );
+}
+
+function TokenBox({
+  onSignIn,
+  open = false,
+}: {
+  readonly onSignIn: (session: Session) => void;
+  readonly open?: boolean;
+}) {
+  return (
+    <details className="paste" open={open}>
+      <summary>{t('signIn.ownToken')}</summary>
+      <TokenForm onSignIn={onSignIn} />
+    </details>
+  );
+}
+
+/** In a cluster for development, which has no provider and no demo users. */
+function ClusterTokenBox({
+  access,
+  onSignIn,
+}: {
+  readonly access: Access;
+  readonly onSignIn: (session: Session) => void;
+}) {
+  const state = useStore(access);
+  return state.kind === 'none' && state.tokenBox ? <TokenBox onSignIn={onSignIn} open={true} /> : null;
 }
 
 function TokenForm({ onSignIn }: { readonly onSignIn: (session: Session) => void }) {

@@ -97,6 +97,13 @@ function PersonMenu({ session, people, onSignIn, onSignOut }: PersonMenuProps) {
           </Link>
         </p>
       )}
+      {mayLead(session.roles) && (
+        <p>
+          <Link className="switch switch-link" href="/staff" onClick={closePanel}>
+            {t('staff.title')}
+          </Link>
+        </p>
+      )}
       <LanguageChoice />
       {state.kind === 'users' && (
         <>

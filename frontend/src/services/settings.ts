@@ -10,19 +10,30 @@ export interface ProviderSettings {
   readonly params: Readonly<Record<string, string>>;
 }
 
-/** The provider, or undefined where the page has none. */
-export async function providerSettings(fetcher: Fetch): Promise<ProviderSettings | undefined> {
+export interface PageSettings {
+  /** undefined where the page has none. */
+  readonly provider: ProviderSettings | undefined;
+  /** Whether the sign-in page takes a pasted access token: in clusters for development. */
+  readonly tokenBox: boolean;
+}
+
+const none: PageSettings = { provider: undefined, tokenBox: false };
+
+export async function pageSettings(fetcher: Fetch): Promise<PageSettings> {
   let response: Response;
   try {
     response = await call(fetcher, '/config.json', { headers: { Accept: 'application/json' } });
   } catch (err) {
-    if (err instanceof Problem && err.status === 404) return undefined;
+    if (err instanceof Problem && err.status === 404) return none;
     throw err;
   }
   // A static host may answer every unknown path with index.html.
-  if (!(response.headers.get('Content-Type') ?? '').startsWith('application/json')) return undefined;
-  const { oidc } = fields(await readJSON(response), 'config');
-  if (oidc === undefined) return undefined;
+  if (!(response.headers.get('Content-Type') ?? '').startsWith('application/json')) return none;
+  const { oidc, token_box } = fields(await readJSON(response), 'config');
+  return { provider: oidc === undefined ? undefined : parseProvider(oidc), tokenBox: token_box === true };
+}
+
+function parseProvider(oidc: unknown): ProviderSettings {
   const of = fields(oidc, 'config.oidc');
   const params = of['params'] === undefined ? {} : fields(of['params'], 'config.oidc.params');
   return {

@@ -7,7 +7,7 @@ import { announcer, type Observable } from './observable';
 export type AccessState =
   | { readonly kind: 'loading' }
   /** No provider is configured. */
-  | { readonly kind: 'none' }
+  | { readonly kind: 'none'; readonly tokenBox: boolean }
   | { readonly kind: 'provider'; readonly isLeaving: boolean; readonly problem: string }
   | { readonly kind: 'failed'; readonly message: string };
 
@@ -21,11 +21,16 @@ export interface Access extends Observable<AccessState> {
   signOut(session: Session): Promise<void>;
 }
 
-/** `open` returns the provider, or undefined where none is configured. */
-export function access(open: () => Promise<Provider | undefined>): Access {
+export interface Ways {
+  readonly provider: Provider | undefined;
+  readonly tokenBox: boolean;
+}
+
+/** `open` returns the ways in that the origin's settings name. */
+export function access(open: () => Promise<Ways>): Access {
   const { subscribe, announce } = announcer();
   let state: AccessState = { kind: 'loading' };
-  let opened: Promise<Provider | undefined> | undefined;
+  let opened: Promise<Ways> | undefined;
 
   return {
     subscribe,
@@ -48,7 +53,11 @@ export function access(open: () => Promise<Provider | undefined>): Access {
     signOut: async (session) => (await provider())?.signOut(session),
   };
 
-  function provider(): Promise<Provider | undefined> {
+  async function provider(): Promise<Provider | undefined> {
+    return (await ways()).provider;
+  }
+
+  function ways(): Promise<Ways> {
     opened ??= open().catch((err: unknown) => {
       opened = undefined; // the settings may be there next time
       throw err;
@@ -59,8 +68,12 @@ export function access(open: () => Promise<Provider | undefined>): Access {
   async function load(): Promise<void> {
     if (state.kind === 'provider') return;
     try {
-      const found = await provider();
-      become(found === undefined ? { kind: 'none' } : { kind: 'provider', isLeaving: false, problem: '' });
+      const found = await ways();
+      become(
+        found.provider === undefined
+          ? { kind: 'none', tokenBox: found.tokenBox }
+          : { kind: 'provider', isLeaving: false, problem: '' },
+      );
     } catch (err) {
       become({ kind: 'failed', message: messageOf(err) });
     }

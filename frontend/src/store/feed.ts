@@ -15,6 +15,7 @@ import { preferencesClient } from '../services/preferences';
 import { type Fetch, Problem } from '../services/problem';
 import { openSharedStream, type Sharing } from '../services/sharedStream';
 import type { ConnectionState } from '../services/sse';
+import { staffClient } from '../services/staff';
 import { tenantClient } from '../services/tenant';
 import { type ArchiveStore, archiveStore } from './archive';
 import { type Freshness, freshness } from './freshness';
@@ -24,12 +25,14 @@ import type { Observable } from './observable';
 import { type OrderStore, orderStore } from './orderStore';
 import { type PreferencesStore, preferencesStore } from './preferences';
 import { type Loading, snapshotLoader } from './snapshot';
+import { type StaffStore, staffStore } from './staff';
 import { type TenantStore, tenantStore } from './tenant';
 
 export interface Feed {
   readonly store: OrderStore;
   readonly inbox: InboxStore;
   readonly preferences: PreferencesStore;
+  readonly staff: StaffStore;
   readonly tenant: TenantStore;
   readonly connection: Observable<ConnectionState>;
   readonly freshness: Observable<Freshness>;
@@ -77,6 +80,7 @@ export function openFeed(options: FeedOptions): Feed {
   const client = ordersClient(ask);
   const inbox = inboxStore(inboxClient(ask));
   const preferences = preferencesStore(preferencesClient(ask));
+  const staff = staffStore(staffClient(ask));
   const tenant = tenantStore(tenantClient(ask));
   /** The changes that were made here, and those that are under way. */
   const own = new Set<string>();
@@ -110,6 +114,7 @@ export function openFeed(options: FeedOptions): Feed {
     store,
     inbox,
     preferences,
+    staff,
     tenant,
     connection: stream,
     freshness: fresh,

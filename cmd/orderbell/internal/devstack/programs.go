@@ -49,7 +49,7 @@ type spec struct {
 func specs() []spec {
 	return []spec{
 		{orderAPI, []string{"/api/orders"}},
-		{userAPI, []string{"/api/users", "/api/tenant", "/api/me", "/api/notifications", "/api/unsubscribe", "/api/devices"}},
+		{userAPI, []string{"/api/users", "/api/tenant", "/api/me", "/api/notifications", "/api/unsubscribe"}},
 		{outboxRelay, nil},
 		{deliverySweeper, nil},
 		{orderCreated, nil},
