@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 
+	"orderbell/internal/text"
+
 	"github.com/spf13/cobra"
 )
 
@@ -60,7 +62,9 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if err == nil {
 		return exitOK
 	}
-	_, _ = fmt.Fprintf(errOut, "orderbell: %v\n", err)
+	for line := range strings.Lines("orderbell: " + err.Error() + "\n") { // errors quote what came from anywhere
+		_, _ = fmt.Fprintln(errOut, text.Terminal(strings.TrimSuffix(line, "\n")))
+	}
 	if errors.As(err, new(failure)) {
 		return exitFailed
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"orderbell/cmd/orderbell/internal/deadletter"
-	"orderbell/internal/event"
+	"orderbell/internal/text"
 )
 
 func printLetters(cmd *cobra.Command, letters []deadletter.Letter) error {
@@ -104,10 +104,10 @@ func table(cmd *cobra.Command, rows func(io.Writer)) error {
 	return w.Flush()
 }
 
-// row writes cells that came from anywhere: what would steer a terminal is left out. An empty one is a dash.
+// row writes cells that came from anywhere: what would steer a terminal is shown as its code point. An empty one is a dash.
 func row(w io.Writer, cells ...string) {
 	for i, cell := range cells {
-		cells[i] = cmp.Or(event.Printable(cell), "-")
+		cells[i] = cmp.Or(text.Terminal(cell), "-")
 	}
 	_, _ = fmt.Fprintln(w, strings.Join(cells, "\t")) // kept until Flush
 }

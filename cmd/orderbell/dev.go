@@ -14,6 +14,7 @@ import (
 	"orderbell/cmd/orderbell/internal/console"
 	"orderbell/cmd/orderbell/internal/devstack"
 	"orderbell/internal/service"
+	"orderbell/internal/text"
 	"orderbell/internal/user"
 )
 
@@ -125,7 +126,7 @@ func printWelcome(c *console.Console, s *devstack.Stack, took time.Duration) {
 				c.Printf("  no token for %s: %s", p.Email, err)
 				continue
 			}
-			c.Printf("\n  %s (%s), tenant %s, good for %.0f h:\n  %s", p.Email, p.Name, b.Tenant.ID, s.Tokens.TTL.Hours(), token)
+			c.Printf("\n  %s (%s), tenant %s, good for %.0f h:\n  %s", p.Email, text.Terminal(p.Name), b.Tenant.ID, s.Tokens.TTL.Hours(), token)
 		}
 	}
 	c.Printf("\n  all demo users with tokens: %s/dev/users, or: orderbell token --tenant demo --email viewer@demo.example", s.Origin)

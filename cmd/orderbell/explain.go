@@ -10,9 +10,9 @@ import (
 
 	"orderbell/cmd/orderbell/internal/auditstore"
 	"orderbell/cmd/orderbell/internal/explain"
-	"orderbell/internal/event"
 	"orderbell/internal/service"
 	"orderbell/internal/store/database"
+	"orderbell/internal/text"
 )
 
 func newExplainCommand() *cobra.Command {
@@ -78,7 +78,7 @@ func accountsOf(cmd *cobra.Command, data, eventID, email string) ([]explain.Acco
 func printAccounts(out io.Writer, accounts []explain.Account) error {
 	var b strings.Builder
 	line := func(indent, format string, args ...any) {
-		b.WriteString(indent + event.Printable(fmt.Sprintf(format, args...)) + "\n")
+		b.WriteString(indent + text.Terminal(fmt.Sprintf(format, args...)) + "\n")
 	}
 	for i, a := range accounts {
 		if i > 0 {

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"time"
+
+	"orderbell/internal/text"
 )
 
 // moment is a flag that says when: a time, or how long ago.
@@ -42,9 +45,15 @@ func (m *moment) String() string {
 // Type is what usage calls it.
 func (*moment) Type() string { return "when" }
 
+// printJSON escapes what would steer a terminal; the value is the same.
 func printJSON(out io.Writer, v any) error {
-	encoder := json.NewEncoder(out)
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	return encoder.Encode(v)
+	if err := encoder.Encode(v); err != nil {
+		return err
+	}
+	_, err := out.Write(text.JSON(b.Bytes()))
+	return err
 }

@@ -15,6 +15,7 @@ import (
 	"orderbell/internal/order"
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/userstore"
+	"orderbell/internal/text"
 	"orderbell/internal/user"
 )
 
@@ -89,8 +90,8 @@ its time zone; its owners and managers can change both, and the language, with P
 
 // check looks at the flags and fills the id in.
 func (o *tenantOptions) check() error {
-	if !user.IsTenantName(o.name) {
-		return fmt.Errorf("--name is %q, want 1 to %d characters with single spaces between words", o.name, user.MaxName)
+	if fault := user.TenantNameFault(o.name); fault != "" {
+		return fmt.Errorf("--name %+q %s", o.name, fault)
 	}
 	if o.id == "" {
 		if o.id = user.TenantID(o.name); o.id == "" {
@@ -103,8 +104,8 @@ func (o *tenantOptions) check() error {
 		return fmt.Errorf("--id is %q, want 1 to 64 letters, digits, dots, dashes and underscores, the first a letter or digit", o.id)
 	case emailErr != nil:
 		return fmt.Errorf("--owner-email is %q: %w", o.email, emailErr)
-	case o.ownerName != "" && !user.IsTenantName(o.ownerName):
-		return fmt.Errorf("--owner-name is %q, want at most %d characters with single spaces between words", o.ownerName, user.MaxName)
+	case o.ownerName != "" && user.TenantNameFault(o.ownerName) != "":
+		return fmt.Errorf("--owner-name %+q %s", o.ownerName, user.TenantNameFault(o.ownerName))
 	}
 	o.email = email
 	if _, known := order.MinorDigits(o.currency); !known {
@@ -189,7 +190,7 @@ func printBusinesses(cmd *cobra.Command, found []user.Business, asJSON bool) err
 	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "TENANT\tNAME\tLANGUAGE\tCURRENCY\tTIME ZONE\tPEOPLE\tSINCE\tOWNERS") // kept until Flush
 	for _, b := range found {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", b.ID, b.Name, b.Locale, b.Currency, b.TimeZone, b.Users,
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", b.ID, text.Terminal(b.Name), b.Locale, b.Currency, b.TimeZone, b.Users,
 			b.CreatedAt.Format(time.DateOnly), strings.Join(b.Owners, ", "))
 	}
 	return table.Flush()

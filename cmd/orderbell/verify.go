@@ -18,6 +18,7 @@ import (
 	"orderbell/internal/service"
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/verdicts"
+	"orderbell/internal/text"
 )
 
 type verifyOptions struct {
@@ -193,7 +194,7 @@ func printReport(cmd *cobra.Command, r verify.Report) error {
 		_, _ = fmt.Fprintf(w, "\ne-mails: %d sent, %d due, %d deferred, %d failed, %d suppressed; %d attempts of unknown outcome, %d copies beyond the first\n",
 			m.Sent, m.Due, m.Deferred, m.Failed, m.Suppressed, m.Ambiguous, m.Again)
 		for _, note := range r.Notes {
-			_, _ = fmt.Fprintf(w, "· %s\n", note)
+			_, _ = fmt.Fprintf(w, "· %s\n", text.Terminal(note))
 		}
 		for _, c := range r.Checks {
 			if c.Skipped != "" {

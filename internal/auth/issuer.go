@@ -9,6 +9,8 @@ import (
 
 	"github.com/MicahParks/keyfunc/v3"
 	"github.com/golang-jwt/jwt/v5"
+
+	"orderbell/internal/text"
 )
 
 // issuer checks the tokens of one issuer, with that issuer's keys and algorithms alone: a token says whose it is, and a key
@@ -117,6 +119,9 @@ func (i *issuer) verify(token string) (Principal, error) {
 	}
 	if p.UserID == "" || len(p.UserID) > 255 {
 		return Principal{}, fmt.Errorf("the token's claim %s is missing or longer than 255 bytes", i.cfg.UserClaim)
+	}
+	if fault := text.Fault(p.UserID); fault != "" { // it is part of events
+		return Principal{}, fmt.Errorf("the token's claim %s %s", i.cfg.UserClaim, fault)
 	}
 	var err error
 	if p.TenantID, err = i.cfg.tenant(claims); err != nil {

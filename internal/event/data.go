@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -13,6 +12,7 @@ import (
 
 	"orderbell/internal/order"
 	"orderbell/internal/strictjson"
+	"orderbell/internal/text"
 	"orderbell/internal/user"
 )
 
@@ -84,8 +84,8 @@ func (d Data) check() error {
 		return Invalid("data.status", "%q is unknown, want one of %v", Clip(string(d.Status)), order.Statuses())
 	case utf8.RuneCountInString(d.Reference) > order.MaxReference:
 		return Invalid("data.reference", "is longer than %d characters", order.MaxReference)
-	case strings.ContainsFunc(d.Reference, isControl):
-		return Invalid("data.reference", "contains a control character")
+	case text.Fault(d.Reference) != "":
+		return Invalid("data.reference", "%s", text.Fault(d.Reference))
 	case d.TotalAmount < 0 || d.TotalAmount > order.MaxAmount:
 		return Invalid("data.total_amount", "is %d, want 0 to %d", d.TotalAmount, int64(order.MaxAmount))
 	case !order.IsCurrency(d.Currency):
@@ -118,10 +118,10 @@ func (a Actor) check() error {
 		return Invalid("data.actor.user_id", "is longer than %d characters", maxActorID)
 	case utf8.RuneCountInString(a.Name) > maxActorName:
 		return Invalid("data.actor.name", "is longer than %d characters", maxActorName)
-	case strings.ContainsFunc(a.UserID+a.Name, isControl):
-		return Invalid("data.actor", "contains a control character")
+	case text.Fault(a.UserID) != "":
+		return Invalid("data.actor.user_id", "%s", text.Fault(a.UserID))
+	case text.Fault(a.Name) != "":
+		return Invalid("data.actor.name", "%s", text.Fault(a.Name))
 	}
 	return nil
 }
-
-func isControl(r rune) bool { return r < 0x20 || r == 0x7f }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"orderbell/internal/event"
+	"orderbell/internal/text/texttest"
 )
 
 const validData = `{"order_id":"6f1f6c1e-3c57-4b4b-9a0e-0d6d2f1f9b10","tenant_id":"demo","status":"paid","total_amount":1250,` +
@@ -38,5 +39,32 @@ func TestParseData(t *testing.T) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
 		})
+	}
+}
+
+func TestNamesOfAnEvent(t *testing.T) {
+	t.Parallel()
+	with := func(field, s string) error {
+		value := texttest.JSON(s)
+		added := map[string]string{
+			"data.reference":     `"reference":` + value,
+			"data.actor.user_id": `"actor":{"user_id":` + value + `}`,
+			"data.actor.name":    `"actor":{"user_id":"u-1","name":` + value + `}`,
+		}[field]
+		_, err := event.ParseData([]byte(strings.Replace(validData, `"version"`, added+`,"version"`, 1)))
+		return err
+	}
+	cases := texttest.Read(t)
+	for _, field := range []string{"data.reference", "data.actor.user_id", "data.actor.name"} {
+		for _, good := range cases.Accepted {
+			if err := with(field, good); err != nil {
+				t.Errorf("%s %+q: %v", field, good, err)
+			}
+		}
+		for _, bad := range cases.Refused {
+			if err := with(field, bad.Text); err == nil || !strings.Contains(err.Error(), field) || !bad.Named(err.Error()) {
+				t.Errorf("%s %+q: %v, want an error that names %s", field, bad.Text, err, bad.Point)
+			}
+		}
 	}
 }

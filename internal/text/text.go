@@ -1,81 +1,97 @@
-// Package text says which characters a name that people type may contain, and makes any text safe for a terminal.
+// Package text says which characters a name that people type may contain, and makes any text safe to show.
 //
 // A reference of an order, the name of a user and the name of a tenant are shown in the middle of other text: beside an
-// amount, in the subject of a mail, in a line of a terminal. So they may contain no character that changes how its
-// neighbours are shown, and something in them must be visible.
+// amount, in the subject of a mail, in a line of a terminal. So they contain no character that changes how its neighbours
+// are shown, and something in them is visible. The rule is one regular expression, [Pattern]. The contracts, the page and
+// the database have the same one, and contracts/text.json has cases that all of them are tested with.
 package text
 
 import (
 	"fmt"
-	"strings"
-	"unicode"
+	"regexp"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
-// Fault returns what is wrong with a name, with the code point that is at fault, or "". An empty name has no fault: whether
-// it may be empty is its owner's rule.
+// The classes are ranges of code points, not properties of Unicode, so that every engine and version decides alike.
+const (
+	// Refused are the characters that no name contains: control characters (C0, C1), line and paragraph separators,
+	// bidirectional controls, soft hyphens, tags, fillers and others that are invisible by themselves, private use,
+	// noncharacters, and the planes without characters.
+	Refused = `\x00-\x1f` + others
+	others  = `\x7f-\x9f` + "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f" +
+		"\u3164\ue000-\uf8ff\ufdd0-\ufdef\ufeff\uffa0\ufff0-\ufffc\ufffe\uffff\U00013430-\U0001343f\U0001bca0-\U0001bca3" +
+		"\U0001d173-\U0001d17a\U0001fffe\U0001ffff\U0002fffe\U0002ffff\U0003fffe-\U000e00ff\U000e01f0-\U0010ffff"
+
+	// Joiners stand on the visible character before them: combining marks, zero width joiner and non-joiner, as emoji,
+	// Persian and Hindi need them, and variation selectors, as emoji, Mongolian and Japanese names need them.
+	Joiners = "\u0300-\u034e\u0350-\u036f\u0483-\u0489\u180b-\u180d\u180f\u1ab0-\u1aff\u1dc0-\u1dff\u200c\u200d\u20d0-\u20ff\ufe00-\ufe0f" +
+		"\ufe20-\ufe2f\U000e0100-\U000e01ef"
+
+	// Blanks are the spaces, and the braille pattern without dots.
+	Blanks = " \u00a0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000"
+)
+
+// Pattern is the rule for a name that is not empty: visible characters, joiners after visible characters, and blanks, of
+// which one at least is visible. RE2, ECMAScript (with the flag u) and Python take it as it is; for PostgreSQL see
+// [SaidSQL].
+const Pattern = "^[" + Blanks + "]*([^" + Refused + Joiners + Blanks + "][" + Joiners + "]*[" + Blanks + "]*)+$"
+
+var (
+	rule        = regexp.MustCompile(Pattern)
+	anyRefused  = regexp.MustCompile("[" + Refused + "]")
+	loneJoiner  = regexp.MustCompile("(?:^|[" + Blanks + "])([" + Joiners + "])")
+	outerBlanks = regexp.MustCompile("^[" + Blanks + "]+|[" + Blanks + "]+$")
+	manyBlanks  = regexp.MustCompile("[" + Blanks + "]+")
+)
+
+// SaidSQL is an expression of PostgreSQL: the text of the column said as an event may have it. That is the text as it is or,
+// of before there was a rule, without the characters that break it. PostgreSQL's text has no U+0000.
+const SaidSQL = "CASE WHEN said = '' OR said ~ '^[" + Blanks + "]*([^" + refusedSQL + Joiners + Blanks + "][" + Joiners + "]*[" + Blanks + "]*)+$'" +
+	" THEN said ELSE regexp_replace(regexp_replace(said, '[" + refusedSQL + Joiners + "]', '', 'g'), '^[" + Blanks + "]+$', '') END"
+
+const refusedSQL = `\x01-\x1f` + others
+
+// Fault returns what is wrong with a name, with the code point at fault, or "". An empty name has no fault: whether it may
+// be empty is its owner's rule.
 func Fault(s string) string {
-	if s == "" {
+	if s == "" || plain(s) {
 		return ""
 	}
-	var before rune // 0 at the beginning
-	seen := false
-	for _, r := range s {
-		switch {
-		case r == '\u200c' || r == '\u200d' || r == '\ufe0e' || r == '\ufe0f': // joiners and emoji style: of what is before them
-			if !visible(before) && !unicode.Is(unicode.M, before) && before != '\ufe0f' {
-				return fmt.Sprintf("contains %U without a character before it", r)
-			}
-		case Unsafe(r):
-			return fmt.Sprintf("contains %U, which is invisible or changes how the text around it is shown", r)
-		}
-		seen = seen || visible(r)
-		before = r
+	if !utf8.ValidString(s) {
+		return "is not UTF-8"
 	}
-	if !seen {
-		return fmt.Sprintf("has nothing visible: it begins with %U", []rune(s)[0])
+	if at := anyRefused.FindString(s); at != "" {
+		return "contains " + point(at) + ", which is invisible or changes how the text around it is shown"
+	}
+	if at := loneJoiner.FindStringSubmatch(s); at != nil {
+		return "contains " + point(at[1]) + " without a character before it"
+	}
+	if !rule.MatchString(s) {
+		return "has nothing visible: it begins with " + point(s)
 	}
 	return ""
 }
 
-// Unsafe says whether a character is invisible or changes how the text around it is shown: control characters (C0, C1),
-// line and paragraph separators, bidirectional controls, tags, soft hyphens and whatever else Unicode calls a format or
-// default-ignorable character, private use and noncharacters. Signs that stand before Arabic and Syriac digits are
-// visible.
-func Unsafe(r rune) bool {
-	switch {
-	case r == '\u200c' || r == '\u200d' || r == '\ufe0e' || r == '\ufe0f', unicode.Is(unicode.Prepended_Concatenation_Mark, r):
-		return false
-	case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs, unicode.Zl, unicode.Zp,
-		unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector, unicode.Noncharacter_Code_Point):
-		return true
-	}
-	return false
-}
-
-// visible says whether a character can be seen by itself.
-func visible(r rune) bool {
-	const braillePatternBlank = '\u2800'
-	return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) && r != braillePatternBlank && !Unsafe(r)
-}
-
-// Terminal returns s as a line of a terminal may show it, whatever it contains: unsafe characters are written as their code
-// points, such as <U+202E>, and text from right to left is isolated (UAX #9), so that it leaves the rest of the line as
-// it is.
-func Terminal(s string) string {
-	var b strings.Builder
-	rightToLeft := false
-	for _, r := range s {
-		if Unsafe(r) {
-			fmt.Fprintf(&b, "<%U>", r)
-			continue
+// plain says whether s is printable ASCII with something visible, as most names are.
+func plain(s string) bool {
+	seen := false
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
 		}
-		rightToLeft = rightToLeft || unicode.In(r, unicode.Hebrew, unicode.Arabic, unicode.Syriac, unicode.Thaana, unicode.Nko,
-			unicode.Samaritan, unicode.Mandaic, unicode.Adlam, unicode.Hanifi_Rohingya, unicode.Mende_Kikakui)
-		b.WriteRune(r)
+		seen = seen || s[i] != ' '
 	}
-	if !rightToLeft {
-		return b.String()
-	}
-	const firstStrongIsolate, popIsolate = "\u2068", "\u2069"
-	return firstStrongIsolate + b.String() + popIsolate
+	return seen
 }
+
+// point names the first character of s, such as U+202E.
+func point(s string) string {
+	r, _ := utf8.DecodeRuneInString(s)
+	return fmt.Sprintf("%U", r)
+}
+
+// Normal returns a name without blanks at its ends and in Unicode's form NFC, so that what looks alike is alike: as names
+// are stored and searched for. A name without [Fault] has none afterwards.
+func Normal(s string) string { return norm.NFC.String(outerBlanks.ReplaceAllString(s, "")) }

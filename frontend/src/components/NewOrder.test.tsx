@@ -48,6 +48,21 @@ function setupIn(currency: string, ...outcomes: (Problem | 'ok')[]) {
 const lost = new Problem(0, 'The server could not be reached.');
 
 describe('the form', () => {
+  it('says what is wrong with a reference before it sends anything', async () => {
+    const { user, sent, press } = setup();
+    await user.type(screen.getByLabelText('Amount'), '12,5');
+    const reference = screen.getByLabelText(/Reference/);
+    await user.type(reference, 'A\u202e000,521');
+    await press();
+    expect(reference).toHaveAccessibleDescription(/contains U\+202E.*Remove it/);
+    expect(reference).toHaveFocus();
+    expect(sent).toEqual([]);
+    await user.clear(reference);
+    await user.type(reference, 'طاولة 7 👩‍🍳');
+    await press();
+    await waitFor(() => expect(sent[0]?.draft.reference).toBe('طاولة 7 👩‍🍳'));
+  });
+
   it('sends minor units, says so, and is ready for the next order', async () => {
     const { user, sent, press } = setup();
     await user.type(screen.getByLabelText('Amount'), '12,5');

@@ -3,6 +3,7 @@ import { t } from '../i18n/words';
 import { minorDigits } from '../model/minorUnit';
 import { formatMoney, parseAmount, typedAmount } from '../model/money';
 import { type Order, orderName } from '../model/order';
+import { normalText, type TextFault, textFault } from '../model/text';
 import type { NewOrder as Draft } from '../services/orders';
 import { messageOf, Problem } from '../services/problem';
 import type { DraftKeeper } from '../store/draft';
@@ -32,11 +33,14 @@ export function NewOrder({ create, businessCurrency, draft: keeper }: NewOrderPr
   const [isOpen, setOpen] = useState(draft.amount !== '');
   const [sending, setSending] = useState<Sending>({ kind: 'idle' });
   const amountInput = useRef<HTMLInputElement>(null);
+  const referenceInput = useRef<HTMLInputElement>(null);
 
   // Only the business and this till decide: what others sell in changes nothing here.
   const currency = draft.currency || businessCurrency;
   const isForeign = businessCurrency !== '' && currency !== businessCurrency;
   const parsed = parseAmount(draft.amount, currency);
+  const reference = normalText(draft.reference);
+  const fault = textFault(reference);
   const fields = sending.kind === 'failed' ? sending.fields : undefined;
 
   function edit(change: Partial<typeof draft>): void {
@@ -55,7 +59,12 @@ export function NewOrder({ create, businessCurrency, draft: keeper }: NewOrderPr
       amountInput.current?.focus();
       return;
     }
-    const order: Draft = { reference: draft.reference.trim(), totalAmount: parsed.totalAmount, currency };
+    if (fault !== undefined) {
+      setSending({ kind: 'failed', message: '', fields: new Map([['reference', faultText(fault)]]) });
+      referenceInput.current?.focus();
+      return;
+    }
+    const order: Draft = { reference, totalAmount: parsed.totalAmount, currency };
     setSending({ kind: 'working' });
     try {
       const made = await create(order, keeper.keyFor(order));
@@ -154,6 +163,7 @@ export function NewOrder({ create, businessCurrency, draft: keeper }: NewOrderPr
           </label>
           <input
             id={`${id}-reference`}
+            ref={referenceInput}
             className="input"
             dir="auto"
             autoComplete="off"
@@ -194,6 +204,10 @@ function failure(err: unknown): Sending {
   const fields = new Map(problems.map((problem) => [problem.field, problem.detail]));
   const isShownAtFields = [...fields.keys()].some((field) => field in shownFields);
   return { kind: 'failed', message: isShownAtFields ? '' : messageOf(err), fields };
+}
+
+function faultText(fault: TextFault): string {
+  return fault.kind === 'invisible' ? t('text.invisible') : t('text.character', { character: fault.point });
 }
 
 const shownFields = { total_amount: true, currency: true, reference: true };

@@ -10,6 +10,7 @@ import (
 
 	"orderbell/functions/internal/mail/optout"
 	"orderbell/functions/internal/route"
+	"orderbell/internal/text"
 	"orderbell/internal/user"
 )
 
@@ -85,10 +86,11 @@ func (a confirmAPI) view(r *http.Request, what outcome, about user.Invitation) v
 	if what == forged || what == trouble { // as of every link
 		key = "page." + string(what)
 	}
+	tenant := text.Isolate(text.Line(about.TenantName))
 	v := view{
-		Language: words.Language, Tenant: about.TenantName,
-		Title: words.Say(key+".title", "tenant", about.TenantName, "email", about.Email),
-		Text:  words.Say(key+".text", "tenant", about.TenantName, "email", about.Email),
+		Language: words.Language, Tenant: tenant,
+		Title: words.Say(key+".title", "tenant", tenant, "email", text.Line(about.Email)),
+		Text:  words.Say(key+".text", "tenant", tenant, "email", text.Line(about.Email)),
 	}
 	switch what {
 	case ask:

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"orderbell/functions/internal/mail/optout"
+	"orderbell/internal/text"
 	"orderbell/internal/user"
 	"orderbell/internal/wording"
 )
@@ -164,9 +165,10 @@ type view struct {
 func (a api) view(r *http.Request, what outcome, sub user.Subscription) view {
 	words := a.wordsFor(r, sub.Locale)
 	key := "page." + string(what)
+	tenant := text.Isolate(text.Line(sub.TenantName))
 	v := view{
-		Language: words.Language, Tenant: sub.TenantName, Title: words.Say(key+".title", "tenant", sub.TenantName),
-		Text:        words.Say(key+".text", "tenant", sub.TenantName, "email", sub.Email),
+		Language: words.Language, Tenant: tenant, Title: words.Say(key+".title", "tenant", tenant),
+		Text:        words.Say(key+".text", "tenant", tenant, "email", text.Line(sub.Email)),
 		Preferences: a.links.Preferences(), Choose: words.Say("page.preferences"),
 	}
 	if what == ask {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,6 +16,8 @@ import (
 	"orderbell/functions/internal/orderapi"
 	"orderbell/internal/order"
 	"orderbell/internal/problem"
+	"orderbell/internal/text"
+	"orderbell/internal/text/texttest"
 	"orderbell/internal/user"
 )
 
@@ -132,8 +136,8 @@ func TestFieldsThatAreWrong(t *testing.T) {
 		`{"total_amount":1,"currency":"EUROS"}`:                           {{Field: "currency", Detail: "is not three capital letters as in ISO 4217"}},
 		`{"total_amount":1,"currency":"EUR","colour":"x"}`:                {{Field: "colour", Detail: "is not a field of this request"}},
 		`{"total_amount":1,"currency":"EUR","reference":"` + most + `x"}`: {{Field: "reference", Detail: "is longer than 64 characters"}},
-		`{"total_amount":1,"currency":"EUR","reference":"a\u0000b"}`:      {{Field: "reference", Detail: "contains a control character"}},
-		`{"total_amount":1,"currency":"EUR","reference":"a\nb"}`:          {{Field: "reference", Detail: "contains a control character"}},
+		`{"total_amount":1,"currency":"EUR","reference":"a\u0000b"}`:      {{Field: "reference", Detail: "contains U+0000, which is invisible or changes how the text around it is shown"}},
+		`{"total_amount":1,"currency":"EUR","reference":"a\nb"}`:          {{Field: "reference", Detail: "contains U+000A, which is invisible or changes how the text around it is shown"}},
 	} {
 		p := isProblem(t, b.do(t, call{method: "POST", path: "/api/orders", body: body}), http.StatusUnprocessableEntity, want[0].Field)
 		if diff := cmp.Diff(want, p.Errors); diff != "" {
@@ -201,4 +205,35 @@ func TestAnEmptyChunkedBodyIsNoBody(t *testing.T) {
 	if res.StatusCode != http.StatusOK {
 		t.Errorf("POST /pay with an empty chunked body: %s, want 200", res.Status)
 	}
+}
+
+func TestReferences(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	create := func(reference string) *http.Response {
+		return b.do(t, call{method: "POST", path: "/api/orders", body: `{"total_amount":1,"currency":"EUR","reference":` + texttest.JSON(reference) + `}`})
+	}
+	search := func(reference string) *http.Response {
+		return b.do(t, call{method: "GET", path: "/api/orders/snapshot?q=" + url.QueryEscape(reference)})
+	}
+	cases := texttest.Read(t)
+	for _, good := range cases.Accepted {
+		made := decode[orderapi.Order](t, create(good), http.StatusCreated)
+		if made.Reference != text.Normal(good) {
+			t.Errorf("%+q: the reference is %+q", good, made.Reference)
+		}
+		found := decode[orderapi.Snapshot](t, search(good), http.StatusOK).Orders
+		if !slices.ContainsFunc(found, func(o orderapi.Order) bool { return o.OrderID == made.OrderID }) {
+			t.Errorf("%+q: the order is not found by its reference", good)
+		}
+	}
+	for _, bad := range cases.Refused {
+		p := isProblem(t, create(bad.Text), http.StatusUnprocessableEntity, "reference")
+		if len(p.Errors) != 1 || !bad.Named(p.Errors[0].Detail) {
+			t.Errorf("%+q: %+v, want an error that names %s", bad.Text, p.Errors, bad.Point)
+		}
+		isProblem(t, search(bad.Text), http.StatusBadRequest, "q")
+	}
+	// 33 characters that are 66 in form NFC
+	isProblem(t, create(strings.Repeat("\u0958", 33)), http.StatusUnprocessableEntity, "reference")
 }

@@ -20,6 +20,7 @@ import (
 	"orderbell/internal/auth"
 	"orderbell/internal/order"
 	"orderbell/internal/problem"
+	"orderbell/internal/text"
 	"orderbell/internal/user"
 )
 
@@ -119,10 +120,11 @@ func (a api) create(w http.ResponseWriter, r *http.Request) error {
 func (n NewOrder) order() (order.Order, error) {
 	var wrong []problem.FieldError
 	add := func(field, detail string) { wrong = append(wrong, problem.FieldError{Field: field, Detail: detail}) }
-	if utf8.RuneCountInString(n.Reference) > order.MaxReference {
+	reference := text.Normal(n.Reference)
+	if max(utf8.RuneCountInString(n.Reference), utf8.RuneCountInString(reference)) > order.MaxReference {
 		add("reference", "is longer than "+strconv.Itoa(order.MaxReference)+" characters")
-	} else if strings.ContainsFunc(n.Reference, func(c rune) bool { return c < 0x20 || c == 0x7f }) {
-		add("reference", "contains a control character")
+	} else if fault := text.Fault(n.Reference); fault != "" {
+		add("reference", fault)
 	}
 	if n.TotalAmount == nil {
 		add("total_amount", "is missing")
@@ -139,7 +141,7 @@ func (n NewOrder) order() (order.Order, error) {
 	if len(wrong) > 0 {
 		return order.Order{}, problem.Fields(wrong)
 	}
-	return order.Order{Reference: n.Reference, TotalAmount: int64(*n.TotalAmount), Currency: currency}, nil
+	return order.Order{Reference: reference, TotalAmount: int64(*n.TotalAmount), Currency: currency}, nil
 }
 
 func (a api) pay(w http.ResponseWriter, r *http.Request) error {

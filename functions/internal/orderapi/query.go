@@ -14,6 +14,7 @@ import (
 	"orderbell/internal/auth"
 	"orderbell/internal/order"
 	"orderbell/internal/problem"
+	"orderbell/internal/text"
 )
 
 // Counts is the answer to GET /api/orders/counts.
@@ -87,7 +88,7 @@ func (a api) page(r *http.Request, tenantID string) (page []order.Order, more bo
 }
 
 func (a api) search(ctx context.Context, tenantID string, query url.Values, limit int) ([]order.Order, error) {
-	text, err := one(query, "q")
+	typed, err := one(query, "q")
 	if err != nil {
 		return nil, err
 	}
@@ -96,12 +97,14 @@ func (a api) search(ctx context.Context, tenantID string, query url.Values, limi
 			return nil, problem.BadParameter("q", "goes with limit alone, not with "+other)
 		}
 	}
-	text = strings.TrimSpace(text)
-	if text == "" || !utf8.ValidString(text) || utf8.RuneCountInString(text) > order.MaxReference ||
-		strings.ContainsFunc(text, func(c rune) bool { return c < 0x20 || c == 0x7f }) {
+	wanted := text.Normal(typed)
+	if wanted == "" || max(utf8.RuneCountInString(typed), utf8.RuneCountInString(wanted)) > order.MaxReference {
 		return nil, problem.BadParameter("q", fmt.Sprintf("is not 1 to %d characters of a reference or an id", order.MaxReference))
 	}
-	return a.store.Search(ctx, tenantID, text, limit)
+	if fault := text.Fault(typed); fault != "" {
+		return nil, problem.BadParameter("q", fault)
+	}
+	return a.store.Search(ctx, tenantID, wanted, limit)
 }
 
 // states reads open, done, or states with commas between them.

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"orderbell/functions/internal/route"
@@ -13,6 +11,7 @@ import (
 	"orderbell/internal/auth"
 	"orderbell/internal/event"
 	"orderbell/internal/problem"
+	"orderbell/internal/text"
 	"orderbell/internal/user"
 )
 
@@ -63,7 +62,7 @@ func (a api) add(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p, err := a.store.Invite(r.Context(), user.User{
-		TenantID: principal.TenantID, Email: *asked.Email, Name: or(asked.Name, ""), Roles: asked.Roles,
+		TenantID: principal.TenantID, Email: *asked.Email, Name: text.Normal(or(asked.Name, "")), Roles: asked.Roles,
 		EmailEnabled: or(asked.EmailEnabled, true), InAppEnabled: or(asked.InAppEnabled, true),
 		EmailEvents: asked.EmailEvents, InAppEvents: asked.InAppEvents, TimeZone: or(asked.TimeZone, ""), QuietHours: or(asked.QuietHours, ""),
 	}, a.terms, by(r, principal))
@@ -97,7 +96,11 @@ func (a api) change(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	c := asked.change()
-	c.Email, c.Name, c.Roles, c.SpareOwners = asked.Email, asked.Name, asked.Roles, !principal.Has(user.Owner)
+	c.Email, c.Roles, c.SpareOwners = asked.Email, asked.Roles, !principal.Has(user.Owner)
+	if asked.Name != nil {
+		name := text.Normal(*asked.Name)
+		c.Name = &name
+	}
 	return a.update(w, r, principal, id, c)
 }
 
@@ -162,10 +165,10 @@ func (c Changes) wrong() []problem.FieldError {
 		}
 	}
 	if c.Name != nil {
-		if utf8.RuneCountInString(*c.Name) > user.MaxName {
+		if max(utf8.RuneCountInString(*c.Name), utf8.RuneCountInString(text.Normal(*c.Name))) > user.MaxName {
 			add("name", fmt.Sprintf("is longer than %d characters", user.MaxName))
-		} else if strings.ContainsFunc(*c.Name, unicode.IsControl) {
-			add("name", "contains a control character")
+		} else if fault := text.Fault(*c.Name); fault != "" {
+			add("name", fault)
 		}
 	}
 	if c.Roles != nil && len(c.Roles) == 0 {

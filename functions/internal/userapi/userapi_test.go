@@ -242,7 +242,7 @@ func TestRefusals(t *testing.T) {
 		"an address over the limit":           {b.asOwner, "POST", users, `{"email":"` + strings.Repeat("a", 250) + `@b.example","roles":["viewer"]}`, 422, "email", "address"},
 		"an address with a line end":          {b.asOwner, "PATCH", cashier, `{"email":"a@b.example\nBcc: x@y.example"}`, 422, "email", "address"},
 		"a long name":                         {b.asOwner, "PATCH", cashier, `{"name":"` + strings.Repeat("ü", 201) + `"}`, 422, "name", "longer than 200"},
-		"a name with NUL":                     {b.asOwner, "PATCH", cashier, `{"name":"a\u0000b"}`, 422, "name", "control character"},
+		"a name with NUL":                     {b.asOwner, "PATCH", cashier, `{"name":"a\u0000b"}`, 422, "name", "contains U+0000"},
 		"somebody's address":                  {b.asOwner, "POST", users, `{"email":"CASHIER@acme.example","roles":["viewer"]}`, 409, "email", "another user's"},
 		"somebody's address by a change":      {b.asOwner, "PATCH", owner, `{"email":"CASHIER@acme.example"}`, 409, "email", "another user's"},
 		"the last owner":                      {b.asOwner, "PATCH", owner, `{"roles":["manager"]}`, 409, "roles", "without an owner"},

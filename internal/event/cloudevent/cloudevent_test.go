@@ -111,7 +111,7 @@ func TestParse(t *testing.T) {
 		"version zero":                       {field("version", 0), "data.version is 0"},
 		"no timestamp":                       {data(func(d map[string]any) { delete(d, "timestamp") }), "data.timestamp is missing"},
 		"a tenant with braces":               {field("tenant_id", "{demo}"), "data.tenant_id"},
-		"a reference of two lines":           {field("reference", "A\n1"), "data.reference contains a control character"},
+		"a reference of two lines":           {field("reference", "A\n1"), "data.reference contains U+000A"},
 		"a reference that is too long":       {field("reference", strings.Repeat("é", 65)), "data.reference is longer"},
 		"an order id that is no UUID":        {field("order_id", "42"), `data.order_id "42"`},
 		"data that is an array":              {func(ce *cloudevents.Event) { ce.DataEncoded = []byte("[]") }, "data is not the JSON object"},

@@ -1,6 +1,9 @@
 package orderstore
 
-import "orderbell/internal/event"
+import (
+	"orderbell/internal/event"
+	"orderbell/internal/text"
+)
 
 // The statements. Those that write are built of common parts: each first makes or changes the row o of orders, then
 // hangs the outbox row and the kept answer on it, so either all of them come to be or none. The arguments have the same
@@ -9,25 +12,26 @@ import "orderbell/internal/event"
 const columns = `id, tenant_id, reference, status, total_amount, currency, version, created_at, updated_at, undo_status`
 
 // eventPart writes o's event and its change. The event's data are [event.Data]'s JSON; a test holds the two together. The
-// server's clock gives the time, so that an order's times rise with its version whichever instance changes it. A name of
-// before there were rules may hold control characters, which the contract refuses.
+// server's clock gives the time, so that an order's times rise with its version whichever instance changes it. References
+// and names of before there was a rule may have characters that the contract refuses: the event leaves them out.
 const eventPart = `
 a AS (
-    SELECT coalesce((SELECT regexp_replace(name, '[\x01-\x1f\x7f]', '', 'g') FROM users
-        WHERE tenant_id = $1::text AND id = $9::uuid), '') AS actor_name
+    SELECT coalesce((SELECT ` + text.SaidSQL + ` FROM (
+        SELECT name AS said FROM users WHERE tenant_id = $1::text AND id = $9::uuid) AS actor), '') AS actor_name
 ),
+r AS (SELECT ` + text.SaidSQL + ` AS shown_reference FROM (SELECT reference AS said FROM o) AS o),
 e AS (
     INSERT INTO outbox (shard, event_id, source, type, tenant_id, order_id, data, occurred_at, traceparent)
     SELECT $4::smallint, $5::uuid, '` + event.Source + `', $6::text, tenant_id, id, convert_to(
         '{"order_id":"' || id || '","tenant_id":' || to_json(tenant_id) || ',"status":"' || status || '"' ||
-        CASE reference WHEN '' THEN '' ELSE ',"reference":' || to_json(reference) END ||
+        CASE shown_reference WHEN '' THEN '' ELSE ',"reference":' || to_json(shown_reference) END ||
         ',"total_amount":' || total_amount || ',"currency":"' || currency || '","version":' || version ||
         ',"timestamp":"' || to_char(updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '"' ||
         CASE undone WHEN '' THEN '' ELSE ',"undone":"' || undone || '"' END ||
         CASE $8::text WHEN '' THEN '' ELSE ',"actor":{"user_id":' || to_json($8::text) ||
             CASE actor_name WHEN '' THEN '' ELSE ',"name":' || to_json(actor_name) END || '}' END || '}', 'UTF8'),
         updated_at, $7::text
-    FROM o, a
+    FROM o, a, r
 ),
 h AS (
     INSERT INTO order_changes (tenant_id, order_id, version, status, undone, event_id, actor_id, actor_name,

@@ -11,6 +11,7 @@ import (
 
 	"orderbell/internal/event"
 	"orderbell/internal/order"
+	"orderbell/internal/text/texttest"
 )
 
 func (b bundle) undo(o order.Order, r order.Request) (order.Answer, error) {
@@ -159,6 +160,50 @@ func TestTheActorHasTheirName(t *testing.T) {
 		if _, data := b.lastEvent(t); data.Actor != want {
 			t.Errorf("the actor is %+v, want %+v", data.Actor, want)
 		}
+	}
+}
+
+// Rows of before there was a rule for names make events that the contract accepts.
+func TestNamesOfBeforeTheRule(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const ana = "01a2b3c4-0000-7000-8000-000000000001"
+	if _, err := b.pool.Exec(t.Context(), `INSERT INTO users (id, tenant_id, email, roles) VALUES ($1, 'acme', 'ana@acme.example', '{owner}')`, ana); err != nil {
+		t.Fatal(err)
+	}
+	change := func(name string) event.Data {
+		o := b.create(t)
+		if _, err := b.pool.Exec(t.Context(), `WITH u AS (UPDATE users SET name = $1 WHERE id = $2) UPDATE orders SET reference = $1 WHERE id = $3`, name, ana, o.ID); err != nil {
+			t.Fatalf("%+q: %v", name, err)
+		}
+		r := request("", "")
+		r.ActorID = ana
+		if _, err := b.store.Change(t.Context(), o.ID, order.Paid, r); err != nil {
+			t.Fatalf("%+q: %v", name, err)
+		}
+		outbox := b.outbox(t)
+		data, err := event.ParseData(outbox[len(outbox)-1].Data)
+		if err != nil {
+			t.Errorf("%+q: %v", name, err)
+		}
+		if data.Reference != data.Actor.Name {
+			t.Errorf("%+q: the reference is %+q, the actor's name %+q", name, data.Reference, data.Actor.Name)
+		}
+		return data
+	}
+	cases := texttest.Read(t)
+	for _, good := range cases.Accepted {
+		if got := change(good).Reference; got != good {
+			t.Errorf("%+q became %+q", good, got)
+		}
+	}
+	for _, bad := range cases.Refused {
+		if !strings.Contains(bad.Text, "\x00") { // PostgreSQL has none
+			change(bad.Text)
+		}
+	}
+	if got := change("A\u202e12\u00ad3").Reference; got != "A123" {
+		t.Errorf("the reference is %+q, want what is left of it", got)
 	}
 }
 

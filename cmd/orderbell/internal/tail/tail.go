@@ -11,6 +11,7 @@ import (
 
 	"orderbell/cmd/orderbell/internal/watch"
 	"orderbell/internal/event"
+	"orderbell/internal/text"
 	"orderbell/internal/wording"
 )
 
@@ -78,7 +79,7 @@ func (s *show) current() {
 }
 
 func (s *show) note(format string, args ...any) {
-	_, _ = fmt.Fprintf(s.Notes, "· "+format+"\n", args...) // a closed terminal is not an error
+	_, _ = fmt.Fprintln(s.Notes, text.Terminal("· "+fmt.Sprintf(format, args...))) // a closed terminal is not an error
 }
 
 func (s *show) cut(why error, again time.Duration) {
@@ -100,10 +101,10 @@ func (s *show) frame(f watch.Frame) error {
 		s.current()
 		return nil
 	case "overloaded":
-		s.note("the gateway takes no stream now: %s", event.Printable(string(f.Data)))
+		s.note("the gateway takes no stream now: %s", f.Data)
 		return nil
 	case "resync":
-		s.note("what came before cannot be shown: %s", event.Printable(string(f.Data)))
+		s.note("what came before cannot be shown: %s", f.Data)
 		return nil
 	case "token_expiring":
 		return nil // the next attempt has a new one
@@ -119,7 +120,7 @@ func (s *show) frame(f watch.Frame) error {
 		if err != nil {
 			return fmt.Errorf("event %s brings no JSON: %w", f.ID, err)
 		}
-		_, err = fmt.Fprintf(s.Out, "%s\n", line)
+		_, err = fmt.Fprintf(s.Out, "%s\n", text.JSON(line))
 		return err
 	}
 	_, err := fmt.Fprintln(s.Out, strings.TrimRight(s.line(f), " "))
@@ -140,7 +141,7 @@ func (s *show) ready(f watch.Frame) error {
 	}
 	how := "live"
 	if ready.Resumed {
-		how = "resumed after " + event.Printable(f.ID)
+		how = "resumed after " + f.ID
 	}
 	if ready.Live != nil && !*ready.Live {
 		how = "open, but not live"
@@ -161,7 +162,7 @@ func (s *show) degraded(f watch.Frame) error {
 	if err := json.Unmarshal(f.Data, &d); err != nil {
 		return fmt.Errorf("read frame degraded: %w", err)
 	}
-	s.outdated(d.Since, "the gateway cannot guarantee the feed ("+event.Printable(d.Reason)+")")
+	s.outdated(d.Since, "the gateway cannot guarantee the feed ("+d.Reason+")")
 	return nil
 }
 
@@ -170,7 +171,8 @@ func (s *show) line(f watch.Frame) string {
 	head := f.At.Format("15:04:05.000") + "  "
 	switch {
 	case event.Type(f.Event).Valid():
-		if data, err := event.ParseData(f.Data); err == nil {
+		var data event.Data // a stream may still have what today's contract refuses
+		if err := json.Unmarshal(f.Data, &data); err == nil && data.OrderID != "" {
 			return head + s.order(f.Event, data) + "  " + f.ID
 		}
 	case f.Event == "notification":
@@ -182,7 +184,7 @@ func (s *show) line(f watch.Frame) string {
 			return head + s.order("notification", n.Data) + "  " + n.Event
 		}
 	}
-	return head + fmt.Sprintf("%-20s  %s", event.Printable(f.Event), event.Printable(string(f.Data))) // new events may be added
+	return head + fmt.Sprintf("%-20s  %s", text.Terminal(f.Event), text.Terminal(string(f.Data))) // new events may be added
 }
 
 func (s *show) order(name string, d event.Data) string {
@@ -190,6 +192,6 @@ func (s *show) order(name string, d event.Data) string {
 	if reference == "" {
 		reference = d.OrderID
 	}
-	return fmt.Sprintf("%-20s  %-12s  %-10s  %14s  v%d", name, event.Printable(reference), d.Status,
+	return fmt.Sprintf("%-20s  %-12s  %-10s  %14s  v%d", name, text.Terminal(reference), d.Status,
 		s.words.Amount(d.TotalAmount, d.Currency), d.Version)
 }

@@ -25,7 +25,7 @@ type confirmView struct {
 // writeConfirmation renders the mail that asks for the confirmation of an address. It offers no way to unsubscribe, since without
 // the confirmation no mail follows.
 func (w *Writer) writeConfirmation(d mail.Due) (mail.Mail, error) {
-	words, links, tenant := w.words.For(d.Locale), w.links(d), oneLine(d.TenantName)
+	words, links, tenant := w.words.For(d.Locale), w.links(d), shown(d.TenantName)
 	if links.Confirm == "" {
 		return mail.Mail{}, errors.New("write mail: there is no link that confirms the address")
 	}

@@ -7,13 +7,12 @@ import (
 	"embed"
 	"fmt"
 	htmltemplate "html/template"
-	"strings"
 	texttemplate "text/template"
-	"unicode"
 
 	"orderbell/internal/event"
 	"orderbell/internal/mail"
 	"orderbell/internal/order"
+	"orderbell/internal/text"
 	"orderbell/internal/user"
 	"orderbell/internal/wording"
 )
@@ -90,7 +89,7 @@ func (w *Writer) Write(d mail.Due) (mail.Mail, error) {
 	}
 	v := w.view(d)
 	l := mail.Mail{
-		MessageID: d.MessageID, To: d.Email, ToName: oneLine(d.Name), Unsubscribe: v.Links.Unsubscribe,
+		MessageID: d.MessageID, To: d.Email, ToName: text.Line(d.Name), Unsubscribe: v.Links.Unsubscribe,
 		Subject: w.words.For(d.Locale).Say("mail.subject", "headline", v.Headline, "amount", v.Amount, "tenant", v.Tenant),
 	}
 	var body bytes.Buffer
@@ -110,7 +109,7 @@ func (w *Writer) view(d mail.Due) view {
 	words := w.words.For(d.Locale)
 	news := "mail." + string(d.Data.Status)
 	v := view{
-		Language: words.Language, Tenant: oneLine(d.TenantName), Reference: reference(d.Data), OrderID: d.Data.OrderID,
+		Language: words.Language, Tenant: shown(d.TenantName), Reference: reference(d.Data), OrderID: d.Data.OrderID,
 		Amount: words.Amount(d.Data.TotalAmount, d.Data.Currency), Time: words.Time(d.Data.Timestamp, d.TimeZone),
 		Badge: words.Say(news + ".badge"), Tone: tone(d.Data.Status), Hello: words.Say("mail.hello.unnamed"), Links: w.links(d),
 		Labels: labels{
@@ -121,7 +120,7 @@ func (w *Writer) view(d mail.Due) view {
 	v.Headline = words.Say(news+".headline", "order", words.Say("mail.order", "reference", v.Reference))
 	v.Sentence = words.Say(news+".sentence", "tenant", v.Tenant)
 	v.Why = words.Say("mail.why", "tenant", v.Tenant)
-	if name := oneLine(d.Name); name != "" {
+	if name := shown(d.Name); name != "" {
 		v.Hello = words.Say("mail.hello", "name", name)
 	}
 	for _, line := range [][2]string{{v.Labels.Order, v.Reference}, {words.Say("mail.label.amount"), v.Amount}, {v.Labels.Time, v.Time}} {
@@ -151,23 +150,11 @@ func tone(s order.Status) string {
 // reference is how users call the order: by its reference, or by the last digits of its id where it has none (the
 // first ones of a UUIDv7 are the time, alike for all orders of a day).
 func reference(d event.Data) string {
-	if r := oneLine(d.Reference); r != "" {
+	if r := shown(d.Reference); r != "" {
 		return r
 	}
 	return "…" + d.OrderID[max(0, len(d.OrderID)-6):]
 }
 
-// oneLine returns s without the characters that could break a line, hide, or turn its direction: names come from
-// tenants, and end up in headers.
-func oneLine(s string) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsControl(r), unicode.In(r, unicode.Zl, unicode.Zp):
-			return ' '
-		case unicode.In(r, unicode.Bidi_Control), r == unicode.ReplacementChar:
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, ""))
-	return strings.Join(strings.Fields(s), " ")
-}
+// shown returns a name as it stands in a sentence: whatever it contains, the words and amounts around it stay in their place.
+func shown(name string) string { return text.Isolate(text.Line(name)) }

@@ -187,3 +187,20 @@ func elements(t *testing.T, page string) []string {
 	}
 	return got
 }
+
+// A name from right to left must not take the amount or the words after it along.
+func TestWriteNamesFromRightToLeft(t *testing.T) {
+	t.Parallel()
+	const name = "\u2068שולחן 12\u2069"
+	d := due()
+	d.Name, d.TenantName, d.Data.Reference = "שולחן 12", "שולחן 12", "שולחן 12"
+	l := write(t, nil, d)
+	if want := "Order " + name + " is paid: IDR 125,000 (" + name + ")"; strings.ReplaceAll(l.Subject, "\u00a0", " ") != want {
+		t.Errorf("the subject is %+q, want %+q", l.Subject, want)
+	}
+	for what, body := range map[string]string{"text": l.Text, "HTML": l.HTML} {
+		if all, isolated := strings.Count(body, "שולחן 12"), strings.Count(body, name); all < 4 || all != isolated {
+			t.Errorf("%d of %d names in the %s are isolated", isolated, all, what)
+		}
+	}
+}

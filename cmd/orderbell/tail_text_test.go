@@ -1,0 +1,51 @@
+package main_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/alicebob/miniredis/v2"
+
+	"orderbell/internal/feed/feedtest"
+)
+
+// A publisher of before there was a rule may have sent anything: what tail prints steers no terminal and turns nothing
+// around.
+func TestTailOfHostileText(t *testing.T) {
+	t.Parallel()
+	redis, addr, tenant := miniredis.RunT(t), freeAddr(t), feedtest.Tenant()
+	feed := feedtest.Open(t, feedtest.Config("redis://"+redis.Addr()))
+	gateway(t, redis, addr)
+	first := feedtest.Message(tenant, 0)
+	for i, m := range []struct{ reference string }{{"A"}, {"A\u202e000,521\u009b31m\u2028"}, {"שולחן 12"}} {
+		sent := feedtest.Refer(feedtest.Message(tenant, i), m.reference)
+		if i == 0 {
+			first = sent
+		}
+		if err := feed.Publish(t.Context(), tenant, sent); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, how := range []string{"", "--json"} {
+		args := []string{"tail", "--tenant", tenant, "--url", "http://" + addr, "--from", first.ID, "--count", "2"}
+		if how != "" {
+			args = append(args, how)
+		}
+		stdout, stderr, status := run(t, []string{streamSecret}, args...)
+		if status != 0 {
+			t.Fatalf("exit status %d: %s", status, stderr)
+		}
+		if strings.ContainsAny(stdout+stderr, "\u202e\u009b\u2028") {
+			t.Errorf("tail %s prints %+q", how, stdout)
+		}
+		want := []string{"<U+202E>000,521<U+009B>31m<U+2028>", "\u2068שולחן 12\u2069"}
+		if how != "" {
+			want = []string{`A\u202e000,521\u009b31m\u2028`, `"שולחן 12"`}
+		}
+		for _, w := range want {
+			if !strings.Contains(stdout, w) {
+				t.Errorf("tail %s prints %+q, want %+q in it", how, stdout, w)
+			}
+		}
+	}
+}

@@ -1,0 +1,40 @@
+/**
+ * What a name may contain, such as the reference of an order: internal/text has the rule and the reasons, the contracts'
+ * text.json the cases. A test of the contract holds the classes to the server's.
+ */
+
+/** Invisible, or changes how the text around it is shown. */
+const refused =
+  '\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ue000-\uf8ff\ufdd0-\ufdef\ufeff\uffa0\ufff0-\ufffc\ufffe\uffff\u{13430}-\u{1343f}\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{1fffe}\u{1ffff}\u{2fffe}\u{2ffff}\u{3fffe}-\u{e00ff}\u{e01f0}-\u{10ffff}';
+
+/** Follow a visible character: combining marks, joiners, variation selectors. */
+const joiners =
+  '\u0300-\u034e\u0350-\u036f\u0483-\u0489\u180b-\u180d\u180f\u1ab0-\u1aff\u1dc0-\u1dff\u200c\u200d\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f\u{e0100}-\u{e01ef}';
+
+const blanks = ' \u00a0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000';
+
+const rule = new RegExp(`^[${blanks}]*([^${refused}${joiners}${blanks}][${joiners}]*[${blanks}]*)+$`, 'u');
+const anyRefused = new RegExp(`[${refused}\\ud800-\\udfff]`, 'u');
+const loneJoiner = new RegExp(`(?:^|[${blanks}])([${joiners}])`, 'u');
+
+export type TextFault =
+  /** The character, such as U+202E, is invisible or changes the text around it, or has nothing to stand on. */
+  { readonly kind: 'character'; readonly point: string } | { readonly kind: 'invisible' };
+
+/** What is wrong with a name, or undefined. An empty one has no fault. */
+export function textFault(name: string): TextFault | undefined {
+  if (name === '') return undefined;
+  const at = anyRefused.exec(name)?.[0] ?? loneJoiner.exec(name)?.[1];
+  if (at !== undefined) return { kind: 'character', point: pointOf(at) };
+  return rule.test(name) ? undefined : { kind: 'invisible' };
+}
+
+/** A name as the server keeps it: without blanks at its ends, in Unicode's form NFC. */
+export function normalText(name: string): string {
+  return name.replace(new RegExp(`^[${blanks}]+|[${blanks}]+$`, 'gu'), '').normalize('NFC');
+}
+
+function pointOf(character: string): string {
+  const point = character.codePointAt(0) ?? 0;
+  return `U+${point.toString(16).toUpperCase().padStart(4, '0')}`;
+}

@@ -1,0 +1,65 @@
+package text
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/bidi"
+)
+
+// The functions of this file are for text of before there was a rule, of other programs, and of names that run from right
+// to left.
+
+// Isolate returns s in Unicode's isolates (UAX #9) if some of it runs from right to left, so that it leaves the text
+// around it as it is: for places that have no markup.
+func Isolate(s string) string {
+	const firstStrongIsolate, popIsolate = "\u2068", "\u2069"
+	for _, r := range s {
+		properties, _ := bidi.LookupRune(r)
+		switch properties.Class() {
+		case bidi.R, bidi.AL, bidi.AN:
+			return firstStrongIsolate + s + popIsolate
+		default:
+		}
+	}
+	return s
+}
+
+// Terminal returns s as a line of a terminal may show it, whatever it contains: a character that no name may contain is
+// written as its code point, such as <U+202E>, and text from right to left is isolated.
+func Terminal(s string) string {
+	return Isolate(anyRefused.ReplaceAllStringFunc(strings.ToValidUTF8(s, "\uFFFD"), func(c string) string { return "<" + point(c) + ">" }))
+}
+
+// JSON returns a JSON text that says the same, in which the characters that no name may contain are escaped. White space
+// between its values stays.
+func JSON(raw []byte) []byte {
+	return anyRefused.ReplaceAllFunc(raw, func(c []byte) []byte {
+		r, _ := utf8.DecodeRune(c)
+		if r == '\n' || r == '\t' || r == '\r' { // in a valid JSON text, they are between values
+			return c
+		}
+		if high, low := utf16.EncodeRune(r); high != utf8.RuneError {
+			return fmt.Appendf(nil, `\u%04x\u%04x`, high, low)
+		}
+		return fmt.Appendf(nil, `\u%04x`, r)
+	})
+}
+
+// Line returns s as one line for a mail, without the characters that no name may contain and with single spaces.
+func Line(s string) string {
+	s = anyRefused.ReplaceAllStringFunc(strings.ToValidUTF8(s, ""), func(c string) string {
+		if r, _ := utf8.DecodeRuneInString(c); unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp) {
+			return " "
+		}
+		return ""
+	})
+	s = strings.TrimSpace(manyBlanks.ReplaceAllString(s, " "))
+	if Fault(s) != "" { // joiners alone
+		return ""
+	}
+	return s
+}

@@ -1,0 +1,63 @@
+// Package texttest has the cases of contracts/text.json, which hold every place that takes a name to one rule.
+package texttest
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Cases are texts by whether a name may be so.
+type Cases struct {
+	Accepted []string
+	Refused  []Refused
+}
+
+// Refused is a text, with the character that an error names.
+type Refused struct{ Text, Point string }
+
+// Named says whether an error names the character.
+func (r Refused) Named(detail string) bool {
+	return strings.Contains(detail+" ", r.Point+" ") || strings.Contains(detail, r.Point+",")
+}
+
+// JSON returns s as a JSON string, with every character that is not ASCII as it is.
+func JSON(s string) string {
+	raw, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // no string does so
+	}
+	return string(raw)
+}
+
+// Read reads the cases.
+func Read(tb testing.TB) (c Cases) {
+	tb.Helper()
+	raw, err := os.ReadFile(filepath.Join(root(tb), "specs/004-order-notifications/contracts/text.json"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := json.Unmarshal(raw, &c); err != nil {
+		tb.Fatal(err)
+	}
+	if len(c.Accepted) < 20 || len(c.Refused) < 40 {
+		tb.Fatalf("text.json has %d accepted and %d refused cases", len(c.Accepted), len(c.Refused))
+	}
+	return c
+}
+
+// root is the directory of the module: a test runs in its package's.
+func root(tb testing.TB) string {
+	tb.Helper()
+	at, err := filepath.Abs(".")
+	for err == nil && at != filepath.Dir(at) {
+		if _, err := os.Stat(filepath.Join(at, "go.mod")); err == nil {
+			return at
+		}
+		at = filepath.Dir(at)
+	}
+	tb.Fatalf("no go.mod above the test: %v", err)
+	return ""
+}
