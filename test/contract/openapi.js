@@ -26,7 +26,10 @@ spectral.setRuleset({ extends: [[rulesets.oas, "all"]] });
 
 let failed = false;
 for (const file of files) {
-  const document = new core.Document(await readFile(file, "utf8"), parsers.Yaml, file);
+  // JSON Schema's patterns are ECMAScript's with the flag u (2020-12, 6.4). Spectral compiles them without it, and so refuses
+  // ranges beyond U+FFFF: it gets them without. Tests of Go and of the page hold the whole patterns to text.json.
+  const text = (await readFile(file, "utf8")).replace(/\\U[0-9a-f]{8}(-\\U[0-9a-f]{8})?/g, "");
+  const document = new core.Document(text, parsers.Yaml, file);
   const findings = (await spectral.run(document)).filter(({ code }) => !accepted.has(String(code)));
   for (const { range, severity, code, path, message } of findings) {
     console.error(`${file}:${range.start.line + 1}: ${severities[severity]} ${code}: ${message} (${path.join(".")})`);
