@@ -90,7 +90,7 @@ its time zone; its owners and managers can change both, and the language, with P
 
 // check looks at the flags and fills the id in.
 func (o *tenantOptions) check() error {
-	if fault := user.TenantNameFault(o.name); fault != "" {
+	if fault := nameFault(o.name); fault != "" {
 		return fmt.Errorf("--name %+q %s", o.name, fault)
 	}
 	if o.id == "" {
@@ -104,8 +104,8 @@ func (o *tenantOptions) check() error {
 		return fmt.Errorf("--id is %q, want 1 to 64 letters, digits, dots, dashes and underscores, the first a letter or digit", o.id)
 	case emailErr != nil:
 		return fmt.Errorf("--owner-email is %q: %w", o.email, emailErr)
-	case o.ownerName != "" && user.TenantNameFault(o.ownerName) != "":
-		return fmt.Errorf("--owner-name %+q %s", o.ownerName, user.TenantNameFault(o.ownerName))
+	case o.ownerName != "" && nameFault(o.ownerName) != "":
+		return fmt.Errorf("--owner-name %+q %s", o.ownerName, nameFault(o.ownerName))
 	}
 	o.email = email
 	if _, known := order.MinorDigits(o.currency); !known {
@@ -120,6 +120,20 @@ func (o *tenantOptions) check() error {
 	}
 	o.locale = tag.String()
 	return nil
+}
+
+// nameFault returns what is wrong with the name of a tenant or of its owner, or "".
+func nameFault(name string) string {
+	if fault := text.Fault(name); fault != "" {
+		return fault
+	}
+	if !user.IsTenantName(name) {
+		return fmt.Sprintf("is not 1 to %d characters with single spaces between words", user.MaxName)
+	}
+	if normal := text.Normal(name); normal != name {
+		return "is not in Unicode's form NFC, want " + normal
+	}
+	return ""
 }
 
 func (o *tenantOptions) create(ctx context.Context, store *userstore.Store) (user.User, error) {

@@ -109,3 +109,18 @@ func TestTenantWithoutASchema(t *testing.T) {
 		t.Errorf("exit status %d and %q, want to be told to migrate", status, stderr)
 	}
 }
+
+func TestTenantNames(t *testing.T) {
+	t.Parallel()
+	for name, says := range map[string]string{
+		"Kopi\u202e": "contains U+202E", "\u200b": "contains U+200B", "\u3000": "nothing visible", " Shop": "single spaces",
+		"Cafe\u0301": "form NFC", strings.Repeat("\u00fc", 201): "1 to 200 characters",
+	} {
+		for _, flag := range []string{"--name", "--owner-name"} {
+			args := []string{"tenant", "create", "--name", "Shop", "--owner-email", "ana@shop.example", flag, name}
+			if _, stderr, status := run(t, nil, args...); status == 0 || !strings.Contains(stderr, flag) || !strings.Contains(stderr, says) {
+				t.Errorf("%s %+q: exit status %d and %q, want %q", flag, name, status, stderr, says)
+			}
+		}
+	}
+}

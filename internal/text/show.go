@@ -19,10 +19,8 @@ func Isolate(s string) string {
 	const firstStrongIsolate, popIsolate = "\u2068", "\u2069"
 	for _, r := range s {
 		properties, _ := bidi.LookupRune(r)
-		switch properties.Class() {
-		case bidi.R, bidi.AL, bidi.AN:
+		if c := properties.Class(); c == bidi.R || c == bidi.AL || c == bidi.AN {
 			return firstStrongIsolate + s + popIsolate
-		default:
 		}
 	}
 	return s

@@ -2,13 +2,11 @@ package user
 
 import (
 	"errors"
-	"fmt"
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
-
-	"orderbell/internal/text"
 )
 
 // Business is a tenant as its operator sees it.
@@ -26,22 +24,11 @@ var (
 	ErrNameTaken   = errors.New("another tenant has the name")
 )
 
-// TenantNameFault returns what keeps s from being a tenant's name, or "". A name has 1 to [MaxName] characters that a name
-// may contain (package text), in Unicode's form NFC, and single spaces between its words.
-func TenantNameFault(s string) string {
-	switch {
-	case s == "":
-		return "is empty"
-	case text.Fault(s) != "":
-		return text.Fault(s)
-	case utf8.RuneCountInString(s) > MaxName:
-		return fmt.Sprintf("is longer than %d characters", MaxName)
-	case s != strings.Join(strings.Fields(s), " "):
-		return "has spaces at its ends, or more than one between words"
-	case s != text.Normal(s):
-		return "is not in Unicode's form NFC: want " + text.Normal(s)
-	}
-	return ""
+// IsTenantName says whether s can be a tenant's name: 1 to [MaxName] characters that can be seen, none but single
+// spaces between them.
+func IsTenantName(s string) bool {
+	return s != "" && utf8.ValidString(s) && utf8.RuneCountInString(s) <= MaxName && s == strings.Join(strings.Fields(s), " ") &&
+		!strings.ContainsFunc(s, unicode.IsControl)
 }
 
 // maxTenantID is the longest id of a tenant.
