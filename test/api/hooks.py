@@ -27,6 +27,13 @@ CURRENCIES = " ".join(" ".join(lines) for lines in json.loads(MINOR_UNITS.read_t
 schemathesis.openapi.format("day", st.dates(datetime.date(1970, 1, 2), datetime.date(9998, 12, 30)).map(str))
 schemathesis.openapi.format("iso-4217", st.sampled_from(CURRENCIES))
 schemathesis.openapi.format("language-tag", st.sampled_from(["en", "id", "en-GB", "de", "zh-Hant"]))
+# Names by the rule of text.json: its cases, and others of visible characters, spaces and joiners. The patterns of the document
+# say exactly what is allowed; to generate from them takes too long.
+NAMES = json.loads((MINOR_UNITS.parent / "text.json").read_text())["accepted"]
+VISIBLE = st.characters(exclude_categories=("C", "Z", "M"), exclude_characters="\u2800\u115f\u1160\u3164\uffa0\ufffc")
+UNITS = st.one_of(VISIBLE, st.builds("{}{}".format, VISIBLE, st.sampled_from("\u200c\u200d\ufe0f\u0301")), st.just(" "))
+
+schemathesis.openapi.format("name", st.sampled_from(NAMES) | st.lists(UNITS, min_size=1, max_size=20).map("".join))
 schemathesis.openapi.format("time-zone", st.sampled_from(sorted(zoneinfo.available_timezones() - {"localtime", "Factory"})))
 
 
