@@ -1,0 +1,82 @@
+package eventstore
+
+import (
+	"context"
+	_ "embed"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"orderbell/internal/mail"
+)
+
+//go:embed desk.sql
+var deskSQL string
+
+// Mails returns at most limit mails that the filter chooses, the oldest first.
+func (s *Store) Mails(ctx context.Context, f mail.Filter, limit int) ([]mail.Entry, error) {
+	args := pgx.NamedArgs{
+		"ids": f.IDs, "statuses": f.Statuses, "tenant_id": f.TenantID, "email": f.Email, "reason": f.Reason, "since": f.Since, "limit": limit,
+	}
+	rows, err := s.pool.Query(ctx, deskSQL, args)
+	if err != nil {
+		return nil, wrap("list mails", err)
+	}
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e mail.Entry, err error) {
+		var sent *time.Time
+		err = row.Scan(&e.ID, &e.TenantID, &e.UserID, &e.Email, &e.EventID, &e.EventType, &e.OrderID, &e.MessageID, &e.Status, &e.Reason,
+			&e.Attempts, &e.Ambiguous, &e.Next, &sent, &e.Created, &e.Leased, &e.Suppression)
+		if sent != nil {
+			e.Sent = *sent
+		}
+		return e, err
+	})
+	return found, wrap("list mails", err)
+}
+
+// Retry makes mails due now, with all their attempts before them, and returns the ids of those that it has changed: a mail
+// that was sent, is being sent, or whose address is suppressed stays as it is. The sweeper sends them.
+func (s *Store) Retry(ctx context.Context, ids []string) ([]string, error) {
+	// The attempts until now are the fencing token, so the number stays; as held ones they do not count.
+	const sql = `
+		UPDATE email_deliveries d SET status = 'due', reason = '', held = attempt, next_attempt_at = now(), lease_until = NULL
+		FROM users u
+		WHERE d.id = ANY (@ids::uuid[]) AND u.id = d.user_id AND status <> 'sent' AND coalesce(lease_until < now(), true)
+			AND NOT EXISTS (SELECT FROM mail_suppressions s WHERE s.address = lower(u.email))
+		RETURNING d.id::text`
+	rows, err := s.pool.Query(ctx, sql, pgx.NamedArgs{"ids": ids})
+	if err != nil {
+		return nil, wrap("retry mails", err)
+	}
+	changed, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return changed, wrap("retry mails", err)
+}
+
+// Suppressions returns the addresses that get no mail, the oldest first: those of addresses, or with none all whose reason
+// contains reason.
+func (s *Store) Suppressions(ctx context.Context, addresses []string, reason string) ([]mail.Suppression, error) {
+	const sql = `
+		SELECT address, reason, coalesce(delivery_id::text, ''), since, (SELECT count(*) FROM users u WHERE lower(u.email) = address)
+		FROM mail_suppressions
+		WHERE (@addresses::text[] IS NULL OR address = ANY (@addresses)) AND strpos(lower(reason), lower(@reason)) > 0
+		ORDER BY since, address`
+	rows, err := s.pool.Query(ctx, sql, pgx.NamedArgs{"addresses": addresses, "reason": reason})
+	if err != nil {
+		return nil, wrap("list suppressed addresses", err)
+	}
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (m mail.Suppression, err error) {
+		err = row.Scan(&m.Address, &m.Reason, &m.MailID, &m.Since, &m.Users)
+		return m, err
+	})
+	return found, wrap("list suppressed addresses", err)
+}
+
+// Unsuppress takes addresses off the list and returns those that were on it.
+func (s *Store) Unsuppress(ctx context.Context, addresses []string) ([]string, error) {
+	rows, err := s.pool.Query(ctx, `DELETE FROM mail_suppressions WHERE address = ANY ($1::text[]) RETURNING address`, addresses)
+	if err != nil {
+		return nil, wrap("remove suppressed addresses", err)
+	}
+	removed, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return removed, wrap("remove suppressed addresses", err)
+}
