@@ -22,7 +22,7 @@ type Entry struct {
 	Email       string    `json:"email"` // the user's address now
 	EventID     string    `json:"event_id"`
 	EventType   string    `json:"event_type"`
-	OrderID     string    `json:"order_id"`
+	OrderID     string    `json:"order_id,omitempty"` // "" of a mail that asks to confirm an address
 	MessageID   string    `json:"message_id"`
 	Status      Status    `json:"status"`
 	Reason      string    `json:"reason"` // why it failed or was suppressed, or the latest temporary error

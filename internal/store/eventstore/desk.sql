@@ -1,5 +1,5 @@
--- Mails as operators see them. @ids are of mails or events; a NULL or empty parameter chooses nothing.
-SELECT d.id::text, d.tenant_id, d.user_id::text, u.email, d.event_id::text, d.event_type, d.order_id::text, d.message_id, d.status, d.reason,
+-- Mails as operators see them; one that asks to confirm an address has no order. @ids are of mails or events; a NULL or empty parameter chooses nothing.
+SELECT d.id::text, d.tenant_id, d.user_id::text, u.email, d.event_id::text, d.event_type, coalesce(d.order_id::text, ''), d.message_id, d.status, d.reason,
     d.attempt, d.ambiguous, d.next_attempt_at, d.sent_at, d.created_at, d.status = 'due' AND coalesce(d.lease_until > now(), false),
     coalesce((SELECT s.reason FROM mail_suppressions s WHERE s.address = lower(u.email)), '')
 FROM email_deliveries d JOIN users u ON u.id = d.user_id
