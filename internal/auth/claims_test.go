@@ -86,7 +86,7 @@ func TestClaimsOfAProvider(t *testing.T) {
 			}
 		})
 	}
-	for names, says := range map[string]string{"kasir": "not theirs:ours", ":owner": "not theirs:ours", "kasir:casher": "none of the roles"} {
+	for names, says := range map[string]string{"kasir": "not theirs:ours", ":owner": "not theirs:ours", "kasir:casher": "is not a role"} {
 		t.Run("AUTH_ROLE_NAMES="+names+" is refused", func(t *testing.T) {
 			t.Setenv("AUTH_ROLE_NAMES", names)
 			var cfg auth.Config
