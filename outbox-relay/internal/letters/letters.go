@@ -59,7 +59,7 @@ type Counter struct {
 func New(topic string, reader Reader, log *slog.Logger, meter metric.Meter) (*Counter, error) {
 	c := &Counter{topic: topic, reader: reader, log: log, next: map[int32]int64{}, open: map[place]string{}}
 	_, err := meter.Int64ObservableGauge("orderbell.dead_letters.open",
-		metric.WithDescription("Dead letters that are neither redriven nor closed, by the kind of their reason."),
+		metric.WithDescription("Dead letters that are neither redriven nor closed, by the kind of their reason. Labels: reason."),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			for kind, n := range c.Open() {
 				o.Observe(int64(n), metric.WithAttributes(attribute.String("reason", kind)))
