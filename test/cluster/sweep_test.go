@@ -24,6 +24,7 @@ func (w *world) testSweep(t *testing.T) {
 		(SELECT id FROM email_deliveries WHERE tenant_id = $1 AND status = 'sent' LIMIT 10)`, tenant)
 	before := due()
 	ingress := w.kube.clusterIP(t, "knative-ingress", "ingress-local")
+	token := w.sourceToken(t)
 	began := time.Now()
 	client := &http.Client{Timeout: 5 * time.Minute}
 	eventually(t, 6*time.Minute, "no e-mail to be due", func() error {
@@ -34,7 +35,7 @@ func (w *world) testSweep(t *testing.T) {
 		req.Host = "delivery-sweeper." + namespace + ".svc.cluster.local"
 		for name, value := range map[string]string{
 			"Ce-Specversion": "1.0", "Ce-Id": uuid.NewString(), "Ce-Source": "/cluster-test", "Ce-Type": "dev.knative.sources.ping",
-			"Content-Type": "application/json",
+			"Content-Type": "application/json", "Authorization": "Bearer " + token,
 		} {
 			req.Header.Set(name, value)
 		}
@@ -58,6 +59,32 @@ func (w *world) testSweep(t *testing.T) {
 		t.Errorf("%d e-mails arrived, %d were sent and %d may have been sent twice", came, sent, unsure+again)
 	}
 	w.report.figure(t, "e-mails", "%d sent, %d arrived, of which 10 were sent again on purpose", sent, came)
+}
+
+// sourceToken returns a token that delivery-sweeper's PingSource would send.
+func (w *world) sourceToken(t *testing.T) string {
+	t.Helper()
+	var source struct {
+		Status struct {
+			Auth struct {
+				ServiceAccountName string `json:"serviceAccountName"`
+			} `json:"auth"`
+		} `json:"status"`
+	}
+	if err := w.kube.do(t.Context(), http.MethodGet, "/apis/sources.knative.dev/v1/namespaces/"+namespace+"/pingsources/delivery-sweeper", "", nil, &source); err != nil {
+		t.Fatal(err)
+	}
+	var request struct {
+		Status struct {
+			Token string `json:"token"`
+		} `json:"status"`
+	}
+	account := "/api/v1/namespaces/" + namespace + "/serviceaccounts/" + source.Status.Auth.ServiceAccountName + "/token"
+	body := []byte(`{"apiVersion":"authentication.k8s.io/v1","kind":"TokenRequest","spec":{"audiences":["` + namespace + `/delivery-sweeper"]}}`)
+	if err := w.kube.do(t.Context(), http.MethodPost, account, "application/json", body, &request); err != nil {
+		t.Fatal(err)
+	}
+	return request.Status.Token
 }
 
 // arrived is how many e-mails Mailpit has taken since it was started.
