@@ -19,7 +19,7 @@ func newExplainCommand() *cobra.Command {
 	var eventID, email, data string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "explain --event ID [--user EMAIL]",
+		Use:   "explain --event ID [--user ADDRESS|ID]",
 		Short: "Say why a user was notified of an event, or was not",
 		Long: `Say why a user was notified of an event, or was not.
 
@@ -48,7 +48,7 @@ The command reads the database of DATABASE_URL or, if that is not set, of the or
 		}),
 	}
 	cmd.Flags().StringVar(&eventID, "event", "", "the id of the event")
-	cmd.Flags().StringVar(&email, "user", "", "only the user with this address")
+	cmd.Flags().StringVar(&email, "user", "", "only the user with this address or id")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().StringVar(&data, "data", defaultData, "data directory of orderbell dev")
 	return cmd

@@ -17,8 +17,10 @@ import (
 	"orderbell/internal/feed"
 	"orderbell/internal/service"
 	"orderbell/internal/store/database"
+	"orderbell/internal/store/userstore"
 	"orderbell/internal/store/verdicts"
 	"orderbell/internal/text"
+	"orderbell/internal/user"
 )
 
 type verifyOptions struct {
@@ -122,6 +124,11 @@ func (o *verifyOptions) run(cmd *cobra.Command) (err error) {
 	var schema *database.SchemaError
 	if err := database.Check(cmd.Context(), pool); errors.As(err, &schema) {
 		return err // every other error is the report's
+	}
+	if o.tenant != "" {
+		if err := userstore.New(pool).HasTenant(cmd.Context(), o.tenant); errors.Is(err, user.ErrNoTenant) {
+			return fmt.Errorf("there is no tenant %s: nothing is verified", o.tenant)
+		}
 	}
 	auditor := verify.Auditor{Store: auditstore.New(pool), Options: o.options(), Progress: progress.On(cmd.ErrOrStderr())}
 	if cfg.Mailpit.MailpitURL != "" {
