@@ -1,4 +1,4 @@
-// Package text says which characters a name that people type may contain, and makes any text safe to show.
+// Package text says which characters a name may contain, and makes any text safe to show.
 //
 // A reference of an order, the name of a user and the name of a tenant are shown in the middle of other text: beside an
 // amount, in the subject of a mail, in a line of a terminal. So they contain no character that changes how its neighbours
