@@ -91,7 +91,7 @@ its time zone; its owners and managers can change both, and the language, with P
 // check looks at the flags and fills the id in.
 func (o *tenantOptions) check() error {
 	if fault := nameFault(o.name); fault != "" {
-		return fmt.Errorf("--name %+q %s", o.name, fault)
+		return fmt.Errorf("--name is %+q: it %s", o.name, fault)
 	}
 	if o.id == "" {
 		if o.id = user.TenantID(o.name); o.id == "" {
@@ -105,7 +105,7 @@ func (o *tenantOptions) check() error {
 	case emailErr != nil:
 		return fmt.Errorf("--owner-email is %q: %w", o.email, emailErr)
 	case o.ownerName != "" && nameFault(o.ownerName) != "":
-		return fmt.Errorf("--owner-name %+q %s", o.ownerName, nameFault(o.ownerName))
+		return fmt.Errorf("--owner-name is %+q: it %s", o.ownerName, nameFault(o.ownerName))
 	}
 	o.email = email
 	if _, known := order.MinorDigits(o.currency); !known {
