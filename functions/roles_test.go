@@ -94,6 +94,14 @@ func TestEachProgramWorksWithItsRole(t *testing.T) {
 			_, err := userstore.New(operator).AllowSource(ctx, "/y", "acme", "operator:test")
 			return err
 		},
+		"operator makes mails due again": func(ctx context.Context) error {
+			_, err := eventstore.New(operator, "").Retry(ctx, []string{w.owner.ID})
+			return err
+		},
+		"operator takes an address off the list": func(ctx context.Context) error {
+			_, err := eventstore.New(operator, "").Unsuppress(ctx, []string{"ana@acme.example"})
+			return err
+		},
 		"reader keeps a verdict": func(ctx context.Context) error {
 			return verdicts.New(reader).Save(ctx, audit.Verdict{BeganAt: today, EndedAt: today, Since: today, Until: today})
 		},
