@@ -74,6 +74,7 @@ for (const width of [320, 360]) {
     const owner = await Person.named('owner@demo.example');
     const order = await owner.create('A reference as long as a receipt line, of sixty-four characters.');
     const till = await openTill('manager@demo.example', { viewport: { width, height: 700 }, hasTouch: true });
+    await till.page.getByRole('searchbox').fill(order.reference);
     for (const view of ['cards', 'compact', 'table']) {
       await till.page.getByLabel('View').selectOption(view);
       await till.page.getByLabel('Days', { exact: true }).selectOption(view === 'table' ? 'days' : 'current');

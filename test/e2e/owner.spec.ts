@@ -8,7 +8,7 @@ test('an order tells who changed it, who was told, and why somebody was not', as
   const cashier = await Person.named('cashier@demo.example');
   await cashier.pay(await cashier.create(reference));
   const till = await openTill('manager@demo.example');
-  await till.order(reference).getByRole('link', { name: reference }).click();
+  await (await till.find(reference)).getByRole('link', { name: reference }).click();
   const changes = till.page.getByTestId('change');
   await expect(changes).toHaveCount(2);
   await expect(changes.first()).toContainText('Paid');
@@ -35,7 +35,7 @@ test('a viewer sees nothing of what was decided about others', async ({ openTill
   const cashier = await Person.named('cashier@demo.example');
   await cashier.pay(await cashier.create(reference));
   const till = await openTill('viewer@demo.example');
-  await till.order(reference).getByRole('link', { name: reference }).click();
+  await (await till.find(reference)).getByRole('link', { name: reference }).click();
   const paid = till.page.getByTestId('change').first();
   await paid.getByText('Who was told').click();
   await expect(paid.getByTestId('told').first()).toContainText('Viewer');
@@ -44,13 +44,14 @@ test('a viewer sees nothing of what was decided about others', async ({ openTill
 });
 
 test('the day’s takings are live, with yesterday’s beside them', async ({ openTill }) => {
-  const owner = await Person.named('owner@kopi.example');
-  await writeOrders({ tenant: 'kopi', count: 3, daysAgo: 1, prefix: newReference() });
+  // Another test counts the notifications of the other business.
+  const owner = await Person.named('owner@demo.example');
+  await writeOrders({ tenant: 'demo', count: 3, daysAgo: 1, prefix: newReference() });
   await query(`INSERT INTO order_changes (tenant_id, order_id, version, status, event_id, total_amount, currency, changed_at)
-    SELECT 'kopi', gen_random_uuid(), 2, 'paid', gen_random_uuid(), 777, 'CHF', now() - interval '1 day'`);
+    SELECT 'demo', gen_random_uuid(), 2, 'paid', gen_random_uuid(), 777, 'CHF', now() - interval '1 day'`);
   const before = await owner.create(newReference(), 400, 'CHF');
   await owner.pay(before);
-  const till = await openTill('owner@kopi.example');
+  const till = await openTill('owner@demo.example');
   await till.page.getByRole('button', { name: /^Account/ }).click();
   await till.page.getByRole('link', { name: 'Today' }).click();
   const takings = till.page.getByTestId('takings-CHF');

@@ -24,6 +24,12 @@ export class Till {
     return this.page.getByRole('article', { name: reference, exact: true });
   }
 
+  /** Shows an order alone: other tests' orders may push it out of sight, and what is out of sight is not in the document. */
+  async find(reference: string): Promise<Locator> {
+    await this.page.getByRole('searchbox').fill(reference);
+    return this.order(reference);
+  }
+
   async create(amount: string, reference: string): Promise<void> {
     await this.page.getByLabel('Amount').fill(amount);
     await this.page.getByRole('textbox', { name: /^Reference/ }).fill(reference);
