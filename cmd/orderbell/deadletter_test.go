@@ -207,9 +207,9 @@ func TestDeadLetterUsage(t *testing.T) {
 		status int
 		want   string
 	}{
-		"no subcommand":                    {[]string{"deadletter"}, 2, "missing subcommand (available: list, redrive, show)"},
-		"nothing to redrive":               {[]string{"deadletter", "redrive"}, 2, "redrive wants either ids or --all"},
-		"ids and all":                      {[]string{"deadletter", "redrive", "1-2", "--all"}, 2, "redrive wants either ids or --all"},
+		"no subcommand":                    {[]string{"deadletter"}, 2, "missing subcommand (available: close, list, redrive, show)"},
+		"nothing to redrive":               {[]string{"deadletter", "redrive"}, 2, "redrive wants either ids, --all or --auto"},
+		"ids and all":                      {[]string{"deadletter", "redrive", "1-2", "--all"}, 2, "redrive wants either ids, --all or --auto"},
 		"a filter without all":             {[]string{"deadletter", "redrive", "1-2", "--tenant", "demo"}, 2, "leave them out with ids"},
 		"a since that is no time":          {[]string{"deadletter", "list", "--since", "yesterday"}, 2, "want how long ago"},
 		"a since in the future":            {[]string{"deadletter", "list", "--since", "-1h"}, 2, "want how long ago"},

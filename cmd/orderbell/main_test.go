@@ -120,7 +120,7 @@ func TestExitStatus(t *testing.T) {
 		{[]string{"tail", "--tenant", "de mo"}, 2, "names no tenant"},
 		{[]string{"tail", "--tenant", "demo", "--count", "-1"}, 2, "--count is -1"},
 		{[]string{"tail", "--tenant", "demo"}, 1, "no orderbell dev is ready there"},
-		{[]string{"load"}, 2, "missing subcommand (available: sse)"},
+		{[]string{"load"}, 2, "missing subcommand (available: orders, sse)"},
 		{[]string{"load", "sse", "--tenant", "demo", "--clients", "0"}, 2, "--clients is too small"},
 		{[]string{"load", "sse", "--tenant", "demo", "--orders", "1e12"}, 2, "--orders 1e+12: want 0, or 0.01 to 1000"},
 		{[]string{"load", "sse", "--tenant", "demo", "--orders", "1e-12"}, 2, "--orders 1e-12: want 0, or 0.01 to 1000"},

@@ -136,6 +136,7 @@ func printLimits(w io.Writer, chosen user.Limits, defaults user.DefaultLimits) {
 			row(w, string(l), "default", "the gateway's SSE_MAX_CLIENTS_PER_TENANT")
 		case user.LogBytes:
 			row(w, string(l), "default", "the gateway's SSE_LOG_MAX_BYTES")
+		case user.RequestsAtOnce: // not one of LimitNames
 		}
 	}
 }

@@ -335,8 +335,8 @@ func (r *orderRun) sample(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		unsent := int64(-1)
-		if r.OrderPlan.Unsent != nil {
-			if n, err := r.OrderPlan.Unsent(ctx); err == nil {
+		if r.Unsent != nil {
+			if n, err := r.Unsent(ctx); err == nil {
 				unsent = n
 			}
 		}
