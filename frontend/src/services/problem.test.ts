@@ -30,6 +30,12 @@ it('ends a request whose answer does not come to its end', async () => {
   expect(await failed).toBeInstanceOf(Problem);
 });
 
+it('takes an answer without content, whose body browsers show as an empty one', async () => {
+  const answer = Object.defineProperty(new Response(''), 'status', { value: 204 });
+  expect(answer.body).not.toBeNull();
+  expect((await call(async () => answer, '/api/users/u-1', { method: 'DELETE' })).status).toBe(204);
+});
+
 it('tries a request with a key again until there is an answer, and no further', async () => {
   const keys: unknown[] = [];
   const answers = [new Problem(0, 'lost'), new Problem(503, 'away'), json(201, { ok: true })];

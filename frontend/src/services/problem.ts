@@ -63,7 +63,8 @@ async function whole(response: Response, signal: AbortSignal): Promise<Response>
   } catch (err) {
     throw new Problem(0, t('problem.unreadable'), [], err);
   }
-  return new Response(body, { status, statusText, headers });
+  // An answer such as 204 has no body, and a Response of that status takes none, not even an empty one.
+  return new Response(body === '' ? null : body, { status, statusText, headers });
 }
 
 function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
