@@ -43,7 +43,8 @@ export function pageOf(mail: Mail): string {
 
 async function ask<T>(path: string): Promise<T> {
   const { mailpit_url: address } = runningStack();
-  if (address === '') throw new Error('SMTP_URL is set without MAILPIT_URL: the tests cannot read the mails; set both');
+  if (address === '')
+    throw new Error('SMTP_URL is set without MAILPIT_URL: the tests cannot read the mails; set both');
   const response = await fetch(address + path);
   if (!response.ok) throw new Error(`Mailpit answered ${path} with ${String(response.status)}`);
   return (await response.json()) as T;
