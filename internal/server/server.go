@@ -25,13 +25,13 @@ type Timeouts struct {
 
 // Public are the timeouts of a server that strangers reach.
 func Public() Timeouts {
-	return Timeouts{Header: 5 * time.Second, Read: 30 * time.Second, Write: time.Minute, Idle: 2 * time.Minute, Stream: 30 * time.Second}
+	return Timeouts{Header: 5 * time.Second, Read: 15 * time.Second, Write: time.Minute, Idle: 2 * time.Minute, Stream: 30 * time.Second}
 }
 
 // Internal are the timeouts of a function: a sweep may take two minutes.
 func Internal() Timeouts {
 	t := Public()
-	t.Write = 150 * time.Second
+	t.Read, t.Write = 30*time.Second, 150*time.Second
 	return t
 }
 
