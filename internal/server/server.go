@@ -31,7 +31,7 @@ func Public() Timeouts {
 // Internal are the timeouts of a function: a sweep may take two minutes.
 func Internal() Timeouts {
 	t := Public()
-	t.Read, t.Write = 30*time.Second, 150*time.Second
+	t.Write = 150 * time.Second
 	return t
 }
 

@@ -13,6 +13,7 @@ export interface Stack {
   readonly origin: string;
   readonly mailpit_url: string;
   readonly database_url: string;
+  readonly event_sender_secret: string;
   readonly programs: Readonly<Record<string, { readonly url: string; readonly pid: number }>>;
 }
 

@@ -2,7 +2,8 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { mailedAbout } from './mails';
 import { sendAgain } from './outbox';
 import { newReference, Person } from './people';
-import { program } from './stack';
+import { allowSource } from './sources';
+import { program, runningStack } from './stack';
 import { expect, test } from './till';
 
 const concerned = ['cashier@demo.example', 'manager@demo.example', 'owner@demo.example'];
@@ -37,6 +38,7 @@ async function deliver(to: string, event: Event): Promise<number> {
       'ce-partitionkey': data.order_id,
       'ce-sequence': String(data.version),
       'Content-Type': 'application/json',
+      Authorization: `Bearer ${runningStack().event_sender_secret}`,
     },
     body: event.data,
   });
@@ -68,6 +70,7 @@ test('another order service’s event, delivered five times at once, is one orde
   openTill,
 }) => {
   const [reference, later] = [newReference(), newReference()];
+  await allowSource('/their/shop', 'demo');
   const till = await openTill('owner@demo.example');
   const event: Event = {
     id: newEventID(),
