@@ -1,6 +1,7 @@
 // Package auth verifies the JWTs of users and tills: who they are, which tenant they belong to and what they may do.
 //
-// A token is verified by the keys of a JWKS URL or, in development, by a shared secret. Algorithms are pinned by the issuer, so a token can never choose its own check (RFC 8725 §3.1).
+// A token is verified by the keys of a JWKS URL or, in development, by a shared secret. Algorithms are pinned by the
+// issuer, so a token can never choose its own check (RFC 8725 §3.1).
 package auth
 
 import (

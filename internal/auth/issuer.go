@@ -85,6 +85,9 @@ func (c Config) provider(ctx context.Context) (*issuer, error) {
 // of returns the issuer that the token names, else the first: what is wrong with a token is said by its check. The name is
 // not verified yet, and only chooses by whose keys it will be.
 func (v *Verifier) of(token string) *issuer {
+	if len(v.issuers) == 1 {
+		return v.issuers[0]
+	}
 	claims := jwt.MapClaims{}
 	if _, _, err := jwt.NewParser().ParseUnverified(token, claims); err == nil {
 		for _, i := range v.issuers {
