@@ -68,14 +68,20 @@ func (s *Shares) Enter(ctx context.Context, tenantID string) (leave func(), err 
 	}
 	mine.holders++
 	s.mu.Unlock()
+	leave = func() {
+		<-mine.slots
+		s.drop(tenantID, mine)
+	}
+	select {
+	case mine.slots <- struct{}{}:
+		return leave, nil
+	default: // wait
+	}
 	limit := time.NewTimer(waitFor)
 	defer limit.Stop()
 	select {
 	case mine.slots <- struct{}{}:
-		return func() {
-			<-mine.slots
-			s.drop(tenantID, mine)
-		}, nil
+		return leave, nil
 	case <-ctx.Done():
 		err = fmt.Errorf("wait for the tenant's turn: %w", ctx.Err())
 	case <-limit.C:
