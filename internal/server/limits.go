@@ -191,6 +191,9 @@ func From(ctx context.Context) netip.Addr {
 // Address returns where a request comes from, as far as trusted proxies say it.
 func (l *Limits) Address(r *http.Request) netip.Addr {
 	address := addressOf(r.RemoteAddr)
+	if !l.cfg.TrustedProxies.contain(address) {
+		return address
+	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && l.cfg.TrustedProxies.contain(address); i-- {
 		hop := addressOf(strings.TrimSpace(hops[i]))
