@@ -1,9 +1,7 @@
 package ordermail
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 
 	"orderbell/internal/mail"
 )
@@ -39,15 +37,5 @@ func (w *Writer) writeConfirmation(d mail.Due) (mail.Mail, error) {
 		Why:      words.Say("mail.confirm.why", "tenant", tenant),
 	}
 	l := mail.Mail{MessageID: d.MessageID, To: d.Email, Subject: words.Say("mail.confirm.subject", "tenant", tenant)}
-	var body bytes.Buffer
-	if err := w.text.ExecuteTemplate(&body, "confirm.txt", v); err != nil {
-		return mail.Mail{}, fmt.Errorf("write mail: %w", err)
-	}
-	l.Text = body.String()
-	body.Reset()
-	if err := w.html.ExecuteTemplate(&body, "confirm.html", v); err != nil {
-		return mail.Mail{}, fmt.Errorf("write mail: %w", err)
-	}
-	l.HTML = body.String()
-	return l, nil
+	return w.render(l, "confirm", v)
 }

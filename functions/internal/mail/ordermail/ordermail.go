@@ -92,13 +92,18 @@ func (w *Writer) Write(d mail.Due) (mail.Mail, error) {
 		MessageID: d.MessageID, To: d.Email, ToName: text.Line(d.Name), Unsubscribe: v.Links.Unsubscribe,
 		Subject: w.words.For(d.Locale).Say("mail.subject", "headline", v.Headline, "amount", v.Amount, "tenant", v.Tenant),
 	}
+	return w.render(l, "order", v)
+}
+
+// render returns l with the bodies that the templates of that name make of v.
+func (w *Writer) render(l mail.Mail, name string, v any) (mail.Mail, error) {
 	var body bytes.Buffer
-	if err := w.text.ExecuteTemplate(&body, "order.txt", v); err != nil {
+	if err := w.text.ExecuteTemplate(&body, name+".txt", v); err != nil {
 		return mail.Mail{}, fmt.Errorf("write mail: %w", err)
 	}
 	l.Text = body.String()
 	body.Reset()
-	if err := w.html.ExecuteTemplate(&body, "order.html", v); err != nil {
+	if err := w.html.ExecuteTemplate(&body, name+".html", v); err != nil {
 		return mail.Mail{}, fmt.Errorf("write mail: %w", err)
 	}
 	l.HTML = body.String()
