@@ -34,23 +34,14 @@ func NewConfirm(log *slog.Logger, links *optout.Links, store Invitations) (http.
 }
 
 func (a confirmAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodPost {
-		w.Header().Set("Allow", "GET, HEAD, POST")
-		http.Error(w, "GET asks, POST confirms", http.StatusMethodNotAllowed)
+	if !allowed(w, r, "GET asks, POST confirms") {
 		return
 	}
 	what, about, err := a.serve(r)
-	status := http.StatusBadRequest
-	switch what {
-	case ask, done:
-		status = http.StatusOK
-	case trouble:
-		status = http.StatusServiceUnavailable
-		w.Header().Set("Retry-After", "60")
+	if err != nil {
 		a.log.ErrorContext(r.Context(), "confirmation link not served", "method", r.Method, "err", err)
-	case forged, expired, used, gone:
 	}
-	a.write(w, r, status, a.view(r, what, about))
+	a.write(w, r, what, a.view(r, what, about))
 }
 
 // serve finds out what to show, and on POST confirms. The error is of [trouble].

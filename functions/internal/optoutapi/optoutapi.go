@@ -4,8 +4,7 @@
 //
 // GET changes nothing, since programs follow links before users do. A link needs no sign-in. An unsubscribe link switches mails off
 // once; a repeated POST is a success as long as mails are off. A confirmation link can be used again: the address stays confirmed.
-// Answers are pages in the tenant's language, or in the browser's where
-// the link does not name a tenant.
+// Answers are pages in the tenant's language, or in the browser's where the link does not name a tenant.
 package optoutapi
 
 import (
@@ -94,23 +93,14 @@ const (
 )
 
 func (a api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodPost {
-		w.Header().Set("Allow", "GET, HEAD, POST")
-		http.Error(w, "GET asks, POST unsubscribes", http.StatusMethodNotAllowed)
+	if !allowed(w, r, "GET asks, POST unsubscribes") {
 		return
 	}
 	what, sub, err := a.serve(r)
-	status := http.StatusBadRequest
-	switch what {
-	case ask, done:
-		status = http.StatusOK
-	case trouble:
-		status = http.StatusServiceUnavailable
-		w.Header().Set("Retry-After", "60")
+	if err != nil {
 		a.log.ErrorContext(r.Context(), "unsubscribe link not served", "method", r.Method, "err", err)
-	case forged, expired, used, gone:
 	}
-	a.write(w, r, status, a.view(r, what, sub))
+	a.write(w, r, what, a.view(r, what, sub))
 }
 
 // serve finds out what to show, and on POST does it. The error is of [trouble].
@@ -185,7 +175,18 @@ func (p pages) wordsFor(r *http.Request, locale string) *wording.Words {
 	return p.words.Accepted(r.Header.Get("Accept-Language"))
 }
 
-func (p pages) write(w http.ResponseWriter, r *http.Request, status int, v view) {
+// allowed answers requests with other methods, with what the methods of a link do.
+func allowed(w http.ResponseWriter, r *http.Request, does string) bool {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodPost {
+		return true
+	}
+	w.Header().Set("Allow", "GET, HEAD, POST")
+	http.Error(w, does, http.StatusMethodNotAllowed)
+	return false
+}
+
+// write answers with the page of an outcome, and its status.
+func (p pages) write(w http.ResponseWriter, r *http.Request, what outcome, v view) {
 	var body bytes.Buffer
 	v.Style = p.style
 	if err := p.page.Execute(&body, v); err != nil {
@@ -201,6 +202,14 @@ func (p pages) write(w http.ResponseWriter, r *http.Request, status int, v view)
 	h.Set("Referrer-Policy", "no-referrer") // the address is the capability
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Robots-Tag", "noindex")
-	w.WriteHeader(status)
+	switch what {
+	case ask, done:
+		w.WriteHeader(http.StatusOK)
+	case trouble:
+		h.Set("Retry-After", "60")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	case forged, expired, used, gone:
+		w.WriteHeader(http.StatusBadRequest)
+	}
 	_, _ = w.Write(body.Bytes()) // the client has gone if this fails
 }
