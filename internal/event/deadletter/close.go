@@ -25,25 +25,33 @@ type Closed struct {
 
 // CloudEvent returns c in the form of the topic. Key is that of the letter, so that both are kept equally long.
 func (c Closed) CloudEvent(id string, key []byte) (cloudevents.Event, error) {
-	ce := cloudevents.NewEvent()
-	ce.SetID(id)
-	ce.SetSource(redrivenSource)
-	ce.SetType(TypeClosed)
-	ce.SetSubject(c.EventID)
-	ce.SetTime(c.At)
-	if len(key) > 0 {
-		ce.SetExtension(cloudevent.ExtPartitionKey, Text(string(key)))
-	}
-	if err := ce.SetData(cloudevents.ApplicationJSON, c); err != nil {
+	ce, err := note(TypeClosed, id, key, c.EventID, c.At, c)
+	if err != nil {
 		return cloudevents.Event{}, fmt.Errorf("encode the note of a closed letter: %w", err)
 	}
 	return ce, nil
 }
 
+// note returns data in the form of the topic: a note about the event of a letter with that key.
+func note(typ, id string, key []byte, eventID string, at time.Time, data any) (cloudevents.Event, error) {
+	ce := cloudevents.NewEvent()
+	ce.SetID(id)
+	ce.SetSource(noteSource)
+	ce.SetType(typ)
+	ce.SetSubject(eventID)
+	ce.SetTime(at)
+	if len(key) > 0 {
+		ce.SetExtension(cloudevent.ExtPartitionKey, Text(string(key)))
+	}
+	err := ce.SetData(cloudevents.ApplicationJSON, data)
+	return ce, err //nolint:wrapcheck // the caller says which note
+}
+
 // ParseClosed returns the note that ce is, or false for any other event, such as a dead letter.
-func ParseClosed(ce cloudevents.Event) (note Closed, ok bool) {
-	if ce.Type() != TypeClosed || ce.Source() != redrivenSource || json.Unmarshal(ce.Data(), &note) != nil {
+func ParseClosed(ce cloudevents.Event) (Closed, bool) {
+	var c Closed
+	if ce.Type() != TypeClosed || ce.Source() != noteSource || json.Unmarshal(ce.Data(), &c) != nil {
 		return Closed{}, false
 	}
-	return note, true
+	return c, true
 }

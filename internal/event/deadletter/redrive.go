@@ -7,8 +7,6 @@ import (
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
-
-	"orderbell/internal/event/cloudevent"
 )
 
 // knativePrefix begins what brokers add to an event on their way: knativeerrordest and the like, knativearrivaltime.
@@ -28,8 +26,8 @@ func Redrive(letter cloudevents.Event) cloudevents.Event {
 // TypeRedriven is the type of a [Redriven] on the topic of dead letters.
 const TypeRedriven = "dead_letter_redriven"
 
-// redrivenSource is who writes them.
-const redrivenSource = "/orderbell/deadletter"
+// noteSource is who writes the notes.
+const noteSource = "/orderbell/deadletter"
 
 // Redriven is the note, on the topic of dead letters, that one of them was sent to the topic of events again. The topic
 // cannot change a record, so the note follows the dead letter and names its place.
@@ -42,16 +40,8 @@ type Redriven struct {
 
 // CloudEvent returns r in the form of the topic. Key is that of the letter, so that both are kept equally long.
 func (r Redriven) CloudEvent(id string, key []byte) (cloudevents.Event, error) {
-	ce := cloudevents.NewEvent()
-	ce.SetID(id)
-	ce.SetSource(redrivenSource)
-	ce.SetType(TypeRedriven)
-	ce.SetSubject(r.EventID)
-	ce.SetTime(r.At)
-	if len(key) > 0 {
-		ce.SetExtension(cloudevent.ExtPartitionKey, Text(string(key)))
-	}
-	if err := ce.SetData(cloudevents.ApplicationJSON, r); err != nil {
+	ce, err := note(TypeRedriven, id, key, r.EventID, r.At, r)
+	if err != nil {
 		return cloudevents.Event{}, fmt.Errorf("encode redrive note: %w", err)
 	}
 	return ce, nil
@@ -59,12 +49,9 @@ func (r Redriven) CloudEvent(id string, key []byte) (cloudevents.Event, error) {
 
 // ParseRedriven returns the note that ce is, or false for any other event, such as a dead letter.
 func ParseRedriven(ce cloudevents.Event) (Redriven, bool) {
-	if ce.Type() != TypeRedriven || ce.Source() != redrivenSource {
+	var r Redriven
+	if ce.Type() != TypeRedriven || ce.Source() != noteSource || json.Unmarshal(ce.Data(), &r) != nil {
 		return Redriven{}, false
 	}
-	var note Redriven
-	if err := json.Unmarshal(ce.Data(), &note); err != nil {
-		return Redriven{}, false
-	}
-	return note, true
+	return r, true
 }
