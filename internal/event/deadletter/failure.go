@@ -3,6 +3,7 @@ package deadletter
 import (
 	"encoding/base64"
 	"maps"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,3 +57,13 @@ func isExtension(name string) bool {
 
 // Text returns s as an attribute may hold it.
 func Text(s string) string { return event.Printable(strings.ToValidUTF8(s, "\uFFFD")) }
+
+// Retryable says whether Knative's brokers send an event again after a subscriber's answer with this HTTP status
+// (https://knative.dev/docs/eventing/event-delivery/).
+func Retryable(status int) bool {
+	switch status {
+	case http.StatusNotFound, http.StatusRequestTimeout, http.StatusConflict, http.StatusTooManyRequests:
+		return true
+	}
+	return status >= http.StatusInternalServerError
+}

@@ -143,11 +143,7 @@ func (b *Bridge) post(ctx context.Context, e cloudevents.Event) (status int, ans
 // retryable is Knative's own rule of what is worth another try, and a broker that does not know us: that is of our
 // token, not of the event.
 func retryable(status int) bool {
-	switch status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusRequestTimeout, http.StatusConflict, http.StatusTooManyRequests:
-		return true
-	}
-	return status >= 500
+	return status == http.StatusUnauthorized || status == http.StatusForbidden || deadletter.Retryable(status)
 }
 
 // refuse writes e to the topic of dead letters, with the reason that it is there.

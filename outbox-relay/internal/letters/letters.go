@@ -167,7 +167,7 @@ func kind(r record.Record) string {
 		return unavailable
 	case status == 401 || status == 403:
 		return unknownSender
-	case status >= 500 || status == 404 || status == 408 || status == 409 || status == 429:
+	case deadletter.Retryable(status):
 		return unavailable
 	}
 	return refused

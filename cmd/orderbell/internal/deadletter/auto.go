@@ -1,10 +1,11 @@
 package deadletter
 
 import (
-	"net/http"
 	"slices"
 	"strconv"
 	"time"
+
+	"orderbell/internal/event/deadletter"
 )
 
 const (
@@ -39,9 +40,5 @@ func (l *Letter) passing() bool {
 	if err != nil {
 		return l.Status == ""
 	}
-	switch status {
-	case http.StatusNotFound, http.StatusRequestTimeout, http.StatusConflict, http.StatusTooManyRequests:
-		return true
-	}
-	return status >= http.StatusInternalServerError
+	return deadletter.Retryable(status)
 }

@@ -59,19 +59,11 @@ func (b *Broker) try(ctx context.Context, t Trigger, e cloudevents.Event) *failu
 	if answer.StatusCode >= http.StatusMultipleChoices {
 		return &failure{
 			err:       fmt.Errorf("post event: the subscriber answered %d", answer.StatusCode),
-			retryable: isRetryable(answer.StatusCode),
+			retryable: deadletter.Retryable(answer.StatusCode),
 			answer:    deadletter.Failure{Status: answer.StatusCode, Header: answer.Header, Body: body},
 		}
 	}
 	return b.reply(ctx, answer.Header, body)
-}
-
-func isRetryable(status int) bool {
-	switch status {
-	case http.StatusNotFound, http.StatusRequestTimeout, http.StatusConflict, http.StatusTooManyRequests:
-		return true
-	}
-	return status >= http.StatusInternalServerError
 }
 
 // reply publishes the event that a subscriber answered with, if it did.
