@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"orderbell/functions/internal/route"
-	"orderbell/internal/auth"
 	"orderbell/internal/event"
 	"orderbell/internal/order"
 	"orderbell/internal/user"
@@ -47,11 +46,7 @@ const mostTold = 100
 // history answers everybody with who changed the order and when. Who was told, and why somebody was not, is about colleagues:
 // leaders see all of it, others what concerns themselves.
 func (a api) history(w http.ResponseWriter, r *http.Request) error {
-	id, err := orderID(r)
-	if err != nil {
-		return err
-	}
-	principal, err := auth.Who(r)
+	principal, id, err := named(r)
 	if err != nil {
 		return err
 	}

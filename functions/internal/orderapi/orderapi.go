@@ -215,6 +215,15 @@ func orderID(r *http.Request) (string, error) {
 	return id, nil
 }
 
+// named returns the caller, and the order id of the path.
+func named(r *http.Request) (caller auth.Principal, id string, err error) {
+	if id, err = orderID(r); err != nil {
+		return auth.Principal{}, "", err
+	}
+	caller, err = auth.Who(r)
+	return caller, id, err
+}
+
 // keyHeader is draft-ietf-httpapi-idempotency-key-header's.
 const keyHeader = "Idempotency-Key"
 

@@ -8,11 +8,7 @@ import (
 )
 
 func (a api) get(w http.ResponseWriter, r *http.Request) error {
-	id, err := orderID(r)
-	if err != nil {
-		return err
-	}
-	principal, err := auth.Who(r)
+	principal, id, err := named(r)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"math"
 	"net/http"
 
-	"orderbell/internal/auth"
 	"orderbell/internal/order"
 	"orderbell/internal/problem"
 )
@@ -31,11 +30,7 @@ func (a api) undo(w http.ResponseWriter, r *http.Request) error {
 	case *asked.Version > math.MaxInt32:
 		return problem.Field("version", "is more than 2147483647")
 	}
-	id, err := orderID(r)
-	if err != nil {
-		return err
-	}
-	principal, err := auth.Who(r)
+	principal, id, err := named(r)
 	if err != nil {
 		return err
 	}

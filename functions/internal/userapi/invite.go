@@ -26,11 +26,7 @@ func (c Config) Check() error {
 
 // inviteAgain sends the mail once more that asks for the confirmation of a user's address.
 func (a api) inviteAgain(w http.ResponseWriter, r *http.Request) error {
-	principal, err := auth.Who(r)
-	if err != nil {
-		return err
-	}
-	id, err := userID(r.PathValue("id"))
+	principal, id, err := named(r)
 	if err != nil {
 		return err
 	}
@@ -39,11 +35,7 @@ func (a api) inviteAgain(w http.ResponseWriter, r *http.Request) error {
 
 // askAgain does the same for the caller.
 func (a api) askAgain(w http.ResponseWriter, r *http.Request) error {
-	principal, err := auth.Who(r)
-	if err != nil {
-		return err
-	}
-	id, err := userID(principal.UserID)
+	principal, id, err := self(r)
 	if err != nil {
 		return err
 	}

@@ -25,11 +25,7 @@ const (
 )
 
 func (a api) remove(w http.ResponseWriter, r *http.Request) error {
-	principal, err := auth.Who(r)
-	if err != nil {
-		return err
-	}
-	id, err := userID(r.PathValue("id"))
+	principal, id, err := named(r)
 	if err != nil {
 		return err
 	}

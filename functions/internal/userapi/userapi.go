@@ -140,11 +140,7 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a api) get(w http.ResponseWriter, r *http.Request) error {
-	principal, err := auth.Who(r)
-	if err != nil {
-		return err
-	}
-	id, err := userID(r.PathValue("id"))
+	principal, id, err := named(r)
 	if err != nil {
 		return err
 	}
@@ -152,11 +148,7 @@ func (a api) get(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a api) me(w http.ResponseWriter, r *http.Request) error {
-	principal, err := auth.Who(r)
-	if err != nil {
-		return err
-	}
-	id, err := userID(principal.UserID)
+	principal, id, err := self(r)
 	if err != nil {
 		return err
 	}
@@ -186,6 +178,24 @@ func (a api) serve(w http.ResponseWriter, r *http.Request, tenantID, id string) 
 		return refusal(err)
 	}
 	return route.Serve(w, r, route.VersionTag(p.Version), FromPerson(p))
+}
+
+// named returns the caller, and the id of the user in the path.
+func named(r *http.Request) (caller auth.Principal, id string, err error) {
+	if caller, err = auth.Who(r); err != nil {
+		return caller, "", err
+	}
+	id, err = userID(r.PathValue("id"))
+	return caller, id, err
+}
+
+// self returns the caller, and the caller's id as a user.
+func self(r *http.Request) (caller auth.Principal, id string, err error) {
+	if caller, err = auth.Who(r); err != nil {
+		return caller, "", err
+	}
+	id, err = userID(caller.UserID)
+	return caller, id, err
 }
 
 // userID returns a user id. A malformed id is answered like an unknown user.
