@@ -9,15 +9,17 @@ import (
 	"orderbell/kafka-bridge/internal/bridge"
 )
 
-// newBridge returns the bridge, which takes dead letters of the senders that the environment names.
-func newBridge(ctx context.Context, s *service.Service, cfg bridge.Config, topics bus.Config, producer *bus.Producer) (*bridge.Bridge, error) {
-	from := auth.SenderConfig{Log: s.Log}
-	if err := service.Load(&from); err != nil {
-		return nil, err
-	}
-	senders, err := auth.NewSenders(ctx, from)
+type config struct {
+	Bus     bus.Config
+	Bridge  bridge.Config
+	Senders auth.SenderConfig // of dead letters
+}
+
+func newBridge(ctx context.Context, s *service.Service, cfg config, producer *bus.Producer) (*bridge.Bridge, error) {
+	cfg.Senders.Log = s.Log
+	senders, err := auth.NewSenders(ctx, cfg.Senders)
 	if err != nil {
 		return nil, err
 	}
-	return bridge.New(cfg, topics.DeadLetterTopic, producer, senders, s.Log, s.Meter)
+	return bridge.New(cfg.Bridge, cfg.Bus.DeadLetterTopic, producer, senders, s.Log, s.Meter)
 }

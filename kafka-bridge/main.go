@@ -9,16 +9,12 @@ import (
 
 	"orderbell/internal/bus"
 	"orderbell/internal/service"
-	"orderbell/kafka-bridge/internal/bridge"
 )
 
 func main() { service.Main("kafka-bridge", run) }
 
 func run(ctx context.Context, s *service.Service) error {
-	var cfg struct {
-		Bus    bus.Config
-		Bridge bridge.Config
-	}
+	var cfg config
 	if err := service.Load(&cfg); err != nil {
 		return err
 	}
@@ -36,7 +32,7 @@ func run(ctx context.Context, s *service.Service) error {
 	if err != nil {
 		return err
 	}
-	b, err := newBridge(ctx, s, cfg.Bridge, cfg.Bus, producer)
+	b, err := newBridge(ctx, s, cfg, producer)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,6 @@ type signIn struct {
 // startSignIn starts the provider and puts its issuer into the environment, where the programs read it.
 func (s *Stack) startSignIn(ctx context.Context) (_ *signIn, err error) {
 	var cfg struct {
-		Own      Config
 		Settings origin.Settings
 		Database database.Config
 	}
@@ -53,7 +52,7 @@ func (s *Stack) startSignIn(ctx context.Context) (_ *signIn, err error) {
 		return nil, err
 	}
 	handler, err := provider.New(provider.Config{
-		Issuer: cfg.Settings.Issuer, Page: s.Origin, Audience: s.Tokens.Auth.Audience, TokenLife: cfg.Own.TokenLife,
+		Issuer: cfg.Settings.Issuer, Page: s.Origin, Audience: s.Tokens.Auth.Audience, TokenLife: s.opts.Config.TokenLife,
 		Users: s.users(userstore.New(pool)),
 	})
 	if err != nil {
