@@ -1,10 +1,7 @@
 package main
 
 import (
-	"context"
-
 	"orderbell/internal/bus"
-	"orderbell/internal/feed"
 	"orderbell/internal/service"
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/eventstore"
@@ -20,16 +17,4 @@ func newRelay(cfg config, pool *database.Pool, producer *bus.Producer, admin *bu
 	}
 	topics := relay.Topics{Events: cfg.Bus.Topic, DeadLetters: cfg.Bus.DeadLetterTopic}
 	return relay.New(cfg.Relay, topics, outbox.New(pool), producer, admin, s.Log, s.Meter)
-}
-
-// hints returns what calls hinted for each of order-api's hints, until ctx ends.
-func hints(cfg feed.Config) (listen func(ctx context.Context, hinted func()), err error) {
-	client, err := feed.Open(cfg)
-	if err != nil {
-		return nil, err
-	}
-	return func(ctx context.Context, hinted func()) {
-		client.Hints(ctx, hinted)
-		_ = client.Close() // the program ends
-	}, nil
 }

@@ -23,7 +23,7 @@ type config struct {
 // startReaders starts what reads Kafka and Redis beside the relay: the scan, the count of dead letters, and the hints. The
 // returned function waits for their end after ctx has ended.
 func startReaders(ctx context.Context, cfg config, producer scan.Producer, s *service.Service, r *relay.Relay) (wait func(), err error) {
-	listen, err := hints(cfg.Redis)
+	hints, err := feed.Open(cfg.Redis)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,10 @@ func startReaders(ctx context.Context, cfg config, producer scan.Producer, s *se
 	if err != nil {
 		return nil, err
 	}
-	go listen(ctx, r.Hint)
+	go func() {
+		hints.Hints(ctx, r.Hint)
+		_ = hints.Close() // the program ends
+	}()
 	counted := make(chan struct{})
 	go func() {
 		defer close(counted)
