@@ -1,6 +1,9 @@
 package order
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Change is one change of an order, and who was told of it.
 type Change struct {
@@ -46,12 +49,7 @@ func Outcomes() []Outcome {
 
 // Valid says whether o is one of [Outcomes].
 func (o Outcome) Valid() bool {
-	for _, known := range Outcomes() {
-		if o == known {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(Outcomes(), o)
 }
 
 // MostChanges bounds a history: an order that is changed and undone without end has no answer without end.

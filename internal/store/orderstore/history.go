@@ -80,9 +80,8 @@ func scanChange(row pgx.CollectableRow) (order.Change, error) {
 		return c, fmt.Errorf("decisions of event %s: %w", c.EventID, err)
 	}
 	for _, t := range all {
-		c.Told = append(c.Told, order.Told{
-			UserID: t.UserID, Name: t.Name, Channel: t.Channel, Outcome: t.Outcome, Reason: t.Reason, At: t.At.UTC(),
-		})
+		t.At = t.At.UTC()
+		c.Told = append(c.Told, order.Told(t))
 	}
 	return c, nil
 }
