@@ -11,8 +11,6 @@ export interface OrderCardProps {
   readonly roles: readonly Role[];
   /** Milliseconds since 1970. */
   readonly now: number;
-  /** Minutes after which an open order is late. */
-  readonly lateAfter: number;
   readonly advance: (orderId: string, status: Status) => Promise<Order>;
 }
 
@@ -27,8 +25,8 @@ export const OrderCard = memo(Card, (before, after) => {
 });
 
 /** Open orders age from their creation, others from their last change. */
-function ageOf({ order, now, lateAfter }: OrderCardProps): string {
-  const lateness = latenessOf(order, now, lateAfter);
+function ageOf({ order, now }: OrderCardProps): string {
+  const lateness = latenessOf(order, now);
   return `${lateness} ${relativeTime(timeOf(order, lateness), now)}`;
 }
 
@@ -36,12 +34,12 @@ function timeOf(order: Order, lateness: Lateness): number {
   return lateness === 'done' ? order.updatedAt : order.createdAt;
 }
 
-function Card({ order, roles, now, lateAfter, advance }: OrderCardProps) {
+function Card({ order, roles, now, advance }: OrderCardProps) {
   const id = useId();
   const firstVersion = useRef(order.version);
   const name = orderName(order);
   const card = useRef<HTMLElement>(null);
-  const lateness = latenessOf(order, now, lateAfter);
+  const lateness = latenessOf(order, now);
   const at = timeOf(order, lateness);
 
   // A card that leaves the list with the focus inside hands it to the list; the browser would drop it.

@@ -1,8 +1,8 @@
 import { useDeferredValue, useEffect, useId, useMemo, useRef } from 'react';
 import { useArrangement, useSettling, useWorking } from '../hooks/useArrangement';
-import { useBusiness } from '../hooks/useBusiness';
 import { useListAddress } from '../hooks/useListAddress';
 import { useStore } from '../hooks/useStore';
+import { useTimeZone } from '../hooks/useTimeZone';
 import { t } from '../i18n/words';
 import { answer, type Filter, passes } from '../model/listing';
 import { isDone, type Order, type Role } from '../model/order';
@@ -32,7 +32,7 @@ export function OrderList({ feed, roles, clock }: OrderListProps) {
   const loading = useStore(feed.loading);
   const archive = useStore(feed.archive);
   const freshness = useStore(feed.freshness);
-  const { timeZone, lateAfter } = useBusiness(feed.tenant);
+  const timeZone = useTimeZone(feed.tenant);
   const now = useStore(clock);
   const { filter, sort, view, period, search: typed, change } = useListAddress(roles);
   const search = useDeferredValue(typed.trim().toLowerCase());
@@ -55,7 +55,7 @@ export function OrderList({ feed, roles, clock }: OrderListProps) {
   const settling = useSettling(ids);
   const counts = useMemo(() => countsOf(orders, ofPeriod), [orders, ofPeriod]);
   const list = {
-    ...{ ids, orders, feed, roles, now, lateAfter, settling },
+    ...{ ids, orders, feed, roles, now, settling },
     belongs: (order: Order) => passes(order, filter) && ofPeriod(order),
   };
 

@@ -13,8 +13,6 @@ export interface OrderRowsProps {
   readonly feed: Feed;
   readonly roles: readonly Role[];
   readonly now: number;
-  /** Minutes after which an open order is late. */
-  readonly lateAfter: number;
   /** Of a moment ago: its controls take no press yet. */
   readonly settling: boolean;
 }
@@ -33,7 +31,7 @@ function oneARow(): number {
 
 /** The orders as cards, or one a line. */
 export function OrderRows({ view, ...props }: OrderRowsProps & { readonly view: 'cards' | 'compact' }) {
-  const { ids, orders, belongs, feed, roles, now, lateAfter, settling } = props;
+  const { ids, orders, belongs, feed, roles, now, settling } = props;
   const list = useRef<HTMLUListElement>(null);
   const byId = useMemo(() => new Map(orders.map((order) => [order.orderId, order])), [orders]);
   const isCards = view === 'cards';
@@ -67,7 +65,7 @@ export function OrderRows({ view, ...props }: OrderRowsProps & { readonly view: 
             <li key={id} ref={column === 0 ? measure : null} data-index={index}>
               {order !== undefined &&
                 (belongs(order) ? (
-                  <OrderCard {...{ order, roles, now, lateAfter }} advance={feed.advance} />
+                  <OrderCard {...{ order, roles, now }} advance={feed.advance} />
                 ) : (
                   <OrderGap order={order} now={now} undo={feed.undo} />
                 ))}

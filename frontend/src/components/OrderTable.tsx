@@ -37,7 +37,7 @@ export interface OrderTableProps extends OrderRowsProps {
 
 /** The orders as a table. Only the rows in sight are there, so each says which of all it is. */
 export function OrderTable(props: OrderTableProps) {
-  const { ids, orders, belongs, feed, roles, now, lateAfter, settling, sort, onSort } = props;
+  const { ids, orders, belongs, feed, roles, now, settling, sort, onSort } = props;
   const body = useRef<HTMLTableSectionElement>(null);
   const byId = useMemo(() => new Map(orders.map((order) => [order.orderId, order])), [orders]);
   const { rows, above, below, measure } = useVirtualRows({
@@ -86,7 +86,7 @@ export function OrderTable(props: OrderTableProps) {
               data-testid="order"
               data-order-id={order.orderId}
               data-status={order.status}
-              data-lateness={latenessOf(order, now, lateAfter)}
+              data-lateness={latenessOf(order, now)}
             >
               {belongs(order) ? (
                 <Cells order={order} now={now}>

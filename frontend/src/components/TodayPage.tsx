@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react';
 import { Link } from 'wouter';
-import { useBusiness } from '../hooks/useBusiness';
 import { useQuery } from '../hooks/usePlace';
+import { useTimeZone } from '../hooks/useTimeZone';
 import { locale, t } from '../i18n/words';
 import { formatMoney } from '../model/money';
 import { statuses } from '../model/order';
@@ -14,7 +14,7 @@ import { statusText } from './texts';
 
 /** A day of the business beside the day before: takings, states, payments by hour and how far its orders have come. */
 export function TodayPage({ feed }: { readonly feed: Feed }) {
-  const { timeZone } = useBusiness(feed.tenant);
+  const timeZone = useTimeZone(feed.tenant);
   const [query, change] = useQuery();
   const date = query.get('date') ?? '';
   const { summary, problem } = useSummary(feed, date);

@@ -89,8 +89,11 @@ export function isDone(status: Status): boolean {
 
 export type Lateness = 'fresh' | 'waiting' | 'late' | 'done';
 
-/** An open order is late after so many minutes, and has waited long after half of them. */
-export function latenessOf(order: Order, now: number, lateAfter: number): Lateness {
+/** Minutes after which an open order is late. */
+const lateAfter = 20;
+
+/** An open order has waited long after half of the time in which it becomes late. */
+export function latenessOf(order: Order, now: number): Lateness {
   if (isDone(order.status)) return 'done';
   const minutes = (now - order.createdAt) / 60_000;
   return minutes >= lateAfter ? 'late' : minutes >= lateAfter / 2 ? 'waiting' : 'fresh';

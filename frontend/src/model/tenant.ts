@@ -10,14 +10,10 @@ export interface Tenant {
   readonly currency: string;
   /** Of the IANA database: the clock by which the business's days begin. */
   readonly timeZone: string;
-  /** Minutes after which an open order is late. */
-  readonly lateAfter: number;
   readonly version: number;
 }
 
-export type TenantSettings = Pick<Tenant, 'locale' | 'currency' | 'timeZone' | 'lateAfter'>;
-
-export const usualLateAfter = 20;
+export type TenantSettings = Pick<Tenant, 'locale' | 'currency' | 'timeZone'>;
 
 export function parseTenant(value: unknown, where = 'tenant'): Tenant {
   const of = fields(value, where);
@@ -27,8 +23,6 @@ export function parseTenant(value: unknown, where = 'tenant'): Tenant {
     locale: optionalText(of, 'locale', where) || 'en',
     currency: currency(of, where),
     timeZone: optionalText(of, 'time_zone', where) || 'UTC',
-    lateAfter:
-      of['late_after_minutes'] === undefined ? usualLateAfter : integer(of, 'late_after_minutes', where, 1),
     version: integer(of, 'version', where, 1),
   };
 }
