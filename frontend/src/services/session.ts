@@ -13,8 +13,8 @@ export interface Session {
   readonly roles: readonly Role[];
   /** What the business sells in; "" if unknown. */
   readonly currency: string;
-  /** Where a fresh token comes from: the identity provider, or the pairing of this device; else `orderbell dev`. */
-  readonly by?: 'provider' | 'device';
+  /** Where a fresh token comes from: the identity provider, else `orderbell dev`. */
+  readonly by?: 'provider';
   /** Kept for this browser, not for this tab alone. */
   readonly stays?: true;
 }
@@ -84,7 +84,7 @@ export function parseSession(value: unknown, where: string): Session {
     name: optionalText(of, 'name', where) || email,
     roles: parseRoles(of['roles']),
     currency: optionalText(of, 'currency', where),
-    ...(of['by'] === 'provider' || of['by'] === 'device' ? { by: of['by'] } : {}),
+    ...(of['by'] === 'provider' ? { by: 'provider' } : {}),
     ...(of['stays'] === true ? { stays: true } : {}),
   };
 }
