@@ -1,33 +1,18 @@
 import { type FormEvent, useId, useState } from 'react';
-import { Link } from 'wouter';
 import { useStore } from '../hooks/useStore';
 import { type Language, languages, t } from '../i18n/words';
 import type { Tenant, TenantSettings } from '../model/tenant';
 import { messageOf, Problem } from '../services/problem';
 import type { TenantStore } from '../store/tenant';
 import { commonCurrencies, otherCurrencies } from './currencies';
+import { SettingsPage } from './SettingsPage';
 
 /** Where owners choose what belongs to the business: its currency, language and clock. */
 export function BusinessPage({ store }: { readonly store: TenantStore }) {
   const state = useStore(store);
   const [outcome, setOutcome] = useState<Outcome>({ kind: 'none' });
   return (
-    <main id="business" className="page preferences">
-      <p>
-        <Link href="/">{t('back')}</Link>
-      </p>
-      <h2>{t('business.title')}</h2>
-      {state.kind === 'loading' && <p role="status">{t('loading')}</p>}
-      {state.kind === 'failed' && (
-        <>
-          <p className="field-problem" role="alert">
-            {state.message}
-          </p>
-          <button type="button" className="button" onClick={store.load}>
-            {t('tryAgain')}
-          </button>
-        </>
-      )}
+    <SettingsPage id="business" title={t('business.title')} state={state} load={store.load}>
       {/* The key makes settings that came from elsewhere a new form: they are shown, not overwritten. */}
       {state.kind === 'ready' && (
         <Settings key={state.tenant.version} tenant={state.tenant} store={store} onOutcome={setOutcome} />
@@ -40,7 +25,7 @@ export function BusinessPage({ store }: { readonly store: TenantStore }) {
           {outcome.message}
         </p>
       )}
-    </main>
+    </SettingsPage>
   );
 }
 

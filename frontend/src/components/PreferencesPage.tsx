@@ -1,5 +1,4 @@
 import { type FormEvent, useEffect, useId } from 'react';
-import { Link } from 'wouter';
 import { useStore } from '../hooks/useStore';
 import { type Key, t } from '../i18n/words';
 import type { Role } from '../model/order';
@@ -7,6 +6,7 @@ import { concerns, type Preferences } from '../model/preferences';
 import { type EventType, eventTypes } from '../model/wire';
 import type { PreferencesState, PreferencesStore } from '../store/preferences';
 import { QuietHours } from './QuietHours';
+import { SettingsPage } from './SettingsPage';
 import { TimeZone } from './TimeZone';
 
 /** Where users choose their notifications, the channels, and when no e-mail comes. */
@@ -16,24 +16,9 @@ export function PreferencesPage({ store }: { readonly store: PreferencesStore })
     void store.load();
   }, [store]);
   return (
-    <main id="preferences" className="page preferences">
-      <p>
-        <Link href="/">{t('back')}</Link>
-      </p>
-      <h2>{t('preferences.title')}</h2>
-      {state.kind === 'loading' && <p role="status">{t('loading')}</p>}
-      {state.kind === 'failed' && (
-        <>
-          <p className="field-problem" role="alert">
-            {state.message}
-          </p>
-          <button type="button" className="button" onClick={() => void store.load()}>
-            {t('tryAgain')}
-          </button>
-        </>
-      )}
+    <SettingsPage id="preferences" title={t('preferences.title')} state={state} load={store.load}>
       {state.kind === 'ready' && <PreferencesForm state={state} store={store} />}
-    </main>
+    </SettingsPage>
   );
 }
 

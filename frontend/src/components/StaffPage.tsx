@@ -1,11 +1,11 @@
 import { type FormEvent, useEffect, useId, useState } from 'react';
-import { Link } from 'wouter';
 import { useStore } from '../hooks/useStore';
 import { isolated, t } from '../i18n/words';
 import { roles as allRoles, type Role } from '../model/order';
 import type { Session } from '../services/session';
 import type { StaffUser } from '../services/staff';
 import type { StaffStore } from '../store/staff';
+import { SettingsPage } from './SettingsPage';
 import { rolesText } from './texts';
 
 export interface StaffPageProps {
@@ -23,22 +23,7 @@ export function StaffPage({ store, session }: StaffPageProps) {
   const isOwner = session.roles.includes('owner');
   const grantable = allRoles.filter((role) => isOwner || role !== 'owner');
   return (
-    <main id="staff" className="page preferences staff">
-      <p>
-        <Link href="/">{t('back')}</Link>
-      </p>
-      <h2>{t('staff.title')}</h2>
-      {state.kind === 'loading' && <p role="status">{t('loading')}</p>}
-      {state.kind === 'failed' && (
-        <>
-          <p className="field-problem" role="alert">
-            {state.message}
-          </p>
-          <button type="button" className="button" onClick={() => void store.load()}>
-            {t('tryAgain')}
-          </button>
-        </>
-      )}
+    <SettingsPage id="staff" title={t('staff.title')} state={state} load={store.load}>
       {state.kind === 'ready' && (
         <>
           <AddForm store={store} grantable={grantable} />
@@ -56,7 +41,7 @@ export function StaffPage({ store, session }: StaffPageProps) {
           </ul>
         </>
       )}
-    </main>
+    </SettingsPage>
   );
 }
 
