@@ -78,32 +78,10 @@ function PersonMenu({ session, people, onSignIn, onSignOut }: PersonMenuProps) {
         <span className="faint">{session.email}</span>
         <span className="faint">{rolesText(session.roles)}</span>
       </p>
-      <p>
-        <Link className="switch switch-link" href="/preferences" onClick={closePanel}>
-          {t('preferences.title')}
-        </Link>
-      </p>
-      {mayLead(session.roles) && (
-        <p>
-          <Link className="switch switch-link" href="/today" onClick={closePanel}>
-            {t('today.title')}
-          </Link>
-        </p>
-      )}
-      {session.roles.includes('owner') && (
-        <p>
-          <Link className="switch switch-link" href="/business" onClick={closePanel}>
-            {t('business.title')}
-          </Link>
-        </p>
-      )}
-      {mayLead(session.roles) && (
-        <p>
-          <Link className="switch switch-link" href="/staff" onClick={closePanel}>
-            {t('staff.title')}
-          </Link>
-        </p>
-      )}
+      <MenuLink href="/preferences" title={t('preferences.title')} />
+      {mayLead(session.roles) && <MenuLink href="/today" title={t('today.title')} />}
+      {session.roles.includes('owner') && <MenuLink href="/business" title={t('business.title')} />}
+      {mayLead(session.roles) && <MenuLink href="/staff" title={t('staff.title')} />}
       <LanguageChoice />
       {state.kind === 'users' && (
         <>
@@ -139,5 +117,15 @@ function PersonMenu({ session, people, onSignIn, onSignOut }: PersonMenuProps) {
         {t('account.signOut')}
       </button>
     </section>
+  );
+}
+
+function MenuLink({ href, title }: { readonly href: string; readonly title: string }) {
+  return (
+    <p>
+      <Link className="switch switch-link" href={href} onClick={closePanel}>
+        {title}
+      </Link>
+    </p>
   );
 }
