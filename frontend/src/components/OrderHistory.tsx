@@ -108,6 +108,7 @@ const reasons: Readonly<Record<string, Key>> = {
   preference: 'reason.preference',
   'event preference': 'reason.event_preference',
   address: 'reason.address',
+  'address not confirmed': 'reason.unconfirmed',
   'quiet hours': 'reason.quiet_hours',
 };
 
