@@ -168,7 +168,7 @@ func newMailRetryCommand(o *mailOptions) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "retry [ID…]",
 		Short: "Make mails due again",
-		Long: `Make mails due now, with all their attempts before them. The sweeper sends them within a minute, with the Message-ID that they
+		Long: `Make mails due now, with all their attempts before them. The sweeper sends them with its next run, with the Message-ID that they
 had. An id is that of a mail, or of an event for all its mails. --all chooses mails that failed, and those that were suppressed
 for an address that has been taken off the list since; --status chooses others.
 
