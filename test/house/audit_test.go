@@ -19,7 +19,7 @@ func unpinned() map[string]string {
 		"redis:8.2-alpine":             forTrying,
 		"apache/kafka:4.1.0":           forTrying,
 		"postgres:17.6":                forTrying,
-		"edoburu/pgbouncer:v1.24.1-p1": "its digest is not known to us yet; SECURITY asks operators to set it",
+		"edoburu/pgbouncer:v1.24.1-p1": "its digest is not known to us yet; docs/security.md says so",
 	}
 }
 
