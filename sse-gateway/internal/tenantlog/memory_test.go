@@ -3,7 +3,6 @@ package tenantlog_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -26,39 +25,10 @@ func (still) Read(_ context.Context, _ string, after message.Position, _ int) ([
 // local returns running logs that read no stream, with a budget.
 func local(t *testing.T, maxBytes int, bytes int64) *tenantlog.Logs {
 	t.Helper()
-	logs, err := tenantlog.New(tenantlog.Config{
+	return tenantlogtest.Run(t, tenantlog.Config{
 		MaxBytes: maxBytes, MaxEvents: 8192, Linger: duration.Seconds(time.Hour), CompareEvery: duration.Seconds(time.Hour),
 		Memory: budget.Config{Bytes: bytes},
-	}, still{}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	done := make(chan struct{})
-	go func() {
-		logs.Run(ctx)
-		close(done)
-	}()
-	t.Cleanup(func() {
-		cancel()
-		<-done
-	})
-	return logs
-}
-
-func acquire(t *testing.T, logs *tenantlog.Logs, tenant string) *tenantlog.Log {
-	t.Helper()
-	gone, leave := context.WithCancel(t.Context())
-	leave()
-	if log, err := logs.Acquire(gone, tenant); err == nil {
-		logs.Release(log)
-	}
-	logs.Confirmed(tenant) // fills a new log, with nothing
-	log, err := logs.Acquire(t.Context(), tenant)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return log
+	}, still{})
 }
 
 func recipients(n int) []event.Recipient {
@@ -73,13 +43,13 @@ func TestAllLogsTogetherFitTheBudget(t *testing.T) {
 	t.Parallel()
 	const limit = 16 << 20
 	logs := local(t, 4<<20, limit)
-	small := acquire(t, logs, "small")
+	small := tenantlogtest.Acquire(t, logs, "small")
 	for i := 1; i <= 20; i++ {
 		small.Apply(tenantlogtest.Published(i))
 	}
 	oldest, _ := small.Window()
 	for n := range 40 { // each would take 4 MiB
-		log := acquire(t, logs, fmt.Sprintf("t-%d", n))
+		log := tenantlogtest.Acquire(t, logs, fmt.Sprintf("t-%d", n))
 		for i := 1; i <= 20; i++ {
 			log.Apply(tenantlogtest.Published(i, recipients(3000)...))
 			eventually(t, "the logs fit the budget", func() bool { return logs.Budget.Used() <= limit })
@@ -98,7 +68,7 @@ func TestLogsWithoutWatchersAreDroppedFirst(t *testing.T) {
 	const limit = 16 << 20
 	logs := local(t, 4<<20, limit)
 	fill := func(tenant string) *tenantlog.Log {
-		log := acquire(t, logs, tenant)
+		log := tenantlogtest.Acquire(t, logs, tenant)
 		for i := 1; i <= 14; i++ {
 			log.Apply(tenantlogtest.Published(i, recipients(3000)...))
 		}
@@ -111,10 +81,10 @@ func TestLogsWithoutWatchersAreDroppedFirst(t *testing.T) {
 	fill("one more")
 	fill("and one more")
 	eventually(t, "the log that was left first is dropped", func() bool { return logs.Relieved.Dropped.Load() == 1 })
-	if got := acquire(t, logs, "left second"); got != second {
+	if got := tenantlogtest.Acquire(t, logs, "left second"); got != second {
 		t.Error("the log that was left second is gone, want the first alone dropped")
 	}
-	if got := acquire(t, logs, "left first"); got == first {
+	if got := tenantlogtest.Acquire(t, logs, "left first"); got == first {
 		t.Error("the log that was left first is still there")
 	}
 	if oldest, _ := watched.Window(); oldest != 1 || logs.Relieved.Trimmed.Load() != 0 {

@@ -51,7 +51,7 @@ func TestWhatLogsHoldIsWhatIsCounted(t *testing.T) { //nolint:paralleltest // ot
 			before := resident(t)
 			all := make([]*tenantlog.Log, c.tenants)
 			for n := range all {
-				all[n] = acquire(t, logs, fmt.Sprintf("t-%d", n))
+				all[n] = tenantlogtest.Acquire(t, logs, fmt.Sprintf("t-%d", n))
 			}
 			for i := 1; i <= c.events; i++ { // all tenants sell at the same time
 				for _, log := range all {

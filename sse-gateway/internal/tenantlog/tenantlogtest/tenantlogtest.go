@@ -37,8 +37,14 @@ func (Nothing) Lookup(context.Context, string, string) (message.Position, bool, 
 // Local returns an empty log of tenant demo.
 func Local(tb testing.TB, maxBytes, maxEvents int) *tenantlog.Log {
 	tb.Helper()
-	logs, err := tenantlog.New(tenantlog.Config{MaxBytes: maxBytes, MaxEvents: maxEvents, CompareEvery: duration.Seconds(time.Hour)},
-		Nothing{}, slog.New(slog.DiscardHandler))
+	cfg := tenantlog.Config{MaxBytes: maxBytes, MaxEvents: maxEvents, CompareEvery: duration.Seconds(time.Hour)}
+	return Acquire(tb, Run(tb, cfg, Nothing{}), "demo")
+}
+
+// Run returns logs that run until the end of the test.
+func Run(tb testing.TB, cfg tenantlog.Config, stream tenantlog.Stream) *tenantlog.Logs {
+	tb.Helper()
+	logs, err := tenantlog.New(cfg, stream, slog.New(slog.DiscardHandler))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -52,11 +58,19 @@ func Local(tb testing.TB, maxBytes, maxEvents int) *tenantlog.Log {
 		cancel()
 		<-done
 	})
+	return logs
+}
+
+// Acquire returns a tenant's log, empty if it is new.
+func Acquire(tb testing.TB, logs *tenantlog.Logs, tenant string) *tenantlog.Log {
+	tb.Helper()
 	gone, leave := context.WithCancel(tb.Context())
 	leave()
-	_, _ = logs.Acquire(gone, "demo") // makes the log and does not wait for it
-	logs.Confirmed("demo")            // fills it, with nothing
-	log, err := logs.Acquire(tb.Context(), "demo")
+	if log, err := logs.Acquire(gone, tenant); err == nil { // makes the log and does not wait for it
+		logs.Release(log)
+	}
+	logs.Confirmed(tenant) // fills a new log, with nothing
+	log, err := logs.Acquire(tb.Context(), tenant)
 	if err != nil {
 		tb.Fatal(err)
 	}
