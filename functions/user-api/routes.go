@@ -5,17 +5,16 @@ import (
 	"net/http"
 
 	"orderbell/functions/internal/access"
-	"orderbell/internal/store/database"
-	"orderbell/internal/user"
-
 	"orderbell/functions/internal/inboxapi"
 	"orderbell/functions/internal/mail/optout"
 	"orderbell/functions/internal/optoutapi"
 	"orderbell/functions/internal/userapi"
 	"orderbell/internal/auth"
 	"orderbell/internal/feed"
+	"orderbell/internal/store/database"
 	"orderbell/internal/store/inboxstore"
 	"orderbell/internal/store/userstore"
+	"orderbell/internal/user"
 )
 
 type config struct {

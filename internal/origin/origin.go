@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"orderbell/internal/backoff"
-
 	"orderbell/internal/problem"
 	"orderbell/internal/server"
 )

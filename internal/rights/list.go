@@ -7,9 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"orderbell/internal/backoff"
-
 	"orderbell/internal/auth"
+	"orderbell/internal/backoff"
 )
 
 // Source is where revocations are kept.

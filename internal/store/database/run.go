@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	"orderbell/internal/backoff"
-
 	"github.com/golang-migrate/migrate/v4"
 	migratedb "github.com/golang-migrate/migrate/v4/database"
 	migratepgx "github.com/golang-migrate/migrate/v4/database/pgx/v5"
@@ -18,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"orderbell/internal/backoff"
 	"orderbell/migrations"
 )
 

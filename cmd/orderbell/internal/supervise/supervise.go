@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"orderbell/internal/backoff"
-
 	"orderbell/internal/dev/process"
 )
 

@@ -23,10 +23,9 @@ import (
 	"sync"
 	"time"
 
-	"orderbell/internal/backoff"
-
 	"go.opentelemetry.io/otel/metric"
 
+	"orderbell/internal/backoff"
 	"orderbell/internal/mail"
 )
 
