@@ -202,7 +202,7 @@ func printBusinesses(cmd *cobra.Command, found []user.Business, asJSON bool) err
 		return printJSON(cmd.OutOrStdout(), all)
 	}
 	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "TENANT\tNAME\tLANGUAGE\tCURRENCY\tTIME ZONE\tPEOPLE\tSINCE\tOWNERS") // kept until Flush
+	_, _ = fmt.Fprintln(table, "TENANT\tNAME\tLANGUAGE\tCURRENCY\tTIME ZONE\tUSERS\tSINCE\tOWNERS") // kept until Flush
 	for _, b := range found {
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", b.ID, text.Terminal(b.Name), b.Locale, b.Currency, b.TimeZone, b.Users,
 			b.CreatedAt.Format(time.DateOnly), strings.Join(b.Owners, ", "))

@@ -108,7 +108,7 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 	}
 	answer := Inbox{Notifications: make([]Notification, len(page.Notifications)), Unread: page.Unread} // never null
 	for i, n := range page.Notifications {
-		answer.Notifications[i] = fromNotice(n)
+		answer.Notifications[i] = fromNotification(n)
 	}
 	if page.More {
 		last := page.Notifications[len(page.Notifications)-1]
@@ -117,7 +117,7 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 	return route.Serve(w, r, "", answer)
 }
 
-func fromNotice(n notification.Notification) Notification {
+func fromNotification(n notification.Notification) Notification {
 	is := Notification{NotificationID: n.ID, EventID: n.EventID, OrderID: n.Data.OrderID, Event: n.Type, Data: n.Data, CreatedAt: n.CreatedAt}
 	if !n.ReadAt.IsZero() {
 		is.ReadAt = &n.ReadAt

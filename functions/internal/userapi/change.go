@@ -70,7 +70,7 @@ func (a api) add(w http.ResponseWriter, r *http.Request) error {
 		return refusal(err)
 	}
 	w.Header().Set("Location", "/api/users/"+p.ID)
-	return route.Answer(w, http.StatusCreated, route.VersionTag(p.Version), FromPerson(p))
+	return route.Answer(w, http.StatusCreated, route.VersionTag(p.Version), FromUser(p))
 }
 
 func or[T any](v *T, standard T) T {
@@ -132,7 +132,7 @@ func (a api) update(w http.ResponseWriter, r *http.Request, who auth.Principal, 
 	if c.Roles != nil {
 		a.tell(r.Context(), auth.Revocation{TenantID: who.TenantID, UserID: id, Changed: true}, changeKept)
 	}
-	return route.Answer(w, http.StatusOK, route.VersionTag(p.Version), FromPerson(p))
+	return route.Answer(w, http.StatusOK, route.VersionTag(p.Version), FromUser(p))
 }
 
 // read returns the caller and the body of the request.

@@ -51,5 +51,5 @@ func (a api) mailAgain(w http.ResponseWriter, r *http.Request, who auth.Principa
 	if err != nil {
 		return refusal(err)
 	}
-	return route.Answer(w, http.StatusAccepted, route.VersionTag(p.Version), FromPerson(p))
+	return route.Answer(w, http.StatusAccepted, route.VersionTag(p.Version), FromUser(p))
 }

@@ -64,8 +64,8 @@ type User struct {
 	Tenant *Tenant `json:"tenant,omitempty"` // of GET /api/me alone
 }
 
-// FromPerson returns p in the API's JSON.
-func FromPerson(p user.User) User {
+// FromUser returns p in the API's JSON.
+func FromUser(p user.User) User {
 	u := User{
 		UserID: p.ID, TenantID: p.TenantID, Email: p.Email, Name: p.Name, Roles: p.Roles,
 		EmailEnabled: p.EmailEnabled, InAppEnabled: p.InAppEnabled,
@@ -130,7 +130,7 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 	}
 	answer := Page{Users: make([]User, len(users))} // never null
 	for i, p := range users {
-		answer.Users[i] = FromPerson(p)
+		answer.Users[i] = FromUser(p)
 	}
 	if more {
 		last := users[len(users)-1]
@@ -167,7 +167,7 @@ func (a api) me(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 	}
-	me, of := FromPerson(p), FromTenant(t)
+	me, of := FromUser(p), FromTenant(t)
 	me.Tenant = &of
 	return route.Serve(w, r, route.OwnTag(principal, p.Version, t.Version), me)
 }
@@ -177,7 +177,7 @@ func (a api) serve(w http.ResponseWriter, r *http.Request, tenantID, id string) 
 	if err != nil {
 		return refusal(err)
 	}
-	return route.Serve(w, r, route.VersionTag(p.Version), FromPerson(p))
+	return route.Serve(w, r, route.VersionTag(p.Version), FromUser(p))
 }
 
 // named returns the caller, and the id of the user in the path.

@@ -152,7 +152,7 @@ func TestUsers(t *testing.T) {
 			query = "?limit=3&cursor=" + page.NextCursor
 		}
 	}
-	whole := []userapi.User{userapi.FromPerson(b.owner), userapi.FromPerson(b.manager), userapi.FromPerson(b.cashier), changed}
+	whole := []userapi.User{userapi.FromUser(b.owner), userapi.FromUser(b.manager), userapi.FromUser(b.cashier), changed}
 	if diff := cmp.Diff(whole, all); diff != "" {
 		t.Error(diff)
 	}
@@ -163,12 +163,12 @@ func TestMe(t *testing.T) {
 	b := setup(t)
 	me := decode[userapi.User](t, b.do(t, b.asCash, "GET", "/api/me", ""), 200)
 	me.Tenant = nil // see TestMeHasTheTenant
-	if diff := cmp.Diff(userapi.FromPerson(b.cashier), me); diff != "" {
+	if diff := cmp.Diff(userapi.FromUser(b.cashier), me); diff != "" {
 		t.Error(diff)
 	}
 	res := b.do(t, b.asCash, "PATCH", "/api/me/preferences", `{"notification_email_enabled":false}`, "If-Match", `"1"`)
 	me = decode[userapi.User](t, res, 200)
-	want := userapi.FromPerson(b.cashier)
+	want := userapi.FromUser(b.cashier)
 	want.EmailEnabled, want.Version = false, 2
 	if diff := cmp.Diff(want, me, timeless()); diff != "" {
 		t.Error(diff)
@@ -188,7 +188,7 @@ func TestPreferences(t *testing.T) {
 	body := `{"notification_email_events":[],"notification_in_app_events":["order_created","order_status_updated"],
 		"time_zone":"Asia/Jakarta","quiet_hours":"22:00-07:00"}`
 	me := decode[userapi.User](t, b.do(t, b.asCash, "PATCH", "/api/me/preferences", body), 200)
-	want := userapi.FromPerson(b.cashier)
+	want := userapi.FromUser(b.cashier)
 	want.EmailEvents, want.InAppEvents = []string{}, []string{"order_created", "order_status_updated"}
 	want.TimeZone, want.QuietHours, want.Version = "Asia/Jakarta", "22:00-07:00", 2
 	if diff := cmp.Diff(want, me, timeless()); diff != "" {

@@ -63,15 +63,15 @@ func (s *Stack) startSignIn(ctx context.Context) (_ *signIn, err error) {
 	return &signIn{settings: cfg.Settings, server: origin.Serve(handler, listeners, logger), pool: pool}, nil
 }
 
-// mostPeople bounds the list of a business on the provider's page.
-const mostPeople = 200
+// mostUsers bounds the list of a business on the provider's page.
+const mostUsers = 200
 
 // users returns the users of the demo businesses as they are now: those who were added on the page can sign in too.
 func (s *Stack) users(store *userstore.Store) func(context.Context) ([]provider.Business, error) {
 	return func(ctx context.Context) ([]provider.Business, error) {
 		var all []provider.Business
 		for _, b := range s.Businesses {
-			users, _, err := store.Users(ctx, b.Tenant.ID, "", mostPeople)
+			users, _, err := store.Users(ctx, b.Tenant.ID, "", mostUsers)
 			if err != nil {
 				return nil, fmt.Errorf("users of %s: %w", b.Tenant.ID, err)
 			}
