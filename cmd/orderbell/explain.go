@@ -10,7 +10,6 @@ import (
 
 	"orderbell/cmd/orderbell/internal/auditstore"
 	"orderbell/cmd/orderbell/internal/explain"
-	"orderbell/internal/service"
 	"orderbell/internal/store/database"
 	"orderbell/internal/text"
 )
@@ -54,24 +53,12 @@ The command reads the database of DATABASE_URL or, if that is not set, of the or
 	return cmd
 }
 
-func accountsOf(cmd *cobra.Command, data, eventID, email string) ([]explain.Account, error) {
-	if err := adoptDevStack(data, "DATABASE_URL"); err != nil {
-		return nil, err
-	}
-	var cfg struct{ Database database.Config }
-	if err := service.Load(&cfg); err != nil {
-		return nil, err
-	}
-	cfg.Database.MaxConns = 1
-	pool, err := database.Open(cmd.Context(), cfg.Database, "orderbell-explain")
-	if err != nil {
-		return nil, err
-	}
-	defer pool.Close()
-	if err := database.Check(cmd.Context(), pool); err != nil {
-		return nil, err
-	}
-	return explain.Event(cmd.Context(), auditstore.New(pool), eventID, email)
+func accountsOf(cmd *cobra.Command, data, eventID, email string) (found []explain.Account, err error) {
+	err = withDatabase(cmd.Context(), data, "orderbell-explain", func(pool *database.Pool) error {
+		found, err = explain.Event(cmd.Context(), auditstore.New(pool), eventID, email)
+		return err
+	})
+	return found, err
 }
 
 // printAccounts writes paragraphs. What came from anywhere is kept from steering a terminal.

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"orderbell/internal/mail"
-	"orderbell/internal/service"
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/eventstore"
 )
@@ -77,23 +76,9 @@ func (o *mailOptions) check(*cobra.Command, []string) error {
 
 // withMails gives do the store of mails.
 func (o *mailOptions) withMails(cmd *cobra.Command, do func(context.Context, *eventstore.Store) error) error {
-	if err := adoptDevStack(o.data, "DATABASE_URL"); err != nil {
-		return err
-	}
-	var cfg struct{ Database database.Config }
-	if err := service.Load(&cfg); err != nil {
-		return err
-	}
-	cfg.Database.MaxConns = 1
-	pool, err := database.Open(cmd.Context(), cfg.Database, "orderbell-mail")
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	if err := database.Check(cmd.Context(), pool); err != nil {
-		return err
-	}
-	return do(cmd.Context(), eventstore.New(pool, ""))
+	return withDatabase(cmd.Context(), o.data, "orderbell-mail", func(pool *database.Pool) error {
+		return do(cmd.Context(), eventstore.New(pool, ""))
+	})
 }
 
 var errNoMail = errors.New("no mail matches")

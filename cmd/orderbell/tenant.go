@@ -210,8 +210,12 @@ func printBusinesses(cmd *cobra.Command, found []user.Business, asJSON bool) err
 	return table.Flush()
 }
 
-// withUsers has do work on the database, which has the schema that this program needs.
 func withUsers(ctx context.Context, data string, do func(*userstore.Store) error) error {
+	return withDatabase(ctx, data, "orderbell-tenant", func(pool *database.Pool) error { return do(userstore.New(pool)) })
+}
+
+// withDatabase has do work on the database, which has the schema that this program needs. The name is that of the connection.
+func withDatabase(ctx context.Context, data, name string, do func(*database.Pool) error) error {
 	if err := adoptDevStack(data, "DATABASE_URL"); err != nil {
 		return err
 	}
@@ -220,7 +224,7 @@ func withUsers(ctx context.Context, data string, do func(*userstore.Store) error
 		return err
 	}
 	cfg.MaxConns = 1
-	pool, err := database.Open(ctx, cfg, "orderbell-tenant")
+	pool, err := database.Open(ctx, cfg, name)
 	if err != nil {
 		return err
 	}
@@ -228,5 +232,5 @@ func withUsers(ctx context.Context, data string, do func(*userstore.Store) error
 	if err := database.Check(ctx, pool); err != nil {
 		return err
 	}
-	return do(userstore.New(pool))
+	return do(pool)
 }
