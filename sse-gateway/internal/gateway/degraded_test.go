@@ -20,7 +20,7 @@ const soon = 5 * time.Second
 // nextStatus returns the next frame that is not an order's, which must be called name.
 func (c *client) nextStatus(t *testing.T, name string) frame {
 	t.Helper()
-	f := c.mustNext(t)
+	f := c.mustNextOfAll(t)
 	if f.Event != name {
 		t.Fatalf("the stream shows %+v, want %s", f, name)
 	}
@@ -146,7 +146,7 @@ func TestLiveComesAfterWhatWasMissed(t *testing.T) {
 		t.Fatal(err)
 	}
 	gate.Shut(false)
-	if f := w.mustNext(t); f.ID != m.ID {
+	if f := w.mustNextOfAll(t); f.ID != m.ID {
 		t.Errorf("after the outage comes %+v, want the order %s", f, m.ID)
 	}
 	w.nextStatus(t, "live")

@@ -192,7 +192,17 @@ func (c *client) next() (frame, error) {
 	}
 }
 
+// mustNext returns the next frame that is not about the feed: a machine that stands still for 3 s makes it degraded.
 func (c *client) mustNext(t *testing.T) frame {
+	t.Helper()
+	for {
+		if f := c.mustNextOfAll(t); f.Event != "degraded" && f.Event != "live" {
+			return f
+		}
+	}
+}
+
+func (c *client) mustNextOfAll(t *testing.T) frame {
 	t.Helper()
 	f, err := c.next()
 	if err != nil {

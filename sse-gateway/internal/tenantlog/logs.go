@@ -165,8 +165,7 @@ func (l *Logs) Confirmed(tenantID string) {
 
 // Run compares the logs with the stream's tails and lets go of idle ones, until ctx ends.
 func (l *Logs) Run(ctx context.Context) {
-	defer l.readers.Wait()
-	defer l.cancel()
+	defer l.stop()
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
 	compare := time.NewTicker(l.cfg.CompareEvery.Duration())
@@ -184,6 +183,14 @@ func (l *Logs) Run(ctx context.Context) {
 			l.compare(ctx)
 		}
 	}
+}
+
+// stop ends the readers. Under the lock, no reader is added to those that are waited for.
+func (l *Logs) stop() {
+	l.mu.Lock()
+	l.cancel()
+	l.mu.Unlock()
+	l.readers.Wait()
 }
 
 // sweepEvery is how exact the linger is.
