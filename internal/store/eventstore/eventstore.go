@@ -10,13 +10,18 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"orderbell/internal/event"
+	"orderbell/internal/gather"
 	"orderbell/internal/store/database"
 	"orderbell/internal/user"
 )
@@ -32,14 +37,22 @@ type Store struct {
 	pool         *database.Pool
 	mailDomain   string
 	claimOfEvent string // claimSQL for an event instead of a tenant: a statement of its own gets the plan that fits it
+	applySQL     string // apply.sql with numbered arguments
+	applyNames   []string
+	together     *gather.Group[application, applied]
+	crowds       crowds
 }
 
 // New returns a store. MailDomain is what the Message-IDs of e-mails end in.
 func New(pool *database.Pool, mailDomain string) *Store {
-	return &Store{
+	s := &Store{
 		pool: pool, mailDomain: mailDomain,
 		claimOfEvent: strings.Replace(claimSQL, "d.tenant_id = @tenant_id", "d.event_source = @source AND d.event_id = @event_id", 1),
 	}
+	s.applySQL, s.applyNames = numbered(applySQL)
+	s.crowds.tenants = map[string]struct{}{}
+	s.together = gather.New(gather.Limit{Batches: batches, Size: batchSize}, s.applyTogether)
+	return s
 }
 
 // Apply applies e once: it writes the record, and a notification and a due mail for each user of the audience who wants
@@ -50,7 +63,8 @@ func New(pool *database.Pool, mailDomain string) *Store {
 // second record instead: a search through all days' partitions would double the cost of every event, for a publisher's
 // mistake without effect (the feed knows the id, clients know the version).
 //
-// It takes one round trip for a new event and two for a repeated one.
+// It takes one round trip for a new event and two for a repeated one. Events that come while others are under way share
+// a round trip and a transaction, see [Store.applyTogether].
 func (s *Store) Apply(ctx context.Context, e event.Event, audience user.Audience) (event.Receipt, error) {
 	receipt, err := s.insert(ctx, e, audience)
 	if database.Violates(err, database.Checked) {
@@ -72,35 +86,49 @@ func (s *Store) Apply(ctx context.Context, e event.Event, audience user.Audience
 }
 
 func (s *Store) insert(ctx context.Context, e event.Event, audience user.Audience) (event.Receipt, error) {
+	a, err := s.application(e, audience)
+	if err != nil {
+		return event.Receipt{}, err
+	}
+	done := applied{err: errNotApplied}
+	if !s.crowds.has(e.Data.TenantID) {
+		if done, err = s.together.Do(ctx, a); err != nil {
+			return event.Receipt{}, err
+		}
+	}
+	if errors.Is(done.err, errNotApplied) {
+		done.row, done.err = s.applyAlone(ctx, a)
+	}
+	if done.err != nil || !done.row.Applied {
+		return event.Receipt{Outcome: event.Duplicate}, done.err
+	}
+	receipt := event.Receipt{
+		Outcome: event.Applied, Recipients: recipients(done.row.UserIDs, done.row.NotificationIDs), DueMails: done.row.DueMails,
+	}
+	s.crowds.note(e.Data.TenantID, receipt)
+	return receipt, nil
+}
+
+func (s *Store) application(e event.Event, audience user.Audience) (application, error) {
 	// The known fields alone are kept: an unknown one may hold what jsonb does not, such as \u0000.
 	data, err := json.Marshal(e.Data)
 	if err != nil {
-		return event.Receipt{}, err
+		return application{}, err
 	}
 	roles := make([]string, len(audience.Roles)) // never nil: cardinality of NULL is NULL
 	for i, r := range audience.Roles {
 		roles[i] = string(r)
 	}
-	rows, err := s.pool.Query(ctx, applySQL, pgx.NamedArgs{
+	named := map[string]any{
 		"event_day": e.Day(), "source": e.Source, "event_id": e.ID, "type": string(e.Type), "tenant_id": e.Data.TenantID,
 		"order_id": e.Data.OrderID, "order_version": e.Data.Version, "data_hash": hash(e), "data": data, "occurred_at": e.Time,
 		"traceparent": e.TraceParent, "roles": roles, "mail_domain": s.mailDomain, "opt_in": audience.OnRequest,
-	})
-	if err != nil {
-		return event.Receipt{}, err
 	}
-	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[struct {
-		Applied         bool
-		UserIDs         []string
-		NotificationIDs []string
-		DueMails        int
-	}])
-	if err != nil || !row.Applied {
-		return event.Receipt{Outcome: event.Duplicate}, err
+	a := application{key: e.Day().Format(time.DateOnly) + e.Source + e.ID, args: make([]any, len(s.applyNames))}
+	for i, name := range s.applyNames {
+		a.args[i] = named[name]
 	}
-	return event.Receipt{
-		Outcome: event.Applied, Recipients: recipients(row.UserIDs, row.NotificationIDs), DueMails: row.DueMails,
-	}, nil
+	return a, nil
 }
 
 // receipt reads what the first delivery of e left.
@@ -137,6 +165,21 @@ func recipients(userIDs, notificationIDs []string) []event.Recipient {
 		to[i] = event.Recipient{UserID: userIDs[i], NotificationID: notificationIDs[i]}
 	}
 	return to
+}
+
+// numbered returns a statement with $1 instead of @name, and the names in the order of their numbers. pgx would do it
+// for each event.
+func numbered(sql string) (string, []string) {
+	var names []string
+	sql = regexp.MustCompile(`@[a-z_]+`).ReplaceAllStringFunc(sql, func(name string) string {
+		i := slices.Index(names, name[1:])
+		if i < 0 {
+			i = len(names)
+			names = append(names, name[1:])
+		}
+		return "$" + strconv.Itoa(i+1)
+	})
+	return sql, names
 }
 
 func (s *Store) makePartition(ctx context.Context, day time.Time) error {

@@ -5,3 +5,9 @@ func TenantsSQL() string { return tenantsSQL }
 
 // ClaimOfTenantSQL see [TenantsSQL].
 func ClaimOfTenantSQL() string { return claimSQL }
+
+// Gathered returns how many events wait for their batch.
+func (s *Store) Gathered() int { return s.together.Waiting() }
+
+// Batches see [Store.applyTogether].
+const Batches = batches

@@ -1,0 +1,163 @@
+package eventstore_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"orderbell/internal/event"
+	"orderbell/internal/store/database"
+	"orderbell/internal/store/eventstore"
+	"orderbell/internal/user"
+)
+
+// applyAtOnce applies events while the table of records is locked, so that they gather, and returns what became of each.
+func applyAtOnce(t *testing.T, s *eventstore.Store, pool *database.Pool, events []event.Event) ([]event.Receipt, []error) {
+	t.Helper()
+	receipts, errs := make([]event.Receipt, len(events)), make([]error, len(events))
+	var applying sync.WaitGroup
+	err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(t.Context(), "LOCK TABLE event_records IN SHARE MODE"); err != nil {
+			return err
+		}
+		for i, e := range events {
+			applying.Go(func() { receipts[i], errs[i] = s.Apply(context.WithoutCancel(t.Context()), e, sellers()) })
+		}
+		for deadline := time.Now().Add(time.Minute); s.Gathered() < len(events)-eventstore.Batches; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				return errors.New("the events have not come")
+			}
+		}
+		return nil
+	})
+	applying.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return receipts, errs
+}
+
+// TestEventsTogether has events of every fate come at once: none changes what becomes of another.
+func TestEventsTogether(t *testing.T) {
+	t.Parallel()
+	s, pool := setup(t, staff()...)
+	known, other := paid(t), paid(t)
+	apply(t, s, known)
+	apply(t, s, other)
+	other.Data.TotalAmount++
+	other = encode(t, other)
+	bad, worse := paid(t), paid(t)
+	bad.Source, worse.ID = "\x00", "not a UUID" // the server refuses the one, the driver does not send the other
+	early := paidAt(t, time.Date(2021, 5, 5, 5, 5, 5, 0, time.UTC)) // its day has no partition yet
+	for name, guests := range map[string][]event.Event{
+		"new events":               nil,
+		"one repeated":             {known},
+		"one repeated at once":     {known, known, known},
+		"one with other content":   {other},
+		"one that is refused":      {bad},
+		"one that cannot be sent":  {worse},
+		"one of a day of long ago": {early},
+		"all of them":              {known, other, bad, worse, early},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const n = 24
+			events := append([]event.Event{}, guests...)
+			for range n {
+				events = append(events, paid(t))
+			}
+			receipts, errs := applyAtOnce(t, s, pool, events)
+			for i, e := range events {
+				switch {
+				case i >= len(guests):
+					if errs[i] != nil || receipts[i].Outcome != event.Applied {
+						t.Errorf("a new event: %+v, %v", receipts[i], errs[i])
+					}
+				case e.ID == known.ID:
+					if errs[i] != nil || receipts[i].Outcome != event.Duplicate {
+						t.Errorf("the repeated event: %+v, %v", receipts[i], errs[i])
+					}
+				case e.ID == other.ID:
+					if !errors.Is(errs[i], event.ErrPayloadConflict) {
+						t.Errorf("other content: %+v, %v", receipts[i], errs[i])
+					}
+				case e.ID == bad.ID, e.ID == worse.ID:
+					if errs[i] == nil || errors.Is(errs[i], event.ErrPayloadConflict) {
+						t.Errorf("an event that cannot be: %+v, %v", receipts[i], errs[i])
+					}
+				case e.ID == early.ID:
+					if errs[i] != nil {
+						t.Errorf("an event of long ago: %+v, %v", receipts[i], errs[i])
+					}
+				}
+				if errs[i] != nil || receipts[i].Outcome == event.Duplicate {
+					continue
+				}
+				if diff := cmp.Diff([]string{testUser(1), testUser(2)}, users(receipts[i])); diff != "" || receipts[i].DueMails != 2 {
+					t.Errorf("%+v: %s", receipts[i], diff)
+				}
+			}
+		})
+	}
+	const records = 8*24 + 3 // known, other, early
+	assertCounts(t, pool, records, 2*records, 2*records)
+}
+
+// TestEventsShareATransaction counts transactions by the rows that have the same.
+func TestEventsShareATransaction(t *testing.T) {
+	t.Parallel()
+	s, pool := setup(t, staff()...)
+	events := make([]event.Event, 34)
+	for i := range events {
+		events[i] = paid(t)
+	}
+	applyAtOnce(t, s, pool, events)
+	if n := count(t, pool, "SELECT count(DISTINCT xmin::text) FROM event_records"); n != 4 {
+		t.Errorf("%d events took %d transactions, want two of one event and two of 16", len(events), n)
+	}
+}
+
+// TestACrowdGoesAlone has a tenant with many recipients: its events must not make those of others wait.
+func TestACrowdGoesAlone(t *testing.T) {
+	t.Parallel()
+	people := make([]person, 65)
+	for i := range people {
+		people[i] = person{id: testUser(1000 + i), role: user.Owner, noMail: true}
+	}
+	s, pool := setup(t, people...)
+	waiting := func(n int) {
+		t.Helper()
+		events := make([]event.Event, eventstore.Batches+1)
+		for i := range events {
+			events[i] = paid(t)
+		}
+		var applying sync.WaitGroup
+		defer applying.Wait()
+		tx, err := pool.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tx.Rollback(context.WithoutCancel(t.Context())) //nolint:errcheck // it has done nothing
+		if _, err := tx.Exec(t.Context(), "LOCK TABLE event_records IN SHARE MODE"); err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range events {
+			applying.Go(func() { apply(t, s, e) })
+		}
+		const held = `SELECT count(*) FROM pg_locks WHERE relation = 'event_records'::regclass AND NOT granted`
+		for deadline := time.Now().Add(time.Minute); s.Gathered() != n || count(t, pool, held) != len(events)-n; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%d events wait for a batch, %d for the table; want %d and %d", s.Gathered(), count(t, pool, held), n, len(events)-n)
+			}
+		}
+	}
+	waiting(1) // its recipients are not known yet
+	waiting(0)
+	exec(t, pool, `UPDATE users SET notification_in_app_enabled = false WHERE tenant_id = 'demo' AND id <> $1`, people[0].id)
+	apply(t, s, paid(t)) // finds that there are few
+	waiting(1)
+}
