@@ -52,7 +52,7 @@ func TestEventsTogether(t *testing.T) {
 	other.Data.TotalAmount++
 	other = encode(t, other)
 	bad, worse := paid(t), paid(t)
-	bad.Source, worse.ID = "\x00", "not a UUID" // the server refuses the one, the driver does not send the other
+	bad.Source, worse.ID = "\x00", "not a UUID"                     // the server refuses the one, the driver does not send the other
 	early := paidAt(t, time.Date(2021, 5, 5, 5, 5, 5, 0, time.UTC)) // its day has no partition yet
 	for name, guests := range map[string][]event.Event{
 		"new events":               nil,

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/store/outbox"
 )
@@ -39,5 +41,37 @@ func TestForgetSent(t *testing.T) {
 	}
 	if want := []int64{4, 5}; !slices.Equal(left, want) {
 		t.Errorf("left %v, want %v: the one sent just now and the unsent one", left, want)
+	}
+}
+
+// TestForgetSentGoesOnWhereItEnded removes many rows while a transaction keeps the dead ones alive.
+func TestForgetSentGoesOnWhereItEnded(t *testing.T) {
+	t.Parallel()
+	address := databasetest.URL(t)
+	pool := databasetest.Open(t, address)
+	preparing := databasetest.Open(t, address)
+	const sent, each = 5000, 100
+	burst(t, preparing, "demo", sent)
+	if _, err := preparing.Exec(t.Context(), `UPDATE outbox SET sent_at = now() - interval '2 days' + id * interval '1 second'`); err != nil {
+		t.Fatal(err)
+	}
+	closeAll(t, pool, preparing)
+	begin(t, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, "SELECT FROM outbox LIMIT 1")
+	before := rowsRead(t, pool)
+	removing := databasetest.Open(t, address)
+	o := outbox.New(removing)
+	var removed int64
+	for n := int64(each); n == each; removed += n {
+		var err error
+		if n, err = o.ForgetSent(t.Context(), time.Now().Add(-24*time.Hour), each); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closeAll(t, pool, removing)
+	if removed != sent {
+		t.Errorf("%d rows were removed, want %d", removed, sent)
+	}
+	if read := rowsRead(t, pool) - before; read > 10*sent { // without a memory sent²/each/2
+		t.Errorf("removing %d rows read %d", sent, read)
 	}
 }

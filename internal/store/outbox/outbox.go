@@ -15,6 +15,8 @@ package outbox
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,7 +26,13 @@ import (
 )
 
 // Outbox is safe for concurrent use.
-type Outbox struct{ pool *database.Pool }
+type Outbox struct {
+	pool  *database.Pool
+	floor floor
+
+	forgetting sync.Mutex
+	forgotten  time.Time // rows that were sent before are removed
+}
 
 // New returns the outbox of pool's database. Each [Outbox.Take] under way holds one connection.
 func New(pool *database.Pool) *Outbox { return &Outbox{pool: pool} }
@@ -32,9 +40,29 @@ func New(pool *database.Pool) *Outbox { return &Outbox{pool: pool} }
 // lockClass is the first key of the shards' advisory locks, "outb"; the second is the shard.
 const lockClass = 0x6f757462
 
-// All reads of the table compare (shard, tenant_id, id) as a row and sort by it, which only the index on unsent rows can
+// A look into the outbox begins at the floor, see [floor]. If it finds no more than fits into a batch, the batch is all of
+// it. If it finds more, or once in a while, a batch is shared between tenants, by reads that begin at the first row.
+//
+// Reads of the second kind compare (shard, tenant_id, id) as a row and sort by it, which only the index on unsent rows can
 // serve. With shard = s and ORDER BY id the planner, for as long as its statistics know of unsent rows alone, takes the
 // primary key instead and reads everything that was ever sent.
+
+// recent are the shards of the unsent rows after @floor, from @first of @shards on and around, with the number of rows, of
+// @most rows at most.
+const recent = `
+SELECT shard, count(*) FROM (
+    SELECT shard FROM outbox WHERE id > @floor AND sent_at IS NULL ORDER BY id LIMIT @most
+) o
+GROUP BY shard
+ORDER BY (shard - @first + @shards) % @shards`
+
+// unsentAfter are up to $1 unsent rows of the locked shards after row $2.
+const unsentAfter = `
+SELECT id, event_id::text, source, type, tenant_id, order_id::text, occurred_at, traceparent, data
+FROM outbox
+WHERE id > $2 AND sent_at IS NULL AND shard = ANY (string_to_array(current_setting('orderbell.shards'), ',')::int[])
+ORDER BY id
+LIMIT $1`
 
 // waiting are the shards with something to send, of @shards, from @first on and around.
 const waiting = `
@@ -56,33 +84,37 @@ WITH taken AS (
 SELECT set_config('orderbell.shards', coalesce(string_agg(s::text, ','), ''), true) FROM taken`
 
 // unsent are up to $1 unsent rows of the locked shards, of each tenant in turn: first the oldest row of each, then the
-// second. The recursive part goes from tenant to tenant with one step through the index for each. Of one tenant it reads
-// twice the fair share at most, so a batch is full although some have little, and its cost is bounded.
+// second. The recursive part goes from tenant to tenant with one step through the index for each, from tenant $2 on and
+// around. It ends after four times as many tenants as a batch has rows, so that its cost is bounded however many wait. Of
+// one tenant it reads twice the fair share at most, so a batch is full although some have little.
 const unsent = `
 WITH RECURSIVE held AS (
     SELECT s::int FROM unnest(string_to_array(current_setting('orderbell.shards'), ',')) s
-), busy AS (
-    SELECT s, (
+), walk AS (
+    SELECT s, 1 AS n, false AS around, (
         SELECT tenant_id FROM outbox
-        WHERE (shard, tenant_id, id) > (s, '', 0) AND (shard, tenant_id, id) < (s + 1, '', 0) AND sent_at IS NULL
+        WHERE (shard, tenant_id, id) > (s, $2::text, 0) AND (shard, tenant_id, id) < (s + 1, '', 0) AND sent_at IS NULL
         ORDER BY shard, tenant_id, id
         LIMIT 1
     ) AS tenant
     FROM held
     UNION ALL
-    SELECT s, (
+    SELECT s, n + 1, around OR tenant IS NULL, (
         SELECT tenant_id FROM outbox
-        WHERE (shard, tenant_id, id) > (s, tenant, 9223372036854775807) AND (shard, tenant_id, id) < (s + 1, '', 0)
+        WHERE (shard, tenant_id, id) > (s, coalesce(tenant, ''), CASE WHEN tenant IS NULL THEN 0 ELSE 9223372036854775807 END)
+            AND (shard, tenant_id, id) < (CASE WHEN around OR tenant IS NULL THEN s ELSE s + 1 END,
+                CASE WHEN around OR tenant IS NULL THEN $2 ELSE '' END, 0)
             AND sent_at IS NULL
         ORDER BY shard, tenant_id, id
         LIMIT 1
     )
-    FROM busy
-    WHERE tenant IS NOT NULL
+    FROM walk
+    WHERE (tenant IS NOT NULL OR NOT around) AND n < 4 * $1::bigint
+), busy AS (
+    SELECT s, tenant FROM walk WHERE tenant IS NOT NULL
 ), share AS (
     SELECT s, tenant, greatest(2 * $1::bigint / count(*) OVER (), 1) AS most
     FROM busy
-    WHERE tenant IS NOT NULL
 ), turn AS (
     SELECT o.*
     FROM share CROSS JOIN LATERAL (
@@ -108,43 +140,78 @@ const mark = `UPDATE outbox SET sent_at = clock_timestamp() WHERE id = ANY ($1) 
 // It returns how many events it gave to send. With none waiting, or all of their shards in other hands, send is not
 // called. An error means that some marks may be missing, never that one is too many.
 func (o *Outbox) Take(ctx context.Context, first, shards, most int, send func(context.Context, []event.Outgoing) []int64) (int, error) {
-	candidates, err := o.waiting(ctx, first)
-	if err != nil || len(candidates) == 0 {
+	if err := o.raiseFloor(ctx); err != nil {
 		return 0, database.Wrap("look for outbox rows", err)
 	}
-	n, err := o.takeOf(ctx, candidates, shards, most, send)
+	found, err := o.look(ctx, first, most)
+	if err != nil || len(found.shards) == 0 {
+		return 0, database.Wrap("look for outbox rows", err)
+	}
+	n, err := o.takeOf(ctx, found, shards, send)
 	if n == 0 && database.Refused(err) { // nothing was sent
-		n, err = o.takeOf(ctx, candidates, shards, most, send)
+		n, err = o.takeOf(ctx, found, shards, send)
 	}
 	return n, database.Wrap("take outbox batch", err)
 }
 
-func (o *Outbox) takeOf(ctx context.Context, candidates []int32, shards, most int, send func(context.Context, []event.Outgoing) []int64) (int, error) {
+// found is what a look has found.
+type found struct {
+	shards []int32 // with something to send
+	read   string  // the statement that reads a batch of them
+	args   []any   // its arguments
+}
+
+// look looks for shards with unsent rows, from first on and around.
+func (o *Outbox) look(ctx context.Context, first, most int) (found, error) {
+	args := pgx.NamedArgs{"shards": event.OutboxShards, "first": first % event.OutboxShards, "most": most + 1}
+	if after, ok := o.floor.begin(time.Now()); ok {
+		args["floor"] = after
+		shards, rows, err := o.recent(ctx, args)
+		if err != nil || rows <= most {
+			return found{shards, unsentAfter, []any{most, after}}, err
+		}
+	}
+	rows, err := o.pool.Query(ctx, waiting, args)
+	if err != nil {
+		return found{}, err
+	}
+	shards, err := pgx.CollectRows(rows, pgx.RowTo[int32])
+	return found{shards, unsent, []any{most, o.floor.tenant()}}, err
+}
+
+func (o *Outbox) recent(ctx context.Context, args pgx.NamedArgs) (shards []int32, unsent int, err error) {
+	rows, err := o.pool.Query(ctx, recent, args)
+	if err != nil {
+		return nil, 0, err
+	}
+	var shard int32
+	var n int
+	_, err = pgx.ForEachRow(rows, []any{&shard, &n}, func() error {
+		shards = append(shards, shard)
+		unsent += n
+		return nil
+	})
+	return shards, unsent, err
+}
+
+func (o *Outbox) takeOf(ctx context.Context, found found, shards int, send func(context.Context, []event.Outgoing) []int64) (int, error) {
 	tx, err := database.Begin(ctx, o.pool)
 	if err != nil {
 		return 0, err
 	}
-	n, err := take(ctx, tx, candidates, shards, most, send)
+	n, err := o.take(ctx, tx, found, shards, send)
 	if err != nil {
 		return n, errors.Join(err, rollback(ctx, tx))
 	}
 	return n, tx.Commit(ctx)
 }
 
-// waiting returns the shards with unsent rows, from first on and around.
-func (o *Outbox) waiting(ctx context.Context, first int) ([]int32, error) {
-	rows, err := o.pool.Query(ctx, waiting, pgx.NamedArgs{"shards": event.OutboxShards, "first": first % event.OutboxShards})
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[int32])
-}
-
-func take(ctx context.Context, tx pgx.Tx, candidates []int32, shards, most int, send func(context.Context, []event.Outgoing) []int64) (int, error) {
-	events, err := lockAndRead(ctx, tx, candidates, shards, most)
+func (o *Outbox) take(ctx context.Context, tx pgx.Tx, found found, shards int, send func(context.Context, []event.Outgoing) []int64) (int, error) {
+	events, err := lockAndRead(ctx, tx, found, shards)
 	if err != nil || len(events) == 0 {
 		return 0, err
 	}
+	o.floor.took(events[rand.IntN(len(events))].TenantID)
 	sent := send(ctx, events)
 	if len(sent) == 0 {
 		return len(events), nil
@@ -153,10 +220,10 @@ func take(ctx context.Context, tx pgx.Tx, candidates []int32, shards, most int, 
 	return len(events), err
 }
 
-func lockAndRead(ctx context.Context, tx pgx.Tx, candidates []int32, shards, most int) (events []event.Outgoing, err error) {
+func lockAndRead(ctx context.Context, tx pgx.Tx, found found, shards int) (events []event.Outgoing, err error) {
 	batch := &pgx.Batch{}
-	batch.Queue(lock, candidates, lockClass, shards)
-	batch.Queue(unsent, most)
+	batch.Queue(lock, found.shards, lockClass, shards)
+	batch.Queue(found.read, found.args...)
 	results := tx.SendBatch(ctx, batch)
 	defer func() { err = errors.Join(err, results.Close()) }()
 	if _, err := results.Exec(); err != nil {
