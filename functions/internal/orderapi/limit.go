@@ -2,6 +2,7 @@ package orderapi
 
 import (
 	"context"
+	"maps"
 	"math"
 	"sync"
 	"time"
@@ -18,8 +19,8 @@ type Limits interface {
 const (
 	// limitsFor is how long a tenant's limit is remembered.
 	limitsFor = 30 * time.Second
-	// maxBuckets bounds the memory. Forgetting a bucket gives its tenant one burst.
-	maxBuckets = 10_000
+	// maxBuckets bounds the memory to some 20 MB. Tenants that have been quiet for limitsFor are forgotten first.
+	maxBuckets = 100_000
 )
 
 // RateError refuses more orders of a tenant than its limit of a second.
@@ -41,6 +42,7 @@ type limited struct {
 
 	mu      sync.Mutex
 	buckets map[string]*bucket
+	swept   time.Time // when the quiet tenants were forgotten
 }
 
 // bucket holds the orders that a tenant may still make now: one second's, refilled at the limit's rate.
@@ -111,12 +113,27 @@ func (l *limited) learn(tenantID string, rate float64, now time.Time) *bucket {
 	defer l.mu.Unlock()
 	b := l.buckets[tenantID]
 	if b == nil {
-		if len(l.buckets) >= maxBuckets {
-			clear(l.buckets)
-		}
+		l.makeRoom(now)
 		b = &bucket{left: rate, filled: now}
 		l.buckets[tenantID] = b
 	}
 	b.rate, b.read = rate, now
 	return b
+}
+
+// makeRoom forgets tenants if there are too many. The caller holds the lock.
+func (l *limited) makeRoom(now time.Time) {
+	if len(l.buckets) < maxBuckets {
+		return
+	}
+	if now.Sub(l.swept) >= limitsFor { // it goes through all of them
+		l.swept = now
+		maps.DeleteFunc(l.buckets, func(_ string, b *bucket) bool { return now.Sub(b.filled) >= limitsFor })
+	}
+	for tenantID := range l.buckets {
+		if len(l.buckets) < maxBuckets {
+			return
+		}
+		delete(l.buckets, tenantID) // gives it one burst more
+	}
 }

@@ -120,7 +120,10 @@ func TestAStalledClientIsClosed(t *testing.T) {
 
 func TestASlowClientGetsEverythingIfItKeepsUp(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(c *gateway.Config) { c.Logs.MaxBytes = 64 << 20 })
+	b := setup(t, func(c *gateway.Config) {
+		c.Logs.MaxBytes = 64 << 20
+		c.Fanout.WriteTimeout = duration.Seconds(5 * time.Minute) // publishing takes a slow machine more than the usual 30 s
+	})
 	c := b.silent(t)
 	other := b.open(t)
 	other.mustNext(t) // the tenant's log is there; the silent one may join a little later

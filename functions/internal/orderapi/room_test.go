@@ -1,0 +1,59 @@
+package orderapi
+
+import (
+	"context"
+	"strconv"
+	"testing"
+	"time"
+
+	"orderbell/internal/order"
+	"orderbell/internal/user"
+)
+
+type counted struct{ reads int }
+
+func (c *counted) Limits(context.Context, string) (user.Limits, error) {
+	c.reads++
+	return user.Limits{}, nil
+}
+
+type taker struct{ Store }
+
+func (taker) Create(context.Context, order.Order, order.Request) (order.Answer, error) {
+	return order.Answer{}, nil
+}
+
+// TestManyTenantsKeepTheirLimits has more tenants than there is room for: a few are forgotten, not all.
+func TestManyTenantsKeepTheirLimits(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	var limits counted
+	l := &limited{Store: taker{}, limits: &limits, usual: 5, now: func() time.Time { return now }, buckets: map[string]*bucket{}}
+	create := func(n int) {
+		t.Helper()
+		if _, err := l.Create(t.Context(), order.Order{}, order.Request{TenantID: strconv.Itoa(n)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const tenants = maxBuckets + 100
+	for n := range tenants {
+		create(n)
+	}
+	limits.reads = 0
+	for n := range tenants {
+		create(n)
+	}
+	if limits.reads < 100 || limits.reads > 1000 {
+		t.Errorf("the limits of %d tenants were read again, want those few that were forgotten", limits.reads)
+	}
+	if len(l.buckets) > maxBuckets {
+		t.Errorf("%d tenants are remembered, want at most %d", len(l.buckets), maxBuckets)
+	}
+	now = now.Add(2 * limitsFor)
+	create(0)
+	create(tenants)
+	create(tenants + 1)
+	if len(l.buckets) > maxBuckets/2 {
+		t.Errorf("%d tenants are remembered, want those alone that were not quiet", len(l.buckets))
+	}
+}
