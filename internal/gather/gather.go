@@ -81,14 +81,14 @@ func (g *Group[T, R]) enter(c *call[T, R]) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.running < g.limit.Batches {
-		g.running++ // nobody waits: room is given to those that do first
+		g.running++ // no call waits: room that becomes free goes to those that do
 		return true
 	}
 	g.waiting = append(g.waiting, c)
 	return false
 }
 
-// leave takes back a call that nobody waits for any more.
+// leave takes back a call whose caller has gone.
 func (g *Group[T, R]) leave(c *call[T, R]) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
