@@ -17,12 +17,12 @@ func main() {
 		if err != nil {
 			return err
 		}
-		users, closeUsers, err := gateway.OpenUsers(ctx, db, svc)
+		known, closeDatabase, err := gateway.OpenDatabase(ctx, db, svc)
 		if err != nil {
 			return err
 		}
-		defer closeUsers()
-		g, err := gateway.Start(ctx, cfg, users, svc.Log, svc.Meter)
+		defer closeDatabase()
+		g, err := gateway.Start(ctx, cfg, known, svc.Log, svc.Meter)
 		if err != nil {
 			return err
 		}

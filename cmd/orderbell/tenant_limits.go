@@ -32,7 +32,8 @@ func newTenantLimitsCommand() *cobra.Command {
   log_bytes          bytes of events that one gateway keeps in memory for the tenant
 
 A limit that is not set is the default: of TENANT_MAX_USERS and the like, and for the last two of the gateway's
-SSE_MAX_CLIENTS_PER_TENANT and SSE_LOG_MAX_BYTES. A change is written to the audit trail.
+SSE_MAX_CLIENTS_PER_TENANT and SSE_LOG_MAX_BYTES. Programs see a change within 30 seconds; streams that are open stay. It is
+written to the audit trail.
 
 ` + whichDatabase,
 		Example: `  orderbell tenant limits demo

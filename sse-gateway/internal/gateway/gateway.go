@@ -38,8 +38,9 @@ type Gateway struct {
 	cancel  context.CancelFunc
 }
 
-// Start returns a gateway that follows Redis and reads the roles of users; nil: those of the tokens hold. It goes on after ctx ends, so that it can drain, until Close.
-func Start(ctx context.Context, cfg Config, users rights.Users, log *slog.Logger, meter metric.Meter) (*Gateway, error) {
+// Start returns a gateway that follows Redis and reads the roles of users and the limits of tenants from db; nil: those of the
+// tokens and of the configuration hold. It goes on after ctx ends, so that it can drain, until Close.
+func Start(ctx context.Context, cfg Config, db Database, log *slog.Logger, meter metric.Meter) (*Gateway, error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	g := &Gateway{cancel: cancel}
 	cfg.Auth.Log = log
@@ -55,11 +56,11 @@ func Start(ctx context.Context, cfg Config, users rights.Users, log *slog.Logger
 	logs, err := tenantlog.New(cfg.Logs, g.feed, log)
 	var checker *rights.Checker
 	if err == nil {
-		checker, err = rights.New(cfg.Rights, g.feed, users, log, func(r auth.Revocation) { g.streams.Revoke(r) })
+		checker, err = rights.New(cfg.Rights, g.feed, db, log, func(r auth.Revocation) { g.streams.Revoke(r) })
 	}
 	if err == nil {
 		g.streams, err = stream.New(cfg.Stream, cfg.Fanout, cfg.Logs, stream.Deps{
-			Verifier: verifier.With(checker), Rights: checker, Tickets: g.feed, NoTicket: feed.ErrNoTicket, Revoked: checker.List(), Logs: logs, Log: log,
+			Verifier: verifier.With(checker), Rights: checker, Tickets: g.feed, NoTicket: feed.ErrNoTicket, Revoked: checker.List(), Limits: db, Logs: logs, Log: log,
 		})
 	}
 	if err == nil {

@@ -22,7 +22,6 @@ import (
 	"orderbell/internal/feed"
 	"orderbell/internal/feed/feedtest"
 	"orderbell/internal/feed/message"
-	"orderbell/internal/rights"
 	"orderbell/internal/user"
 	"orderbell/sse-gateway/internal/fanout"
 	"orderbell/sse-gateway/internal/gateway"
@@ -49,7 +48,7 @@ const patience = 30 * time.Second
 // bundle is a gateway on its own address and what is around it.
 type bundle struct {
 	cfg     gateway.Config
-	users   rights.Users
+	db      gateway.Database
 	gateway *gateway.Gateway
 	server  *httptest.Server
 	redis   *miniredis.Miniredis
@@ -87,18 +86,18 @@ func setup(t *testing.T, change ...func(*gateway.Config)) *bundle {
 	return b
 }
 
-func start(t *testing.T, cfg gateway.Config, users ...rights.Users) (*gateway.Gateway, error) {
+func start(t *testing.T, cfg gateway.Config, db ...gateway.Database) (*gateway.Gateway, error) {
 	t.Helper()
-	var roles rights.Users // none: the tokens' roles hold
-	if len(users) > 0 {
-		roles = users[0]
+	var known gateway.Database // none: the tokens' roles hold
+	if len(db) > 0 {
+		known = db[0]
 	}
-	return gateway.Start(t.Context(), cfg, roles, slog.New(slog.NewTextHandler(t.Output(), nil)), noop.Meter{})
+	return gateway.Start(t.Context(), cfg, known, slog.New(slog.NewTextHandler(t.Output(), nil)), noop.Meter{})
 }
 
 func (b *bundle) start(t *testing.T) {
 	t.Helper()
-	g, err := start(t, b.cfg, b.users)
+	g, err := start(t, b.cfg, b.db)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -154,11 +154,14 @@ func (r rows) Roles(_ context.Context, _, userID string) ([]user.Role, error) {
 	return nil, user.ErrNotFound
 }
 
+// Limits implements [gateway.Database]: the operator has chosen none.
+func (rows) Limits(context.Context, string) (user.Limits, error) { return user.Limits{}, nil }
+
 func TestAUserWhoDoesNotExistGetsNeitherStreamNorTicket(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.stop()
-	b.users = rows{"u-1": user.Viewer}
+	b.db = rows{"u-1": user.Viewer}
 	b.start(t)
 	b.as(t, "u-1", "").mustNext(t)
 	if c := b.as(t, "u-2", ""); c.StatusCode != http.StatusForbidden {

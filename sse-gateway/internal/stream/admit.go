@@ -111,8 +111,8 @@ const (
 )
 
 // refuse turns a client away. A browser's EventSource gives up for good on any status but 200, so it is told by an event;
-// everybody else by the status.
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, asked wishes, why Refusal) error {
+// everybody else by the status. A tenant's limit that is reached is named.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, asked wishes, why Refusal, reached ...user.LimitError) error {
 	h.refusals[why].Add(1)
 	after := fanout.Retry(fullMin, fullMax)
 	if why == Draining {
@@ -123,25 +123,29 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, asked wishes, w
 		if why == TenantFull || why == UserFull {
 			status = http.StatusTooManyRequests
 		}
-		return problem.New(status, "no stream now: %s", why).
-			With("Retry-After", strconv.Itoa(int(after.Round(time.Second).Seconds())))
+		refusal := problem.New(status, "no stream now: %s", why)
+		for _, l := range reached {
+			refusal = problem.Limited(status, string(l.Limit), l.Max)
+		}
+		return refusal.With("Retry-After", strconv.Itoa(int(after.Round(time.Second).Seconds())))
 	}
 	streamHeaders(w.Header())
 	w.WriteHeader(http.StatusOK)
-	_, _ = w.Write(overloaded(why, after, asked.lastEventID)) // a client that has gone needs no answer
+	_, _ = w.Write(overloaded(why, after, asked.lastEventID, reached)) // a client that has gone needs no answer
 	_ = http.NewResponseController(w).Flush()
 	panic(http.ErrAbortHandler) // not a complete body: some clients would stop for good
 }
 
 // overloaded is the frame for refused clients. It leaves their last id as it is.
-func overloaded(why Refusal, after time.Duration, lastEventID string) []byte {
+func overloaded(why Refusal, after time.Duration, lastEventID string, reached []user.LimitError) []byte {
 	if lastEventID == "" || !frame.Clean(lastEventID) {
 		lastEventID = tenantlog.StartID
 	}
-	return frame.Append(nil, frame.Event{
-		Retry: after, ID: lastEventID, Name: "overloaded",
-		Data: fmt.Appendf(nil, `{"reason":%q,"retry_ms":%d}`, why, after.Milliseconds()),
-	})
+	data := fmt.Appendf(nil, `{"reason":%q,"retry_ms":%d`, why, after.Milliseconds())
+	for _, l := range reached {
+		data = fmt.Appendf(data, `,"limit":%q`, l.Limit)
+	}
+	return frame.Append(nil, frame.Event{Retry: after, ID: lastEventID, Name: "overloaded", Data: append(data, '}')})
 }
 
 // allowOrigin lets pages of the allowed origins read what we answer. They send a token or a ticket, never cookies.

@@ -18,7 +18,7 @@ func refusals() []Refusal {
 	return []Refusal{InstanceFull, TenantFull, UserFull, Draining, Unavailable}
 }
 
-// Limits bounds the streams that are open at once.
+// Limits bounds the streams that are open at once. Tenant holds where the operator has chosen nothing else for a tenant.
 type Limits struct{ Instance, Tenant, User int }
 
 // ledger keeps the shares taken. A share is reserved before a stream is accepted, so no race overdraws a limit.
@@ -63,8 +63,8 @@ func (l *ledger) empty() bool {
 	return l.total == 0
 }
 
-// take reserves a tenant's and a user's share for a stream that has entered.
-func (l *ledger) take(tenantID, userID string) Refusal {
+// take reserves a tenant's and a user's share for a stream that has entered. The tenant may have most streams.
+func (l *ledger) take(tenantID, userID string, most int64) Refusal {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	t := l.tenants[tenantID]
@@ -72,7 +72,7 @@ func (l *ledger) take(tenantID, userID string) Refusal {
 		t = &tenantShare{users: map[string]int{}}
 	}
 	switch {
-	case t.total >= l.limits.Tenant:
+	case int64(t.total) >= most:
 		return TenantFull
 	case t.users[userID] >= l.limits.User:
 		return UserFull

@@ -19,6 +19,7 @@ import (
 
 	"orderbell/internal/auth"
 	"orderbell/internal/problem"
+	"orderbell/internal/user"
 	"orderbell/sse-gateway/internal/fanout"
 	"orderbell/sse-gateway/internal/frame"
 	"orderbell/sse-gateway/internal/tenantlog"
@@ -56,6 +57,7 @@ type Deps struct {
 	Tickets  Tickets
 	NoTicket error // what RedeemTicket returns for a ticket that is not good
 	Revoked  Revocations
+	Limits   TenantLimits // nil: those of the configuration hold for every tenant
 	Logs     *tenantlog.Logs
 	Log      *slog.Logger
 }
@@ -67,6 +69,7 @@ type Handler struct {
 	deps     Deps
 	snapshot string
 	ledger   *ledger
+	chosen   *chosen
 	pool     *fanout.Pool
 	mux      *http.ServeMux
 	routes   []string
@@ -102,6 +105,7 @@ func New(cfg Config, lifetime fanout.Config, logs tenantlog.Config, deps Deps) (
 	h := &Handler{
 		cfg: cfg, lifetime: lifetime, deps: deps, snapshot: logs.SnapshotURL, mux: http.NewServeMux(),
 		ledger:  newLedger(Limits{Instance: cfg.MaxClients, Tenant: cfg.MaxPerTenant, User: cfg.MaxPerUser}),
+		chosen:  newChosen(deps.Limits, deps.Log),
 		resyncs: map[tenantlog.Reason]*atomic.Int64{}, refusals: map[Refusal]*atomic.Int64{},
 	}
 	for _, r := range tenantlog.Reasons() {
@@ -209,10 +213,16 @@ func (h *Handler) notifications(w http.ResponseWriter, r *http.Request) error {
 		h.deps.Log.WarnContext(r.Context(), "client not known", "err", err)
 		return h.refuse(w, r, wishes, Unavailable)
 	}
-	if refusal := h.ledger.take(p.TenantID, p.UserID); refusal != "" {
+	limits := h.chosen.of(r.Context(), p.TenantID)
+	most := limits.Of(user.MaxStreams, int64(h.cfg.MaxPerTenant))
+	refusal := h.ledger.take(p.TenantID, p.UserID, most)
+	if refusal == TenantFull {
+		return h.refuse(w, r, wishes, refusal, user.LimitError{Limit: user.MaxStreams, Max: most})
+	}
+	if refusal != "" {
 		return h.refuse(w, r, wishes, refusal)
 	}
-	log, sub, err := h.join(r, p, wishes)
+	log, sub, err := h.join(r, p, wishes, int(limits.Of(user.LogBytes, 0)))
 	if err != nil {
 		h.ledger.giveBack(p.TenantID, p.UserID)
 		if r.Context().Err() != nil {
@@ -232,11 +242,11 @@ func (h *Handler) Revoked(p auth.Principal) (auth.Revocation, bool) { return h.d
 // Revoke ends the streams that were opened with the tokens that r takes back.
 func (h *Handler) Revoke(r auth.Revocation) { h.pool.Revoke(r) }
 
-// join finds where the client begins.
-func (h *Handler) join(r *http.Request, p auth.Principal, w wishes) (*tenantlog.Log, fanout.Subscriber, error) {
+// join finds where the client begins. The tenant's log holds logBytes at most, 0: as many as the configuration says.
+func (h *Handler) join(r *http.Request, p auth.Principal, w wishes, logBytes int) (*tenantlog.Log, fanout.Subscriber, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), warmTimeout)
 	defer cancel()
-	log, err := h.deps.Logs.Acquire(ctx, p.TenantID)
+	log, err := h.deps.Logs.Acquire(ctx, p.TenantID, logBytes)
 	if err != nil {
 		return nil, fanout.Subscriber{}, err
 	}

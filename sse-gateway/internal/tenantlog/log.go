@@ -146,9 +146,26 @@ func (l *Log) append(at message.Tail, r rendered) {
 	l.frames += len(r.chunk)
 	l.next++
 	l.last = at
+	l.keepLimits()
+	l.settle()
+}
+
+// keepLimits drops the oldest beyond the limits, but never the newest. The caller holds the lock.
+func (l *Log) keepLimits() {
 	for len(l.segments) > 1 && (l.bytes > l.limits.bytes || l.next-l.first() > uint64(l.limits.events)) { //nolint:gosec // New refuses negative limits
 		l.dropOldest()
 	}
+}
+
+// bound changes how many bytes the log holds at most.
+func (l *Log) bound(most int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.limits.bytes == most {
+		return
+	}
+	l.limits.bytes = most
+	l.keepLimits()
 	l.settle()
 }
 

@@ -233,3 +233,33 @@ func TestJoiningWhileAppending(t *testing.T) {
 	}
 	wait.Wait()
 }
+
+func TestALogIsCutToTheTenantsLimitAndGrowsAgain(t *testing.T) {
+	t.Parallel()
+	const usual, chosen = 1 << 20, 64 << 10
+	logs := local(t, usual, 16<<20)
+	log := tenantlogtest.Acquire(t, logs, "demo")
+	for n := range 1000 {
+		log.Apply(tenantlogtest.Published(n + 1))
+	}
+	before := logs.Budget.Logs.Load()
+	if oldest, _ := log.Window(); oldest != 1 || before < 4*chosen {
+		t.Fatalf("the log begins at %d and holds %d bytes, want 1 and some 300 KB", oldest, before)
+	}
+	if _, err := logs.Acquire(t.Context(), "demo", chosen); err != nil {
+		t.Fatal(err)
+	}
+	cut, end := log.Window()
+	if held := logs.Budget.Logs.Load(); held > 2*chosen || cut == 1 || cut >= end || end != 1001 {
+		t.Errorf("the log holds %d bytes from %d to %d, want some %d bytes and the newest", held, cut, end, chosen)
+	}
+	if _, err := logs.Acquire(t.Context(), "demo", 0); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 1000 {
+		log.Apply(tenantlogtest.Published(n + 1001))
+	}
+	if oldest, _ := log.Window(); oldest != cut {
+		t.Errorf("with the usual limit again the log begins at %d, want %d as before", oldest, cut)
+	}
+}

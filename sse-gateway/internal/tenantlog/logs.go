@@ -1,6 +1,7 @@
 package tenantlog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -85,19 +86,22 @@ func New(cfg Config, stream Stream, log *slog.Logger) (*Logs, error) {
 	return l, nil
 }
 
-// Acquire returns a tenant's log once it holds what the stream holds, or an error if ctx ends before. The caller gives
-// it back with Release.
-func (l *Logs) Acquire(ctx context.Context, tenantID string) (*Log, error) {
+// Acquire returns a tenant's log once it holds what the stream holds, or an error if ctx ends before. The log is bounded to
+// maxBytes, 0 stands for the configuration's. The caller gives it back with Release.
+func (l *Logs) Acquire(ctx context.Context, tenantID string, maxBytes int) (*Log, error) {
+	maxBytes = cmp.Or(maxBytes, l.cfg.MaxBytes)
 	l.mu.Lock()
 	log, ok := l.logs[tenantID]
 	if !ok {
-		log = newLog(tenantID, l.cfg.SnapshotURL, limits{bytes: l.cfg.MaxBytes, events: l.cfg.MaxEvents}, l.total)
+		log = newLog(tenantID, l.cfg.SnapshotURL, limits{bytes: maxBytes, events: l.cfg.MaxEvents}, l.total)
 		l.logs[tenantID] = log
 	}
 	log.watchers++
 	log.idle = 0
 	l.mu.Unlock()
-	if !ok {
+	if ok {
+		log.bound(maxBytes)
+	} else {
 		l.stream.Follow(tenantID) // its confirmation fills the log
 	}
 	select {

@@ -77,7 +77,7 @@ func (b *bundle) acquire(t *testing.T) *tenantlog.Log {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), feedtest.Patience)
 	defer cancel()
-	log, err := b.logs.Acquire(ctx, b.tenant)
+	log, err := b.logs.Acquire(ctx, b.tenant, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,11 +66,11 @@ func Acquire(tb testing.TB, logs *tenantlog.Logs, tenant string) *tenantlog.Log 
 	tb.Helper()
 	gone, leave := context.WithCancel(tb.Context())
 	leave()
-	if log, err := logs.Acquire(gone, tenant); err == nil { // makes the log and does not wait for it
+	if log, err := logs.Acquire(gone, tenant, 0); err == nil { // makes the log and does not wait for it
 		logs.Release(log)
 	}
 	logs.Confirmed(tenant) // fills a new log, with nothing
-	log, err := logs.Acquire(tb.Context(), tenant)
+	log, err := logs.Acquire(tb.Context(), tenant, 0)
 	if err != nil {
 		tb.Fatal(err)
 	}
