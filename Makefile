@@ -235,6 +235,14 @@ bench-gateway: build bin/bench ## Measure the gateway beside other servers, and 
 bench-gateway-short: bin/.programs bin/bench ## The same, small: every server and figure once, into .report/ (Redis; a minute)
 	bin/bench -short
 
+.PHONY: bench-events
+bench-events: build bin/bench ## Measure the event path beside pgbench, redis-benchmark and a plain handler, and rewrite docs/bench-events.md (after test/services/up; seven minutes)
+	. .services/env && bin/bench events -out docs/bench-events.md $(BENCH_ARGS)
+
+.PHONY: bench-events-short
+bench-events-short: bin/.programs bin/bench ## The same, small: each figure once, into .report/ (a minute)
+	. .services/env && bin/bench events -short $(BENCH_ARGS)
+
 SOAK_FOR := 15m
 SOAK_CLIENTS := 10000
 

@@ -1,4 +1,5 @@
-// Command bench measures the gateway against other servers of event streams, side by side on one machine (Linux).
+// Command bench measures the gateway against other servers of event streams, and the event path against what bounds it,
+// side by side on one machine (Linux).
 package main
 
 import (
@@ -9,6 +10,7 @@ import (
 	"syscall"
 
 	"orderbell/test/bench/internal/crowd"
+	"orderbell/test/bench/internal/events"
 	"orderbell/test/bench/internal/peer"
 	"orderbell/test/bench/internal/report"
 )
@@ -30,6 +32,10 @@ func run(ctx context.Context, args []string) error {
 		return peer.Serve(args[1], os.Stdin, os.Stdout)
 	case len(args) == 1 && args[0] == "crowd":
 		return crowd.Run(os.Stdin, os.Stdout)
+	case len(args) == 1 && args[0] == "serial":
+		return events.Serial(ctx)
+	case len(args) > 0 && args[0] == "events":
+		return events.Main(ctx, args[1:], os.Stderr)
 	case len(args) > 0 && args[0] == "memory":
 		return report.Memory(ctx, args[1:], os.Stderr)
 	case len(args) > 0 && args[0] == "soak":

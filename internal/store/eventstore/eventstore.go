@@ -64,7 +64,7 @@ func New(pool *database.Pool, mailDomain string) *Store {
 // mistake without effect (the feed knows the id, clients know the version).
 //
 // It takes one round trip for a new event and two for a repeated one. Events that come while others are under way share
-// a round trip and a transaction, see [Store.applyTogether].
+// a statement, see [Store.applyTogether].
 func (s *Store) Apply(ctx context.Context, e event.Event, audience user.Audience) (event.Receipt, error) {
 	receipt, err := s.insert(ctx, e, audience)
 	if database.Violates(err, database.Checked) {
@@ -86,10 +86,12 @@ func (s *Store) Apply(ctx context.Context, e event.Event, audience user.Audience
 }
 
 func (s *Store) insert(ctx context.Context, e event.Event, audience user.Audience) (event.Receipt, error) {
-	a, err := s.application(e, audience)
+	// The known fields alone are kept: an unknown one may hold what jsonb does not, such as \u0000.
+	data, err := json.Marshal(e.Data)
 	if err != nil {
 		return event.Receipt{}, err
 	}
+	a := application{e, audience, data}
 	done := applied{err: errNotApplied}
 	if !s.crowds.has(e.Data.TenantID) {
 		if done, err = s.together.Do(ctx, a); err != nil {
@@ -107,28 +109,6 @@ func (s *Store) insert(ctx context.Context, e event.Event, audience user.Audienc
 	}
 	s.crowds.note(e.Data.TenantID, receipt)
 	return receipt, nil
-}
-
-func (s *Store) application(e event.Event, audience user.Audience) (application, error) {
-	// The known fields alone are kept: an unknown one may hold what jsonb does not, such as \u0000.
-	data, err := json.Marshal(e.Data)
-	if err != nil {
-		return application{}, err
-	}
-	roles := make([]string, len(audience.Roles)) // never nil: cardinality of NULL is NULL
-	for i, r := range audience.Roles {
-		roles[i] = string(r)
-	}
-	named := map[string]any{
-		"event_day": e.Day(), "source": e.Source, "event_id": e.ID, "type": string(e.Type), "tenant_id": e.Data.TenantID,
-		"order_id": e.Data.OrderID, "order_version": e.Data.Version, "data_hash": hash(e), "data": data, "occurred_at": e.Time,
-		"traceparent": e.TraceParent, "roles": roles, "mail_domain": s.mailDomain, "opt_in": audience.OnRequest,
-	}
-	a := application{key: e.Day().Format(time.DateOnly) + e.Source + e.ID, args: make([]any, len(s.applyNames))}
-	for i, name := range s.applyNames {
-		a.args[i] = named[name]
-	}
-	return a, nil
 }
 
 // receipt reads what the first delivery of e left.

@@ -2,32 +2,42 @@ package eventstore
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"slices"
-	"strings"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"orderbell/internal/event"
+	"orderbell/internal/user"
 )
 
-// Events that come while others are under way share a round trip and a transaction, and so one wait for the disk: a batch
-// is what has come since the one before. A transaction of 16 takes as long as some seven of one; two at once keep the
-// server busy while the other waits for its disk, and leave connections to mails and large audiences.
+// Events that come while others are under way share a statement, and so a round trip and a wait for the disk: a batch is what
+// has come since the one before. Two at once keep the server busy while one waits for its disk, and leave connections to
+// mails and large audiences.
 const (
 	batches   = 2
 	batchSize = 16
 )
 
-// application is one run of apply.sql.
+// application is an event that is to be applied.
 type application struct {
-	key  string // where the record goes in the index
-	args []any
+	event.Event
+	audience user.Audience
+	data     []byte
+}
+
+// key is where its record goes in the index.
+func (a application) key() string { return a.Day().Format(time.DateOnly) + " " + a.Source + " " + a.ID }
+
+// alike says whether the events may be in one statement.
+func (a application) alike(b application) bool {
+	return a.Type == b.Type && a.audience.OnRequest == b.audience.OnRequest && slices.Equal(a.audience.Roles, b.audience.Roles) && a.key() != b.key()
 }
 
 type appliedRow struct {
+	N               int
 	Applied         bool
 	UserIDs         []string
 	NotificationIDs []string
@@ -39,43 +49,68 @@ type applied struct {
 	err error
 }
 
-// errNotApplied is for an event whose batch was rolled back. It may be at fault or not, and is tried alone.
-var errNotApplied = errors.New("the batch was rolled back")
+// errNotApplied is for an event that was not in the batch, or whose batch was refused. It may be at fault or not, and is
+// tried alone.
+var errNotApplied = errors.New("not applied in a batch")
 
-// applyTogether applies events in one transaction: all of them or none. Every batch takes the index in the same order, so
-// that two that hold the same events wait for each other and do not deadlock.
+// applyTogether applies events by one statement: all of them or none. Events that differ from the first in what the
+// statement has one value for, and repeated ones, are left out.
 func (s *Store) applyTogether(ctx context.Context, items []application) []applied {
 	results := make([]applied, len(items))
-	if len(items) == 1 {
-		results[0].row, results[0].err = s.applyAlone(ctx, items[0])
-		return results
-	}
-	order := make([]int, len(items))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int { return strings.Compare(items[a].key, items[b].key) })
-	var batch pgx.Batch
-	for _, i := range order {
-		batch.Queue(s.applySQL, items[i].args...).Query(func(rows pgx.Rows) (err error) {
-			results[i].row, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[appliedRow])
-			return err
-		})
-	}
-	if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil { // commits, or nothing happened
-		for i := range results {
-			results[i] = applied{err: errNotApplied}
+	var batch []application
+	var of []int // their places in items
+	for i, a := range items {
+		if results[i].err = errNotApplied; !slices.ContainsFunc(batch, func(b application) bool { return !a.alike(b) }) {
+			batch, of = append(batch, a), append(of, i)
 		}
+	}
+	rows, err := s.apply(ctx, batch)
+	switch {
+	case err == nil:
+		for _, row := range rows {
+			results[of[row.N-1]] = applied{row: row}
+		}
+	case len(batch) == 1:
+		results[of[0]].err = err
 	}
 	return results
 }
 
+// apply runs the statement for alike events.
+func (s *Store) apply(ctx context.Context, batch []application) ([]appliedRow, error) {
+	n := len(batch)
+	days, sources, ids, tenants, orders := make([]time.Time, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	versions, hashes, datas, times, parents := make([]int64, n), make([][]byte, n), make([]string, n), make([]time.Time, n), make([]string, n)
+	for i, a := range batch {
+		days[i], sources[i], ids[i], tenants[i], orders[i] = a.Day(), a.Source, a.ID, a.Data.TenantID, a.Data.OrderID
+		versions[i], hashes[i], datas[i], times[i], parents[i] = a.Data.Version, hash(a.Event), string(a.data), a.Time, a.TraceParent
+	}
+	roles := make([]string, len(batch[0].audience.Roles)) // never nil: cardinality of NULL is NULL
+	for i, r := range batch[0].audience.Roles {
+		roles[i] = string(r)
+	}
+	named := map[string]any{
+		"event_days": days, "sources": sources, "event_ids": ids, "tenant_ids": tenants, "order_ids": orders, "order_versions": versions,
+		"data_hashes": hashes, "datas": datas, "occurred": times, "traceparents": parents,
+		"type": string(batch[0].Type), "roles": roles, "mail_domain": s.mailDomain, "opt_in": batch[0].audience.OnRequest,
+	}
+	args := make([]any, len(s.applyNames))
+	for i, name := range s.applyNames {
+		args[i] = named[name]
+	}
+	rows, err := s.pool.Query(ctx, s.applySQL, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[appliedRow])
+}
+
 func (s *Store) applyAlone(ctx context.Context, a application) (appliedRow, error) {
-	rows, err := s.pool.Query(ctx, s.applySQL, a.args...)
+	rows, err := s.apply(ctx, []application{a})
 	if err != nil {
 		return appliedRow{}, err
 	}
-	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[appliedRow])
+	return rows[0], nil
 }
 
 // crowds are the tenants whose last event had many recipients. Their events go alone: in a batch they would make

@@ -16,8 +16,9 @@ import (
 	"orderbell/internal/user"
 )
 
-// applyAtOnce applies events while the table of records is locked, so that they gather, and returns what became of each.
-func applyAtOnce(t *testing.T, s *eventstore.Store, pool *database.Pool, events []event.Event) ([]event.Receipt, []error) {
+// applyAtOnce applies events while the table of records is locked, until at least so many wait for their batch, and returns
+// what became of each.
+func applyAtOnce(t *testing.T, s *eventstore.Store, pool *database.Pool, waiting int, events []event.Event) ([]event.Receipt, []error) {
 	t.Helper()
 	receipts, errs := make([]event.Receipt, len(events)), make([]error, len(events))
 	var applying sync.WaitGroup
@@ -28,7 +29,7 @@ func applyAtOnce(t *testing.T, s *eventstore.Store, pool *database.Pool, events 
 		for i, e := range events {
 			applying.Go(func() { receipts[i], errs[i] = s.Apply(context.WithoutCancel(t.Context()), e, sellers()) })
 		}
-		for deadline := time.Now().Add(time.Minute); s.Gathered() < len(events)-eventstore.Batches; time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(time.Minute); s.Gathered() < waiting; time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				return errors.New("the events have not come")
 			}
@@ -65,12 +66,12 @@ func TestEventsTogether(t *testing.T) {
 		"all of them":              {known, other, bad, worse, early},
 	} {
 		t.Run(name, func(t *testing.T) {
-			const n = 24
+			const n = 40 // two batches of 16 hold others up while one is refused at once
 			events := append([]event.Event{}, guests...)
 			for range n {
 				events = append(events, paid(t))
 			}
-			receipts, errs := applyAtOnce(t, s, pool, events)
+			receipts, errs := applyAtOnce(t, s, pool, n-eventstore.Batches*16, events)
 			for i, e := range events {
 				switch {
 				case i >= len(guests):
@@ -103,7 +104,7 @@ func TestEventsTogether(t *testing.T) {
 			}
 		})
 	}
-	const records = 8*24 + 3 // known, other, early
+	const records = 8*40 + 3 // known, other, early
 	assertCounts(t, pool, records, 2*records, 2*records)
 }
 
@@ -115,7 +116,7 @@ func TestEventsShareATransaction(t *testing.T) {
 	for i := range events {
 		events[i] = paid(t)
 	}
-	applyAtOnce(t, s, pool, events)
+	applyAtOnce(t, s, pool, len(events)-eventstore.Batches, events)
 	if n := count(t, pool, "SELECT count(DISTINCT xmin::text) FROM event_records"); n != 4 {
 		t.Errorf("%d events took %d transactions, want two of one event and two of 16", len(events), n)
 	}
@@ -148,7 +149,8 @@ func TestACrowdGoesAlone(t *testing.T) {
 		for _, e := range events {
 			applying.Go(func() { apply(t, s, e) })
 		}
-		const held = `SELECT count(*) FROM pg_locks WHERE relation = 'event_records'::regclass AND NOT granted`
+		const held = `SELECT count(*) FROM pg_locks WHERE relation = 'event_records'::regclass AND NOT granted
+			AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
 		for deadline := time.Now().Add(time.Minute); s.Gathered() != n || count(t, pool, held) != len(events)-n; time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("%d events wait for a batch, %d for the table; want %d and %d", s.Gathered(), count(t, pool, held), n, len(events)-n)

@@ -126,7 +126,7 @@ const floor = "floor"
 // markdown writes the tables, with the plot beside them.
 func (r rounds) markdown(size trial.Size, command, plot string) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "# The gateway beside other servers of event streams\n\nWritten by `%s` on %s.\n\n", command, machine())
+	fmt.Fprintf(&b, "# The gateway beside other servers of event streams\n\nWritten by `%s` on %s.\n\n", command, Machine())
 	fmt.Fprintf(&b, `Each server is a process of its own, measured by the same clients in %d alternating round(s); a cell has the rounds' median and,
 in brackets, the least and the most. Idle: %d streams on which nothing happens, resident memory after %s. Steady: %d clients,
 %d messages a second of 200 bytes for %s; what a delivery took counts from when its message was due. Burst: %d messages for %d
@@ -205,7 +205,8 @@ func (r rounds) comparison(b *bytes.Buffer) {
 }
 
 // machine says where it was measured.
-func machine() string {
+// Machine names what the figures were measured on.
+func Machine() string {
 	model := "unknown processor"
 	if raw, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		for line := range strings.Lines(string(raw)) {
