@@ -4,8 +4,10 @@
 -- and id. @roles is the audience; @mail_domain is the domain of Message-IDs; @opt_in limits the audience to users who have
 -- opted in to events of @type.
 WITH event AS MATERIALIZED (
-    SELECT * FROM unnest(@event_days::date[], @sources::text[], @event_ids::uuid[], @tenant_ids::text[], @order_ids::uuid[], @order_versions::bigint[],
-        @data_hashes::bytea[], @datas::jsonb[], @occurred::timestamptz[], @traceparents::text[])
+    -- A sub-select hides the length of an array from the planner, which otherwise plans every batch anew, for longer than it runs.
+    SELECT * FROM unnest((SELECT @event_days::date[]), (SELECT @sources::text[]), (SELECT @event_ids::uuid[]), (SELECT @tenant_ids::text[]),
+        (SELECT @order_ids::uuid[]), (SELECT @order_versions::bigint[]), (SELECT @data_hashes::bytea[]), (SELECT @datas::jsonb[]),
+        (SELECT @occurred::timestamptz[]), (SELECT @traceparents::text[]))
         WITH ORDINALITY AS e (event_day, source, event_id, tenant_id, order_id, order_version, data_hash, data, occurred_at, traceparent, n)
 ), recipient AS MATERIALIZED (
     SELECT n, u.id, in_app, in_app_event, email, email_event, unconfirmed, no_mailbox, eligible,

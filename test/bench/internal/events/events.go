@@ -34,7 +34,7 @@ type Options struct {
 // Main measures, and writes the document.
 func Main(ctx context.Context, args []string, log io.Writer) error {
 	o := Options{Command: "make bench-events"}
-	short := false
+	short, only := false, ""
 	flags := flag.NewFlagSet("events", flag.ContinueOnError)
 	flags.SetOutput(log)
 	flags.IntVar(&o.Rounds, "rounds", 3, "alternating rounds")
@@ -44,6 +44,7 @@ func Main(ctx context.Context, args []string, log io.Writer) error {
 	flags.StringVar(&o.Bin, "bin", "bin", "folder of the programs")
 	flags.StringVar(&o.Before, "before", "", "folder of an earlier release's programs, to compare")
 	flags.StringVar(&o.Out, "out", "", "document to write (default .report/bench-events.md)")
+	flags.StringVar(&only, "only", "", "the one subject to measure")
 	flags.BoolVar(&short, "short", false, "each figure once, small")
 	if err := flags.Parse(args); err != nil {
 		return err //nolint:wrapcheck // the flag is named
@@ -62,6 +63,9 @@ func Main(ctx context.Context, args []string, log io.Writer) error {
 	for round := range o.Rounds {
 		_, _ = fmt.Fprintf(log, "round %d of %d\n", round+1, o.Rounds)
 		for _, trial := range trials(o) {
+			if only != "" && trial.name != only {
+				continue
+			}
 			figures, err := trial.run(ctx, servers, o)
 			if err != nil {
 				return fmt.Errorf("%s: %w", trial.name, err)
