@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // applySQL is the statement of a function. pgbench cannot make UUIDs, so the script makes them of random numbers.
@@ -51,10 +52,19 @@ func pgbench(ctx context.Context, s servers, o Options) ([]figure, error) {
 		return nil, fmt.Errorf("write the script: %w", err)
 	}
 	defer os.Remove(script) //nolint:errcheck // a temporary file
+	bench := func(length time.Duration) ([]byte, error) {
+		return run(ctx, pgbenchPath(), "--no-vacuum", "--protocol=prepared", "--client="+strconv.Itoa(o.Conns), "--jobs=2",
+			"--time="+strconv.Itoa(max(1, int(length.Seconds()))), "--file="+script, address)
+	}
+	if _, err := bench(o.For / 2); err != nil {
+		return nil, err
+	}
+	if err := analyze(ctx, address); err != nil {
+		return nil, err
+	}
 	var out []byte
 	cpu, err := busy(map[string][]string{"PostgreSQL": {"postgres"}}, func() (err error) {
-		out, err = run(ctx, pgbenchPath(), "--no-vacuum", "--protocol=prepared", "--client="+strconv.Itoa(o.Conns), "--jobs=2",
-			"--time="+strconv.Itoa(max(1, int(o.For.Seconds()))), "--file="+script, address)
+		out, err = bench(o.For)
 		return err
 	})
 	if err != nil {

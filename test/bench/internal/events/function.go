@@ -124,7 +124,10 @@ func function(p program) func(context.Context, servers, Options) ([]figure, erro
 			return nil, err
 		}
 		defer r.stop()
-		if _, _, err := r.load(ctx, o.InFlight, time.Second); err != nil { // connects everything, and plans statements
+		if _, _, err := r.load(ctx, o.InFlight, o.For/2); err != nil { // connects everything
+			return nil, err
+		}
+		if err := analyze(ctx, address); err != nil {
 			return nil, err
 		}
 		var events int

@@ -80,6 +80,19 @@ func (s servers) empty(ctx context.Context, bin string) (string, error) {
 	return address, nil
 }
 
+// analyze has the server plan its statements for tables of the size that they have now, as autovacuum does after a minute.
+func analyze(ctx context.Context, address string) error {
+	pool, err := open(ctx, address, 1)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	if _, err := pool.Exec(ctx, "VACUUM ANALYZE"); err != nil {
+		return fmt.Errorf("analyze the tables: %w", err)
+	}
+	return nil
+}
+
 func open(ctx context.Context, address string, conns int) (*database.Pool, error) {
 	return database.Open(ctx, database.Config{URL: address, MaxConns: int32(conns), ConnectTimeout: time.Minute, StatementTimeout: time.Minute}, "bench") //nolint:gosec,wrapcheck // few; it says what is wrong
 }

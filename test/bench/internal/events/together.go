@@ -72,7 +72,10 @@ func together(ctx context.Context, s servers, o Options) ([]figure, error) {
 		}
 		return r, nil
 	}
-	if _, err := load(50, 2*time.Second); err != nil { // starts the functions
+	if _, err := load(300, o.For); err != nil { // starts the functions
+		return nil, err
+	}
+	if err := analyze(ctx, address); err != nil {
 		return nil, err
 	}
 	var found []figure
