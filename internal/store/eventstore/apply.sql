@@ -4,7 +4,7 @@
 -- and id. @roles is the audience; @mail_domain is the domain of Message-IDs; @opt_in limits the audience to users who have
 -- opted in to events of @type.
 WITH event AS MATERIALIZED (
-    -- A sub-select hides the length of an array from the planner, which otherwise plans every batch anew, for longer than it runs.
+    -- A sub-select hides the length of an array from the planner, which otherwise plans every batch again, for longer than it runs.
     SELECT * FROM unnest((SELECT @event_days::date[]), (SELECT @sources::text[]), (SELECT @event_ids::uuid[]), (SELECT @tenant_ids::text[]),
         (SELECT @order_ids::uuid[]), (SELECT @order_versions::bigint[]), (SELECT @data_hashes::bytea[]), (SELECT @datas::jsonb[]),
         (SELECT @occurred::timestamptz[]), (SELECT @traceparents::text[]))
