@@ -28,12 +28,14 @@ type application struct {
 	data     []byte
 }
 
-// key is where its record goes in the index.
-func (a application) key() string { return a.Day().Format(time.DateOnly) + " " + a.Source + " " + a.ID }
-
-// alike says whether the events may be in one statement.
-func (a application) alike(b application) bool {
-	return a.Type == b.Type && a.audience.OnRequest == b.audience.OnRequest && slices.Equal(a.audience.Roles, b.audience.Roles) && a.key() != b.key()
+// fits says whether a may be in one statement with batch: it has the same type and audience, and another record.
+func (a application) fits(batch []application) bool {
+	if len(batch) == 0 {
+		return true
+	}
+	first := batch[0]
+	return a.Type == first.Type && a.audience.OnRequest == first.audience.OnRequest && slices.Equal(a.audience.Roles, first.audience.Roles) &&
+		!slices.ContainsFunc(batch, func(b application) bool { return a.ID == b.ID && a.Source == b.Source && a.Day().Equal(b.Day()) })
 }
 
 type appliedRow struct {
@@ -60,7 +62,7 @@ func (s *Store) applyTogether(ctx context.Context, items []application) []applie
 	var batch []application
 	var of []int // their places in items
 	for i, a := range items {
-		if results[i].err = errNotApplied; !slices.ContainsFunc(batch, func(b application) bool { return !a.alike(b) }) {
+		if results[i].err = errNotApplied; a.fits(batch) {
 			batch, of = append(batch, a), append(of, i)
 		}
 	}
@@ -76,7 +78,7 @@ func (s *Store) applyTogether(ctx context.Context, items []application) []applie
 	return results
 }
 
-// apply runs the statement for alike events.
+// apply runs the statement for events that fit together.
 func (s *Store) apply(ctx context.Context, batch []application) ([]appliedRow, error) {
 	n := len(batch)
 	days, sources, ids, tenants, orders := make([]time.Time, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
