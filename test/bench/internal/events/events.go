@@ -6,6 +6,7 @@
 package events
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -150,15 +151,7 @@ A function has %d events in flight over %d connections to PostgreSQL; each event
 	})
 	for _, l := range order {
 		fs := values[l]
-		slices.SortFunc(fs, func(a, b figure) int {
-			switch {
-			case a.value < b.value:
-				return -1
-			case a.value > b.value:
-				return 1
-			}
-			return 0
-		})
+		slices.SortFunc(fs, func(a, b figure) int { return cmp.Compare(a.value, b.value) })
 		cell := fs[len(fs)/2].show()
 		if len(fs) > 1 {
 			cell += " (" + fs[0].show() + "–" + fs[len(fs)-1].show() + ")"

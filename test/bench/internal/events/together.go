@@ -29,11 +29,8 @@ func programs() map[string][]string {
 // report is what orderbell load orders prints.
 type report struct {
 	Accepted int      `json:"accepted_requests"`
-	Sent     int64    `json:"sent_ns"`
-	Missing  int      `json:"missing_events"`
 	Queue    int      `json:"queue_events"`
 	Visible  quantile `json:"visible"`
-	Answer   quantile `json:"answer"`
 }
 
 type quantile struct {
