@@ -17,6 +17,7 @@ GO_ROOTS := $(wildcard $(GO_MAINS) internal migrations)
 GO_INPUTS := go.mod go.sum frontend/main.go $(shell find $(GO_ROOTS) -type f -not -name '*_test.go' -not -path '*/testdata/*')
 GO_PROGRAMS := $(patsubst %,./%/...,$(wildcard $(GO_MAINS))) ./frontend
 FRONTEND_INPUTS := $(shell find frontend -type f -not -path '*/node_modules/*' -not -name '*.go' -not -path 'frontend/dist/*' -not -path 'frontend/kodata/*')
+CONTRACTS := specs/004-order-notifications/contracts
 TOOLS := bin/golangci-lint bin/gotestsum bin/mailpit
 SHELL_SCRIPTS := .ci/run $(shell git ls-files -co --exclude-standard '*.sh' test/services/up test/services/down k8s/kind/up k8s/kind/down k8s/kafka-broker/settings test/cluster/run test/api/run)
 
@@ -90,6 +91,7 @@ check-lint: bin/golangci-lint ## Go: linters and formats
 	bin/golangci-lint run ./...
 	cd test/bench && ../../bin/golangci-lint run ./...
 	cd tools/k8s && ../../bin/golangci-lint run ./...
+	cd tools/contracts && ../../bin/golangci-lint run ./...
 
 .PHONY: check-shell
 check-shell: ## Shell scripts
@@ -107,9 +109,16 @@ check-frontend: frontend/node_modules/.package-lock.json test/e2e/node_modules/.
 	npm --prefix test/e2e run --silent typecheck
 
 .PHONY: check-contract
-check-contract: test/contract/node_modules/.package-lock.json ## The AsyncAPI and the OpenAPI document
+check-contract: test/contract/node_modules/.package-lock.json ## The AsyncAPI and the OpenAPI document, and whether users of the last release are served
 	$(say) 'contracts: AsyncAPI parser, OpenAPI rules'
 	npm --prefix test/contract run --silent check
+	$(say) 'contracts: changes since the last release (docs/contract-policy.md)'
+	go -C tools/contracts test ./...
+	go -C tools/contracts run . check $(CURDIR)/$(CONTRACTS)
+
+.PHONY: release-contract
+release-contract: ## Keep the contracts as release VERSION (docs/contract-policy.md)
+	go -C tools/contracts run . release $(CURDIR)/$(CONTRACTS) $(VERSION)
 
 .PHONY: check-specs
 check-specs: ## Specifications: each number once, each required file there

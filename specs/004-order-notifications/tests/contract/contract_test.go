@@ -18,6 +18,7 @@ const (
 	contracts    = "../../contracts"
 	asyncAPIFile = contracts + "/asyncapi-orders-events.yaml"
 	eventsDir    = contracts + "/examples/events"
+	framesFile   = contracts + "/sse-frames.schema.json"
 	framesDir    = contracts + "/examples/sse"
 )
 
@@ -71,7 +72,7 @@ func readDocument(t *testing.T) document {
 	doc.compiler = jsonschema.NewCompiler()
 	doc.compiler.DefaultDraft(jsonschema.Draft7) // an AsyncAPI schema object is a superset of draft 7
 	doc.compiler.AssertFormat()
-	if err := doc.compiler.AddResource("asyncapi.json", tree); err != nil {
+	if err := doc.compiler.AddResource(filepath.Base(asyncAPIFile), tree); err != nil {
 		t.Fatal(err)
 	}
 	return doc
@@ -83,7 +84,12 @@ func (d document) schema(t *testing.T, ref string) *jsonschema.Schema {
 	if ref == "" {
 		t.Fatal("the document names no schema here")
 	}
-	schema, err := d.compiler.Compile("asyncapi.json" + ref)
+	return d.compile(t, filepath.Base(asyncAPIFile)+ref)
+}
+
+func (d document) compile(t *testing.T, url string) *jsonschema.Schema {
+	t.Helper()
+	schema, err := d.compiler.Compile(url)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,6 +36,7 @@ type stage struct {
 	redis    *redis.Client
 	feed     *feed.Feed
 	events   map[string][]byte
+	schemas  frameSchemas
 	examples map[string]string
 	seen     *sync.Map // the names of examples that were compared
 }
@@ -55,7 +56,7 @@ func newStage(t *testing.T, gateway string, seen *sync.Map) stage {
 	t.Cleanup(func() { _ = client.Close() })
 	return stage{
 		gateway: gateway, server: server, redis: client, feed: feedtest.Open(t, feedtest.Config(server.URL())),
-		events: golden(t, eventsDir), examples: frameExamples(t), seen: seen,
+		events: golden(t, eventsDir), schemas: readFrameSchemas(t), examples: frameExamples(t), seen: seen,
 	}
 }
 
@@ -100,6 +101,9 @@ func (s stage) sees(t *testing.T, w *stream, names ...string) {
 				t.Fatalf("the stream ended before %q: %q, %v", want, got, err)
 			}
 			sameFrame(t, want, got)
+			if field(got, "data") != "" {
+				s.schemas.check(t, got)
+			}
 		}
 	}
 }

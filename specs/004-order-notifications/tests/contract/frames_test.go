@@ -68,7 +68,7 @@ func field(frame, name string) string {
 
 func TestFrameExamples(t *testing.T) {
 	t.Parallel()
-	doc, events := readDocument(t), golden(t, eventsDir)
+	doc, schemas, events := readDocument(t), readFrameSchemas(t), golden(t, eventsDir)
 	for name, text := range frameExamples(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -87,6 +87,7 @@ func TestFrameExamples(t *testing.T) {
 				if field(frame, "id") == "" || field(frame, "event") == "" {
 					t.Errorf("a frame with data has no id or no event: %q", frame)
 				}
+				schemas.check(t, frame)
 				checkOrderFrame(t, doc, events, field(frame, "event"), field(frame, "id"), []byte(data))
 			}
 		})
