@@ -11,7 +11,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// audited is a record of the audit trail in JSON.
+// audited is the JSON form of an audit trail record.
 type audited struct {
 	TenantID string       `json:"tenant_id"`
 	At       time.Time    `json:"at"`

@@ -12,19 +12,19 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Exit statuses: a script tells a wrong call from one that went wrong.
+// Exit statuses. A script can tell a usage error from a failed command.
 const (
 	exitOK     = 0
 	exitFailed = 1
 	exitUsage  = 2
 )
 
-// failure is an error of the work itself; every other error that cobra returns is one of usage.
+// failure is an error of the command's work. Every other error that cobra returns is a usage error.
 type failure struct{ error }
 
 func (f failure) Unwrap() error { return f.error }
 
-// work turns a command's work into cobra's form.
+// work adapts a command's function to cobra.
 func work(do func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := do(cmd, args); err != nil {
@@ -34,7 +34,7 @@ func work(do func(cmd *cobra.Command, args []string) error) func(*cobra.Command,
 	}
 }
 
-// missingSubcommand is the work of a command that only groups others.
+// missingSubcommand is the function of a command that only groups subcommands.
 func missingSubcommand(cmd *cobra.Command, _ []string) error {
 	var names []string
 	for _, c := range cmd.Commands() {
@@ -62,7 +62,7 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if err == nil {
 		return exitOK
 	}
-	for line := range strings.Lines("orderbell: " + err.Error() + "\n") { // errors quote what came from anywhere
+	for line := range strings.Lines("orderbell: " + err.Error() + "\n") { // an error may quote untrusted input
 		_, _ = fmt.Fprintln(errOut, text.Terminal(strings.TrimSuffix(line, "\n")))
 	}
 	if errors.As(err, new(failure)) {

@@ -15,7 +15,7 @@ import (
 	"orderbell/internal/store/eventstore"
 )
 
-// deadLetterOptions are what all subcommands have.
+// deadLetterOptions are the options of all subcommands.
 type deadLetterOptions struct {
 	data   string
 	asJSON bool
@@ -51,7 +51,7 @@ func (o *deadLetterOptions) filters(cmd *cobra.Command) {
 	cmd.Flags().Var(o.since, "since", "only letters written since then: a duration, such as 2h, or an RFC 3339 time")
 }
 
-// withOffice gives do an office over Kafka, and a bus with which to redrive.
+// withOffice calls do with an Office that uses Kafka, including the producer for redriving.
 func (o *deadLetterOptions) withOffice(cmd *cobra.Command, do func(context.Context, *deadletter.Office) error) error {
 	if err := adoptDevStack(o.data, "KAFKA_BROKERS"); err != nil {
 		return err
@@ -79,7 +79,8 @@ func (o *deadLetterOptions) withOffice(cmd *cobra.Command, do func(context.Conte
 	})
 }
 
-// sourceTable asks the database, to which it connects when the first letter of another order service is redriven.
+// sourceTable reads the allowed sources from the database. It connects when the first dead letter of another order
+// service is redriven.
 type sourceTable struct {
 	data string
 	pool *database.Pool

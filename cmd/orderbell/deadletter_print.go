@@ -97,14 +97,15 @@ func printResult(cmd *cobra.Command, r deadletter.Result) error {
 	})
 }
 
-// table aligns what rows writes, and tells of a broken pipe at the end.
+// table aligns the cells that rows writes. It returns a write error at the end.
 func table(cmd *cobra.Command, rows func(io.Writer)) error {
 	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 	rows(w)
 	return w.Flush()
 }
 
-// row writes cells that came from anywhere: what would steer a terminal is shown as its code point. An empty one is a dash.
+// row writes cells with untrusted text: terminal control characters are shown as their code points. An empty cell is
+// shown as a dash.
 func row(w io.Writer, cells ...string) {
 	for i, cell := range cells {
 		cells[i] = cmp.Or(text.Terminal(cell), "-")

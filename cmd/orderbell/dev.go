@@ -102,7 +102,7 @@ func runDev(ctx context.Context, o devOptions) (err error) {
 	return errors.Join(err, stack.Stop(context.WithoutCancel(ctx)))
 }
 
-// interrupted leaves out what a Ctrl-C broke during the start.
+// interrupted drops errors that a Ctrl-C during the start caused.
 func interrupted(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return errors.New("interrupted while starting; everything is stopped again")

@@ -19,7 +19,7 @@ import (
 	"orderbell/internal/store/userstore"
 )
 
-// runCheck starts everything on free ports and with data of its own, checks it, and stops it.
+// runCheck starts everything on free ports with its own data, checks it, and stops it.
 func runCheck(ctx context.Context, o devOptions) (err error) {
 	if o.data, err = os.MkdirTemp("", "orderbell-check-"); err != nil {
 		return fmt.Errorf("make a directory for the check: %w", err)
@@ -30,7 +30,7 @@ func runCheck(ctx context.Context, o devOptions) (err error) {
 		return err
 	}
 	opts.Port = 0
-	opts.Console.Hold() // what the programs say matters if something goes wrong
+	opts.Console.Hold() // the programs' output is only needed after a failure
 	stack, err := devstack.Start(ctx, opts)
 	if err != nil {
 		opts.Console.Release()
@@ -68,7 +68,7 @@ func checkStack(ctx context.Context, stack *devstack.Stack, printf func(string, 
 		return err
 	}
 	defer pool.Close()
-	// A tenant of its own: the stores may be in use.
+	// The check has its own tenant, because the stores may be in use.
 	id := "check-" + strings.ToLower(rand.Text()[:10])
 	businesses, err := seed.Apply(ctx, userstore.New(pool), []seed.Business{seed.Check(id)})
 	if err != nil {

@@ -61,7 +61,7 @@ func accountsOf(cmd *cobra.Command, data, eventID, email string) (found []explai
 	return found, err
 }
 
-// printAccounts writes paragraphs. What came from anywhere is kept from steering a terminal.
+// printAccounts writes paragraphs. Untrusted text cannot control the terminal.
 func printAccounts(out io.Writer, accounts []explain.Account) error {
 	var b strings.Builder
 	line := func(indent, format string, args ...any) {

@@ -10,7 +10,7 @@ import (
 	"orderbell/internal/text"
 )
 
-// moment is a flag that says when: a time, or how long ago.
+// moment is a flag for a point in time: a time, or a duration before now.
 type moment struct {
 	time.Time
 
@@ -42,10 +42,10 @@ func (m *moment) String() string {
 	return m.Format(time.RFC3339)
 }
 
-// Type is what usage calls it.
+// Type is the name of the value in the usage text.
 func (*moment) Type() string { return "when" }
 
-// printJSON escapes what would steer a terminal; the value is the same.
+// printJSON escapes terminal control characters. The JSON value does not change.
 func printJSON(out io.Writer, v any) error {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)

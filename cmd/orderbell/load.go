@@ -67,7 +67,7 @@ Latency starts when the order changes, by the clock of order-api.
 					return fmt.Errorf("%s is too small", flag.name)
 				}
 			}
-			if o.orders != 0 && !(o.orders >= leastOrders && o.orders <= mostOrders) { // NaN is neither
+			if o.orders != 0 && !(o.orders >= leastOrders && o.orders <= mostOrders) { // rejects NaN too
 				return fmt.Errorf("--orders %g: want 0, or %g to %d", o.orders, leastOrders, mostOrders)
 			}
 			return o.check()
@@ -119,7 +119,8 @@ func (o *loadSSEOptions) run(cmd *cobra.Command) error {
 	return errors.Join(err, failed)
 }
 
-// How many orders a second are asked for at the most, since one waits for the answer to another, and at the least.
+// Bounds of the rate in orders per second. The upper one exists because each order waits for the answer to the one
+// before.
 const (
 	leastOrders = 0.01
 	mostOrders  = 1000
@@ -153,7 +154,7 @@ func createOrders(ctx context.Context, origin string, tokens func(string) (strin
 		if err != nil {
 			return fmt.Errorf("create an order: %w", err)
 		}
-		_ = response.Body.Close() // the status says it
+		_ = response.Body.Close() // the status is checked
 		if response.StatusCode != http.StatusCreated {
 			return fmt.Errorf("create an order: status %d", response.StatusCode)
 		}

@@ -32,7 +32,7 @@ type loadOrdersOptions struct {
 	svg        string
 }
 
-// mostSpike bounds --spike: the command keeps every order in memory.
+// mostSpike bounds --spike, because the command keeps every order in memory.
 const mostSpike = 1_000_000
 
 func newLoadOrdersCommand() *cobra.Command {
@@ -80,7 +80,7 @@ func (o *loadOrdersOptions) check(cmd *cobra.Command) error {
 		return fmt.Errorf("--spike %d: must be from 1 to %d", o.spike, mostSpike)
 	case o.spike > 0 && (cmd.Flags().Changed("rate") || cmd.Flags().Changed("for")):
 		return errors.New("give either --spike or --rate and --for")
-	case !(o.plan.Rate >= leastOrders && o.plan.Rate <= 10*mostOrders): // NaN is neither
+	case !(o.plan.Rate >= leastOrders && o.plan.Rate <= 10*mostOrders): // rejects NaN too
 		return fmt.Errorf("--rate %g: must be from %g to %d", o.plan.Rate, leastOrders, 10*mostOrders)
 	case o.duration <= 0 || o.plan.Patience <= 0:
 		return errors.New("--for and --patience must be more than 0")
@@ -152,7 +152,7 @@ func (o *loadOrdersOptions) run(cmd *cobra.Command) (err error) {
 	return err
 }
 
-// database returns the database that --new-tenants needs and that the report is better with; nil without one.
+// database returns the database, nil without DATABASE_URL. --new-tenants needs it, and the report uses it.
 func (o *loadOrdersOptions) database(ctx context.Context) (*database.Pool, error) {
 	if err := adoptDevStack(o.data, "DATABASE_URL"); err != nil {
 		if o.newTenants > 0 {

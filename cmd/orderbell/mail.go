@@ -14,7 +14,7 @@ import (
 	"orderbell/internal/store/eventstore"
 )
 
-// mailOptions are what the subcommands have.
+// mailOptions are the options of the subcommands.
 type mailOptions struct {
 	data     string
 	asJSON   bool
@@ -58,7 +58,7 @@ func (o *mailOptions) filters(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&o.most, "limit", 1000, "at most so many mails")
 }
 
-// check looks at the filters.
+// check validates the filters.
 func (o *mailOptions) check(*cobra.Command, []string) error {
 	if o.most < 1 {
 		return fmt.Errorf("--limit is %d, want 1 or more", o.most)
@@ -74,7 +74,7 @@ func (o *mailOptions) check(*cobra.Command, []string) error {
 	return nil
 }
 
-// withMails gives do the store of mails.
+// withMails calls do with the store of mails.
 func (o *mailOptions) withMails(cmd *cobra.Command, do func(context.Context, *eventstore.Store) error) error {
 	return withDatabase(cmd.Context(), o.data, "orderbell-mail", func(pool *database.Pool) error {
 		return do(cmd.Context(), eventstore.New(pool, ""))
@@ -136,7 +136,7 @@ func newMailShowCommand(o *mailOptions) *cobra.Command {
 	}
 }
 
-// retried is what mail retry did.
+// retried is the result of mail retry.
 type retried struct {
 	DryRun  bool         `json:"dry_run"`
 	Retried []mail.Entry `json:"retried"` // as they were
@@ -208,7 +208,7 @@ func (o *mailOptions) retry(ctx context.Context, cmd *cobra.Command, store *even
 		case obstacle == "":
 			r.Retried, wanted = append(r.Retried, e), append(wanted, e.ID)
 		case o.all && e.Status == mail.StatusSuppressed && e.Suppression == "":
-			// Not wanted, and not asked for by its id.
+			// Suppressed on purpose, and not named by its id.
 		default:
 			r.Refused = append(r.Refused, refusal{e, obstacle})
 		}
@@ -235,7 +235,7 @@ func (o *mailOptions) retry(ctx context.Context, cmd *cobra.Command, store *even
 	return errors.Join(o.printRetried(cmd, r), err)
 }
 
-// orNone returns the error if nothing was found.
+// orNone returns an error if nothing was found.
 func orNone(found int, err error) error {
 	if found > 0 {
 		return nil

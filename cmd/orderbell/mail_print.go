@@ -29,7 +29,7 @@ func (o *mailOptions) printMails(cmd *cobra.Command, found []mail.Entry) error {
 	})
 }
 
-// reasonOf has the server's answer beside the word for a suppressed address.
+// reasonOf returns the reason. For a suppressed address it includes the server's answer.
 func reasonOf(e mail.Entry) string {
 	if e.Suppression != "" && e.Suppression != e.Reason {
 		return cmp.Or(e.Reason, "due") + ", but the address is suppressed: " + e.Suppression

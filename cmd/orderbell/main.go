@@ -1,5 +1,5 @@
-// Command orderbell is Orderbell's command line: it runs everything on one machine, migrates databases, makes tokens,
-// finds what went wrong and puts it right.
+// Command orderbell is Orderbell's command line: it runs everything on one machine, migrates databases, creates tokens,
+// and diagnoses and repairs a running system.
 package main
 
 import (

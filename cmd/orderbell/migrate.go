@@ -110,11 +110,11 @@ func stepsDown(args []string) (int, error) {
 	return n, nil
 }
 
-// schemaStatus is the answer of migrate status.
+// schemaStatus is the output of migrate status.
 type schemaStatus struct {
 	Version uint         `json:"version"` // 0: no step was applied
 	Needs   uint         `json:"needs"`
-	Dirty   bool         `json:"dirty"` // a step was cut off: it is done or not
+	Dirty   bool         `json:"dirty"` // a step was interrupted; it may be complete or not
 	Steps   []schemaStep `json:"steps"`
 }
 

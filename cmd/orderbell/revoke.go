@@ -86,7 +86,7 @@ func revoke(ctx context.Context, o revokeOptions) (what string, err error) {
 	if err != nil {
 		return "", err
 	}
-	defer f.Close() //nolint:errcheck // everything was sent
+	defer f.Close() //nolint:errcheck // everything has been sent
 	now := time.Now()
 	r := auth.Revocation{TenantID: o.tenant, UserID: o.subject, TokenID: o.tokenID, At: now, Until: now.Add(o.life)}
 	target := "token:" + o.tokenID

@@ -69,7 +69,7 @@ func newSourceListCommand(data *string) *cobra.Command {
 	return cmd
 }
 
-// sourceChange is what allow and remove do.
+// sourceChange is the function of allow and remove.
 type sourceChange func(s *userstore.Store, ctx context.Context, source, tenantID, actor string) (changed bool, err error)
 
 func newSourceChangeCommand(data *string, verb, short, done string, change sourceChange) *cobra.Command {

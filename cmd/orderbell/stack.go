@@ -8,8 +8,7 @@ import (
 	"orderbell/cmd/orderbell/internal/devstack"
 )
 
-// adoptDevStack fills the variables that are not set from the orderbell dev that runs on the data directory. If all are
-// set, none is asked for.
+// adoptDevStack sets missing variables to the values of the running orderbell dev on the data directory.
 func adoptDevStack(dir string, names ...string) error {
 	missing := false
 	for _, name := range names {

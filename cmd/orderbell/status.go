@@ -115,7 +115,7 @@ func (o *statusOptions) run(cmd *cobra.Command) error {
 	return err
 }
 
-// notAsked are probes of parts whose address is not known, or not understood.
+// notAsked returns probes of parts whose address is missing or invalid.
 func notAsked(variable string, err error, probes ...status.Probe) []status.Probe {
 	for i := range probes {
 		probes[i].Ask, probes[i].Why = nil, variable+" is not set"

@@ -16,12 +16,12 @@ import (
 	"orderbell/internal/user"
 )
 
-// streamOptions say whose stream to follow, where, and as whom.
+// streamOptions choose the tenant, the gateway and the user of a stream.
 type streamOptions struct {
 	url, tenant, tokenFile, data string
 }
 
-// streamWords explain them.
+// streamWords are their help texts.
 const streamWords = `--url is the address of the gateway. --token-file holds a token; it is read again whenever a stream opens. Without --url the
 command uses the orderbell dev that runs on the data directory. Without --token-file it makes tokens with AUTH_DEV_SECRET or
 with the secret of that orderbell dev.`
@@ -40,7 +40,7 @@ func (o *streamOptions) check() error {
 	return nil
 }
 
-// origin returns where the stream is.
+// origin returns the address of the gateway.
 func (o *streamOptions) origin() (string, error) {
 	if o.url != "" {
 		return strings.TrimRight(o.url, "/"), nil
@@ -52,7 +52,7 @@ func (o *streamOptions) origin() (string, error) {
 	return state.Origin, nil
 }
 
-// tokens returns what makes a token for a user. A token of the file has its own user.
+// tokens returns the function that creates a token for a user. With a token file it returns the token of the file.
 func (o *streamOptions) tokens() (func(userID string) (string, error), error) {
 	if o.tokenFile != "" {
 		return func(string) (string, error) {

@@ -13,7 +13,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// tailAccount is the service account of orderbell dev that may read every tenant's stream.
+// tailAccount is the service account in orderbell dev that may read every tenant's stream.
 const tailAccount = "orderbell-tail"
 
 // known returns the id of the user, who may be given by address. A tenant or a user that the database does not have is an error:

@@ -32,7 +32,7 @@ func newTenantCommand() *cobra.Command {
 	return cmd
 }
 
-// whichDatabase is what both commands say of theirs.
+// whichDatabase is the help text about the database.
 const whichDatabase = `The command uses the database of DATABASE_URL or, if that is not set, of the orderbell dev that runs on the data directory.
 DATABASE_URL must connect as the role orderbell_operator, or as the owner of the tables.`
 
@@ -88,7 +88,7 @@ its time zone; its owners and managers can change both, and the language, with P
 	return cmd
 }
 
-// check looks at the flags and fills the id in.
+// check validates the flags and sets the id.
 func (o *tenantOptions) check() error {
 	if fault := nameFault(o.name); fault != "" {
 		return fmt.Errorf("--name is %+q: it %s", o.name, fault)
@@ -214,7 +214,7 @@ func withUsers(ctx context.Context, data string, do func(*userstore.Store) error
 	return withDatabase(ctx, data, "orderbell-tenant", func(pool *database.Pool) error { return do(userstore.New(pool)) })
 }
 
-// withDatabase has do work on the database, which has the schema that this program needs. The name is that of the connection.
+// withDatabase calls do with the database, after a check of its schema. name is the application_name of the connection.
 func withDatabase(ctx context.Context, data, name string, do func(*database.Pool) error) error {
 	if err := adoptDevStack(data, "DATABASE_URL"); err != nil {
 		return err

@@ -84,7 +84,7 @@ on the data directory. SSE_REPLAY_BUFFER_TTL_SECONDS must have the functions' va
 	return cmd
 }
 
-// options are o's in the form of the audit.
+// options converts o to the options of the audit.
 func (o *verifyOptions) options() verify.Options {
 	since := o.since.Time
 	if since.IsZero() {
@@ -123,7 +123,7 @@ func (o *verifyOptions) run(cmd *cobra.Command) (err error) {
 	defer pool.Close()
 	var schema *database.SchemaError
 	if err := database.Check(cmd.Context(), pool); errors.As(err, &schema) {
-		return err // every other error is the report's
+		return err // every other error is in the report
 	}
 	if o.tenant != "" {
 		if err := userstore.New(pool).HasTenant(cmd.Context(), o.tenant); errors.Is(err, user.ErrNoTenant) {

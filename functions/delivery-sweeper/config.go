@@ -19,7 +19,7 @@ type config struct {
 	Senders  auth.SenderConfig
 }
 
-// senders returns the check of who wakes this program.
+// senders returns the check of the sender that triggers this program.
 func (c config) senders(ctx context.Context, s *service.Service) (*auth.Senders, error) {
 	c.Senders.Log = s.Log
 	return auth.NewSenders(ctx, c.Senders)

@@ -1,4 +1,4 @@
-// Command delivery-sweeper is woken by the clock: it sends due e-mails and keeps the database in order.
+// Command delivery-sweeper is triggered by a schedule: it sends due mails and removes old rows.
 package main
 
 import (

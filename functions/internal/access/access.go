@@ -1,5 +1,5 @@
-// Package access lets the callers of an HTTP API in: by their tokens, as far as those were not taken back, and with the
-// roles that their users have now.
+// Package access authorizes the callers of an HTTP API: it checks tokens and revocations, and uses the current roles of
+// the users.
 package access
 
 import (
@@ -14,7 +14,7 @@ import (
 	"orderbell/internal/rights"
 )
 
-// Access is what an API needs to know its callers.
+// Access authorizes the callers of an API.
 type Access struct {
 	Verifier *auth.Verifier
 	stop     func()
@@ -27,7 +27,7 @@ type Config struct {
 	Share  ShareConfig
 }
 
-// Open follows the revocations in redis until Close. Nothing else may run on redis.
+// Open follows the revocations in redis until Close. The caller must not call redis.Run.
 func Open(ctx context.Context, cfg Config, log *slog.Logger, redis *feed.Feed, users rights.Users) (*Access, error) {
 	cfg.Tokens.Log = log
 	verifier, err := auth.NewVerifier(ctx, cfg.Tokens)
@@ -53,10 +53,10 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger, redis *feed.Feed, u
 	}}, nil
 }
 
-// Close ends the following of revocations.
+// Close stops following revocations.
 func (a *Access) Close() { a.stop() }
 
-// ignore takes the messages of tenants, of which none is followed.
+// ignore is a sink for messages of tenants. No tenant is followed here.
 type ignore struct{}
 
 func (ignore) Published(string, message.Published) {}

@@ -12,14 +12,14 @@ import (
 	"orderbell/internal/user"
 )
 
-// ShareConfig bounds what one tenant takes of an instance.
+// ShareConfig bounds one tenant's share of an instance.
 type ShareConfig struct {
 	// AtOnce is how many requests of a tenant run at once. Each takes a database connection, so half of DATABASE_MAX_CONNS
 	// leaves as many for all other tenants.
 	AtOnce int `envconfig:"TENANT_REQUESTS_AT_ONCE" default:"2"`
 }
 
-// Check returns an error for a number that lets no request in.
+// Check returns an error for a limit below 1.
 func (c ShareConfig) Check() error {
 	if c.AtOnce < 1 {
 		return fmt.Errorf("TENANT_REQUESTS_AT_ONCE is %d, want 1 or more", c.AtOnce)
@@ -28,14 +28,13 @@ func (c ShareConfig) Check() error {
 }
 
 const (
-	// maxWaiting bounds the requests of a tenant that wait for their turn: with one more, the tenant is told to come back.
+	// maxWaiting bounds the waiting requests of a tenant. A further one is answered 429.
 	maxWaiting = 32
-	// waitFor is how long a request waits for its turn.
+	// waitFor is the longest wait of a request.
 	waitFor = time.Second
 )
 
-// Shares lets so many requests of each tenant run at once, and has a few more of them wait. A tenant without requests takes no
-// memory.
+// Shares bounds the concurrent requests of each tenant and queues a few more. A tenant without requests uses no memory.
 type Shares struct {
 	atOnce int
 
@@ -43,7 +42,7 @@ type Shares struct {
 	tenants map[string]*share
 }
 
-// share is what a tenant has of the instance.
+// share is a tenant's share of the instance.
 type share struct {
 	slots   chan struct{} // one element for each request that runs
 	holders int           // requests that run or wait
@@ -54,7 +53,8 @@ func NewShares(cfg ShareConfig) *Shares {
 	return &Shares{atOnce: cfg.AtOnce, tenants: map[string]*share{}}
 }
 
-// Enter waits until the tenant's request may run, and returns what ends it. The error is a problem 429 that names the limit.
+// Enter waits until the tenant's request may run, and returns the function to call at its end. The error is a problem
+// 429 that names the limit.
 func (s *Shares) Enter(ctx context.Context, tenantID string) (leave func(), err error) {
 	s.mu.Lock()
 	mine := s.tenants[tenantID]

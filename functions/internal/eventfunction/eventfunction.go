@@ -1,9 +1,9 @@
 // Package eventfunction connects the parts of a function that takes order events: receiver, pipeline, PostgreSQL,
 // Redis and SMTP.
 //
-// A function starts from nothing for its first event, so nothing is waited for at the start: the pool and the feed
-// connect on their own. It is ready when both have: a release with a wrong address gets no event, and the connections
-// are there for the first one. A store that goes away later is a 503 with its reason, which the broker retries.
+// A function often starts for an event, so the start does not wait: the pool and the feed connect in the background.
+// The function is ready when both are connected, so a release with a wrong address gets no event. If a store fails
+// later, events are answered 503 with the reason, and the broker retries.
 package eventfunction
 
 import (
@@ -21,8 +21,8 @@ import (
 	"orderbell/internal/store/eventstore"
 )
 
-// drainTimeout is how long a function that stops waits for mails on their way, when its requests have ended:
-// together with SHUTDOWN_TIMEOUT, less than the 30 seconds that Kubernetes gives a pod.
+// drainTimeout is how long a stopping function waits for mails under way after its requests have ended. Together with
+// SHUTDOWN_TIMEOUT it is less than the 30 seconds that Kubernetes gives a pod.
 const drainTimeout = 8 * time.Second
 
 type config struct {

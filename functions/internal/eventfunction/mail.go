@@ -14,7 +14,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// Mail is all that sends mails.
+// Mail holds the parts that send mails.
 type Mail struct {
 	Store   *eventstore.Store
 	Courier *delivery.Courier
@@ -23,7 +23,7 @@ type Mail struct {
 	mailer *smtp.Mailer
 }
 
-// MailConfig is the configuration of everything that sends mails.
+// MailConfig configures the sending of mails.
 type MailConfig struct {
 	Server   smtp.Config
 	Delivery delivery.Config
@@ -64,7 +64,7 @@ func OpenMail(s *service.Service, cfg MailConfig, open func(mailDomain string) *
 	return m, nil
 }
 
-// Close waits a while for mails in flight, and closes the connections to the server.
+// Close waits up to drainTimeout for mails in flight, then closes the connections to the server.
 func (m *Mail) Close(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()

@@ -1,8 +1,7 @@
-// Package inboxapi is the HTTP API of everybody's own inbox: notifications, from the newest to the oldest, and which of
-// them are read.
+// Package inboxapi is the HTTP API of the caller's inbox: notifications, newest first, and marking them as read.
 //
-// What is read in one tab shows in the others: each reading goes out on the user's streams as well. The inbox is the
-// truth; a stream that is away misses the frame and has the count again when the page asks.
+// Marking as read is also sent to the user's streams, so that other tabs show it. The inbox is authoritative: a page
+// whose stream was interrupted gets the count with its next request.
 package inboxapi
 
 import (
@@ -22,7 +21,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// Store has the notifications. Its errors are package inbox's outcomes or failures of the store.
+// Store keeps the notifications. Its errors are the outcomes of package notification, or failures of the store.
 type Store interface {
 	Page(ctx context.Context, tenantID, userID string, q notification.Query) (notification.Page, error)
 	Read(ctx context.Context, tenantID, userID, id string) (message.Reading, error)
@@ -30,7 +29,7 @@ type Store interface {
 	ReadAll(ctx context.Context, tenantID, userID string) (message.Reading, error)
 }
 
-// Stream brings a message to the tenant's watchers.
+// Stream publishes a message to the tenant's streams.
 type Stream interface {
 	Publish(ctx context.Context, tenantID string, m message.Message) error
 }
@@ -39,7 +38,7 @@ type Stream interface {
 type Notification struct {
 	NotificationID string     `json:"notification_id"` // UUID
 	EventID        string     `json:"event_id"`
-	OrderID        string     `json:"order_id"` // where it leads
+	OrderID        string     `json:"order_id"` // the order that it leads to
 	Event          event.Type `json:"event"`
 	Data           event.Data `json:"data"`       // the order as it was then
 	CreatedAt      time.Time  `json:"created_at"` // RFC 3339, UTC
@@ -49,7 +48,7 @@ type Notification struct {
 // Inbox is the answer to GET /api/notifications.
 type Inbox struct {
 	Notifications []Notification `json:"notifications"` // from the newest to the oldest
-	Unread        int            `json:"unread"`        // of all, on this page or not
+	Unread        int            `json:"unread"`        // unread in total, not only on this page
 	NextCursor    string         `json:"next_cursor,omitempty"`
 }
 
@@ -153,7 +152,8 @@ type Displayed struct {
 	NotificationIDs *[]string `json:"notification_ids"` // UUIDs; a pointer tells none from missing
 }
 
-// readSome marks read what was displayed. Notifications that are not there, or are read already, change nothing.
+// readSome marks the displayed notifications as read. Unknown ids, and notifications that are already read, change
+// nothing.
 func (a api) readSome(w http.ResponseWriter, r *http.Request) error {
 	who, known, err := owner(r)
 	if err != nil {
@@ -210,14 +210,14 @@ func (a api) readAll(w http.ResponseWriter, r *http.Request) error {
 	return a.tell(w, r, who, reading)
 }
 
-// mostNamed keeps a frame, which every instance with a watcher of the tenant holds, to some 4 KB.
+// mostNamed bounds the frame to about 4 KB.
 const mostNamed = 100
 
-// tellTime is how long the answer waits for the stream, which may be away.
+// tellTime is how long the answer waits for Redis.
 const tellTime = time.Second
 
-// tell answers with what was read, and tells the user's streams, unless nothing was. It is read whether they hear of
-// it or not.
+// tell answers with the ids that were marked as read, and publishes them to the user's streams if there are any. A
+// failure to publish does not undo the marks.
 func (a api) tell(w http.ResponseWriter, r *http.Request, who auth.Principal, reading message.Reading) error {
 	if len(reading.NotificationIDs) > 0 || reading.All {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), tellTime)

@@ -1,5 +1,5 @@
-// Package auditstore reads what became of an event, across the tables of every program. It changes nothing: it is for
-// checks and for users who ask why.
+// Package auditstore reads what happened to an event, across the tables of all programs. It is read-only. The commands
+// verify and explain use it.
 package auditstore
 
 import (
@@ -40,10 +40,10 @@ func (s *Store) Outgoing(ctx context.Context, orderID string) ([]event.Outgoing,
 	return events, nil
 }
 
-// Trail returns what became of the event so far.
+// Trail returns what has happened to the event so far.
 func (s *Store) Trail(ctx context.Context, eventID string) (audit.Trail, error) {
 	var t audit.Trail
-	// One transaction on one snapshot: rows of one event must not be seen half.
+	// One transaction on one snapshot, so that all rows of an event are consistent.
 	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		return read(ctx, tx, eventID, &t)
 	})

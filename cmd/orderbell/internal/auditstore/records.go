@@ -11,8 +11,8 @@ import (
 	"orderbell/internal/audit"
 )
 
-// Records returns the records in w of one page, with what followed from each. The page begins after the record at
-// after; next is where the following page begins, the zero Place at the end.
+// Records returns one page of the records in w, each with its notifications and mails. The page begins after the record
+// at after. next is the start of the following page, the zero Place at the end.
 func (s *Store) Records(ctx context.Context, w audit.Window, after audit.Place, limit int) (records []audit.Record, next audit.Place, err error) {
 	const query = `
 WITH page AS (
@@ -50,7 +50,7 @@ FROM page p ORDER BY event_day, source, event_id`
 	return records, next, err
 }
 
-// followed is an event in the tables of what follows from it.
+// followed is the key of an event in the tables of notifications and mails.
 type followed struct{ source, eventID string }
 
 // addFollowers adds each record's notifications and e-mails.
@@ -150,7 +150,8 @@ SELECT id::text, event_source, event_id::text, tenant_id, order_id::text, user_i
 	return orphans, looked, next, err
 }
 
-// withoutRecord returns those whose event has a record on no day at all: an event's id may be of another time than it.
+// withoutRecord returns the rows whose event has no record on any day. It searches all days, because the time in an
+// event's id may differ from the event's time.
 func withoutRecord(ctx context.Context, tx pgx.Tx, suspects map[followed][]audit.Orphan) ([]audit.Orphan, error) {
 	if len(suspects) == 0 {
 		return nil, nil
@@ -174,7 +175,7 @@ func withoutRecord(ctx context.Context, tx pgx.Tx, suspects map[followed][]audit
 	return orphans, err
 }
 
-// firstID is below every UUIDv7 of t's millisecond or later, and above all before it.
+// firstID returns the smallest UUIDv7 of t's millisecond.
 func firstID(t time.Time) string {
 	var id uuid.UUID
 	millis := max(t.UnixMilli(), 0)

@@ -14,8 +14,8 @@ import (
 	"orderbell/internal/user"
 )
 
-// Stories returns what became of the event: one story for each record of the id, or without a record, the story of the
-// outbox's row. It returns no story of an unknown event.
+// Stories returns what happened to the event: one story for each record of the id or, without a record, the story of
+// the outbox row. For an unknown event it returns none.
 func (s *Store) Stories(ctx context.Context, eventID string) (stories []audit.Story, err error) {
 	err = s.page(ctx, "event "+eventID, func(tx pgx.Tx) error {
 		if stories, err = begun(ctx, tx, eventID); err != nil {
@@ -31,7 +31,7 @@ func (s *Store) Stories(ctx context.Context, eventID string) (stories []audit.St
 	return stories, err
 }
 
-// begun returns the stories without the users. The outbox and the functions know the same of an event.
+// begun returns the stories without the users.
 func begun(ctx context.Context, tx pgx.Tx, eventID string) ([]audit.Story, error) {
 	const query = `
 SELECT event_id::text, coalesce(r.source, o.source), coalesce(r.type, o.type), coalesce(r.tenant_id, o.tenant_id),
@@ -67,7 +67,7 @@ ORDER BY r.event_day, r.source`
 	})
 }
 
-// addParts adds the tenant's users, and what each has of the event.
+// addParts adds the tenant's users and what each received.
 func addParts(ctx context.Context, tx pgx.Tx, s *audit.Story) error {
 	const query = `
 SELECT u.id::text, u.tenant_id, u.email, u.name, u.roles, u.notification_email_enabled, u.notification_in_app_enabled,

@@ -16,13 +16,13 @@ import (
 // The pages of a window. Each is one short read-only transaction on one snapshot, which holds back no vacuum, and looks
 // at no more than limit rows of its table, however few of them are in the window.
 
-// page runs do in a transaction that can change nothing.
+// page runs do in a read-only transaction.
 func (s *Store) page(ctx context.Context, what string, do func(pgx.Tx) error) error {
 	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, do)
 	return database.Wrap("read "+what, err)
 }
 
-// Clock returns the database's time, and the first day of which events are remembered (zero: none is).
+// Clock returns the database's time and the first day with event records (zero: there is none).
 func (s *Store) Clock(ctx context.Context) (now, firstDay time.Time, err error) {
 	err = s.page(ctx, "the clock", func(tx pgx.Tx) error {
 		var first *time.Time
@@ -94,7 +94,7 @@ FROM page p ORDER BY id`
 	return orders, next, err
 }
 
-// nextOf is where the page after a full one begins.
+// nextOf returns the start of the page after a full one.
 func nextOf[T, C any](page []T, limit int, at func(T) C) (next C) {
 	if len(page) < limit {
 		return next
@@ -122,7 +122,7 @@ func addOutgoing(ctx context.Context, tx pgx.Tx, w audit.Window, orders []audit.
 	var id string
 	var data []byte
 	if _, err := pgx.ForEachRow(rows, []any{&id, &data}, func() error {
-		if d, err := event.ParseData(data); err == nil { // one that can't be read is found where the outbox is looked at
+		if d, err := event.ParseData(data); err == nil { // the check of the outbox finds rows that cannot be read
 			versions[id] = append(versions[id], d.Version)
 		}
 		return nil
@@ -176,7 +176,7 @@ ORDER BY p.id`
 	return found, next, err
 }
 
-// Users returns which of the ids are still there: who is gone has taken their notifications and e-mails with them.
+// Users returns the ids of users that still exist. Removing a user also removes their notifications and mails.
 func (s *Store) Users(ctx context.Context, ids []string) (present map[string]bool, err error) {
 	present = map[string]bool{}
 	err = s.page(ctx, "users", func(tx pgx.Tx) error {

@@ -1,7 +1,7 @@
-// Package check takes one order from created to paid to completed through a running Orderbell, looks at everything that
-// must come of it, and measures each hop of its way.
+// Package check takes one order from created to paid to completed through a running Orderbell, checks every expected
+// effect, and measures each hop.
 //
-// It needs a tenant of its own, so that stores in use by others can serve: what others do there is not looked at.
+// It uses its own tenant, so it can run on stores that are in use. It ignores other tenants.
 package check
 
 import (
@@ -23,13 +23,13 @@ import (
 	"orderbell/internal/user"
 )
 
-// Trails knows what became of an event.
+// Trails reads what happened to an event.
 type Trails interface {
 	Outgoing(ctx context.Context, orderID string) ([]event.Outgoing, error)
 	Trail(ctx context.Context, eventID string) (audit.Trail, error)
 }
 
-// Stream knows what is in a tenant's stream in Redis, oldest first.
+// Stream reads a tenant's stream in Redis, oldest entry first.
 type Stream interface {
 	Recent(ctx context.Context, tenantID string, limit int) ([]message.Published, message.Tail, error)
 }
@@ -39,7 +39,7 @@ type Bus interface {
 	Send(ctx context.Context, topic string, events []cloudevents.Event) []error
 }
 
-// Lags knows how many messages of the topic a consumer group has yet to handle, by partition.
+// Lags returns the number of messages that a consumer group has not yet handled, by partition.
 type Lags interface {
 	Lag(ctx context.Context, group string) (map[int32]int64, error)
 }
@@ -51,7 +51,7 @@ type Config struct {
 	Tokens   seed.Tokens
 	Trails   Trails
 	Stream   Stream
-	Arrivals *Arrivals // told by the feed what is published for the tenant
+	Arrivals *Arrivals // receives the messages that the feed publishes for the tenant
 	Bus      Bus
 	Topic    string
 	Lags     Lags
@@ -73,7 +73,7 @@ type change struct {
 	Trail    audit.Trail
 }
 
-// run is one check under way.
+// run is the state of one check.
 type run struct {
 	Config
 	api     *api
@@ -83,8 +83,8 @@ type run struct {
 	changes []*change // created, paid, completed
 }
 
-// Run checks everything and prints what it finds, with the time of each hop. It returns nil if all is as it should be,
-// else an error that says what is not.
+// Run checks everything and prints the results with the time of each hop. It returns nil if everything is correct,
+// otherwise an error that says what is wrong.
 func Run(ctx context.Context, cfg Config) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -197,7 +197,7 @@ func (r *run) do(ctx context.Context, eventType event.Type, path string, body an
 	return nil
 }
 
-// whereIsIt says how far an event came that was not seen.
+// whereIsIt says how far a missing event got.
 func (r *run) whereIsIt(ctx context.Context, eventID string) error {
 	trail, err := r.Trails.Trail(context.WithoutCancel(ctx), eventID)
 	switch {

@@ -31,8 +31,8 @@ func (r *run) moments(c *change) moments {
 	return m
 }
 
-// printHops prints a table with a row for each hop and a column for each change. PostgreSQL's clock and ours are both in
-// it, so a hop across them is as exact as they agree.
+// printHops prints a table with a row for each hop and a column for each change. It mixes PostgreSQL's clock and ours,
+// so a hop between them is only as exact as the clocks agree.
 func (r *run) printHops() {
 	rows := []struct {
 		name     string

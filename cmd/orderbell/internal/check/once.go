@@ -15,7 +15,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// eligible returns the ids of those who are told of a paid order, sorted.
+// eligible returns the sorted ids of the users who are notified of a paid order.
 func (r *run) eligible() []string {
 	var ids []string
 	for _, p := range r.Business.Users {
@@ -46,7 +46,7 @@ func (r *run) mailed(ctx context.Context) error {
 	return r.inboxes(ctx)
 }
 
-// inboxes compares what each user of the tenant has got with what they should have.
+// inboxes compares the mails that each user received with the expected ones.
 func (r *run) inboxes(ctx context.Context) error {
 	if r.Mailpit == "" {
 		return nil
@@ -89,7 +89,7 @@ func (r *run) received(ctx context.Context, address string) (n int, err error) {
 	return *found.Count, nil
 }
 
-// once looks at every place where an event could have been lost or doubled.
+// once checks every place where an event could have been lost or duplicated.
 func (r *run) once(ctx context.Context) error {
 	stream, _, err := r.Stream.Recent(ctx, r.Business.Tenant.ID, 100)
 	if err != nil {
@@ -124,7 +124,7 @@ func (r *run) once(ctx context.Context) error {
 	if err := r.checkNotification(); err != nil {
 		return err
 	}
-	return r.inboxes(ctx) // again: the event has come twice since
+	return r.inboxes(ctx) // again: the event has been delivered twice more since
 }
 
 func (r *run) checkTrail(c *change) error {

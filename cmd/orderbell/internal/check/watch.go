@@ -63,7 +63,7 @@ func (w *watcher) await(ctx context.Context, what string, enough func([]watch.Fr
 	}
 }
 
-// seen returns when the frame arrived, the zero time if it did not.
+// seen returns the time at which the frame arrived, zero if it has not arrived.
 func (w *watcher) seen(name, id string) time.Time {
 	frames, _ := w.look()
 	for _, f := range frames {
@@ -117,7 +117,7 @@ func sameOrders(w *watcher, changes []*change) error {
 	return nil
 }
 
-// Arrivals remembers when the feed told of each event.
+// Arrivals records when the feed delivered each event.
 type Arrivals struct {
 	mu sync.Mutex
 	at map[string]time.Time

@@ -1,4 +1,4 @@
-// Package console writes what several programs say at once to one terminal: whole lines, each with its speaker's name.
+// Package console writes the output of several programs to one terminal: whole lines, each with the program's name.
 package console
 
 import (
@@ -17,7 +17,7 @@ type Console struct {
 	mu     sync.Mutex
 	out    io.Writer
 	colour bool
-	voices int // speakers so far, which chooses the next one's colour
+	voices int // number of voices so far, which chooses the next colour
 	hold   bool
 	held   [][]byte
 }
@@ -28,7 +28,7 @@ func New(out io.Writer) *Console {
 	return &Console{out: out, colour: ok && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == ""}
 }
 
-// maxHeld bounds the lines that are held back: the last ones tell most.
+// maxHeld bounds the lines that are held back. The last lines are the most useful.
 const maxHeld = 2000
 
 // Hold keeps the lines of voices back from now on, until [Console.Release].
@@ -71,10 +71,10 @@ func (c *Console) say(prefix string, line []byte) {
 	}
 }
 
-// slow is when users begin to wonder whether anything still happens.
+// slow is the time after which a user needs a sign that work continues.
 const slow = 3 * time.Second
 
-// Time runs work and writes how long it took, or that it did not succeed. If it takes long, hint says why it may.
+// Time runs work and writes how long it took, or that it failed. If it takes long, hint gives the likely reason.
 func (c *Console) Time(what, hint string, work func() error) error {
 	began := time.Now()
 	wondering := time.AfterFunc(slow, func() { c.Printf("  … %s: %s", what, hint) })
@@ -104,7 +104,7 @@ const (
 	green = "32"
 )
 
-// palette are the colours of speakers: readable on dark and light ground, without red, which is for errors.
+// palette has the colours of voices: readable on dark and light ground, without red, which is for errors.
 func palette() []string { return []string{"36", "33", "35", "34", "32", "96", "93", "95", "94", "92"} }
 
 func (c *Console) paint(colour, text string) string {
@@ -117,10 +117,10 @@ func (c *Console) paint(colour, text string) string {
 // nameWidth fits the longest program name, order-status-updated.
 const nameWidth = 20
 
-// maxLine bounds what is held for a speaker that never ends its line.
+// maxLine bounds the buffer of a line that does not end.
 const maxLine = 64 << 10
 
-// Voice is one speaker's writer: its bytes reach the console line by line.
+// Voice is the writer of one program. Its bytes reach the console line by line.
 type Voice struct {
 	console *Console
 	prefix  string
@@ -129,7 +129,7 @@ type Voice struct {
 	last    [][]byte
 }
 
-// Voice returns a new speaker.
+// Voice returns a new writer with the name.
 func (c *Console) Voice(name string) *Voice {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -170,7 +170,7 @@ func (v *Voice) say(line []byte) {
 	}
 }
 
-// LastWords returns the last lines that were said, between newlines.
+// LastWords returns the last lines of output, joined by newlines.
 func (v *Voice) LastWords() string {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -9,14 +9,15 @@ import (
 )
 
 const (
-	// firstPause is how long a letter waits before it is redriven by itself. The broker has tried for minutes before.
+	// firstPause is the wait before a dead letter is redriven automatically. Before that the broker has retried for
+	// minutes.
 	firstPause = time.Minute
 	// longestPause is the longest wait between two redrives of one event.
 	longestPause = time.Hour
 )
 
-// due returns the chosen letters that may be redriven by themselves now. Each letter that an event has had before doubles its
-// pause, so events of a function that goes on failing become rare.
+// due returns the chosen dead letters that may be redriven automatically now. Each earlier dead letter of the same
+// event doubles its pause, so a function that keeps failing gets few of them.
 func due(all, chosen []Letter, now time.Time) []Letter {
 	earlier := map[[32]byte]int{}
 	for _, l := range all {
@@ -30,8 +31,8 @@ func due(all, chosen []Letter, now time.Time) []Letter {
 	})
 }
 
-// passing says whether the letter's function may take the event at another time: it did not answer, or with a status that
-// brokers try again. A refusal stays one until somebody has looked at it.
+// passing reports whether the failure may be temporary: the function did not answer, or answered with a status that
+// brokers retry. Other refusals need an operator.
 func (l *Letter) passing() bool {
 	if l.Obstacle != "" || l.Subscriber == "" {
 		return false

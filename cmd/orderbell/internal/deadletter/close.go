@@ -12,8 +12,8 @@ import (
 	"orderbell/internal/event/deadletter"
 )
 
-// Close notes that the letters of c will not be redriven, by whom and why, and returns them. Those that are closed or
-// redriven already stay as they are.
+// Close marks the dead letters of c as closed, with the operator and the reason, and returns them. Letters that are
+// already closed or redriven do not change.
 func (o *Office) Close(ctx context.Context, c Choice, by, reason string) ([]Letter, error) {
 	keys := map[place][]byte{}
 	letters, _, err := o.read(ctx, c.Since, func(l *Letter, r record.Record) { keys[l.place] = r.Key })

@@ -26,7 +26,7 @@ import (
 // Topics are the names of the topics.
 type Topics struct{ Events, DeadLetters string }
 
-// Reader reads a topic as it is now.
+// Reader reads the current content of a topic.
 type Reader interface {
 	Spans(ctx context.Context, topic string, since time.Time) ([]record.Span, error)
 	Read(ctx context.Context, topic string, spans []record.Span, each func(record.Record) error) error
@@ -37,12 +37,12 @@ type Bus interface {
 	Send(ctx context.Context, topic string, events []cloudevents.Event) []error
 }
 
-// Sources knows for which tenants a source may send events.
+// Sources reports whether a source may send events for a tenant.
 type Sources interface {
 	SourceAllowed(ctx context.Context, source, tenantID string) (bool, error)
 }
 
-// Office looks after the dead letters.
+// Office lists, shows, redrives and closes dead letters.
 type Office struct {
 	Topics    Topics
 	Reader    Reader
@@ -52,7 +52,7 @@ type Office struct {
 	PerSecond int // letters redriven in a second at most; 0: no limit
 }
 
-// Letter is what a list tells of a dead letter. The event itself stays in the topic.
+// Letter is an entry in the list of dead letters, without the event itself.
 type Letter struct {
 	ID         string     `json:"id"` // its place: partition-offset
 	EventID    string     `json:"event_id"`
@@ -62,7 +62,7 @@ type Letter struct {
 	Subject    string     `json:"subject,omitempty"` // the order
 	BuriedAt   time.Time  `json:"buried_at"`
 	Reason     string     `json:"reason"`
-	Status     string     `json:"status,omitempty"` // what the subscriber answered; "": it did not
+	Status     string     `json:"status,omitempty"` // the subscriber's answer; "" if it did not answer
 	Subscriber string     `json:"subscriber,omitempty"`
 	Obstacle   string     `json:"obstacle,omitempty"` // why it can't be redriven
 	RedrivenAt *time.Time `json:"redriven_at,omitempty"`
@@ -85,11 +85,11 @@ func (p place) String() string {
 	return strconv.FormatInt(int64(p.partition), 10) + "-" + strconv.FormatInt(p.offset, 10)
 }
 
-// Filter says which letters are meant. The zero Filter is all.
+// Filter selects dead letters. The zero Filter selects all.
 type Filter struct {
 	TenantID string
 	Reason   string    // part of it, in any case
-	Since    time.Time // buried then or later
+	Since    time.Time // written then or later
 	Open     bool      // neither redriven nor closed, and no duplicate of another letter
 }
 
@@ -99,7 +99,7 @@ func (f Filter) match(l *Letter) bool {
 		!l.BuriedAt.Before(f.Since) && (!f.Open || l.open())
 }
 
-// open says whether something is left to do about l.
+// open reports whether l still needs an action.
 func (l *Letter) open() bool { return l.RedrivenAt == nil && l.ClosedAt == nil && l.SameAs == "" }
 
 // List returns the letters, oldest first.
@@ -108,8 +108,8 @@ func (o *Office) List(ctx context.Context, f Filter) ([]Letter, error) {
 	return slices.DeleteFunc(letters, func(l Letter) bool { return !f.match(&l) }), err
 }
 
-// read returns all letters buried since then, the oldest first, and where they lie. Look, if it is not nil, sees each
-// letter with its record; what it returns is not kept.
+// read returns all dead letters written since then, the oldest first, and their spans in the topic. If look is not nil,
+// it is called with each letter and its record, and decides whether the letter is kept.
 func (o *Office) read(ctx context.Context, since time.Time, look func(*Letter, record.Record)) ([]Letter, []record.Span, error) {
 	spans, err := o.Reader.Spans(ctx, o.Topics.DeadLetters, since)
 	if err != nil {
@@ -194,7 +194,7 @@ func newLetter(r record.Record) Letter {
 	}
 	l.Reason = cmp.Or(deadletter.Reason(e), unspoken(l))
 	l.content = sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %s %s", e.Source(), e.ID(), e.Type(), e.Subject(), e.Time(), e.Data()))
-	// One that breaks the contract would come straight back, or go nowhere: no trigger asks for its type.
+	// An event that violates the contract would become a dead letter again, or reach no trigger.
 	if _, err := cloudevent.Parse(deadletter.Redrive(e)); err != nil {
 		l.Obstacle = err.Error()
 	}
@@ -206,7 +206,7 @@ func text(e cloudevents.Event, extension string) string {
 	return s
 }
 
-// unspoken is the reason of a letter that carries none.
+// unspoken is shown for a dead letter without a reason.
 func unspoken(l Letter) string {
 	if l.Status == "" {
 		return "the subscriber did not answer"

@@ -15,14 +15,14 @@ import (
 	"orderbell/internal/event/deadletter"
 )
 
-// Choice says which letters to redrive.
+// Choice selects the dead letters to redrive.
 type Choice struct {
 	IDs    []string // places, or events: of these, the letters that are open
 	Filter          // where IDs is empty
 	Auto   bool     // of those only letters that failed for a reason that passes, and whose pause is over
 }
 
-// Result is what a redrive did, or in a dry run would do.
+// Result is the effect of a redrive or, in a dry run, the expected effect.
 type Result struct {
 	DryRun   bool     `json:"dry_run"`
 	Redriven []Letter `json:"redriven"`
@@ -30,7 +30,8 @@ type Result struct {
 }
 
 // Redrive sends the letters' events to the topic of events again. Letters of one event with the same content are one
-// event, and sent once. A result that comes with an error is what was done before it; another redrive goes on there.
+// event, and sent once. A result that is returned with an error says what was done before it. The next redrive
+// continues from there.
 func (o *Office) Redrive(ctx context.Context, c Choice, dryRun bool) (Result, error) {
 	result := Result{DryRun: dryRun, Redriven: []Letter{}, Refused: []Letter{}}
 	letters, spans, err := o.read(ctx, c.Since, nil)
@@ -62,7 +63,8 @@ func (o *Office) Redrive(ctx context.Context, c Choice, dryRun bool) (Result, er
 	return result, err
 }
 
-// checkSource gives a letter of a source that may not speak for its tenant an obstacle: its function would refuse it again.
+// checkSource sets the obstacle of a dead letter whose source is not allowed for its tenant: its function would refuse
+// it again.
 func (o *Office) checkSource(ctx context.Context, l *Letter) error {
 	if l.Obstacle != "" || l.Source == event.Source {
 		return nil
@@ -74,7 +76,7 @@ func (o *Office) checkSource(ctx context.Context, l *Letter) error {
 	return err
 }
 
-// choose returns the letters of c, each once. Every id has to name one.
+// choose returns the dead letters of c, each once. An id without a dead letter is an error.
 func choose(letters []Letter, c Choice) ([]Letter, error) {
 	if len(c.IDs) == 0 {
 		c.Open = true
@@ -120,7 +122,7 @@ func choose(letters []Letter, c Choice) ([]Letter, error) {
 	return chosen, nil
 }
 
-// A batch is as large as one request to Kafka may well be; letters are as small as events, or up to half a MiB.
+// Bounds of a batch. A dead letter has up to half a MiB.
 const (
 	batchLetters = 500
 	batchBytes   = 4 << 20
@@ -134,7 +136,7 @@ type batch struct {
 	bytes   int
 }
 
-// send reads the willing letters again and sends them batch by batch. It returns those whose notes are written.
+// send reads the letters without obstacles again and sends them in batches. It returns those whose notes are written.
 func (o *Office) send(ctx context.Context, spans []record.Span, willing map[place]Letter) ([]Letter, error) {
 	done := []Letter{}
 	sent := map[[32]byte]bool{}
@@ -193,7 +195,8 @@ func narrow(spans []record.Span, letters map[place]Letter) []record.Span {
 	return narrowed
 }
 
-// flush sends a batch: the events, and then the notes of those that Kafka has. The other order could lose an event.
+// flush sends a batch: first the events, then the notes of those that Kafka acknowledged. The reverse order could lose
+// an event.
 func (o *Office) flush(ctx context.Context, b *batch, sent map[[32]byte]bool) ([]Letter, error) {
 	var events []cloudevents.Event
 	var of []int // by event, the letter

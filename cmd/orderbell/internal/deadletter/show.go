@@ -12,7 +12,7 @@ import (
 	"orderbell/internal/event/deadletter"
 )
 
-// Exhibit is a letter with all that is in it.
+// Exhibit is a dead letter with its full content.
 type Exhibit struct {
 	Letter
 

@@ -24,10 +24,10 @@ func subscribers() map[string]event.Type {
 // Groups returns the local broker's consumer groups, sorted.
 func Groups() []string { return slices.Sorted(maps.Keys(subscribers())) }
 
-// inFlight is the unordered delivery of the Triggers in k8s/, in the measure of one machine.
+// inFlight is the number of concurrent requests of an unordered Trigger, scaled down to one machine.
 const inFlight = 8
 
-// delivery is that of the Triggers in k8s/.
+// delivery equals the delivery of the Triggers in k8s/.
 func delivery() localbroker.Delivery {
 	return localbroker.Delivery{Retry: 10, BackoffDelay: 500 * time.Millisecond, Timeout: 30 * time.Second}
 }
@@ -75,7 +75,7 @@ func startBroker(cfg bus.Config, log *slog.Logger, urls map[string]*url.URL, sec
 	return b, nil
 }
 
-// stop ends the deliveries under way: they come again at the next start.
+// stop cancels the deliveries under way. They are repeated after the next start.
 func (b *broker) stop() {
 	b.cancel()
 	<-b.done

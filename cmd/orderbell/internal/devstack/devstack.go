@@ -2,8 +2,7 @@
 // one start and one stop.
 //
 // No process survives a stop or a kill of this process: the kernel ends its children. The next start finds the data of
-// the data directory. Redis alone begins empty, as after a loss of its memory: watchers
-// get resync and load the snapshot.
+// the data directory. Only Redis starts empty: open pages get resync and load the snapshot.
 package devstack
 
 import (
@@ -40,7 +39,7 @@ type Options struct {
 	Console *console.Console
 }
 
-// TokenTTL is how long the demo users' tokens are good: a day at work.
+// TokenTTL is the lifetime of the demo users' tokens.
 const TokenTTL = 12 * time.Hour
 
 // Stack is a running Orderbell.
@@ -79,7 +78,7 @@ func Start(ctx context.Context, opts Options) (*Stack, error) {
 			return nil, errors.Join(err, dir.Close())
 		}
 	}
-	// The port first: a taken port should be reported before the slow start of the stores.
+	// First the port: a port in use is reported before the slow start of the stores.
 	listeners, err := origin.Listen(ctx, opts.Port)
 	if err != nil {
 		return nil, errors.Join(err, dir.Close())
@@ -108,7 +107,7 @@ func (s *Stack) start(ctx context.Context, listeners []net.Listener) error {
 	}
 	s.Stores = s.stores.Stores
 	var cfg config
-	if err := service.Load(&cfg); err != nil { // only now does the environment name all servers
+	if err := service.Load(&cfg); err != nil { // all servers are in the environment from here on
 		return err
 	}
 	s.Tokens = seed.Tokens{Auth: cfg.Auth, TTL: TokenTTL}
@@ -134,7 +133,7 @@ func (s *Stack) start(ctx context.Context, listeners []net.Listener) error {
 	return s.writeState()
 }
 
-// config is what the dev stack itself needs to prepare the servers and to issue tokens.
+// config is the configuration of the dev stack itself.
 type config struct {
 	Database database.Config
 	Bus      bus.Config
@@ -151,12 +150,12 @@ func (s *Stack) setSecrets() error {
 			return err
 		}
 	}
-	// A key server would lock the demo users out.
+	// With a JWKS URL the demo users could not sign in.
 	if err := errors.Join(os.Setenv("AUTH_DEV_SECRET", secret), os.Unsetenv("AUTH_JWKS_URL")); err != nil {
 		return fmt.Errorf("set AUTH_DEV_SECRET: %w", err)
 	}
 	if os.Getenv("UNSUBSCRIBE_SECRET") == "" {
-		if err := os.Setenv("UNSUBSCRIBE_SECRET", secret); err != nil { // good for both: what it signs says for what
+		if err := os.Setenv("UNSUBSCRIBE_SECRET", secret); err != nil { // used for both; each signed value names its purpose
 			return fmt.Errorf("set UNSUBSCRIBE_SECRET: %w", err)
 		}
 	}
@@ -202,7 +201,7 @@ func (s *Stack) prepare(ctx context.Context, cfg config) error {
 	})
 }
 
-// partitions are few, since a local broker's order per partition is all that they give here.
+// partitions is small: on one machine more partitions bring nothing.
 const partitions = 6
 
 func ensureTopics(ctx context.Context, cfg bus.Config) error {
@@ -224,7 +223,7 @@ func (s *Stack) serve(listeners []net.Listener) {
 	}), listeners, logger)
 }
 
-// frontEnd serves what is in dist when asked: it may be built while the stack runs.
+// frontEnd serves the current content of dist. The page may be rebuilt while the stack runs.
 func frontEnd(dist fs.FS) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		files, err := origin.NewFiles(dist)
@@ -244,7 +243,7 @@ func (s *Stack) State() State {
 	}
 }
 
-// programChanged keeps the state file's process ids true. Before the stack is ready and after it stops there is no such file.
+// programChanged updates the process ids in the state file. The file exists only while the stack is ready.
 func (s *Stack) programChanged() {
 	if err := s.writeState(); err != nil {
 		s.opts.Console.Printf("%s", err)
@@ -260,7 +259,7 @@ func (s *Stack) writeState() error {
 	return s.dir.writeState(s.State())
 }
 
-// Wait returns nil when ctx ends, or earlier an error if something ended that cannot be started again.
+// Wait returns nil when ctx ends. It returns an error earlier if something ends that cannot be restarted.
 func (s *Stack) Wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -278,7 +277,8 @@ func (s *Stack) Wait(ctx context.Context) error {
 // clients come back with Last-Event-ID.
 const streamPatience = 500 * time.Millisecond
 
-// Stop stops everything, in the order of the orders' way, and returns when nothing is left. It may be called once.
+// Stop stops everything in the order of the event path and returns when all processes have ended. It may be called
+// once.
 func (s *Stack) Stop(ctx context.Context) error {
 	s.stateMu.Lock()
 	s.ready = false

@@ -12,7 +12,7 @@ import (
 	"syscall"
 )
 
-// What the data directory holds.
+// Contents of the data directory.
 const (
 	lockName     = "dev.lock" // locked while a stack runs; holds its process id
 	stateName    = "dev.json" // where everything is, while a stack runs
@@ -84,7 +84,7 @@ func (d *Dir) Close() error {
 
 func (d *Dir) file(name string) string { return filepath.Join(d.path, name) }
 
-// Reset removes what a stack keeps in the directory, and nothing else: a wrong --data must not cost anybody a file.
+// Reset removes only the files that a stack creates, so that a wrong --data deletes no other file.
 func (d *Dir) Reset() error {
 	trash, err := os.MkdirTemp(d.path, "reset-")
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"orderbell/internal/store/database"
 )
 
-// roles are with which role each program logs in to PostgreSQL.
+// roles maps each program to its PostgreSQL role.
 func roles() map[string]string {
 	return map[string]string{
 		orderAPI: "orderbell_order_api", userAPI: "orderbell_user_api", outboxRelay: "orderbell_outbox_relay",

@@ -19,15 +19,15 @@ import (
 	"orderbell/internal/origin"
 )
 
-// grace is longer than the programs' own SHUTDOWN_TIMEOUT here, so that killing is the exception.
+// grace is longer than the programs' own SHUTDOWN_TIMEOUT, so that a kill is the exception.
 const (
 	grace           = 10 * time.Second
 	shutdownTimeout = "8s"
-	// startPatience is for a slow, busy machine; usually a program is ready in some 100 ms.
+	// startPatience allows for a slow machine. A program is usually ready within 100 ms.
 	startPatience = time.Minute
 )
 
-// The programs, by the word that names folder, binary and log.
+// Names of the programs, which are also those of their folders, binaries and logs.
 const (
 	orderAPI           = "order-api"
 	userAPI            = "user-api"
@@ -45,7 +45,7 @@ type spec struct {
 	paths []string
 }
 
-// specs returns the programs in the order in which they stop: what makes work before what does it.
+// specs returns the programs in the order in which they stop: producers of events before consumers.
 func specs() []spec {
 	return []spec{
 		{orderAPI, []string{"/api/orders"}},
@@ -65,7 +65,7 @@ type programs struct {
 	urls    map[string]*url.URL
 }
 
-// checkPrograms says which program is missing, before anything is started.
+// checkPrograms returns an error that names a missing binary.
 func checkPrograms(binDir string) error {
 	for _, s := range specs() {
 		if _, err := os.Stat(filepath.Join(binDir, s.name)); err != nil {
@@ -153,22 +153,22 @@ func (p *programs) states() map[string]Program {
 	return states
 }
 
-// environment returns what every program gets beside PORT: our own environment, and where it says nothing, what suits
-// one machine, whose page is at origin.
+// environment returns the variables of every program except PORT: our own environment, and defaults for one machine.
+// origin is the address of the page.
 func environment(origin string) []string {
 	env := append(os.Environ(), "SHUTDOWN_TIMEOUT="+shutdownTimeout)
 	for name, value := range map[string]string{
 		"LOG_FORMAT": "text",
-		// tail and load, which are no users of the demo businesses.
+		// Service accounts of the commands tail and load.
 		"AUTH_SERVICE_ACCOUNTS": "*/orderbell-tail:viewer,*/orderbell-load:cashier",
-		// orderbell load finds what the machine can do.
+		// No limit: orderbell load measures what the machine can do.
 		"TENANT_ORDERS_PER_SECOND": "100000",
 		"TENANT_MAILS_PER_HOUR":    "100000000",
 		"TENANT_REQUESTS_AT_ONCE":  "1000",
 		"MAIL_FROM":                "Orderbell <orders@orderbell.example>",
 		"PUBLIC_URL":               origin,
 		"RELAY_LAG_GROUPS":         strings.Join(Groups(), ","),
-		"SSE_DRAIN_SECONDS":        "1", // no fleet that a spread would spare
+		"SSE_DRAIN_SECONDS":        "1", // one machine: reconnects need no spread
 	} {
 		if os.Getenv(name) == "" {
 			env = append(env, name+"="+value)
@@ -177,7 +177,7 @@ func environment(origin string) []string {
 	return env // the last value of a repeated name holds (os/exec)
 }
 
-// makers are the programs that make events. They stop first, so that what they made is still delivered.
+// makers are the programs that create events. They stop first, so that their events are still delivered.
 func makers() []string { return []string{orderAPI, outboxRelay, deliverySweeper} }
 
 // stop ends the named programs, or all that still run.

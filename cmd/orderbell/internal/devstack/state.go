@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// State is where everything of a running stack is: the file dev.json in its data directory, for `orderbell token`,
-// tests and other tools. The file is there only while the stack is ready.
+// State has the addresses of a running stack: the file dev.json in its data directory, for `orderbell token`, tests and
+// other tools. The file is there only while the stack is ready.
 type State struct {
 	PID         int                `json:"pid"`
 	Origin      string             `json:"origin"`
@@ -25,7 +25,7 @@ type State struct {
 	SenderSecret string `json:"event_sender_secret"`
 }
 
-// Program is where one program of a stack is.
+// Program is the address and process of one program.
 type Program struct {
 	URL string `json:"url"`
 	PID int    `json:"pid"` // 0 while it is down
@@ -48,7 +48,7 @@ func ReadState(dir string) (State, error) {
 		return State{}, fmt.Errorf("read the state of orderbell dev: %w", err)
 	}
 	defer lock.Close() //nolint:errcheck // only read
-	// A stack that was killed leaves its file, but not its lock.
+	// A killed stack leaves its file. Its lock is gone.
 	if err := tryLock(lock, syscall.LOCK_SH); !errors.Is(err, syscall.EWOULDBLOCK) {
 		return State{}, fmt.Errorf("%s: %w", dir, ErrNotRunning)
 	}
@@ -59,7 +59,7 @@ func ReadState(dir string) (State, error) {
 	return s, nil
 }
 
-// writeState puts the whole file in place at once: a reader sees the old state or the new one.
+// writeState replaces the file atomically.
 func (d *Dir) writeState(s State) error {
 	content, err := json.MarshalIndent(s, "", "  ") //nolint:gosec // the secret is for this file, which is its owner's alone
 	if err != nil {

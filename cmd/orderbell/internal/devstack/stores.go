@@ -83,7 +83,7 @@ func startStores(ctx context.Context, opts Options, dir *Dir) (*stores, error) {
 	if err := group.Wait(); err != nil {
 		return nil, errors.Join(err, s.stop())
 	}
-	// Into our own environment: programs and adapters read the addresses there, wherever a server comes from.
+	// Programs and adapters read the addresses from the environment.
 	for name, value := range map[string]string{
 		"DATABASE_URL": s.DatabaseURL, "KAFKA_BROKERS": s.Brokers, "REDIS_URL": s.RedisURL, "SMTP_URL": s.SMTPURL,
 	} {

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// sweepEvery is more often than in a cluster: somebody waits at the screen for the mail that was deferred.
+	// sweepEvery is shorter than in a cluster, because a developer waits for deferred mails.
 	sweepEvery = 10 * time.Second
 	// sweepTimeout is longer than a sweep may take.
 	sweepTimeout = time.Minute

@@ -1,7 +1,7 @@
-// Package explain says in words why a user was told of an event, or was not.
+// Package explain says why a user was notified of an event, or was not.
 //
-// It repeats what was decided and kept when the event was taken in, and what became of it since. Only of users about whom
-// nothing was decided it says more: why nothing was.
+// It reports the decisions that were stored when the event was applied, and what happened since. For users without a
+// decision it says why there is none.
 package explain
 
 import (
@@ -13,12 +13,12 @@ import (
 	"orderbell/internal/audit"
 )
 
-// Store has what is known of events.
+// Store reads the stories of events.
 type Store interface {
 	Stories(ctx context.Context, eventID string) ([]audit.Story, error)
 }
 
-// Account is an event's way, and each user's part in it.
+// Account is the path of an event, and what each user received.
 type Account struct {
 	EventID  string   `json:"event_id"`
 	Source   string   `json:"source"`
@@ -30,17 +30,17 @@ type Account struct {
 	Untold   int      `json:"others"` // users without a decision; they are not listed
 }
 
-// User is what a user got, or why they did not.
+// User is what a user received, or why they received nothing.
 type User struct {
 	UserID string   `json:"user_id"`
-	Email  string   `json:"email,omitempty"` // not of somebody who is gone
+	Email  string   `json:"email,omitempty"` // empty for a removed user
 	Roles  []string `json:"roles"`           // as they are now
 	InApp  string   `json:"in_app"`
 	Mail   string   `json:"email_notification"`
 }
 
-// Event returns what became of the event: for the user of an address, or with an empty one for everybody about whom
-// something was decided. It is one account but for an id that two sources have used.
+// Event returns what happened to the event: for the user with the address or, if the address is empty, for every user
+// with a decision. It returns one account, or more if several sources used the id.
 func Event(ctx context.Context, store Store, eventID, email string) ([]Account, error) {
 	stories, err := store.Stories(ctx, eventID)
 	if err != nil {
@@ -83,7 +83,7 @@ func account(s audit.Story, email string) (Account, error) {
 	return a, nil
 }
 
-// way is what happened to the event itself.
+// way describes what happened to the event itself.
 func way(s audit.Story) []string {
 	lines := []string{fmt.Sprintf("The order changed at %s: it is %s, version %d.", stamp(s.OccurredAt), s.Data.Status, s.Data.Version)}
 	switch {

@@ -12,7 +12,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// inApp says what the user has in their inbox, and why.
+// inApp describes the user's in-app notification, with the reason.
 func inApp(s audit.Story, p audit.Part) string {
 	d, ok := decision(p, user.InApp)
 	switch {
@@ -30,7 +30,7 @@ func inApp(s audit.Story, p audit.Part) string {
 	return "A notification was decided, but it is not there: `orderbell verify` tells whether more is missing."
 }
 
-// mailLine says what became of the e-mail, and why.
+// mailLine describes the user's mail, with the reason.
 func mailLine(s audit.Story, p audit.Part) string {
 	d, ok := decision(p, user.Email)
 	switch {
@@ -69,7 +69,7 @@ func undecided(s audit.Story, p audit.Part) string {
 	return "nothing was decided about this user."
 }
 
-// reason puts a reason that was kept into words.
+// reason explains a stored reason in words.
 func reason(s audit.Story, p audit.Part, kept, channel string) string {
 	switch kept {
 	case user.ByRole:
@@ -88,7 +88,7 @@ func reason(s audit.Story, p audit.Part, kept, channel string) string {
 	return kept + "."
 }
 
-// fate is what became of an e-mail that was made.
+// fate describes the state of a mail.
 func fate(s audit.Story, p audit.Part, l audit.Mailing) string {
 	said := ""
 	switch {
@@ -120,7 +120,7 @@ func attempts(n int) string {
 	return fmt.Sprintf("%d attempts", n)
 }
 
-// hours are the quiet hours as they are now, if there still are any.
+// hours describes the user's current quiet hours.
 func hours(p user.User) string {
 	if p.QuietHours == "" {
 		return ""
@@ -128,7 +128,7 @@ func hours(p user.User) string {
 	return fmt.Sprintf(" (now %s, %s)", p.QuietHours, p.TimeZone)
 }
 
-// local is a moment by the user's clock and ours.
+// local formats a time in the user's zone and in UTC.
 func local(t time.Time, zone string) string {
 	place, err := time.LoadLocation(zone)
 	if err != nil || place == time.UTC || place == time.Local {

@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	// lateStart is the delay of a request's start from which the plan's rate was not reached.
+	// lateStart is the start delay from which the planned rate counts as not reached.
 	lateStart = 100 * time.Millisecond
-	// queueTime is how long a queue takes to empty, at the rate of the run, before it counts as one.
+	// queueTime is the time to empty a queue, at the rate of the run, from which it counts as a queue.
 	queueTime = time.Second
 )
 
@@ -34,7 +34,7 @@ func (r OrderReport) Bottleneck() string {
 	return "none: no queue built up at this rate"
 }
 
-// refused returns how many requests were refused with a reason that begins so.
+// refused returns the number of requests that were refused with a reason that has the prefix.
 func (r OrderReport) refused(prefix string) int {
 	n := 0
 	for reason, count := range r.Refused {

@@ -16,12 +16,12 @@ type client struct {
 	ready chan struct{}
 
 	connected, resynced bool
-	seen                []uint64 // a bit for each event that counts
+	seen                []uint64 // a bit for each counted event
 	got                 int
 	final               error
 }
 
-// follow watches a stream until ctx ends. It connects once it has a place at the gate, which it gives back then.
+// follow watches a stream until ctx ends. It takes a place of gate while it connects.
 func (c *client) follow(ctx context.Context, o watch.Options, connected func(int64)) {
 	select {
 	case c.run.gate <- struct{}{}:

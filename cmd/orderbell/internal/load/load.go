@@ -1,7 +1,7 @@
-// Package load opens many streams at once, each as a client does, and says what came of it.
+// Package load opens many streams at once, as clients do, and reports what they received.
 //
-// A gap is an event that some client was shown and another was not. Counted are the events that came while all clients
-// were connected; clients that were sent to the snapshot meanwhile are named apart, since they were told.
+// A gap is an event that one client received and another did not. Only events that arrive while all clients are
+// connected are counted. Clients that were told to load the snapshot are reported separately.
 package load
 
 import (
@@ -15,13 +15,13 @@ import (
 	"orderbell/cmd/orderbell/internal/watch"
 )
 
-// Plan says how many streams there are and for how long.
+// Plan is the number of streams and the duration.
 type Plan struct {
 	Clients   int
 	For       time.Duration // once all are connected
-	Settle    time.Duration // then so much longer for what is on its way
+	Settle    time.Duration // extra time for events on their way
 	Patience  time.Duration // for all to be connected
-	AtOnce    int           // so many connect at the same time
+	AtOnce    int           // number of simultaneous connects
 	Stream    func(client int) watch.Options
 	Progress  Progress
 	Connected func(ctx context.Context) // run beside the streams while they are measured, may be nil
@@ -32,7 +32,7 @@ type Progress interface {
 	Begin(what string, total int64) (step func(n int64), end func())
 }
 
-// Report is what came of a plan.
+// Report is the result of a plan.
 type Report struct {
 	Clients    int           `json:"clients"`
 	Connected  int           `json:"connected"`
@@ -45,7 +45,7 @@ type Report struct {
 	Deliveries int64         `json:"deliveries"`
 	Repeated   int64         `json:"repeated"`
 	Resyncs    int64         `json:"resyncs"`
-	Gaps       int64         `json:"gaps"`    // deliveries that did not come
+	Gaps       int64         `json:"gaps"`    // missing deliveries
 	GapsOf     int           `json:"gaps_of"` // to so many clients
 	Measured   time.Duration `json:"measured_ns"`
 	Latency    Quantiles     `json:"latency"` // since the order changed
@@ -80,7 +80,7 @@ func (p Plan) Run(ctx context.Context) (Report, error) {
 	return report, nil
 }
 
-// run is a plan at work.
+// run is the state of a plan.
 type run struct {
 	Plan
 
@@ -99,7 +99,7 @@ type run struct {
 	counted int
 }
 
-// happening is an event that came while all were connected, or, with a number below 0, before or after.
+// happening is an event. Its number is below 0 if it arrived before or after the measurement.
 type happening struct {
 	number int
 	first  time.Time
@@ -163,7 +163,7 @@ func (r *run) count(open bool) {
 	r.open = open
 }
 
-// happened returns what is known of an event that has come now.
+// happened returns the state of an event that has just arrived.
 func (r *run) happened(id string, at time.Time) happening {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -179,7 +179,7 @@ func (r *run) happened(id string, at time.Time) happening {
 	return *h
 }
 
-// sum adds up what the clients have, once they are gone.
+// sum adds up the clients' counts after they have ended.
 func (r *run) sum(report *Report) {
 	report.Cuts, report.Overloaded, report.Refused = r.cuts.Load(), r.overloaded.Load(), r.refused.Load()
 	report.Deliveries, report.Repeated, report.Resyncs = r.deliveries.Load(), r.repeated.Load(), r.resyncs.Load()
@@ -195,7 +195,7 @@ func (r *run) sum(report *Report) {
 	}
 }
 
-// Problem returns why the report is a bad one, or "".
+// Problem returns why the run failed, or "".
 func (r Report) Problem() string {
 	switch {
 	case r.Refused > 0:

@@ -19,7 +19,7 @@ import (
 	"orderbell/internal/event"
 )
 
-// OrderPlan says which orders to make and how to watch them.
+// OrderPlan says which orders to create and how to watch them.
 type OrderPlan struct {
 	Origin   string
 	Tenants  []string // orders go to each in turn
@@ -41,7 +41,7 @@ type OrderReport struct {
 	Refused  map[string]int `json:"refused,omitempty"` // by status and code, or "no answer"
 	Sent     time.Duration  `json:"sent_ns"`           // from the first request to the last answer
 	Drained  time.Duration  `json:"drained_ns"`        // from the last answer to the last event on a screen
-	Missing  int            `json:"missing_events"`    // accepted, and on no screen when the patience ended
+	Missing  int            `json:"missing_events"`    // accepted, but not seen on a screen in time
 	Late     Quantiles      `json:"late"`              // from the planned moment of a request to its start
 	Answer   Quantiles      `json:"answer"`            // from the start of a request to its answer
 	Visible  Quantiles      `json:"visible"`           // from the start of a request to its event on the screen
@@ -59,7 +59,7 @@ type Second struct {
 	Unsent   int64 `json:"unsent"` // at its end; -1: not known
 }
 
-// orderRun is an [OrderPlan] at work.
+// orderRun is the state of an [OrderPlan].
 type orderRun struct {
 	OrderPlan
 
@@ -78,10 +78,10 @@ type orderRun struct {
 	sent     bool
 }
 
-// passage is the way of one event.
+// passage is the path of one event.
 type passage struct{ started, seen time.Time }
 
-// Run makes the orders, waits for their events, and reports. It returns early, with what there is, if ctx ends.
+// Run creates the orders, waits for their events, and reports. If ctx ends, it returns the partial report.
 func (p OrderPlan) Run(ctx context.Context) (OrderReport, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // net/http's own
 	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 0, p.InFlight
@@ -255,7 +255,7 @@ func (r *orderRun) post(ctx context.Context, tenant, id, path, body string) (str
 	return content.OrderID, nil
 }
 
-// saw counts an event on the screen.
+// saw records that an event reached the screen.
 func (r *orderRun) saw(f watch.Frame) {
 	if f.Event == "resync" {
 		r.mu.Lock()

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Measures of the plot, in pixels.
+// Sizes in the plot, in pixels.
 const (
 	plotWidth  = 720
 	plotHeight = 180
@@ -47,7 +47,7 @@ func (r OrderReport) SVG(w io.Writer) error {
 
 func escape(s string) string { return strings.NewReplacer("&", "&amp;", "<", "&lt;").Replace(s) }
 
-// drawPlot draws lines over the seconds, with its upper edge at top.
+// drawPlot draws curves over time. top is the y coordinate of its upper edge.
 func drawPlot(b *strings.Builder, top int, lines []line) {
 	most, seconds := int64(1), 1
 	for _, l := range lines {

@@ -15,7 +15,7 @@ type Quantiles struct {
 	Most time.Duration `json:"max_ns"`
 }
 
-// growth is how much wider each of a histogram's steps is than the one before: what its quantiles may be off by.
+// growth is the ratio of neighbouring bucket widths, which is also the relative error of quantiles.
 const growth = 1.02
 
 // histogram counts durations from a microsecond to an hour.

@@ -14,17 +14,17 @@ import (
 	"orderbell/internal/event/deadletter"
 )
 
-// failure is an attempt that did not deliver its event.
+// failure is a failed delivery attempt.
 type failure struct {
 	err       error
 	retryable bool
-	answer    deadletter.Failure // has a status where the subscriber answered with one of failure
+	answer    deadletter.Failure // has a status if the subscriber answered
 }
 
-// maxAnswer bounds the answer that is read: an event of the topic fits in many times over.
+// maxAnswer bounds the answer that is read. It is several times the largest event.
 const maxAnswer = 1 << 20
 
-// attempt POSTs e once. It returns nil if that delivered it.
+// attempt POSTs e once. It returns nil on success.
 func (b *Broker) attempt(ctx context.Context, t Trigger, e cloudevents.Event) *failure {
 	f := b.try(ctx, t, e)
 	if f != nil {
@@ -43,7 +43,7 @@ func (b *Broker) try(ctx context.Context, t Trigger, e cloudevents.Event) *failu
 	if err != nil {
 		return &failure{err: fmt.Errorf("write request: %w", err)}
 	}
-	request.Header.Set("Prefer", "reply") // as Knative has it: an answer may be an event
+	request.Header.Set("Prefer", "reply") // as in Knative, an answer may be an event
 	if t.Secret != "" {
 		request.Header.Set("Authorization", "Bearer "+t.Secret)
 	}
@@ -74,7 +74,7 @@ func (b *Broker) reply(ctx context.Context, header http.Header, body []byte) *fa
 	}
 	switch {
 	case err != nil && len(body) == 0:
-		return nil // an answer without an event, which is what functions give
+		return nil // an answer without an event, as functions send it
 	case err != nil:
 		return &failure{err: fmt.Errorf("the subscriber answered with %d bytes that are no CloudEvent: %w", len(body), err)}
 	}

@@ -5,18 +5,18 @@
 //   - Each trigger is a consumer group and filters by the exact type.
 //   - Ordered delivery has one request in flight per partition, from the first attempt to the last; unordered has many.
 //   - An event is POSTed in binary mode. Any status from 300 on is a failure, redirects included. Statuses from 500 on,
-//     404, 408, 409, 429, time-outs and connection errors are tried again, up to retry times; so there are retry+1
-//     attempts. Others are not. Retry-After is not looked at.
+//     404, 408, 409, 429, timeouts and connection errors are retried, up to retry times; so there are retry+1
+//     attempts. Others are not retried. Retry-After is ignored.
 //   - Before the n-th retry it waits backoffDelay × 2^n: with PT0.2S that is 0.4 s, 0.8 s, and so on.
 //   - An answer below 300 without a body is success. One that is a CloudEvent goes to the topic as a new event. One with
-//     a body that is no CloudEvent is a failure, not tried again.
+//     a body that is no CloudEvent is a failure without a retry.
 //   - A delivery, and its dead letter, has the extensions knativekafkapartition and knativekafkaoffset: the record's place.
-//   - What failed goes to the dead letters with the extension knativeerrordest, the subscriber's address; if the
+//   - A failed event goes to the dead letters with the extension knativeerrordest, the subscriber's address; if the
 //     subscriber had answered, knativeerrorcode, its status, and knativeerrordata, base64 of the first 1024 bytes of the
 //     body if it has one, and each header kne-NAME as the extension NAME.
 //
-// Two things are better here: a dead letter is tried until Kafka has it, where Knative drops the event, and a message
-// that is no CloudEvent becomes a dead letter, where Knative passes over it.
+// It differs in two points: a dead letter is retried until Kafka acknowledges it, where Knative drops the event; and a
+// message that is no CloudEvent becomes a dead letter, where Knative skips it.
 package localbroker
 
 import (
@@ -43,7 +43,7 @@ type Trigger struct {
 	Name       string // the consumer group
 	Type       event.Type
 	Subscriber string // an absolute http URL
-	Secret     string // tells the subscriber who sends; "" sends none. Knative sends a token of the Trigger's service account
+	Secret     string // the secret that identifies the sender; "" sends none. Knative sends a token of the Trigger's service account
 	InFlight   int    // requests at once per partition; 1 is delivery.order: ordered
 	Delivery   Delivery
 }
@@ -55,18 +55,18 @@ type Delivery struct {
 	Timeout      time.Duration // of one attempt
 }
 
-// DefaultDelivery is what Knative's Kafka Broker does where nothing else is said. Its 10 retries wait 409 s in all.
+// DefaultDelivery has the defaults of Knative's Kafka Broker. Its 10 retries take 409 s in total.
 func DefaultDelivery() Delivery {
 	return Delivery{Retry: 10, BackoffDelay: 200 * time.Millisecond, Timeout: 10 * time.Minute}
 }
 
-// Topics are where events, and dead letters, go.
+// Topics are the names of the topics.
 type Topics struct{ Events, DeadLetters string }
 
-// Source hands out the topic's messages.
+// Source reads the topic.
 type Source interface {
-	// Consume calls handle as a member of group, with up to inFlight messages of a partition at once, until ctx ends. It
-	// calls again for a message whose handler failed.
+	// Consume calls handle as a member of group, with up to inFlight messages of a partition at once, until ctx ends. A
+	// message whose handler failed is handled again.
 	Consume(ctx context.Context, group string, inFlight int, handle func(context.Context, record.Record) error) error
 }
 
@@ -100,7 +100,7 @@ func New(triggers []Trigger, topics Topics, source Source, bus Bus, log *slog.Lo
 		names[t.Name] = true
 		most = max(most, t.InFlight)
 	}
-	const partitions = 32 // more idle connections than that are not worth keeping
+	const partitions = 32 // more idle connections have no benefit
 	transport := &http.Transport{MaxIdleConnsPerHost: partitions * most, IdleConnTimeout: time.Minute}
 	return &Broker{
 		triggers: triggers, topics: topics, source: source, bus: bus, log: log,
@@ -128,7 +128,7 @@ func (t Trigger) check() error {
 	return nil
 }
 
-// Run delivers until ctx ends. What is in hand then is not marked and comes again at the next Run.
+// Run delivers until ctx ends. Messages under way are not committed and are delivered again by the next Run.
 func (b *Broker) Run(ctx context.Context) error {
 	defer b.client.CloseIdleConnections()
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -141,7 +141,7 @@ func (b *Broker) Run(ctx context.Context) error {
 				return b.deliver(ctx, t, r, i == 0)
 			})
 			if errs[i] != nil {
-				cancel(errs[i]) // one that fails for good stops all, rather than leave its events undelivered unseen
+				cancel(errs[i]) // a trigger that fails permanently stops all of them, so that the failure is noticed
 			}
 		})
 	}
@@ -149,8 +149,8 @@ func (b *Broker) Run(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// deliver brings r to t's subscriber or to the dead letters. Its only error is that ctx has ended. Of a message that is
-// no event, one trigger alone takes care.
+// deliver sends r to t's subscriber or to the dead letters. Its only error is the end of ctx. A message that is no
+// event is handled by one trigger only.
 func (b *Broker) deliver(ctx context.Context, t Trigger, r record.Record, caretaker bool) error {
 	if r.Err != nil {
 		if !caretaker {
@@ -179,7 +179,7 @@ func (b *Broker) deliver(ctx context.Context, t Trigger, r record.Record, careta
 	switch {
 	case f == nil:
 		return nil
-	case ctx.Err() != nil: // cut off by us: that says nothing about the event
+	case ctx.Err() != nil: // cancelled by us, so no result for the event
 		return context.Cause(ctx)
 	}
 	b.log.ErrorContext(ctx, "event becomes a dead letter", "trigger", t.Name, "event_id", r.Event.ID(), "err", f.err)

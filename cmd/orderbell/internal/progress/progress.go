@@ -1,4 +1,4 @@
-// Package progress shows users how far a long command is, and says nothing to scripts.
+// Package progress shows the progress of a long command on a terminal, and prints nothing elsewhere.
 package progress
 
 import (
@@ -10,10 +10,10 @@ import (
 	"golang.org/x/term"
 )
 
-// Shower shows one piece of work after the other. The zero Shower shows nothing.
+// Shower shows the progress of one task after the other. The zero Shower shows nothing.
 type Shower struct{ out io.Writer }
 
-// On returns a Shower on out if that is a terminal, else one that shows nothing: a log is no place for a bar.
+// On returns a Shower that writes to out if out is a terminal, otherwise one that shows nothing.
 func On(out io.Writer) Shower {
 	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		return Shower{out: out}
@@ -21,11 +21,11 @@ func On(out io.Writer) Shower {
 	return Shower{}
 }
 
-// refresh keeps a bar from costing more than the work.
+// refresh bounds the cost of drawing the bar.
 const refresh = 100 * time.Millisecond
 
-// Begin begins a piece of work of total steps; less than 0 is an unknown number. It returns the function that counts
-// steps, and the one that ends the bar and takes it off the screen.
+// Begin begins a task of total steps; a negative total is unknown. It returns the function that counts steps, and the
+// one that removes the bar.
 func (s Shower) Begin(what string, total int64) (step func(n int64), end func()) {
 	if s.out == nil {
 		return func(int64) {}, func() {}

@@ -1,8 +1,8 @@
-// Package provider is an OpenID provider for development: it lets a user of the local database in without a password, so
-// that `orderbell dev` shows the sign-in that a real provider gives, with its redirects, tokens and keys.
+// Package provider is an OpenID provider for development: a user of the local database signs in without a password. So
+// `orderbell dev` has the same sign-in as with a real provider, with redirects, tokens and keys.
 //
-// The protocol is github.com/zitadel/oidc's. Here are the page on which a user is chosen, and a store in memory: sessions
-// end with the process.
+// The protocol is implemented by github.com/zitadel/oidc. This package has the page on which a user is chosen, and a
+// store in memory: sessions end with the process.
 package provider
 
 import (
@@ -26,7 +26,7 @@ import (
 // ClientID is the page's, which has no secret.
 const ClientID = "orderbell-page"
 
-// Config says whom the provider serves.
+// Config configures the provider.
 type Config struct {
 	Issuer    string        // http://localhost:port, where the handler is served
 	Page      string        // the origin of the page that users return to
@@ -81,7 +81,7 @@ func New(cfg Config) (http.Handler, error) {
 	return ours(mux), nil
 }
 
-// choosePath is where a user is chosen; the query's member request names the authorization request.
+// choosePath is the page on which a user is chosen. Its query parameter request names the authorization request.
 const choosePath = "/choose"
 
 func (p *provider) page(w http.ResponseWriter, r *http.Request) {
@@ -117,7 +117,7 @@ func (p *provider) chosen(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, p.back(r.Context(), request), http.StatusSeeOther)
 }
 
-// ours serves requests to names of this machine alone: a page elsewhere that has its name resolve to 127.0.0.1 gets nothing.
+// ours rejects requests whose Host is not this machine, as a protection against DNS rebinding.
 func ours(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := (&url.URL{Host: r.Host}).Hostname()

@@ -12,7 +12,7 @@ type authorization struct {
 	id       string
 	asked    *oidc.AuthRequest
 	audience string
-	userID   string // "" until somebody has signed in
+	userID   string // "" until a user has signed in
 	signedIn time.Time
 }
 
@@ -39,7 +39,7 @@ func (a *authorization) GetCodeChallenge() *oidc.CodeChallenge {
 	return &oidc.CodeChallenge{Challenge: a.asked.CodeChallenge, Method: a.asked.CodeChallengeMethod}
 }
 
-// grant is what a refresh token stands for. It implements [op.RefreshTokenRequest].
+// grant is the state of a refresh token. It implements [op.RefreshTokenRequest].
 type grant struct {
 	userID, clientID string
 	audience, scopes []string
@@ -54,7 +54,7 @@ func (g *grant) GetScopes() []string              { return g.scopes }
 func (g *grant) GetSubject() string               { return g.userID }
 func (g *grant) SetCurrentScopes(scopes []string) { g.scopes = scopes }
 
-// page is the one client: the front end, which keeps no secret and therefore proves itself by PKCE.
+// page is the only client: the front end. It is a public client and uses PKCE.
 type page struct{ origin string }
 
 // pageReload is the origin of `npm run dev` in front of `orderbell dev`.

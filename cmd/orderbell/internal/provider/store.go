@@ -18,10 +18,10 @@ import (
 	"orderbell/internal/user"
 )
 
-// errUnknown says that what was named is not known, or no longer.
+// errUnknown is an unknown or expired request, code or token.
 var errUnknown = errors.New("this sign-in is not known, or it has ended: begin again from the page")
 
-// maxKept bounds each map: when there is no room, everything in it is forgotten.
+// maxKept bounds each map. A full map is cleared.
 const maxKept = 10_000
 
 // store keeps what the provider has issued, in memory. It implements [op.Storage].
@@ -53,7 +53,7 @@ func keep[T any](kept map[string]T, key string, value T) {
 	kept[key] = value
 }
 
-// find returns the user with the id as the database has them now.
+// find returns the current row of the user with the id.
 func (s *store) find(ctx context.Context, id string) (user.User, error) {
 	businesses, err := s.cfg.Users(ctx)
 	if err != nil {
@@ -69,7 +69,7 @@ func (s *store) find(ctx context.Context, id string) (user.User, error) {
 	return user.User{}, errUnknown
 }
 
-// signIn makes the user the one of the request.
+// signIn sets the user of the request.
 func (s *store) signIn(ctx context.Context, request, userID string) error {
 	u, err := s.find(ctx, userID)
 	if err != nil {
@@ -132,14 +132,14 @@ func (s *store) CreateAccessToken(context.Context, op.TokenRequest) (string, tim
 	return uuid.NewString(), time.Now().Add(s.cfg.TokenLife), nil
 }
 
-// CreateAccessAndRefreshTokens implements [op.AuthStorage]. A refresh token is good once.
+// CreateAccessAndRefreshTokens implements [op.AuthStorage]. A refresh token can be used once.
 func (s *store) CreateAccessAndRefreshTokens(ctx context.Context, request op.TokenRequest, current string) (string, string, time.Time, error) {
 	id, expires, err := s.CreateAccessToken(ctx, request)
 	if err != nil {
 		return "", "", time.Time{}, err
 	}
 	fresh := &grant{userID: request.GetSubject(), clientID: ClientID, audience: request.GetAudience(), scopes: request.GetScopes()}
-	if asked, ok := request.(interface{ GetAuthTime() time.Time }); ok { // a renewal says when the user signed in, not when it came
+	if asked, ok := request.(interface{ GetAuthTime() time.Time }); ok { // a renewal keeps the time of the sign-in
 		fresh.signedIn = asked.GetAuthTime()
 	}
 	s.mu.Lock()
@@ -165,8 +165,8 @@ func (s *store) TokenRequestByRefreshToken(_ context.Context, token string) (op.
 	return nil, op.ErrInvalidRefreshToken
 }
 
-// TerminateSession implements [op.AuthStorage]. There is no session beside the tokens, which the page revokes: a user may be
-// signed in in several browsers.
+// TerminateSession implements [op.AuthStorage]. There is no session besides the tokens, and the page revokes those. A
+// user may be signed in with several browsers.
 func (s *store) TerminateSession(context.Context, string, string) error { return nil }
 
 func (s *store) RevokeToken(_ context.Context, token, _, _ string) *oidc.Error {
@@ -216,7 +216,7 @@ func (s *store) GetClientByClientID(_ context.Context, id string) (op.Client, er
 	return page{s.cfg.Page}, nil
 }
 
-// GetPrivateClaimsFromScopes returns what Orderbell reads of an access token.
+// GetPrivateClaimsFromScopes returns the claims of an access token that Orderbell reads.
 func (s *store) GetPrivateClaimsFromScopes(ctx context.Context, userID, _ string, _ []string) (map[string]any, error) {
 	u, err := s.find(ctx, userID)
 	if err != nil {
@@ -239,7 +239,7 @@ func (s *store) SetUserinfoFromScopes(ctx context.Context, info *oidc.UserInfo, 
 	return s.SetUserinfoFromToken(ctx, info, "", userID, "")
 }
 
-// What follows is of other grants, which the page's client does not have.
+// The methods below belong to grants that the page does not use.
 
 func (s *store) AuthorizeClientIDSecret(context.Context, string, string) error { return errUnknown }
 

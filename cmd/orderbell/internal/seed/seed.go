@@ -1,5 +1,4 @@
-// Package seed knows the demo businesses: enough users to try every role, in two tenants, so that one can be seen not
-// to see the other.
+// Package seed defines the demo businesses: two tenants, with a user for each role.
 package seed
 
 import (
@@ -24,8 +23,8 @@ func Demo() []Business {
 	}
 }
 
-// Check returns a business of its own for one run of checks, so that a database in use can serve: id tells it from
-// those of other runs.
+// Check returns the business of one run of checks. Its id differs from that of other runs, so the database may be in
+// use.
 func Check(id string) Business {
 	return newBusiness(user.Tenant{ID: id, Name: "Check " + id, Locale: "en", Currency: "EUR", TimeZone: "UTC"}, id+".example")
 }
@@ -43,14 +42,13 @@ func newBusiness(t user.Tenant, domain string) Business {
 	return b
 }
 
-// Store is where tenants and users are kept. What is there already stays as it is.
+// Store keeps tenants and users. Existing ones do not change.
 type Store interface {
 	EnsureTenant(context.Context, user.Tenant) error
 	EnsureUser(context.Context, user.User) (user.User, error)
 }
 
-// Apply makes sure that the businesses are stored, and returns them with their users as they are there: what somebody
-// changed since the last run is kept.
+// Apply stores missing businesses and users, and returns all of them as stored. Changes since the last run are kept.
 func Apply(ctx context.Context, store Store, businesses []Business) ([]Business, error) {
 	stored := make([]Business, len(businesses))
 	for i, b := range businesses {

@@ -43,8 +43,8 @@ type demoUser struct {
 	ExpiresAt  time.Time   `json:"expires_at"`
 }
 
-// NewUsersHandler answers GET /dev/users: a JSON array of the users with new tokens. It serves requests for this
-// machine's own names alone, since a page elsewhere could have its name resolved to 127.0.0.1 (DNS rebinding).
+// NewUsersHandler answers GET /dev/users: a JSON array of the users with new tokens. It serves only requests for this
+// machine's own names, as a protection against DNS rebinding.
 func NewUsersHandler(businesses []Business, tokens Tokens, logger *log.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isLocal(r.Host) {

@@ -1,5 +1,5 @@
-// Package supervise keeps child programs running: what crashes is started again, after a pause that grows while it
-// keeps crashing, and no process survives a stop.
+// Package supervise keeps child programs running: it restarts a crashed program after a pause that grows with each
+// crash, and no process survives a stop.
 package supervise
 
 import (
@@ -15,7 +15,7 @@ import (
 	"orderbell/internal/dev/process"
 )
 
-// Program is what to run and how.
+// Program is a command and its restart policy.
 type Program struct {
 	Name  string
 	Path  string
@@ -27,20 +27,20 @@ type Program struct {
 	Log   Log
 }
 
-// Log takes a program's output and remembers its end.
+// Log receives a program's output and keeps the last lines.
 type Log interface {
 	io.Writer
 	LastWords() string
 }
 
 const (
-	// DefaultPause lets a port be released, and is too short to notice.
+	// DefaultPause is long enough for a port to be released, and too short to notice.
 	DefaultPause = 200 * time.Millisecond
 	// longestPause keeps a program that cannot start from filling the terminal.
 	longestPause = 5 * time.Second
 	// settled is how long a program must run for its next crash to count as a first one.
 	settled = 10 * time.Second
-	// triesToStart is how often a program may end before it was ready for the first time.
+	// triesToStart is the number of times that a program may end before it is ready for the first time.
 	triesToStart = 3
 )
 
@@ -107,7 +107,7 @@ func (r *Running) run(ctx context.Context) {
 	}
 }
 
-// runOnce starts the program and returns when it has ended, by itself or because ctx did.
+// runOnce starts the program and returns when it has ended, by itself or because ctx ended.
 func (r *Running) runOnce(ctx context.Context) error {
 	cmd := exec.Command(r.program.Path, r.program.Args...) //nolint:gosec,noctx // programs beside our own; Stop ends them in order
 	cmd.Env = r.program.Env
@@ -155,11 +155,11 @@ func describe(err error) string {
 	return err.Error()
 }
 
-// pollEvery finds a ready program soon, at the cost of a loopback request.
+// pollEvery is the interval of readiness requests.
 const pollEvery = 10 * time.Millisecond
 
-// WaitReady returns nil when the program is ready. It gives up when ctx ends or the program keeps ending, and then says
-// why, with the program's last words.
+// WaitReady returns nil when the program is ready. It fails when ctx ends or the program keeps ending; the error has
+// the program's last lines.
 func (r *Running) WaitReady(ctx context.Context) error {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
@@ -193,7 +193,7 @@ func (r *Running) noteReady() error {
 	return nil
 }
 
-// Stop ends the program and returns when nothing of it is left. Its error says that it had to be killed.
+// Stop ends the program and returns when all of its processes have ended. Its error says that it had to be killed.
 func (r *Running) Stop() error {
 	r.stop()
 	<-r.done

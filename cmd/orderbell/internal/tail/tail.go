@@ -1,4 +1,4 @@
-// Package tail shows a tenant's live stream to users, a line an event, or to programs, an object of JSON a line.
+// Package tail prints a tenant's live stream: one line per event, as text or JSON.
 package tail
 
 import (
@@ -15,17 +15,17 @@ import (
 	"orderbell/internal/wording"
 )
 
-// Options say what is shown and where.
+// Options choose what is printed, and where.
 type Options struct {
 	Stream watch.Options
-	Tenant string // whose stream it must be
+	Tenant string // the tenant that the stream must belong to
 	Most   int    // end after so many events; 0: never
 	JSON   bool
 	Out    io.Writer // events
-	Notes  io.Writer // what becomes of the stream itself
+	Notes  io.Writer // messages about the stream itself
 }
 
-// Heartbeat is how often the gateway gives a sign of life: a reader must not take an old list for a current one.
+// Heartbeat is the requested interval of heartbeats, so that a dead stream is noticed.
 const Heartbeat = 2 * time.Second
 
 // Follow shows events until ctx ends or Most were shown.
@@ -59,10 +59,10 @@ type show struct {
 	shown int
 	err   error
 	heard time.Time // when the last frame came
-	stale time.Time // since when something may be missing; zero: nothing is
+	stale time.Time // since when events may be missing; zero: none are
 }
 
-// outdated notes that what is shown may be old since then, once, until [show.current].
+// outdated prints once that the output may be outdated since then, until [show.current].
 func (s *show) outdated(since time.Time, why string) {
 	if s.stale.IsZero() {
 		s.stale = since
@@ -70,7 +70,7 @@ func (s *show) outdated(since time.Time, why string) {
 	}
 }
 
-// current notes that nothing is missing any more.
+// current prints that nothing is missing any more.
 func (s *show) current() {
 	if !s.stale.IsZero() {
 		s.note("up to date again after %.0f s", time.Since(s.stale).Seconds())
@@ -89,7 +89,7 @@ func (s *show) cut(why error, again time.Duration) {
 	}
 }
 
-// frame shows one frame: events on Out, all else beside them.
+// frame prints one frame: events on Out, everything else on the other writer.
 func (s *show) frame(f watch.Frame) error {
 	s.heard = f.At
 	switch f.Event {
@@ -153,7 +153,7 @@ func (s *show) ready(f watch.Frame) error {
 	return nil
 }
 
-// degraded shows what the gateway says about a feed that it cannot guarantee.
+// degraded prints the gateway's reason why it cannot guarantee the feed.
 func (s *show) degraded(f watch.Frame) error {
 	var d struct {
 		Since  time.Time `json:"since"`
@@ -166,12 +166,12 @@ func (s *show) degraded(f watch.Frame) error {
 	return nil
 }
 
-// line is an event for users.
+// line formats an event as text.
 func (s *show) line(f watch.Frame) string {
 	head := f.At.Format("15:04:05.000") + "  "
 	switch {
 	case event.Type(f.Event).Valid():
-		var data event.Data // a stream may still have what today's contract refuses
+		var data event.Data // a stream may have values that today's contract refuses
 		if err := json.Unmarshal(f.Data, &data); err == nil && data.OrderID != "" {
 			return head + s.order(f.Event, data) + "  " + f.ID
 		}

@@ -10,19 +10,20 @@ import (
 )
 
 const (
-	// pageSize is some 1 MB of rows.
+	// pageSize is about 1 MB of rows.
 	pageSize = 1000
 	// keysAtOnce keeps one pipeline well below the seconds after which a call of Redis ends.
 	keysAtOnce = 500
-	// shrink is what a page is divided by when its store was too slow for it; smallest is where that ends.
+	// shrink divides the size of a page that was too slow for its store. smallest is the lower bound.
 	shrink, smallest = 4, 15
-	// tries is how often one page is asked for. The first wait between two tries is at most firstPause; each later one doubles.
+	// tries is the number of attempts for one page. The first wait between attempts is at most firstPause, and each
+	// later one doubles.
 	tries      = 4
 	firstPause = 250 * time.Millisecond
 )
 
-// again asks until it is answered, a few times: a store that is slow or just comes back costs time and no check. Each
-// further try divides *size, which may be nil, and leaves it so for the pages that follow.
+// again repeats a failed query a few times, so that a slow or restarting store delays a check but does not skip it.
+// Each further attempt divides *size, which may be nil, also for the pages that follow.
 func (r *run) again(ctx context.Context, size *int, ask func() error) error {
 	wait := backoff.New(firstPause, firstPause<<tries)
 	for left := tries - 1; ; left-- {
@@ -52,7 +53,7 @@ func (r *run) database(ctx context.Context, ask func(limit int) error) error {
 	return nil
 }
 
-// redis is again for what Redis is asked. Its error names the store.
+// redis is again for queries of Redis. Its error names the store.
 func (r *run) redis(ctx context.Context, size *int, ask func() error) error {
 	if err := r.again(ctx, size, ask); err != nil {
 		return fmt.Errorf("redis: %w", err)

@@ -10,8 +10,8 @@ import (
 	"orderbell/internal/user"
 )
 
-// orders finds versions of orders whose event is nowhere. A row of the outbox that is gone has been sent and removed; so
-// it has a record.
+// orders finds versions of orders without an event. An outbox row that was removed has been sent, so its event must
+// have a record.
 func (r *run) orders(ctx context.Context, step func(int64)) error {
 	c := r.check(checkOrders)
 	for after := ""; ; {
@@ -38,7 +38,7 @@ func (r *run) orders(ctx context.Context, step func(int64)) error {
 	}
 }
 
-// outbox finds events that have not left, or left and were not taken in as they are.
+// outbox finds events that were not sent, or were sent and not applied unchanged.
 func (r *run) outbox(ctx context.Context, step func(int64)) error {
 	c := r.check(checkOutbox)
 	for after := int64(0); ; {
@@ -73,7 +73,7 @@ func (r *run) outbox(ctx context.Context, step func(int64)) error {
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// records looks at each record and at what followed from it.
+// records checks each record with its notifications and mails.
 func (r *run) records(ctx context.Context, step func(int64)) error {
 	for after := (audit.Place{}); ; {
 		var page []audit.Record
@@ -115,7 +115,7 @@ func (r *run) record(rec audit.Record) {
 		r.offend(checkRecords, of(rec), "recorded %d times", rec.Copies)
 	}
 	if rec.Source != event.Source {
-		return // of an order service that keeps its orders elsewhere
+		return // the order belongs to another order service
 	}
 	switch {
 	case rec.OrderVersion == nil:
@@ -125,7 +125,7 @@ func (r *run) record(rec audit.Record) {
 	}
 }
 
-// absence is a user without something that was decided for them.
+// absence is a user who lacks a notification or mail that was decided.
 type absence struct {
 	check string
 	what  string
@@ -158,14 +158,14 @@ func (r *run) users(ctx context.Context, page []audit.Record) error {
 		return err
 	}
 	for _, m := range missing {
-		if present[m.o.UserID] { // who is gone has taken it along
+		if present[m.o.UserID] { // a removed user's rows are removed too
 			r.offend(m.check, m.o, "the %s that was decided is not there", m.what)
 		}
 	}
 	return nil
 }
 
-// decided returns whom the record decided to tell by the channel, now or later.
+// decided returns the users that the record decided to notify by the channel, now or later.
 func decided(rec audit.Record, c user.Channel) (users []string) {
 	for _, d := range rec.Decisions {
 		if d.Channel == c && d.Outcome != user.Suppressed {
@@ -175,7 +175,7 @@ func decided(rec audit.Record, c user.Channel) (users []string) {
 	return users
 }
 
-// told compares who should have something with who has it, and returns who has not.
+// told compares the expected users with the actual ones, and returns those that are missing.
 func (r *run) told(rec audit.Record, check, what string, should, has []string) (missing []absence) {
 	r.check(check).Looked += int64(len(should))
 	for _, id := range should {
@@ -198,7 +198,7 @@ func (r *run) told(rec audit.Record, check, what string, should, has []string) (
 	return missing
 }
 
-// mail looks at one e-mail's state, and into the mailbox.
+// mail checks the state of one mail, and the mailbox.
 func (r *run) mail(rec audit.Record, m audit.Mail) {
 	o := of(rec)
 	o.UserID = m.UserID
@@ -227,7 +227,7 @@ func (r *run) mail(rec audit.Record, m audit.Mail) {
 	r.arrived(o, m)
 }
 
-// orphans finds rows of events that were never taken in.
+// orphans finds rows of events that were never applied.
 func (r *run) orphans(ctx context.Context, t audit.Table, check string, step func(int64)) error {
 	for after := ""; ; {
 		var orphans []audit.Orphan

@@ -18,19 +18,19 @@ type Mailbox struct {
 	URL string
 }
 
-// inbox is what a mailbox had at a time.
+// inbox is the content of a mailbox at a time.
 type inbox struct {
 	at     time.Time // of the database, before it was read
 	copies map[string]int
 }
 
-// mailPage is how many messages are asked for at once.
+// mailPage is the number of messages per request.
 const mailPage = 500
 
 // mailTimeout is how long one page of messages may take.
 const mailTimeout = 10 * time.Second
 
-// clockSkew is how far the clocks of mailbox and database may be apart.
+// clockSkew is the largest expected difference between the clocks of mailbox and database.
 const clockSkew = time.Hour
 
 // mailbox counts the messages since the window began, the newest first.
@@ -39,7 +39,7 @@ func (r *run) mailbox(ctx context.Context, step func(int64)) error {
 		return nil
 	}
 	r.box = inbox{at: r.clock(), copies: map[string]int{}}
-	counted := map[string]bool{} // what arrives meanwhile shifts the pages, so that messages come twice
+	counted := map[string]bool{} // new messages shift the pages, so that some appear twice
 	for start := 0; ; start += mailPage {
 		var messages []mailpitMessage
 		if err := r.again(ctx, nil, func() (err error) { messages, err = r.Mailbox.list(ctx, start); return err }); err != nil {
@@ -62,7 +62,7 @@ func (r *run) mailbox(ctx context.Context, step func(int64)) error {
 	}
 }
 
-// mailpitMessage is what matters of an element of Mailpit's list.
+// mailpitMessage has the fields of Mailpit's list that matter here.
 type mailpitMessage struct {
 	ID        string    // Mailpit's own
 	MessageID string    // the header, without brackets
@@ -97,7 +97,7 @@ func (r *run) arrived(o Offender, m audit.Mail) {
 		return
 	}
 	if m.Claimed {
-		r.check(checkMailbox).OnTheWay++ // somebody has it in hand: what comes of it is not marked yet
+		r.check(checkMailbox).OnTheWay++ // it is being sent: the result is not marked yet
 		return
 	}
 	copies, known := r.box.copies[m.MessageID], m.Ambiguous

@@ -12,17 +12,17 @@ import (
 )
 
 const (
-	// aging is how long before Redis forgets an event it is no longer looked for.
+	// aging is the time before an event's expiry in Redis during which it is not expected there.
 	aging = 10 * time.Second
 	// skew is how far the clocks of PostgreSQL and Redis may be apart.
 	skew = 2 * time.Second
 )
 
-// presence looks for the young events of a page in Redis. An event must be there if it was taken in later than the oldest
-// entry of its tenant's stream: a Redis that lost its memory starts empty, so older events are not expected in it, nor are
-// those that the ring has dropped.
+// presence looks for the recent events of a page in Redis. An event must be there if it was applied later than the
+// oldest entry of its tenant's stream. Older events are not expected: Redis may have lost its data, or the ring may
+// have dropped them.
 //
-// A Redis that cannot be read costs this check alone.
+// If Redis cannot be read, only this check is skipped.
 func (r *run) presence(ctx context.Context, page []audit.Record) {
 	if r.Feed == nil || r.check(checkStream).Skipped != "" {
 		return
@@ -66,7 +66,7 @@ func (r *run) presence(ctx context.Context, page []audit.Record) {
 
 // absent judges an event that is not in its tenant's stream.
 func (r *run) absent(ctx context.Context, rec audit.Record, p audit.Presence) error {
-	// Read after the entries, which the ring may have pushed out meanwhile.
+	// Read after the entries, because the ring may have dropped some meanwhile.
 	var oldest message.Position
 	var ok bool
 	if err := r.redis(ctx, nil, func() (err error) { oldest, ok, err = r.Feed.Oldest(ctx, rec.TenantID); return err }); err != nil {
@@ -82,13 +82,13 @@ func (r *run) absent(ctx context.Context, rec audit.Record, p audit.Presence) er
 	return nil
 }
 
-// streams reads the streams of the tenants with young events, for entries that are duplicated or have no record.
+// streams reads the streams of tenants with recent events and finds entries that are duplicated or have no record.
 func (r *run) streams(ctx context.Context, step func(int64)) error {
 	if r.Feed == nil || r.check(checkStream).Skipped != "" {
 		return nil
 	}
 	for _, tenant := range slices.Sorted(maps.Keys(r.tenants)) {
-		seen := map[string]message.Position{} // as many as the ring has
+		seen := map[string]message.Position{} // the size of the ring
 		for after := (message.Position{}); ; {
 			var entries []message.Published
 			if err := r.redis(ctx, &r.keys, func() (err error) {
@@ -121,14 +121,14 @@ func (r *run) entries(ctx context.Context, tenant string, entries []message.Publ
 			r.offend(checkStream, Offender{TenantID: tenant}, "entry %s: %v", e.At, e.Err)
 			continue
 		case !m.Event.Valid():
-			continue // no order's event
+			continue // not an event of an order
 		}
 		data, err := event.ParseData(m.Data)
 		if err != nil {
 			r.offend(checkStream, Offender{EventID: m.ID, TenantID: tenant}, "entry %s: %v", e.At, err)
 			continue
 		}
-		// One that comes again when its mark has expired is published again, as promised.
+		// An event that is delivered after its mark has expired is published again, as guarantees.md says.
 		if before, twice := seen[m.ID]; twice && e.At.Millis-before.Millis < uint64(r.Options.ReplayTTL.Milliseconds()) { //nolint:gosec // more than 0
 			r.offend(checkStream, Offender{EventID: m.ID, OrderID: data.OrderID, TenantID: tenant}, "entries %s and %s are both it", before, e.At)
 		}

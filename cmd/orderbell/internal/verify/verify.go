@@ -1,9 +1,9 @@
-// Package verify compares what the stores hold of a window's events: nothing is lost, and nothing is duplicated.
+// Package verify compares what the stores hold of the events in a time window. It finds events that are lost or
+// duplicated.
 //
-// It only reads, page by page: its memory is bounded by a page, the ring of one tenant's stream and, where there is a
-// Mailpit, the mails of the window. What is younger than the settling time may still be on its way and is left out.
-// A store that is slow is read in smaller pages. A store that is down costs the checks that need it; the others run, and
-// the report names those that could not.
+// It only reads, page by page. Its memory is bounded by a page, the ring of one tenant's stream and, with a Mailpit,
+// the mails of the window. Events younger than the settling time may still be on their way and are left out. A slow
+// store is read in smaller pages. If a store is down, the checks that need it are skipped and named in the report.
 package verify
 
 import (
@@ -16,8 +16,7 @@ import (
 	"orderbell/internal/feed/message"
 )
 
-// Store reads the database. A page begins after the row it is given, and says where the next one begins; a zero next is
-// the end.
+// Store reads the database. A page begins after the given row and returns the start of the next page, zero at the end.
 type Store interface {
 	HasTenant(ctx context.Context, id string) (bool, error)
 	Clock(ctx context.Context) (now, firstDay time.Time, err error)
@@ -37,16 +36,16 @@ type Feed interface {
 	Read(ctx context.Context, tenantID string, after message.Position, limit int) ([]message.Published, message.Tail, error)
 }
 
-// Options say what to look at.
+// Options choose what is checked.
 type Options struct {
 	Window    audit.Window  // a zero Until is now
-	Settle    time.Duration // how long an event may be on its way
+	Settle    time.Duration // the time that an event may take
 	ReplayTTL time.Duration // how long Redis remembers an event
-	FeedSince time.Time     // when Redis last lost something: what came before need not be there
-	Most      int           // offenders that are named
+	FeedSince time.Time     // when Redis last lost data; earlier events are not expected in it
+	Most      int           // the number of offenders that are named
 }
 
-// Auditor compares the stores. Feed and Mailbox may be nil: then they are not looked at.
+// Auditor compares the stores. Feed and Mailbox may be nil; then their checks are skipped.
 type Auditor struct {
 	Store    Store
 	Feed     Feed
@@ -58,24 +57,24 @@ type Auditor struct {
 // The checks.
 const (
 	checkOrders        = "orders"        // each version of an order has an event
-	checkOutbox        = "outbox"        // each event has left, and has one record with its data
-	checkRecords       = "records"       // each record is there once, and its order knows the version
-	checkNotifications = "notifications" // one for each user whom the record decided to tell, and no others
+	checkOutbox        = "outbox"        // each event was sent, and has one record with its data
+	checkRecords       = "records"       // each record exists once, and its order has reached the version
+	checkNotifications = "notifications" // one for each user that the record decided to notify, and no others
 	checkMails         = "e-mails"       // the same, and each is sent, due, or has a reason
-	checkStream        = "stream"        // what Redis must remember is there once
-	checkMailbox       = "mailbox"       // each sent e-mail has arrived; again only as often as that was counted
+	checkStream        = "stream"        // each event that Redis must have exists once
+	checkMailbox       = "mailbox"       // each sent mail has arrived; extra copies at most as often as counted
 )
 
 // Check is what one comparison found.
 type Check struct {
 	Name      string `json:"name"`
 	Looked    int64  `json:"looked_at"`
-	OnTheWay  int64  `json:"on_the_way"` // looked at, but too young to be missed
+	OnTheWay  int64  `json:"on_the_way"` // checked, but too recent to be missing
 	Offenders int64  `json:"offenders"`
 	Skipped   string `json:"skipped,omitempty"` // why the check did not run, or not to its end; "" if it did
 }
 
-// Offender is something that is lost or duplicated.
+// Offender is a lost or duplicated event, notification or mail.
 type Offender struct {
 	Check    string `json:"check"`
 	EventID  string `json:"event_id,omitempty"`
@@ -109,7 +108,7 @@ type Report struct {
 	Offenders []Offender `json:"offenders"` // the first of them
 }
 
-// run is one audit under way.
+// run is the state of one audit.
 type run struct {
 	*Auditor
 
@@ -119,13 +118,13 @@ type run struct {
 	report  Report
 	checks  map[string]*Check
 	box     inbox
-	tenants map[string]bool // whose streams are looked at
+	tenants map[string]bool // whose streams are checked
 	limit   int             // rows of a page of the database
-	keys    int             // events that Redis is asked for at once
+	keys    int             // events per query of Redis
 }
 
-// Run compares everything. A store that cannot be read is in the report: its checks are marked as skipped. The error is
-// that there is nothing to report: an unknown tenant, an empty window, or the end of ctx.
+// Run compares everything. If a store cannot be read, the report marks its checks as skipped. Run returns an error if
+// there is nothing to report: an unknown tenant, an empty window, or the end of ctx.
 func (a *Auditor) Run(ctx context.Context) (Report, error) {
 	r := &run{Auditor: a, checks: map[string]*Check{}, tenants: map[string]bool{}, limit: pageSize, keys: keysAtOnce}
 	if err := r.open(ctx); err != nil {
@@ -144,7 +143,7 @@ func (a *Auditor) Run(ctx context.Context) (Report, error) {
 		rows  int64
 		do    func(ctx context.Context, step func(int64)) error
 	}{
-		{"mailbox", checkMailbox, -1, r.mailbox}, // before the rows, which then know of all that is in it
+		{"mailbox", checkMailbox, -1, r.mailbox}, // before the rows, which then include everything in it
 		{"orders", checkOrders, sizes.Orders, r.orders},
 		{"outbox", checkOutbox, sizes.Outgoing, r.outbox},
 		{"event records", checkRecords, sizes.Records, r.records},
@@ -174,14 +173,14 @@ func (a *Auditor) Run(ctx context.Context) (Report, error) {
 	return r.close(), nil
 }
 
-// skip notes that a check did not run, or not to its end. The first reason stays.
+// skip records that a check did not run, or not to its end. The first reason is kept.
 func (r *run) skip(check string, err error) {
 	if c := r.check(check); c.Skipped == "" {
 		c.Skipped = err.Error()
 	}
 }
 
-// open fits the window to what can be known.
+// open limits the window to the period for which data exist.
 func (r *run) open(ctx context.Context) error {
 	r.report.Offenders, r.report.Notes = []Offender{}, []string{}
 	var now, firstDay time.Time
@@ -233,7 +232,7 @@ func (r *run) note(format string, args ...any) {
 	r.report.Notes = append(r.report.Notes, fmt.Sprintf(format, args...))
 }
 
-// names are the checks that were asked for, in the order of an event's way.
+// names returns the requested checks, in the order of the event path.
 func (r *run) names() []string {
 	names := []string{checkOrders, checkOutbox, checkRecords, checkNotifications, checkMails}
 	if r.Feed != nil {
@@ -269,10 +268,10 @@ func (r *run) check(name string) *Check {
 // clock is the database's time now.
 func (r *run) clock() time.Time { return r.now.Add(time.Since(r.began)) }
 
-// settled says whether what happened at t has had the time to go on.
+// settled reports whether t is longer ago than the settling time.
 func (r *run) settled(t time.Time) bool { return t.Before(r.clock().Add(-r.Options.Settle)) }
 
-// offend counts o, and names it if few were before it.
+// offend counts o, and adds it to the report while there is room.
 func (r *run) offend(check string, o Offender, format string, args ...any) {
 	r.check(check).Offenders++
 	if len(r.report.Offenders) < r.Options.Most {

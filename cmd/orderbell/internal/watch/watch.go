@@ -1,8 +1,8 @@
-// Package watch follows a tenant's stream as a client does: it reads frames, and comes back with the last event's id
+// Package watch follows a tenant's stream as a client does: it reads frames, and reconnects with the last event's id
 // when the stream is cut.
 //
-// It is the client of r3labs/sse, kept to the rules of the stream's contract where it has others of its own: it waits as
-// long as the stream says, takes silence for an end, and sees whole frames only.
+// It uses the client of r3labs/sse and adds the rules of the stream's contract: it waits as long as the stream says,
+// treats silence as an end, and handles whole frames only.
 package watch
 
 import (
@@ -32,22 +32,22 @@ type Frame struct {
 	At    time.Time // when it arrived
 }
 
-// Options say what to follow.
+// Options choose the stream.
 type Options struct {
 	Origin      string // http://localhost:8080
 	Token       string
 	LastEventID string // resume after this event; "" starts with the next event
 
-	// The rest may be left out.
+	// Optional.
 
-	Heartbeat time.Duration                        // ask for a sign of life so often, to notice a hung gateway; 0: as usual
+	Heartbeat time.Duration                        // requested interval of heartbeats, to notice a hung gateway; 0: the gateway's default
 	Renew     func() (string, error)               // returns the token of the next attempt, in place of Token
 	Opened    func()                               // called whenever the stream opens
 	Cut       func(why error, again time.Duration) // called when the stream has ended, or could not be opened
 	Transport http.RoundTripper                    // nil: a connection of its own
 }
 
-// RefusedError is an answer that will not change by trying again.
+// RefusedError is an answer for which a retry is useless.
 type RefusedError struct {
 	Status int
 	Detail string
@@ -57,7 +57,7 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("the stream is refused with %d %s: %s", e.Status, http.StatusText(e.Status), e.Detail)
 }
 
-// errComplete is a stream that was ended as a complete answer, as the gateway never does.
+// errComplete is a stream that ended as a complete response. The gateway never does that.
 var errComplete = errors.New("the stream ended")
 
 // Follow calls handle for each frame, one after the other, until ctx ends, and then returns nil. It returns a
@@ -80,7 +80,7 @@ func Follow(ctx context.Context, o Options, handle func(Frame)) error {
 	}
 	client.ReconnectStrategy, client.ReconnectNotify, client.ResponseValidator = f, f.cut, f.validate
 	for {
-		// The client takes a complete answer for the end of all; the stream has none before ctx.
+		// The client stops after a complete response; here the stream only ends with ctx.
 		_ = client.SubscribeRawWithContext(ctx, func(e *sse.Event) {
 			f.obey(e)
 			if len(e.Event) > 0 || len(e.Data) > 0 { // else it is a retry: alone
@@ -100,12 +100,12 @@ func Follow(ctx context.Context, o Options, handle func(Frame)) error {
 }
 
 const (
-	firstRetry   = time.Second      // until a stream says another
-	longestPause = 30 * time.Second // unless a stream says a longer one
+	firstRetry   = time.Second      // until a stream sets another one
+	longestPause = 30 * time.Second // unless a stream sets a longer one
 	largestFrame = 1 << 20          // no frame comes near it
 )
 
-// follower decides whether and when the client connects again, and what it sees of the answers. It is used by one
+// follower decides whether and when the client reconnects, and filters the answers that it sees. It is used by one
 // goroutine at a time.
 type follower struct {
 	ctx      context.Context //nolint:containedctx // the client's interface has no other way in
@@ -116,7 +116,7 @@ type follower struct {
 	body     *whole        // of the stream that is open
 }
 
-// obey takes in what a frame says of the stream itself.
+// obey applies the settings of the stream that a frame contains.
 func (f *follower) obey(e *sse.Event) {
 	f.failures = 0
 	if ms, err := strconv.ParseUint(string(e.Retry), 10, 31); err == nil {
@@ -133,16 +133,16 @@ func (f *follower) obey(e *sse.Event) {
 // Context ends the client's waiting.
 func (f *follower) Context() context.Context { return f.ctx }
 
-// NextBackOff returns how long to wait before the next attempt: as the stream says, up to as much again, and longer
-// while there is no stream.
+// NextBackOff returns the wait before the next attempt: once to twice the value of the stream, and longer after
+// repeated failures.
 func (f *follower) NextBackOff() time.Duration {
-	const never = -1 // as the client's library has it
+	const never = -1 // as in the client's library
 	if f.ctx.Err() != nil || f.final != nil {
 		return never
 	}
 	f.failures++
 	wait := backoff.After(f.failures, f.retry, max(longestPause, f.retry))
-	return backoff.Jitter(2 * wait) // the contract's jitter: never earlier than the stream asks for
+	return backoff.Jitter(2 * wait) // the contract's jitter: never earlier than the stream says
 }
 
 // Reset is called when the client starts a new attempt, which is not yet a success.
@@ -190,8 +190,7 @@ func (f *follower) validate(_ *sse.Client, resp *http.Response) error {
 	if seconds, bad := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 16); bad == nil {
 		f.retry = time.Duration(seconds) * time.Second
 	}
-	// Too many requests and a busy or restarting gateway pass by; what the request itself lacks does not. 204 is how a
-	// server tells an event source to stop (WHATWG HTML §9.2).
+	// 429 and 5xx are temporary; other 4xx are not. 204 tells an event source to stop (WHATWG HTML §9.2).
 	if resp.StatusCode == http.StatusNoContent ||
 		resp.StatusCode >= 400 && resp.StatusCode < 500 && resp.StatusCode != http.StatusTooManyRequests {
 		f.final = err

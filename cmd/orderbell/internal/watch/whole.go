@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// longestSilence is how long a stream may be silent that does not say how often its heartbeat comes.
+// longestSilence is the allowed silence of a stream that does not announce its heartbeat.
 const longestSilence = time.Minute
 
 // errTooLarge is an answer that is no event stream.
 var errTooLarge = errors.New("the stream has a frame of more than 1 MiB")
 
-// whole is the body of a stream up to its last blank line. The client hands out what it has when a stream is cut in the
-// middle of a frame, and resumes after that frame: a part of it would be shown and the rest lost. It also closes a body
-// that is silent for too long: its sender may have vanished.
+// whole is the body of a stream up to its last blank line. When a stream is cut in the middle of a frame, the client
+// would deliver the partial frame and resume after it, so the rest would be lost. whole also closes a body that is
+// silent for too long, because its sender may be gone.
 type whole struct {
 	body    io.ReadCloser
 	alarm   *time.Timer

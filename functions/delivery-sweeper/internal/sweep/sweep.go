@@ -1,7 +1,8 @@
-// Package sweep does what no event waits for: it sends the e-mails that are due, makes the days of event_records that
-// are coming, and removes what has done its service.
+// Package sweep does periodic work: it sends due mails, creates the partitions of event_records for the coming days,
+// and removes old rows.
 //
-// Every part may run at any time, on several instances at once, and be cut off anywhere: the next sweep goes on.
+// Every part may run at any time, on several instances at once, and may be interrupted anywhere. The next sweep
+// continues.
 package sweep
 
 import (
@@ -18,21 +19,21 @@ import (
 	"orderbell/internal/user"
 )
 
-// Config says how long a sweep may take, and what is kept how long.
+// Config has the time limit of a sweep and the retention of rows.
 type Config struct {
 	// Timeout ends a sweep. No e-mail is claimed in the last quarter of it.
 	Timeout time.Duration `envconfig:"SWEEP_TIMEOUT" default:"50s"`
-	// KeepSent is how long sent outbox rows stay, for `orderbell verify` and for users.
+	// KeepSent is how long sent outbox rows are kept, for `orderbell verify` and `orderbell explain`.
 	KeepSent time.Duration `envconfig:"OUTBOX_KEEP_SENT" default:"24h"`
 }
 
 const (
-	// daysAhead are the partitions that exist before their day: a week of sweeps may fail before an event has to make
-	// its own.
+	// daysAhead is the number of partitions that are created ahead. Sweeps may fail for a week before an event has to
+	// create its own partition.
 	daysAhead = 7
-	// spareDays are kept beyond the retention: an event whose age was checked just before midnight must find its day.
+	// spareDays are kept beyond the retention, for an event whose age was checked just before midnight.
 	spareDays = 1
-	// keepKeys is for how long a retried POST gets its first answer again.
+	// keepKeys is how long a retried POST gets its first answer again.
 	keepKeys = 24 * time.Hour
 	// batch keeps each delete short: it holds locks, and its WAL is shipped in one go.
 	batch = 1000
@@ -54,10 +55,10 @@ type Keys interface {
 	ForgetKeys(ctx context.Context, before time.Time, limit int) (int64, error)
 }
 
-// OptOuts are the unsubscribe links that were used, and what is known of confirmations.
+// OptOuts are the used unsubscribe links and the sent confirmation mails.
 type OptOuts interface {
 	ForgetOptOuts(ctx context.Context, before time.Time, limit int) (int64, error)
-	// ForgetConfirmationMails removes notes of mails that asked for the confirmation of an address.
+	// ForgetConfirmationMails removes the records of sent confirmation mails.
 	ForgetConfirmationMails(ctx context.Context, before time.Time, limit int) (int64, error)
 }
 
@@ -80,7 +81,7 @@ type Sweeper struct {
 	removed   metric.Int64Counter
 }
 
-// New returns a sweeper that keeps retention days of event_records and sends with workers lines.
+// New returns a sweeper that keeps retention days of event_records and sends over as many SMTP connections as workers.
 func New(cfg Config, retention, workers int, days Days, outbox Outbox, keys Keys,
 	optouts OptOuts, mail Mail, log *slog.Logger, meter metric.Meter,
 ) (*Sweeper, error) {
@@ -116,7 +117,7 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 	err = errors.Join(<-kept, err)
 	level := slog.LevelInfo
 	if tally == (delivery.Tally{}) {
-		level = slog.LevelDebug // as most sweeps; what was made or removed has lines of its own
+		level = slog.LevelDebug // most sweeps; created and removed rows have their own log lines
 	}
 	s.log.Log(ctx, level, "swept", "took", time.Since(began), "waiting", tally.Waiting, "sent", tally.Sent,
 		"retried", tally.Retried, "held", tally.Held, "failed", tally.Failed, "suppressed", tally.Suppressed, "deferred", tally.Deferred,
@@ -124,7 +125,7 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 	return err
 }
 
-// keepHouse makes and removes. Coming days are first, since events need them.
+// keepHouse creates partitions and removes old rows. The partitions come first, because events need them.
 func (s *Sweeper) keepHouse(ctx context.Context, now, stopAt time.Time) error {
 	today := now.UTC().Truncate(24 * time.Hour)
 	made, err := s.days.EnsureDays(ctx, today.AddDate(0, 0, -1), today.AddDate(0, 0, daysAhead))
@@ -138,7 +139,7 @@ func (s *Sweeper) keepHouse(ctx context.Context, now, stopAt time.Time) error {
 	return errors.Join(err, err2, err3, err4, err5, err6)
 }
 
-// remove forgets in batches, until nothing is left or it is time to stop.
+// remove deletes in batches, until nothing is left or it is time to stop.
 func (s *Sweeper) remove(ctx context.Context, kind string, stopAt, before time.Time,
 	forget func(ctx context.Context, before time.Time, limit int) (int64, error),
 ) error {

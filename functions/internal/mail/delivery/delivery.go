@@ -1,17 +1,15 @@
-// Package delivery brings due mails from the store to the SMTP server, each attempt under a claim that no other process
-// holds.
+// Package delivery sends due mails from the store to the SMTP server. Each attempt holds an exclusive claim.
 //
-// The promise is at least once. A mail goes out twice only if its fate could not be known: the connection broke between
-// the message and the server's answer, or the process died between that answer and the mark. Both are counted, in the row
-// and in the metric orderbell.mail.ambiguous. A claim costs an attempt, so the server is reached before anything is
-// claimed.
+// Delivery is at least once. A mail is sent twice only if the result of an attempt is unknown: the connection broke
+// between the message and the server's answer, or the process died between that answer and the mark. Both are counted,
+// in the row and in the metric orderbell.mail.ambiguous. A claim uses an attempt, so the courier connects to the server
+// before it claims a mail.
 //
-// Attempts are limited for faults of the recipient only. A server that rejects all our mail, whatever the recipient, holds up
-// the mails: they stay due, a few of them test the server with each sweep, and log, metric and readiness detail report it
-// once (trouble.go).
+// Only faults of the recipient use up attempts. If the server rejects mails for any recipient, the mails stay due, each
+// sweep tests the server with a few of them, and log, metric and readiness detail report it (trouble.go).
 //
-// A mail in flight is never cut short by the request that started it, since that would leave its fate unknown: it goes on
-// after the answer, its lease is renewed while it lasts, and [Courier.Drain] waits for it.
+// The end of a request does not cancel its mails in flight, because that would leave their result unknown. They
+// continue after the answer, their lease is renewed, and [Courier.Drain] waits for them.
 package delivery
 
 import (
@@ -29,31 +27,32 @@ import (
 	"orderbell/internal/mail"
 )
 
-// Config says how patient delivery is.
+// Config has the time limits and retries of delivery.
 type Config struct {
-	// TryLimit is how long an event waits for its own mails before it is answered, and how long it claims more of them.
+	// TryLimit is how long an event waits for its own mails before it is answered. After it, the event claims no more
+	// mails.
 	TryLimit    time.Duration `envconfig:"EMAIL_TRY_LIMIT" default:"1s"`
-	MaxAttempts int           `envconfig:"EMAIL_MAX_ATTEMPTS" default:"12"` // with the delays below, some six hours
+	MaxAttempts int           `envconfig:"EMAIL_MAX_ATTEMPTS" default:"12"` // with the delays below, about six hours
 	RetryBase   time.Duration `envconfig:"EMAIL_RETRY_BASE" default:"30s"`  // doubled with each attempt
 	RetryMax    time.Duration `envconfig:"EMAIL_RETRY_MAX" default:"1h"`
 
-	MailsPerHour   int64 `ignored:"true"` // of a tenant without a limit of its own: package user's default
-	MaxInvitations int64 `ignored:"true"` // the same of mails a day that ask for a confirmation
+	MailsPerHour   int64 `ignored:"true"` // for a tenant without its own limit: the default of package user
+	MaxInvitations int64 `ignored:"true"` // likewise for confirmation mails per day
 }
 
 const (
-	// lease is short enough that a killed process delays its mail little. While a process lives it renews the lease, so
-	// that a slow server's mail is not sent by another process too.
+	// lease is short, so that a killed process delays its mail only a little. A live process renews it, so that no
+	// other process sends the mail while the server is slow.
 	lease = 3 * time.Minute
-	// renewal leaves time for a second try of a renewal that failed.
+	// renewal is the interval of renewals. It leaves time to repeat a failed one.
 	renewal = lease / 3
-	// heldMax is the longest wait of a mail that an operator must help, so that it goes out soon after the repair.
+	// heldMax is the longest pause of a held mail, so that it is sent soon after the repair.
 	heldMax = 10 * time.Minute
-	// maxReason keeps a server's essay out of the row.
+	// maxReason bounds the stored text of a server's answer.
 	maxReason = 500
 )
 
-// Store has the due e-mails.
+// Store keeps the due mails.
 type Store interface {
 	ClaimOfEvent(ctx context.Context, source, eventID string, terms mail.Terms) (mail.Due, bool, error)
 	ClaimOfTenant(ctx context.Context, tenantID string, terms mail.Terms) (mail.Due, bool, error)
@@ -63,7 +62,7 @@ type Store interface {
 	Waiting(ctx context.Context) (n int, since time.Time, err error)
 }
 
-// Post has the lines to the SMTP server.
+// Post hands out connections to the SMTP server.
 type Post interface {
 	TryLine() (mail.Line, bool)
 	Line(ctx context.Context) (mail.Line, error)
@@ -83,7 +82,7 @@ type Courier struct {
 	log     *slog.Logger
 	meters  meters
 	server  trouble
-	sending sync.WaitGroup // goroutines that have a line
+	sending sync.WaitGroup // goroutines that hold a line
 }
 
 // New returns a courier.
@@ -98,8 +97,9 @@ func New(cfg Config, store Store, post Post, writer Writer, log *slog.Logger, me
 	return c, c.meters.init(meter)
 }
 
-// TryEvent tries the due mails of one event once, if a line is free and the server has not just failed. It waits no longer
-// than TryLimit and claims none after that; mails in flight then go on. Whatever fails or is left stays due.
+// TryEvent tries the due mails of one event once, if a line is free and the server has not just failed. It returns
+// after TryLimit at the latest and then claims no more mails; mails in flight continue. Mails that were not sent stay
+// due.
 func (c *Courier) TryEvent(ctx context.Context, source, eventID string) {
 	if !c.server.mayTry(time.Now()) {
 		return
@@ -133,7 +133,8 @@ func (c *Courier) terms() mail.Terms {
 	return mail.Terms{Lease: lease, MailsPerHour: c.cfg.MailsPerHour, MaxInvitations: c.cfg.MaxInvitations}
 }
 
-// goWith runs work with a line of its own, beyond the end of ctx. The returned channel is closed at its end.
+// goWith runs work with its own line. The end of ctx does not stop it. The returned channel is closed when work
+// returns.
 func (c *Courier) goWith(ctx context.Context, line mail.Line, work func(context.Context)) <-chan struct{} {
 	done := make(chan struct{})
 	ctx = context.WithoutCancel(ctx)
@@ -150,8 +151,8 @@ func (c *Courier) goWith(ctx context.Context, line mail.Line, work func(context.
 	return done
 }
 
-// Drain waits until no mail is on its way, or ctx ends; what is cut off then comes back when its lease has run out.
-// Nothing may be started any more.
+// Drain waits until no mail is under way, or until ctx ends. An interrupted mail is due again when its lease expires.
+// The caller must not start further mails.
 func (c *Courier) Drain(ctx context.Context) {
 	done := make(chan struct{})
 	go func() {
@@ -164,13 +165,13 @@ func (c *Courier) Drain(ctx context.Context) {
 	}
 }
 
-// progress says how a loop of claims goes on.
+// progress says how a loop of claims continues.
 type progress int
 
 const (
 	goOn   progress = iota // there may be more
 	broken                 // the connection broke: open a new one before the next claim
-	stop                   // nothing is due, the store fails, or the server takes no mail of ours
+	stop                   // nothing is due, the store fails, or the server rejects all mails
 )
 
 // next claims one e-mail, sends it and marks it.
@@ -214,7 +215,7 @@ func (c *Courier) next(ctx context.Context, line mail.Line, claim func(context.C
 	return goOn
 }
 
-// logFailure logs a mail that was not sent. What is held has one line for all mails, of [Courier.report].
+// logFailure logs a mail that was not sent. For held mails, [Courier.report] logs one line for all.
 func (c *Courier) logFailure(ctx context.Context, due mail.Due, o outcome, err error) {
 	if err == nil {
 		return
@@ -227,11 +228,10 @@ func (c *Courier) logFailure(ctx context.Context, due mail.Due, o outcome, err e
 		"outcome", string(o), "err", err)
 }
 
-// errGivenUp is a mail whose attempts were all abandoned.
+// errGivenUp is the error of a mail whose attempts were all abandoned.
 var errGivenUp = errors.New("no attempt before this one came to an end")
 
-// send renders and sends due, and renews its claim until that is done. A claim that is lost stops it, as long as the
-// message is not complete.
+// send renders and sends due, and renews its claim meanwhile. A lost claim cancels it until the message is complete.
 func (c *Courier) send(ctx context.Context, line mail.Line, due mail.Due) error {
 	if due.Attempt-due.Held > c.cfg.MaxAttempts {
 		return errGivenUp
@@ -269,7 +269,7 @@ func (c *Courier) renew(ctx context.Context, lost context.CancelFunc, due mail.D
 	}
 }
 
-// judge turns what came of an attempt into its mark.
+// judge converts the result of an attempt into its mark.
 func (c *Courier) judge(due mail.Due, err error) (mail.Mark, outcome) {
 	if err == nil {
 		return mail.Mark{Status: mail.StatusSent}, sent
@@ -296,12 +296,13 @@ func (c *Courier) judge(due mail.Due, err error) (mail.Mark, outcome) {
 	return m, retry
 }
 
-// delay doubles with each attempt, up to RetryMax. Its jitter keeps the mails of an outage from being retried all at once.
+// delay doubles with each attempt, up to RetryMax, with jitter so that the mails of an outage are not all retried at
+// once.
 func (c *Courier) delay(attempt int) time.Duration {
 	return backoff.Jitter(backoff.After(attempt, c.cfg.RetryBase, c.cfg.RetryMax))
 }
 
-// mark tells the store, for as long as a lease lasts: a lost mark of a sent mail is a mail sent twice.
+// mark writes the mark, with retries for as long as a lease lasts: a lost mark would send the mail twice.
 func (c *Courier) mark(ctx context.Context, due mail.Due, m mail.Mark) {
 	ctx, cancel := context.WithTimeout(ctx, lease)
 	defer cancel()

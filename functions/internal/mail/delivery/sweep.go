@@ -11,24 +11,24 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// outcome is what came of a claim.
+// outcome is the result of a claim.
 type outcome string
 
 const (
 	sent       outcome = "sent"
 	retry      outcome = "retry"
-	held       outcome = "held" // the fault is ours or the server's
+	held       outcome = "held" // the sender or the server is at fault
 	failed     outcome = "failed"
-	suppressed outcome = "suppressed" // since the event, the user or the address has become one that gets no such mail
-	deferred   outcome = "deferred"   // it is the user's quiet hours
+	suppressed outcome = "suppressed" // the user or the address no longer gets such mails
+	deferred   outcome = "deferred"   // during the user's quiet hours
 	ambiguous  outcome = "ambiguous"  // beside another outcome: the server may have taken it
 	abandoned  outcome = "abandoned"  // beside another outcome: the attempt before was never marked
 )
 
-// Tally counts what a sweep did.
+// Tally has the counts of a sweep.
 type Tally struct {
 	Waiting, Sent, Retried, Held, Failed, Suppressed, Deferred int
-	Ambiguous                                                  int // attempts that may have reached the server without our knowing
+	Ambiguous                                                  int // attempts with an unknown result
 }
 
 // tallying is a tally that several lines add to.
@@ -64,9 +64,9 @@ func (t *tallying) now() Tally {
 	return t.tally
 }
 
-// Sweep sends what is due with up to workers lines, in turns: one mail of each tenant that has some, then the next of each. It stops claiming at stopAt and returns
-// when the last mail is done or ctx ends; mails in flight then go on. The error says that the store or
-// the server is out of reach.
+// Sweep sends due mails over up to workers lines, round-robin by tenant. It stops claiming at stopAt and returns when
+// the last mail is done or ctx ends; mails in flight then continue. An error means that the store or the server cannot
+// be reached.
 func (c *Courier) Sweep(ctx context.Context, workers int, stopAt time.Time) (Tally, error) {
 	waiting, since, err := c.store.Waiting(ctx)
 	if err != nil {
@@ -105,7 +105,7 @@ func (c *Courier) sweepLine(ctx context.Context, stopAt time.Time, turns *turns,
 	result := make(chan error, 1)
 	done := c.goWith(ctx, line, func(ctx context.Context) {
 		for state := goOn; state != stop && time.Now().Before(stopAt); state = c.next(ctx, line, turns.claim, tally) {
-			if err := line.Open(ctx); err != nil { // nothing is claimed for a server that is away
+			if err := line.Open(ctx); err != nil { // no claims while the server is down
 				c.report(ctx, err)
 				result <- &serverError{err}
 				return
@@ -121,7 +121,7 @@ func (c *Courier) sweepLine(ctx context.Context, stopAt time.Time, turns *turns,
 	}
 }
 
-// serverError is an SMTP server that is away. Whatever it says, a later sweep may find it well.
+// serverError says that the SMTP server is down. It is always temporary.
 type serverError struct{ err error }
 
 func (e *serverError) Error() string { return "e-mail stays due: " + e.err.Error() }

@@ -11,14 +11,14 @@ import (
 )
 
 const (
-	// heldLimit is after how many mails in a row the server is taken to refuse all of them. A single one may be held for a
-	// reason of its own.
+	// heldLimit is the number of held mails in a row after which the server counts as rejecting all mails. A single
+	// mail may be held for a reason of its own.
 	heldLimit = 3
-	// pause is how long events leave a server alone that takes no mail of ours.
+	// pause is how long events do not try a server that rejects all mails.
 	pause = 10 * time.Second
 )
 
-// trouble is what is known of a server that takes no mail of ours. Its zero value knows of none.
+// trouble records that the server rejects all mails. The zero value is no trouble.
 type trouble struct {
 	mu      sync.Mutex
 	held    int       // mails in a row
@@ -27,7 +27,7 @@ type trouble struct {
 	retryAt time.Time // of events
 }
 
-// note takes in what came of a mail, or of a connection. It returns whether trouble began or ended with it.
+// note records the result of a mail or a connection. It returns whether trouble began or ended with it.
 func (t *trouble) note(err error, now time.Time) (began, ended bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -58,14 +58,14 @@ func (t *trouble) newSweep() {
 	t.held = 0
 }
 
-// down says whether the server has just refused so much that no mail is worth a try.
+// down reports whether the server has just rejected so many mails that a further try is useless.
 func (t *trouble) down() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.held >= heldLimit
 }
 
-// mayTry says whether an event may try its mails.
+// mayTry reports whether an event may try its mails.
 func (t *trouble) mayTry(now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -75,11 +75,11 @@ func (t *trouble) mayTry(now time.Time) bool {
 	if now.Before(t.retryAt) {
 		return false
 	}
-	t.held, t.retryAt = heldLimit-1, now.Add(pause) // one mail finds out for all
+	t.held, t.retryAt = heldLimit-1, now.Add(pause) // one mail tests the server for all
 	return true
 }
 
-// report notes what came of a mail or of a connection. The log gets one line when trouble begins and one when it ends.
+// report records the result of a mail or a connection. It logs one line when trouble begins and one when it ends.
 func (c *Courier) report(ctx context.Context, err error) {
 	switch began, ended := c.server.note(err, time.Now()); {
 	case began:
@@ -91,8 +91,8 @@ func (c *Courier) report(ctx context.Context, err error) {
 	}
 }
 
-// Trouble says since when and why the SMTP server takes no mail of ours; "" while it does. It is a detail of readiness:
-// events must be taken in without mail, too.
+// Trouble says since when and why the SMTP server rejects all mails; "" while it accepts them. It is a detail of
+// readiness, not a condition: events are applied without mail too.
 func (c *Courier) Trouble() string {
 	c.server.mu.Lock()
 	defer c.server.mu.Unlock()

@@ -7,17 +7,17 @@ import (
 	"orderbell/internal/mail"
 )
 
-// turns shares the lines of a sweep between the tenants: in each round every tenant with due mails has one sent, so that a
-// tenant with very many delays the mails of another by a round at most.
+// turns shares the lines of a sweep between tenants. Each round sends one mail of every tenant with due mails, so a
+// tenant with very many delays the mails of another by one round at most.
 type turns struct {
 	store Store
 	terms mail.Terms
 
 	mu    sync.Mutex
-	round []string // tenants that have not had their turn
+	round []string // tenants whose turn is still to come
 }
 
-// claim claims a mail of the tenant whose turn it is. It returns false if no tenant has any: a whole round brought none.
+// claim claims a mail of the next tenant. It returns false if a whole round found none.
 func (t *turns) claim(ctx context.Context) (mail.Due, bool, error) {
 	for rounds := 0; ; {
 		tenant, fresh, err := t.next(ctx)

@@ -12,10 +12,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// ConfirmPath is where links lead that confirm an address, on the page's origin. A token follows.
+// ConfirmPath is the path of links that confirm an address, on the page's origin. A token follows.
 const ConfirmPath = "/api/users/confirmation/"
 
-// Confirmation is what the token of a link says that confirms an address.
+// Confirmation is the content of a confirmation link's token.
 type Confirmation struct {
 	TenantID string
 	UserID   string // UUID
@@ -24,10 +24,10 @@ type Confirmation struct {
 	address [addressBytes]byte // the beginning of a hash of the address
 }
 
-// addressBytes is as long as a mail's id, whose place the hash of the address takes in a token.
+// addressBytes is the length of the hash of the address in a token. It equals that of a mail's id.
 const addressBytes = 16
 
-// IsAddress says whether the link was made for the address, however it is typed.
+// IsAddress reports whether the link was made for the address, ignoring its spelling.
 func (c Confirmation) IsAddress(email string) bool {
 	other := hashOf(email)
 	return subtle.ConstantTimeCompare(c.address[:], other[:]) == 1
@@ -39,7 +39,7 @@ func hashOf(email string) (h [addressBytes]byte) {
 	return h
 }
 
-// ConfirmURL returns the link that confirms the user's address until it expires. It is good for this address alone.
+// ConfirmURL returns the link that confirms the user's address until it expires. It is valid for this address only.
 func (l *Links) ConfirmURL(tenantID, userID, email string, expires time.Time) (string, error) {
 	id, err := uuid.Parse(userID)
 	if err != nil {
@@ -50,7 +50,8 @@ func (l *Links) ConfirmURL(tenantID, userID, email string, expires time.Time) (s
 	return l.base + ConfirmPath + base64.RawURLEncoding.EncodeToString(append(said, sign(confirms, l.secrets[0], said)...)), nil
 }
 
-// ReadConfirmation returns what a token says at the time now. Errors: [ErrForged], and with the confirmation [ErrExpired].
+// ReadConfirmation returns the content of a token at the time now. Errors: [ErrForged], and with the confirmation
+// [ErrExpired].
 func (l *Links) ReadConfirmation(token string, now time.Time) (Confirmation, error) {
 	said, err := l.check(confirms, token)
 	if err != nil {

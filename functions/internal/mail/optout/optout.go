@@ -1,8 +1,8 @@
-// Package optout makes and reads the links of mails. An unsubscribe link switches off one user's e-mail notifications, once,
-// until it expires, and nothing else. A confirmation link confirms that one address is its user's, and nothing else.
+// Package optout creates and reads the links in mails. An unsubscribe link can only switch off one user's e-mail
+// notifications, once, until it expires. A confirmation link can only confirm one user's address.
 //
-// A link is a capability, not a login. Its token says whose it is and carries an HMAC-SHA256 of all that it says, so that only
-// the holder of the secret can make one. A link of one kind is not valid as one of the other.
+// A link is a capability, not a login. Its token names the user and has an HMAC-SHA256 of its content, so only the
+// holder of the secret can create one. A link of one kind is not valid as the other.
 package optout
 
 import (
@@ -20,27 +20,27 @@ import (
 	"github.com/google/uuid"
 )
 
-// Config says how links are signed and where they lead.
+// Config has the secrets and the origin of links.
 type Config struct {
-	PublicURL string        `envconfig:"PUBLIC_URL" required:"true"`         // of the page: what mails link to
+	PublicURL string        `envconfig:"PUBLIC_URL" required:"true"`         // origin of the page
 	Secret    string        `envconfig:"UNSUBSCRIBE_SECRET" required:"true"` // at least 32 bytes
-	OldSecret string        `envconfig:"UNSUBSCRIBE_OLD_SECRET"`             // its links are still good, but no new ones are made
-	Life      time.Duration `envconfig:"UNSUBSCRIBE_LIFE" default:"1440h"`   // laws want 30 days at least
+	OldSecret string        `envconfig:"UNSUBSCRIBE_OLD_SECRET"`             // its links are still valid, but no new ones are created
+	Life      time.Duration `envconfig:"UNSUBSCRIBE_LIFE" default:"1440h"`   // laws require at least 30 days
 }
 
-// Path is where links lead, on the page's origin. A token follows.
+// Path is the path of unsubscribe links, on the page's origin. A token follows.
 const Path = "/api/unsubscribe/"
 
-// preferencesPath is where the page lets users choose.
+// preferencesPath is the page's path of preferences.
 const preferencesPath = "/#/preferences"
 
 const minSecret = 32 // bytes, as many as the hash has
 
-// Claim is what a token says.
+// Claim is the content of an unsubscribe token.
 type Claim struct {
 	TenantID string
 	UserID   string // UUID
-	MailID   string // UUID of the mail that the link is in: what is used up
+	MailID   string // UUID of the mail that has the link; it can be used once
 	Expires  time.Time
 }
 
@@ -79,17 +79,17 @@ func New(cfg Config) (*Links, error) {
 	return l, nil
 }
 
-// Safe says whether a link to u may be mailed: RFC 8058 wants https, and only what never leaves the machine may do without.
+// Safe reports whether a link to u may be mailed: RFC 8058 requires https. Only loopback addresses may use http.
 func Safe(u *url.URL) bool {
 	ip := net.ParseIP(u.Hostname())
 	here := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 	return u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && here)
 }
 
-// Preferences is where the page lets users choose what they are told of.
+// Preferences returns the address of the user's preferences on the page.
 func (l *Links) Preferences() string { return l.base + preferencesPath }
 
-// URL returns the link of a mail that is written now; an id that is no UUID has none: "".
+// URL returns the unsubscribe link of a mail, or "" if an id is not a UUID.
 func (l *Links) URL(tenantID, userID, mailID string, now time.Time) string {
 	token, err := l.token(Claim{TenantID: tenantID, UserID: userID, MailID: mailID, Expires: now.Add(l.life)})
 	if err != nil {
@@ -118,18 +118,18 @@ func (l *Links) token(c Claim) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(append(said, sign(unsubscribes, l.secrets[0], said)...)), nil
 }
 
-// statement is what a token says. About is the mail's id, or stands for an address.
+// statement is the content of a token. About is the mail's id, or the hash of an address.
 func statement(tenantID string, userID, about [16]byte, expires time.Time) []byte {
 	said := binary.BigEndian.AppendUint64([]byte{version}, uint64(expires.Unix())) //nolint:gosec // after 1970
 	return append(append(append(said, about[:]...), userID[:]...), tenantID...)
 }
 
-// end is until when a token is good.
+// end is the expiry of a token.
 func end(said []byte) time.Time {
 	return time.Unix(int64(binary.BigEndian.Uint64(said[1:9])), 0).UTC() //nolint:gosec // we have written it
 }
 
-// check returns what a token of the purpose says, or [ErrForged].
+// check returns the content of a token with the purpose, or [ErrForged].
 func (l *Links) check(p purpose, token string) ([]byte, error) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
 	if err != nil || len(raw) <= fixed+sha256.Size || raw[0] != version {
@@ -146,7 +146,7 @@ func (l *Links) check(p purpose, token string) ([]byte, error) {
 	return said, nil
 }
 
-// Read returns what a token says at the time now. Errors: [ErrForged], and with the claim [ErrExpired].
+// Read returns the content of a token at the time now. Errors: [ErrForged], and with the claim [ErrExpired].
 func (l *Links) Read(token string, now time.Time) (Claim, error) {
 	said, err := l.check(unsubscribes, token)
 	if err != nil {
@@ -161,7 +161,7 @@ func (l *Links) Read(token string, now time.Time) (Claim, error) {
 	return c, nil
 }
 
-// purpose keeps what is signed for one thing from being good for another.
+// purpose separates the signatures of different kinds of tokens.
 type purpose string
 
 const (

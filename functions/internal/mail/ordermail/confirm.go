@@ -6,7 +6,7 @@ import (
 	"orderbell/internal/mail"
 )
 
-// confirmView is what the templates of a confirmation see. Every field is one line. It has no name: the inviting user
+// confirmView is the data of the confirmation templates. Every field is one line. It has no name: the inviting user
 // chooses the name, and the address is not yet known to be the invited user's.
 type confirmView struct {
 	Language string // BCP 47

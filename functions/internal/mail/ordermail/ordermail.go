@@ -1,5 +1,5 @@
-// Package ordermail writes the mails to users, in the tenant's language: subject, text and HTML. One tells of an order, the other
-// asks for the confirmation of an address.
+// Package ordermail writes the mails to users, in the tenant's language: subject, text and HTML. One is about an order,
+// the other asks for the confirmation of an address.
 package ordermail
 
 import (
@@ -20,10 +20,10 @@ import (
 //go:embed templates
 var files embed.FS
 
-// Links are the addresses that a mail offers its user. What is empty is left out.
+// Links are the links in a mail. Empty ones are left out.
 type Links struct {
-	Unsubscribe string // takes the mails' end with one POST (RFC 8058), and asks with a page on GET
-	Preferences string // where the user chooses what they are told of
+	Unsubscribe string // unsubscribes with one POST (RFC 8058), and shows a page on GET
+	Preferences string // the user's preferences
 	Confirm     string // of a mail that asks for a confirmation: confirms the address
 }
 
@@ -35,7 +35,7 @@ type Writer struct {
 	links func(mail.Due) Links
 }
 
-// New parses the templates. Links returns what a mail offers; with nil, mails offer nothing.
+// New parses the templates. links returns the links of a mail; with nil, mails have none.
 func New(links func(mail.Due) Links) (*Writer, error) {
 	words, err := wording.Load()
 	if err != nil {
@@ -55,10 +55,10 @@ func New(links func(mail.Due) Links) (*Writer, error) {
 	return &Writer{words: words, html: html, text: text, links: links}, nil
 }
 
-// labels are the words that stand beside something, or for a link.
+// labels are the texts of rows and links.
 type labels struct{ Order, Time, ID, Unsubscribe, Preferences string }
 
-// view is what a template sees. Every field is one line.
+// view is the data of the templates. Every field is one line.
 type view struct {
 	Language      string // BCP 47
 	Tenant        string
@@ -95,7 +95,7 @@ func (w *Writer) Write(d mail.Due) (mail.Mail, error) {
 	return w.render(l, "order", v)
 }
 
-// render returns l with the bodies that the templates of that name make of v.
+// render returns l with the text and HTML bodies from the templates of that name.
 func (w *Writer) render(l mail.Mail, name string, v any) (mail.Mail, error) {
 	var body bytes.Buffer
 	if err := w.text.ExecuteTemplate(&body, name+".txt", v); err != nil {
@@ -140,7 +140,7 @@ func (w *Writer) view(d mail.Due) view {
 	return v
 }
 
-// tone is how a state feels to those who sell.
+// tone is the colour class of a state: good, calm or bad.
 func tone(s order.Status) string {
 	switch s {
 	case order.Submitted, order.Preparing:
@@ -152,8 +152,8 @@ func tone(s order.Status) string {
 	return "good"
 }
 
-// reference is how users call the order: by its reference, or by the last digits of its id where it has none (the
-// first ones of a UUIDv7 are the time, alike for all orders of a day).
+// reference is the name of the order for users: its reference or, without one, the last digits of its id. The first
+// digits of a UUIDv7 are its time, so they are similar for all orders of a day.
 func reference(d event.Data) string {
 	if r := shown(d.Reference); r != "" {
 		return r
@@ -161,5 +161,5 @@ func reference(d event.Data) string {
 	return "…" + d.OrderID[max(0, len(d.OrderID)-6):]
 }
 
-// shown returns a name as it stands in a sentence: whatever it contains, the words and amounts around it stay in their place.
+// shown returns a name for use in a sentence. Bidirectional text in it does not affect the text around it.
 func shown(name string) string { return text.Isolate(text.Line(name)) }
