@@ -1,4 +1,4 @@
-// Command order-created tells watchers of new orders.
+// Command order-created publishes new orders to the streams.
 package main
 
 import (

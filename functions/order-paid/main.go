@@ -1,4 +1,4 @@
-// Command order-paid tells watchers of paid orders, and the users who sell by inbox and e-mail.
+// Command order-paid publishes paid orders to the streams, and notifies the users who sell in the inbox and by e-mail.
 package main
 
 import (

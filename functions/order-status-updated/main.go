@@ -1,4 +1,4 @@
-// Command order-status-updated tells watchers how orders move on.
+// Command order-status-updated publishes changes of an order's state to the streams.
 package main
 
 import (

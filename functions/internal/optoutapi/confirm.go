@@ -27,7 +27,7 @@ type confirmAPI struct {
 	store Invitations
 }
 
-// NewConfirm returns the handler of what is below [optout.ConfirmPath].
+// NewConfirm returns the handler of the paths below [optout.ConfirmPath].
 func NewConfirm(log *slog.Logger, links *optout.Links, store Invitations) (http.Handler, error) {
 	p, err := newPages(log)
 	return confirmAPI{p, links, store}, err
@@ -44,7 +44,7 @@ func (a confirmAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.write(w, r, what, a.view(r, what, about))
 }
 
-// serve finds out what to show, and on POST confirms. The error is of [trouble].
+// serve confirms on POST, and returns the page to show. The error is of [trouble].
 func (a confirmAPI) serve(r *http.Request) (outcome, user.Invitation, error) {
 	claim, err := a.links.ReadConfirmation(strings.TrimPrefix(r.URL.Path, optout.ConfirmPath), time.Now())
 	if errors.Is(err, optout.ErrForged) {
@@ -74,7 +74,7 @@ func (a confirmAPI) serve(r *http.Request) (outcome, user.Invitation, error) {
 func (a confirmAPI) view(r *http.Request, what outcome, about user.Invitation) view {
 	words := a.wordsFor(r, about.Locale)
 	key := "confirm." + string(what)
-	if what == forged || what == trouble { // as of every link
+	if what == forged || what == trouble { // like every link
 		key = "page." + string(what)
 	}
 	tenant := text.Isolate(text.Line(about.TenantName))

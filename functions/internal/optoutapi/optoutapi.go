@@ -1,10 +1,10 @@
-// Package optoutapi serves the links of mails: GET shows a page with a button, and POST does what the link is for. An unsubscribe
-// link switches the user's mails off, by the page's button or by a mail program's (RFC 8058). A confirmation link confirms the
-// user's address.
+// Package optoutapi serves the links in mails: GET shows a page with a button, and POST performs the action. An
+// unsubscribe link switches the user's mails off, by the page's button or by a mail program's (RFC 8058). A
+// confirmation link confirms the user's address.
 //
-// GET changes nothing, since programs follow links before users do. A link needs no sign-in. An unsubscribe link switches mails off
-// once; a repeated POST is a success as long as mails are off. A confirmation link can be used again: the address stays confirmed.
-// Answers are pages in the tenant's language, or in the browser's where the link does not name a tenant.
+// GET changes nothing, because mail scanners follow links. A link needs no sign-in. An unsubscribe link works once; a
+// repeated POST succeeds while mails are off. A confirmation link can be used again: the address stays confirmed.
+// Answers are pages in the tenant's language or, if the tenant is not known, in the browser's.
 package optoutapi
 
 import (
@@ -49,10 +49,10 @@ type pages struct {
 	words  *wording.Catalogues
 	page   *template.Template
 	style  template.CSS
-	policy string // Content-Security-Policy: this page's style, its form, and nothing else
+	policy string // Content-Security-Policy: only this page's style and form
 }
 
-// New returns the handler of [optout.Path] and what is below it.
+// New returns the handler of [optout.Path] and the paths below it.
 func New(log *slog.Logger, links *optout.Links, store Store) (http.Handler, error) {
 	p, err := newPages(log)
 	return api{p, links, store}, err
@@ -79,7 +79,7 @@ func newPages(log *slog.Logger) (pages, error) {
 	}, nil
 }
 
-// outcome is which page is shown, by the key of its words.
+// outcome is the page to show, as the key of its texts.
 type outcome string
 
 const (
@@ -103,7 +103,7 @@ func (a api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.write(w, r, what, a.view(r, what, sub))
 }
 
-// serve finds out what to show, and on POST does it. The error is of [trouble].
+// serve performs the action on POST, and returns the page to show. The error is of [trouble].
 func (a api) serve(r *http.Request) (outcome, user.Subscription, error) {
 	claim, err := a.links.Read(strings.TrimPrefix(r.URL.Path, optout.Path), time.Now())
 	if errors.Is(err, optout.ErrForged) {
@@ -114,7 +114,7 @@ func (a api) serve(r *http.Request) (outcome, user.Subscription, error) {
 	if late := errors.Is(err, optout.ErrExpired); late || r.Method != http.MethodPost {
 		sub, err := do(r.Context(), link)
 		switch {
-		case late: // whatever the store says: only the language depends on it
+		case late: // errors are ignored: only the language depends on it
 			return expired, sub, nil
 		case (err == nil || errors.Is(err, user.ErrUsed)) && !sub.Enabled:
 			return done, sub, nil
@@ -123,7 +123,7 @@ func (a api) serve(r *http.Request) (outcome, user.Subscription, error) {
 	}
 	sub, err := a.store.OptOut(r.Context(), link)
 	if errors.Is(err, user.ErrUsed) && !sub.Enabled {
-		err = nil // mail programs repeat their requests (RFC 8058 §3.2), and what the user asked for is done
+		err = nil // mail programs repeat their requests (RFC 8058 §3.2), and mails are off
 	}
 	return result(done, sub, err)
 }
@@ -140,16 +140,16 @@ func result(good outcome, sub user.Subscription, err error) (outcome, user.Subsc
 	return trouble, sub, err
 }
 
-// view is what the page shows.
+// view is the data of the page.
 type view struct {
 	Language    string
 	Style       template.CSS
 	Tenant      string // may be empty
 	Title, Text string
 	Button      string // of the form; empty for no button
-	OneClick    bool   // the button sends what RFC 8058 wants
+	OneClick    bool   // the button sends the body of RFC 8058
 	Preferences string // the address; empty: it is not shown
-	Choose      string // the words for it
+	Choose      string // its label
 }
 
 func (a api) view(r *http.Request, what outcome, sub user.Subscription) view {
@@ -167,7 +167,7 @@ func (a api) view(r *http.Request, what outcome, sub user.Subscription) view {
 	return v
 }
 
-// wordsFor returns the words of the tenant's language, or of the browser's where the tenant is not known.
+// wordsFor returns the texts in the tenant's language or, if the tenant is not known, in the browser's.
 func (p pages) wordsFor(r *http.Request, locale string) *wording.Words {
 	if locale != "" {
 		return p.words.For(locale)
@@ -175,7 +175,7 @@ func (p pages) wordsFor(r *http.Request, locale string) *wording.Words {
 	return p.words.Accepted(r.Header.Get("Accept-Language"))
 }
 
-// allowed answers requests with other methods, with what the methods of a link do.
+// allowed answers 405 to other methods, with an Allow header.
 func allowed(w http.ResponseWriter, r *http.Request, does string) bool {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodPost {
 		return true

@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	// hintPause bounds the hints of an instance under load. The relay is awake then anyway.
+	// hintPause is the shortest time between two hints of an instance. Under load the relay does not need more.
 	hintPause = 2 * time.Millisecond
-	// hintTimeout is how long a hint may take. A relay finds the events by itself soon after.
+	// hintTimeout is how long a hint may take. Without it, a relay finds the events with its next look.
 	hintTimeout = time.Second
 )
 
@@ -21,9 +21,9 @@ type hinted struct {
 	news chan struct{}
 }
 
-// Hinted returns store with a call of publish after each committed change, until ctx ends. Calls run one at a time in the
-// background: they delay no answer, and a burst of changes shares one. An error of publish is dropped, since the relay
-// also looks into the outbox without hints.
+// Hinted wraps store so that publish is called after each committed change, until ctx ends. Calls run one at a time in
+// the background: they delay no answer, and a burst of changes shares one call. Errors of publish are ignored, because
+// the relay also reads the outbox without hints.
 func Hinted(ctx context.Context, store Store, publish func(context.Context) error) Store {
 	h := &hinted{Store: store, news: make(chan struct{}, 1)}
 	go h.run(ctx, publish)
@@ -50,7 +50,7 @@ func (h *hinted) run(ctx context.Context, publish func(context.Context) error) {
 	}
 }
 
-// tell returns a and err, and wakes the relay if there is something new.
+// tell returns a and err, and wakes the relay if there is a new event.
 func (h *hinted) tell(a order.Answer, err error) (order.Answer, error) {
 	if err == nil {
 		select {

@@ -14,23 +14,23 @@ import (
 type History struct {
 	OrderID string   `json:"order_id"`
 	Changes []Change `json:"changes"` // from the latest to the first
-	More    bool     `json:"more"`    // whether there are earlier ones
+	More    bool     `json:"more"`    // whether there are earlier changes
 }
 
 // Change is one change of an order in the API's JSON.
 type Change struct {
 	Version   int64        `json:"version"`
 	Status    order.Status `json:"status"`           // after the change
-	Undone    order.Status `json:"undone,omitempty"` // the state that was taken back
+	Undone    order.Status `json:"undone,omitempty"` // the state that was undone
 	ChangedAt time.Time    `json:"changed_at"`
 	EventID   string       `json:"event_id"`
 	Actor     *event.Actor `json:"actor,omitempty"` // nil where it is not known
-	Decided   bool         `json:"decided"`         // whether it is decided who is told
+	Decided   bool         `json:"decided"`         // whether the recipients are decided
 	Told      []Told       `json:"told"`
 	MoreTold  int          `json:"more_told,omitempty"` // how many are not in Told
 }
 
-// Told is what was decided for one user and channel, and what became of it.
+// Told is the decision for one user and channel, and its result.
 type Told struct {
 	UserID  string        `json:"user_id"`
 	Name    string        `json:"name,omitempty"`
@@ -40,11 +40,11 @@ type Told struct {
 	SentAt  time.Time     `json:"sent_at,omitzero"` // of a mail
 }
 
-// mostTold bounds what is told of one change: a tenant has hundreds of users, and a page shows some.
+// mostTold bounds the list of one change: a tenant may have hundreds of users.
 const mostTold = 100
 
-// history answers everybody with who changed the order and when. Who was told, and why somebody was not, is about colleagues:
-// leaders see all of it, others what concerns themselves.
+// history answers who changed the order and when. Who was notified, and why others were not, is visible to leaders in
+// full; other users see only their own entries.
 func (a api) history(w http.ResponseWriter, r *http.Request) error {
 	principal, id, err := named(r)
 	if err != nil {

@@ -11,28 +11,27 @@ import (
 	"orderbell/internal/user"
 )
 
-// Limits knows what the operator has chosen for a tenant.
+// Limits reads the limits that the operator has set for a tenant.
 type Limits interface {
 	Limits(ctx context.Context, tenantID string) (user.Limits, error)
 }
 
 const (
-	// limitsFor is how long a tenant's limit is remembered.
+	// limitsFor is how long a tenant's limit is cached.
 	limitsFor = 30 * time.Second
 	// maxBuckets bounds the memory to some 20 MB. Tenants that have been quiet for limitsFor are forgotten first.
 	maxBuckets = 100_000
 )
 
-// RateError refuses more orders of a tenant than its limit of a second.
+// RateError is a rejected order beyond the tenant's limit per second.
 type RateError struct {
 	user.LimitError
 
-	After time.Duration // when there is room again
+	After time.Duration // when the next order is accepted
 }
 
-// limited is a store that takes so many orders of a tenant in a second at most. Each instance counts its own: with n
-// instances a tenant gets n times the limit. That is what the bound is for, one tenant's share of an instance's database
-// connections, and it costs no round trip.
+// limited is a store that bounds each tenant's orders per second. Each instance counts by itself, so with n instances a
+// tenant gets n times the limit. The limit protects an instance's database connections, and costs no round trip.
 type limited struct {
 	Store
 
@@ -45,7 +44,7 @@ type limited struct {
 	swept   time.Time // when the quiet tenants were forgotten
 }
 
-// bucket holds the orders that a tenant may still make now: one second's, refilled at the limit's rate.
+// bucket is a token bucket of a tenant's orders: one second's worth, refilled at the rate of the limit.
 type bucket struct {
 	rate   float64
 	left   float64
@@ -74,7 +73,7 @@ func (l *limited) Change(ctx context.Context, id string, next order.Status, r or
 	return l.Store.Change(ctx, id, next, r)
 }
 
-// Undo is [Store]'s, within the limit.
+// Undo implements [Store].
 func (l *limited) Undo(ctx context.Context, id string, version int64, states []order.Status, r order.Request) (order.Answer, error) {
 	if err := l.take(ctx, r.TenantID); err != nil {
 		return order.Answer{}, err
@@ -107,7 +106,7 @@ func (l *limited) take(ctx context.Context, tenantID string) error {
 	return nil
 }
 
-// learn remembers the tenant's limit, and what is left of it.
+// learn caches the tenant's limit, and keeps what is left in its bucket.
 func (l *limited) learn(tenantID string, rate float64, now time.Time) *bucket {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -121,12 +120,12 @@ func (l *limited) learn(tenantID string, rate float64, now time.Time) *bucket {
 	return b
 }
 
-// makeRoom forgets tenants if there are too many. The caller holds the lock.
+// makeRoom removes tenants if there are too many. The caller holds the lock.
 func (l *limited) makeRoom(now time.Time) {
 	if len(l.buckets) < maxBuckets {
 		return
 	}
-	if now.Sub(l.swept) >= limitsFor { // it goes through all of them
+	if now.Sub(l.swept) >= limitsFor { // it visits all tenants
 		l.swept = now
 		maps.DeleteFunc(l.buckets, func(_ string, b *bucket) bool { return now.Sub(b.filled) >= limitsFor })
 	}
@@ -134,6 +133,6 @@ func (l *limited) makeRoom(now time.Time) {
 		if len(l.buckets) < maxBuckets {
 			return
 		}
-		delete(l.buckets, tenantID) // gives it one burst more
+		delete(l.buckets, tenantID) // the cost is one extra burst
 	}
 }

@@ -1,7 +1,7 @@
-// Package orderapi is the HTTP API through which tills make, change and list orders.
+// Package orderapi is the HTTP API with which tills create, change and list orders.
 //
-// Every answer but an order or a page of them is a problem (RFC 9457). The tenant is the token's; another tenant's
-// order does not exist. A POST may carry an Idempotency-Key: its retries get the first answer and change nothing.
+// Every error is a problem (RFC 9457). The token names the tenant; orders of another tenant do not exist for it. A POST
+// may have an Idempotency-Key: its retries get the first answer and change nothing.
 package orderapi
 
 import (
@@ -43,7 +43,7 @@ type Store interface {
 type Order struct {
 	OrderID     string       `json:"order_id"` // UUID
 	TenantID    string       `json:"tenant_id"`
-	Reference   string       `json:"reference"` // what users call out; may be empty
+	Reference   string       `json:"reference"` // the number that users call out; may be empty
 	Status      order.Status `json:"status"`
 	TotalAmount int64        `json:"total_amount"` // in the currency's minor unit
 	Currency    string       `json:"currency"`     // ISO 4217
@@ -51,8 +51,8 @@ type Order struct {
 	CreatedAt   time.Time    `json:"created_at"`   // RFC 3339, UTC
 	UpdatedAt   time.Time    `json:"updated_at"`
 
-	UndoUntil   time.Time `json:"undo_until,omitzero"`              // not there where the latest change cannot be undone
-	DuplicateOf string    `json:"duplicate_reference_of,omitempty"` // of the answer to POST /api/orders alone
+	UndoUntil   time.Time `json:"undo_until,omitzero"`              // absent if the latest change cannot be undone
+	DuplicateOf string    `json:"duplicate_reference_of,omitempty"` // only in the answer to POST /api/orders
 }
 
 // NewOrder is the body of POST /api/orders.
@@ -116,7 +116,7 @@ func (a api) create(w http.ResponseWriter, r *http.Request) error {
 	return write(w, http.StatusCreated, answer)
 }
 
-// order checks the request and returns the order it asks for, or 422 that names every wrong field.
+// order validates the request and returns the requested order, or 422 that names every wrong field.
 func (n NewOrder) order() (order.Order, error) {
 	var wrong []problem.FieldError
 	add := func(field, detail string) { wrong = append(wrong, problem.FieldError{Field: field, Detail: detail}) }
@@ -179,8 +179,7 @@ func (a api) setStatus(w http.ResponseWriter, r *http.Request) error {
 	return a.change(w, r, body, *asked.Status)
 }
 
-// Movers returns who may bring an order into state next. What gives money back, or gives an order up, is not the
-// kitchen's.
+// Movers returns the roles that may bring an order into state next. The kitchen may neither refund nor cancel.
 func Movers(next order.Status) []user.Role {
 	switch next {
 	case order.Paid, order.Cancelled, order.Refunded:
@@ -206,7 +205,7 @@ func (a api) change(w http.ResponseWriter, r *http.Request, body []byte, next or
 	return write(w, http.StatusOK, answer)
 }
 
-// orderID returns the path's order id. What is no id names no order.
+// orderID returns the order id of the path. A malformed id is answered like an unknown order.
 func orderID(r *http.Request) (string, error) {
 	id, ok := route.PathID(r)
 	if !ok {
@@ -224,7 +223,7 @@ func named(r *http.Request) (caller auth.Principal, id string, err error) {
 	return caller, id, err
 }
 
-// keyHeader is draft-ietf-httpapi-idempotency-key-header's.
+// keyHeader is the header of draft-ietf-httpapi-idempotency-key-header.
 const keyHeader = "Idempotency-Key"
 
 // maxKey is the longest Idempotency-Key, as the table idempotency_keys has it.
@@ -249,7 +248,7 @@ func newRequest(r *http.Request, body []byte) (order.Request, error) {
 	return request, nil
 }
 
-// refusal turns the store's outcomes into problems. Other errors stay what they are.
+// refusal converts the store's outcomes to problems. It returns other errors unchanged.
 func refusal(err error) error {
 	var transition *order.TransitionError
 	var rate *RateError
@@ -282,7 +281,7 @@ func write(w http.ResponseWriter, status int, a order.Answer) error {
 	return route.Answer(w, status, route.VersionTag(o.Version), o)
 }
 
-// FromOrder returns o in the API's JSON.
+// FromOrder converts o to the API's JSON.
 func FromOrder(o order.Order) Order {
 	return Order{
 		OrderID: o.ID, TenantID: o.TenantID, Reference: o.Reference, Status: o.Status, TotalAmount: o.TotalAmount,

@@ -20,10 +20,10 @@ import (
 // Counts is the answer to GET /api/orders/counts.
 type Counts struct {
 	Counts map[order.Status]int `json:"counts"` // of every state
-	UpTo   int                  `json:"up_to"`  // a count of this many may be more
+	UpTo   int                  `json:"up_to"`  // a count of this value means this many or more
 }
 
-// current names the orders that a page begins with: all that are open, and those of today.
+// current is the state filter of the first page: all open orders, and those of today.
 const current = "current"
 
 func (a api) counts(w http.ResponseWriter, r *http.Request) error {
@@ -46,7 +46,7 @@ func (a api) counts(w http.ResponseWriter, r *http.Request) error {
 	return route.Serve(w, r, "", Counts{Counts: counts, UpTo: order.MostCounted})
 }
 
-// page returns the orders that the query asks for.
+// page returns the orders of the query.
 func (a api) page(r *http.Request, tenantID string) (page []order.Order, more bool, err error) {
 	limit, after, err := route.PageOf(r)
 	if err != nil {
@@ -127,8 +127,8 @@ func states(text string) (found []order.Status, err error) {
 	return found, nil
 }
 
-// period reads from and to. Each is an instant, or a date of the tenant's clock: then the period begins with that day and
-// ends after it.
+// period reads from and to. Each is an instant, or a date in the tenant's zone: then the period begins with that day
+// and includes it.
 func (a api) period(ctx context.Context, tenantID string, query url.Values) (from, to time.Time, err error) {
 	for _, bound := range []struct {
 		name string
@@ -183,7 +183,7 @@ func startOfDay(at time.Time, zone *time.Location) time.Time {
 	return time.Date(year, month, day, 0, 0, 0, 0, zone)
 }
 
-// one returns a parameter that may be there once, "" if it is not.
+// one returns a parameter that may occur once, "" if it is absent.
 func one(query url.Values, name string) (string, error) {
 	switch values := query[name]; {
 	case len(values) > 1:

@@ -21,16 +21,16 @@ type Summary struct {
 	Recent   *Recent `json:"recent"` // null for a day that is over
 }
 
-// Day is what a business did on one day.
+// Day is the summary of one day.
 type Day struct {
 	Date    string               `json:"date"` // by the tenant's clock
 	Takings []Takings            `json:"takings"`
-	Counts  map[order.Status]int `json:"counts"` // of the orders that were made that day, by their state now
+	Counts  map[order.Status]int `json:"counts"` // of the orders created that day, by their current state
 	Funnel  Funnel               `json:"funnel"`
 	Hours   []Hour               `json:"hours"` // those of the day's clock, from 0 on
 }
 
-// Takings are a day's payments and refunds in one currency, whenever their orders were made.
+// Takings are a day's payments and refunds in one currency, independent of when the orders were created.
 type Takings struct {
 	Currency string `json:"currency"`
 	Payments int    `json:"payments"`
@@ -39,7 +39,7 @@ type Takings struct {
 	Refunded int64  `json:"refunded"`
 }
 
-// Funnel is how far the orders that were made on a day have come.
+// Funnel has how many of a day's orders have reached each step.
 type Funnel struct {
 	Created   int `json:"created"`
 	Paid      int `json:"paid"`
@@ -55,11 +55,11 @@ type Hour struct {
 
 // Recent is how many payments there were in each of the last minutes.
 type Recent struct {
-	Since    time.Time `json:"since"` // when the first of them began
+	Since    time.Time `json:"since"` // start of the first minute
 	Payments []int     `json:"payments"`
 }
 
-// recentMinutes is how many minutes of [Recent] there are.
+// recentMinutes is the number of minutes in [Recent].
 const recentMinutes = 60
 
 func (a api) summary(w http.ResponseWriter, r *http.Request) error {
@@ -89,7 +89,8 @@ func (a api) summary(w http.ResponseWriter, r *http.Request) error {
 	return route.Serve(w, r, "", answer)
 }
 
-// dateIn returns when a day begins. The years are bounded, so that the day before it and the day after it are dates too.
+// dateIn returns the start of a day. The years are bounded, so that the day before it and the day after it are dates
+// too.
 func dateIn(text string, zone *time.Location) (time.Time, error) {
 	day, err := time.ParseInLocation(time.DateOnly, text, zone)
 	if err != nil || day.Year() < 1970 || day.Year() > 9998 {
@@ -144,14 +145,14 @@ func dayOf(from, to time.Time, counts map[order.Status]int, tallies []order.Tall
 	for _, sum := range byCurrency {
 		is.Takings = append(is.Takings, sum)
 	}
-	slices.SortFunc(is.Takings, func(a, b Takings) int { // the currency of most payments first
+	slices.SortFunc(is.Takings, func(a, b Takings) int { // ordered by number of payments
 		return cmp.Or(cmp.Compare(b.Payments, a.Payments), cmp.Compare(a.Currency, b.Currency))
 	})
 	return is
 }
 
-// funnel says how far orders have come by the states that they are in: whatever is past a state has been in it, or has
-// skipped it. A refund was paid before.
+// funnel counts orders by the steps that they have reached. An order has reached every state before its own, even if it
+// skipped it. A refunded order was paid.
 func funnel(counts map[order.Status]int) Funnel {
 	completed := counts[order.Completed]
 	ready := completed + counts[order.Ready]

@@ -10,7 +10,7 @@ import (
 
 // NewUndo is the body of POST /api/orders/{id}/undo.
 type NewUndo struct {
-	Version *order.Integer `json:"version"` // that the change made which is undone: the order's latest
+	Version *order.Integer `json:"version"` // version of the change to undo, which must be the latest
 }
 
 func (a api) undo(w http.ResponseWriter, r *http.Request) error {
@@ -38,7 +38,7 @@ func (a api) undo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var states []order.Status // who may bring an order into a state may bring it back
+	var states []order.Status // the roles that may bring an order into a state may bring it back
 	for _, s := range order.Undoable() {
 		if principal.Has(Movers(s)...) {
 			states = append(states, s)

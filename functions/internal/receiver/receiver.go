@@ -1,7 +1,7 @@
-// Package receiver takes CloudEvents over HTTP and answers as the Knative delivery rules want it: 202 with an empty
-// body for an event that is done with, a 4xx that is never retried for one that can't become right, 409 or 5xx for one
-// that is worth another try. Every refusal carries its reason in the header kne-reason, which the broker hands on to
-// the dead letter. A request of an unknown sender is refused before its body is read.
+// Package receiver takes CloudEvents over HTTP and answers by Knative's delivery rules: 202 with an empty body for a
+// handled event, a 4xx that is not retried for an invalid one, 409 or 5xx for one that should be retried. Every refusal
+// has its reason in the header kne-reason, which the broker copies to the dead letter. A request of an unknown sender
+// is refused before its body is read.
 package receiver
 
 import (
@@ -28,17 +28,17 @@ import (
 	"orderbell/internal/problem"
 )
 
-// Config bounds what one event may cost.
+// Config bounds the time and size of one event.
 type Config struct {
-	// EventTimeout is below the broker's time-out for a delivery, so that the answer still says why.
+	// EventTimeout is below the broker's timeout of a delivery, so that the broker gets the reason.
 	EventTimeout time.Duration `envconfig:"EVENT_TIMEOUT" default:"10s"`
 }
 
 // MaxBody bounds a request: [event.MaxData] as base64 in a structured event, and its attributes.
 const MaxBody = 2 * event.MaxData
 
-// Handle does the work of one CloudEvent. Its error decides the answer: an *[event.InvalidError] 400, one that says
-// Conflict() true 409, one that says Temporary() true or a deadline 503, any other 500.
+// Handle handles one CloudEvent. Its error decides the answer: an *[event.InvalidError] 400, one that says Conflict()
+// true 409, one that says Temporary() true or a deadline 503, any other 500.
 type Handle func(context.Context, cloudevents.Event) error
 
 // Only returns the Handle of a function for events of type t: others, and those that break the contract, are refused.
@@ -55,7 +55,7 @@ func Only(t event.Type, next func(context.Context, event.Event) error) Handle {
 	}
 }
 
-// Senders knows who may send events. Check returns nil, or the refusal.
+// Senders checks the sender of events. Check returns nil or the refusal.
 type Senders interface {
 	Check(r *http.Request) *problem.Problem
 }
@@ -69,7 +69,7 @@ type Receiver struct {
 	duration metric.Float64Histogram
 }
 
-// New returns the handler that takes events of senders and gives each one timeout to run in.
+// New returns the handler of events from senders.
 func New(timeout time.Duration, senders Senders, log *slog.Logger, meter metric.Meter, handle Handle) (*Receiver, error) {
 	duration, err := meter.Float64Histogram("orderbell.event.duration", metric.WithUnit("s"),
 		metric.WithDescription("From an event's arrival at a function to its answer. Labels: status."),
@@ -86,7 +86,7 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p, id := rc.serve(w, r)
 	status := http.StatusAccepted
 	if p == nil {
-		w.WriteHeader(status) // no body: the broker would take it for an event and refuse it
+		w.WriteHeader(status) // no body: the broker would parse it as an event and fail
 	} else {
 		status = p.Status
 		rc.logRefusal(r.Context(), p, id)
@@ -105,7 +105,7 @@ func (rc *Receiver) logRefusal(ctx context.Context, p *problem.Problem, id strin
 		slog.String("reason", p.Detail))
 }
 
-// serve returns nil for an event that is done with, else the refusal, and the event's id if it is known.
+// serve returns nil for a handled event, otherwise the refusal. id is the event's id if it is known.
 func (rc *Receiver) serve(w http.ResponseWriter, r *http.Request) (*problem.Problem, string) {
 	if r.URL.Path != "/" {
 		return problem.New(http.StatusNotFound, "%s is not here, events go to POST /", r.URL.Path), ""
@@ -125,7 +125,7 @@ func (rc *Receiver) serve(w http.ResponseWriter, r *http.Request) (*problem.Prob
 	return refusal(ctx, rc.run(ctx, *ce)), ce.ID()
 }
 
-// run is handle; a panic in it is this event's failure, not the program's.
+// run calls handle. A panic becomes an error of this event.
 func (rc *Receiver) run(ctx context.Context, ce cloudevents.Event) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -180,8 +180,8 @@ func decode(w http.ResponseWriter, r *http.Request) (*cloudevents.Event, *proble
 	return ce, nil
 }
 
-// toEvent is the SDK's decoder. The SDK indexes into header names and event JSON without looking first; what makes it
-// panic is a malformed event like any other.
+// toEvent calls the SDK's decoder. The SDK may panic on malformed headers or JSON; such an event is invalid like any
+// other.
 func toEvent(ctx context.Context, header http.Header, body []byte) (ce *cloudevents.Event, err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -191,7 +191,7 @@ func toEvent(ctx context.Context, header http.Header, body []byte) (ce *cloudeve
 	return binding.ToEvent(ctx, cehttp.NewMessage(header, io.NopCloser(bytes.NewReader(body))))
 }
 
-// checkMedia tells the three ways apart in which a request can fail to be one JSON event.
+// checkMedia returns the refusal of a request that is not a single JSON event.
 func checkMedia(header http.Header) *problem.Problem {
 	given := header.Get("Content-Type")
 	media, _, err := mime.ParseMediaType(given)
@@ -210,7 +210,7 @@ func checkMedia(header http.Header) *problem.Problem {
 		return problem.New(http.StatusBadRequest, "not a CloudEvent: neither ce-specversion nor Content-Type %s",
 			cloudevents.ApplicationCloudEventsJSON)
 	case media == "" && binary:
-		return nil // an event without data has no media type; whether that is allowed is for the handler to say
+		return nil // an event without data has no media type; the handler decides whether that is allowed
 	}
 	return unsupported(given, cloudevents.ApplicationJSON)
 }

@@ -23,10 +23,10 @@ type Position struct {
 // A cursor is a position's microseconds since 1970 (8 bytes, big-endian) and id (16 bytes) in base64url.
 const cursorSize = 8 + 16
 
-// lastInstant keeps a made-up cursor within what PostgreSQL takes for a time.
+// lastInstant bounds the time of a cursor to PostgreSQL's range.
 const lastInstant = 253402300800_000_000 // the year 10000
 
-// Cursor returns p as a client is given it.
+// Cursor returns the cursor of p for clients.
 func (p Position) Cursor() string {
 	b := binary.BigEndian.AppendUint64(make([]byte, 0, cursorSize), uint64(p.At.UnixMicro()))
 	id := uuid.MustParse(p.ID) // the stores' ids are UUIDs
@@ -74,12 +74,12 @@ func PageOf(r *http.Request) (limit int, after Position, err error) {
 	return limit, after, nil
 }
 
-// PathID returns the path's id in its one spelling. What is no UUID names nothing: false.
+// PathID returns the path's id in canonical form, or false if it is not a UUID.
 func PathID(r *http.Request) (string, bool) { return ID(r.PathValue("id")) }
 
-// ID returns a UUID in its one spelling, or false.
+// ID returns a UUID in canonical form, or false.
 func ID(s string) (string, bool) {
-	const spelled = 36 // other lengths are spellings that uuid.Parse takes and we do not
+	const spelled = 36 // uuid.Parse accepts other spellings, which are refused here
 	id, err := uuid.Parse(s)
 	return id.String(), err == nil && len(s) == spelled
 }

@@ -1,7 +1,7 @@
-// Package route serves a JSON API: each path by its methods, each method for those roles that may call it, and answers
-// that a client can keep, or change only as it knows them, by their ETag.
+// Package route serves a JSON API: paths with their methods, methods with the roles that may call them, and ETags for
+// conditional requests.
 //
-// Every answer that is not an API's own is a problem (RFC 9457), that to an unknown path or a wrong method too.
+// Every error is a problem (RFC 9457), including those for an unknown path or a wrong method.
 package route
 
 import (
@@ -20,8 +20,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// Call is what a method does, for users with one of the roles. Its handler's error is written as [problem.Handler]
-// does.
+// Call is a method's handler, and the roles that may call it. Its handler's error is written as [problem.Handler] does.
 type Call struct {
 	Roles  []user.Role
 	Handle func(http.ResponseWriter, *http.Request) error
@@ -36,7 +35,7 @@ type API struct {
 	routes []string
 }
 
-// Routes returns what is served, each as "GET /api/things/{id}", sorted. HEAD goes without saying.
+// Routes returns the routes, each as "GET /api/things/{id}", sorted. HEAD is implied.
 func (a API) Routes() []string { return a.routes }
 
 // New returns the handler of an API with the given paths, which are [http.ServeMux] patterns without a method. A
@@ -81,7 +80,7 @@ func byMethod(log *slog.Logger, verifier *auth.Verifier, methods Methods) func(h
 	}
 }
 
-// Seconds returns d as Retry-After has it: in whole seconds, not too few, and one at least.
+// Seconds returns d for Retry-After: whole seconds, rounded up, at least one.
 func Seconds(d time.Duration) string {
 	return strconv.FormatInt(max(1, int64(math.Ceil(d.Seconds()))), 10)
 }

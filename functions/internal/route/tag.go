@@ -15,25 +15,25 @@ import (
 	"orderbell/internal/problem"
 )
 
-// revalidate lets a client keep an answer, for this user alone, and ask each time whether it still holds.
+// revalidate lets a client cache an answer privately and revalidate it with each request.
 const revalidate = "private, no-cache"
 
-// PairTag returns the ETag of something that counts its versions and shows another thing that counts its own. [IfMatch]
-// takes it for the first one's version.
+// PairTag returns the ETag of a versioned resource that contains another versioned resource. [IfMatch] compares the
+// version of the first.
 func PairTag(version, other int64) string {
 	return `"` + strconv.FormatInt(version, 10) + "-" + strconv.FormatInt(other, 10) + `"`
 }
 
-// OwnTag returns the ETag of something that has the same address for everybody, such as /api/me: besides the versions it
-// has a mark of the tenant and the user. Two users of one browser may have the same versions; a cache that asks with the tag
-// of one must not hear that the other's answer still holds.
+// OwnTag returns the ETag of a resource with the same URL for every user, such as /api/me: besides the versions it has
+// a hash of the tenant and the user. Two users of one browser may have the same versions, and must not get 304 for each
+// other's answer.
 func OwnTag(who auth.Principal, version int64, more ...int64) string {
 	mark := fnv.New64a()
 	_, _ = fmt.Fprintf(mark, "%q %q %d", who.TenantID, who.UserID, more) // never fails (hash.Hash)
 	return PairTag(version, int64(mark.Sum64()>>1))
 }
 
-// VersionTag returns the ETag of something that counts its versions.
+// VersionTag returns the ETag of a versioned resource.
 func VersionTag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
 
 // Serve answers a GET with v, or with 304 if the client has it. An empty tag is made of the answer's bytes, the tenant and the
@@ -86,9 +86,9 @@ func matches(headers []string, tag string) bool {
 	return false
 }
 
-// IfMatch returns the version that a change is meant for, as the client knows it from an ETag, or 0 without the header
-// (RFC 9110 §13.1.1). An unknown tag matches nothing: 412, like every other version. A malformed tag is 400: the change of
-// a careful client must not be applied unconditionally.
+// IfMatch returns the version in If-Match, or 0 without the header (RFC 9110 §13.1.1). An unknown tag matches nothing:
+// 412, like every other version. A malformed tag is 400: the change of a careful client must not be applied
+// unconditionally.
 func IfMatch(r *http.Request) (int64, error) {
 	headers, sent := r.Header["If-Match"]
 	header := strings.TrimSpace(strings.Join(headers, ","))
@@ -132,7 +132,7 @@ var (
 	entityTags = regexp.MustCompile(`^[\t ,]*` + entityTag.String() + `(?:[\t ]*,[\t ,]*` + entityTag.String() + `)*[\t ,]*$`)
 )
 
-// Stale returns 412: the client does not know what it would change.
+// Stale returns 412: the resource has changed since the client read it.
 func Stale() *problem.Problem {
 	return problem.New(http.StatusPreconditionFailed, "If-Match is not the ETag of what is here now: load it and decide again")
 }

@@ -15,8 +15,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// Preferences is the body of PATCH /api/me/preferences: what a user may choose for themselves. What is not there
-// stays as it is.
+// Preferences is the body of PATCH /api/me/preferences. Absent fields do not change.
 type Preferences struct {
 	EmailEnabled *bool `json:"notification_email_enabled,omitempty"`
 	InAppEnabled *bool `json:"notification_in_app_enabled,omitempty"`
@@ -27,7 +26,7 @@ type Preferences struct {
 	QuietHours  *string  `json:"quiet_hours,omitempty"`
 }
 
-// change returns the change that makes p's wishes come true.
+// change converts p to a change of the user.
 func (p Preferences) change() user.Change {
 	return user.Change{
 		EmailEnabled: p.EmailEnabled, InAppEnabled: p.InAppEnabled, EmailEvents: p.EmailEvents, InAppEvents: p.InAppEvents,
@@ -147,7 +146,7 @@ func read[T any](w http.ResponseWriter, r *http.Request) (who auth.Principal, bo
 	return who, body, err
 }
 
-// mayGrant keeps a manager from making themselves or a friend an owner.
+// mayGrant returns an error if the caller may not grant the roles: only an owner can grant owner.
 func mayGrant(who auth.Principal, roles []user.Role) error {
 	if slices.Contains(roles, user.Owner) && !who.Has(user.Owner) {
 		return problem.New(http.StatusForbidden, "only an owner may make somebody an owner")
@@ -155,7 +154,7 @@ func mayGrant(who auth.Principal, roles []user.Role) error {
 	return nil
 }
 
-// wrong returns what is wrong with the fields that are there.
+// wrong returns the errors of the fields that are present.
 func (c Changes) wrong() []problem.FieldError {
 	var wrong []problem.FieldError
 	add := func(field, detail string) { wrong = append(wrong, problem.FieldError{Field: field, Detail: detail}) }
@@ -185,7 +184,7 @@ func (c Changes) wrong() []problem.FieldError {
 	return append(wrong, c.Preferences.wrong()...)
 }
 
-// wrong returns what is wrong with the preferences that are there.
+// wrong returns the errors of the preferences that are present.
 func (p Preferences) wrong() []problem.FieldError {
 	wrong := slices.Concat(
 		wrongEvents("notification_email_events", p.EmailEvents), wrongEvents("notification_in_app_events", p.InAppEvents))

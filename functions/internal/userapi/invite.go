@@ -11,12 +11,12 @@ import (
 	"orderbell/internal/user"
 )
 
-// Config says how long an invitation is good.
+// Config has the lifetime of invitations.
 type Config struct {
 	Life time.Duration `envconfig:"INVITATION_LIFE" default:"168h"` // of the link that confirms an address
 }
 
-// Check returns an error for a life that makes no sense.
+// Check returns an error for an invalid lifetime.
 func (c Config) Check() error {
 	if c.Life < time.Hour || c.Life > 90*24*time.Hour {
 		return fmt.Errorf("INVITATION_LIFE is %s, want 1h to 2160h", c.Life)
@@ -33,7 +33,7 @@ func (a api) inviteAgain(w http.ResponseWriter, r *http.Request) error {
 	return a.mailAgain(w, r, principal, id, user.Change{SpareOwners: !principal.Has(user.Owner)})
 }
 
-// askAgain does the same for the caller.
+// askAgain sends it once more to the caller.
 func (a api) askAgain(w http.ResponseWriter, r *http.Request) error {
 	principal, id, err := self(r)
 	if err != nil {

@@ -18,7 +18,7 @@ const (
 	// removalKept is how long the tokens of a removed user are refused as revoked: as long as tokens live at most. After that
 	// a user without a row has no rights either.
 	removalKept = 24 * time.Hour
-	// tellFor is how long a request waits for the announcement, retryFor how long it is tried again afterwards.
+	// tellFor is how long a request waits for the announcement. retryFor is how long it is retried in the background.
 	tellFor    = time.Second
 	retryFor   = time.Minute
 	retryEvery = 500 * time.Millisecond
@@ -49,8 +49,8 @@ func by(r *http.Request, who auth.Principal) user.Act {
 	return user.Act{Actor: who.Actor(), Address: route.ClientAddress(r)}
 }
 
-// tell announces what the database has already: every program drops what it remembers of the user, and the gateways end the
-// user's streams. If that is not possible now, it is tried again in the background. Until it succeeds, the programs see the
+// tell announces a committed change: every program drops its cache of the user, and the gateways end the user's
+// streams. If that is not possible now, it is tried again in the background. Until it succeeds, the programs see the
 // change when they read the row again, and open streams go on.
 func (a api) tell(ctx context.Context, r auth.Revocation, kept time.Duration) {
 	r.At = time.Now()

@@ -17,17 +17,17 @@ type Tenant struct {
 	TenantID string `json:"tenant_id"`
 	Name     string `json:"name"`
 	Locale   string `json:"locale"`    // BCP 47
-	Currency string `json:"currency"`  // ISO 4217: of orders that name none
-	TimeZone string `json:"time_zone"` // IANA: when its day begins
+	Currency string `json:"currency"`  // ISO 4217: default of new orders
+	TimeZone string `json:"time_zone"` // IANA: defines when its day begins
 	Version  int64  `json:"version"`   // 1 at creation, one more with each change; the ETag
 }
 
-// FromTenant returns t in the API's JSON.
+// FromTenant converts t to the API's JSON.
 func FromTenant(t user.Tenant) Tenant {
 	return Tenant{TenantID: t.ID, Name: t.Name, Locale: t.Locale, Currency: t.Currency, TimeZone: t.TimeZone, Version: t.Version}
 }
 
-// TenantChanges is the body of PATCH /api/tenant. What is not there stays as it is.
+// TenantChanges is the body of PATCH /api/tenant. Absent fields do not change.
 type TenantChanges struct {
 	Locale   *string `json:"locale,omitempty"`
 	Currency *string `json:"currency,omitempty"`
@@ -66,7 +66,7 @@ func (a api) changeTenant(w http.ResponseWriter, r *http.Request) error {
 	return route.Answer(w, http.StatusOK, route.OwnTag(principal, t.Version), FromTenant(t))
 }
 
-// change checks the fields that are there, and returns the locale in its canonical spelling.
+// change validates the fields that are present, and returns the locale in canonical form.
 func (c TenantChanges) change() (user.TenantChange, error) {
 	var wrong []problem.FieldError
 	add := func(field, detail string) { wrong = append(wrong, problem.FieldError{Field: field, Detail: detail}) }
@@ -90,7 +90,7 @@ func (c TenantChanges) change() (user.TenantChange, error) {
 	return user.TenantChange{Locale: c.Locale, Currency: c.Currency, TimeZone: c.TimeZone}, nil
 }
 
-// isInUse says whether the code is a currency's: a business that set a made-up one would sell in it.
+// isInUse reports whether the code is that of a currency.
 func isInUse(currency string) bool {
 	_, known := order.MinorDigits(currency)
 	return known

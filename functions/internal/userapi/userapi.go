@@ -1,8 +1,8 @@
-// Package userapi is the HTTP API through which a tenant's leaders manage its users, and everybody their own
+// Package userapi is the HTTP API with which a tenant's leaders manage its users, and every user manages the own
 // preferences.
 //
-// Every answer but a user or a page of them is a problem (RFC 9457). The tenant is the token's; another tenant's
-// user does not exist. A user's ETag is their version: a change with If-Match is made only if it still holds.
+// Every error is a problem (RFC 9457). The token names the tenant; users of another tenant do not exist for it. A
+// user's ETag is their version: a change with If-Match is made only if the version still matches.
 package userapi
 
 import (
@@ -32,7 +32,7 @@ type Store interface {
 	Remove(ctx context.Context, tenantID, id string, c user.Change) error
 }
 
-// Revoker tells every program that a user's tokens are taken back, or that their roles have changed.
+// Revoker announces to every program that a user's tokens are revoked or that their roles have changed.
 type Revoker interface {
 	Revoke(ctx context.Context, r auth.Revocation) error
 }
@@ -45,15 +45,15 @@ type User struct {
 	Name     string      `json:"name"` // may be empty
 	Roles    []user.Role `json:"roles"`
 
-	// EmailState says whether the address is confirmed: it gets no mails of orders before.
+	// EmailState says whether the address is confirmed. Before that it gets no mails about orders.
 	EmailState        user.EmailState `json:"email_state"`
 	InvitationExpires *time.Time      `json:"invitation_expires_at,omitempty"` // while the address is not confirmed
 
 	EmailEnabled bool `json:"notification_email_enabled"`
 	InAppEnabled bool `json:"notification_in_app_enabled"`
 
-	EmailEvents []string `json:"notification_email_events"`  // of which events, while the channel is enabled
-	InAppEvents []string `json:"notification_in_app_events"` // the same of the inbox
+	EmailEvents []string `json:"notification_email_events"`  // of which event types, while the channel is enabled
+	InAppEvents []string `json:"notification_in_app_events"` // likewise for the inbox
 	TimeZone    string   `json:"time_zone"`                  // IANA
 	QuietHours  string   `json:"quiet_hours"`                // 22:00-07:00 by that zone's clock, "" for none
 
@@ -64,7 +64,7 @@ type User struct {
 	Tenant *Tenant `json:"tenant,omitempty"` // of GET /api/me alone
 }
 
-// FromUser returns p in the API's JSON.
+// FromUser converts p to the API's JSON.
 func FromUser(p user.User) User {
 	u := User{
 		UserID: p.ID, TenantID: p.TenantID, Email: p.Email, Name: p.Name, Roles: p.Roles,
@@ -207,7 +207,7 @@ func userID(s string) (string, error) {
 	return id, nil
 }
 
-// refusal turns the store's outcomes into problems. Other errors stay what they are.
+// refusal converts the store's outcomes to problems. It returns other errors unchanged.
 func refusal(err error) error {
 	conflict := func(field, detail string) error {
 		p := problem.New(http.StatusConflict, "%s %s", field, detail)

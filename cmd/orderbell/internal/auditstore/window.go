@@ -22,7 +22,7 @@ func (s *Store) page(ctx context.Context, what string, do func(pgx.Tx) error) er
 	return database.Wrap("read "+what, err)
 }
 
-// Clock returns the database's time and the first day with event records (zero: there is none).
+// Clock returns the database's time and the first day with event records (zero: no day).
 func (s *Store) Clock(ctx context.Context) (now, firstDay time.Time, err error) {
 	err = s.page(ctx, "the clock", func(tx pgx.Tx) error {
 		var first *time.Time

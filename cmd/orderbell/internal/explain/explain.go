@@ -1,7 +1,7 @@
 // Package explain says why a user was notified of an event, or was not.
 //
 // It reports the decisions that were stored when the event was applied, and what happened since. For users without a
-// decision it says why there is none.
+// decision it says why the decision is missing.
 package explain
 
 import (

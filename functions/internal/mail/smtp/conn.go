@@ -14,13 +14,13 @@ import (
 )
 
 const (
-	// tcpTimeout is for the TCP handshake alone, which no program on the other side delays.
+	// tcpTimeout bounds the TCP handshake only.
 	tcpTimeout = 30 * time.Second
-	// aliveTimeout bounds questions that a new connection answers better.
+	// aliveTimeout bounds the check of a kept connection; a new one is quicker than a long wait.
 	aliveTimeout = 10 * time.Second
 )
 
-// conn is one connection to the server, logged in. It is used by one goroutine at a time.
+// conn is one authenticated connection to the server. It is used by one goroutine at a time.
 type conn struct {
 	client *gomail.Client
 	smtp   *smtp.Client
@@ -60,7 +60,7 @@ func dial(ctx context.Context, cfg Config, s server) (_ *conn, err error) {
 	return c, nil
 }
 
-// alive asks the server whether it still knows the connection.
+// alive checks that the server still accepts commands on the connection.
 func (c *conn) alive(ctx context.Context, cfg Config) bool {
 	ctx, cancel := context.WithTimeout(ctx, min(aliveTimeout, cfg.CommandTimeout))
 	defer cancel()
@@ -68,8 +68,9 @@ func (c *conn) alive(ctx context.Context, cfg Config) bool {
 	return c.smtp.Noop() == nil && ctx.Err() == nil
 }
 
-// send hands one message over. Each step has its own time (RFC 5321 §4.5.3.2). Until the message is complete the end of
-// ctx stops it; after that the answer is waited for in any case, since giving up would mean to send the message again.
+// send hands one message over. Each step has its own time (RFC 5321 §4.5.3.2). Until the message is complete, the end
+// of ctx cancels it. After that it waits for the answer in any case, because giving up would mean sending the message
+// again.
 func (c *conn) send(ctx context.Context, cfg Config, msg *message) *failure {
 	step := func(at stage, limit time.Duration, do func() error) *failure {
 		ctx := ctx
@@ -102,7 +103,7 @@ func (c *conn) send(ctx context.Context, cfg Config, msg *message) *failure {
 	return step(atMessage, cfg.FinalTimeout, body.Close)
 }
 
-// clear makes the connection ready for the next message after a refusal, or says that it cannot be.
+// clear resets the connection after a rejected message. It returns an error if that fails.
 func (c *conn) clear(ctx context.Context, cfg Config) bool {
 	ctx, cancel := context.WithTimeout(ctx, min(aliveTimeout, cfg.CommandTimeout))
 	defer cancel()
@@ -110,21 +111,21 @@ func (c *conn) clear(ctx context.Context, cfg Config) bool {
 	return c.smtp.Reset() == nil && ctx.Err() == nil
 }
 
-// quitTimeout is for politeness only.
+// quitTimeout bounds QUIT.
 const quitTimeout = time.Second
 
-// quit takes leave.
+// quit sends QUIT and closes the connection.
 func (c *conn) quit() {
 	_ = c.bound.SetDeadline(time.Now().Add(quitTimeout))
-	_ = c.smtp.Quit() // the server may have left first
+	_ = c.smtp.Quit() // the server may have closed it first
 	_ = c.bound.Close()
 }
 
-// drop closes a connection that is of no more use.
+// drop closes a connection that cannot be used any more.
 func (c *conn) drop() { _ = c.bound.Close() }
 
-// boundConn keeps every deadline that is set on it within a context's: go-mail sets deadlines of its own and knows no
-// contexts once it is connected.
+// boundConn limits every deadline to that of a context, because go-mail sets its own deadlines and ignores contexts
+// once it is connected.
 type boundConn struct {
 	net.Conn
 
@@ -142,8 +143,8 @@ func (b *boundConn) SetDeadline(t time.Time) error {
 	return b.Conn.SetDeadline(t)
 }
 
-// within bounds all that happens on b by ctx until the returned function is called or within is called again. A
-// connection whose context ended in between must be dropped.
+// within bounds all calls on b by ctx until the returned function is called or within is called again. A connection
+// whose context ended in between must be dropped.
 func (b *boundConn) within(ctx context.Context) (release func()) {
 	set := func(limit time.Time) {
 		b.mu.Lock()

@@ -9,7 +9,7 @@ import (
 	"orderbell/internal/mail"
 )
 
-// line is one of MaxConns places; its connection comes and goes.
+// line is one of MaxConns places. Its connection may be replaced.
 type line struct {
 	m    *Mailer
 	conn *conn
@@ -56,7 +56,7 @@ func (l *line) Send(ctx context.Context, written mail.Mail) error {
 	used := l.used
 	failed, offered := l.attempt(ctx, msg)
 	if failed != nil && used && !offered {
-		// A kept connection that the server had ended. The server knows nothing of the mail yet, so it may be sent again.
+		// The server had closed the kept connection. It has not seen the mail, so it can be sent again.
 		if err := l.Open(ctx); err != nil {
 			return err
 		}
@@ -68,8 +68,8 @@ func (l *line) Send(ctx context.Context, written mail.Mail) error {
 	return nil
 }
 
-// attempt sends msg on the line's connection and drops the connection if it is of no more use. Offered says that the
-// server has answered, or may have, to something of the mail itself.
+// attempt sends msg on the line's connection and drops the connection if it cannot be used any more. offered reports
+// whether the server may have received a part of the mail.
 func (l *line) attempt(ctx context.Context, msg *message) (_ *mail.SendError, offered bool) {
 	f := l.conn.send(ctx, l.m.cfg, msg)
 	l.used = true
@@ -113,5 +113,5 @@ func (l *line) Close() {
 	l.m = nil
 }
 
-// tidy returns err in one line: it becomes a row's reason.
+// tidy returns err as one line, for the reason in a row.
 func tidy(err error) error { return errors.New(strings.Join(strings.Fields(err.Error()), " ")) }

@@ -15,7 +15,7 @@ import (
 	"orderbell/internal/mail"
 )
 
-// message is a mail as the server gets it.
+// message is a mail as it is sent.
 type message struct {
 	from, to string // the envelope, without brackets
 	content  io.WriterTo
@@ -62,13 +62,13 @@ func hasControl(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' })
 }
 
-// encodes says whether a mail program may take a part of s for an encoded word (RFC 2047) and show something else.
+// encodes reports whether a mail program may take a part of s for an encoded word (RFC 2047) and decode it.
 func encodes(s string) bool { return strings.Contains(s, "=?") }
 
-// lineLength is the longest line of a header that needs no excuse (RFC 5322 §2.1.1), with room for the field's name.
+// lineLength is the recommended length of a header line (RFC 5322 §2.1.1), less the room for the field's name.
 const lineLength = 60
 
-// plain says whether s can stand in a header as it is, on one line.
+// plain reports whether s can be written into a header unchanged, on one line.
 func plain(s string) bool {
 	for _, c := range []byte(s) {
 		if c < ' ' || c > '~' {
@@ -79,8 +79,8 @@ func plain(s string) bool {
 	return !encodes(s) && len(s) <= lineLength && strings.TrimSpace(s) == s && !strings.Contains(s, "  ")
 }
 
-// encodeText returns the value of an unstructured header that every mail program shows as exactly s: as it is, or in
-// encoded words. A text that looks like an encoded word itself is encoded, or it would be decoded.
+// encodeText returns the value of an unstructured header that every mail program shows as exactly s: unchanged, or as
+// encoded words. A text that looks like an encoded word is encoded, because mail programs would decode it.
 func encodeText(s string) string {
 	if plain(s) {
 		return s

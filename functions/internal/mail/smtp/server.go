@@ -16,7 +16,7 @@ import (
 	"orderbell/internal/address"
 )
 
-// server is what SMTP_URL says.
+// server is the parsed SMTP_URL.
 type server struct {
 	host           string
 	port           int
@@ -24,7 +24,7 @@ type server struct {
 	implicitTLS    bool
 	startTLS       gomail.TLSPolicy
 	tls            *tls.Config
-	ehlo           string // what the client calls itself
+	ehlo           string // the name in EHLO
 }
 
 func (s server) address() string { return net.JoinHostPort(s.host, strconv.Itoa(s.port)) }
@@ -95,7 +95,7 @@ func (s *server) setStartTLS(query url.Values) error {
 	if choice == "" {
 		choice = "auto"
 		if s.user != "" {
-			choice = "required" // or the password could be read on the way
+			choice = "required" // otherwise the password would be sent unencrypted
 		}
 	} else if s.implicitTLS {
 		return errors.New("SMTP_URL has starttls, but smtps is TLS from the first byte")
@@ -113,7 +113,7 @@ func (s *server) setStartTLS(query url.Values) error {
 	return nil
 }
 
-// options are go-mail's for one connection.
+// options returns the go-mail options of one connection.
 func (s server) options(cfg Config, dial gomail.DialContextFunc) []gomail.Option {
 	options := []gomail.Option{
 		gomail.WithPort(s.port), gomail.WithTimeout(cfg.ConnectTimeout), gomail.WithDialContextFunc(dial),
@@ -123,7 +123,7 @@ func (s server) options(cfg Config, dial gomail.DialContextFunc) []gomail.Option
 		options = append(options, gomail.WithSSL())
 	}
 	if s.user != "" {
-		plain, login := gomail.SMTPAuthPlain, gomail.SMTPAuthLogin // both refuse a line without TLS
+		plain, login := gomail.SMTPAuthPlain, gomail.SMTPAuthLogin // both require TLS
 		if s.startTLS != gomail.TLSMandatory && !s.implicitTLS {
 			plain, login = gomail.SMTPAuthPlainNoEnc, gomail.SMTPAuthLoginNoEnc // SMTP_URL says so
 		}

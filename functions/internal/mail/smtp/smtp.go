@@ -1,8 +1,8 @@
 // Package smtp sends mails through an SMTP server, over a bounded number of connections that are kept.
 //
-// The server's answer and the step that it answered decide a mail's fate (verdict.go): only a fault of the recipient is
-// final. A connection that breaks between the end of the message and the server's answer leaves the fate unknown: the
-// server may have taken the mail (RFC 5321 §6.1).
+// The server's answer and the step that it answered decide the result of a mail (verdict.go): only a fault of the
+// recipient is final. If the connection breaks between the end of the message and the server's answer, the result is
+// unknown: the server may have accepted the mail (RFC 5321 §6.1).
 package smtp
 
 import (
@@ -18,29 +18,29 @@ import (
 	"orderbell/internal/mail"
 )
 
-// Config says which server takes the mail, and whose mail it is.
+// Config has the server and the sender.
 type Config struct {
 	// URL is smtp://[user:password@]host[:587] or, for TLS from the first byte, smtps://[user:password@]host[:465].
 	// With smtp, ?starttls= is required, auto (if the server has it) or off; required is the default where a password
 	// is sent, auto elsewhere.
 	URL  string `envconfig:"SMTP_URL" required:"true"`
 	From string `envconfig:"MAIL_FROM" required:"true"` // an address, or Name <address>
-	// EHLOName is what the client calls itself; "" for the domain of MAIL_FROM.
+	// EHLOName is the client's name in EHLO; "" for the domain of MAIL_FROM.
 	EHLOName string `envconfig:"SMTP_EHLO_NAME"`
 	CAFile   string `envconfig:"SMTP_TLS_CA_FILE"` // PEM; "" for the system's authorities
 	// MaxConns is one instance's share of the server's connections, and of mails in flight.
 	MaxConns int `envconfig:"SMTP_MAX_CONNS" default:"4"`
-	// The timeouts are those of RFC 5321 §4.5.3.2: a shorter one gives up a server that is slow for good reasons.
+	// The timeouts are those of RFC 5321 §4.5.3.2.
 	ConnectTimeout time.Duration `envconfig:"SMTP_CONNECT_TIMEOUT" default:"5m"` // greeting, TLS and login included
 	CommandTimeout time.Duration `envconfig:"SMTP_COMMAND_TIMEOUT" default:"5m"` // each answer before the message is complete
 	FinalTimeout   time.Duration `envconfig:"SMTP_FINAL_TIMEOUT" default:"10m"`  // the answer to a complete message
 }
 
 const (
-	// pause is how long no one but a sweep knocks at a server that failed: an outage costs an event one try in ten
-	// seconds at most.
+	// pause is how long only sweeps try a server that failed. During an outage, events try it once in ten seconds at
+	// most.
 	pause = 10 * time.Second
-	// keepIdle is below the five minutes that RFC 5321 lets servers wait, and below most settings of them.
+	// keepIdle is shorter than the five minutes after which servers may close an idle connection (RFC 5321).
 	keepIdle = 30 * time.Second
 )
 
@@ -55,7 +55,7 @@ type Mailer struct {
 	idle    []*conn
 	closed  bool
 	failing bool
-	retryAt time.Time // while failing, TryLine says no until then
+	retryAt time.Time // while failing, TryLine returns false until then
 }
 
 // New checks cfg. It does not connect.
@@ -83,7 +83,7 @@ func New(cfg Config) (*Mailer, error) {
 	return &Mailer{cfg: cfg, server: server, from: from, slots: make(chan struct{}, cfg.MaxConns)}, nil
 }
 
-// Domain returns what Message-IDs end in: the domain of MAIL_FROM.
+// Domain returns the domain of MAIL_FROM, which is also that of Message-IDs.
 func (c Config) Domain() (string, error) {
 	from, err := c.address()
 	return domainOf(from), err
@@ -117,7 +117,7 @@ func (m *Mailer) TryLine() (mail.Line, bool) {
 			<-m.slots
 			return nil, false
 		}
-		m.retryAt = now.Add(pause) // this one finds out for all
+		m.retryAt = now.Add(pause) // this one tests the server for all
 	}
 	return &line{m: m}, true
 }
@@ -132,7 +132,7 @@ func (m *Mailer) Line(ctx context.Context) (mail.Line, error) {
 	}
 }
 
-// failed and worked are what a line found out about the server.
+// failed and worked record the result of a line's connection.
 func (m *Mailer) failed() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -158,7 +158,7 @@ func (m *Mailer) take() *conn {
 	return c
 }
 
-// keep puts c aside for the next line. There are never more than MaxConns, since a line holds its slot until then.
+// keep stores c for the next line. There are never more than MaxConns, because a line holds its slot until then.
 func (m *Mailer) keep(c *conn) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -182,7 +182,7 @@ func (m *Mailer) expire(c *conn) {
 	}
 }
 
-// Close takes leave of the server on all idle connections. Lines that are open close theirs.
+// Close closes all idle connections. Open lines close theirs.
 func (m *Mailer) Close() {
 	m.mu.Lock()
 	idle := m.idle

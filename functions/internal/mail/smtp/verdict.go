@@ -10,10 +10,10 @@ import (
 	"orderbell/internal/mail"
 )
 
-// stage is the step of SMTP that failed.
+// stage is a step of an SMTP transaction.
 type stage string
 
-// The stages, in their order. Before atRcpt the server has not seen the recipient.
+// The stages, in order. Before atRcpt the server has not seen the recipient.
 const (
 	atConnect stage = "connect" // TCP, greeting, EHLO, STARTTLS and AUTH
 	atMail    stage = "MAIL FROM"
@@ -22,7 +22,7 @@ const (
 	atMessage stage = "end of message" // the final dot was sent
 )
 
-// failure is a step that did not succeed.
+// failure is a failed step.
 type failure struct {
 	at  stage
 	err error
@@ -37,13 +37,13 @@ func reply(err error) (code int, text string) {
 	return answer.Code, strings.Join(strings.Fields(answer.Msg), " ")
 }
 
-// verdict is what an answer means for a mail.
+// verdict is the meaning of an answer for a mail.
 type verdict struct {
 	fate      mail.Fate
-	noMailbox bool // the address does not exist: nothing shall be sent to it again
+	noMailbox bool // the address does not exist: nothing may be sent to it again
 }
 
-// Replies with a meaning of their own (RFC 5321 §4.2.3).
+// Reply codes with a special meaning (RFC 5321 §4.2.3).
 const (
 	codeClosing     = 421 // the connection ends
 	codeSyntaxOfArg = 501
@@ -54,9 +54,9 @@ const (
 	codeFailed      = 554 // of the transaction, for whatever reason
 )
 
-// judge decides a mail's fate. Only a fault of the recipient is [mail.Refused]. What the server has against us (name,
-// login, sender, relay, quota, policy, content) or against itself is [mail.Held], since it is for an operator to repair.
-// In doubt it is ours: a mail that waits can still be given up, one that was given up is lost.
+// judge decides the result of a mail. Only a fault of the recipient is [mail.Refused]. A fault of the sender (name,
+// login, address, relay, quota, policy, content) or of the server is [mail.Held], because an operator has to repair it.
+// In doubt the mail is held: a mail that waits can still be given up, one that was given up is lost.
 func judge(at stage, code int, text string) verdict {
 	switch {
 	case code == 0 && at == atMessage:
@@ -77,7 +77,7 @@ func judge(at stage, code int, text string) verdict {
 // enhancedStatus is an enhanced status code (RFC 3463): class.subject.detail.
 type enhancedStatus struct{ subject, detail int }
 
-// enhancedForm is how an answer begins with one. Some servers write #5.1.0, and qmail ends with (#5.1.1).
+// enhancedForm matches the code at the beginning of an answer. Some servers write #5.1.0, and qmail ends with (#5.1.1).
 var enhancedForm = regexp.MustCompile(`(?:^#?|\(#)[245]\.(\d{1,3})\.(\d{1,3})\b`)
 
 func enhanced(text string) (enhancedStatus, bool) {
@@ -109,7 +109,7 @@ func permanent(s enhancedStatus) verdict {
 			return verdict{fate: mail.Refused, noMailbox: true}
 		}
 		return verdict{fate: mail.Refused}
-	case ofMailbox: // disabled, full, too small, a list that cannot be expanded; it may change, so mails go on
+	case ofMailbox: // disabled, full, too small, a list that cannot be expanded; temporary
 		return verdict{fate: mail.Refused}
 	case ofRoute:
 		switch s.detail {
@@ -118,7 +118,7 @@ func permanent(s enhancedStatus) verdict {
 		}
 	case ofPolicy:
 		switch s.detail {
-		case 2: // we may not write to this list
+		case 2: // the sender may not write to this list
 			return verdict{fate: mail.Refused}
 		case 17, 18: // the mailbox or its domain has another owner now (RFC 7293)
 			return verdict{fate: mail.Refused, noMailbox: true}
@@ -127,7 +127,7 @@ func permanent(s enhancedStatus) verdict {
 	return verdict{fate: mail.Held}
 }
 
-// Words of servers that send no enhanced code, or one that says nothing (x.y.0): Exim, Yahoo, Outlook.com and others.
+// Texts of servers that send no enhanced code, or a general one (x.y.0): Exim, Yahoo, Outlook.com and others.
 var (
 	saysNoMailbox = regexp.MustCompile(`(?i)user unknown|unknown user|no such (user|recipient|person|mailbox|address)|` +
 		`(user|recipient|mailbox|account|address|person) (is |was )?(not found|unknown|invalid|does(n't| not) exist|not exist)|` +
@@ -141,7 +141,7 @@ var (
 		`\bhelo\b|\behlo\b|relay|sender|authenti`)
 )
 
-// unspecific judges a 5xx without a usable enhanced code, by its step, basic code and words.
+// unspecific judges a 5xx without a usable enhanced code by its step, basic code and text.
 func unspecific(at stage, code int, text string) verdict {
 	if code == codeFull && at == atRcpt && saysFull.MatchString(text) {
 		return verdict{fate: mail.Refused}
@@ -160,8 +160,7 @@ func unspecific(at stage, code int, text string) verdict {
 	return verdict{fate: mail.Held} // 554 and the codes that say the command was wrong
 }
 
-// temporary judges a 4xx. What is about this recipient counts as an attempt, which ends some time; an outage or a limit
-// of ours does not.
+// temporary judges a 4xx. A fault of this recipient uses an attempt. An outage or a limit of the sender does not.
 func temporary(at stage, s enhancedStatus, known bool, text string) mail.Fate {
 	switch {
 	case saysOurQuota.MatchString(text):
