@@ -166,7 +166,8 @@ func newDeadLetterRedriveCommand(o *deadLetterOptions) *cobra.Command {
 
 With --auto only letters are sent that failed for a reason that passes: the function did not answer, or with a status that the
 broker tries again. Each waits a minute after it was written, and twice as long for each letter that its event has had before,
-an hour at most. Run it every few minutes: after an outage that is longer than the broker's retries, nothing is left to do.
+an hour at most. A function that had a new letter in the last minute gets ten letters, and the others when it had none. An event
+whose first letter is older than three days is left to an operator. Run it every minute: nothing else is to be done after an outage.
 
 If the event was applied meanwhile, its function drops it as a duplicate. An event that still violates the contract is
 refused, and one whose source may not send events for its tenant (orderbell source). Exit status 1: a named letter was refused, or Kafka did not accept every event. Run the command again to continue.`,

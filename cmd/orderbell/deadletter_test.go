@@ -3,6 +3,7 @@ package main_test
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -10,7 +11,9 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+	kafka "github.com/cloudevents/sdk-go/protocol/kafka_sarama/v2"
 	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/cloudevents/sdk-go/v2/binding"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -19,6 +22,7 @@ import (
 	"orderbell/internal/bus"
 	"orderbell/internal/event"
 	"orderbell/internal/event/cloudevent"
+	contract "orderbell/internal/event/deadletter"
 	"orderbell/internal/order"
 )
 
@@ -167,6 +171,11 @@ func TestDeadLetters(t *testing.T) {
 		t.Errorf("redriven twice, the event left %v", got)
 	}
 
+	// An event of an outage is redriven without a command.
+	missed := payment(t, newID(), orderID, now, 1)
+	bury(t, d, deadLetterOf(missed, http.StatusServiceUnavailable), now.Add(-10*time.Minute))
+	poll(t, "the event of an outage is applied", func() bool { return trail(missed.ID()) == once })
+
 	// What cannot go is refused with its reason, and the others come back as letters of their own.
 	if _, stderr, status := run(t, nil, "deadletter", "redrive", "--data", data, garbage); status != 1 || !strings.Contains(stderr, "refused 1 of 1") {
 		t.Errorf("redrive of garbage: status %d, %s", status, stderr)
@@ -175,8 +184,8 @@ func TestDeadLetters(t *testing.T) {
 		t.Errorf("redrive --all: %s", stderr)
 	}
 	poll(t, "the conflict and the late event are dead letters again", func() bool { return len(letters(t, data, "--open")) == 4 })
-	if got := letters(t, data); len(got) != 7 {
-		t.Errorf("%d letters, want the first 5 and 2 that came back", len(got))
+	if got := letters(t, data); len(got) != 8 {
+		t.Errorf("%d letters, want the first 5, one of an outage and 2 that came back", len(got))
 	}
 	if status := d.stop(t, syscall.SIGTERM); status != 0 {
 		t.Errorf("exit status %d", status)
@@ -186,6 +195,11 @@ func TestDeadLetters(t *testing.T) {
 // publishGarbage puts a message that is no event on the topic, with the order's key.
 func publishGarbage(t *testing.T, d *dev, key string) {
 	t.Helper()
+	sendRaw(t, d, &sarama.ProducerMessage{Topic: "orders.events", Key: sarama.StringEncoder(key), Value: sarama.StringEncoder("garbage")})
+}
+
+func sendRaw(t *testing.T, d *dev, message *sarama.ProducerMessage) {
+	t.Helper()
 	settings := sarama.NewConfig()
 	settings.Producer.Return.Successes = true
 	producer, err := sarama.NewSyncProducer(strings.Split(d.state.Brokers, ","), settings)
@@ -193,11 +207,23 @@ func publishGarbage(t *testing.T, d *dev, key string) {
 		t.Fatal(err)
 	}
 	defer func() { _ = producer.Close() }()
-	if _, _, err := producer.SendMessage(&sarama.ProducerMessage{
-		Topic: "orders.events", Key: sarama.StringEncoder(key), Value: sarama.StringEncoder("garbage"),
-	}); err != nil {
+	if _, _, err := producer.SendMessage(message); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// bury writes a dead letter that looks as old as at.
+func bury(t *testing.T, d *dev, letter cloudevents.Event, at time.Time) {
+	t.Helper()
+	message := &sarama.ProducerMessage{Topic: "orders.dead-letters", Timestamp: at}
+	if err := kafka.WriteProducerMessage(t.Context(), binding.ToMessage(&letter), message); err != nil {
+		t.Fatal(err)
+	}
+	sendRaw(t, d, message)
+}
+
+func deadLetterOf(e cloudevents.Event, status int) cloudevents.Event {
+	return contract.Failure{Dest: "http://order-paid/", Status: status}.DeadLetter(e)
 }
 
 func TestDeadLetterUsage(t *testing.T) {

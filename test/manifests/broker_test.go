@@ -80,3 +80,32 @@ func TestKindFitsALaptop(t *testing.T) {
 	}
 	t.Logf("overlay kind requests %d thousandths of a core", always)
 }
+
+// TestDeadLettersAreRedriven holds every overlay to the CronJob that sends dead letters of outages again.
+func TestDeadLettersAreRedriven(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, all []object) {
+		job := find(all, "CronJob", "redrive")
+		if job == nil {
+			t.Fatal("there is no CronJob redrive")
+		}
+		var spec struct {
+			Schedule    string
+			JobTemplate struct {
+				Spec struct {
+					Template struct {
+						Spec struct{ Containers []struct{ Args []string } }
+					}
+				}
+			} `yaml:"jobTemplate"`
+		}
+		job.decode(t, &spec)
+		containers := spec.JobTemplate.Spec.Template.Spec.Containers
+		if len(containers) != 1 || spec.Schedule != "* * * * *" {
+			t.Fatalf("schedule %q with %d containers, want one every minute", spec.Schedule, len(containers))
+		}
+		if args := strings.Join(containers[0].Args, " "); !strings.HasPrefix(args, "deadletter redrive --auto --rate ") {
+			t.Errorf("it runs %q", args)
+		}
+	})
+}

@@ -7,9 +7,24 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
+	"orderbell/internal/event"
 	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/event/deadletter"
 )
+
+// DeadLetter returns the dead letter of a record that no function takes: it is not a CloudEvent, or of an unknown type. Source is who writes
+// it, for a record that has no source. It returns false for any other record.
+func (r Record) DeadLetter(source string) (cloudevents.Event, bool) {
+	if r.Err != nil {
+		return r.Wrap(source), true
+	}
+	if event.Type(r.Event.Type()).Valid() {
+		return cloudevents.Event{}, false
+	}
+	letter := deadletter.AtRecord(r.Event, r.Partition, r.Offset)
+	letter.SetExtension(deadletter.ExtReason, fmt.Sprintf("type %q is unknown, want one of %v", event.Clip(r.Event.Type()), event.Types()))
+	return letter, true
+}
 
 // Wrap makes an event of source from a message that is not a CloudEvent, in the form that Knative's KafkaSource uses
 // (eventing-kafka-broker, InvalidCloudEventInterceptor), with the reason.
@@ -41,7 +56,7 @@ func (r Record) Wrap(source string) cloudevents.Event {
 	e.SetExtension(deadletter.ExtReason, deadletter.Text(r.Err.Error()))
 	e.SetDataContentType(contentType)
 	e.DataEncoded = r.Value
-	return e
+	return deadletter.AtRecord(e, r.Partition, r.Offset)
 }
 
 func alphanumeric(s string) string {

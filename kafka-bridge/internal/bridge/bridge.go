@@ -92,10 +92,11 @@ func New(cfg Config, deadLetters string, producer Producer, senders Senders, log
 // Forward posts r to the broker. It returns an error where another try may help; what can never be delivered becomes a
 // dead letter.
 func (b *Bridge) Forward(ctx context.Context, r record.Record) error {
-	if r.Err != nil {
-		return b.refuse(ctx, r.Wrap("/orderbell/kafka-bridge"), r.Err.Error())
+	if letter, ok := r.DeadLetter("/orderbell/kafka-bridge"); ok {
+		return b.refuse(ctx, letter, deadletter.Reason(letter))
 	}
-	status, answer, err := b.post(ctx, r.Event)
+	e := deadletter.AtRecord(r.Event, r.Partition, r.Offset) // so that a second dead letter of a delivery is known as one
+	status, answer, err := b.post(ctx, e)
 	switch {
 	case err != nil:
 		return fmt.Errorf("post to BROKER_URL: %w", err)
@@ -105,7 +106,7 @@ func (b *Bridge) Forward(ctx context.Context, r record.Record) error {
 	case retryable(status):
 		return fmt.Errorf("post to BROKER_URL: the broker answered %d %s", status, answer)
 	}
-	dead := deadletter.Failure{Dest: b.cfg.BrokerURL, Status: status, Body: answer}.DeadLetter(r.Event)
+	dead := deadletter.Failure{Dest: b.cfg.BrokerURL, Status: status, Body: answer}.DeadLetter(e)
 	return b.refuse(ctx, dead, fmt.Sprintf("the broker answered %d", status))
 }
 

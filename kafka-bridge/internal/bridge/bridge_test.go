@@ -136,18 +136,19 @@ func TestForward(t *testing.T) {
 		b, dead, _ := setup(t, func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			got["path"], got["body"] = r.URL.Path, string(body)
-			for _, name := range []string{"Ce-Id", "Ce-Source", "Ce-Type", "Ce-Subject", "Ce-Time", "Ce-Partitionkey", "Ce-Tenantid", "Content-Type"} {
+			for _, name := range []string{"Ce-Id", "Ce-Source", "Ce-Type", "Ce-Subject", "Ce-Time", "Ce-Partitionkey", "Ce-Tenantid", "Content-Type", "Ce-Knativekafkapartition", "Ce-Knativekafkaoffset"} {
 				got[name] = r.Header.Get(name)
 			}
 			w.WriteHeader(http.StatusAccepted)
 		})
-		if err := b.Forward(t.Context(), record.Record{Event: paid(t)}); err != nil {
+		if err := b.Forward(t.Context(), record.Record{Partition: 3, Offset: 9, Event: paid(t)}); err != nil {
 			t.Fatal(err)
 		}
 		want := map[string]string{
 			"path": "/orderbell/orders", "body": `{"order_id":"order-1"}`, "Content-Type": "application/json",
 			"Ce-Id": "0197e7a0-0000-7000-8000-000000000001", "Ce-Source": "/orderbell/order-api", "Ce-Type": "order_paid",
 			"Ce-Subject": "order-1", "Ce-Time": "2026-11-24T10:00:00Z", "Ce-Partitionkey": "order-1", "Ce-Tenantid": "demo",
+			"Ce-Knativekafkapartition": "3", "Ce-Knativekafkaoffset": "9",
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("request (-want +got):\n%s", diff)
@@ -184,13 +185,25 @@ func TestForward(t *testing.T) {
 		if err := b.Forward(t.Context(), record.Record{Event: paid(t)}); err != nil {
 			t.Fatal(err)
 		}
-		want := paid(t)
+		want := deadletter.AtRecord(paid(t), 0, 0)
 		want.SetExtension(deadletter.ExtErrorDest, address)
 		want.SetExtension(deadletter.ExtErrorCode, "400")
 		want.SetExtension(deadletter.ExtErrorData, base64.StdEncoding.EncodeToString([]byte("no such type\n")))
 		want.SetExtension(deadletter.ExtReason, "the broker answered 400")
 		if diff := cmp.Diff([]cloudevents.Event{want}, dead.sent); diff != "" {
 			t.Errorf("dead letters (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("an event of an unknown type becomes a dead letter", func(t *testing.T) {
+		t.Parallel()
+		b, dead, _ := setup(t, func(http.ResponseWriter, *http.Request) { t.Error("it was posted: no Trigger takes it") })
+		e := paid(t)
+		e.SetType("order_shipped")
+		if err := b.Forward(t.Context(), record.Record{Event: e}); err != nil {
+			t.Fatal(err)
+		}
+		if len(dead.sent) != 1 || !strings.Contains(deadletter.Reason(dead.sent[0]), `type "order_shipped" is unknown`) {
+			t.Errorf("dead letters: %v", dead.sent)
 		}
 	})
 	t.Run("a message that is no CloudEvent becomes a dead letter with its bytes", func(t *testing.T) {

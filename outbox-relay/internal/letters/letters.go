@@ -7,10 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 
+	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
@@ -51,13 +54,14 @@ type Counter struct {
 	next map[int32]int64 // by partition, the offset after the last that was read; of Follow alone
 
 	mu    sync.Mutex
-	open  map[place]string // by place, the kind of reason
-	whole bool             // the topic was read to its end once: before, the counts would be too small
+	open  map[place]string              // by place, the kind of reason
+	first map[deadletter.Delivery]place // by delivery, its first letter: later ones are duplicates
+	whole bool                          // the topic was read to its end once: before, the counts would be too small
 }
 
 // New returns a counter of the topic's open letters, whose metric meter exports once [Counter.Follow] has read the topic.
 func New(topic string, reader Reader, log *slog.Logger, meter metric.Meter) (*Counter, error) {
-	c := &Counter{topic: topic, reader: reader, log: log, next: map[int32]int64{}, open: map[place]string{}}
+	c := &Counter{topic: topic, reader: reader, log: log, next: map[int32]int64{}, open: map[place]string{}, first: map[deadletter.Delivery]place{}}
 	_, err := meter.Int64ObservableGauge("orderbell.dead_letters.open",
 		metric.WithDescription("Dead letters that are neither redriven nor closed, by the kind of their reason. Labels: reason."),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
@@ -105,6 +109,11 @@ func (c *Counter) Catch(ctx context.Context) error {
 		return err
 	}
 	var fresh []record.Span
+	for p, next := range c.next { // a partition that is empty again has no span
+		if !slices.ContainsFunc(spans, func(s record.Span) bool { return s.Partition == p }) {
+			c.forget(record.Span{Partition: p, From: next})
+		}
+	}
 	for _, s := range spans {
 		if next, known := c.next[s.Partition]; known && next > s.To {
 			return errors.New("the topic of dead letters was created again: restart outbox-relay to count again")
@@ -137,6 +146,7 @@ func (c *Counter) forget(s record.Span) {
 			delete(c.open, at)
 		}
 	}
+	maps.DeleteFunc(c.first, func(_ deadletter.Delivery, at place) bool { return at.partition == s.Partition && at.offset < s.From })
 }
 
 func (c *Counter) take(r record.Record) {
@@ -150,17 +160,25 @@ func (c *Counter) take(r record.Record) {
 		delete(c.open, place{note.Partition, note.Offset})
 		return
 	}
-	c.open[place{r.Partition, r.Offset}] = kind(r)
+	at := place{r.Partition, r.Offset}
+	if r.Err != nil {
+		c.open[at] = notSent
+		return
+	}
+	if d, ok := deadletter.DeliveryOf(r.Event); ok {
+		if _, again := c.first[d]; again {
+			return
+		}
+		c.first[d] = at
+	}
+	c.open[at] = kind(r.Event)
 }
 
-func kind(r record.Record) string {
-	if r.Err != nil {
+func kind(letter cloudevents.Event) string {
+	if _, asked := cloudevent.Extension(letter, deadletter.ExtErrorDest); !asked {
 		return notSent
 	}
-	if _, asked := cloudevent.Extension(r.Event, deadletter.ExtErrorDest); !asked {
-		return notSent
-	}
-	code, answered := cloudevent.Extension(r.Event, deadletter.ExtErrorCode)
+	code, answered := cloudevent.Extension(letter, deadletter.ExtErrorCode)
 	status, err := strconv.Atoi(code)
 	switch {
 	case !answered || err != nil:

@@ -1,6 +1,6 @@
-// Package scan writes a dead letter for each record of the topic of events that is not a CloudEvent. Knative's Kafka broker
-// logs such a record and skips it (eventing-kafka-broker 0.48); kafka-bridge and the local broker write dead letters by
-// themselves, and need no scan.
+// Package scan writes a dead letter for each record of the topic of events that is not a CloudEvent, or has a type that no
+// function takes. Knative's Kafka broker skips both (eventing-kafka-broker 0.48); kafka-bridge and the local broker write dead
+// letters by themselves, and need no scan.
 //
 // It reads the topic as a consumer group. A crash between the letter and the commit writes the letter again.
 package scan
@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"orderbell/internal/bus/record"
+	"orderbell/internal/event/deadletter"
 )
 
 // Config says whether to scan.
@@ -43,19 +44,19 @@ type Scanner struct {
 // New returns a scanner that writes to the topic deadLetters.
 func New(deadLetters string, producer Producer, log *slog.Logger, meter metric.Meter) (*Scanner, error) {
 	found, err := meter.Int64Counter("orderbell.relay.invalid_records",
-		metric.WithDescription("Records of the topic of events that are not CloudEvents and became dead letters."))
+		metric.WithDescription("Records of the topic of events that are not CloudEvents, or of an unknown type, and became dead letters."))
 	if err != nil {
 		return nil, fmt.Errorf("set up scan metrics: %w", err)
 	}
 	return &Scanner{deadLetters: deadLetters, producer: producer, log: log, found: found}, nil
 }
 
-// Check writes a dead letter if r is not a CloudEvent. After an error the record must be checked again.
+// Check writes a dead letter if r is not a CloudEvent of a known type. After an error the record must be checked again.
 func (s *Scanner) Check(ctx context.Context, r record.Record) error {
-	if r.Err == nil {
+	letter, ok := r.DeadLetter("/orderbell/outbox-relay")
+	if !ok {
 		return nil
 	}
-	letter := r.Wrap("/orderbell/outbox-relay")
 	err := errors.Join(s.producer.Send(ctx, s.deadLetters, []cloudevents.Event{letter})...)
 	if errors.Is(err, record.ErrRefused) && len(letter.DataEncoded) > 0 {
 		letter.DataEncoded = nil // too large for the topic: the letter names partition and offset of the record
@@ -64,8 +65,8 @@ func (s *Scanner) Check(ctx context.Context, r record.Record) error {
 	if err != nil {
 		return fmt.Errorf("write dead letter: %w", err)
 	}
-	s.log.ErrorContext(ctx, "record is not a CloudEvent and becomes a dead letter",
-		"topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "err", r.Err)
+	s.log.ErrorContext(ctx, "record is invalid and becomes a dead letter",
+		"topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "reason", deadletter.Reason(letter))
 	s.found.Add(ctx, 1)
 	return nil
 }

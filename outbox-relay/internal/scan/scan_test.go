@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/metric/noop"
 
 	"orderbell/internal/bus/record"
+	"orderbell/internal/event/deadletter"
 	"orderbell/outbox-relay/internal/scan"
 )
 
@@ -35,6 +36,10 @@ func (p *producer) Send(_ context.Context, topic string, events []cloudevents.Ev
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	garbage := record.Record{Topic: "events", Partition: 3, Offset: 42, Value: []byte("garbage"), Err: errors.New("no CloudEvent")}
+	known, unknown := cloudevents.NewEvent(), cloudevents.NewEvent()
+	known.SetType("order_paid")
+	unknown.SetID("partition:3/offset:42") // as the others are called
+	unknown.SetType("order_shipped")
 	away := errors.New("Kafka is away")
 	for name, test := range map[string]struct {
 		record record.Record
@@ -42,7 +47,8 @@ func TestCheck(t *testing.T) {
 		want   error
 		data   []string // of the letters that were sent
 	}{
-		"a CloudEvent is left alone":                      {record: record.Record{Event: cloudevents.NewEvent()}},
+		"an event of a known type is left alone":          {record: record.Record{Event: known}},
+		"one of an unknown type becomes a dead letter":    {record: record.Record{Partition: 3, Offset: 42, Event: unknown}, data: []string{""}},
 		"any other record becomes a dead letter":          {record: garbage, data: []string{"garbage"}},
 		"a letter that Kafka did not take is tried again": {record: garbage, errs: []error{away}, want: away, data: []string{"garbage"}},
 		"one that is too large goes without its data":     {record: garbage, errs: []error{record.ErrRefused}, data: []string{"garbage", ""}},
@@ -60,8 +66,8 @@ func TestCheck(t *testing.T) {
 			var data []string
 			for _, e := range p.sent {
 				data = append(data, string(e.Data()))
-				if e.ID() != "partition:3/offset:42" {
-					t.Errorf("the letter's id is %s", e.ID())
+				if e.ID() != "partition:3/offset:42" || deadletter.Reason(e) == "" || e.Extensions()["knativekafkaoffset"] != "42" {
+					t.Errorf("the letter is %s", e)
 				}
 			}
 			if diff := cmp.Diff(test.data, data); diff != "" {

@@ -8,31 +8,57 @@ import (
 	"orderbell/internal/event/deadletter"
 )
 
+// The times of a redrive without an operator (docs/adr/0021-back-off-outside-the-broker.md).
 const (
-	// firstPause is the wait before a dead letter is redriven automatically. Before that the broker has retried for
-	// minutes.
+	// firstPause is the wait before a dead letter is redriven automatically.
 	firstPause = time.Minute
 	// longestPause is the longest wait between two redrives of one event.
 	longestPause = time.Hour
+	// calm is how long a subscriber must have had no new letter before all of its letters are sent.
+	calm = time.Minute
+	// probes is how many letters are sent to a subscriber that still fails.
+	probes = 10
+	// giveUp is the age of an event's first letter from which on its letters wait for an operator.
+	giveUp = 72 * time.Hour
 )
 
 // due returns the chosen dead letters that may be redriven automatically now. Each earlier dead letter of the same
-// event doubles its pause, so a function that keeps failing gets few of them.
+// event doubles its pause. A subscriber with a new dead letter in the last minute still fails: it gets a few as probes, and
+// the rest when no new one comes.
 func due(all, chosen []Letter, now time.Time) []Letter {
-	earlier := map[[32]byte]int{}
+	letters := map[[32]byte]int{}
+	first := map[[32]byte]time.Time{}
+	last := map[string]time.Time{} // by subscriber
 	for _, l := range all {
-		if l.SameAs == "" {
-			earlier[l.content]++
+		if l.SameAs != "" {
+			continue
+		}
+		if letters[l.content]++; letters[l.content] == 1 {
+			first[l.content] = l.BuriedAt // all are sorted by it
+		}
+		if l.passing() {
+			last[l.Subscriber] = l.BuriedAt
 		}
 	}
+	probed := map[string]int{}
 	return slices.DeleteFunc(chosen, func(l Letter) bool {
-		pause := min(firstPause<<min(earlier[l.content]-1, 10), longestPause)
-		return !l.passing() || now.Sub(l.BuriedAt) < pause
+		pause := min(firstPause<<min(letters[l.content]-1, 10), longestPause)
+		if !l.passing() || now.Sub(l.BuriedAt) < pause || now.Sub(first[l.content]) > giveUp {
+			return true
+		}
+		if now.Sub(last[l.Subscriber]) >= calm {
+			return false
+		}
+		probed[l.Subscriber]++
+		return probed[l.Subscriber] > probes
 	})
 }
 
 // passing reports whether the failure may be temporary: the function did not answer, or answered with a status that
 // brokers retry. Other refusals need an operator.
+//
+// Knative also gives no status when the answer is below 300 and its body is no CloudEvent. Such a dead letter looks like one
+// without an answer; giveUp ends its redrives.
 func (l *Letter) passing() bool {
 	if l.Obstacle != "" || l.Subscriber == "" {
 		return false

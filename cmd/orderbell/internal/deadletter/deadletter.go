@@ -72,8 +72,9 @@ type Letter struct {
 	Record     string     `json:"record,omitempty"`       // the record of the topic of events that was delivered: partition-offset
 	SameAs     string     `json:"duplicate_of,omitempty"` // an earlier letter of the same record and subscriber
 
-	place   place
-	content [sha256.Size]byte // letters with the same are one event that died several times
+	place    place
+	delivery deadletter.Delivery // where Record is set
+	content  [sha256.Size]byte   // letters with the same are one event that died several times
 }
 
 type place struct {
@@ -156,19 +157,17 @@ func (o *Office) read(ctx context.Context, since time.Time, look func(*Letter, r
 // markDuplicates finds letters of one record and one subscriber: a dispatcher that is restarted delivers its last seconds
 // again, and so refuses them again.
 func markDuplicates(letters []Letter) {
-	type delivery struct{ record, subscriber, event string }
-	first := map[delivery]string{}
+	first := map[deadletter.Delivery]string{}
 	for i := range letters {
 		l := &letters[i]
 		if l.Record == "" {
 			continue
 		}
-		d := delivery{l.Record, l.Subscriber, l.EventID}
-		if id, again := first[d]; again {
+		if id, again := first[l.delivery]; again {
 			l.SameAs = id
 			continue
 		}
-		first[d] = l.ID
+		first[l.delivery] = l.ID
 	}
 }
 
@@ -189,8 +188,8 @@ func newLetter(r record.Record) Letter {
 	e := r.Event
 	l.EventID, l.Source, l.Type, l.Subject = e.ID(), e.Source(), e.Type(), e.Subject()
 	l.TenantID, l.Status, l.Subscriber = text(e, cloudevent.ExtTenantID), text(e, deadletter.ExtErrorCode), text(e, deadletter.ExtErrorDest)
-	if partition, offset := text(e, deadletter.ExtPartition), text(e, deadletter.ExtOffset); partition != "" && offset != "" {
-		l.Record = partition + "-" + offset
+	if d, ok := deadletter.DeliveryOf(e); ok {
+		l.delivery, l.Record = d, d.Partition+"-"+d.Offset
 	}
 	l.Reason = cmp.Or(deadletter.Reason(e), unspoken(l))
 	l.content = sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %s %s", e.Source(), e.ID(), e.Type(), e.Subject(), e.Time(), e.Data()))

@@ -34,7 +34,11 @@ type Result struct {
 // continues from there.
 func (o *Office) Redrive(ctx context.Context, c Choice, dryRun bool) (Result, error) {
 	result := Result{DryRun: dryRun, Redriven: []Letter{}, Refused: []Letter{}}
-	letters, spans, err := o.read(ctx, c.Since, nil)
+	since := c.Since
+	if c.Auto {
+		since = time.Time{} // how often an event has failed counts too
+	}
+	letters, spans, err := o.read(ctx, since, nil)
 	if err != nil {
 		return result, err
 	}
@@ -142,8 +146,16 @@ func (o *Office) send(ctx context.Context, spans []record.Span, willing map[plac
 	sent := map[[32]byte]bool{}
 	step, end := o.Progress.Begin("redriving", int64(len(willing)))
 	defer end()
+	pace := pace{perSecond: o.PerSecond}
+	most := batchLetters
+	if o.PerSecond > 0 {
+		most = min(most, o.PerSecond)
+	}
 	var b batch
 	flush := func() error {
+		if err := pace.wait(ctx, len(b.letters)); err != nil {
+			return err
+		}
 		some, err := o.flush(ctx, &b, sent)
 		done = append(done, some...)
 		step(int64(len(b.letters)))
@@ -158,16 +170,7 @@ func (o *Office) send(ctx context.Context, spans []record.Span, willing map[plac
 		b.letters, b.keys = append(b.letters, l), append(b.keys, r.Key)
 		b.events = append(b.events, deadletter.Redrive(r.Event))
 		b.bytes += len(r.Value)
-		if o.PerSecond > 0 && len(b.letters) >= o.PerSecond {
-			if err := flush(); err != nil {
-				return err
-			}
-			if !backoff.Sleep(ctx, time.Second) {
-				return context.Cause(ctx)
-			}
-			return nil
-		}
-		if len(b.letters) < batchLetters && b.bytes < batchBytes {
+		if len(b.letters) < most && b.bytes < batchBytes {
 			return nil
 		}
 		return flush()
@@ -176,6 +179,24 @@ func (o *Office) send(ctx context.Context, spans []record.Span, willing map[plac
 		err = flush()
 	}
 	return done, err
+}
+
+// pace holds a sender to a rate.
+type pace struct {
+	perSecond int       // 0: no limit
+	free      time.Time // when all that was sent has had its time
+}
+
+// wait returns when n more may be sent, or ctx has ended.
+func (p *pace) wait(ctx context.Context, n int) error {
+	if p.perSecond <= 0 {
+		return nil
+	}
+	if !backoff.Sleep(ctx, time.Until(p.free)) {
+		return context.Cause(ctx)
+	}
+	p.free = time.Now().Add(time.Duration(n) * time.Second / time.Duration(p.perSecond))
+	return nil
 }
 
 // narrow removes from spans what is before the first and after the last letter.

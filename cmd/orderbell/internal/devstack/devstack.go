@@ -55,6 +55,7 @@ type Stack struct {
 	programs *programs
 	broker   *broker
 	sweeper  *sweeper
+	redriver *redriver
 	server   *origin.Server
 	signIn   *signIn
 	stateMu  sync.Mutex
@@ -126,6 +127,9 @@ func (s *Stack) start(ctx context.Context, listeners []net.Listener) error {
 		return err
 	}
 	s.sweeper = startSweeper(s.programs.urls[deliverySweeper].String()+"/", s.senderSecret, log)
+	if s.redriver, err = startRedriver(ctx, cfg, log); err != nil {
+		return err
+	}
 	s.serve(listeners)
 	s.stateMu.Lock()
 	s.ready = true
@@ -294,6 +298,9 @@ func (s *Stack) Stop(ctx context.Context) error {
 	}
 	if s.sweeper != nil {
 		s.sweeper.stop()
+	}
+	if s.redriver != nil {
+		s.redriver.stop()
 	}
 	if s.programs != nil {
 		err = errors.Join(err, s.programs.stop(makers()))

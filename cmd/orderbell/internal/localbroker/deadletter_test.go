@@ -90,9 +90,37 @@ func TestMessagesThatAreNoEvents(t *testing.T) {
 	want.SetExtension("partitionkey", "order 1")
 	want.SetExtension("key", "order 1")
 	want.SetExtension("kafkaheaderxtraceid", "abc ")
+	want.SetExtension("knativekafkapartition", "3")
+	want.SetExtension("knativekafkaoffset", "41")
 	want.SetExtension("reason", "not a CloudEvent: unknown Message encoding")
 	want.DataEncoded = source[0].Value
 	if diff := cmp.Diff(want.String(), got.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAnEventOfAnUnknownTypeIsNotSkipped(t *testing.T) {
+	t.Parallel()
+	e := newEvent("1", "order_shipped")
+	bus := &refusing{}
+	second := paid("http://127.0.0.1:1/")
+	second.Name = "order-created"
+	broker, err := localbroker.New([]localbroker.Trigger{paid("http://127.0.0.1:1/"), second},
+		localbroker.Topics{DeadLetters: "orders.dead-letters"}, records{{Partition: 3, Offset: 41, Event: e}}, bus, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := broker.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"orders.dead-letters"}, bus.topics); diff != "" {
+		t.Fatal(diff)
+	}
+	want := e.Clone()
+	want.SetExtension("knativekafkapartition", "3")
+	want.SetExtension("knativekafkaoffset", "41")
+	want.SetExtension("reason", `type "order_shipped" is unknown, want one of [order_created order_paid order_status_updated]`)
+	if diff := cmp.Diff(want.String(), bus.sent[0].String()); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -15,8 +15,8 @@
 //     subscriber had answered, knativeerrorcode, its status, and knativeerrordata, base64 of the first 1024 bytes of the
 //     body if it has one, and each header kne-NAME as the extension NAME.
 //
-// It differs in two points: a dead letter is retried until Kafka acknowledges it, where Knative drops the event; and a
-// message that is no CloudEvent becomes a dead letter, where Knative skips it.
+// It differs in two points: a dead letter is retried until Kafka acknowledges it, where Knative drops the event after its
+// retries; and a record that is no CloudEvent, or whose type no function takes, becomes a dead letter, where Knative skips it.
 package localbroker
 
 import (
@@ -26,7 +26,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strconv"
 	"sync"
 	"time"
 
@@ -149,23 +148,21 @@ func (b *Broker) Run(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// deliver sends r to t's subscriber or to the dead letters. Its only error is the end of ctx. A message that is no
-// event is handled by one trigger only.
+// deliver sends r to t's subscriber or to the dead letters. Its only error is the end of ctx. A record that no function
+// takes is handled by one trigger only.
 func (b *Broker) deliver(ctx context.Context, t Trigger, r record.Record, caretaker bool) error {
-	if r.Err != nil {
+	if letter, ok := r.DeadLetter("/orderbell/local-broker"); ok {
 		if !caretaker {
 			return nil
 		}
-		b.log.ErrorContext(ctx, "message is no event and becomes a dead letter",
-			"topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "err", r.Err)
-		return b.publish(ctx, b.topics.DeadLetters, r.Wrap("/orderbell/local-broker"))
+		b.log.ErrorContext(ctx, "record is invalid and becomes a dead letter",
+			"topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "reason", deadletter.Reason(letter))
+		return b.publish(ctx, b.topics.DeadLetters, letter)
 	}
 	if r.Event.Type() != string(t.Type) {
 		return nil
 	}
-	e := r.Event.Clone()
-	e.SetExtension(deadletter.ExtPartition, strconv.FormatInt(int64(r.Partition), 10))
-	e.SetExtension(deadletter.ExtOffset, strconv.FormatInt(r.Offset, 10))
+	e := deadletter.AtRecord(r.Event, r.Partition, r.Offset)
 	f := b.attempt(ctx, t, e)
 	for retry := 1; f != nil && f.retryable && retry <= t.Delivery.Retry; retry++ {
 		pause := t.Delivery.BackoffDelay << min(retry, 30) // more would overflow
