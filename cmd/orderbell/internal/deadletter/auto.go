@@ -20,6 +20,9 @@ const (
 	probes = 10
 	// giveUp is the age of an event's first letter from which on its letters wait for an operator.
 	giveUp = 72 * time.Hour
+	// lookBack is the age of the oldest letters that are read: after giveUp an event gets no new ones, and with twice as much
+	// its first ones are seen as long as its last ones are due.
+	lookBack = 2 * giveUp
 )
 
 // due returns the chosen dead letters that may be redriven automatically now. Each earlier dead letter of the same

@@ -36,7 +36,7 @@ func (o *Office) Redrive(ctx context.Context, c Choice, dryRun bool) (Result, er
 	result := Result{DryRun: dryRun, Redriven: []Letter{}, Refused: []Letter{}}
 	since := c.Since
 	if c.Auto {
-		since = time.Time{} // how often an event has failed counts too
+		since = time.Now().Add(-lookBack) // how often an event has failed counts too
 	}
 	letters, spans, err := o.read(ctx, since, nil)
 	if err != nil {
