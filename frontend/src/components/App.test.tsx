@@ -202,6 +202,33 @@ describe('the list', () => {
   });
 });
 
+describe('a tap that hit the wrong order', () => {
+  // The event comes before the answer here; without the stream there is the answer alone.
+  it.each(['with', 'without'])('leaves a gap with Undo, %s the stream', async (stream) => {
+    const { origin, user } = await signedIn('cashier', (o) => {
+      for (const reference of ['A-1', 'A-2']) o.create('demo', reference);
+    });
+    if (stream === 'without') origin.endStreams('end');
+    await user.click(screen.getByRole('button', { name: 'Cancel order A-2' }));
+    await user.click(await screen.findByRole('button', { name: /^Cancel A-2/ }));
+    const gap = await screen.findByTestId('gap');
+    const undo = await within(gap).findByRole('button', { name: 'Undo A-2' });
+    await user.click(undo);
+    await waitFor(() => expect(card('A-2')).toHaveAttribute('data-status', 'submitted'));
+    expect(screen.queryByTestId('gap')).not.toBeInTheDocument();
+    const request = origin.requests.find((r) => r.path.endsWith('/undo'));
+    expect(JSON.parse(request?.body ?? '')).toEqual({ version: 2 });
+  });
+
+  it('has no Undo in the gap of a colleague’s change', async () => {
+    const { origin, user } = await signedIn('cashier', (o) => void o.create('demo', 'A-1'));
+    await user.pointer({ target: card('A-1') });
+    origin.advance([...origin.orders.keys()][0] ?? '', 'cancelled');
+    const gap = await screen.findByTestId('gap');
+    expect(within(gap).queryByRole('button')).not.toBeInTheDocument();
+  });
+});
+
 describe('an order', () => {
   it('is taken along by the buttons of the person’s roles', async () => {
     const { user } = await signedIn('cashier', (o) => void o.create('demo', 'A-1'));

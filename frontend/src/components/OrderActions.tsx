@@ -47,13 +47,13 @@ export function OrderActions({ order, name, roles, advance }: OrderActionsProps)
           type="button"
           className={buttonClass(status, i)}
           aria-disabled={isWorking}
+          aria-busy={isWorking && acting.status === status} // shown without another text: its width moves the neighbours
           onClick={(event) => {
             if (isFinal(status)) setActing({ kind: 'confirming', status });
-            else void act(status, event.currentTarget.closest('article'));
+            else void act(status, event.currentTarget.closest<HTMLElement>('article, tr'));
           }}
         >
-          {isWorking && acting.status === status ? t('action.working') : t(`action.${status}` as Key)}{' '}
-          <span className="hidden">{isolated(name)}</span>
+          {t(`action.${status}` as Key)} <span className="hidden">{isolated(name)}</span>
         </button>
       ))}
       {acting.kind === 'failed' && (

@@ -1,5 +1,6 @@
-import { memo, useId, useLayoutEffect, useRef } from 'react';
+import { memo, useId, useRef } from 'react';
 import { Link } from 'wouter';
+import { type Places, usePlaceKept } from '../hooks/usePlaceKept';
 import { formatMoney } from '../model/money';
 import { type Lateness, latenessOf, type Order, orderName, type Role, type Status } from '../model/order';
 import { relativeTime } from '../model/time';
@@ -11,6 +12,7 @@ export interface OrderCardProps {
   readonly roles: readonly Role[];
   /** Milliseconds since 1970. */
   readonly now: number;
+  readonly places: Places;
   readonly advance: (orderId: string, status: Status) => Promise<Order>;
 }
 
@@ -34,22 +36,14 @@ function timeOf(order: Order, lateness: Lateness): number {
   return lateness === 'done' ? order.updatedAt : order.createdAt;
 }
 
-function Card({ order, roles, now, advance }: OrderCardProps) {
+function Card({ order, roles, now, places, advance }: OrderCardProps) {
   const id = useId();
   const firstVersion = useRef(order.version);
   const name = orderName(order);
   const card = useRef<HTMLElement>(null);
   const lateness = latenessOf(order, now);
   const at = timeOf(order, lateness);
-
-  // A card that leaves the list with the focus inside hands it to the list; the browser would drop it.
-  useLayoutEffect(() => {
-    const article = card.current;
-    return () => {
-      if (article?.contains(document.activeElement) !== true) return;
-      article.closest<HTMLElement>('#orders')?.focus({ preventScroll: true });
-    };
-  }, []);
+  usePlaceKept(card, order.orderId, places);
 
   return (
     <article

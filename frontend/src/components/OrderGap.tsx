@@ -1,4 +1,5 @@
-import { useState } from 'react';
+import { useRef, useState } from 'react';
+import { type Places, useGapKept } from '../hooks/usePlaceKept';
 import { isolated, t } from '../i18n/words';
 import { type Order, orderName } from '../model/order';
 import { messageOf } from '../services/problem';
@@ -7,35 +8,66 @@ import { statusText } from './texts';
 
 export interface OrderGapProps {
   readonly order: Order;
-  /** Milliseconds since 1970. */
-  readonly now: number;
+  /** Whether the user's own change can still be undone. */
+  readonly canUndo: boolean;
   readonly undo: (order: Order) => Promise<Order>;
 }
 
+type Undoing =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'working' }
+  | { readonly kind: 'failed'; readonly message: string };
+
 /** Where an order stood that no longer belongs here: nothing else takes its place while somebody works in the list. */
-export function OrderGap({ order, now, undo }: OrderGapProps) {
-  const [problem, setProblem] = useState('');
+export function OrderGap({ places, ...props }: OrderGapProps & { readonly places: Places }) {
+  const gap = useRef<HTMLDivElement>(null);
+  useGapKept(gap, props.order.orderId, places);
   return (
-    <div className="order-gap" data-testid="gap">
-      <p>
-        <Say id="list.gap" name={<bdi>{orderName(order)}</bdi>} status={statusText(order.status)} />
-      </p>
-      {(order.undoUntil ?? 0) > now && (
+    <div ref={gap} className="order-gap" tabIndex={-1} data-testid="gap">
+      <GapContent {...props} />
+    </div>
+  );
+}
+
+/** What became of the order, and Undo. */
+export function GapContent({ order, canUndo, undo }: OrderGapProps) {
+  const [undoing, setUndoing] = useState<Undoing>({ kind: 'idle' });
+  const isWorking = undoing.kind === 'working';
+
+  async function press(): Promise<void> {
+    if (isWorking) return;
+    setUndoing({ kind: 'working' });
+    try {
+      await undo(order);
+    } catch (err) {
+      setUndoing({ kind: 'failed', message: messageOf(err) });
+    }
+  }
+
+  return (
+    <>
+      {undoing.kind === 'failed' ? (
+        <p className="field-problem" role="alert">
+          {undoing.message}
+        </p>
+      ) : (
+        <p>
+          <Say id="list.gap" name={<bdi>{orderName(order)}</bdi>} status={statusText(order.status)} />
+        </p>
+      )}
+      {canUndo && (
         <button
           type="button"
           className="button settle"
+          aria-disabled={isWorking}
+          aria-busy={isWorking}
           onClick={() => {
-            undo(order).catch((err: unknown) => setProblem(messageOf(err)));
+            void press();
           }}
         >
           {t('undo')} <span className="hidden">{isolated(orderName(order))}</span>
         </button>
       )}
-      {problem !== '' && (
-        <p className="field-problem" role="alert">
-          {problem}
-        </p>
-      )}
-    </div>
+    </>
   );
 }

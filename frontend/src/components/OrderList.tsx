@@ -1,6 +1,7 @@
-import { useDeferredValue, useEffect, useId, useMemo, useRef } from 'react';
+import { useDeferredValue, useEffect, useId, useMemo, useRef, useState } from 'react';
 import { useArrangement, useSettling, useWorking } from '../hooks/useArrangement';
 import { useListAddress } from '../hooks/useListAddress';
+import { newPlaces } from '../hooks/usePlaceKept';
 import { useStore } from '../hooks/useStore';
 import { useTimeZone } from '../hooks/useTimeZone';
 import { t } from '../i18n/words';
@@ -11,6 +12,7 @@ import { dayOf } from '../model/zone';
 import { type Archive, type GroupCounts, groupCounts } from '../store/archive';
 import type { Feed } from '../store/feed';
 import type { Observable } from '../store/observable';
+import type { Undoable } from '../store/undo';
 import { ListBar } from './ListBar';
 import { ListHead } from './ListHead';
 import { NoOrders } from './NoOrders';
@@ -28,10 +30,12 @@ export interface OrderListProps {
 export function OrderList({ feed, roles, clock }: OrderListProps) {
   const id = useId();
   const rows = useRef<HTMLDivElement>(null);
+  const [places] = useState(newPlaces);
   const { orders } = useStore(feed.store);
   const loading = useStore(feed.loading);
   const archive = useStore(feed.archive);
   const freshness = useStore(feed.freshness);
+  const undoable = useStore(feed.undoable);
   const timeZone = useTimeZone(feed.tenant);
   const now = useStore(clock);
   const { filter, sort, view, period, search: typed, change } = useListAddress(roles);
@@ -44,9 +48,10 @@ export function OrderList({ feed, roles, clock }: OrderListProps) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: of `now`, only the day counts
   const ofPeriod = useMemo(() => inPeriod(period, timeZone, now), [period, timeZone, today]);
   const since = isCurrent || search !== '' ? 0 : archive.since;
+  const before = useMemo(() => beforeChanges(undoable), [undoable]);
   const found = useMemo(
-    () => answer(orders, { filter, sort, search, inPeriod: ofPeriod, since }, statusText),
-    [orders, filter, sort, search, ofPeriod, since],
+    () => answer(orders, { filter, sort, search, inPeriod: ofPeriod, since, before }, statusText),
+    [orders, filter, sort, search, ofPeriod, since, before],
   );
   const wanted = useMemo(() => found.map((order) => order.orderId), [found]);
   const working = useWorking(rows);
@@ -55,8 +60,9 @@ export function OrderList({ feed, roles, clock }: OrderListProps) {
   const settling = useSettling(ids);
   const counts = useMemo(() => countsOf(orders, ofPeriod), [orders, ofPeriod]);
   const list = {
-    ...{ ids, orders, feed, roles, now, settling },
+    ...{ ids, orders, feed, roles, now, settling, places },
     belongs: (order: Order) => passes(order, filter) && ofPeriod(order),
+    canUndo: (order: Order) => before(order) !== undefined,
   };
 
   return (
@@ -94,6 +100,13 @@ export function OrderList({ feed, roles, clock }: OrderListProps) {
       {!isCurrent && search === '' && <OlderOrders archive={archive} onMore={feed.archive.more} />}
     </section>
   );
+}
+
+function beforeChanges(undoable: ReadonlyMap<string, Undoable>): (order: Order) => Order | undefined {
+  return ({ orderId, version }) => {
+    const change = undoable.get(orderId);
+    return change?.version === version ? change.before : undefined;
+  };
 }
 
 /** Has what the list asks for loaded, where that is more than the current orders. */

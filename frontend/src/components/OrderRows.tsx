@@ -1,4 +1,5 @@
 import { useMemo, useRef } from 'react';
+import type { Places } from '../hooks/usePlaceKept';
 import { useVirtualRows } from '../hooks/useVirtualRows';
 import type { Order, Role } from '../model/order';
 import type { Feed } from '../store/feed';
@@ -10,11 +11,14 @@ export interface OrderRowsProps {
   readonly orders: readonly Order[];
   /** Whether an order still belongs where it stands. */
   readonly belongs: (order: Order) => boolean;
+  /** Whether the user's own last change of an order can still be undone. */
+  readonly canUndo: (order: Order) => boolean;
   readonly feed: Feed;
   readonly roles: readonly Role[];
   readonly now: number;
   /** Of a moment ago: its controls take no press yet. */
   readonly settling: boolean;
+  readonly places: Places;
 }
 
 /** The narrowest card and the gap between two, in pixels. */
@@ -31,7 +35,7 @@ function oneARow(): number {
 
 /** The orders as cards, or one a line. */
 export function OrderRows({ view, ...props }: OrderRowsProps & { readonly view: 'cards' | 'compact' }) {
-  const { ids, orders, belongs, feed, roles, now, settling } = props;
+  const { ids, orders, belongs, canUndo, feed, roles, now, settling, places } = props;
   const list = useRef<HTMLUListElement>(null);
   const byId = useMemo(() => new Map(orders.map((order) => [order.orderId, order])), [orders]);
   const isCards = view === 'cards';
@@ -65,9 +69,9 @@ export function OrderRows({ view, ...props }: OrderRowsProps & { readonly view: 
             <li key={id} ref={column === 0 ? measure : null} data-index={index}>
               {order !== undefined &&
                 (belongs(order) ? (
-                  <OrderCard {...{ order, roles, now }} advance={feed.advance} />
+                  <OrderCard {...{ order, roles, now, places }} advance={feed.advance} />
                 ) : (
-                  <OrderGap order={order} now={now} undo={feed.undo} />
+                  <OrderGap {...{ order, places }} canUndo={canUndo(order)} undo={feed.undo} />
                 ))}
             </li>
           );

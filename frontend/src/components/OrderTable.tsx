@@ -1,5 +1,6 @@
-import { useMemo, useRef } from 'react';
+import { useLayoutEffect, useMemo, useRef } from 'react';
 import { Link } from 'wouter';
+import { type Places, useGapKept, usePlaceKept } from '../hooks/usePlaceKept';
 import { useVirtualRows } from '../hooks/useVirtualRows';
 import { type Key, t } from '../i18n/words';
 import type { Sort } from '../model/listing';
@@ -7,7 +8,8 @@ import { formatMoney } from '../model/money';
 import { latenessOf, type Order, orderName } from '../model/order';
 import { clockTime, relativeTime } from '../model/time';
 import { OrderActions } from './OrderActions';
-import { OrderGap } from './OrderGap';
+import type { OrderCardProps } from './OrderCard';
+import { GapContent, type OrderGapProps } from './OrderGap';
 import type { OrderRowsProps } from './OrderRows';
 import { statusText } from './texts';
 
@@ -37,7 +39,7 @@ export interface OrderTableProps extends OrderRowsProps {
 
 /** The orders as a table. Only the rows in sight are there, so each says which of all it is. */
 export function OrderTable(props: OrderTableProps) {
-  const { ids, orders, belongs, feed, roles, now, settling, sort, onSort } = props;
+  const { ids, orders, belongs, canUndo, feed, roles, now, settling, places, sort, onSort } = props;
   const body = useRef<HTMLTableSectionElement>(null);
   const byId = useMemo(() => new Map(orders.map((order) => [order.orderId, order])), [orders]);
   const { rows, above, below, measure } = useVirtualRows({
@@ -77,27 +79,12 @@ export function OrderTable(props: OrderTableProps) {
         {above > 0 && <Space height={above} />}
         {rows.map((index) => {
           const order = byId.get(ids[index] ?? '');
-          return order === undefined ? null : (
-            <tr
-              key={order.orderId}
-              ref={measure}
-              data-index={index}
-              aria-rowindex={index + 2}
-              data-testid="order"
-              data-order-id={order.orderId}
-              data-status={order.status}
-              data-lateness={latenessOf(order, now)}
-            >
-              {belongs(order) ? (
-                <Cells order={order} now={now}>
-                  <OrderActions order={order} name={orderName(order)} roles={roles} advance={feed.advance} />
-                </Cells>
-              ) : (
-                <td colSpan={columns.length}>
-                  <OrderGap order={order} now={now} undo={feed.undo} />
-                </td>
-              )}
-            </tr>
+          if (order === undefined) return null;
+          const row = { order, places, index, measure };
+          return belongs(order) ? (
+            <OrderRow key={order.orderId} {...row} {...{ roles, now }} advance={feed.advance} />
+          ) : (
+            <GapRow key={order.orderId} {...row} canUndo={canUndo(order)} undo={feed.undo} />
           );
         })}
         {below > 0 && <Space height={below} />}
@@ -109,20 +96,35 @@ export function OrderTable(props: OrderTableProps) {
 function Space({ height }: { readonly height: number }) {
   return (
     <tr>
-      <td colSpan={columns.length} style={{ blockSize: height, padding: 0, border: 0 }} />
+      <td style={{ blockSize: height, padding: 0, border: 0 }} />
     </tr>
   );
 }
 
-interface CellsProps {
+interface RowProps {
   readonly order: Order;
-  readonly now: number;
-  readonly children: React.ReactNode;
+  /** Of all rows, from 0. */
+  readonly index: number;
+  readonly places: Places;
+  readonly measure: (element: Element | null) => void;
 }
 
-function Cells({ order, now, children }: CellsProps) {
+function OrderRow(props: RowProps & Pick<OrderCardProps, 'roles' | 'now' | 'advance'>) {
+  const { order, index, places, measure, roles, now, advance } = props;
+  const row = useRef<HTMLTableRowElement>(null);
+  usePlaceKept(row, order.orderId, places);
+  useLayoutEffect(() => measure(row.current), [measure]);
   return (
-    <>
+    <tr
+      ref={row}
+      data-index={index}
+      tabIndex={-1}
+      aria-rowindex={index + 2}
+      data-testid="order"
+      data-order-id={order.orderId}
+      data-status={order.status}
+      data-lateness={latenessOf(order, now)}
+    >
       <th scope="row" className="order-name">
         <Link href={`/orders/${order.orderId}`}>
           <bdi>{orderName(order)}</bdi>
@@ -138,8 +140,27 @@ function Cells({ order, now, children }: CellsProps) {
       <td className="wide">
         <Moment at={order.updatedAt} now={now} />
       </td>
-      <td>{children}</td>
-    </>
+      <td>
+        <OrderActions {...{ order, roles, advance }} name={orderName(order)} />
+      </td>
+    </tr>
+  );
+}
+
+function GapRow({ order, index, places, measure, ...gap }: RowProps & OrderGapProps) {
+  const row = useRef<HTMLTableRowElement>(null);
+  useGapKept(row, order.orderId, places);
+  useLayoutEffect(() => measure(row.current), [measure]);
+  return (
+    <tr ref={row} data-index={index} tabIndex={-1} aria-rowindex={index + 2} data-testid="gap">
+      {/* A cell over a column that is not shown would make another one. */}
+      <td colSpan={columns.length - 1}>
+        <div className="order-gap">
+          <GapContent order={order} {...gap} />
+        </div>
+      </td>
+      <td className="wide" />
+    </tr>
   );
 }
 

@@ -17,6 +17,8 @@ export interface Question {
   readonly since: number;
   /** In lower case, without spaces at its ends. */
   readonly search: string;
+  /** What an order was before a change that its user can still undo: it keeps its place among those it belonged to. */
+  readonly before: (order: Order) => Order | undefined;
 }
 
 export function passes(order: Order, filter: Filter): boolean {
@@ -53,16 +55,19 @@ function amountDigits(order: Order): string {
 /** The orders (newest first) that answer the question, sorted. */
 export function answer(
   orders: readonly Order[],
-  { filter, sort, search, inPeriod, since }: Question,
+  { filter, sort, search, inPeriod, since, before }: Question,
   statusText: (status: Status) => string,
 ): readonly Order[] {
-  const found = orders.filter(
-    (order) =>
-      passes(order, filter) &&
-      inPeriod(order) &&
-      order.createdAt >= since &&
-      matches(order, search, statusText),
-  );
+  const isAsked = (order: Order) =>
+    passes(order, filter) &&
+    inPeriod(order) &&
+    order.createdAt >= since &&
+    matches(order, search, statusText);
+  const found = orders.filter((order) => {
+    if (isAsked(order)) return true;
+    const was = before(order);
+    return was !== undefined && isAsked(was);
+  });
   switch (sort) {
     case 'newest':
       return found;

@@ -8,8 +8,10 @@ const someOrder = (orderId: fc.Arbitrary<string> = fc.constant('a')): fc.Arbitra
       orderId,
       version: fc.integer({ min: 1, max: 6 }),
       createdAt: fc.integer({ min: 0, max: 3 }),
+      // An answer of order-api says it, the event of the same change does not.
+      isAnswer: fc.boolean(),
     })
-    .map(({ orderId: id, version, createdAt }) => ({
+    .map(({ orderId: id, version, createdAt, isAnswer }) => ({
       orderId: id,
       tenantId: 'demo',
       reference: '',
@@ -20,6 +22,7 @@ const someOrder = (orderId: fc.Arbitrary<string> = fc.constant('a')): fc.Arbitra
       version,
       createdAt,
       updatedAt: version * 1000,
+      ...(isAnswer ? { undoUntil: version * 1000 + 60_000 } : {}),
     }));
 
 describe('newest', () => {
@@ -35,6 +38,17 @@ describe('newest', () => {
     fc.assert(
       fc.property(someOrder(), someOrder(), someOrder(), (a, b, c) => {
         expect(newest(newest(a, b), c)).toEqual(newest(a, newest(b, c)));
+      }),
+    );
+  });
+
+  it('knows until when a change can be undone, whether its event or its answer came first', () => {
+    fc.assert(
+      fc.property(someOrder(), (a) => {
+        const { undoUntil: _, ...event } = a;
+        const answer = { ...a, undoUntil: 60_000 };
+        expect(newest(event, answer).undoUntil).toBe(60_000);
+        expect(newest(answer, event).undoUntil).toBe(60_000);
       }),
     );
   });

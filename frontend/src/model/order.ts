@@ -112,11 +112,18 @@ export function byNewest(a: Order, b: Order): number {
 }
 
 /**
- * What is known after hearing of an order twice, in whatever order: the higher version, and the earliest creation.
+ * What is known after hearing of an order twice, in whatever order: the higher version, and the earliest creation. Of one
+ * version, only order-api says how long it can be undone: its answer may come before the event or after it.
  * Commutative, associative and idempotent, so replays, overtaking events and snapshots cannot disagree.
  */
 export function newest(a: Order, b: Order): Order {
   const winner = b.version > a.version ? b : a;
   const createdAt = Math.min(a.createdAt, b.createdAt);
-  return winner.createdAt === createdAt ? winner : { ...winner, createdAt };
+  const undoUntil = a.version === b.version ? later(a.undoUntil, b.undoUntil) : winner.undoUntil;
+  if (winner.createdAt === createdAt && winner.undoUntil === undoUntil) return winner;
+  return { ...winner, createdAt, ...(undoUntil === undefined ? {} : { undoUntil }) };
+}
+
+function later(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || (b !== undefined && b > a) ? b : a;
 }

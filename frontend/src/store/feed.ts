@@ -27,6 +27,7 @@ import { type PreferencesStore, preferencesStore } from './preferences';
 import { type Loading, snapshotLoader } from './snapshot';
 import { type StaffStore, staffStore } from './staff';
 import { type TenantStore, tenantStore } from './tenant';
+import { type UndoStore, undoStore } from './undo';
 
 export interface Feed {
   readonly store: OrderStore;
@@ -38,6 +39,8 @@ export interface Feed {
   readonly freshness: Observable<Freshness>;
   readonly loading: Observable<Loading>;
   readonly archive: ArchiveStore;
+  /** The user's own changes that can still be undone. */
+  readonly undoable: Observable<ReturnType<UndoStore['getSnapshot']>>;
   /** Calls back for each new notification, once per notification id. Returns the function that stops it. */
   onNotification(listener: (notification: Notification) => void): () => void;
   create(order: NewOrder, idempotencyKey: string): Promise<Order>;
@@ -85,6 +88,7 @@ export function openFeed(options: FeedOptions): Feed {
   /** The changes that were made here, and those that are under way. */
   const own = new Set<string>();
   const acting = new Map<string, Promise<Order>>();
+  const undoable = undoStore();
   const listeners = new Set<(notification: Notification) => void>();
   const snapshots = snapshotLoader({ client, store, random, onLoaded: () => fresh.incomplete(false) });
   const archive = archiveStore(client, store);
@@ -120,6 +124,7 @@ export function openFeed(options: FeedOptions): Feed {
     freshness: fresh,
     loading: snapshots,
     archive,
+    undoable,
     onNotification(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -129,9 +134,10 @@ export function openFeed(options: FeedOptions): Feed {
     },
     async advance(orderId, status) {
       const key = newIdempotencyKey();
+      const before = store.get(orderId);
       const work = (
         status === 'paid' ? client.pay(orderId, key) : client.changeStatus(orderId, status, key)
-      ).then(done);
+      ).then((order) => done(order, before));
       acting.set(orderId, work);
       try {
         return await work;
@@ -162,6 +168,7 @@ export function openFeed(options: FeedOptions): Feed {
       inbox.close();
       snapshots.close();
       archive.close();
+      undoable.close();
     },
   };
 
@@ -251,8 +258,10 @@ export function openFeed(options: FeedOptions): Feed {
     return order;
   }
 
-  function done(order: Order): Order {
+  /** `before` is the order before this change, if the change can be undone in a list. */
+  function done(order: Order, before?: Order): Order {
     own.add(changeOf(order));
+    undoable.made(before, order);
     return applied(order);
   }
 

@@ -74,6 +74,8 @@ export class FakeOrigin {
   readonly accounts = new Map<string, WireAccount>();
   /** Answers given instead of the real ones, by path, first come first served; an Error is a network that is down. */
   readonly #instead = new Map<string, (Response | Error)[]>();
+  /** The state of each order before its last change that can be undone. */
+  readonly #undoable = new Map<string, Status>();
   readonly #answers = new Map<string, WireOrder>();
   readonly #logSize: number;
   readonly #pageSize: number;
@@ -190,12 +192,20 @@ export class FakeOrigin {
     if (list !== undefined) return list;
     const order = this.orders.get(id ?? '');
     if (order?.tenant_id !== user.tenant_id) return problem(404, 'no such order');
-    if (verb === undefined) return json(200, order);
+    return verb === undefined ? json(200, order) : this.#change(order, verb, request);
+  }
+
+  #change(order: WireOrder, verb: string, request: Recorded): Response {
+    const before = this.#undoable.get(order.order_id);
+    if (verb === 'undo' && before !== undefined) return json(200, this.advance(order.order_id, before));
     const status: Status = verb === 'pay' ? 'paid' : JSON.parse(request.body).status;
     if (!nextStatuses(order.status, ['owner']).includes(status)) {
       return problem(409, `an order that is ${order.status} cannot become ${status}`);
     }
-    return json(200, this.advance(order.order_id, status));
+    const changed = this.advance(order.order_id, status);
+    if (status === 'paid' || status === 'refunded') return json(200, changed);
+    this.#undoable.set(order.order_id, order.status);
+    return json(200, { ...changed, undo_until: new Date(this.#time + 60_000).toISOString() });
   }
 
   #create(user: WireUser, request: Recorded): Response {

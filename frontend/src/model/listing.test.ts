@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { answer, type Filter } from './listing';
+import type { Order, Status } from './order';
+
+function orderWith(orderId: string, status: Status): Order {
+  return {
+    ...{ orderId, status, tenantId: 'demo', reference: orderId, totalAmount: 100, currency: 'EUR' },
+    ...{ version: 2, createdAt: 0, updatedAt: 0 },
+  };
+}
+
+const orders = [orderWith('completed a moment ago', 'completed'), orderWith('ready', 'ready')];
+
+function shown(filter: Filter): readonly string[] {
+  return answer(
+    orders,
+    {
+      ...{ filter, sort: 'newest', search: '', since: 0, inPeriod: () => true },
+      before: (order) => (order.status === 'completed' ? { ...order, status: 'ready' } : undefined),
+    },
+    (status) => status,
+  ).map((order) => order.orderId);
+}
+
+describe('an order whose last change can be undone', () => {
+  it('keeps its place where it belonged before, and stands where it belongs now', () => {
+    expect(shown('active')).toEqual(['completed a moment ago', 'ready']);
+    expect(shown('ready')).toEqual(['completed a moment ago', 'ready']);
+    expect(shown('done')).toEqual(['completed a moment ago']);
+  });
+
+  it('stands nowhere else', () => {
+    expect(shown('paid')).toEqual([]);
+  });
+});
