@@ -1,5 +1,5 @@
-// Command kafka-bridge stands in for Knative's Kafka Broker on clusters without it: events go from the topic to the
-// broker's ingress, and the broker's dead letters to theirs.
+// Command kafka-bridge replaces Knative's Kafka Broker on clusters without it: it sends events from the topic to the
+// broker's ingress, and the broker's dead letters to their topic.
 package main
 
 import (

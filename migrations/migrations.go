@@ -1,4 +1,4 @@
-// Package migrations holds the database schema as golang-migrate pairs.
+// Package migrations has the database schema as golang-migrate pairs.
 package migrations
 
 import "embed"

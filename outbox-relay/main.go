@@ -1,4 +1,4 @@
-// Command outbox-relay takes the events of committed orders from PostgreSQL to Kafka.
+// Command outbox-relay sends the events of committed orders from PostgreSQL to Kafka.
 package main
 
 import (

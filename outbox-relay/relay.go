@@ -10,7 +10,7 @@ import (
 	"orderbell/outbox-relay/internal/relay"
 )
 
-// newRelay returns the relay, and has the metrics exported that only a program that is always there can export.
+// newRelay returns the relay, and registers the metrics that only an always running program can export.
 func newRelay(cfg config, pool *database.Pool, producer *bus.Producer, admin *bus.Admin, s *service.Service) (*relay.Relay, error) {
 	if err := relay.ObserveOperations(eventstore.New(pool, ""), verdicts.New(pool), s.Log, s.Meter); err != nil {
 		return nil, err

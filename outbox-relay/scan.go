@@ -20,8 +20,8 @@ type config struct {
 	Scan     scan.Config
 }
 
-// startReaders starts what reads Kafka and Redis beside the relay: the scan, the count of dead letters, and the hints. The
-// returned function waits for their end after ctx has ended.
+// startReaders starts the scan, the count of dead letters, and the receiver of hints. The returned function waits for
+// their end after ctx has ended.
 func startReaders(ctx context.Context, cfg config, producer scan.Producer, s *service.Service, r *relay.Relay) (wait func(), err error) {
 	hints, err := feed.Open(cfg.Redis)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package audit is the vocabulary of a check of everything: what each store holds of the events of a window of time. It
-// judges nothing but which events an order owes.
+// Package audit defines the data that `orderbell verify` and `explain` compare: what each store holds of the events in
+// a time window.
 package audit
 
 import (
@@ -11,22 +11,22 @@ import (
 	"orderbell/internal/user"
 )
 
-// Window is the events that are looked at.
+// Window selects events by time and tenant.
 type Window struct {
-	Since, Until time.Time // when their orders changed: from Since up to, not including, Until
+	Since, Until time.Time // time of the change: from Since up to, not including, Until
 	TenantID     string    // "" for all
 }
 
-// Has says whether t is in the window.
+// Has reports whether t is in the window.
 func (w Window) Has(t time.Time) bool { return !t.Before(w.Since) && t.Before(w.Until) }
 
-// Days are the first and the last UTC day of the window.
+// Days returns the first and the last UTC day of the window.
 func (w Window) Days() (first, last time.Time) {
 	const day = 24 * time.Hour
 	return w.Since.UTC().Truncate(day), w.Until.UTC().Truncate(day)
 }
 
-// Order is an order, and which of its versions have an event somewhere.
+// Order is an order with the versions that have an event somewhere.
 type Order struct {
 	ID, TenantID string
 	Version      int64
@@ -35,8 +35,8 @@ type Order struct {
 	Known        []int64 // ascending: versions with a record in the window's days, or with a row in the outbox
 }
 
-// Owed returns the versions whose events happened in w, as far as the order tells. It knows the times of its first
-// version and of its last; those between the two count if both are in w, or if one before them has a record there.
+// Owed returns the versions that must have an event in w. The order only has the times of its first and its last
+// version. The versions between them are included if both times are in w, or if an earlier version has a record in w.
 func (o Order) Owed(w Window) (from, to int64) {
 	created, updated := w.Has(o.CreatedAt), w.Has(o.UpdatedAt)
 	switch {
@@ -52,7 +52,7 @@ func (o Order) Owed(w Window) (from, to int64) {
 	return 1, 0 // none
 }
 
-// Missing returns the versions that are owed in w and not known.
+// Missing returns the owed versions without an event.
 func (o Order) Missing(w Window) []int64 {
 	var missing []int64
 	for from, to := o.Owed(w); from <= to; from++ {
@@ -63,7 +63,7 @@ func (o Order) Missing(w Window) []int64 {
 	return missing
 }
 
-// Outgoing is a row of the outbox, and what became of its event.
+// Outgoing is a row of the outbox, with the records of its event.
 type Outgoing struct {
 	EventID, TenantID, OrderID string
 	OccurredAt                 time.Time
@@ -72,14 +72,14 @@ type Outgoing struct {
 	Same                       int       // of them, those with the row's data
 }
 
-// Place is where a record lies in the order of their key. The zero Place is before all.
+// Place is the position of a record in key order. The zero Place is before all records.
 type Place struct {
 	Day     time.Time
 	Source  string
 	EventID string
 }
 
-// Record is an event that was taken in, and what followed from it.
+// Record is the record of an applied event, with its notifications and mails.
 type Record struct {
 	Place
 
@@ -99,15 +99,15 @@ type Record struct {
 type Mail struct {
 	UserID, MessageID string
 	Status, Reason    string
-	Ambiguous         int       // attempts that may have delivered it though that is not known
+	Ambiguous         int       // attempts with an unknown result
 	SentAt            time.Time // zero: not sent
-	Claimed           bool      // somebody is sending it
+	Claimed           bool      // it is being sent
 }
 
 // Orphan is a notification or an e-mail whose event has no record.
 type Orphan struct{ EventID, TenantID, OrderID, UserID string }
 
-// Table is what can be orphaned.
+// Table is a table that may have orphans.
 type Table string
 
 // The tables.
@@ -116,7 +116,7 @@ const (
 	Mails         Table = "email_deliveries"
 )
 
-// Sizes are about how many rows there are to look at.
+// Sizes are estimated numbers of rows.
 type Sizes struct{ Orders, Outgoing, Records, Notifications, Mails int64 }
 
 // Key names an event in Redis.
@@ -124,7 +124,7 @@ type Key struct{ TenantID, EventID string }
 
 // Presence is what Redis holds of an event.
 type Presence struct {
-	Marked   bool             // it is known as published, at
+	Marked   bool             // it is marked as published, at
 	At       message.Position // this place in the tenant's stream
-	InStream bool             // and there it is
+	InStream bool             // and the entry exists
 }

@@ -7,24 +7,24 @@ import (
 	"orderbell/internal/user"
 )
 
-// Story is an event, and what became of it for each user of its tenant.
+// Story is an event with its effect on each user of its tenant.
 type Story struct {
 	EventID, Source   string
 	Type              event.Type
 	TenantID, OrderID string
 	Data              event.Data
 	OccurredAt        time.Time
-	SentAt            time.Time // when it left the outbox; zero: it has not, or the outbox has forgotten it
-	ReceivedAt        time.Time // when it was taken in; zero: it was not
-	Now               time.Time // the database's
-	Parts             []Part    // in the order of e-mail addresses; those who are gone come last
+	SentAt            time.Time // when it was sent to Kafka; zero: not yet, or the outbox row was removed
+	ReceivedAt        time.Time // when it was applied; zero: not yet
+	Now               time.Time // the database's clock
+	Parts             []Part    // ordered by e-mail address; removed users come last
 }
 
-// Part is one user's part in an event.
+// Part is the effect of an event on one user.
 type Part struct {
-	User         user.User // as they are now; of one who is gone the ID alone
+	User         user.User // the current row; only the ID of a removed user
 	Gone         bool
-	Decisions    []user.Decision // when the event was taken in
+	Decisions    []user.Decision // when the event was applied
 	Notification *Notification
 	Mail         *Mailing
 }
@@ -35,10 +35,10 @@ type Notification struct {
 	ReadAt    time.Time // zero: not read
 }
 
-// Mailing is the whole state of a mail.
+// Mailing is the full state of a mail.
 type Mailing struct {
 	Mail
 
 	Attempt       int
-	NextAttemptAt time.Time // of one that is due
+	NextAttemptAt time.Time // only if the mail is due
 }

@@ -2,10 +2,10 @@ package audit
 
 import "time"
 
-// Trail is what the tables of all programs know of one event.
+// Trail has the rows of one event in the tables of all programs.
 type Trail struct {
-	SentAt     time.Time  // when Kafka had it; zero: not yet, or the outbox row is removed already
-	Records    int        // in event_records: 1 once a function took it in
+	SentAt     time.Time  // when Kafka acknowledged it; zero: not yet, or the outbox row was removed
+	Records    int        // in event_records: 1 once a function has applied it
 	ReceivedAt time.Time  // of the record
 	Notified   []string   // user ids of the notification rows, sorted
 	Mails      []Delivery // by user id

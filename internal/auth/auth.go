@@ -1,4 +1,4 @@
-// Package auth verifies the JWTs of users and tills: who they are, which tenant they belong to and what they may do.
+// Package auth verifies the JWTs of users and tills: identity, tenant and roles.
 //
 // A token is verified by the keys of a JWKS URL or, in development, by a shared secret. Algorithms are pinned by the
 // issuer, so a token can never choose its own check (RFC 8725 §3.1).
@@ -27,23 +27,23 @@ type Config struct {
 	Issuer    string `envconfig:"AUTH_ISSUER" default:"orderbell"`
 	Audience  string `envconfig:"AUTH_AUDIENCE" default:"orderbell"`
 
-	// A provider has its own names for what we need to know. A claim's name may be a path with dots in it.
+	// Names of claims, which differ between providers. A name may be a dotted path.
 	UserClaim   string    `envconfig:"AUTH_USER_CLAIM" default:"sub"` // the user_id of a user
 	TenantClaim string    `envconfig:"AUTH_TENANT_CLAIM" default:"tenant_id"`
-	Tenant      string    `envconfig:"AUTH_TENANT"` // the one tenant that the provider may speak for; "": any
+	Tenant      string    `envconfig:"AUTH_TENANT"` // the only tenant that the provider may issue tokens for; "": any
 	RolesClaim  string    `envconfig:"AUTH_ROLES_CLAIM" default:"roles"`
 	RoleNames   RoleNames `envconfig:"AUTH_ROLE_NAMES"` // theirs:ours,…
 
 	Leeway time.Duration `envconfig:"AUTH_LEEWAY" default:"30s"`
 	// MaxLifetime is from a token's issue, or from now if it does not say, to its end. 0 stands for 24h.
 	MaxLifetime time.Duration `envconfig:"AUTH_MAX_LIFETIME" default:"24h"`
-	KeysEvery   time.Duration `envconfig:"AUTH_JWKS_REFRESH_INTERVAL" default:"5m"` // how long a key that was taken away is good
-	KeysApart   time.Duration `envconfig:"AUTH_JWKS_MIN_INTERVAL" default:"10s"`    // how often tokens with unknown keys have them fetched
+	KeysEvery   time.Duration `envconfig:"AUTH_JWKS_REFRESH_INTERVAL" default:"5m"` // how long a removed key is still accepted
+	KeysApart   time.Duration `envconfig:"AUTH_JWKS_MIN_INTERVAL" default:"10s"`    // shortest interval of fetches because of unknown keys
 
-	Log *slog.Logger `ignored:"true"` // of what the provider does wrong; nil: none
+	Log *slog.Logger `ignored:"true"` // for errors of the provider; nil: no log
 }
 
-// Principal is who a verified token speaks for.
+// Principal is the holder of a verified token.
 type Principal struct {
 	UserID   string // the claim of AUTH_USER_CLAIM
 	TenantID string
@@ -52,8 +52,8 @@ type Principal struct {
 	Issued   time.Time // the claim iat, zero if the token has none
 	TokenID  string    // the claim jti, "" if the token has none
 
-	Checked time.Time // when the roles were looked up, zero while they are the token's
-	Service bool      // a service account of the configuration
+	Checked time.Time // when the roles were read from the database, zero if they are the token's
+	Service bool      // whether it is a configured service account
 
 	VerifiedEmail string // the claim email, if the claim email_verified is true; else empty
 }
@@ -66,37 +66,39 @@ func (p Principal) Actor() string {
 	return "user:" + p.UserID
 }
 
-// Rights knows what the holder of a good token may do now.
+// Rights returns the current rights of a token's holder.
 type Rights interface {
-	// Current returns p with the roles of now. Its error is a *[problem.Problem], or says Temporary if it cannot be known now.
+	// Current returns p with the current roles. Its error is a *[problem.Problem], or is Temporary if the roles cannot
+	// be read now.
 	Current(ctx context.Context, p Principal) (Principal, error)
 }
 
-// Has says whether p has one of the roles.
+// Has reports whether p has one of the roles.
 func (p Principal) Has(roles ...user.Role) bool { return user.HasAny(p.Roles, roles) }
 
 // Verifier checks tokens. It is safe for concurrent use.
 type Verifier struct {
 	cfg     Config
 	issuers []*issuer // at least one
-	rights  Rights    // nil: a token's roles hold
+	rights  Rights    // nil: the token's roles are used
 	shares  Shares    // nil: requests are not bounded
 }
 
-// With returns a verifier of the same tokens that looks up what their holders may do now.
+// With returns a verifier of the same tokens that uses current rights.
 func (v *Verifier) With(rights Rights) *Verifier {
 	with := *v
 	with.rights = rights
 	return &with
 }
 
-// Shares bounds the requests of a tenant that run at once.
+// Shares bounds the concurrent requests of a tenant.
 type Shares interface {
-	// Enter waits for the request's turn and returns what ends it. Its error is a *[problem.Problem], or that of ctx.
+	// Enter waits for the request's turn and returns the function to call at its end. Its error is a
+	// *[problem.Problem], or that of ctx.
 	Enter(ctx context.Context, tenantID string) (leave func(), err error)
 }
 
-// Sharing returns a verifier of the same tokens that lets so many requests of a tenant run at once.
+// Sharing returns a verifier of the same tokens that bounds the concurrent requests of a tenant by shares.
 func (v *Verifier) Sharing(shares Shares) *Verifier {
 	with := *v
 	with.shares = shares
@@ -104,7 +106,7 @@ func (v *Verifier) Sharing(shares Shares) *Verifier {
 }
 
 // NewVerifier returns a verifier that refreshes its keys in the background until ctx ends. It does not wait for the
-// JWKS URL to answer: tokens are refused until it has.
+// JWKS URL. Tokens are refused until the keys have been fetched.
 func NewVerifier(ctx context.Context, cfg Config) (*Verifier, error) {
 	v := &Verifier{cfg: cfg}
 	if v.cfg.UserClaim == "" {
@@ -155,7 +157,7 @@ func Who(r *http.Request) (Principal, error) {
 	return p, nil
 }
 
-// Bearer returns the request's token, or a 401 problem as RFC 6750 wants it.
+// Bearer returns the request's token, or a 401 problem by RFC 6750.
 func Bearer(r *http.Request) (string, error) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if token = strings.TrimSpace(token); !strings.EqualFold(scheme, "Bearer") || token == "" {
@@ -165,15 +167,15 @@ func Bearer(r *http.Request) (string, error) {
 	return token, nil
 }
 
-// Authenticate returns the request's principal with its rights of now, or a 401 problem; 503 while the token's key cannot
-// be had.
+// Authenticate returns the request's principal with current rights, or a 401 problem; 503 while the token's key cannot
+// be fetched.
 func (v *Verifier) Authenticate(r *http.Request) (Principal, error) {
 	token, err := Bearer(r)
 	if err != nil {
 		return Principal{}, err
 	}
 	p, err := v.Verify(token)
-	if errors.Is(err, errNoKey) { // the token may well be good: its holder should keep it
+	if errors.Is(err, errNoKey) { // the token may be valid, so its holder should keep it
 		return Principal{}, problem.New(http.StatusServiceUnavailable, "%s", err).With("Retry-After", "1")
 	}
 	if err != nil {

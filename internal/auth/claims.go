@@ -11,10 +11,10 @@ import (
 	"orderbell/internal/user"
 )
 
-// RoleNames are an identity provider's names of roles, each with ours.
+// RoleNames maps an identity provider's role names to ours.
 type RoleNames map[string]string
 
-// Decode reads theirs:ours,theirs:ours. Their names may have colons in them.
+// Decode reads theirs:ours,theirs:ours. Their names may contain colons.
 func (n *RoleNames) Decode(s string) error {
 	names := RoleNames{}
 	for pair := range strings.SplitSeq(s, ",") {
@@ -31,7 +31,7 @@ func (n *RoleNames) Decode(s string) error {
 	return n.check()
 }
 
-// check rejects a mapping that would silently grant no role.
+// check rejects a mapping to an unknown role.
 func (n RoleNames) check() error {
 	for _, theirs := range slices.Sorted(maps.Keys(n)) {
 		if ours := user.Role(n[theirs]); !ours.Valid() {
@@ -73,7 +73,7 @@ func (c Config) tenant(claims jwt.MapClaims) (string, error) {
 	return tenant, nil
 }
 
-// roles returns ours among those that the token names.
+// roles returns our roles for the roles in the token.
 func (c Config) roles(claims jwt.MapClaims) []user.Role {
 	var roles []user.Role
 	for _, name := range claimNames(find(claims, c.RolesClaim)) {
@@ -107,7 +107,7 @@ func claimNames(claim any) []string {
 	return nil
 }
 
-// grants says whether the member of an object of roles grants its role: {"owner": false} does not.
+// grants reports whether a member of an object of roles grants its role: {"owner": false} does not.
 func grants(member any) bool {
 	switch m := member.(type) {
 	case bool:

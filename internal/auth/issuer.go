@@ -13,8 +13,8 @@ import (
 	"orderbell/internal/text"
 )
 
-// issuer checks the tokens of one issuer, with that issuer's keys and algorithms alone: a token says whose it is, and a key
-// of another issuer never verifies it.
+// issuer verifies the tokens of one issuer, only with that issuer's keys and algorithms. A key of another issuer never
+// verifies its tokens.
 type issuer struct {
 	cfg    Config
 	keys   jwt.Keyfunc
@@ -82,8 +82,8 @@ func (c Config) provider(ctx context.Context) (*issuer, error) {
 	return newIssuer(c, methods, keys.Keyfunc), nil
 }
 
-// of returns the issuer that the token names, else the first: what is wrong with a token is said by its check. The name is
-// not verified yet, and only chooses by whose keys it will be.
+// of returns the issuer that the token names, otherwise the first one, whose check then returns the error. The name is
+// not verified yet; it only selects the keys.
 func (v *Verifier) of(token string) *issuer {
 	if len(v.issuers) == 1 {
 		return v.issuers[0]
@@ -123,7 +123,7 @@ func (i *issuer) verify(token string) (Principal, error) {
 	if p.UserID == "" || len(p.UserID) > 255 {
 		return Principal{}, fmt.Errorf("the token's claim %s is missing or longer than 255 bytes", i.cfg.UserClaim)
 	}
-	if fault := text.Fault(p.UserID); fault != "" { // it is part of events
+	if fault := text.Fault(p.UserID); fault != "" { // it becomes a part of events
 		return Principal{}, fmt.Errorf("the token's claim %s %s", i.cfg.UserClaim, fault)
 	}
 	var err error

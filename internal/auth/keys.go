@@ -16,23 +16,23 @@ import (
 )
 
 const (
-	// fetchTime is how long the provider may take to answer. Requests whose key is unknown wait for it.
+	// fetchTime bounds a fetch of keys. Requests with an unknown key wait for it.
 	fetchTime = 5 * time.Second
-	// maxKeySet bounds a provider's answer: large ones have a dozen keys of some 2 KB, certificates included.
+	// maxKeySet bounds a provider's answer. Large ones have a dozen keys of about 2 KB, certificates included.
 	maxKeySet = 1 << 20
 )
 
-// errNoKey says that the key of a token is not here, and that it is not known whether the provider has it.
+// errNoKey says that a token's key is unknown and could not be fetched.
 var errNoKey = errors.New("the identity provider cannot be asked for its keys now")
 
-// keySet is what the identity provider publishes at its JWKS URL (RFC 7517).
+// keySet is the provider's key set at its JWKS URL (RFC 7517).
 //
-// It is fetched in the background, every so often, so that a key that was taken away is refused soon. A token with a key
-// that is not here has it fetched at once, since providers begin to sign with a new key when they like; but no sooner
-// than a while after the last time a token did so, or strangers' tokens would be a load for the provider. What was
-// fetched last holds until the next answer: an outage of the provider locks no user out.
+// It is fetched periodically in the background, so that a removed key is refused soon. A token with an unknown key
+// causes a fetch at once, because providers may start to use a new key at any time. Such fetches have a minimum
+// interval, so that forged tokens cause no load on the provider. The last fetched set is used until the next answer, so
+// an outage of the provider locks no user out.
 type keySet struct {
-	jwkset.Storage // of what was fetched last
+	jwkset.Storage // of the last answer
 
 	url          string
 	every, apart time.Duration
@@ -40,9 +40,9 @@ type keySet struct {
 	authorize    func(*http.Request) error // nil: the keys are public
 	log          *slog.Logger
 
-	fetching sync.Mutex   // one fetch at a time; who waited looks again before it fetches too
-	asked    time.Time    // under fetching: when a token last had the keys fetched
-	failed   atomic.Bool  // the last fetch did, or there was none yet
+	fetching sync.Mutex   // one fetch at a time; a waiting caller checks again before it fetches
+	asked    time.Time    // guarded by fetching: time of the last fetch for a token
+	failed   atomic.Bool  // the last fetch failed, or there was none yet
 	fetches  atomic.Int64 // that succeeded
 }
 
@@ -95,7 +95,7 @@ func (s *keySet) follow(ctx context.Context) {
 	}
 }
 
-// pause is how long until the next fetch in the background: after one that failed, not long.
+// pause is the time until the next fetch in the background. It is short after a failed one.
 func (s *keySet) pause() time.Duration {
 	if s.failed.Load() {
 		return min(s.every, max(s.apart, time.Second))
@@ -128,7 +128,7 @@ func (s *keySet) KeyReadAll(ctx context.Context) ([]jwkset.JWK, error) {
 	return s.Storage.KeyReadAll(ctx)
 }
 
-// ask fetches the keys for a token, unless another has just done so.
+// ask fetches the keys for a token, unless another request has just done so.
 func (s *keySet) ask(ctx context.Context, there func() bool) {
 	s.fetching.Lock()
 	defer s.fetching.Unlock()
@@ -137,12 +137,12 @@ func (s *keySet) ask(ctx context.Context, there func() bool) {
 	}
 	first := s.fetches.Load() == 0
 	s.fetch(ctx)
-	if !first || s.failed.Load() { // the first keys had to be fetched anyhow
-		s.asked = time.Now() // when it ended: a provider that answers slowly is asked no more often
+	if !first || s.failed.Load() { // the first fetch does not count
+		s.asked = time.Now() // the end of the fetch, so that a slow provider is not asked more often
 	}
 }
 
-// fetch replaces the keys by what the provider has now. If it does not say, they stay as they are.
+// fetch replaces the keys by the provider's current ones. If it fails, they do not change.
 func (s *keySet) fetch(ctx context.Context) {
 	keys, err := s.get(ctx)
 	if err == nil {
@@ -184,19 +184,19 @@ func (s *keySet) get(ctx context.Context) ([]jwkset.JWK, error) {
 	if err := json.NewDecoder(io.LimitReader(res.Body, maxKeySet)).Decode(&set); err != nil {
 		return nil, fmt.Errorf("read key set: %w", err)
 	}
-	if set.Keys == nil { // an error page in JSON, not a provider that has taken all of its keys away
+	if set.Keys == nil { // a JSON error page, not an empty key set
 		return nil, errors.New("the answer is no key set: it has no member keys")
 	}
 	var keys []jwkset.JWK
 	for _, raw := range set.Keys {
 		key, err := jwkset.NewJWKFromRawJSON(raw, jwkset.JWKMarshalOptions{Private: true}, jwkset.JWKValidateOptions{})
 		if err != nil {
-			// A kind that is not known here is to be ignored (RFC 7517 §5).
+			// Unknown kinds of keys are ignored (RFC 7517 §5).
 			s.log.WarnContext(ctx, "key of the identity provider ignored", "url", s.url, "err", err)
 			continue
 		}
 		if is := key.Marshal(); is.USE == jwkset.UseEnc || is.KTY == jwkset.KtyOct {
-			continue // not made to sign, or no public key
+			continue // not for signatures, or not a public key
 		}
 		if weak(key.Key()) {
 			s.log.WarnContext(ctx, "key of the identity provider ignored: RSA keys need 2048 bits or more", "url", s.url, "kid", key.Marshal().KID)

@@ -21,8 +21,8 @@ import (
 	"orderbell/internal/problem"
 )
 
-// SenderConfig says who may send events to a program: in a cluster the service accounts of Knative's brokers and sources,
-// on one machine every client that knows a secret.
+// SenderConfig lists the allowed senders of events: in a cluster the service accounts of Knative's brokers and sources,
+// on one machine every client with the secret.
 type SenderConfig struct {
 	Secret string `envconfig:"EVENT_SENDER_SECRET"` // at least 32 bytes
 
@@ -30,7 +30,7 @@ type SenderConfig struct {
 	Audience  string   `envconfig:"EVENT_OIDC_AUDIENCE"`
 	Subjects  []string `envconfig:"EVENT_OIDC_SUBJECTS"` // system:serviceaccount:NAMESPACE:NAME
 	JWKSURL   string   `envconfig:"EVENT_OIDC_JWKS_URL" default:"https://kubernetes.default.svc/openid/v1/jwks"`
-	TokenFile string   `envconfig:"EVENT_OIDC_TOKEN_FILE"` // our own token, with which the API server tells its keys
+	TokenFile string   `envconfig:"EVENT_OIDC_TOKEN_FILE"` // our own token, for reading the keys from the API server
 	CAFile    string   `envconfig:"EVENT_OIDC_CA_FILE"`    // PEM
 
 	Log *slog.Logger `ignored:"true"` // nil: none
@@ -39,7 +39,7 @@ type SenderConfig struct {
 const (
 	senderLeeway    = 30 * time.Second
 	senderKeysEvery = 5 * time.Minute
-	senderKeysApart = 2 * time.Second // shorter than the broker's retries take together
+	senderKeysApart = 2 * time.Second // shorter than the broker's retries in total
 	senderKeyIdle   = time.Minute
 )
 
@@ -88,7 +88,7 @@ func NewSenders(ctx context.Context, cfg SenderConfig) (*Senders, error) {
 	}, nil
 }
 
-// keySet fetches the keys as Kubernetes has it: with our own token, over TLS that the cluster's authority has signed.
+// keySet fetches the keys from the API server with our own token. TLS is checked by the cluster's authority.
 func (cfg SenderConfig) keySet(ctx context.Context) (*keySet, error) {
 	if err := checkJWKSURL("EVENT_OIDC_JWKS_URL", cfg.JWKSURL); err != nil {
 		return nil, err
@@ -121,11 +121,11 @@ func (cfg SenderConfig) keySet(ctx context.Context) (*keySet, error) {
 	return s, nil
 }
 
-// Check returns nil if a known sender made the request, else the refusal.
+// Check returns nil if a known sender made the request, otherwise the refusal.
 //
-// Knative's brokers try 503 again and make 401 and 403 a dead letter at once. So whatever a genuine broker may run into is
-// 503: keys that cannot be fetched, a key that is newer than ours, a token that has just expired. What it can only run
-// into by a wrong configuration is 401 or 403: its events are dead letters, with this reason, and none is lost.
+// Knative's brokers retry 503 and make 401 and 403 a dead letter at once. So faults that a genuine broker may meet are
+// answered 503: keys that cannot be fetched, a key that is newer than ours, a token that has just expired. Faults of
+// the configuration are answered 401 or 403: the events become dead letters with this reason, and none is lost.
 func (s *Senders) Check(r *http.Request) *problem.Problem {
 	token, err := Bearer(r)
 	if err != nil {
@@ -151,7 +151,7 @@ func (s *Senders) Check(r *http.Request) *problem.Problem {
 	return nil
 }
 
-// passing says whether a later try may succeed. The signature was checked before the times.
+// passing reports whether a later attempt may succeed. The signature was checked before the times.
 func (s *Senders) passing(err error) bool {
 	if errors.Is(err, errNoKey) || errors.Is(err, jwkset.ErrKeyNotFound) {
 		return true

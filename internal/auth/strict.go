@@ -20,19 +20,19 @@ const (
 	maxLeeway       = 2 * time.Minute
 	usualLifetime   = 24 * time.Hour
 	longestLifetime = 7 * 24 * time.Hour
-	// minRSA is what RFC 7518 §3.3 asks for.
+	// minRSA is the minimum of RFC 7518 §3.3.
 	minRSA = 2048
 )
 
 var (
-	// errCritical refuses headers that must be understood (RFC 7515 §4.1.11): none is understood here.
+	// errCritical refuses critical headers (RFC 7515 §4.1.11), of which none is supported.
 	errCritical = errors.New("the token's header has a member crit, and no extension is supported")
 	// errTwice refuses a JSON object that two readers may read differently (RFC 7519 §4).
 	errTwice = errors.New("the token names a claim or a header twice")
 )
 
-// checkStrict refuses a configuration that would leave a check out. A variable that is set but empty, as an unset key of a
-// Secret arrives, is an error.
+// checkStrict refuses a configuration that disables a check. A variable that is set but empty, such as from a missing
+// key of a Secret, is an error.
 func (c *Config) checkStrict() error {
 	c.MaxLifetime = cmp.Or(c.MaxLifetime, usualLifetime)
 	switch {
@@ -52,7 +52,7 @@ func (c *Config) checkStrict() error {
 	return nil
 }
 
-// strictHeader looks at a token's header before its key is asked for.
+// strictHeader checks a token's header before its key is looked up.
 func strictHeader(keys jwt.Keyfunc) jwt.Keyfunc {
 	return func(t *jwt.Token) (any, error) {
 		if _, ok := t.Header["crit"]; ok {
@@ -62,7 +62,7 @@ func strictHeader(keys jwt.Keyfunc) jwt.Keyfunc {
 	}
 }
 
-// strictClaims looks at what the parser of a verified token does not.
+// strictClaims has the checks that the parser does not do.
 func (c Config) strictClaims(token string, claims jwt.MapClaims, now time.Time) error {
 	header, rest, _ := strings.Cut(token, ".")
 	payload, _, _ := strings.Cut(rest, ".")
@@ -114,7 +114,7 @@ func repeats(dec *json.Decoder) bool {
 	return err != nil
 }
 
-// checkJWKSURL wants https, but for a server of this machine, as tests and development have it.
+// checkJWKSURL requires https, except for loopback addresses.
 func checkJWKSURL(variable, text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
@@ -127,7 +127,7 @@ func checkJWKSURL(variable, text string) error {
 	return nil
 }
 
-// weak says whether a key is too short to trust its signatures.
+// weak reports whether a key is too short.
 func weak(key any) bool {
 	k, ok := key.(*rsa.PublicKey)
 	return ok && k.N.BitLen() < minRSA

@@ -11,7 +11,7 @@ import (
 	"orderbell/internal/backoff"
 )
 
-// Admin makes topics and looks after them. It connects at its first use and again after Kafka was away.
+// Admin creates and checks topics. It connects at its first use, and reconnects after an outage of Kafka.
 type Admin struct {
 	config   Config
 	settings *sarama.Config
@@ -20,18 +20,18 @@ type Admin struct {
 	client sarama.Client
 }
 
-// NewAdmin returns an admin for c's brokers. Its error is about c alone.
+// NewAdmin returns an admin for c's brokers. An error means that c is invalid.
 func NewAdmin(c Config) (*Admin, error) {
 	s, err := c.client()
 	if err != nil {
 		return nil, err
 	}
-	s.Metadata.Full = true // making a topic starts from the whole cluster's metadata
+	s.Metadata.Full = true // creating a topic needs the metadata of the whole cluster
 	return &Admin{config: c, settings: s}, nil
 }
 
-// EnsureTopics makes the topic of events and the topic of dead letters where they do not exist, and returns when both
-// can be written to. Topics that exist stay as they are.
+// EnsureTopics creates the topic of events and the topic of dead letters if they do not exist, and returns when both
+// can be written to. Existing topics do not change.
 func (a *Admin) EnsureTopics(ctx context.Context, partitions int32, replication int16) error {
 	return a.do(ctx, func(client sarama.Client) error {
 		admin, err := sarama.NewClusterAdminFromClient(client)
@@ -45,7 +45,7 @@ func (a *Admin) EnsureTopics(ctx context.Context, partitions int32, replication 
 			}
 		}
 		for _, topic := range []string{a.config.Topic, a.config.DeadLetterTopic} {
-			// Kafka answers when the topic is decided on; the brokers hear of it a little later.
+			// Kafka answers before all brokers know the topic.
 			for err := check(client, topic); err != nil; err = check(client, topic) {
 				if !backoff.Sleep(ctx, minBackoff) {
 					return errors.Join(context.Cause(ctx), err)
@@ -79,8 +79,8 @@ func check(client sarama.Client, topic string) error {
 	return nil
 }
 
-// Lag returns, by partition of the topic of events, how many messages group has not committed. A partition of which it
-// never committed one counts whole.
+// Lag returns, by partition of the topic of events, how many messages group has not committed. A partition without a
+// committed offset counts in full.
 func (a *Admin) Lag(ctx context.Context, group string) (map[int32]int64, error) {
 	lag := map[int32]int64{}
 	err := a.do(ctx, func(client sarama.Client) error {
@@ -96,10 +96,10 @@ func (a *Admin) Lag(ctx context.Context, group string) (map[int32]int64, error) 
 	return lag, nil
 }
 
-// place is where a group is in a partition.
+// place is a group's position in a partition.
 type place struct{ next, end int64 }
 
-// places returns where group is in each partition of the topic of events.
+// places returns group's position in each partition of the topic of events.
 func (a *Admin) places(client sarama.Client, group string) (map[int32]place, error) {
 	partitions, err := client.Partitions(a.config.Topic)
 	if err != nil {
@@ -146,8 +146,8 @@ func position(client sarama.Client, block *sarama.OffsetFetchResponseBlock, topi
 	return oldest, nil
 }
 
-// do runs f with a connected client; one that fails is thrown away, so that the next use finds a Kafka that came back
-// elsewhere. Calls wait for each other.
+// do runs f with a connected client. A client that failed is closed, so that the next call connects again. Calls run
+// one at a time.
 func (a *Admin) do(ctx context.Context, f func(sarama.Client) error) error {
 	_, err := within(ctx, func() (struct{}, error) {
 		a.mu.Lock()
@@ -164,7 +164,7 @@ func (a *Admin) do(ctx context.Context, f func(sarama.Client) error) error {
 		}
 		err := f(a.client)
 		if err != nil {
-			_ = a.client.Close() // err is what the caller has to know
+			_ = a.client.Close() // err is the relevant error
 			a.client = nil
 		}
 		return struct{}{}, err
@@ -177,7 +177,7 @@ func (a *Admin) Close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.client != nil {
-		_ = a.client.Close() // it only held connections
+		_ = a.client.Close() // nothing can be lost
 		a.client = nil
 	}
 }

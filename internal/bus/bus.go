@@ -1,12 +1,12 @@
-// Package bus takes CloudEvents to Kafka and brings them back in order. It is the only importer of the Kafka client.
+// Package bus sends CloudEvents to Kafka and consumes them in order. It is the only importer of the Kafka client.
 //
 // What it promises:
-//   - [Producer.Send] tells of each event whether Kafka has it (acks=all). An event it reports as failed may have
+//   - [Producer.Send] returns for each event whether Kafka has it (acks=all). An event that is reported as failed may have
 //     arrived nevertheless, so that sending again can duplicate.
 //   - Events with the same partitionkey go to one partition, the one that Kafka's own Java clients would choose too.
 //   - [Consumer.Consume] hands out each partition's messages in order and marks a message only when its handler has
-//     returned without error: after a crash or a rebalance messages come again, none is lost.
-//   - A message that is no CloudEvent is handed out like every other one, with its bytes and the reason.
+//     returned without error: after a crash or a rebalance messages are repeated, and none is lost.
+//   - A message that is no CloudEvent is handed out too, with its bytes and the reason.
 package bus
 
 import (
@@ -25,7 +25,7 @@ type Config struct {
 
 	TLS         bool   `envconfig:"KAFKA_TLS"`
 	TLSCAFile   string `envconfig:"KAFKA_TLS_CA_FILE"`   // PEM; empty: the system's authorities
-	TLSCertFile string `envconfig:"KAFKA_TLS_CERT_FILE"` // PEM; with KAFKA_TLS_KEY_FILE for a broker that asks who we are
+	TLSCertFile string `envconfig:"KAFKA_TLS_CERT_FILE"` // PEM; with KAFKA_TLS_KEY_FILE for brokers that require a client certificate
 	TLSKeyFile  string `envconfig:"KAFKA_TLS_KEY_FILE"`
 
 	SASLMechanism string `envconfig:"KAFKA_SASL_MECHANISM" oneof:",PLAIN,SCRAM-SHA-256,SCRAM-SHA-512"` // empty: none
@@ -34,29 +34,29 @@ type Config struct {
 }
 
 const (
-	// dialTimeout lets a dead broker's address be given up before a caller's patience ends.
+	// dialTimeout is shorter than the callers' timeouts, so that another broker can be tried.
 	dialTimeout = 5 * time.Second
-	// requestTimeout has to outlast a rebalance, since joining a group waits for the other members.
+	// requestTimeout is longer than a rebalance, because joining a group waits for the other members.
 	requestTimeout   = 30 * time.Second
 	rebalanceTimeout = 20 * time.Second
 	// maxMessage stays below the broker's default message.max.bytes of 1 MiB with room for a batch's own overhead.
 	maxMessage = 1_000_000
 )
 
-// client returns the settings that every use of the client shares.
+// client returns the settings that all clients share.
 func (c Config) client() (*sarama.Config, error) {
 	if len(c.Brokers) == 0 {
 		return nil, fmt.Errorf("KAFKA_BROKERS names no broker")
 	}
 	s := sarama.NewConfig()
 	s.ClientID = "orderbell"
-	// The newest protocol that we ask for. With each broker the client agrees on the newest that both speak, so this
-	// fits Kafka 2.1 to 4.x and kfake.
+	// The newest protocol version. The client and each broker agree on the newest one that both support, so this fits
+	// Kafka 2.1 to 4.x and kfake.
 	s.Version = sarama.V4_0_0_0
 	s.Net.DialTimeout = dialTimeout
 	s.Net.ReadTimeout = requestTimeout
 	s.Net.WriteTimeout = requestTimeout
-	// A topic made by accident would have the wrong number of partitions for good.
+	// An automatically created topic would have the wrong number of partitions.
 	s.Metadata.AllowAutoTopicCreation = false
 	s.Metadata.Full = false // only the topics in use, however many the cluster has
 	s.Consumer.Group.Rebalance.Timeout = rebalanceTimeout
@@ -69,7 +69,7 @@ func (c Config) client() (*sarama.Config, error) {
 	return s, nil
 }
 
-// within runs f, which knows no context, and stops waiting for it when ctx ends; what f returns then is dropped.
+// within runs f, which takes no context, and stops waiting for it when ctx ends. A later result of f is dropped.
 func within[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	type result struct {
 		value T

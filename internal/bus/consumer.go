@@ -17,13 +17,13 @@ import (
 	"orderbell/internal/bus/record"
 )
 
-// Start says where a group begins that has never committed an offset.
+// Start is the position of a group that has never committed an offset.
 type Start int
 
-// The beginnings.
+// Values of [Start].
 const (
-	Latest   Start = iota // with what is written from now on, as Knative's consumer groups do
-	Earliest              // with the oldest message that the topic has
+	Latest   Start = iota // with new messages, the default of Knative's consumer groups
+	Earliest              // with the oldest message of the topic
 )
 
 // Consumer reads the topic of events as a member of consumer groups.
@@ -34,7 +34,7 @@ type Consumer struct {
 	log      *slog.Logger
 }
 
-// NewConsumer returns a consumer of c's topic. Its error is about c alone; that Kafka is away is logged by Consume.
+// NewConsumer returns a consumer of c's topic. Its error is about c alone; Consume logs that Kafka is down.
 func NewConsumer(c Config, start Start, log *slog.Logger) (*Consumer, error) {
 	s, err := c.client()
 	if err != nil {
@@ -42,7 +42,7 @@ func NewConsumer(c Config, start Start, log *slog.Logger) (*Consumer, error) {
 	}
 	s.Consumer.Return.Errors = true
 	s.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{sarama.NewBalanceStrategySticky()}
-	s.Consumer.Offsets.AutoCommit.Interval = 250 * time.Millisecond // bounds what a crash delivers again
+	s.Consumer.Offsets.AutoCommit.Interval = 250 * time.Millisecond // bounds the repeated deliveries after a crash
 	s.Consumer.Offsets.Initial = sarama.OffsetNewest
 	if start == Earliest {
 		s.Consumer.Offsets.Initial = sarama.OffsetOldest
@@ -55,19 +55,19 @@ const (
 	maxBackoff = 5 * time.Second
 )
 
-// Consume takes part in group and calls handle for each message until ctx ends. Up to inFlight messages of a partition
-// are with handle at once; with 1 a partition's messages are handled strictly one after the other. A message whose
-// handler fails is handled again, and nothing after it is marked before it. The context of handle ends with ctx, and
-// when another member takes the partition over.
+// Consume joins group and calls handle for each message until ctx ends. Up to inFlight messages of a partition are
+// handled at once; with 1 a partition's messages are handled one after the other. A message whose handler fails is
+// handled again, and no later message is committed before it. The context of handle ends with ctx, and when another
+// member takes over the partition.
 //
 // Consume returns nil when ctx has ended, handlers have returned and marks are committed. While Kafka or the topic is
-// away, it logs and tries again.
+// not available, it logs and retries.
 func (c *Consumer) Consume(ctx context.Context, group string, inFlight int, handle func(context.Context, record.Record) error) error {
 	return c.consume(ctx, group, claims{inFlight: max(inFlight, 1), handle: handle})
 }
 
-// ConsumeByKey is [Consumer.Consume], but for this: messages of one key are handled one after the other, however many
-// are in flight. One that fails holds up its own key alone, until inFlight of them wait.
+// ConsumeByKey is like [Consumer.Consume], but handles the messages of one key one after the other, whatever inFlight
+// is. A failing message only delays its own key, until inFlight messages wait.
 func (c *Consumer) ConsumeByKey(ctx context.Context, group string, inFlight int, handle func(context.Context, record.Record) error) error {
 	return c.consume(ctx, group, claims{inFlight: max(inFlight, 1), handle: handle, byKey: true})
 }
@@ -80,7 +80,7 @@ func (c *Consumer) consume(ctx context.Context, group string, as claims) error {
 		began := time.Now()
 		if err := c.join(ctx, group, &as, log); err != nil && ctx.Err() == nil {
 			if time.Since(began) > time.Minute {
-				again.Reset() // it had worked for a while
+				again.Reset() // it has worked for a while
 			}
 			pause := again.Next()
 			log.WarnContext(ctx, "consumer group lost", "err", err, "again_in", pause)
@@ -90,7 +90,7 @@ func (c *Consumer) consume(ctx context.Context, group string, as claims) error {
 	return nil
 }
 
-// join is a member of group until ctx ends or something fails that a new member may overcome.
+// join runs a member of group until ctx ends, or until an error that a new member may not have.
 func (c *Consumer) join(ctx context.Context, group string, handler sarama.ConsumerGroupHandler, log *slog.Logger) error {
 	member, err := within(ctx, func() (sarama.ConsumerGroup, error) {
 		return sarama.NewConsumerGroup(c.brokers, group, c.settings)
@@ -115,7 +115,7 @@ func (c *Consumer) join(ctx context.Context, group string, handler sarama.Consum
 	return nil
 }
 
-// claims handles the partitions of one member.
+// claims handles a member's partitions.
 type claims struct {
 	inFlight int
 	handle   func(context.Context, record.Record) error
@@ -168,12 +168,13 @@ func (c *claims) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama.
 	}
 }
 
-// turns are the latest message of each key that may still be in hand, by the channel that closes when it no longer is.
+// turns has, for each key, the channel that closes when the latest message of the key is handled.
 type turns map[string]<-chan struct{}
 
-// take queues a message of key, which closes done when it is handled, and returns what it waits for; nil for nothing.
+// take queues a message of key. The message closes done when it is handled. take returns the channel that it has to
+// wait for, nil for none.
 func (t turns) take(key string, done <-chan struct{}, inFlight int) <-chan struct{} {
-	if len(t) > 2*inFlight { // at most inFlight are in hand, the others are remembered for nothing
+	if len(t) > 2*inFlight { // at most inFlight are under way; the others are removed
 		maps.DeleteFunc(t, func(_ string, done <-chan struct{}) bool {
 			select {
 			case <-done:
@@ -188,7 +189,7 @@ func (t turns) take(key string, done <-chan struct{}, inFlight int) <-chan struc
 	return before
 }
 
-// until handles r until that succeeds, and reports whether it did before ctx ended.
+// until calls the handler with r until it succeeds, and reports whether it did before ctx ended.
 func (c *claims) until(ctx context.Context, r record.Record) bool {
 	again := backoff.New(minBackoff, maxBackoff)
 	for ctx.Err() == nil {
@@ -208,7 +209,7 @@ func (c *claims) until(ctx context.Context, r record.Record) bool {
 	return false
 }
 
-// window marks a partition's messages in order, though they are done in any.
+// window marks a partition's messages in order, although they may finish out of order.
 type window struct {
 	mark    func(offset int64)
 	mu      sync.Mutex
@@ -245,7 +246,7 @@ func (w *window) done(offset int64) {
 	}
 }
 
-// decode reads m. Only what the publisher wrote is in its event.
+// decode parses m. The event has only what the publisher wrote.
 func decode(ctx context.Context, m *sarama.ConsumerMessage) record.Record {
 	r := record.Record{Topic: m.Topic, Partition: m.Partition, Offset: m.Offset, Time: m.Timestamp, Key: m.Key, Value: m.Value}
 	for _, h := range m.Headers {

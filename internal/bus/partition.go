@@ -7,8 +7,8 @@ import (
 	"github.com/IBM/sarama"
 )
 
-// newPartitioner chooses partitions as Kafka's Java clients do: an order's events stay together for every publisher,
-// be it a KafkaSink or another business's own order service.
+// newPartitioner chooses partitions as Kafka's Java clients do, so an order's events are in one partition for every
+// publisher, including KafkaSink and other order services.
 func newPartitioner(topic string) sarama.Partitioner {
 	return sarama.NewCustomPartitioner(
 		sarama.WithAbsFirst(), // Java's toPositive: the sign bit is cut off

@@ -14,51 +14,51 @@ import (
 	"orderbell/internal/bus/record"
 )
 
-// Producer sends events. It connects at the first Send and again after Kafka was away. It is safe for concurrent use:
-// batches sent at the same time share requests.
+// Producer sends events. It connects at the first Send, and reconnects after an outage of Kafka. It is safe for
+// concurrent use: batches sent at the same time share requests.
 type Producer struct {
 	brokers  []string
 	settings *sarama.Config
 
-	connecting sync.Mutex // held by the one Send that connects
+	connecting sync.Mutex // held by the Send that connects
 	mu         sync.Mutex
 	current    *connection
 	closed     bool
 }
 
-// connection is one idempotent producer. It is closed when it is retired and the last Send that uses it has returned.
+// connection is one idempotent producer. It is closed once it is retired and the last Send that uses it has returned.
 type connection struct {
 	sarama.SyncProducer
 	users   int
 	retired bool
 }
 
-// NewProducer returns a producer for c's brokers. Its error is about c alone; that Kafka is away shows at Send.
+// NewProducer returns a producer for c's brokers. Its error is about c alone; Send returns an error while Kafka is
+// down.
 func NewProducer(c Config) (*Producer, error) {
 	s, err := c.client()
 	if err != nil {
 		return nil, err
 	}
 	s.Producer.RequiredAcks = sarama.WaitForAll
-	s.Producer.Idempotent = true // the client's own retries neither duplicate nor reorder …
+	s.Producer.Idempotent = true // the client's retries neither duplicate nor reorder …
 	s.Net.MaxOpenRequests = 1    // … with one request under way per broker
-	s.Producer.Retry.Max = 10    // at 100 ms each: a new topic or leader that a broker has not heard of yet
+	s.Producer.Retry.Max = 10    // at 100 ms each: for a new topic or leader that a broker does not know yet
 	s.Producer.MaxMessageBytes = maxMessage
 	s.Producer.Partitioner = newPartitioner
 	s.Producer.Return.Successes = true
-	s.Producer.Compression = sarama.CompressionLZ4 // events resemble each other; LZ4 costs next to nothing
+	s.Producer.Compression = sarama.CompressionLZ4 // events are similar; LZ4 is cheap
 	if err := s.Validate(); err != nil {
 		return nil, fmt.Errorf("configure Kafka: %w", err)
 	}
 	return &Producer{brokers: c.Brokers, settings: s}, nil
 }
 
-// Send sends events to topic and waits until Kafka has them all or has failed. It returns one error per event, nil where
-// Kafka has the event; [event.ErrRefused] where trying again is of no use. When ctx ends first, the outcome of all is
-// unknown and reported as an error.
+// Send sends events to topic and waits for the result. It returns one error per event: nil if Kafka has the event,
+// [record.ErrRefused] if a retry is useless. If ctx ends first, the result of all is unknown and reported as an error.
 //
-// Events with the same key arrive in the order given, as long as none fails: after a failure a later one may have
-// arrived. A caller to whom that matters sends the second when the first is acknowledged.
+// Events with the same key arrive in the given order unless one fails: then a later one may have arrived. A caller that
+// needs the order sends the second event after the first is acknowledged.
 func (p *Producer) Send(ctx context.Context, topic string, events []cloudevents.Event) []error {
 	errs := make([]error, len(events))
 	messages := make([]*sarama.ProducerMessage, 0, len(events))
@@ -122,7 +122,7 @@ func sendBatch(c *connection, messages []*sarama.ProducerMessage) map[int]error 
 	return failed
 }
 
-// sendAlone sends again, one by one, what was refused: a broker refuses a whole batch for the size of one of it.
+// sendAlone sends refused events again, one by one: a broker refuses a whole batch because of one large event.
 func sendAlone(c *connection, messages []*sarama.ProducerMessage, failed map[int]error) {
 	for _, m := range messages {
 		i, _ := m.Metadata.(int)
@@ -139,7 +139,7 @@ func sendAlone(c *connection, messages []*sarama.ProducerMessage, failed map[int
 }
 
 func sendError(err error) error {
-	var tooLarge sarama.ConfigurationError // the client's own word for a message larger than it may send
+	var tooLarge sarama.ConfigurationError // the client's error for a message that is too large
 	if errors.As(err, &tooLarge) || errors.Is(err, sarama.ErrMessageSizeTooLarge) ||
 		errors.Is(err, sarama.ErrInvalidMessageSize) || errors.Is(err, sarama.ErrInvalidRecord) {
 		return fmt.Errorf("send event: %w: %w", record.ErrRefused, err)
@@ -172,7 +172,8 @@ func (p *Producer) acquire() (*connection, error) {
 	return nil, errors.Join(errors.New("send event: the producer is closed"), producer.Close())
 }
 
-// use returns the connection for a Send: the current one, or else fresh, which becomes the current one; nil without a connection.
+// use returns the connection for a Send: the current one, otherwise fresh, which becomes the current one; nil without
+// either.
 func (p *Producer) use(fresh *connection) *connection {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -185,8 +186,8 @@ func (p *Producer) use(fresh *connection) *connection {
 	return p.current
 }
 
-// release gives c back. A connection that got nothing through is retired, so that the next Send begins with a fresh one
-// and no state of the client outlives an outage.
+// release gives c back. A connection on which every event failed is retired, so that the next Send uses a new one and
+// no client state outlives an outage.
 func (p *Producer) release(c *connection, broken bool) {
 	p.mu.Lock()
 	c.users--
@@ -196,7 +197,7 @@ func (p *Producer) release(c *connection, broken bool) {
 	last := c.retired && c.users == 0
 	p.mu.Unlock()
 	if last {
-		_ = c.Close() // what it had has been reported to its senders
+		_ = c.Close() // all results have been returned
 	}
 }
 

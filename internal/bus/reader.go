@@ -12,7 +12,7 @@ import (
 	"orderbell/internal/bus/record"
 )
 
-// Reader reads what a topic has now. It joins no consumer group and commits nothing.
+// Reader reads the current content of a topic. It joins no consumer group and commits nothing.
 type Reader struct {
 	client sarama.Client
 }
@@ -24,7 +24,7 @@ func NewReader(c Config) (*Reader, error) {
 		return nil, err
 	}
 	s.Consumer.Return.Errors = true
-	// A partition is left when its last message has come, and leaving waits for the fetch under way, which has nothing.
+	// Leaving a partition waits for the fetch under way, which returns nothing; so it is short.
 	s.Consumer.MaxWaitTime = 20 * time.Millisecond
 	client, err := sarama.NewClient(c.Brokers, s) // connects when it is first used
 	if err != nil {
@@ -36,8 +36,8 @@ func NewReader(c Config) (*Reader, error) {
 // Close ends the connections.
 func (r *Reader) Close() { _ = r.client.Close() } // they were only read from
 
-// Spans returns what each partition of topic has now: from the first message written at since or later, or the oldest
-// if since is zero. Partitions that have none of these are left out.
+// Spans returns the current span of each partition of topic: from the first message written at since or later, or from
+// the oldest if since is zero. Partitions without such messages are left out.
 func (r *Reader) Spans(ctx context.Context, topic string, since time.Time) ([]record.Span, error) {
 	return within(ctx, func() ([]record.Span, error) {
 		if err := r.client.RefreshMetadata(topic); err != nil {
@@ -62,7 +62,7 @@ func (r *Reader) Spans(ctx context.Context, topic string, since time.Time) ([]re
 			if err != nil {
 				return nil, fmt.Errorf("read start of partition %d of %s: %w", p, topic, err)
 			}
-			if from >= 0 && from < to { // Kafka answers -1 where nothing is so young
+			if from >= 0 && from < to { // Kafka answers -1 if no message is that recent
 				spans = append(spans, record.Span{Partition: p, From: from, To: to})
 			}
 		}
@@ -70,10 +70,10 @@ func (r *Reader) Spans(ctx context.Context, topic string, since time.Time) ([]re
 	})
 }
 
-// stall is how long a partition that has more to give may give nothing.
+// stall is the longest wait for a message that must exist.
 const stall = 30 * time.Second
 
-// Read hands out the messages of spans, one partition after the other, each in order. It ends with the first error of
+// Read calls each for the messages of spans, one partition after the other, in order. It ends with the first error of
 // each.
 func (r *Reader) Read(ctx context.Context, topic string, spans []record.Span, each func(record.Record) error) error {
 	consumer, err := sarama.NewConsumerFromClient(r.client)
@@ -111,7 +111,7 @@ func readSpan(ctx context.Context, consumer sarama.Consumer, topic string, span 
 			return fmt.Errorf("read partition %d of %s: nothing came from %d on, though it goes to %d: %w", span.Partition, topic, next, span.To-1, reason(last))
 		case err := <-partition.Errors():
 			if err != nil {
-				last = err // the client tries again; if that is of no use, nothing more comes
+				last = err // the client retries; if that fails, no more messages arrive
 			}
 		case m, ok := <-partition.Messages():
 			if !ok {
@@ -119,7 +119,7 @@ func readSpan(ctx context.Context, consumer sarama.Consumer, topic string, span 
 			}
 			next = m.Offset + 1
 			if m.Offset >= span.To {
-				return nil // what was between is compacted away
+				return nil // the messages between were compacted
 			}
 			if err := each(decode(ctx, m)); err != nil {
 				return err
@@ -129,7 +129,7 @@ func readSpan(ctx context.Context, consumer sarama.Consumer, topic string, span 
 	return nil
 }
 
-// errUnknown is a reading that ended without a word of the client's.
+// errUnknown is a read that ended without an error of the client.
 var errUnknown = errors.New("the client gives no reason")
 
 func reason(last *sarama.ConsumerError) error {

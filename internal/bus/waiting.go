@@ -9,14 +9,14 @@ import (
 	"github.com/IBM/sarama"
 )
 
-// Waiting is what a consumer group has not taken yet.
+// Waiting is the lag of a consumer group.
 type Waiting struct {
 	Messages int64
-	Oldest   time.Time // when Kafka got the oldest of them; zero without one
+	Oldest   time.Time // when the oldest of them was written; zero without one
 }
 
-// Waiting returns what group has not committed of the topic of events, and since when the oldest message waits. It reads
-// the one oldest message of each partition that has some.
+// Waiting returns the number of messages of the topic of events that group has not committed, and the time of the
+// oldest. It reads the oldest such message of each partition.
 func (a *Admin) Waiting(ctx context.Context, group string) (Waiting, error) {
 	var w Waiting
 	err := a.do(ctx, func(client sarama.Client) error {
@@ -50,10 +50,10 @@ func (a *Admin) Waiting(ctx context.Context, group string) (Waiting, error) {
 	return w, nil
 }
 
-// firstTime is when Kafka got the first message of a partition at or after offset.
+// firstTime returns the time of the first message of a partition at or after offset.
 func firstTime(ctx context.Context, consumer sarama.Consumer, topic string, partition int32, offset int64) (time.Time, error) {
 	reading, err := consumer.ConsumePartition(topic, partition, offset)
-	if errors.Is(err, sarama.ErrOffsetOutOfRange) { // retention has removed it meanwhile
+	if errors.Is(err, sarama.ErrOffsetOutOfRange) { // the topic's retention has removed it meanwhile
 		reading, err = consumer.ConsumePartition(topic, partition, sarama.OffsetOldest)
 	}
 	if err != nil {

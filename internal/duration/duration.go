@@ -1,4 +1,4 @@
-// Package duration has the type of a configured duration that is a whole number of seconds.
+// Package duration defines the type of configuration variables in whole seconds.
 package duration
 
 import (
@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Seconds is a duration that the environment gives as a whole number of seconds, for variables that end in _SECONDS.
+// Seconds is the value of an environment variable that ends in _SECONDS: a whole number of seconds.
 type Seconds time.Duration
 
 // Decode implements envconfig's Decoder.

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// isField says whether [Data] has a field of that JSON name, in whatever case.
+// isField reports whether [Data] has a field with the JSON name, ignoring case.
 func isField(name string) bool {
 	data := reflect.TypeFor[Data]()
 	for i := range data.NumField() {
@@ -19,8 +19,8 @@ func isField(name string) bool {
 	return false
 }
 
-// Content returns the event's data as compact JSON for everyone who is told of it: the fields of [Data], checked and in
-// one form, then those that a later version of the contract may add, as they came.
+// Content returns the event's data as compact JSON for streams and inboxes: first the validated fields of [Data] in
+// canonical form, then unknown fields of later contract versions, unchanged.
 func (e Event) Content() ([]byte, error) {
 	content, err := json.Marshal(e.Data)
 	if err != nil {
@@ -35,7 +35,7 @@ func (e Event) Content() ([]byte, error) {
 	}
 	for name := range later {
 		if isField(name) {
-			delete(later, name) // Data has it, however its name is written
+			delete(later, name) // a field of Data, in another case
 		}
 	}
 	if len(later) == 0 {

@@ -16,7 +16,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// MaxData bounds an event's data; an order needs some 300 bytes.
+// MaxData bounds an event's data. An order needs about 300 bytes.
 const MaxData = 64 << 10
 
 // ParseData reads and checks an event's data. Its error is always an *[InvalidError].
@@ -62,7 +62,7 @@ func ParseData(raw []byte) (Data, error) {
 	return d, d.check()
 }
 
-// hasActor tells an actor without a user from none.
+// hasActor reports whether the actor is present, even without a user.
 func hasActor(raw []byte) bool {
 	if !bytes.Contains(raw, []byte(`"actor"`)) {
 		return false

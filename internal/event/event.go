@@ -1,8 +1,8 @@
-// Package event is the contract of topic orders.events in Go: the types, the data of an order's change and what makes it
-// valid. It knows no format on the wire: see [orderbell/internal/event/cloudevent].
+// Package event is the contract of topic orders.events in Go: the types, the data of an order's change and its
+// validation. The wire format is in [orderbell/internal/event/cloudevent].
 //
-// The written contract is specs/004-order-notifications/contracts/asyncapi-orders-events.yaml; `make contract` holds
-// the two together.
+// The written contract is specs/004-order-notifications/contracts/asyncapi-orders-events.yaml; `make contract` compares
+// the two.
 package event
 
 import (
@@ -12,7 +12,7 @@ import (
 	"orderbell/internal/order"
 )
 
-// Type says what happened to an order. It is the CloudEvents type and the SSE event name.
+// Type is the kind of an order's change. It is the CloudEvents type and the SSE event name.
 type Type string
 
 // The types of topic orders.events.
@@ -25,10 +25,10 @@ const (
 // Types returns every type.
 func Types() []Type { return []Type{OrderCreated, OrderPaid, OrderStatusUpdated} }
 
-// Valid says whether t is one of [Types].
+// Valid reports whether t is one of [Types].
 func (t Type) Valid() bool { return slices.Contains(Types(), t) }
 
-// TypeFor returns the type of the event that an order's change to status s makes.
+// TypeFor returns the type of the event for an order's change to status s.
 func TypeFor(s order.Status) Type {
 	switch s {
 	case order.Submitted:
@@ -41,10 +41,10 @@ func TypeFor(s order.Status) Type {
 	return OrderStatusUpdated
 }
 
-// Source is the CloudEvents source of events that order-api makes. Other order services use their own.
+// Source is the CloudEvents source of events that order-api makes. Other order services have their own.
 const Source = "/orderbell/order-api"
 
-// MaxSource is how many bytes a source may have.
+// MaxSource is the longest source in bytes.
 const MaxSource = 255
 
 // Data is an event's JSON data: the order as it is after the change.
@@ -61,8 +61,8 @@ type Data struct {
 	Actor       Actor        `json:"actor,omitzero"`
 }
 
-// Type returns the type of the event that has d: a step that was undone is always an [OrderStatusUpdated], so that an
-// order that is paid again by an undo is no payment.
+// Type returns the type of the event with data d. An undo is always an [OrderStatusUpdated], so that an order that
+// returns to paid does not count as a payment.
 func (d Data) Type() Type {
 	if d.Undone != "" {
 		return OrderStatusUpdated
@@ -70,24 +70,24 @@ func (d Data) Type() Type {
 	return TypeFor(d.Status)
 }
 
-// Actor is the user who changed an order. Publishers need not name one.
+// Actor is the user who changed an order. It is optional.
 type Actor struct {
 	UserID string `json:"user_id"`        // 1 to 255 characters: the publisher's id of the user
-	Name   string `json:"name,omitempty"` // as it was then
+	Name   string `json:"name,omitempty"` // at the time of the change
 }
 
 // Event is one valid event of the topic.
 type Event struct {
-	ID          string // UUIDv7; with Source and Time's day the key of exactly-once
+	ID          string // UUIDv7; the key of deduplication, together with Source and the day of Time
 	Source      string
 	Type        Type
 	Time        time.Time // when the order changed
 	TraceParent string    // W3C trace context, may be empty
 	Data        Data
-	Raw         []byte // the data's bytes as they came: the same id with other bytes is a conflict
+	Raw         []byte // the original bytes: the same id with other bytes is a conflict
 }
 
-// Day is the event's UTC day: the partition of event_records that holds it.
+// Day is the event's UTC day, which is also its partition of event_records.
 func (e Event) Day() time.Time { return e.Time.UTC().Truncate(24 * time.Hour) }
 
 // Recipient is a user with a notification row for an event.
@@ -96,8 +96,8 @@ type Recipient struct {
 	NotificationID string `json:"notification_id"`
 }
 
-// CheckAge refuses an event whose time lies before the oldest kept day of event_records, where a late replay could run
-// twice, or further in the future than a wrong clock explains.
+// CheckAge refuses an event older than the oldest kept day of event_records, because it could be applied twice, and an
+// event further in the future than [MaxSkew].
 func (e Event) CheckAge(now time.Time, keepDays int) error {
 	if oldest := now.UTC().Truncate(24*time.Hour).AddDate(0, 0, -keepDays); e.Day().Before(oldest) {
 		return Invalid("time", "%s is before %s, the oldest day kept", e.Time.Format(time.RFC3339), oldest.Format(time.DateOnly))

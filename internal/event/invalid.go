@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// InvalidError is an event that breaks the contract. A function answers it with 400 and Reason in the header
+// InvalidError is an event that violates the contract. A function answers it with 400 and Reason in the header
 // kne-reason; the broker then puts it on the dead-letter topic without a retry.
 type InvalidError struct {
-	Field  string // the attribute, extension or data field, "" where it is the event as a whole
+	Field  string // the attribute, extension or data field; "" for the whole event
 	Reason string
 }
 
@@ -29,7 +29,7 @@ func ForeignSource(source, tenantID string) error {
 	return Invalid("source", "%q may not send events for tenant %q: the operator allows it with orderbell source allow", Clip(source), Clip(tenantID))
 }
 
-// Clip shortens s, which came from outside, for an error's text.
+// Clip shortens untrusted text for an error.
 func Clip(s string) string {
 	const most = 80
 	if len(s) <= most {

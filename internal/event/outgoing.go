@@ -2,11 +2,11 @@ package event
 
 import "time"
 
-// OutboxShards is how many parts the outbox has, by order; one relay at a time has a shard in hand. The CHECK on
-// outbox.shard has the same number.
+// OutboxShards is the number of shards of the outbox. An order belongs to one shard, and one relay at a time sends a
+// shard. The CHECK on outbox.shard has the same number.
 const OutboxShards = 16
 
-// Outgoing is an event of the outbox on its way to the topic. Nothing of it has been checked since it was written.
+// Outgoing is a row of the outbox. It is not validated yet.
 type Outgoing struct {
 	Position    int64 // rises with each event of an order
 	ID          string

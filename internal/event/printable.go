@@ -5,7 +5,7 @@ import (
 	"unicode"
 )
 
-// Printable returns s as an attribute of a CloudEvent may hold it: without control characters.
+// Printable returns s without control characters, which an attribute of a CloudEvent must not have.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == unicode.ReplacementChar {

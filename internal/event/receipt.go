@@ -1,21 +1,21 @@
 package event
 
-// Outcome says what became of a valid event that a function took in.
+// Outcome is the result of applying a valid event.
 type Outcome string
 
 // The outcomes.
 const (
-	Applied   Outcome = "applied"   // the first delivery: its record, notifications and due e-mails are new
-	Duplicate Outcome = "duplicate" // an earlier delivery did all that, this one changed nothing
+	Applied   Outcome = "applied"   // the first delivery: its record, notifications and due mails are new
+	Duplicate Outcome = "duplicate" // an earlier delivery was applied; this one changed nothing
 )
 
-// Receipt is what the store knows of an event after [Applied] or [Duplicate]; both tell the same recipients.
+// Receipt is the store's result for an event. It has the same recipients for [Applied] and [Duplicate].
 type Receipt struct {
 	Outcome    Outcome
-	Recipients []Recipient // in the order of their user ids
-	DueMails   int         // e-mails of the event that are still to be sent
+	Recipients []Recipient // ordered by user id
+	DueMails   int         // mails of the event that are still due
 }
 
-// ErrPayloadConflict is an event whose source and id came before with another type, time or data. It is an
-// *[InvalidError]: which of the two is true cannot be known, so the second goes to the dead letters.
+// ErrPayloadConflict is an event whose source and id were used before with another type, time or data. It is an
+// *[InvalidError]: the correct one is not known, so the second becomes a dead letter.
 var ErrPayloadConflict error = &InvalidError{Field: "id", Reason: "came before with another type, time or data"}

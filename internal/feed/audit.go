@@ -32,7 +32,7 @@ func (f *Feed) Presence(ctx context.Context, events []audit.Key) ([]audit.Presen
 			return nil, wrap("look events up", err)
 		}
 		found[i].Marked = true
-		// A mark that is no position points at nothing, as one does whose entry is gone.
+		// A malformed mark counts as one whose entry is missing.
 		found[i].At, _ = message.ParsePosition(value)
 		entries[i] = p.XRange(ctx, streamKey(e.TenantID), found[i].At.String(), found[i].At.String())
 	}

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// A subscription that a demoted server keeps stays silent. So each one is sent a message by the way that orders take,
-// every checkEvery; one that has not heard it after checkPatience is given up.
+// A demoted server keeps its subscriptions, but they stay silent. So every checkEvery each connection is sent a message
+// on the path of orders. A connection that has not received it after checkPatience is closed.
 const (
 	checkEvery    = 500 * time.Millisecond
 	checkPatience = time.Second
 )
 
-// checkAll sends each link a message, again and again, and closes those that it does not reach.
+// checkAll periodically sends each link a message, and closes the links that do not receive it.
 func (f *Feed) checkAll(ctx context.Context) {
 	every := time.NewTicker(checkEvery)
 	defer every.Stop()
@@ -39,7 +39,7 @@ func (f *Feed) checkLink(ctx context.Context, l *link) {
 	defer cancel()
 	before := time.Now()
 	if f.echo.Run(ctx, f.client, []string{l.check}, "check", f.cfg.Sharded).Err() != nil {
-		return // no server takes writes: that says nothing of the subscription
+		return // no server accepts writes, so the subscription is not judged
 	}
 	l.mu.Lock()
 	waits := l.checked
@@ -52,7 +52,7 @@ func (f *Feed) checkLink(ctx context.Context, l *link) {
 	}
 }
 
-// came notes that the link heard its check.
+// came records that the link received its check.
 func (l *link) came() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

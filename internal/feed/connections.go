@@ -13,13 +13,13 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// dialer is how go-redis makes a connection.
+// dialer is go-redis's dial function.
 type dialer = func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// connections decides which connections may be used again. After a failover with a virtual address or a DNS name, old
-// connections may stay open and lead to the old server, while new ones lead to the new master. So when a server answers
-// on one connection that it cannot serve, all connections to its address that are as old are replaced before their next
-// use. go-redis itself does so for READONLY alone, and for one connection at a time.
+// connections decides which connections may be reused. After a failover with a virtual address or a DNS name, old
+// connections may stay open to the old server, while new ones reach the new master. So when a server answers on one
+// connection that it cannot serve, all connections to its address of the same age or older are replaced before their
+// next use. go-redis itself does this only for READONLY, and for one connection at a time.
 type connections struct {
 	mu          sync.Mutex
 	generations map[string]*atomic.Int64 // by address; counts how often its connections were retired
@@ -39,11 +39,11 @@ func (c *connections) of(addr string) *atomic.Int64 {
 	return g
 }
 
-// watch returns a dialer whose connections are watched.
+// watch wraps a dialer so that its connections are watched.
 func (c *connections) watch(dial dialer) dialer {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		current := c.of(addr)
-		born := current.Load() // before the connection is made: one that a retirement overtakes counts as old
+		born := current.Load() // read before the connection is made, so that it counts as old if it is retired meanwhile
 		conn, err := dial(ctx, network, addr)
 		if err != nil {
 			return nil, err
@@ -63,7 +63,7 @@ type watchedConn struct {
 	born    int64
 }
 
-// errRetired is an end of the connection: go-redis sends the command again, on another.
+// errRetired closes the connection. go-redis repeats the command on another one.
 var errRetired = errors.Join(errors.New("the connection was retired, since its server cannot serve"), io.EOF)
 
 func (c *watchedConn) retired() bool { return c.born < c.current.Load() }
@@ -96,8 +96,8 @@ func (c *rawConn) SyscallConn() (syscall.RawConn, error) {
 	return c.raw.SyscallConn()
 }
 
-// cannotServe reports whether an answer of the server has an error that a new connection may not meet. One that only
-// looks so, within an order's data, costs a connection.
+// cannotServe reports whether an answer of the server has an error that a new connection may not have. A false match
+// within an order's data only costs a connection.
 func cannotServe(answer []byte) bool {
 	if bytes.IndexByte(answer, '-') < 0 {
 		return false

@@ -1,15 +1,16 @@
-// Package feed tells a tenant's watchers what just happened to its orders, and a user's tabs what they have read: it publishes messages through Redis, once per
-// event, and follows, reads and probes what was published.
+// Package feed carries messages through Redis from the functions to the gateways: changes of orders to all streams of a
+// tenant, and read notifications to the streams of a user. It publishes each event once, and follows, reads and probes
+// what was published.
 //
 // One tenant is one hash slot: `orders:{tenant}:stream` is a ring of the latest messages, `orders:{tenant}:event:<id>`
 // marks an event as published and says where, `orders:{tenant}:tail` keeps the last position and event (30 days, longer
-// than the ring, so that a tenant's first order of the morning follows the last one of the evening without a doubt), and
-// `orders:{tenant}` is the channel. One Lua script does it all. Tokens that are taken back go the same way, on a channel of
-// their own for all tenants.
+// than the ring, so that a tenant's first order of the morning is linked to the last one of the evening), and
+// `orders:{tenant}` is the channel. One Lua script writes all of them. Revocations of tokens have one channel for all
+// tenants.
 //
 // Order: messages of a tenant arrive in the order of the stream. Duplicates: an event is published once while its mark
-// lives (SSE_REPLAY_BUFFER_TTL_SECONDS). Loss: pub/sub forgets; every message names the one before it, so a reader sees
-// the hole and reads it from the stream. A Redis that loses its memory shows as a tail that went back.
+// lives (SSE_REPLAY_BUFFER_TTL_SECONDS). Loss: pub/sub may lose messages; every message names the one before it, so a
+// reader detects the gap and reads it from the stream. If Redis loses its data, the tail goes back.
 package feed
 
 import (
@@ -32,7 +33,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// Config says where Redis is and how much it remembers.
+// Config has the address of Redis and the bounds of the streams.
 type Config struct {
 	// URL is one of
 	//   redis://[user:password@]host:6379/0                    one server (rediss:// for TLS)
@@ -41,10 +42,9 @@ type Config struct {
 	//   redis://host:6379?cluster=true                         Cluster behind one address
 	// and takes go-redis's parameters, such as pool_size or read_timeout.
 	URL string `envconfig:"REDIS_URL" required:"true"`
-	// ReplayTTL is how long a reconnecting client can be replayed what it missed, and how long a repeated event is
-	// known as such.
+	// ReplayTTL is how long a reconnecting client can get missed events, and how long duplicates are recognised.
 	ReplayTTL duration.Seconds `envconfig:"SSE_REPLAY_BUFFER_TTL_SECONDS" default:"900"`
-	// ReplayMax is the length of a tenant's ring in Redis, some 700 bytes an event.
+	// ReplayMax is the length of a tenant's ring in Redis. An event takes about 700 bytes.
 	ReplayMax int `envconfig:"SSE_REPLAY_BUFFER_MAX_EVENTS" default:"4096"`
 	// ReplayBytes bounds the messages of a tenant's ring. 4,096 of some 700 bytes are 2.9 MB, so it cuts only a ring of
 	// large messages, such as those with thousands of recipients.
@@ -81,7 +81,7 @@ type Feed struct {
 	probes  map[string]chan struct{}
 }
 
-// Open returns a client for cfg. It does not wait for Redis to answer: calls fail, with Temporary, until it does.
+// Open returns a client for cfg. It does not wait for Redis. Until Redis answers, calls fail with a temporary error.
 func Open(cfg Config) (*Feed, error) {
 	switch {
 	case cfg.ReplayTTL.Duration() < time.Second:
@@ -171,16 +171,16 @@ func hosts(address string) string {
 	return strings.Join(append([]string{u.Host}, u.Query()["addr"]...), ",")
 }
 
-// muteClient keeps the client from writing lines of its own between ours: a server that is away is in the errors that it
-// returns. Its logger is one for the whole process.
+// muteClient turns off the client's own log lines, which are global to the process. Its errors have the same
+// information.
 var muteClient = sync.OnceFunc(func() { redis.SetLogger(mute{}) }) //nolint:gochecknoglobals // as the logger itself is
 
 type mute struct{}
 
 func (mute) Printf(context.Context, string, ...any) {}
 
-// clusterReload is how soon a promoted replica is noticed: go-redis keeps asking the dead master until it reloads the
-// cluster's state, by default once a minute.
+// clusterReload is the interval of reloading the cluster's state, so that a promoted replica is noticed soon.
+// go-redis's default is one minute.
 const clusterReload = time.Second
 
 // redact keeps a password in the URL out of the error's text.
@@ -191,7 +191,8 @@ func redact(err error) error {
 	return err
 }
 
-// timeouts sets what the URL does not: a Redis that takes two seconds is down, and an event's delivery is tried again.
+// timeouts sets the timeouts that the URL does not set. A Redis that takes two seconds counts as down, and the event's
+// delivery is retried.
 func timeouts(durations ...*time.Duration) {
 	for _, d := range durations {
 		if *d == 0 {
@@ -206,7 +207,7 @@ func markKey(tenant, eventID string) string { return "orders:{" + tenant + "}:ev
 func bytesKey(tenant string) string         { return "orders:{" + tenant + "}:bytes" }
 func channel(tenant string) string          { return "orders:{" + tenant + "}" }
 
-// Error is a call of Redis that did not succeed.
+// Error is a failed call of Redis.
 type Error struct {
 	Op  string
 	Err error
@@ -215,13 +216,13 @@ type Error struct {
 func (e *Error) Error() string { return e.Op + ": " + e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
-// Temporary is always true: whatever Redis says, the event is not at fault and may be delivered again.
+// Temporary is always true: the event is not at fault and may be delivered again.
 func (e *Error) Temporary() bool { return true }
 
 func wrap(op string, err error) error { return &Error{Op: op, Err: err} }
 
-// Publish tells the tenant's watchers of m, unless an event with its id was published before: publishing again after a
-// crash is safe.
+// Publish publishes m to the tenant's streams, unless an event with its id was published before. So publishing again
+// after a crash is safe.
 func (f *Feed) Publish(ctx context.Context, tenantID string, m message.Message) error {
 	if !user.IsTenantID(tenantID) {
 		return fmt.Errorf("publish: %q does not name a tenant", tenantID)
@@ -233,7 +234,7 @@ func (f *Feed) Publish(ctx context.Context, tenantID string, m message.Message) 
 	keys := []string{streamKey(tenantID), markKey(tenantID, m.ID), tailKey(tenantID), bytesKey(tenantID)}
 	tail := m.ID
 	if m.Again {
-		tail = "" // clients may have seen this event at another place too, so none resumes here by default
+		tail = "" // clients may have seen this event at another position, so none resumes here by default
 	}
 	began := time.Now()
 	err = f.publish.Run(ctx, f.client, keys, channel(tenantID), tail, payload,

@@ -15,33 +15,33 @@ import (
 	"orderbell/internal/feed/message"
 )
 
-// Sink takes what is followed. Its methods are called from a connection's reader and must not block. Calls for one
-// tenant do not overlap.
+// Sink receives the messages of followed tenants. Its methods are called from a connection's reader and must not block.
+// Calls for one tenant do not overlap.
 type Sink interface {
 	// Published is called for each message on a followed tenant's channel.
 	Published(tenantID string, p message.Published)
-	// Confirmed is called when a tenant's subscription begins, and begins again after a lost connection. What was
-	// published before it may have been missed.
+	// Confirmed is called when a tenant's subscription begins, also after a reconnect. Earlier messages may have been
+	// missed.
 	Confirmed(tenantID string)
-	// Lost is called when a tenant's subscription has ended and is not yet back. Redis was last heard at since.
+	// Lost is called when a tenant's subscription is lost. since is the time of the last message from Redis.
 	Lost(tenantID string, since time.Time)
 }
 
-// How a lost subscription is tried again.
+// Waits before a lost subscription is renewed.
 const (
 	retryMin = 50 * time.Millisecond
 	retryMax = 2 * time.Second // a failover takes a few seconds; a storm of connects does not help
 )
 
-// follower homes the followed tenants on connections: one for a single server, one for each master of a Cluster with
-// sharded pub/sub, since a shard's channels are told by its owner alone.
+// follower assigns the followed tenants to connections: one connection for a single server, one for each master of a
+// Cluster with sharded pub/sub, because only its owner delivers a shard's channels.
 type follower struct {
 	mu      sync.Mutex
-	homes   map[string]*link // by tenant; nil: homeless, to be subscribed
+	homes   map[string]*link // by tenant; nil: not subscribed yet
 	links   map[string]*link // by node address, "" for the whole of Redis
 	leaving map[string]*link // by tenant: to be unsubscribed
-	changed chan struct{}    // signals that homes has nil links, or leaving any
-	probe   string           // a channel of this process alone, as if it were a tenant's
+	changed chan struct{}    // signals nil links in homes, or entries in leaving
+	probe   string           // a channel of this process only, handled like a tenant's
 }
 
 func (r *follower) init() {
@@ -51,7 +51,7 @@ func (r *follower) init() {
 	r.homes[r.probe] = nil
 }
 
-// Follow subscribes to a tenant's channel. The sink hears Confirmed once the subscription exists.
+// Follow subscribes to a tenant's channel. Confirmed is called once the subscription exists.
 func (f *Feed) Follow(tenantID string) {
 	r := &f.run
 	r.mu.Lock()
@@ -62,7 +62,7 @@ func (f *Feed) Follow(tenantID string) {
 	}
 }
 
-// Unfollow ends a tenant's subscription. A message that was under way may still reach the sink.
+// Unfollow ends a tenant's subscription. A message under way may still reach the sink.
 func (f *Feed) Unfollow(tenantID string) {
 	r := &f.run
 	r.mu.Lock()
@@ -81,7 +81,7 @@ func (r *follower) wake() {
 	}
 }
 
-// Run follows until ctx ends and tells sink. It may be called once.
+// Run follows until ctx ends and calls sink. It may be called once.
 func (f *Feed) Run(ctx context.Context, sink Sink) error {
 	f.mu.Lock()
 	again := f.started
@@ -114,8 +114,8 @@ func (f *Feed) Run(ctx context.Context, sink Sink) error {
 	}
 }
 
-// settle unsubscribes those who leave and subscribes every homeless tenant; one goroutine does both, so they never
-// overtake each other. It returns false if some could not be subscribed.
+// settle unsubscribes leaving tenants and subscribes those without a link. One goroutine does both, so the order is
+// kept. It returns false if a tenant could not be subscribed.
 func (f *Feed) settle(ctx context.Context, sink Sink, readers *sync.WaitGroup) bool {
 	r := &f.run
 	r.mu.Lock()
@@ -201,8 +201,8 @@ func (f *Feed) subscribe(ctx context.Context, client redis.UniversalClient, node
 	return err == nil
 }
 
-// listen reads a link until it breaks. go-redis would reconnect by itself, but only to the node that it knows: instead
-// the link's tenants look for a new home, which after a failover is another.
+// listen reads a link until it breaks. go-redis would reconnect to the same node; instead the link's tenants are
+// assigned again, because the master may be another one after a failover.
 func (f *Feed) listen(ctx context.Context, l *link, sink Sink) {
 	for {
 		got, err := l.pubsub.Receive(context.WithoutCancel(ctx))
@@ -259,7 +259,7 @@ func (r *follower) homedOn(l *link) []string {
 	return tenants
 }
 
-// lost tells the sink about a tenant. The channels of this program's own are not the sink's.
+// lost tells the sink about a tenant. The sink is not called for the program's own channels.
 func (f *Feed) lost(tenant string, since time.Time, sink Sink) {
 	if tenant != f.run.probe && tenant != revoked {
 		sink.Lost(tenant, since)
@@ -287,7 +287,7 @@ func (f *Feed) subscription(ctx context.Context, l *link, m *redis.Subscription,
 	tenant := tenantOf(m.Channel)
 	if m.Channel == l.check {
 		if strings.HasSuffix(m.Kind, "unsubscribe") {
-			_ = l.pubsub.Close() // its slot has moved: a new link gets a new one
+			_ = l.pubsub.Close() // its slot has moved: a new link gets a new channel
 			return
 		}
 		l.mu.Lock()

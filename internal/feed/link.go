@@ -17,18 +17,18 @@ type link struct {
 	check   string        // its own channel, in the hash slot of one of its tenants
 
 	mu         sync.Mutex
-	heard      time.Time      // when anything came in
+	heard      time.Time      // when data were last received
 	pinged     time.Time      // when the first ping since then was sent; zero: none was
 	checkable  bool           // check is subscribed
 	checked    time.Time      // when the first message was sent on check that has not come; 0: all came
-	unfollowed map[string]int // channels whose unsubscribe is under way
+	unfollowed map[string]int // channels with an unsubscribe under way
 }
 
-// How a connection to Redis is watched.
+// Times for watching a connection to Redis.
 const (
 	pingEvery = time.Second
-	// unanswered is how long a ping may stay without an answer before the connection is given up. Watchers must know of
-	// the lost subscription within 5 s.
+	// unanswered is how long a ping may stay unanswered before the connection is closed. Clients must be told of the
+	// lost subscription within 5 s.
 	unanswered = 2500 * time.Millisecond
 )
 
@@ -61,7 +61,7 @@ func (l *link) unsubscribe(ctx context.Context, tenant string) {
 	}
 }
 
-// keepAsking asks a silent connection for an answer, and closes it when none comes: [Feed.listen] ends then.
+// keepAsking pings a silent connection and closes it without an answer, which ends [Feed.listen].
 func (l *link) keepAsking(ctx context.Context) {
 	tick := time.NewTicker(pingEvery)
 	defer tick.Stop()

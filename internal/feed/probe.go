@@ -7,11 +7,12 @@ import (
 	"time"
 )
 
-// probeAgain is when a probe is sent again: the first may have left before the subscription existed.
+// probeAgain is the interval after which a probe is repeated: the first may have been sent before the subscription
+// existed.
 const probeAgain = 100 * time.Millisecond
 
-// Probe publishes a message through Redis and waits until it comes back on the way that orders take, or ctx ends. It
-// needs [Feed.Run] to be running.
+// Probe publishes a message through Redis and waits until it is received on the path of orders, or ctx ends. [Feed.Run]
+// must be running.
 func (f *Feed) Probe(ctx context.Context) error {
 	nonce := rand.Text()
 	came := make(chan struct{})
@@ -48,7 +49,7 @@ func (f *Feed) probed(nonce string) {
 	}
 }
 
-// Ping returns nil if Redis takes writes: enough for a program that only publishes.
+// Ping returns nil if Redis accepts writes: enough for a program that only publishes.
 func (f *Feed) Ping(ctx context.Context) error {
 	if err := f.client.Set(ctx, channel(f.run.probe), "ping", pingKept).Err(); err != nil {
 		return wrap("ping "+f.address, err)
@@ -56,5 +57,5 @@ func (f *Feed) Ping(ctx context.Context) error {
 	return nil
 }
 
-// pingKept is how long Redis keeps what a ping writes.
+// pingKept is the lifetime of the key that a ping writes.
 const pingKept = 10 * time.Second

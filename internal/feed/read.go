@@ -122,7 +122,7 @@ func fromStream(m redis.XMessage) message.Published {
 }
 
 // ParsePayload reads what the channel carries: "previous position, position, message as JSON", between spaces. It
-// returns false if not even the positions can be read; a message that cannot be is told in the result's Err.
+// returns false if not even the positions can be read; if the message cannot be parsed, the result has Err.
 func ParsePayload(payload string) (message.Published, bool) {
 	prev, rest, _ := strings.Cut(payload, " ")
 	at, data, ok := strings.Cut(rest, " ")

@@ -14,17 +14,17 @@ import (
 	"orderbell/internal/user"
 )
 
-// RevocationSink takes tokens that are taken back. Its methods must not block.
+// RevocationSink receives revocations. Its methods must not block.
 type RevocationSink interface {
-	// Revoked is called for each revocation as it is made.
+	// Revoked is called for each new revocation.
 	Revoked(r auth.Revocation)
-	// RevocationsConfirmed is called when revocations are followed from now on, or again: [Feed.Revocations] has those
-	// that came before.
+	// RevocationsConfirmed is called when the subscription begins, also after a reconnect. [Feed.Revocations] has the
+	// earlier ones.
 	RevocationsConfirmed()
 }
 
-// revoked is the channel of revocations, as if it were a tenant's; no tenant's name begins so. All gateways hear all of
-// them: they are few.
+// revoked is the channel of revocations, handled like a tenant's; no tenant's id has this prefix. All programs receive
+// all of them, because they are few.
 const revoked = "~revoked"
 
 func revocationsKey() string { return "orders:{" + revoked + "}:list" }
@@ -32,13 +32,13 @@ func revocationsKey() string { return "orders:{" + revoked + "}:list" }
 //go:embed revoke.lua
 var revokeLua string
 
-// FollowRevocations has sink told of revocations by [Feed.Run], which is called later.
+// FollowRevocations makes [Feed.Run], which is called later, call sink for revocations.
 func (f *Feed) FollowRevocations(sink RevocationSink) {
 	f.revocations = sink
 	f.Follow(revoked)
 }
 
-// Revoke takes tokens back: the gateways end their streams, and refuse new ones until r.Until.
+// Revoke revokes tokens: the gateways end their streams, and all programs refuse them until r.Until.
 func (f *Feed) Revoke(ctx context.Context, r auth.Revocation) error {
 	switch {
 	case !user.IsTenantID(r.TenantID):
@@ -59,7 +59,7 @@ func (f *Feed) Revoke(ctx context.Context, r auth.Revocation) error {
 	return nil
 }
 
-// Revocations returns those that are not over.
+// Revocations returns those that have not expired.
 func (f *Feed) Revocations(ctx context.Context) ([]auth.Revocation, error) {
 	members, err := f.client.ZRangeByScore(ctx, revocationsKey(), &redis.ZRangeBy{
 		Min: fmt.Sprint(time.Now().UnixMilli()), Max: "+inf",
@@ -81,7 +81,7 @@ func (f *Feed) Revocations(ctx context.Context) ([]auth.Revocation, error) {
 func (f *Feed) toldOfRevocation(payload string) {
 	var r auth.Revocation
 	if err := json.Unmarshal([]byte(payload), &r); err != nil || f.revocations == nil {
-		return // what is not ours is in no list either
+		return // an unknown entry is skipped
 	}
 	f.revocations.Revoked(r)
 }

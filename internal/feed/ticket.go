@@ -11,15 +11,15 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// TicketTTL is how long a stream ticket waits to be used: a page asks for one right before it opens the stream.
+// TicketTTL is the lifetime of a stream ticket. A page asks for one right before it opens the stream.
 const TicketTTL = 30 * time.Second
 
-// ErrNoTicket is a ticket that was never issued, was used, or has run out.
+// ErrNoTicket is a ticket that was never issued, was used, or has expired.
 var ErrNoTicket = errors.New("the ticket is unknown, used or older than 30 seconds")
 
-// IssueTicket stores claims under a new random ticket for [TicketTTL]. It may be put into a URL: it works once.
+// IssueTicket stores claims under a new random ticket for [TicketTTL]. It may be put into a URL, because it works once.
 func (f *Feed) IssueTicket(ctx context.Context, claims []byte) (string, error) {
-	raw := make([]byte, 24) // 192 bits: not to be guessed within 30 s
+	raw := make([]byte, 24) // 192 bits
 	_, _ = rand.Read(raw)   // never fails (crypto/rand)
 	ticket := base64.RawURLEncoding.EncodeToString(raw)
 	if err := f.client.Set(ctx, ticketKey(ticket), claims, TicketTTL).Err(); err != nil {
@@ -43,7 +43,7 @@ func (f *Feed) RedeemTicket(ctx context.Context, ticket string) ([]byte, error) 
 	return claims, nil
 }
 
-// ticketKey names a ticket by its hash, so that who reads Redis cannot use it.
+// ticketKey returns the key of a ticket, which has its hash, so that a reader of Redis cannot use it.
 func ticketKey(ticket string) string {
 	sum := sha256.Sum256([]byte(ticket))
 	return "sse:ticket:" + base64.RawURLEncoding.EncodeToString(sum[:])

@@ -1,6 +1,6 @@
-// Package gather lets concurrent calls share one round trip, as a database's group commit does: while the permitted number
-// of calls is under way, later ones wait, and go together when one of them ends. A call that finds room goes at once and
-// alone, so that nothing waits for company, and batches grow with the load alone.
+// Package gather lets concurrent calls share one round trip, like a database's group commit: while the permitted number
+// of batches is under way, later calls wait, and form the next batch when one of them ends. A call that finds room runs
+// at once, so no call waits for others, and batches only grow with the load.
 package gather
 
 import (
@@ -34,17 +34,17 @@ type call[T, R any] struct {
 	ok     bool
 }
 
-// ErrPanicked is the error of the calls whose batch ended in a panic of another goroutine.
+// ErrPanicked is the error of calls whose batch panicked in another goroutine.
 var ErrPanicked = errors.New("the batch of this call panicked")
 
-// New returns a group of calls of do, which returns a result for each item. Its context is that of one of the callers,
-// without its end: do bounds its time itself.
+// New returns a group of calls of do, which returns a result for each item. The context of do has the values of one
+// caller's context but not its end: do must bound its time itself.
 func New[T, R any](limit Limit, do func(context.Context, []T) []R) *Group[T, R] {
 	return &Group[T, R]{do: do, limit: limit}
 }
 
-// Do has item done, alone or in a batch, and returns its result. If ctx ends before, the error is that of ctx, and item is
-// done or not.
+// Do runs item, alone or in a batch, and returns its result. If ctx ends before, it returns the error of ctx, and the
+// item may still be done.
 func (g *Group[T, R]) Do(ctx context.Context, item T) (R, error) {
 	c := &call[T, R]{item: item, leads: make(chan struct{}), done: make(chan struct{})}
 	if !g.enter(c) {
@@ -62,7 +62,7 @@ func (g *Group[T, R]) Do(ctx context.Context, item T) (R, error) {
 	return c.outcome()
 }
 
-// Waiting returns how many calls wait for a batch.
+// Waiting returns the number of calls that wait for a batch.
 func (g *Group[T, R]) Waiting() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -76,19 +76,19 @@ func (c *call[T, R]) outcome() (R, error) {
 	return c.result, nil
 }
 
-// enter returns true if c runs at once, and otherwise has it wait.
+// enter returns true if c runs at once. Otherwise c waits.
 func (g *Group[T, R]) enter(c *call[T, R]) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.running < g.limit.Batches {
-		g.running++ // no call waits: room that becomes free goes to those that do
+		g.running++ // no call waits; otherwise the free room belongs to those
 		return true
 	}
 	g.waiting = append(g.waiting, c)
 	return false
 }
 
-// leave takes back a call whose caller has gone.
+// leave removes a call whose caller has given up.
 func (g *Group[T, R]) leave(c *call[T, R]) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -102,7 +102,7 @@ func (g *Group[T, R]) leave(c *call[T, R]) {
 	}
 }
 
-// handOver gives the room of a batch that ended to the call that waits longest. The caller holds the lock.
+// handOver gives the room of an ended batch to the call that has waited longest. The caller holds the lock.
 func (g *Group[T, R]) handOver() {
 	if len(g.waiting) == 0 {
 		g.running--
@@ -113,14 +113,14 @@ func (g *Group[T, R]) handOver() {
 	close(first.leads)
 }
 
-// run does the batch of c and of those that wait.
+// run executes the batch of c and of waiting calls.
 func (g *Group[T, R]) run(ctx context.Context, c *call[T, R]) {
 	g.mu.Lock()
 	n := min(len(g.waiting), g.limit.Size-1)
 	batch := append([]*call[T, R]{c}, g.waiting[:n]...)
 	g.waiting = slices.Delete(g.waiting, 0, n)
 	g.mu.Unlock()
-	defer func() { // also when do panics
+	defer func() { // runs even if do panics
 		for _, c := range batch {
 			close(c.done)
 		}

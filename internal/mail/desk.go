@@ -2,11 +2,11 @@ package mail
 
 import "time"
 
-// The types of this file are for operators, who look at mails and give failed ones a way back.
+// The types of this file are for operators, who list, show and retry mails.
 
-// Filter chooses mails. Its zero value chooses all.
+// Filter selects mails. The zero Filter selects all.
 type Filter struct {
-	IDs      []string // of mails or of their events; nil: whatever the rest chooses
+	IDs      []string // ids of mails or of their events; nil: any
 	Statuses []Status // one of them; nil: any
 	TenantID string
 	Email    string    // the user's address now; case does not matter
@@ -14,7 +14,7 @@ type Filter struct {
 	Since    time.Time // created since then
 }
 
-// Entry is a mail as an operator sees it.
+// Entry is a mail as shown to an operator.
 type Entry struct {
 	ID          string    `json:"id"`
 	TenantID    string    `json:"tenant_id"`
@@ -27,15 +27,15 @@ type Entry struct {
 	Status      Status    `json:"status"`
 	Reason      string    `json:"reason"` // why it failed or was suppressed, or the latest temporary error
 	Attempts    int       `json:"attempts"`
-	Ambiguous   int       `json:"ambiguous_attempts"` // whose outcome is not known
+	Ambiguous   int       `json:"ambiguous_attempts"` // with an unknown result
 	Next        time.Time `json:"next_attempt_at"`    // of a due mail
 	Sent        time.Time `json:"sent_at,omitzero"`
 	Created     time.Time `json:"created_at"`
 	Leased      bool      `json:"being_sent"`
-	Suppression string    `json:"address_suppressed_for,omitempty"` // why nothing is sent to the address; "" if mails are
+	Suppression string    `json:"address_suppressed_for,omitempty"` // why the address is suppressed; "" if it is not
 }
 
-// Obstacle returns what keeps the mail from being tried again, or "".
+// Obstacle returns why the mail cannot be retried, or "".
 func (e Entry) Obstacle() string {
 	switch {
 	case e.Status == StatusSent:
@@ -50,14 +50,14 @@ func (e Entry) Obstacle() string {
 	return ""
 }
 
-// byAddress is the reason of a mail that was suppressed since its address had no mailbox.
+// byAddress is the reason of a mail that was suppressed because its address does not exist.
 const byAddress = "address"
 
-// Suppression is an address that gets no mail.
+// Suppression is an address to which no mail is sent.
 type Suppression struct {
 	Address string    `json:"address"`
 	Reason  string    `json:"reason"`            // the mail server's answer
 	MailID  string    `json:"mail_id,omitempty"` // the mail that it answered
 	Since   time.Time `json:"since"`
-	Users   int       `json:"users"` // how many users have the address now
+	Users   int       `json:"users"` // number of users who have the address now
 }

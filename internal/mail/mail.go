@@ -1,5 +1,4 @@
-// Package mail is the vocabulary of e-mail: what the store says is due, what the writer makes of it, and what the
-// SMTP server said. Store, writer and mailer know these words, not each other.
+// Package mail defines the types that the store of mails, the writer and the SMTP client share.
 package mail
 
 import (
@@ -10,7 +9,7 @@ import (
 	"orderbell/internal/event"
 )
 
-// Terms are those of a claim.
+// Terms are the limits of a claim.
 type Terms struct {
 	Lease        time.Duration
 	MailsPerHour int64 // of a tenant without a limit of its own
@@ -18,22 +17,22 @@ type Terms struct {
 	MaxInvitations int64
 }
 
-// Due is one e-mail that was claimed for one attempt. Who claims it holds it until its lease ends; Attempt is the
-// fencing token of every mark.
+// Due is one mail that was claimed for one attempt. The claimant holds it until its lease ends. Attempt is the fencing
+// token of every mark.
 type Due struct {
 	ID        string // UUID
 	Attempt   int    // 1 at the first
 	Held      int    // how many attempts before this one were [Held]
-	MessageID string // RFC 5322, without brackets, the same at every attempt
+	MessageID string // RFC 5322, without brackets; the same for every attempt
 
-	// OptedOut says that the user gets no such mail any more: the role, the wishes or the address changed after the event.
-	// The claim has marked the row suppressed: there is nothing to send or to mark.
+	// OptedOut says that the user no longer gets such mails: the roles, preferences or address changed after the event.
+	// The claim has marked the row suppressed; there is nothing to send or to mark.
 	OptedOut bool
-	// Deferred says that it is the user's quiet hours, or that the address has had the day's mail that asks for its
-	// confirmation: the claim has put the row off. There is nothing to send or to mark, and no attempt was used.
+	// Deferred says that the claim has postponed the mail, because of the user's quiet hours or the daily limit of
+	// confirmation mails. There is nothing to send or to mark, and no attempt was used.
 	Deferred bool
-	// Abandoned says that the attempt before was never marked: its process died or its mark was lost, after or
-	// before the server took the mail.
+	// Abandoned says that the previous attempt was never marked: its process died or its mark was lost, and the server
+	// may have accepted the mail.
 	Abandoned bool
 
 	Source  string // of the event
@@ -62,25 +61,25 @@ type Mail struct {
 	Unsubscribe string // URL that takes RFC 8058's one-click POST; empty: the mail offers none
 }
 
-// Line is one reserved place at the SMTP server. It is used by one goroutine and must be closed.
+// Line is one reserved connection to the SMTP server. It is used by one goroutine and must be closed.
 type Line interface {
 	// Open makes sure that there is a connection. Nothing is sent, so a failure, a *[SendError], costs no attempt.
 	Open(ctx context.Context) error
-	// Send returns nil once the server has taken m, else a *[SendError]. The end of ctx stops it until the message is
-	// complete, and not after that.
+	// Send returns nil once the server has accepted m, otherwise a *[SendError]. The end of ctx cancels it only until
+	// the message is complete.
 	Send(ctx context.Context, m Mail) error
 	Close()
 }
 
-// Fate is what is known of a mail that the server did not confirm.
+// Fate is the result of an attempt that the server did not confirm.
 type Fate string
 
 // The fates.
 const (
-	Refused  Fate = "refused"  // for good: the recipient is at fault, or the mail cannot be sent at all
-	Deferred Fate = "deferred" // for now, because of the recipient: a limited number of attempts follows
-	Held     Fate = "held"     // the fault is ours or the server's: the mail waits until an operator has repaired it
-	Unknown  Fate = "unknown"  // the connection broke after the message and before the answer: it may have been taken
+	Refused  Fate = "refused"  // final: the recipient is at fault, or the mail cannot be sent at all
+	Deferred Fate = "deferred" // temporary, because of the recipient: a limited number of attempts follows
+	Held     Fate = "held"     // the sender or the server is at fault: the mail waits until an operator has repaired it
+	Unknown  Fate = "unknown"  // the connection broke between the message and the answer: the server may have accepted the mail
 )
 
 // SendError is a mail that the server did not confirm.
@@ -96,7 +95,7 @@ func (e *SendError) Error() string { return fmt.Sprintf("mail %s: %v", e.Fate, e
 
 func (e *SendError) Unwrap() error { return e.Err }
 
-// Status is where a delivery stands, as in email_deliveries.status.
+// Status is the state of a delivery, as in email_deliveries.status.
 type Status string
 
 // The states of a delivery.
@@ -110,9 +109,9 @@ const (
 // Mark ends an attempt.
 type Mark struct {
 	Status     Status
-	Reason     string        // why failed or suppressed, or the temporary error of an attempt that is due again
+	Reason     string        // reason of failed or suppressed, or the error of an attempt that will be repeated
 	Ambiguous  bool          // the attempt's fate is [Unknown]
 	Held       bool          // the attempt's fate is [Held]
-	NoMailbox  bool          // nothing shall be sent to the address any more
+	NoMailbox  bool          // nothing may be sent to the address any more
 	RetryAfter time.Duration // for StatusDue
 }

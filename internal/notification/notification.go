@@ -1,4 +1,4 @@
-// Package notification is the vocabulary of a user's notifications, as they are kept, listed and read.
+// Package notification defines in-app notifications and their queries.
 package notification
 
 import (
@@ -13,25 +13,25 @@ type Notification struct {
 	ID        string // UUID
 	EventID   string
 	Type      event.Type
-	Data      event.Data // the order as it was then
+	Data      event.Data // the order at the time of the event
 	CreatedAt time.Time
 	ReadAt    time.Time // zero: unread
 }
 
-// Query says which of a user's notifications are asked for.
+// Query selects a user's notifications.
 type Query struct {
 	UnreadOnly bool
-	Before     time.Time // with BeforeID: those older than this place, newest first; zero: from the newest on
+	Before     time.Time // with BeforeID: only notifications before this position, newest first; zero: from the newest on
 	BeforeID   string
 	Limit      int
 }
 
-// Page is some of a user's notifications, from the newest to the oldest.
+// Page is one page of a user's notifications, newest first.
 type Page struct {
 	Notifications []Notification
 	More          bool
-	Unread        int // of all, on this page or not
+	Unread        int // unread in total, not only on this page
 }
 
-// ErrNotFound says that the user has no such notification.
+// ErrNotFound is a notification that the user does not have.
 var ErrNotFound = errors.New("no such notification")

@@ -5,30 +5,30 @@ import (
 	"time"
 )
 
-// Change is one change of an order, and who was told of it.
+// Change is one change of an order, with the users who were notified.
 type Change struct {
 	Version   int64
 	Status    Status
-	Undone    Status // the state that was taken back; "" for a step forward
+	Undone    Status // the state that was undone; "" for a step forward
 	EventID   string
-	ActorID   string // the user who made it; "" where it is not known
-	ActorName string // as it was then; may be empty
+	ActorID   string // the user who made it; "" if unknown
+	ActorName string // at the time of the change; may be empty
 	At        time.Time
-	Decided   bool // whether a function has decided who is told of the event
+	Decided   bool // whether a function has decided the recipients of the event
 	Told      []Told
 }
 
-// Told is what was decided for one user and channel, and what became of it.
+// Told is the decision for one user and channel, and its result.
 type Told struct {
 	UserID  string
-	Name    string // as it is now; "" for a user who was removed
+	Name    string // the current one; "" for a removed user
 	Channel string // in_app or email
 	Outcome Outcome
-	Reason  string    // of what is not sent, or later; else empty
+	Reason  string    // why it is not sent, or later; otherwise empty
 	At      time.Time // when a mail was sent; zero: it was not
 }
 
-// Outcome is what became of a decision to tell a user.
+// Outcome is the result of a decision.
 type Outcome string
 
 // The outcomes.
@@ -39,7 +39,7 @@ const (
 	Sent       Outcome = "sent"       // the mail server has the mail
 	Failed     Outcome = "failed"     // the mail server refused the mail for good
 	Suppressed Outcome = "suppressed" // nothing is sent
-	Forgotten  Outcome = "forgotten"  // a mail was due once; its record has been removed since
+	Forgotten  Outcome = "forgotten"  // a mail was due; its row has been removed since
 )
 
 // Outcomes returns every outcome.
@@ -47,10 +47,10 @@ func Outcomes() []Outcome {
 	return []Outcome{Notified, Due, Deferred, Sent, Failed, Suppressed, Forgotten}
 }
 
-// Valid says whether o is one of [Outcomes].
+// Valid reports whether o is one of [Outcomes].
 func (o Outcome) Valid() bool {
 	return slices.Contains(Outcomes(), o)
 }
 
-// MostChanges bounds a history: an order that is changed and undone without end has no answer without end.
+// MostChanges bounds a history, because an order can be changed and undone without limit.
 const MostChanges = 100

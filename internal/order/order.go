@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Status is where an order stands.
+// Status is the state of an order.
 type Status string
 
 // The states of an order. Submitted is the first; Completed may still become Refunded; Cancelled and Refunded are final.
@@ -30,7 +30,7 @@ func Statuses() []Status {
 	return []Status{Submitted, Paid, Preparing, Ready, Completed, Cancelled, Refunded}
 }
 
-// Valid says whether s is one of [Statuses].
+// Valid reports whether s is one of [Statuses].
 func (s Status) Valid() bool { return slices.Contains(Statuses(), s) }
 
 // Next returns the states that may follow s. A paid order may skip steps forward (a shop without a kitchen completes
@@ -53,20 +53,19 @@ func (s Status) Next() []Status {
 	return nil
 }
 
-// CanBecome says whether an order in state s may change to next.
+// CanBecome reports whether an order in state s may change to next.
 func (s Status) CanBecome(next Status) bool { return slices.Contains(s.Next(), next) }
 
-// UndoFor is how long a change can be undone: time to notice a wrong tap, and no more.
+// UndoFor is how long a change can be undone: enough to notice a wrong tap.
 const UndoFor = 60 * time.Second
 
-// Undoable returns the states that an order can be brought back from, into the one before. Those that take or give money
-// are not among them.
+// Undoable returns the states that can be undone. Payments and refunds cannot.
 func Undoable() []Status { return []Status{Preparing, Ready, Completed, Cancelled} }
 
-// CanBeUndone says whether a change to s is one of [Undoable].
+// CanBeUndone reports whether s is one of [Undoable].
 func (s Status) CanBeUndone() bool { return slices.Contains(Undoable(), s) }
 
-// UndoError says why a change cannot be undone. HTTP APIs answer it with 409.
+// UndoError is a change that cannot be undone. HTTP APIs answer it with 409.
 type UndoError struct{ Reason string }
 
 func (e *UndoError) Error() string { return e.Reason }
@@ -97,10 +96,10 @@ type Order struct {
 	Version     int64  // 1 at creation, one more with each change
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
-	UndoStatus  Status // the state that an undo goes back to; "" where the latest change cannot be undone
+	UndoStatus  Status // the state after an undo; "" if the latest change cannot be undone
 }
 
-// UndoUntil returns until when the order's latest change can be undone, zero where it cannot.
+// UndoUntil returns the time until which the latest change can be undone, zero if it cannot.
 func (o Order) UndoUntil() time.Time {
 	if o.UndoStatus == "" {
 		return time.Time{}
@@ -140,7 +139,7 @@ func CheckMoney(amount int64, currency string) error {
 	return nil
 }
 
-// IsCurrency says whether code has the form of an ISO 4217 code: three capital letters.
+// IsCurrency reports whether code has the form of an ISO 4217 code: three capital letters.
 func IsCurrency(code string) bool {
 	if len(code) != 3 {
 		return false

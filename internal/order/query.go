@@ -2,23 +2,23 @@ package order
 
 import "time"
 
-// Query says which of a tenant's orders are asked for, from the newest to the oldest.
+// Query selects a tenant's orders, newest first.
 type Query struct {
 	States []Status  // empty: all
-	From   time.Time // made then or later; zero: from the first on
-	To     time.Time // made before; zero: to the last
-	// DoneFrom is a From of the orders that are done, where the open ones are asked for whatever their age. With it, States
-	// are empty.
+	From   time.Time // created then or later; zero: no bound
+	To     time.Time // created before; zero: no bound
+	// DoneFrom is the lower bound for finished orders only; open ones of any age are included. With it, States is
+	// empty.
 	DoneFrom time.Time
 	After    Position
 	Limit    int
 }
 
-// Open returns the states in which something is to be done for an order.
+// Open returns the states of orders that still need work.
 func Open() []Status { return []Status{Submitted, Paid, Preparing, Ready} }
 
-// Done returns the states in which nothing more is to be done.
+// Done returns the states of finished orders.
 func Done() []Status { return []Status{Completed, Cancelled, Refunded} }
 
-// MostCounted bounds a count of orders: counting costs the same in a shop of any age, and a larger number tells no more.
+// MostCounted bounds a count of orders, so that the cost does not grow with the age of the shop.
 const MostCounted = 1000

@@ -5,30 +5,30 @@ import (
 	"time"
 )
 
-// Request says who wants an order made or changed, apart from the order itself.
+// Request has the caller's data of a request to create or change an order.
 type Request struct {
 	TenantID    string
 	ActorID     string   // the user who makes the request, "" if unknown
 	Key         string   // the client's Idempotency-Key, "" if it sent none
-	Fingerprint [32]byte // SHA-256 of what was asked, compared where Key was seen before
+	Fingerprint [32]byte // SHA-256 of the request, compared if Key was used before
 	TraceParent string   // W3C trace context for the event, may be empty
 }
 
-// Answer is what became of a [Request].
+// Answer is the result of a [Request].
 type Answer struct {
-	Order    Order // as it was after the change, even if it has changed again since
-	Repeated bool  // the Key was seen before: nothing was done now
+	Order    Order // the order after this change, even if it has changed again since
+	Repeated bool  // the Key was used before: this request changed nothing
 
-	// DuplicateOf is, of a new order, another of the tenant's with the same reference that is open or was made in the last
-	// [DuplicateWithin]; "" if there was none.
+	// DuplicateOf is, for a new order, the id of another order of the tenant with the same reference that is open or
+	// was created in the last [DuplicateWithin]; "" without one.
 	DuplicateOf string
 }
 
-// DuplicateWithin is how long a reference is expected not to return: shops that begin with A-1 each morning use it daily.
+// DuplicateWithin is the time in which the same reference suggests a duplicate. Shops may restart with A-1 every
+// morning.
 const DuplicateWithin = 12 * time.Hour
 
-// Position is a place in a tenant's orders from the newest to the oldest: right after this order. The zero Position is the
-// start.
+// Position is a position in a tenant's orders, newest first: right after this order. The zero Position is the start.
 type Position struct {
 	CreatedAt time.Time
 	ID        string

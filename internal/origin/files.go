@@ -15,11 +15,11 @@ import (
 	"time"
 )
 
-// index is the page of a single-page application: it answers for every path that names no file.
+// index is the page of the single-page application. It is served for every path without a file.
 const index = "index.html"
 
-// Files serves the built front end. It opens each file when asked, so that a new build is seen without a restart, and sends
-// it from there: no file is held in memory. A file of assets/ that the build has compressed is sent so.
+// Files serves the built front end. It opens a file for each request, so that a new build is served without a restart
+// and no file is held in memory. Compressed variants of files in assets/ are used if the build made them.
 type Files struct {
 	dist fs.FS
 
@@ -27,14 +27,14 @@ type Files struct {
 	tags map[string]tag // by file
 }
 
-// tag is the ETag of a file, as long as it is the same.
+// tag is the ETag of a file version.
 type tag struct {
 	size     int64
 	modified time.Time
 	etag     string
 }
 
-// NewFiles returns the front end in dist, which must hold index.html.
+// NewFiles returns the front end in dist, which must contain index.html.
 func NewFiles(dist fs.FS) (*Files, error) {
 	if _, err := fs.Stat(dist, index); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -45,7 +45,7 @@ func NewFiles(dist fs.FS) (*Files, error) {
 	return &Files{dist: dist, tags: map[string]tag{}}, nil
 }
 
-// ServeHTTP answers a file, or the page for every path that looks like one of the application's own.
+// ServeHTTP serves a file, or the page for paths of the application.
 func (f *Files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
@@ -56,13 +56,13 @@ func (f *Files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if name == "" || strings.HasSuffix(r.URL.Path, "/") {
 		name = index
 	}
-	if strings.HasSuffix(name, ".map") { // what the page is made of is no secret, but 5 times as large as the page
+	if strings.HasSuffix(name, ".map") { // source maps are not secret, but 5 times as large as the page
 		http.NotFound(w, r)
 		return
 	}
 	file, err := f.open(name)
 	if err != nil {
-		// A missing script must be a 404: as a page it would be a syntax error in the browser.
+		// A missing script is 404: the page in its place would be a syntax error in the browser.
 		if path.Ext(name) != "" {
 			http.NotFound(w, r)
 			return
@@ -77,7 +77,7 @@ func (f *Files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	stored := name
 	if strings.HasPrefix(name, "assets/") {
-		h.Set("Cache-Control", "public, max-age=31536000, immutable") // Vite puts a hash of the content into the name
+		h.Set("Cache-Control", "public, max-age=31536000, immutable") // Vite puts a hash of the content into the file name
 		h.Add("Vary", "Accept-Encoding")
 		for _, c := range codings {
 			if !accepts(r, c.name) {
@@ -92,7 +92,7 @@ func (f *Files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	} else {
-		h.Set("Cache-Control", "no-cache") // kept, but asked for each time by its ETag
+		h.Set("Cache-Control", "no-cache") // cached, but revalidated by its ETag
 	}
 	etag, err := f.etag(stored, file)
 	if err != nil {
@@ -103,7 +103,7 @@ func (f *Files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, name, time.Time{}, file) // type by extension, ranges, If-None-Match
 }
 
-// codings are those of the build, the smaller first.
+// codings are the content codings of the build, the smallest first.
 var codings = [...]struct{ name, suffix string }{{"br", ".br"}, {"gzip", ".gz"}} //nolint:gochecknoglobals // a constant
 
 // accepts says whether a client takes a coding by name.
@@ -117,7 +117,7 @@ func accepts(r *http.Request, coding string) bool {
 	return false
 }
 
-// file is what is served: from where it lies.
+// file is an open file to serve.
 type file interface {
 	fs.File
 	io.Seeker

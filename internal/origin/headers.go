@@ -9,9 +9,9 @@ import (
 	"orderbell/internal/duration"
 )
 
-// Headers protect the user of the page. They are on every answer of the origin, including errors.
+// Headers are the security headers of every answer of the origin, including errors.
 type Headers struct {
-	// HSTS is for how long browsers ask by https alone; 0: they are not told.
+	// HSTS is the max-age of Strict-Transport-Security; 0: no header.
 	HSTS duration.Seconds `envconfig:"FRONTEND_HSTS_SECONDS" default:"0"`
 
 	connect []string // the origins beside its own that the page talks to
@@ -26,11 +26,11 @@ func (h Headers) policy() string {
 	return "default-src 'self'; connect-src 'self' " + strings.Join(h.connect, " ") + "; " + rest
 }
 
-// permissions are what neither the page nor what it might load needs.
+// permissions turns off browser features that the page does not need.
 const permissions = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), " +
 	"microphone=(), midi=(), payment=(), usb=()"
 
-// complete sets what is not set.
+// complete adds the headers that are not set yet.
 func (h Headers) complete(header http.Header) {
 	set := func(name, value string) {
 		if header.Get(name) == "" {
@@ -46,7 +46,7 @@ func (h Headers) complete(header http.Header) {
 	}
 }
 
-// on has h answer with the headers.
+// on wraps h so that its answers have the headers.
 func (h Headers) on(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.complete(w.Header())

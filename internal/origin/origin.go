@@ -1,4 +1,4 @@
-// Package origin is the one address that a browser knows: it serves the front end and passes /api to the programs, for
+// Package origin is the single origin of browsers: it serves the front end and proxies /api to the programs, in
 // `orderbell dev` and in a cluster.
 package origin
 
@@ -21,22 +21,22 @@ import (
 	"orderbell/internal/server"
 )
 
-// Route passes a path to a program.
+// Route proxies a path to a program.
 type Route struct {
 	// Path is a prefix of whole segments: /api/orders is also /api/orders/1, but not /api/ordersheet.
 	Path   string
 	Target *url.URL
-	// ByName has the target asked for by its own name rather than the browser's: Knative's ingress routes by it.
+	// ByName sends the target's own Host header instead of the browser's, because Knative's ingress routes by it.
 	ByName bool
 }
 
-// Config is what an origin serves.
+// Config configures an origin.
 type Config struct {
 	Routes   []Route
 	Settings Settings     // GET /config.json
-	Files    http.Handler // everything that is no route
+	Files    http.Handler // every path without a route
 	Users    http.Handler // GET /dev/users; nil where there are no demo users
-	Log      *log.Logger  // requests that could not be passed on
+	Log      *log.Logger  // errors of proxied requests
 
 	Headers Headers
 }
@@ -67,25 +67,25 @@ func newProxy(route Route, transport http.RoundTripper, headers Headers, logger 
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(route.Target)
 			if from := server.From(r.In.Context()); from.IsValid() {
-				r.Out.Header.Set("X-Forwarded-For", from.String()) // what trusted proxies said; what a client says is gone
+				r.Out.Header.Set("X-Forwarded-For", from.String()) // values of trusted proxies only; those of clients are removed
 			}
 			r.SetXForwarded()
 			if !route.ByName {
-				r.Out.Host = r.In.Host // links and cookies are made for the address that the browser knows
+				r.Out.Host = r.In.Host // links and cookies use the browser's address
 			}
 		},
 		Transport: transport,
 		ModifyResponse: func(r *http.Response) error {
-			headers.complete(r.Header) // a program's own headers are stricter
+			headers.complete(r.Header) // the program's own headers are stricter
 			return nil
 		},
-		FlushInterval: -1, // an event is worth nothing in a buffer
+		FlushInterval: -1, // events must not be buffered
 		ErrorLog:      logger,
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			if r.Context().Err() != nil {
 				return // the client left
 			}
-			logger.Printf("%s %s: %v", r.Method, route.Path, err) // the rest of the path may be a secret
+			logger.Printf("%s %s: %v", r.Method, route.Path, err) // the rest of the path may be secret
 			headers.complete(w.Header())
 			var tooLarge *http.MaxBytesError
 			switch {
@@ -103,7 +103,7 @@ func newProxy(route Route, transport http.RoundTripper, headers Headers, logger 
 }
 
 const (
-	// dialPatience bridges the restart of a crashed program: what has not been sent can be sent once it is back.
+	// dialPatience covers the restart of a crashed program: a request that was not sent yet can be sent after it.
 	dialPatience = 5 * time.Second
 	dialAgain    = 50 * time.Millisecond
 )
@@ -125,14 +125,14 @@ func newTransport() *http.Transport {
 				}
 			}
 		},
-		MaxIdleConnsPerHost: 256, // the load of a whole test goes through here
+		MaxIdleConnsPerHost: 256, // a load test goes through here
 		IdleConnTimeout:     time.Minute,
-		DisableCompression:  true, // bytes pass as they are
+		DisableCompression:  true, // bytes pass unchanged
 	}
 }
 
-// Listen returns listeners on port of the loopback interface, IPv4 and, where the machine has it, IPv6: a browser may
-// take localhost for either. Port 0 takes a free one.
+// Listen returns listeners on port of the loopback interface, IPv4 and, if available, IPv6: a browser may resolve
+// localhost to either. Port 0 takes a free one.
 func Listen(ctx context.Context, port int) ([]net.Listener, error) {
 	var lc net.ListenConfig
 	four, err := lc.Listen(ctx, "tcp4", fmt.Sprintf("127.0.0.1:%d", port))
@@ -166,7 +166,7 @@ type Server struct {
 	failed chan error
 }
 
-// Serve starts to serve h; it takes the listeners over.
+// Serve starts to serve h. It owns the listeners from then on.
 func Serve(h http.Handler, listeners []net.Listener, logger *log.Logger) *Server {
 	return ServeWithin(h, listeners, server.Public(), server.Config{MaxConnections: 100_000, MaxPerAddress: 1000}, logger)
 }
@@ -195,7 +195,7 @@ func Address(listeners []net.Listener) string {
 	return "http://localhost:" + port
 }
 
-// Stop lets requests under way finish until ctx ends, then cuts what is left: open streams.
+// Stop waits for requests under way until ctx ends, then closes the remaining connections, such as streams.
 func (s *Server) Stop(ctx context.Context) error {
 	if err := s.http.Shutdown(ctx); err == nil {
 		return nil

@@ -13,18 +13,18 @@ import (
 // SettingsPath is where the page reads its configuration.
 const SettingsPath = "/config.json"
 
-// Settings are the page's configuration: the identity provider that its users sign in with. Nothing in it is secret.
+// Settings are the page's configuration: the identity provider of its users. They are not secret.
 type Settings struct {
 	Issuer   string `envconfig:"OIDC_ISSUER"` // the provider's issuer URL; "": this page has no sign-in of its own
 	ClientID string `envconfig:"OIDC_CLIENT_ID"`
 	Scope    string `envconfig:"OIDC_SCOPE" default:"openid profile email offline_access"`
-	Params   string `envconfig:"OIDC_PARAMS"`  // more of the authorization request, as a query: audience=orderbell
-	Origins  string `envconfig:"OIDC_ORIGINS"` // of the provider's endpoints, where they are not the issuer's; commas between
+	Params   string `envconfig:"OIDC_PARAMS"`  // further parameters of the authorization request, as a query: audience=orderbell
+	Origins  string `envconfig:"OIDC_ORIGINS"` // origins of the provider's endpoints if they differ from the issuer's, separated by commas
 
-	TokenBox bool `envconfig:"FRONTEND_TOKEN_BOX" default:"false"` // the page takes a pasted token: for development alone
+	TokenBox bool `envconfig:"FRONTEND_TOKEN_BOX" default:"false"` // the page accepts a pasted token; only for development
 }
 
-// Check says what is wrong with the settings.
+// Check returns an error for invalid settings.
 func (s Settings) Check() error {
 	if s.Issuer == "" {
 		return nil
@@ -51,7 +51,7 @@ func (s Settings) Check() error {
 
 func isComma(r rune) bool { return r == ',' || r == ' ' }
 
-// checkProviderURL wants https, but for a provider of this machine.
+// checkProviderURL requires https, except for loopback addresses.
 func checkProviderURL(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.RawQuery != "" || u.Fragment != "" {

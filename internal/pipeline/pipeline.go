@@ -1,9 +1,10 @@
-// Package pipeline is what a function does with an event: check its age and source, apply it exactly once, publish it to the
-// tenant's watchers, try its mails.
+// Package pipeline handles an event in a function: it checks age and source, applies the event exactly once, publishes
+// it to the tenant's streams, and tries its mails.
 //
-// The order is the guarantee. An event is applied before it is published, so that no watcher sees an event that could be
-// lost. It is published on every delivery, including repeated ones: the feed knows what it has published, so the redelivery
-// repairs a crash between the two. Mails come last and block nothing: an unsent mail stays due for the sweeper.
+// The guarantees depend on this order. An event is applied before it is published, so that no client sees an event that
+// could be lost. It is published on every delivery, including repeated ones: the feed ignores duplicates, so a
+// redelivery repairs a crash between the two steps. Mails are last and block nothing: an unsent mail stays due for the
+// sweeper.
 package pipeline
 
 import (
@@ -21,31 +22,32 @@ import (
 	"orderbell/internal/user"
 )
 
-// Config says how long events are remembered.
+// Config has the retention of events.
 type Config struct {
-	// RetentionDays is how many days of event_records are kept. An older event is refused: it could run twice.
+	// RetentionDays is how many days of event_records are kept. An older event is refused, because it could be applied
+	// twice.
 	RetentionDays int `envconfig:"EVENT_RECORDS_RETENTION_DAYS" default:"45"`
 }
 
-// Store takes an event in once.
+// Store applies events.
 type Store interface {
 	Apply(ctx context.Context, e event.Event, audience user.Audience) (event.Receipt, error)
-	// SourceAllowed says whether events of the source may be about the tenant.
+	// SourceAllowed reports whether events of the source may be about the tenant.
 	SourceAllowed(ctx context.Context, source, tenantID string) (bool, error)
 }
 
-// Feed tells a tenant's watchers. Publishing the same event again does nothing.
+// Feed publishes to a tenant's streams. Publishing the same event again does nothing.
 type Feed interface {
 	Publish(ctx context.Context, tenantID string, m message.Message) error
 }
 
-// Mail tries an event's due e-mails once, within a short time, and keeps its failures to itself.
+// Mail tries an event's due mails once, within a short time. It handles its own errors.
 type Mail interface {
 	TryEvent(ctx context.Context, source, eventID string)
 }
 
-// Audience returns who is told of an event of type t, in the inbox and by e-mail, as far as a user's preferences
-// allow. Everybody sees the order list change.
+// Audience returns the roles that are notified of an event of type t, subject to the users' preferences. Every user's
+// order list changes in any case.
 func Audience(t event.Type) user.Audience {
 	switch t {
 	case event.OrderPaid:
@@ -61,7 +63,7 @@ type Pipeline struct {
 	cfg    Config
 	store  Store
 	feed   Feed
-	mail   Mail // nil where no event is mailed
+	mail   Mail // nil if no event is mailed
 	log    *slog.Logger
 	events metric.Int64Counter
 	step   metric.Float64Histogram
@@ -86,7 +88,7 @@ func New(cfg Config, store Store, feed Feed, mail Mail, log *slog.Logger, meter 
 	return &Pipeline{cfg: cfg, store: store, feed: feed, mail: mail, log: log, events: events, step: step}, nil
 }
 
-// Handle does all of it. Its error is an *[event.InvalidError], or one of the store's or the feed's.
+// Handle handles an event. Its error is an *[event.InvalidError], or one of the store or the feed.
 func (p *Pipeline) Handle(ctx context.Context, e event.Event) error {
 	outcome, err := p.handle(ctx, e)
 	p.events.Add(context.WithoutCancel(ctx), 1, metric.WithAttributes(
@@ -94,7 +96,7 @@ func (p *Pipeline) Handle(ctx context.Context, e event.Event) error {
 	return err
 }
 
-// Outcomes of an event that was not taken in, for the metric.
+// Outcomes of events that were not applied, for the metric.
 const (
 	invalid  event.Outcome = "invalid"
 	conflict event.Outcome = "conflict"
@@ -113,7 +115,7 @@ func (p *Pipeline) handle(ctx context.Context, e event.Event) (event.Outcome, er
 	}
 	audience := Audience(e.Type)
 	if e.Data.Undone != "" {
-		audience = user.Audience{} // it takes back what was just told: the list shows it, and no notification follows another
+		audience = user.Audience{} // an undo has no notification; the list shows it
 	}
 	receipt, err := p.store.Apply(ctx, e, audience)
 	p.timeStep(ctx, "apply", began)
@@ -148,7 +150,7 @@ func (p *Pipeline) timeStep(ctx context.Context, name string, began time.Time) {
 	p.step.Record(context.WithoutCancel(ctx), time.Since(began).Seconds(), metric.WithAttributes(attribute.String("step", name)))
 }
 
-// publishError is always worth another try: the event is valid and taken in, so only the feed can be wrong.
+// publishError is always temporary: the event is valid and applied, so only the feed can be at fault.
 type publishError struct{ err error }
 
 func (e *publishError) Error() string { return "publish event: " + e.err.Error() }

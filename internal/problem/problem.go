@@ -1,4 +1,4 @@
-// Package problem answers HTTP errors as RFC 9457 problem details and reads JSON bodies strictly.
+// Package problem writes HTTP errors as RFC 9457 problem details and reads JSON bodies strictly.
 package problem
 
 import (
@@ -18,7 +18,7 @@ import (
 	"orderbell/internal/strictjson"
 )
 
-// FieldError says what is wrong with one field of a request.
+// FieldError is an error of one field of a request.
 type FieldError struct {
 	Field  string `json:"field"` // dotted path in the body, or the parameter's name
 	Detail string `json:"detail"`
@@ -26,14 +26,14 @@ type FieldError struct {
 
 // Problem is an RFC 9457 problem. It is an error, so handlers return it.
 type Problem struct {
-	Type   string       `json:"type"` // "about:blank": the status says it all
+	Type   string       `json:"type"` // "about:blank": the status is sufficient
 	Title  string       `json:"title"`
 	Status int          `json:"status"`
 	Detail string       `json:"detail,omitempty"`
 	Errors []FieldError `json:"errors,omitempty"`
 	Limit  string       `json:"limit,omitempty"` // the name of the tenant's limit that is reached
 
-	RequestID string `json:"request_id,omitempty"` // of an unexpected error, as the log has it
+	RequestID string `json:"request_id,omitempty"` // of an unexpected error, as in the log
 
 	header http.Header
 }
@@ -52,7 +52,7 @@ func Field(field, format string, args ...any) *Problem {
 	return p
 }
 
-// Fields returns 422 that names every wrong field, of which there is one at least.
+// Fields returns 422 with every wrong field. There must be at least one.
 func Fields(wrong []FieldError) *Problem {
 	p := Field(wrong[0].Field, "%s", wrong[0].Detail)
 	p.Errors = wrong
@@ -86,8 +86,8 @@ func (p *Problem) Write(w http.ResponseWriter) {
 	_ = json.NewEncoder(w).Encode(p) // the client has gone if this fails
 }
 
-// Handler is an [http.Handler] that returns its error: a *[Problem] is written as it is, anything else is logged and
-// becomes 500 (or 503 if it says Temporary() true) without its text. It is within [Recover].
+// Handler is an [http.Handler] that returns its error: a *[Problem] is written unchanged; any other error is logged and
+// answered 500 (or 503 if Temporary() is true) without its text. It is within [Recover].
 func Handler(log *slog.Logger, h func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return Recover(log, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, err := Query(r) // a handler that reads no parameter refuses a broken query too
@@ -116,11 +116,11 @@ func Handler(log *slog.Logger, h func(http.ResponseWriter, *http.Request) error)
 	}))
 }
 
-// MaxBody bounds a request body: orders and users need far less.
+// MaxBody bounds a request body. Orders and users need far less.
 const MaxBody = 64 << 10
 
-// OptionalBody returns the body of a request that may have none, or {} without one. An empty body of unknown length counts
-// as no body, whatever its media type.
+// OptionalBody returns the body of a request, or {} without one. An empty body of unknown length counts as no body,
+// whatever its media type.
 func OptionalBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	first := make([]byte, 1)
 	if _, err := io.ReadFull(r.Body, first); errors.Is(err, io.EOF) {
@@ -156,8 +156,8 @@ func ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-// Decode fills v from body: one JSON object, UTF-8, no unknown field, none twice, none that is null; see [strictjson.Check]. Malformed JSON is 400, a wrong
-// or unknown field 422 with its name.
+// Decode fills v from body: one JSON object in UTF-8, without unknown, duplicate or null fields; see
+// [strictjson.Check]. Malformed JSON is 400, a wrong or unknown field 422 with its name.
 func Decode(body []byte, v any) error {
 	if !utf8.Valid(body) {
 		return New(http.StatusBadRequest, "the body is not UTF-8")
@@ -176,7 +176,7 @@ func Decode(body []byte, v any) error {
 	return refuseNull(body)
 }
 
-// refuseNull keeps null from being taken for a field that is not there.
+// refuseNull returns an error for null, which encoding/json treats like an absent field.
 func refuseNull(body []byte) error {
 	if !bytes.Contains(body, []byte("null")) {
 		return nil

@@ -12,8 +12,8 @@ func BadParameter(name, detail string) *Problem {
 	return p
 }
 
-// Query returns the parameters of a request. Each of the known ones may occur once, and others are ignored. Its error is
-// 400, also for a query that cannot be parsed: what it asks for must not be guessed.
+// Query returns the parameters of a request. Each known parameter may occur once; others are ignored. Its error is 400,
+// also for a query that cannot be parsed.
 func Query(r *http.Request, known ...string) (url.Values, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {

@@ -10,14 +10,14 @@ import (
 	"runtime/debug"
 )
 
-// requestIDHeader carries a request's id, which stands in the log beside what went wrong.
+// requestIDHeader has the id of a request, which is also in the log lines of its errors.
 const requestIDHeader = "X-Request-Id"
 
 var validRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 type requestIDKey struct{}
 
-// RequestID returns the id of the request of a handler within [Recover], or "".
+// RequestID returns the id of a request within [Recover], or "".
 func RequestID(ctx context.Context) string {
 	id, _ := ctx.Value(requestIDKey{}).(string)
 	return id
@@ -47,7 +47,7 @@ func Recover(log *slog.Logger, h http.Handler) http.Handler {
 			log.ErrorContext(r.Context(), "request handler panicked", "request_id", RequestID(r.Context()),
 				"method", r.Method, "path", r.URL.Path, "panic", v, "stack", string(debug.Stack()))
 			if answer.begun {
-				panic(http.ErrAbortHandler) // half an answer must not look like a whole one
+				panic(http.ErrAbortHandler) // an incomplete answer must not look complete
 			}
 			unexpected(r).Write(w)
 		}()
@@ -55,14 +55,14 @@ func Recover(log *slog.Logger, h http.Handler) http.Handler {
 	})
 }
 
-// unexpected is the answer to a request that failed for a reason that is not the client's.
+// unexpected is the answer to a request that failed without a fault of the client.
 func unexpected(r *http.Request) *Problem {
 	p := New(http.StatusInternalServerError, "an unexpected error; the log has it under this request_id")
 	p.RequestID = RequestID(r.Context())
 	return p
 }
 
-// tracker knows whether an answer has begun.
+// tracker records whether an answer has begun.
 type tracker struct {
 	http.ResponseWriter
 

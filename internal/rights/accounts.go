@@ -9,7 +9,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// anyTenant stands for every tenant in the name of an account.
+// anyTenant is the wildcard for the tenant of an account.
 const anyTenant = "*"
 
 // Accounts are service accounts by TENANT/SUBJECT, with their roles.
@@ -43,7 +43,7 @@ func (a *Accounts) Decode(s string) error {
 	return nil
 }
 
-// roles returns those of the account that p is.
+// roles returns the roles of p's account.
 func (a Accounts) roles(p auth.Principal) ([]user.Role, bool) {
 	roles, ok := a[p.TenantID+"/"+p.UserID]
 	if !ok {

@@ -11,20 +11,20 @@ import (
 	"orderbell/internal/backoff"
 )
 
-// Source is where revocations are kept.
+// Source stores revocations.
 type Source interface {
 	Revocations(ctx context.Context) ([]auth.Revocation, error)
 }
 
-// List is the revocations that are not over. It is safe for concurrent use.
+// List has the revocations that have not expired. It is safe for concurrent use.
 //
-// All of them are in memory, so that a check costs nothing. They come from Redis: each as it is made, and all of them
-// whenever the subscription begins again, and once a minute, since pub/sub forgets. Until they have been read once, every
-// request is rejected; after that the last known ones hold while Redis is away.
+// All of them are in memory, so that a check is cheap. They come from Redis: each new one through pub/sub, and all of
+// them after each reconnect and once a minute, because pub/sub may lose messages. Until they have been read once, every
+// request is rejected; after that the last known ones apply while Redis is down.
 type List struct {
 	source Source
 	log    *slog.Logger
-	news   chan struct{} // there may be more in the source
+	news   chan struct{} // the source must be read again
 	known  chan struct{} // closed: the source has been read
 
 	mu     sync.RWMutex
@@ -32,8 +32,7 @@ type List struct {
 	tell   func(auth.Revocation)
 }
 
-// NewList returns an empty list. Tell is called, with what was not known before, whenever something is revoked: it must not
-// block.
+// NewList returns an empty list. tell is called for each new revocation and must not block.
 func NewList(source Source, log *slog.Logger, tell func(auth.Revocation)) *List {
 	return &List{
 		source: source, log: log, tell: tell, news: make(chan struct{}, 1), known: make(chan struct{}),
@@ -41,7 +40,7 @@ func NewList(source Source, log *slog.Logger, tell func(auth.Revocation)) *List 
 	}
 }
 
-// Await waits until the list is complete: before that it cannot tell who may come in.
+// Await waits until the list is complete.
 func (l *List) Await(ctx context.Context) error {
 	select {
 	case <-l.known:
@@ -56,7 +55,7 @@ type unknownError struct{ err error }
 func (e *unknownError) Error() string { return "read revocations: " + e.err.Error() }
 func (e *unknownError) Unwrap() error { return e.err }
 
-// Temporary is true: Redis will answer.
+// Temporary is true.
 func (e *unknownError) Temporary() bool { return true }
 
 // Find returns the revocation that covers p, if there is one.
@@ -71,12 +70,12 @@ func (l *List) Find(p auth.Principal) (auth.Revocation, bool) {
 	return auth.Revocation{}, false
 }
 
-// Revoked takes a revocation in.
+// Revoked adds a revocation.
 func (l *List) Revoked(r auth.Revocation) {
 	l.mu.Lock()
 	fresh := l.add(r)
 	l.mu.Unlock()
-	if fresh { // only after the revocation is stored: clients admitted in between are checked again after their admission
+	if fresh { // only after the revocation is stored: clients that are admitted meanwhile are checked again after their admission
 		l.tell(r)
 	}
 }
@@ -85,7 +84,7 @@ func (l *List) add(r auth.Revocation) bool {
 	if slices.ContainsFunc(l.byName[r.TenantID], func(known auth.Revocation) bool { return same(known, r) }) {
 		return false
 	}
-	if r.Changed { // the latest change of a user says all that earlier ones said
+	if r.Changed { // the latest change of a user replaces earlier ones
 		l.byName[r.TenantID] = slices.DeleteFunc(l.byName[r.TenantID], func(known auth.Revocation) bool {
 			return known.Changed && known.UserID == r.UserID && known.At.Before(r.At)
 		})
@@ -98,7 +97,7 @@ func same(a, b auth.Revocation) bool {
 	return a.UserID == b.UserID && a.TokenID == b.TokenID && a.Changed == b.Changed && a.At.Equal(b.At) && a.Until.Equal(b.Until)
 }
 
-// RevocationsConfirmed takes the word that revocations are followed: what came before is read.
+// RevocationsConfirmed reads the source again, because the subscription has begun.
 func (l *List) RevocationsConfirmed() {
 	select {
 	case l.news <- struct{}{}:
@@ -106,13 +105,13 @@ func (l *List) RevocationsConfirmed() {
 	}
 }
 
-// How often the source is read.
+// Intervals of reading the source.
 const (
 	readEvery = time.Minute
 	readAgain = 200 * time.Millisecond // after it could not be read
 )
 
-// Run reads the source when there is news, and forgets what is over, until ctx ends.
+// Run reads the source when necessary, and removes expired revocations, until ctx ends.
 func (l *List) Run(ctx context.Context) {
 	again := time.NewTicker(readEvery)
 	defer again.Stop()

@@ -1,13 +1,13 @@
-// Package rights knows what the holder of a good token may do now: whether the token was taken back, and which roles its
-// user has.
+// Package rights returns the current rights of a token's holder: whether the token was revoked, and the current roles
+// of its user.
 //
-// A token says what its user was allowed when it was issued. Roles are those of the user's row, cached for a few seconds; a
-// change of the row is announced through Redis and ends the caching at once. A user without a row has no roles, except for
-// the service accounts of the configuration. Revocations come from Redis too, see [List].
+// A token has the roles at its time of issue. The current roles are those of the user's row, cached for a few seconds;
+// a change of the row is announced through Redis and invalidates the cache at once. A user without a row has no roles,
+// except for configured service accounts. Revocations come from Redis too, see [List].
 //
-// While Redis is away, the last known revocations hold, and a change of roles shows when the cache forgets it. A program
-// that has not read the revocations since it started rejects every request. While PostgreSQL is away, the last known roles of a
-// user hold for [staleFor].
+// While Redis is down, the last known revocations apply, and a change of roles applies when the cache expires. A
+// program that has not read the revocations since its start rejects every request. While PostgreSQL is down, the last
+// known roles of a user apply for [staleFor].
 package rights
 
 import (
@@ -24,37 +24,37 @@ import (
 	"orderbell/internal/user"
 )
 
-// Config says who has rights without being a user, and how long roles are remembered.
+// Config has the service accounts and the cache time of roles.
 type Config struct {
 	// Accounts are service accounts with their roles: TENANT/SUBJECT:ROLE+ROLE,…, where * stands for any tenant.
 	Accounts Accounts      `envconfig:"AUTH_SERVICE_ACCOUNTS"`
 	CacheFor time.Duration `envconfig:"AUTH_ROLES_CACHE" default:"5s"`
 }
 
-// Users knows the roles of users.
+// Users reads the roles of users.
 type Users interface {
 	// Roles returns the roles of the user, or [user.ErrNotFound].
 	Roles(ctx context.Context, tenantID, userID string) ([]user.Role, error)
 }
 
 const (
-	// awaitFor is how long a request waits for the first reading of the revocations.
+	// awaitFor is how long a request waits for the first read of the revocations.
 	awaitFor = 3 * time.Second
-	// staleFor is how long the last known roles hold while the database cannot be asked.
+	// staleFor is how long the last known roles apply while the database is down.
 	staleFor = 10 * time.Minute
-	// maxCached bounds the cache: some 200 bytes each.
+	// maxCached bounds the cache. An entry takes about 200 bytes.
 	maxCached = 20_000
 )
 
 // Checker is safe for concurrent use.
 type Checker struct {
 	cfg   Config
-	users Users // nil: there is no database, so a token's roles hold
+	users Users // nil: no database, so a token's roles apply
 	list  *List
 
 	mu    sync.Mutex
 	roles map[key]known
-	news  uint64 // how many changes were heard: what was read before the last one is not kept
+	news  uint64 // number of received changes: rows read before the last change are not cached
 }
 
 type key struct{ tenantID, userID string }
@@ -64,9 +64,9 @@ type known struct {
 	read  time.Time
 }
 
-// New returns a checker that reads revocations from source. Told, which may be nil, is called for each revocation that was
-// not known before; it must not block. Users is nil where there is no database. Have the feed follow [Checker.List], and
-// call its Run.
+// New returns a checker that reads revocations from source. told, which may be nil, is called for each new revocation;
+// it must not block. users is nil without a database. The caller must make the feed follow [Checker.List] and call its
+// Run.
 func New(cfg Config, source Source, users Users, log *slog.Logger, told func(auth.Revocation)) (*Checker, error) {
 	if cfg.CacheFor < 0 || cfg.CacheFor > time.Minute {
 		return nil, fmt.Errorf("AUTH_ROLES_CACHE is %s, want 0s to 1m", cfg.CacheFor)
@@ -81,10 +81,10 @@ func New(cfg Config, source Source, users Users, log *slog.Logger, told func(aut
 	return c, nil
 }
 
-// List is the revocations that c obeys.
+// List returns the revocations that c uses.
 func (c *Checker) List() *List { return c.list }
 
-// Current implements [auth.Rights]. A token that was taken back is 401.
+// Current implements [auth.Rights]. A revoked token is 401.
 func (c *Checker) Current(ctx context.Context, p auth.Principal) (auth.Principal, error) {
 	wait, cancel := context.WithTimeout(ctx, awaitFor)
 	defer cancel()
@@ -110,18 +110,18 @@ func (c *Checker) Current(ctx context.Context, p auth.Principal) (auth.Principal
 	if found.read.Before(p.Checked) {
 		p.Checked = found.read
 	}
-	return p, c.revoked(p) // what came while the row was read
+	return p, c.revoked(p) // revocations that arrived while the row was read
 }
 
 func (c *Checker) revoked(p auth.Principal) error {
-	p.Checked = time.Time{} // a change of roles takes no token back
+	p.Checked = time.Time{} // a change of roles revokes no token
 	if _, ok := c.list.Find(p); ok {
 		return problem.New(http.StatusUnauthorized, "the token was revoked").With("WWW-Authenticate", `Bearer error="invalid_token"`)
 	}
 	return nil
 }
 
-// find returns what is known of the user, from the row if that was not read lately.
+// find returns the user's roles from the cache, or from the row.
 func (c *Checker) find(ctx context.Context, k key) (known, error) {
 	c.mu.Lock()
 	last, cached := c.roles[k]
@@ -149,7 +149,7 @@ func (c *Checker) find(ctx context.Context, k key) (known, error) {
 	return fresh, nil
 }
 
-// keep remembers what was read. When there is no room, everything is forgotten: that costs one lookup for each user.
+// keep caches the roles. A full cache is cleared, which costs one lookup for each user.
 func (c *Checker) keep(k key, fresh known) {
 	if _, there := c.roles[k]; !there && len(c.roles) >= maxCached {
 		clear(c.roles)
@@ -157,7 +157,7 @@ func (c *Checker) keep(k key, fresh known) {
 	c.roles[k] = fresh
 }
 
-// forget has the user's row read again.
+// forget removes the user from the cache.
 func (c *Checker) forget(r auth.Revocation) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -13,10 +13,10 @@ import (
 	"orderbell/internal/problem"
 )
 
-// Config is how many connections a server takes, and whom it believes where they come from.
+// Config has the connection limits of a server and the trusted proxies.
 type Config struct {
 	MaxConnections int      `envconfig:"HTTP_MAX_CONNECTIONS" default:"20000"`
-	MaxPerAddress  int      `envconfig:"HTTP_MAX_CONNECTIONS_PER_ADDRESS" default:"1000"` // a shop with all its tills may be one
+	MaxPerAddress  int      `envconfig:"HTTP_MAX_CONNECTIONS_PER_ADDRESS" default:"1000"` // all tills of a shop may share one address
 	TrustedProxies Prefixes `envconfig:"TRUSTED_PROXIES"`                                 // 10.0.0.0/8,…: their X-Forwarded-For counts
 }
 
@@ -54,10 +54,10 @@ func (p Prefixes) contain(a netip.Addr) bool {
 
 // Limits counts a server's connections.
 //
-// The address of a connection is its peer's. One of a trusted proxy counts in all, not for its address: there, each request
-// under way counts for the address that the proxy names, the last one in X-Forwarded-For that is no trusted proxy. What
-// others send in that header counts for nothing. Of IPv6 a network of 64 bits is one address. This machine is no address:
-// in a pod, it is the queue-proxy.
+// The address of a connection is its peer's. A connection of a trusted proxy only counts toward the total; instead each
+// request under way counts for the client's address: the last one in X-Forwarded-For that is not a trusted proxy. The
+// header is ignored from others. An IPv6 network of 64 bits counts as one address. Loopback addresses are not limited:
+// in a pod, they are the queue-proxy.
 type Limits struct {
 	cfg     Config
 	Refused atomic.Int64 // connections and requests
@@ -70,7 +70,7 @@ type Limits struct {
 // NewLimits returns the limits of a configuration.
 func NewLimits(cfg Config) *Limits { return &Limits{cfg: cfg, addresses: map[netip.Addr]int{}} }
 
-// Listen has a listener refuse connections beyond the limits.
+// Listen wraps a listener so that it refuses connections beyond the limits.
 func (l *Limits) Listen(inner net.Listener) net.Listener {
 	return &listener{Listener: inner, limits: l}
 }
@@ -93,12 +93,12 @@ func (l *listener) Accept() (net.Conn, error) {
 	for {
 		inner, err := l.Listener.Accept()
 		if err != nil {
-			return nil, err //nolint:wrapcheck // net/http looks at it
+			return nil, err //nolint:wrapcheck // net/http checks it
 		}
 		address := l.limits.counted(addressOf(inner.RemoteAddr().String()))
 		if !l.limits.enter(address, 1) {
 			l.limits.Refused.Add(1)
-			_ = inner.Close() // an answer would cost what is to be saved
+			_ = inner.Close() // an answer would be too expensive
 			continue
 		}
 		leave := sync.OnceFunc(func() { l.limits.leave(address, 1) })
@@ -109,7 +109,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// tcpConn keeps what a TCP connection can do beyond a [net.Conn]: files are sent by the kernel, and streams are taken over.
+// tcpConn keeps the methods of a TCP connection, which sendfile and the takeover of streams need.
 type tcpConn struct {
 	*net.TCPConn
 
@@ -158,7 +158,7 @@ func (l *Limits) leave(address netip.Addr, connections int) {
 	}
 }
 
-// guard limits the requests under way for an address that is named by a trusted proxy.
+// guard limits the concurrent requests of an address that a trusted proxy names.
 func (l *Limits) guard(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		peer := addressOf(r.RemoteAddr)
@@ -182,13 +182,13 @@ func (l *Limits) guard(h http.Handler) http.Handler {
 
 type fromKey struct{}
 
-// From returns where a request comes from, as far as trusted proxies say it. It is invalid outside of a [New] server.
+// From returns the client address of a request, as seen by trusted proxies. It is invalid outside of a [New] server.
 func From(ctx context.Context) netip.Addr {
 	from, _ := ctx.Value(fromKey{}).(netip.Addr)
 	return from
 }
 
-// Address returns where a request comes from, as far as trusted proxies say it.
+// Address returns the client address of a request, as seen by trusted proxies.
 func (l *Limits) Address(r *http.Request) netip.Addr {
 	address := addressOf(r.RemoteAddr)
 	if !l.cfg.TrustedProxies.contain(address) {
@@ -214,7 +214,7 @@ func addressOf(text string) netip.Addr {
 	return address.Unmap().WithZone("")
 }
 
-// counted returns what an address counts as: nothing for a proxy and for this machine, its network for IPv6.
+// counted returns the address to count: invalid for a proxy and for loopback, the network for IPv6.
 func (l *Limits) counted(a netip.Addr) netip.Addr {
 	if !a.IsValid() || a.IsLoopback() || l.cfg.TrustedProxies.contain(a) {
 		return netip.Addr{}

@@ -1,7 +1,7 @@
-// Package server bounds what clients can make a program hold: every HTTP server of Orderbell is made here.
+// Package server creates every HTTP server of Orderbell, with timeouts and limits.
 //
-// A server has all four timeouts, bounded headers and bodies, and limits of connections, in all and from one address. A
-// stream of events outlives the timeouts: each of its writes has a time of its own.
+// A server has all four timeouts, bounded headers and bodies, and limits of connections, in all and from one address.
+// An event stream outlives the timeouts: each of its writes has its own deadline.
 package server
 
 import (
@@ -23,7 +23,7 @@ type Timeouts struct {
 	Stream time.Duration // for each write of a stream of events
 }
 
-// Public are the timeouts of a server that strangers reach.
+// Public are the timeouts of a server on the Internet.
 func Public() Timeouts {
 	return Timeouts{Header: 5 * time.Second, Read: 15 * time.Second, Write: time.Minute, Idle: 2 * time.Minute, Stream: 30 * time.Second}
 }
@@ -37,7 +37,7 @@ func Internal() Timeouts {
 
 const (
 	maxHeaders = 16 << 10 // of a request: a token and a trace need two
-	maxBody    = 4 << 20  // above the largest event; each API has a smaller bound of its own
+	maxBody    = 4 << 20  // above the largest event; each API has its own smaller bound
 )
 
 // New returns a server of h. Its listeners must be those of [Limits.Listen].
@@ -48,12 +48,12 @@ func New(h http.Handler, t Timeouts, limits *Limits, logger *log.Logger) *http.S
 	}
 }
 
-// bounded bounds a request's body, and gives a stream its own times.
+// bounded limits a request's body, and gives a stream its own deadlines.
 func bounded(h http.Handler, t Timeouts) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
 		if r.ContentLength == 0 {
-			_ = control.SetReadDeadline(time.Time{}) // nothing is left to be read: the answer may take longer
+			_ = control.SetReadDeadline(time.Time{}) // the request is read; the answer may take longer
 		} else {
 			if r.ContentLength > maxBody {
 				w.Header().Set("Connection", "close")
@@ -66,7 +66,7 @@ func bounded(h http.Handler, t Timeouts) http.Handler {
 	})
 }
 
-// body lets the time for reading a request go once it is read.
+// body removes the read deadline once the request is read.
 type body struct {
 	io.ReadCloser
 
@@ -78,10 +78,10 @@ func (b *body) Read(p []byte) (int, error) {
 	if err == io.EOF {
 		_ = b.control.SetReadDeadline(time.Time{}) // some writers have none
 	}
-	return n, err //nolint:wrapcheck // as [io.Reader] wants it
+	return n, err //nolint:wrapcheck // as [io.Reader] requires
 }
 
-// answer gives each write of a stream a deadline of its own.
+// answer sets a deadline for each write of a stream.
 type answer struct {
 	http.ResponseWriter
 
@@ -110,7 +110,7 @@ func (a *answer) Write(p []byte) (int, error) {
 	if a.stream {
 		a.more()
 	}
-	return a.ResponseWriter.Write(p) //nolint:wrapcheck // as [io.Writer] wants it
+	return a.ResponseWriter.Write(p) //nolint:wrapcheck // as [io.Writer] requires
 }
 
 func (a *answer) more() { _ = a.control.SetWriteDeadline(time.Now().Add(a.timeout)) }

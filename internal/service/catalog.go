@@ -12,22 +12,22 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 )
 
-// Metric describes one metric of a program, whether it has a value yet or not. docs/metrics.md is made of these.
+// Metric describes one metric of a program, even if it has no value yet. docs/metrics.md is generated from these.
 type Metric struct {
-	Name    string   `json:"name"` // as Prometheus has it
+	Name    string   `json:"name"` // as exported to Prometheus
 	Type    string   `json:"type"` // counter, gauge or histogram
-	Unit    string   `json:"unit"` // "" counts things
+	Unit    string   `json:"unit"` // "" for a plain count
 	Labels  []string `json:"labels"`
 	Meaning string   `json:"meaning"`
 }
 
-// catalog notes every metric that a program makes.
+// catalog records every metric that a program creates.
 type catalog struct {
 	mu      sync.Mutex
 	metrics map[string]Metric
 }
 
-// view is called for each instrument that is made. It changes none of them.
+// view is called for each new instrument. It does not change them.
 func (c *catalog) view(i sdkmetric.Instrument) (sdkmetric.Stream, bool) {
 	m := describe(i)
 	c.mu.Lock()
@@ -49,10 +49,10 @@ func (c *catalog) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	c.mu.Unlock()
 	slices.SortFunc(list, func(a, b Metric) int { return cmp.Compare(a.Name, b.Name) })
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(list) // a client that has gone needs no answer
+	_ = json.NewEncoder(w).Encode(list) // the client may be gone
 }
 
-// labels is how a description names its metric's labels: at its end.
+// labels matches the labels at the end of a metric's description.
 var labels = regexp.MustCompile(`\s*Labels: ([a-z_, ]+)\.$`)
 
 func describe(i sdkmetric.Instrument) Metric {

@@ -13,26 +13,26 @@ import (
 	"orderbell/internal/backoff"
 )
 
-// Check is one condition of readiness. An error of Probe that says Permanent() true ends the program: it cannot work
-// with what it found, and says so rather than wait.
+// Check is one condition of readiness. An error of Probe with Permanent() true ends the program, because waiting would
+// not help.
 type Check struct {
 	Name  string
 	Probe func(context.Context) error
 }
 
-// Detail reports trouble that does not keep the program from its work: what it says stands in the answer to a readiness
-// probe, which stays a success. Say returns "" while all is well.
+// Detail reports trouble that does not make the program unready: its text is in the answer to a readiness probe, which
+// is still a success. Say returns "" without trouble.
 type Detail struct {
 	Name string
 	Say  func() string
 }
 
-// readiness is what the checks said last.
+// readiness has the last results of the checks.
 type readiness struct {
 	checks  []Check
 	details []Detail
 	mu      sync.Mutex
-	reason  string // why not ready, "" before the first look and while all is well
+	reason  string // why the program is not ready; "" before the first check and while it is ready
 }
 
 // Ready adds conditions of readiness. Call it before Serve.
@@ -44,13 +44,13 @@ func (s *Service) Report(details ...Detail) {
 }
 
 const (
-	// probeTimeout stays below the second that Kubernetes gives a probe by default.
+	// probeTimeout is below Kubernetes's default probe timeout of one second.
 	probeTimeout = 900 * time.Millisecond
-	// lookAgain is how soon a program that is not ready looks again by itself, independent of probes.
+	// lookAgain is the interval of checks while a program is not ready, independent of probes.
 	lookAgain = 2 * time.Second
 )
 
-// probe runs the checks, and logs when what they say changes: a program that cannot work says once what is missing.
+// probe runs the checks, and logs when the result changes.
 func (s *Service) probe(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
@@ -77,7 +77,7 @@ func (s *Service) probe(ctx context.Context) error {
 	return failed
 }
 
-// becomeReady looks until all checks have passed once. An error that is permanent goes to refused.
+// becomeReady repeats the checks until all have passed once. A permanent error is sent to refused.
 func (s *Service) becomeReady(ctx context.Context, refused chan<- error) {
 	for ctx.Err() == nil {
 		err := s.probe(ctx)
@@ -113,5 +113,5 @@ func (s *Service) serveReady(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = io.WriteString(w, said.String()) // the prober has gone if this fails
+	_, _ = io.WriteString(w, said.String()) // fails only if the prober is gone
 }

@@ -8,21 +8,21 @@ import (
 	"time"
 )
 
-// repeatEvery is how often a message that keeps coming is logged: the first at once, then one line that counts the rest.
+// repeatEvery is the period in which a repeated message is logged at most burst times. Later ones are counted.
 const repeatEvery = time.Minute
 
 // maxRepeated bounds the messages that are remembered. Messages are constants of the code, so there are fewer.
 const maxRepeated = 256
 
-// repeated hands warnings and errors on with few lines for one outage: of a message at a level, the first burst lines go
-// through; what follows within repeatEvery is counted, and the next line after it says how many were left out. Other
-// levels pass. Only the message counts, not its attributes: a Redis that is away fails for each tenant with another text.
+// repeated is a log handler that bounds repeated warnings and errors, so that an outage writes few lines. For each
+// message and level, the first burst lines pass; more within repeatEvery are counted, and the next line says how many
+// were left out. Other levels pass. Attributes do not count: an outage of Redis has another text for each tenant.
 type repeated struct {
 	next slog.Handler
 	seen *seen
 }
 
-// burst is how many lines of one message pass in each repeatEvery: enough to see whom an outage meets.
+// burst is the number of lines of one message that pass in each repeatEvery.
 const burst = 3
 
 type seen struct {
@@ -71,14 +71,14 @@ func (h repeated) Handle(ctx context.Context, r slog.Record) error {
 	return h.next.Handle(ctx, r)
 }
 
-// pass says whether a message is logged now, and how many were left out before it.
+// pass reports whether a message is logged now, and how many were left out before it.
 func (s *seen) pass(message string, now time.Time) (left int, pass bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c, ok := s.messages[message]
 	if !ok {
 		if len(s.messages) >= maxRepeated {
-			// Those whose minute has passed without a line left out are as good as never seen.
+			// Entries whose period is over without a left-out line can be removed.
 			maps.DeleteFunc(s.messages, func(_ string, c *count) bool { return c.left == 0 && now.Sub(c.began) >= repeatEvery })
 		}
 		if len(s.messages) >= maxRepeated {

@@ -22,7 +22,7 @@ func newRequests(meter metric.Meter) (metric.Float64Histogram, error) {
 		metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10))
 }
 
-// observe makes metrics of the connections.
+// observe registers the metrics of the connections.
 func (s *Service) observe(limits *server.Limits) error {
 	_, err := s.Meter.Int64ObservableGauge("orderbell.http.connections", metric.WithDescription("Open connections; streams that were taken over are not among them."),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
@@ -43,8 +43,8 @@ func (s *Service) observe(limits *server.Limits) error {
 	return nil
 }
 
-// measured serves h, counts and times its requests by route, and makes a span of each. A stream's request ends, for both, with
-// the head of its answer.
+// measured wraps h: it counts and times requests by route, and creates a span for each. For both, a stream's request
+// ends with the header of its answer.
 func (s *Service) measured(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
@@ -82,8 +82,8 @@ func (s *Service) measured(h http.Handler) http.Handler {
 	})
 }
 
-// startSpan begins the span of a request. A CloudEvent belongs to the trace that it names, everything else to that of the
-// request's header.
+// startSpan begins the span of a request. Its parent is the trace of the CloudEvent, otherwise that of the request's
+// header.
 func (s *Service) startSpan(r *http.Request) (context.Context, trace.Span) {
 	ctx := tracing.Into(r.Context(), s.telemetry.tracer)
 	name, kind := r.Method, trace.SpanKindServer
@@ -97,7 +97,8 @@ func (s *Service) startSpan(r *http.Request) (context.Context, trace.Span) {
 	return tracing.Start(tracing.With(ctx, parent), name, trace.WithSpanKind(kind))
 }
 
-// routeOf is the pattern that the request matched, without its method: a few values, whatever clients ask for.
+// routeOf returns the pattern that the request matched, without its method, so that the number of label values is
+// bounded.
 func routeOf(r *http.Request) string {
 	pattern := r.Pattern
 	if _, path, ok := strings.Cut(pattern, " "); ok {
@@ -109,7 +110,7 @@ func routeOf(r *http.Request) string {
 	return pattern
 }
 
-// methodOf keeps invented methods from becoming label values.
+// methodOf maps unknown methods to one label value.
 func methodOf(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
@@ -118,7 +119,7 @@ func methodOf(method string) string {
 	return "other"
 }
 
-// head tells when an answer begins.
+// head calls a function when an answer begins.
 type head struct {
 	http.ResponseWriter
 

@@ -8,7 +8,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// observeRuntime exports what tells a leak, a lack of memory and a lack of processor apart.
+// observeRuntime exports metrics of memory, goroutines and CPU.
 func observeRuntime(meter metric.Meter) error {
 	counters := []struct{ name, unit, source, description string }{
 		{"orderbell.runtime.gc.cycles", "", "/gc/cycles/total:gc-cycles", "Garbage collections."},

@@ -29,22 +29,22 @@ import (
 	"orderbell/internal/tracing"
 )
 
-// Config is what every program takes from its environment. Mains embed it beside the Configs of the packages they use.
+// Config is the configuration of every program. Mains embed it together with the Configs of the packages that they use.
 type Config struct {
-	ListenHost      string        `envconfig:"LISTEN_HOST"` // empty: all interfaces, as a container wants it
+	ListenHost      string        `envconfig:"LISTEN_HOST"` // empty: all interfaces
 	Port            int           `envconfig:"PORT" default:"8080"`
 	LogLevel        slog.Level    `envconfig:"LOG_LEVEL" default:"INFO"`
 	LogFormat       string        `envconfig:"LOG_FORMAT" default:"json" oneof:"json,text"`
 	ShutdownTimeout time.Duration `envconfig:"SHUTDOWN_TIMEOUT" default:"20s"`
 	OTLPEndpoint    string        `envconfig:"OTEL_EXPORTER_OTLP_ENDPOINT"` // empty: nothing is pushed
 	HTTP            server.Config
-	// The SDK reads these two itself; here they are for .env.example.
+	// The SDK reads these two itself. They are listed here for .env.example.
 	TracesSampler    string `envconfig:"OTEL_TRACES_SAMPLER" default:"parentbased_always_on"`
 	TracesSamplerArg string `envconfig:"OTEL_TRACES_SAMPLER_ARG"`
 }
 
-// Load fills cfg, a pointer to a struct of Configs, from the environment, and calls the method Check() error of those that
-// have one. Its error names the variable. A main calls it once; helpers take their Config from the main.
+// Load fills cfg, a pointer to a struct of Configs, from the environment, and calls the method Check() error of those
+// that have one. Its error names the variable. A main calls it once and passes the parts on.
 func Load(cfg any) error {
 	if err := envconfig.Process("", cfg); err != nil {
 		var parse *envconfig.ParseError
@@ -56,8 +56,8 @@ func Load(cfg any) error {
 	return check(reflect.ValueOf(cfg).Elem())
 }
 
-// check rejects a required variable that is set but empty, which envconfig accepts: a missing key of a Secret arrives so.
-// It also rejects a value that the tag oneof does not list, and what a Config's own Check rejects.
+// check rejects a required variable that is set but empty, such as from a missing key of a Secret; envconfig accepts
+// it. It also rejects a value that the tag oneof does not list, and values that a Config's own Check rejects.
 func check(v reflect.Value) error {
 	for i := range v.NumField() {
 		f, t := v.Field(i), v.Type().Field(i)
@@ -121,8 +121,9 @@ func start(ctx context.Context, name string, run func(context.Context, *Service)
 	return err
 }
 
-// limitMemory sets GOMEMLIMIT to nine tenths of the container's limit, unless it is set: near it the collector works harder,
-// rather than that the kernel ends the program. The rest is for what is not Go's, such as the buffers of sockets.
+// limitMemory sets GOMEMLIMIT to nine tenths of the container's limit, unless it is set: near it the garbage collector
+// works harder, so that the kernel does not kill the program. The rest is for memory outside of Go, such as socket
+// buffers.
 func limitMemory(ctx context.Context, log *slog.Logger) {
 	limit, err := memlimit.Set(memlimit.WithRatio(0.9))
 	switch {
@@ -142,10 +143,10 @@ func newLogger(name string, cfg Config) *slog.Logger {
 	return slog.New(limitRepeated(handler)).With("service", name)
 }
 
-// Draining says whether the program is about to stop: readiness is false and new streams are refused.
+// Draining reports whether the program is about to stop: it is not ready and refuses new streams.
 func (s *Service) Draining() bool { return s.draining.Load() }
 
-// handler returns h with the health routes in front of it and, unless the public reaches it, those of the metrics.
+// handler adds the health routes to h and, unless the port is public, the metrics routes.
 func (s *Service) handler(h http.Handler, public bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz/live", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
@@ -158,13 +159,13 @@ func (s *Service) handler(h http.Handler, public bool) http.Handler {
 	return problem.Recover(s.Log, mux)
 }
 
-// Serve listens on PORT and serves h, health and metrics until ctx ends, or a [Check] refuses for good. Then it stops being
-// ready, runs drain (may be nil) with SHUTDOWN_TIMEOUT to go, waits for the requests under way, and returns.
+// Serve listens on PORT and serves h, health and metrics until ctx ends or a [Check] fails permanently. Then it becomes
+// unready, runs drain (may be nil) within SHUTDOWN_TIMEOUT, waits for the requests under way, and returns.
 func (s *Service) Serve(ctx context.Context, h http.Handler, drain func(context.Context)) error {
 	return s.serve(ctx, s.handler(h, false), server.Internal(), drain)
 }
 
-// ServePublic is [Service.Serve] for a program that everybody reaches: without metrics, and with less patience.
+// ServePublic is [Service.Serve] for a public port: without metrics, and with shorter timeouts.
 func (s *Service) ServePublic(ctx context.Context, h http.Handler) error {
 	return s.serve(ctx, s.handler(h, true), server.Public(), nil)
 }

@@ -21,8 +21,8 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 )
 
-// telemetry is a program's metrics and traces. Metrics are always served at /metrics. Where an OTLP endpoint is set, both are
-// pushed, since a function that has scaled to zero cannot be scraped.
+// telemetry is a program's metrics and traces. Metrics are always served at /metrics. With an OTLP endpoint, both are
+// pushed, because a function that has scaled to zero cannot be scraped.
 type telemetry struct {
 	meter    metric.Meter
 	tracer   trace.Tracer
@@ -32,7 +32,7 @@ type telemetry struct {
 	shutdown func(context.Context) error
 }
 
-// flushTimeout bounds the last push on SIGTERM: a collector that is away must not hold a pod up.
+// flushTimeout bounds the last push on SIGTERM, so that a collector that is down does not delay the stop.
 const flushTimeout = 3 * time.Second
 
 func newTelemetry(ctx context.Context, name string, cfg Config) (*telemetry, error) {
@@ -49,8 +49,8 @@ func newTelemetry(ctx context.Context, name string, cfg Config) (*telemetry, err
 	options := []sdkmetric.Option{sdkmetric.WithReader(scraped), sdkmetric.WithResource(about), sdkmetric.WithView(t.catalog.view)}
 	var ends []func(context.Context) error
 	if cfg.OTLPEndpoint != "" {
-		// Both exporters read OTEL_EXPORTER_OTLP_ENDPOINT and its relatives themselves, as the specification has them, and
-		// the tracer provider OTEL_TRACES_SAMPLER.
+		// Both exporters read OTEL_EXPORTER_OTLP_* themselves, as specified, and the tracer provider reads
+		// OTEL_TRACES_SAMPLER.
 		pushed, err := otlpmetrichttp.New(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("set up OTLP: %w", err)
@@ -77,7 +77,7 @@ func newTelemetry(ctx context.Context, name string, cfg Config) (*telemetry, err
 	return t, nil
 }
 
-// flush pushes what has not been pushed yet, traces and metrics at the same time.
+// flush pushes the remaining traces and metrics, at the same time.
 func flush(ctx context.Context, ends []func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
@@ -94,7 +94,7 @@ func flush(ctx context.Context, ends []func(context.Context) error) error {
 	return errors.Join(errs...)
 }
 
-// Observed is a part of a program with metrics of its own, such as a pool of connections.
+// Observed is a part of a program that has metrics, such as a pool of connections.
 type Observed interface {
 	Observe(meter metric.Meter) error
 }

@@ -1,6 +1,5 @@
-// Package strictjson finds what encoding/json takes silently in JSON from outside: a field that occurs twice, a field whose
-// name differs from a known one in case only, and text with half of a surrogate pair. Each of them means something else
-// to another reader (RFC 8259 §4, §8.2).
+// Package strictjson finds faults in JSON that encoding/json accepts silently: duplicate fields, fields whose name
+// differs from a known one in case only, and lone surrogates. Other parsers read them differently (RFC 8259 §4, §8.2).
 package strictjson
 
 import (
@@ -12,7 +11,7 @@ import (
 	"strings"
 )
 
-// Fault is what is wrong with one field.
+// Fault is an error of one field.
 type Fault struct {
 	Field  string // dotted path
 	Detail string
@@ -20,8 +19,8 @@ type Fault struct {
 
 func (f *Fault) Error() string { return f.Field + " " + f.Detail }
 
-// Check returns the first fault of raw, which is to be decoded into v, a pointer to a struct or nil. What is not JSON has
-// no fault here: the decoder says what is wrong with it.
+// Check returns the first fault of raw, which is to be decoded into v, a pointer to a struct or nil. Malformed JSON has
+// no fault here: the decoder reports it.
 func Check(raw []byte, v any) *Fault {
 	c := checker{raw: raw, known: fields(reflect.TypeOf(v))}
 	dec := json.NewDecoder(bytes.NewReader(raw))
@@ -38,7 +37,7 @@ func Check(raw []byte, v any) *Fault {
 	}
 }
 
-// level is an object or array that is being read.
+// level is an open object or array.
 type level struct {
 	object bool
 	seen   map[string]bool
@@ -95,7 +94,7 @@ func (c *checker) field(name string, text []byte) *Fault {
 	return nil
 }
 
-// path names the field that is being read.
+// path returns the path of the current field.
 func (c *checker) path() string {
 	var names []string
 	for _, l := range c.stack {
@@ -130,9 +129,9 @@ func fields(t reflect.Type) []string {
 	return names
 }
 
-// loneSurrogate says whether a string's text, with what stands before it, has a \u escape of half a pair.
+// loneSurrogate reports whether a string has a \u escape of half a surrogate pair.
 func loneSurrogate(text []byte) bool {
-	high := false // the character before was the first half
+	high := false // the previous character was the first half
 	for i := 0; i < len(text); i++ {
 		if text[i] != '\\' || i+1 == len(text) {
 			if high {
@@ -143,7 +142,7 @@ func loneSurrogate(text []byte) bool {
 		i++
 		var unit uint64
 		if text[i] == 'u' && i+4 < len(text) {
-			unit, _ = strconv.ParseUint(string(text[i+1:i+5]), 16, 16) // the decoder has taken it
+			unit, _ = strconv.ParseUint(string(text[i+1:i+5]), 16, 16) // the decoder has accepted it
 			i += 4
 		}
 		low := unit >= 0xdc00 && unit < 0xe000

@@ -10,11 +10,11 @@ import (
 	"golang.org/x/text/unicode/bidi"
 )
 
-// The functions of this file are for text of before there was a rule, of other programs, and of names that run from right
-// to left.
+// The functions of this file are for text older than the rule, for text from other programs, and for right-to-left
+// names.
 
-// Isolate returns s in Unicode's isolates (UAX #9) if some of it runs from right to left, so that it leaves the text
-// around it as it is: for places that have no markup.
+// Isolate wraps s in Unicode isolates (UAX #9) if it contains right-to-left text, so that it does not affect the text
+// around it. It is for places without markup.
 func Isolate(s string) string {
 	const firstStrongIsolate, popIsolate = "\u2068", "\u2069"
 	for _, r := range s {
@@ -26,18 +26,17 @@ func Isolate(s string) string {
 	return s
 }
 
-// Terminal returns s as a line of a terminal may show it, whatever it contains: a character that no name may contain is
-// written as its code point, such as <U+202E>, and text from right to left is isolated.
+// Terminal returns s as safe text for a terminal: a character that no name may contain is written as its code point,
+// such as <U+202E>, and right-to-left text is isolated.
 func Terminal(s string) string {
 	return Isolate(anyRefused.ReplaceAllStringFunc(strings.ToValidUTF8(s, "\uFFFD"), func(c string) string { return "<" + point(c) + ">" }))
 }
 
-// JSON returns a JSON text that says the same, in which the characters that no name may contain are escaped. White space
-// between its values stays.
+// JSON escapes the characters that no name may contain in a JSON text. White space between its values is kept.
 func JSON(raw []byte) []byte {
 	return anyRefused.ReplaceAllFunc(raw, func(c []byte) []byte {
 		r, _ := utf8.DecodeRune(c)
-		if r == '\n' || r == '\t' || r == '\r' { // in a valid JSON text, they are between values
+		if r == '\n' || r == '\t' || r == '\r' { // in valid JSON, they are between values
 			return c
 		}
 		if high, low := utf16.EncodeRune(r); high != utf8.RuneError {

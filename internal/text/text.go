@@ -1,9 +1,9 @@
 // Package text says which characters a name may contain, and makes any text safe to show.
 //
 // A reference of an order, the name of a user and the name of a tenant are shown in the middle of other text: beside an
-// amount, in the subject of a mail, in a line of a terminal. So they contain no character that changes how its neighbours
-// are shown, and something in them is visible. The rule is one regular expression, [Pattern]. The contracts, the page and
-// the database have the same one, and contracts/text.json has cases that all of them are tested with.
+// amount, in the subject of a mail, in a line of a terminal. So they contain no character that changes how its
+// neighbours are shown, and at least one visible character. The rule is one regular expression, [Pattern]. The
+// contracts, the page and the database have the same one, and all are tested with the cases in contracts/text.json.
 package text
 
 import (
@@ -14,7 +14,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// The classes are ranges of code points, not properties of Unicode, so that every engine and version decides alike.
+// The classes are ranges of code points, not Unicode properties, so that every engine and version has the same result.
 const (
 	// Refused are the characters that no name contains: control characters (C0, C1), line and paragraph separators,
 	// bidirectional controls, soft hyphens, tags, fillers and others that are invisible by themselves, private use,
@@ -24,8 +24,8 @@ const (
 		"\u3164\ue000-\uf8ff\ufdd0-\ufdef\ufeff\uffa0\ufff0-\ufffc\ufffe\uffff\U00013430-\U0001343f\U0001bca0-\U0001bca3" +
 		"\U0001d173-\U0001d17a\U0001fffe\U0001ffff\U0002fffe\U0002ffff\U0003fffe-\U000e00ff\U000e01f0-\U0010ffff"
 
-	// Joiners stand on the visible character before them: combining marks, zero width joiner and non-joiner, as emoji,
-	// Persian and Hindi need them, and variation selectors, as emoji, Mongolian and Japanese names need them.
+	// Joiners must follow a visible character: combining marks, zero width joiner and non-joiner (for emoji, Persian
+	// and Hindi), and variation selectors (for emoji, Mongolian and Japanese names).
 	Joiners = "\u0300-\u034e\u0350-\u036f\u0483-\u0489\u180b-\u180d\u180f\u1ab0-\u1aff\u1dc0-\u1dff\u200c\u200d\u20d0-\u20ff\ufe00-\ufe0f" +
 		"\ufe20-\ufe2f\U000e0100-\U000e01ef"
 
@@ -33,8 +33,8 @@ const (
 	Blanks = " \u00a0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000"
 )
 
-// Pattern is the rule for a name that is not empty: visible characters, joiners after visible characters, and blanks, of
-// which one at least is visible. RE2, ECMAScript (with the flag u) and Python take it as it is; for PostgreSQL see
+// Pattern is the rule for a name that is not empty: visible characters, joiners after visible characters, and blanks,
+// with at least one visible character. It works in RE2, ECMAScript (with the flag u) and Python; for PostgreSQL see
 // [SaidSQL].
 const Pattern = "^[" + Blanks + "]*([^" + Refused + Joiners + Blanks + "][" + Joiners + "]*[" + Blanks + "]*)+$"
 
@@ -46,15 +46,15 @@ var (
 	manyBlanks  = regexp.MustCompile("[" + Blanks + "]+")
 )
 
-// SaidSQL is an expression of PostgreSQL: the text of the column said as an event may have it. That is the text as it is or,
-// of before there was a rule, without the characters that break it. PostgreSQL's text has no U+0000.
+// SaidSQL is an expression of PostgreSQL: the text of the column said, without the characters that violate the rule,
+// for an event. Only rows older than the rule have such characters. PostgreSQL's text has no U+0000.
 const SaidSQL = "CASE WHEN said = '' OR said ~ '^[" + Blanks + "]*([^" + refusedSQL + Joiners + Blanks + "][" + Joiners + "]*[" + Blanks + "]*)+$'" +
 	" THEN said ELSE regexp_replace(regexp_replace(said, '[" + refusedSQL + Joiners + "]', '', 'g'), '^[" + Blanks + "]+$', '') END"
 
 const refusedSQL = `\x01-\x1f` + others
 
-// Fault returns what is wrong with a name, with the code point at fault, or "". An empty name has no fault: whether it may
-// be empty is its owner's rule.
+// Fault returns what is wrong with a name, with the code point at fault, or "". An empty name has no fault: the caller
+// decides whether it may be empty.
 func Fault(s string) string {
 	if s == "" || plain(s) {
 		return ""
@@ -74,7 +74,7 @@ func Fault(s string) string {
 	return ""
 }
 
-// plain says whether s is printable ASCII with something visible, as most names are.
+// plain reports whether s is printable ASCII with a visible character, as most names are.
 func plain(s string) bool {
 	seen := false
 	for i := range len(s) {
@@ -86,12 +86,12 @@ func plain(s string) bool {
 	return seen
 }
 
-// point names the first character of s, such as U+202E.
+// point returns the code point of the first character of s, such as U+202E.
 func point(s string) string {
 	r, _ := utf8.DecodeRuneInString(s)
 	return fmt.Sprintf("%U", r)
 }
 
-// Normal returns a name without blanks at its ends and in Unicode's form NFC, so that what looks alike is alike: as names
-// are stored and searched for. A name without [Fault] has none afterwards.
+// Normal returns a name without blanks at its ends and in Unicode form NFC, so that equal-looking names are equal.
+// Names are stored and searched in this form. A name without [Fault] has none afterwards.
 func Normal(s string) string { return norm.NFC.String(outerBlanks.ReplaceAllString(s, "")) }

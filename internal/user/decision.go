@@ -1,6 +1,6 @@
 package user
 
-// Channel is a way in which a user is told something.
+// Channel is a way to notify a user.
 type Channel string
 
 // The channels.
@@ -9,20 +9,20 @@ const (
 	Email Channel = "email"
 )
 
-// Verdict is what was decided for one user and channel.
+// Verdict is the decision for one user and channel.
 type Verdict string
 
 // The verdicts.
 const (
-	Notified   Verdict = "notified" // there is a notification
-	Due        Verdict = "due"      // an e-mail was made; what became of it is the delivery's own story
-	Deferred   Verdict = "deferred" // as Due, but not before the user's quiet hours end
+	Notified   Verdict = "notified" // a notification was created
+	Due        Verdict = "due"      // a mail was created; its state is in email_deliveries
+	Deferred   Verdict = "deferred" // like Due, but not before the user's quiet hours end
 	Suppressed Verdict = "suppressed"
 )
 
-// Reasons why a user is not told, or later.
+// Reasons why a user is not notified, or later.
 const (
-	ByRole            = "role"             // none of the roles that the event is for
+	ByRole            = "role"             // the user has no role that the event is for
 	ByPreference      = "preference"       // the channel is switched off
 	ByEventPreference = "event preference" // the channel is on, but not for events of this type
 	ByAddress         = "address"          // a mail server said that the address does not exist
@@ -30,9 +30,9 @@ const (
 	ByQuietHours      = "quiet hours" // of [Deferred]
 )
 
-// Reasons of mails that ask for a confirmation.
+// Reasons of confirmation mails.
 const (
-	ByConfirmed         = "address confirmed"      // of [Suppressed]: there is nothing to ask for any more
+	ByConfirmed         = "address confirmed"      // of [Suppressed]: there is nothing to confirm any more
 	ByExpiredInvitation = "invitation expired"     // of [Suppressed]
 	ByConfirmationLimit = "one confirmation a day" // of [Deferred]: of the address, and max_invitations of the tenant
 )
@@ -45,7 +45,7 @@ type Decision struct {
 	Reason  string  `json:"reason"` // of [Suppressed] and [Deferred], else empty
 }
 
-// Audience says which users an event is for, as far as their preferences allow.
+// Audience has the roles that an event is for, subject to the users' preferences.
 type Audience struct {
 	Roles []Role
 	// OnRequest marks opt-in events. Nothing is decided or stored for users who have not opted in.

@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// EmailState says whether an address may get mails of orders.
+// EmailState says whether an address may get mails about orders.
 type EmailState string
 
 // The states of an address.
 const (
-	EmailConfirmed EmailState = "confirmed" // its user has opened the link, or the identity provider or the operator vouches for it
-	EmailInvited   EmailState = "invited"   // the link was sent, and is still good
-	EmailExpired   EmailState = "expired"   // the link is too old: another one must be sent
+	EmailConfirmed EmailState = "confirmed" // confirmed by the link, by the identity provider or by the operator
+	EmailInvited   EmailState = "invited"   // the link was sent and is still valid
+	EmailExpired   EmailState = "expired"   // the link has expired: another one must be sent
 )
 
 // EmailState returns the state of the user's address at the time now.
@@ -27,27 +27,27 @@ func (u User) EmailState(now time.Time) EmailState {
 	return EmailExpired
 }
 
-// ConfirmationEvery is how often an address gets a mail that asks for its confirmation, at most.
+// ConfirmationEvery is the shortest interval of confirmation mails to an address.
 const ConfirmationEvery = 24 * time.Hour
 
-// AddressConfirmation is the type of the mail that asks for a confirmation: in email_deliveries, where types of events are.
+// AddressConfirmation is the type of confirmation mails in email_deliveries, in the place of an event type.
 const AddressConfirmation = "address_confirmation"
 
 // InvitationTerms are those of users whose address is not confirmed.
 type InvitationTerms struct {
 	Limits     DefaultLimits
 	Life       time.Duration // of the link that confirms an address
-	MailDomain string        // what the Message-IDs of confirmation mails end in
+	MailDomain string        // domain of the Message-IDs of confirmation mails
 }
 
 // Confirmation is a link that confirms an address.
 type Confirmation struct {
 	TenantID, UserID string
-	// IsAddress says whether the link was made for the address.
+	// IsAddress reports whether the link was made for the address.
 	IsAddress func(email string) bool
 }
 
-// Invitation is what a link that confirms an address is about.
+// Invitation is the subject of a confirmation link.
 type Invitation struct {
 	Email      string
 	TenantName string
@@ -58,7 +58,7 @@ type Invitation struct {
 // ErrConfirmed is an address that needs no confirmation.
 var ErrConfirmed = errors.New("the address is confirmed already")
 
-// TooSoonError refuses a confirmation mail, since the address had one lately.
+// TooSoonError is a refused confirmation mail, because the address had one recently.
 type TooSoonError struct{ After time.Duration }
 
 func (e *TooSoonError) Error() string {

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Limit names something of which a tenant may use so much at most. The names are columns of tenant_limits.
+// Limit is the name of a tenant's limit. The names are columns of tenant_limits.
 type Limit string
 
 // The limits.
@@ -15,23 +15,23 @@ const (
 	MaxInvitations  Limit = "max_invitations"   // users whose address is not confirmed
 	OrdersPerSecond Limit = "orders_per_second" // orders created and changed over the API
 	MailsPerHour    Limit = "mails_per_hour"
-	MaxStreams      Limit = "max_streams" // of one gateway
-	LogBytes        Limit = "log_bytes"   // of the events that one gateway keeps for the tenant
+	MaxStreams      Limit = "max_streams" // per gateway
+	LogBytes        Limit = "log_bytes"   // of the events that one gateway keeps for the tenant, in bytes
 )
 
-// RequestsAtOnce is the limit of a tenant's requests that run at once on one instance of an API. It is of the configuration alone,
+// RequestsAtOnce is the limit of a tenant's concurrent requests on one instance of an API. It is set by configuration,
 // the same for all tenants.
 const RequestsAtOnce Limit = "requests_at_once"
 
-// LimitNames returns every limit that the operator can choose for one tenant.
+// LimitNames returns every limit that the operator can set for one tenant.
 func LimitNames() []Limit {
 	return []Limit{MaxUsers, MaxInvitations, OrdersPerSecond, MailsPerHour, MaxStreams, LogBytes}
 }
 
-// Valid says whether l is one of [LimitNames].
+// Valid reports whether l is one of [LimitNames].
 func (l Limit) Valid() bool { return slices.Contains(LimitNames(), l) }
 
-// Least returns the smallest value of the limit that makes sense.
+// Least returns the smallest allowed value of the limit.
 func (l Limit) Least() int64 {
 	switch l {
 	case MaxUsers, OrdersPerSecond:
@@ -43,8 +43,8 @@ func (l Limit) Least() int64 {
 	return 0
 }
 
-// DefaultLimits are the limits of every tenant for which the operator has not chosen others. Those of the gateway are among
-// its own variables: SSE_MAX_CLIENTS_PER_TENANT for [MaxStreams], SSE_LOG_MAX_BYTES for [LogBytes].
+// DefaultLimits are the limits of tenants for which the operator has set none. The gateway has its own variables:
+// SSE_MAX_CLIENTS_PER_TENANT for [MaxStreams], SSE_LOG_MAX_BYTES for [LogBytes].
 type DefaultLimits struct {
 	MaxUsers        int64 `envconfig:"TENANT_MAX_USERS" default:"500"`
 	MaxInvitations  int64 `envconfig:"TENANT_MAX_INVITATIONS" default:"50"`
@@ -52,7 +52,7 @@ type DefaultLimits struct {
 	MailsPerHour    int64 `envconfig:"TENANT_MAILS_PER_HOUR" default:"2000"`
 }
 
-// Check returns an error that names the variables whose value is too small.
+// Check returns an error that names the variables with a too small value.
 func (d DefaultLimits) Check() error {
 	var errs []error
 	for _, v := range []struct {
@@ -71,7 +71,7 @@ func (d DefaultLimits) Check() error {
 	return errors.Join(errs...)
 }
 
-// Limits are what the operator has chosen for one tenant. A limit that is not there is the default's.
+// Limits are the limits that the operator has set for one tenant. An absent limit is the default.
 type Limits map[Limit]int64
 
 // Of returns the tenant's limit, or the default.
@@ -82,7 +82,7 @@ func (l Limits) Of(name Limit, standard int64) int64 {
 	return standard
 }
 
-// LimitError says that a tenant has used up one of its limits.
+// LimitError says that a tenant has reached one of its limits.
 type LimitError struct {
 	Limit Limit
 	Max   int64

@@ -8,13 +8,13 @@ import (
 // ErrUsed is an unsubscribe link that has been used.
 var ErrUsed = errors.New("the unsubscribe link was already used")
 
-// OptOut is a link in a mail by which a user may switch e-mail off, once.
+// OptOut is a link in a mail with which a user can switch e-mail off, once.
 type OptOut struct {
 	MailID, TenantID, UserID string
 	Expires                  time.Time
 }
 
-// Subscription is the e-mail notifications that a tenant has for a user.
+// Subscription is a user's e-mail notifications from a tenant.
 type Subscription struct {
 	Email      string
 	TenantName string

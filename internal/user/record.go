@@ -2,7 +2,7 @@ package user
 
 import "time"
 
-// Outcome says whether what a [Record] tells of was done.
+// Outcome says whether the action of a [Record] was done.
 type Outcome string
 
 // The outcomes.
@@ -11,7 +11,7 @@ const (
 	Refused Outcome = "refused"
 )
 
-// Act is the author of a change and where they made it, for the audit trail.
+// Act is the author of a change and their address, for the audit trail.
 type Act struct{ Actor, Address string }
 
 // Record is an entry of the audit trail: who did what, from where, and with what outcome.
@@ -21,8 +21,8 @@ type Record struct {
 	Actor    string // user:<id>, service:<name>, operator:<name>, or "" for unknown
 	Action   string // such as user.removed
 	Target   string // such as user:<id>
-	Address  string // the client's, as far as it is known
+	Address  string // the client's address, if known
 	Outcome  Outcome
-	Detail   string // what changed, or why it was refused
-	Times    int64  // equal refusals close to each other are one record
+	Detail   string // what was changed, or why it was refused
+	Times    int64  // count of equal refusals within a short time
 }

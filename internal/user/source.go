@@ -2,7 +2,7 @@ package user
 
 import "time"
 
-// Source is an order service, by the CloudEvents source of its events, that may speak for a tenant.
+// Source is an order service, by the CloudEvents source of its events, that may send events about a tenant.
 type Source struct {
 	Source    string    `json:"source"`
 	TenantID  string    `json:"tenant_id"`

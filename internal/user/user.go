@@ -1,4 +1,4 @@
-// Package user knows the users of a tenant by their roles, and what a role may do.
+// Package user defines tenants, users, their roles, and what a role may do.
 package user
 
 import (
@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Role is what a user does in a business. A user may have several.
+// Role is a user's role in a business. A user may have several.
 type Role string
 
 // The roles, from the widest to the narrowest.
@@ -22,10 +22,10 @@ const (
 // Roles returns every role.
 func Roles() []Role { return []Role{Owner, Manager, Cashier, Kitchen, Viewer} }
 
-// Valid says whether r is one of [Roles].
+// Valid reports whether r is one of [Roles].
 func (r Role) Valid() bool { return slices.Contains(Roles(), r) }
 
-// Sellers create orders, take payments, and are the users told of a paid order.
+// Sellers create orders, take payments, and are notified of paid orders.
 func Sellers() []Role { return []Role{Owner, Manager, Cashier} }
 
 // Workers move an order along: sellers and the kitchen.
@@ -34,7 +34,7 @@ func Workers() []Role { return []Role{Owner, Manager, Cashier, Kitchen} }
 // Leaders manage the tenant's users.
 func Leaders() []Role { return []Role{Owner, Manager} }
 
-// HasAny says whether one of held is among wanted.
+// HasAny reports whether one of held is among wanted.
 func HasAny(held, wanted []Role) bool {
 	return slices.ContainsFunc(held, func(r Role) bool { return slices.Contains(wanted, r) })
 }
@@ -46,21 +46,21 @@ type Tenant struct {
 	Locale string // BCP 47: the language of its mails, and of its pages unless a user chooses another
 
 	Currency string // ISO 4217: of orders that name none
-	TimeZone string // IANA: when its day begins
-	Version  int64  // of its settings: 1 at creation, one more with each change
+	TimeZone string // IANA: defines when its day begins
+	Version  int64  // of the settings: 1 at creation, one more with each change
 }
 
-// TenantChange is a change of a tenant's settings. What is nil stays as it is.
+// TenantChange is a change of a tenant's settings. A nil field does not change.
 type TenantChange struct {
 	Locale   *string
 	Currency *string
 	TimeZone *string
 
-	Version int64 // that the change is meant for; 0: any
+	Version int64 // expected version; 0: any
 	By      Act   // the caller
 }
 
-// UsualCurrency is a tenant's unless its operator says another.
+// UsualCurrency is the default currency of a tenant.
 const UsualCurrency = "EUR"
 
 // User is a user of a tenant.
@@ -70,8 +70,8 @@ type User struct {
 	Email        string
 	Name         string // may be empty
 	Roles        []Role
-	EmailEnabled bool     // takes notifications by e-mail
-	InAppEnabled bool     // takes notifications in the inbox
+	EmailEnabled bool     // gets notifications by e-mail
+	InAppEnabled bool     // gets notifications in the inbox
 	EmailEvents  []string // of which types of event (package event's), while EmailEnabled
 	InAppEvents  []string // of which types, while InAppEnabled
 	TimeZone     string   // IANA
@@ -84,7 +84,7 @@ type User struct {
 	InvitationExpires time.Time // when the link that confirms the address ends; zero: no link
 }
 
-// Change is what is to become of a user. What is nil stays as it is.
+// Change is a change of a user. A nil field does not change.
 type Change struct {
 	Email        *string
 	Name         *string
@@ -96,8 +96,8 @@ type Change struct {
 	TimeZone     *string
 	QuietHours   *string
 
-	Version     int64 // that the change is meant for; 0: whichever it is
-	SpareOwners bool  // refuse to change an owner: only an owner may
+	Version     int64 // expected version; 0: any
+	SpareOwners bool  // refuse to change an owner: the caller is not an owner
 	By          Act   // the caller
 }
 

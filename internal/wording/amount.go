@@ -8,9 +8,10 @@ import (
 	"orderbell/internal/order"
 )
 
-// Amount writes an amount of minor units the way its currency has decimals and the language separates them: "USD 12.50",
-// "IDR 125,000", in Indonesian "IDR 125.000". The code stands for the symbol, since a dollar sign doesn't say whose
-// dollar. An amount in an unknown currency is shown in its minor units: a guessed decimal point would be a wrong amount.
+// Amount formats an amount of minor units with the decimals of its currency and the separators of the language: "USD
+// 12.50", "IDR 125,000", in Indonesian "IDR 125.000". It uses the code instead of the symbol, because several
+// currencies share the dollar sign. An amount in an unknown currency is shown in minor units, because a guessed decimal
+// point could be wrong.
 func (w *Words) Amount(minor int64, code string) string {
 	digits, known := order.MinorDigits(code)
 	if !known {

@@ -1,8 +1,8 @@
-// Package wording has the texts that users read, in their languages: a catalogue of messages for each language, and the
-// formats of times and amounts.
+// Package wording has the texts for users in their languages: a catalogue of messages for each language, and formats of
+// times and amounts.
 //
-// A language is one file in catalogue/, called by its BCP 47 tag, with the same keys and placeholders as the others; a
-// test holds them together. Values replace {placeholders} unchanged: a caller that writes HTML escapes the result.
+// A language is one file in catalogue/, named by its BCP 47 tag, with the same keys and placeholders as the others
+// (tested). Values replace {placeholders} unchanged: a caller that writes HTML must escape the result.
 package wording
 
 import (
@@ -13,7 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	_ "time/tzdata" // a container has no zones of its own
+	_ "time/tzdata" // a container has no time zone files
 
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
@@ -38,7 +38,7 @@ type Words struct {
 	printer  *message.Printer
 }
 
-// Load reads the catalogues that are compiled in.
+// Load reads the embedded catalogues.
 func Load() (*Catalogues, error) {
 	names, err := files.ReadDir("catalogue")
 	if err != nil {
@@ -52,7 +52,7 @@ func Load() (*Catalogues, error) {
 			return nil, fmt.Errorf("read catalogue %s: %w", name.Name(), err)
 		}
 		tag := language.Make(w.Language)
-		if w.Language == fallback { // the matcher falls back on the first
+		if w.Language == fallback { // the matcher falls back to the first
 			c.all, tags = append([]*Words{w}, c.all...), append([]language.Tag{tag}, tags...)
 			continue
 		}
@@ -85,7 +85,7 @@ func (c *Catalogues) Languages() []string {
 	return tags
 }
 
-// For returns the words that fit a BCP 47 tag best, such as those of id for id-ID.
+// For returns the words that match a BCP 47 tag best, such as those of id for id-ID.
 func (c *Catalogues) For(locale string) *Words {
 	tag, err := language.Parse(locale)
 	if err != nil {
@@ -95,7 +95,7 @@ func (c *Catalogues) For(locale string) *Words {
 	return c.all[i]
 }
 
-// Accepted returns the words that fit an Accept-Language header (RFC 9110, section 12.5.4) best.
+// Accepted returns the words that match an Accept-Language header (RFC 9110, section 12.5.4) best.
 func (c *Catalogues) Accepted(header string) *Words {
 	tags, _, err := language.ParseAcceptLanguage(header)
 	if err != nil {
@@ -109,7 +109,7 @@ func (c *Catalogues) Accepted(header string) *Words {
 func (w *Words) Say(key string, values ...string) string {
 	text, ok := w.messages[key]
 	if !ok {
-		return key // seen at once, and by the test of every message that is used
+		return key // visible at once, and found by the test of all used messages
 	}
 	pairs := make([]string, 0, len(values))
 	for i := 0; i+1 < len(values); i += 2 {
@@ -132,7 +132,7 @@ func (w *Words) Time(t time.Time, zone string) string {
 		"year", strconv.Itoa(t.Year()), "hour", t.Format("15"), "minute", t.Format("04"), "zone", zoneName(t))
 }
 
-// zoneName returns what users call the zone, such as WIB, or its offset where it has no name but that.
+// zoneName returns the zone's abbreviation, such as WIB, or its offset if it has none.
 func zoneName(t time.Time) string {
 	name, _ := t.Zone()
 	if strings.HasPrefix(name, "+") || strings.HasPrefix(name, "-") {

@@ -1,4 +1,4 @@
-// Package record is a message of a Kafka topic as the programs see it that read and write topics.
+// Package record defines a message of a Kafka topic.
 package record
 
 import (
@@ -8,7 +8,7 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 )
 
-// Record is a message as it lies in a Kafka topic.
+// Record is a message in a Kafka topic.
 type Record struct {
 	Topic     string
 	Partition int32
@@ -17,7 +17,7 @@ type Record struct {
 	Key       []byte
 	Value     []byte
 	Headers   []Header
-	Event     cloudevents.Event // what the message says, if Err is nil
+	Event     cloudevents.Event // the CloudEvent, if Err is nil
 	Err       error             // why the message is no CloudEvent
 }
 
@@ -27,8 +27,8 @@ type Header struct {
 	Value []byte
 }
 
-// ErrRefused is an event that Kafka will never take: it cannot be encoded or is larger than the topic allows. Sending
-// it again is of no use.
+// ErrRefused is an event that Kafka never accepts: it cannot be encoded, or is larger than the topic allows. A retry is
+// useless.
 var ErrRefused = errors.New("the topic cannot hold this event")
 
 // Span is a part of a topic's partition: the offsets from From up to, not including, To.

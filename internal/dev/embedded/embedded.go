@@ -1,3 +1,3 @@
-// Package embedded brings PostgreSQL, Kafka, Redis and a mail server to one machine, for `orderbell dev` and for tests.
-// Nothing of it runs in production.
+// Package embedded runs PostgreSQL, Kafka, Redis and a mail server on one machine, for `orderbell dev` and for tests.
+// It is not for production.
 package embedded

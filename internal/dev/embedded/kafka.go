@@ -7,12 +7,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
-// Kafka is a Kafka broker inside this process. internal/bus/bustest holds it to what a real one does.
+// Kafka is a Kafka broker inside this process. It passes internal/bus/bustest, as a real one does.
 type Kafka struct {
 	cluster *kfake.Cluster
 }
 
-// KafkaOptions say where a [Kafka] listens and what it remembers.
+// KafkaOptions configure a [Kafka].
 type KafkaOptions struct {
 	Port    int    // 0: a free one
 	DataDir string // "": nothing is kept; else topics, records and group offsets outlive the process
@@ -42,8 +42,8 @@ func StartKafka(options KafkaOptions) (*Kafka, error) {
 	return &Kafka{cluster: cluster}, nil
 }
 
-// Brokers are the addresses for KAFKA_BROKERS, separated by commas.
+// Brokers returns the value of KAFKA_BROKERS.
 func (k *Kafka) Brokers() string { return k.cluster.ListenAddrs()[0] }
 
-// Stop ends every connection and writes what DataDir is to keep.
+// Stop closes every connection and writes the data to DataDir.
 func (k *Kafka) Stop() { k.cluster.Close() }

@@ -13,8 +13,8 @@ import (
 	"orderbell/internal/dev/process"
 )
 
-// Mailpit is the development mail server: it takes every message and shows it on a page. It is a program of its own,
-// which `make tools` builds.
+// Mailpit is the development mail server: it accepts every message and shows it on a page. It is a separate program
+// that `make tools` builds.
 type Mailpit struct {
 	binary   string
 	database string
@@ -22,8 +22,8 @@ type Mailpit struct {
 	smtp     string // host:port of the SMTP server
 }
 
-// NewMailpit plans a server on free loopback ports. Messages are kept in the file database; "" keeps them for the
-// server's life. It does not start anything.
+// NewMailpit returns a server on free loopback ports. It does not start it. Messages are stored in the file database;
+// with "" they are lost when the server stops.
 func NewMailpit(ctx context.Context, binary, database string) (*Mailpit, error) {
 	if _, err := os.Stat(binary); err != nil {
 		return nil, fmt.Errorf("mail server: %w: build it with make tools, or set SMTP_URL", err)
@@ -49,7 +49,7 @@ func (m *Mailpit) SMTPURL() string { return "smtp://" + m.smtp }
 func (m *Mailpit) Command() (binary string, args []string) {
 	args = []string{
 		"--listen", m.web, "--smtp", m.smtp, "--disable-version-check", "--smtp-disable-rdns", "--quiet",
-		"--max", "0", // never drop a message: checks count them
+		"--max", "0", // never drop a message, because checks count them
 	}
 	if m.database != "" {
 		args = append(args, "--database", m.database)

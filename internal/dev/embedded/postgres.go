@@ -19,19 +19,18 @@ import (
 	"time"
 )
 
-// PostgresOptions says how [StartPostgres] runs its server.
+// PostgresOptions configures [StartPostgres].
 type PostgresOptions struct {
-	// DataDir keeps the data from one start to the next; it is made if need be. Empty: a directory that vanishes with
-	// the server, in memory if there is room and NoSync is set.
+	// DataDir keeps the data between starts; it is created if necessary. Empty: a temporary directory, in memory if
+	// there is room and NoSync is set.
 	DataDir string
 	// Port on 127.0.0.1; 0 takes a free one.
 	Port int
-	// Log takes what the server writes; nil drops it.
+	// Log receives the server's output; nil drops it.
 	Log io.Writer
-	// NoSync leaves writing to disk to the operating system: several times faster, and a machine that loses power loses
-	// the data. For tests.
+	// NoSync turns fsync off: several times faster, but a power failure loses data. For tests.
 	NoSync bool
-	// Settings are further server settings, as in postgresql.conf. They win over ours.
+	// Settings are further server settings, as in postgresql.conf. They override ours.
 	Settings map[string]string
 	// CacheDir holds the unpacked programs; empty: /var/cache/orderbell for root, else the user's cache directory.
 	CacheDir string
@@ -46,22 +45,22 @@ type Postgres struct {
 	guard   *guard
 	tail    *tailWriter
 	done    chan struct{} // closed once the server is gone and cleaned up after
-	exit    error         // how the server ended; read after done
+	exit    error         // the server's exit error; valid after done
 	stop    sync.Once
 }
 
-// Times that a start and a stop may take. They are for slow, busy machines: usually it is a fraction of a second.
+// Limits of a start and a stop on slow machines. Usually both take a fraction of a second.
 const (
 	startTimeout = time.Minute
 	stopTimeout  = 30 * time.Second // a fast shutdown writes a checkpoint; then it is killed
 	pollEvery    = 10 * time.Millisecond
 )
 
-// portTries bounds how often another free port is chosen because a different program took the first one.
+// portTries bounds the attempts to find a port that no other program takes meanwhile.
 const portTries = 5
 
 // StartPostgres starts a PostgreSQL server on 127.0.0.1 and returns once it takes connections. The first call on a
-// machine fetches the programs; later ones need no network. ctx bounds the start alone.
+// machine downloads the programs; later ones need no network. ctx only bounds the start.
 //
 // The server ends with [Postgres.Stop], or when this process ends in whatever way, SIGKILL included. As root it runs
 // under the account postgres or nobody, since PostgreSQL refuses root. A data directory has one server at a time:
@@ -219,8 +218,8 @@ func (p *Postgres) Dir() string { return p.dir.path }
 // Done is closed when the server has ended, whether stopped or not.
 func (p *Postgres) Done() <-chan struct{} { return p.done }
 
-// Stop ends the server: connections are cut, data is written. A directory that was made for it is removed. Further
-// calls do nothing.
+// Stop ends the server: connections are cut, data is written. A directory that was made for it is removed. A second
+// call does nothing.
 func (p *Postgres) Stop() error {
 	var err error
 	p.stop.Do(func() {
@@ -237,7 +236,7 @@ func (p *Postgres) Stop() error {
 	return nil
 }
 
-// kill signals the server and waits for its end, with SIGKILL as the last word.
+// kill signals the server, waits for its end, and finally sends SIGKILL.
 func (p *Postgres) kill(how syscall.Signal) {
 	_ = p.cmd.Process.Signal(how) // an error means that it has ended already
 	deadline := time.NewTimer(stopTimeout)
@@ -250,14 +249,14 @@ func (p *Postgres) kill(how syscall.Signal) {
 	}
 }
 
-// tailWriter passes everything on and remembers the end of it for an error's text.
+// tailWriter copies everything and keeps the end for an error's text.
 type tailWriter struct {
 	mu   sync.Mutex
 	next io.Writer
 	tail []byte
 }
 
-// tailSize holds some twenty lines: what the server says when it gives up.
+// tailSize holds about twenty lines.
 const tailSize = 4 << 10
 
 func (w *tailWriter) Write(b []byte) (int, error) {
@@ -279,14 +278,14 @@ func (w *tailWriter) String() string {
 	return string(bytes.TrimSpace(w.tail))
 }
 
-// guard is a small process that outlives ours by a moment: when our end of its standard input closes, however we
-// ended, it stops the server and removes a throwaway directory.
+// guard is a small process that outlives ours by a moment: when its standard input closes because our process has
+// ended, it stops the server and removes a temporary directory.
 type guard struct {
 	cmd   *exec.Cmd
 	alive io.Closer
 }
 
-// guardScript waits at most ten seconds, since a container without an init process never reaps the dead server.
+// guardScript waits at most ten seconds, because a container without an init process never reaps the server.
 const guardScript = `read -r _
 kill -"$1" "$2" 2>/dev/null
 i=0
@@ -300,7 +299,7 @@ func startGuard(pid int, dir postgresDir) (*guard, error) {
 	}
 	//nolint:gosec,noctx // a fixed script, whose arguments are numbers and our own directory; it outlives every ctx
 	cmd := exec.Command("/bin/sh", "-c", guardScript, "guard", how, strconv.Itoa(pid), remove)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C is not for it
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // not stopped by Ctrl-C
 	alive, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, fmt.Errorf("guard the server: %w", err)
@@ -311,7 +310,7 @@ func startGuard(pid int, dir postgresDir) (*guard, error) {
 	return &guard{cmd: cmd, alive: alive}, nil
 }
 
-// dismiss ends the guard without its doing anything: the server is gone.
+// dismiss ends the guard without an action, after the server has ended.
 func (g *guard) dismiss() {
 	_ = g.cmd.Process.Kill()
 	_ = g.cmd.Wait()

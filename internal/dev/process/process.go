@@ -1,5 +1,5 @@
-// Package process runs child programs that never outlive their parent: each is the head of its own process group, a
-// stop reaches all of the group, and on Linux the kernel kills the child when the parent dies, even by kill -9.
+// Package process runs child programs that never outlive their parent: each one leads its own process group, a stop
+// reaches the whole group, and on Linux the kernel kills the child when the parent dies, even by kill -9.
 package process
 
 import (
@@ -18,7 +18,7 @@ type Process struct {
 	err  error // written before done is closed
 }
 
-// outputGrace is how long the output of a child that has ended is still read: what it started may hold the pipe open.
+// outputGrace is how long the output of an ended child is still read: its own children may hold the pipe open.
 const outputGrace = 500 * time.Millisecond
 
 // Start starts cmd. Its own process group keeps a terminal's Ctrl-C from it, so that the parent decides the order in
@@ -48,7 +48,7 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 		if p.err = cmd.Wait(); errors.Is(p.err, exec.ErrWaitDelay) {
 			p.err = nil
 		}
-		p.signal(syscall.SIGKILL) // what the child itself started
+		p.signal(syscall.SIGKILL) // processes that the child started
 		close(p.done)
 	}()
 	if err := <-started; err != nil {

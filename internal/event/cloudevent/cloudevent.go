@@ -24,7 +24,7 @@ const (
 
 var traceParentPattern = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
 
-// New returns e in the form of the topic.
+// New converts e to a CloudEvent of the topic.
 func New(e event.Event) (cloudevents.Event, error) {
 	data := e.Raw
 	if data == nil {
@@ -48,15 +48,15 @@ func New(e event.Event) (cloudevents.Event, error) {
 	if err := ce.SetData(cloudevents.ApplicationJSON, data); err != nil {
 		return cloudevents.Event{}, fmt.Errorf("encode event data: %w", err)
 	}
-	ce.DataBase64 = false // it is JSON: an event written as one JSON document shows it as it is
+	ce.DataBase64 = false // it is JSON, so it is not base64-encoded in structured mode
 	if err := ce.Validate(); err != nil {
 		return cloudevents.Event{}, fmt.Errorf("encode event: %w", err)
 	}
 	return ce, nil
 }
 
-// FromOutbox returns o in the form of the topic. Its error is an *[event.InvalidError]: such an event would reach no function,
-// or not in its order's order.
+// FromOutbox converts o to a CloudEvent of the topic. Its error is an *[event.InvalidError]: such an event would reach
+// no function, or reach it out of order.
 func FromOutbox(o event.Outgoing) (cloudevents.Event, error) {
 	if !o.Type.Valid() {
 		return cloudevents.Event{}, event.Invalid("type", "%q is unknown, want one of %v", event.Clip(string(o.Type)), event.Types())
@@ -78,8 +78,8 @@ func FromOutbox(o event.Outgoing) (cloudevents.Event, error) {
 	return ce, nil
 }
 
-// Parse reads an event of the topic and checks all of the contract, extensions included. Its error is always
-// an *[event.InvalidError] that names the field.
+// Parse reads an event of the topic and checks the whole contract, extensions included. Its error is always an
+// *[event.InvalidError] that names the field.
 func Parse(ce cloudevents.Event) (event.Event, error) {
 	if err := ce.Validate(); err != nil {
 		return event.Event{}, event.Invalid("", "%s", strings.Join(strings.Fields(err.Error()), " "))
@@ -113,7 +113,7 @@ func Parse(ce cloudevents.Event) (event.Event, error) {
 		return event.Event{}, event.Invalid("data.status", "%q does not go with type %s", e.Data.Status, e.Type)
 	}
 	if s, ok := Extension(ce, ExtTraceParent); ok && traceParentPattern.MatchString(s) {
-		e.TraceParent = s // a malformed one is dropped, as W3C Trace Context says, and the event is served all the same
+		e.TraceParent = s // a malformed one is ignored, as W3C Trace Context requires
 	}
 	return e, nil
 }

@@ -13,7 +13,7 @@ import (
 // TypeClosed is the type of a [Closed] on the topic of dead letters.
 const TypeClosed = "dead_letter_closed"
 
-// Closed is the note, on the topic of dead letters, that one of them will not be sent again.
+// Closed is the note, on the topic of dead letters, that a dead letter will not be redriven.
 type Closed struct {
 	Partition int32     `json:"partition"`
 	Offset    int64     `json:"offset"`
@@ -23,7 +23,7 @@ type Closed struct {
 	Reason    string    `json:"reason"`
 }
 
-// CloudEvent returns c in the form of the topic. Key is that of the letter, so that both are kept equally long.
+// CloudEvent converts c to an event of the topic. key is that of the dead letter, so that both have the same retention.
 func (c Closed) CloudEvent(id string, key []byte) (cloudevents.Event, error) {
 	ce, err := note(TypeClosed, id, key, c.EventID, c.At, c)
 	if err != nil {
@@ -32,7 +32,7 @@ func (c Closed) CloudEvent(id string, key []byte) (cloudevents.Event, error) {
 	return ce, nil
 }
 
-// note returns data in the form of the topic: a note about the event of a letter with that key.
+// note returns a note with data about the event of a dead letter with the key.
 func note(typ, id string, key []byte, eventID string, at time.Time, data any) (cloudevents.Event, error) {
 	ce := cloudevents.NewEvent()
 	ce.SetID(id)
@@ -44,7 +44,7 @@ func note(typ, id string, key []byte, eventID string, at time.Time, data any) (c
 		ce.SetExtension(cloudevent.ExtPartitionKey, Text(string(key)))
 	}
 	err := ce.SetData(cloudevents.ApplicationJSON, data)
-	return ce, err //nolint:wrapcheck // the caller says which note
+	return ce, err //nolint:wrapcheck // the type is set by the caller
 }
 
 // ParseClosed returns the note that ce is, or false for any other event, such as a dead letter.

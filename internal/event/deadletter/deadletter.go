@@ -1,5 +1,5 @@
-// Package deadletter is the form of topic orders.dead-letters, as Knative's Kafka Broker writes it: an event that was not
-// delivered, why, and the note that it was sent again.
+// Package deadletter defines the topic orders.dead-letters in the format of Knative's Kafka Broker: undelivered events
+// with their reason, and the notes that they were redriven or closed.
 package deadletter
 
 import (
@@ -29,8 +29,8 @@ const (
 // the prefix.
 const ErrorHeaderPrefix = "kne-"
 
-// Reason returns why a dead letter is one, in words, or "" where it does not say. Brokers that drop the headers of a
-// failing function's answer keep the answer: a problem (RFC 9457), whose detail it is.
+// Reason returns the reason of a dead letter, or "" without one. Some brokers drop the headers of a failing function's
+// answer; then the reason is the detail of the problem (RFC 9457) in the body.
 func Reason(letter cloudevents.Event) string {
 	if reason, ok := cloudevent.Extension(letter, ExtReason); ok {
 		return reason
@@ -38,7 +38,7 @@ func Reason(letter cloudevents.Event) string {
 	answer, _ := cloudevent.Extension(letter, ExtErrorData)
 	raw, err := base64.StdEncoding.DecodeString(answer)
 	if err != nil {
-		return "" // not in the form that Knative gives it: nothing is known then
+		return "" // not in Knative's format: the reason is unknown
 	}
 	var problem struct {
 		Detail string `json:"detail"`

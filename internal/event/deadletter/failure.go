@@ -13,10 +13,10 @@ import (
 	"orderbell/internal/event"
 )
 
-// Failure is why an event was not delivered, as its dead letter tells it.
+// Failure is the reason of a failed delivery in a dead letter.
 type Failure struct {
 	Dest   string // the subscriber's address
-	Status int    // its answer; 0 if it did not answer
+	Status int    // its HTTP status; 0 if it did not answer
 	Header map[string][]string
 	Body   []byte
 }
@@ -24,7 +24,7 @@ type Failure struct {
 // errorDataBytes is how much of a failing subscriber's answer a dead letter carries.
 const errorDataBytes = 1024
 
-// DeadLetter returns e with what is known of its failure, in the form that Knative's Kafka Broker gives it.
+// DeadLetter returns e with its failure, in the format of Knative's Kafka Broker.
 func (f Failure) DeadLetter(e cloudevents.Event) cloudevents.Event {
 	letter := e.Clone()
 	letter.SetExtension(ExtErrorDest, f.Dest)
@@ -45,8 +45,8 @@ func (f Failure) DeadLetter(e cloudevents.Event) cloudevents.Event {
 	return letter
 }
 
-// isExtension says whether a CloudEvent may have an extension of that name: lower-case letters and digits, and none of
-// its own attributes (CloudEvents 1.0, Naming Conventions).
+// isExtension reports whether a CloudEvent may have an extension with the name: lower-case letters and digits, and not
+// one of its attributes (CloudEvents 1.0, Naming Conventions).
 func isExtension(name string) bool {
 	switch name {
 	case "", "id", "source", "specversion", "type", "datacontenttype", "dataschema", "subject", "time", "data":
@@ -55,10 +55,10 @@ func isExtension(name string) bool {
 	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789") == ""
 }
 
-// Text returns s as an attribute may hold it.
+// Text returns s without the characters that an attribute must not have.
 func Text(s string) string { return event.Printable(strings.ToValidUTF8(s, "\uFFFD")) }
 
-// Retryable says whether Knative's brokers send an event again after a subscriber's answer with this HTTP status
+// Retryable reports whether Knative's brokers retry an event after a subscriber's answer with this HTTP status
 // (https://knative.dev/docs/eventing/event-delivery/).
 func Retryable(status int) bool {
 	switch status {

@@ -10,14 +10,13 @@ import (
 	"orderbell/internal/event/cloudevent"
 )
 
-// The topic of dead letters has a limit too: what a row may hold beyond it is cut.
+// Limits of a dead letter from an outbox row, so that it fits into the topic. Longer values are cut.
 const (
 	deadData = 512 << 10 // bytes of data
 	deadText = 1 << 10   // bytes of an attribute
 )
 
-// FromOutbox returns o, which failed with err, in the form of the topic of dead letters. Whatever o holds, the topic
-// can hold the dead letter.
+// FromOutbox converts o, which failed with err, to a dead letter. The topic accepts it, whatever o contains.
 func FromOutbox(o event.Outgoing, err error) cloudevents.Event {
 	raw := o.Raw
 	reason := err.Error()
@@ -43,7 +42,7 @@ func FromOutbox(o event.Outgoing, err error) cloudevents.Event {
 		ce.SetExtension(cloudevent.ExtTraceParent, cut(o.TraceParent))
 	}
 	ce.SetExtension(ExtReason, cut(reason))
-	ce.DataEncoded = raw // as it is, be it JSON or not
+	ce.DataEncoded = raw // unchanged, even if it is not JSON
 	ce.SetDataContentType(cloudevents.ApplicationJSON)
 	return ce
 }
@@ -53,7 +52,7 @@ func isURIReference(s string) bool {
 	return err == nil && s != ""
 }
 
-// cut returns s as an attribute may hold it.
+// cut returns s as a valid attribute, shortened if necessary.
 func cut(s string) string {
 	if len(s) > deadText {
 		s = strings.ToValidUTF8(s[:deadText], "")

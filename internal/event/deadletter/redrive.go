@@ -9,10 +9,10 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 )
 
-// knativePrefix begins what brokers add to an event on their way: knativeerrordest and the like, knativearrivaltime.
+// knativePrefix is the prefix of extensions that brokers add, such as knativeerrordest and knativearrivaltime.
 const knativePrefix = "knative"
 
-// Redrive returns the event that a dead letter was, byte for byte: without what its failure added.
+// Redrive returns the original event of a dead letter, byte for byte, without the extensions of the failure.
 func Redrive(letter cloudevents.Event) cloudevents.Event {
 	e := letter.Clone()
 	for name := range letter.Extensions() {
@@ -26,11 +26,11 @@ func Redrive(letter cloudevents.Event) cloudevents.Event {
 // TypeRedriven is the type of a [Redriven] on the topic of dead letters.
 const TypeRedriven = "dead_letter_redriven"
 
-// noteSource is who writes the notes.
+// noteSource is the CloudEvents source of notes.
 const noteSource = "/orderbell/deadletter"
 
-// Redriven is the note, on the topic of dead letters, that one of them was sent to the topic of events again. The topic
-// cannot change a record, so the note follows the dead letter and names its place.
+// Redriven is the note, on the topic of dead letters, that a dead letter was redriven. A record cannot be changed, so
+// the note is a later record that names the place of the dead letter.
 type Redriven struct {
 	Partition int32     `json:"partition"`
 	Offset    int64     `json:"offset"`
@@ -38,7 +38,7 @@ type Redriven struct {
 	At        time.Time `json:"redriven_at"`
 }
 
-// CloudEvent returns r in the form of the topic. Key is that of the letter, so that both are kept equally long.
+// CloudEvent converts r to an event of the topic. key is that of the dead letter, so that both have the same retention.
 func (r Redriven) CloudEvent(id string, key []byte) (cloudevents.Event, error) {
 	ce, err := note(TypeRedriven, id, key, r.EventID, r.At, r)
 	if err != nil {

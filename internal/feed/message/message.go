@@ -1,5 +1,4 @@
-// Package message is what the feed carries from functions to the gateway: a message, and its position in a tenant's
-// stream.
+// Package message defines the feed's messages from functions to the gateway, and positions in a tenant's stream.
 package message
 
 import (
@@ -11,8 +10,7 @@ import (
 	"orderbell/internal/event"
 )
 
-// Message is what the feed carries to the gateway: an order's change, for all of the tenant, or a user's reading, for
-// that user alone.
+// Message is an order's change, for all streams of the tenant, or a user's read notifications, for that user's streams.
 type Message struct {
 	ID          string            `json:"id"`             // the event id
 	Event       event.Type        `json:"event"`          // the SSE event name
@@ -20,23 +18,23 @@ type Message struct {
 	Read        *Reading          `json:"read,omitempty"` // of NotificationRead
 	Recipients  []event.Recipient `json:"recipients"`
 	TraceParent string            `json:"traceparent,omitempty"`
-	// Again says that this delivery was not the event's first: an earlier one may have been published, and forgotten
-	// since. Who has seen the event may have done so before, at another place of the stream.
+	// Again marks a delivery that is not the event's first. An earlier one may have been published, and its mark may
+	// have expired, so a client may have seen the event at another position of the stream.
 	Again bool `json:"again,omitempty"`
 }
 
-// NotificationRead is the event of a message that tells somebody's other tabs what they have read. It is the feed's
-// alone: the topic has no such event, and [event.Type.Valid] knows none.
+// NotificationRead is the event that tells a user's other tabs which notifications were read. It exists only in the
+// feed, not in the topic.
 const NotificationRead event.Type = "notification_read"
 
-// Reading is what somebody has read just now.
+// Reading is the set of notifications that a user has just read.
 type Reading struct {
 	NotificationIDs []string `json:"notification_ids"` // never null
-	All             bool     `json:"all"`              // everything that the stream told of before, more than are named
-	Unread          int      `json:"unread"`           // how many are left
+	All             bool     `json:"all"`              // all earlier notifications, more than the ids that are listed
+	Unread          int      `json:"unread"`           // unread notifications that are left
 }
 
-// Message returns the feed's message of r, for the user alone. Its id is new.
+// Message converts r to a message for the user's streams, with a new id.
 func (r Reading) Message(userID string) (Message, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -45,7 +43,7 @@ func (r Reading) Message(userID string) (Message, error) {
 	return Message{ID: id.String(), Event: NotificationRead, Read: &r, Recipients: []event.Recipient{{UserID: userID}}}, nil
 }
 
-// Valid says whether m is one of the two. Of an order's data it asks no more than that it is a JSON object.
+// Valid reports whether m is valid. An order's data only has to be a JSON object.
 func (m Message) Valid() bool {
 	switch {
 	case m.ID == "":
@@ -56,10 +54,10 @@ func (m Message) Valid() bool {
 	return m.Event.Valid() && len(m.Data) > 0 && m.Data[0] == '{' && json.Valid(m.Data)
 }
 
-// New returns the feed's message for e and the users who have a notification of it.
+// New returns the message for e with the users who have a notification of it.
 func New(e event.Event, to []event.Recipient) (Message, error) {
 	if to == nil {
-		to = []event.Recipient{} // the contract wants an array, never null
+		to = []event.Recipient{} // the contract requires an array, not null
 	}
 	data, err := e.Content()
 	if err != nil {

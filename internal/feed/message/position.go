@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// Position is a place in a tenant's stream: the store's milliseconds and a number within them. The zero Position is
-// before everything.
+// Position is a position in a tenant's stream, as in Redis: milliseconds and a sequence number. The zero Position is
+// before all entries.
 type Position struct{ Millis, Seq uint64 }
 
-// Compare returns -1, 0 or 1 as p lies before, at or after q.
+// Compare returns -1, 0 or 1 if p is before, at or after q.
 func (p Position) Compare(q Position) int {
 	return cmp.Or(cmp.Compare(p.Millis, q.Millis), cmp.Compare(p.Seq, q.Seq))
 }
@@ -36,15 +36,16 @@ func ParsePosition(s string) (Position, bool) {
 	return p, err1 == nil && err2 == nil
 }
 
-// Published is a message in its place in the tenant's stream. A reader that saw Prev last has missed nothing.
+// Published is a message with its position in the tenant's stream. A reader that saw Prev last has missed nothing.
 type Published struct {
 	Prev, At Position
-	PrevID   string // the event at Prev, where it is known
+	PrevID   string // the id of the event at Prev, if known
 	Message  Message
-	Err      error // not nil: the entry is there, but its message could not be read
+	Err      error // not nil: the entry exists, but its message could not be parsed
 }
 
-// Tail is the end of a tenant's stream: the last position and its event, or the zero Tail where nothing ever happened.
+// Tail is the end of a tenant's stream: the last position and its event, or the zero Tail of a stream that never had an
+// event.
 type Tail struct {
 	At      Position
 	EventID string

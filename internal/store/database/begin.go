@@ -9,17 +9,17 @@ import (
 )
 
 const (
-	// abandoned is how long the server lets a transaction wait for its client if nothing else is said.
+	// abandoned is the default limit of an idle transaction on the server.
 	abandoned = time.Minute
-	// grace lets a client whose ctx ends take its transaction back itself.
+	// grace lets a client whose ctx ends roll back its transaction itself.
 	grace = 5 * time.Second
 )
 
-// Begin begins a transaction that the server ends, with its locks, when its client has been silent for longer than ctx
-// lasts. A client whose machine or network is gone does not say goodbye: the server would keep its locks for as long as
-// TCP takes to notice, two hours by default.
+// Begin begins a transaction that the server aborts, and releases its locks, when the client is silent for longer than
+// the deadline of ctx. If the client's machine or network fails, the server would otherwise keep the locks until TCP
+// notices, two hours by default.
 //
-// The limit comes with BEGIN in one round trip, and ends with the transaction, so that a pooler may stand between.
+// The limit is set with BEGIN in one round trip, and ends with the transaction, so it works through a pooler.
 func Begin(ctx context.Context, pool *Pool) (pgx.Tx, error) {
 	limit := abandoned
 	if deadline, ok := ctx.Deadline(); ok {

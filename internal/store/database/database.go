@@ -1,9 +1,9 @@
 // Package database opens Orderbell's PostgreSQL: the pool that every store works on, the check that the schema is the
 // one a program needs, and the migrations that make it so.
 //
-// Nothing here depends on session state, so a transaction-pooling PgBouncer may stand between: no startup parameter but
-// application_name, no SET, no session locks (migrations alone want a direct connection). How statements are sent
-// depends on what is found there, see [Open].
+// Nothing here depends on session state, so PgBouncer with transaction pooling may be used: no startup parameter but
+// application_name, no SET, no session locks. Only migrations need a direct connection. See [Open] for prepared
+// statements.
 package database
 
 import (
@@ -20,17 +20,17 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Config is where the database is and how much of it a program may take.
+// Config has the address of the database and the limits of a program's use.
 type Config struct {
 	URL string `envconfig:"DATABASE_URL" required:"true"` // postgres://user:password@host:port/name?sslmode=…
 	// MaxConns is one instance's share: instances × MaxConns of all programs stay below the server's max_connections.
 	MaxConns         int32         `envconfig:"DATABASE_MAX_CONNS" default:"4"`
 	ConnectTimeout   time.Duration `envconfig:"DATABASE_CONNECT_TIMEOUT" default:"5s"`
-	StatementTimeout time.Duration `envconfig:"DATABASE_STATEMENT_TIMEOUT" default:"10s"` // waiting for a connection counts too
+	StatementTimeout time.Duration `envconfig:"DATABASE_STATEMENT_TIMEOUT" default:"10s"` // includes the wait for a connection
 }
 
 // Open returns a pool for the program called name, which the server shows as application_name. It connects in the
-// background: a database that is away makes a program unready, not dead. Each statement and each wait for a connection
+// background: without the database a program is not ready, but it runs. Each statement and each wait for a connection
 // ends after StatementTimeout; the server is told to cancel.
 //
 // Statements are prepared once per connection, unless a pooler stands between, see [poolerWatch]; they take one round
@@ -42,9 +42,9 @@ func Open(ctx context.Context, cfg Config, name string) (*Pool, error) {
 		return nil, err
 	}
 	pc.MaxConns = cfg.MaxConns
-	pc.MinConns = 1 // the first request after a scale from zero should not wait for a handshake
+	pc.MinConns = 1 // the first request after a start should not wait for a handshake
 	pc.MaxConnLifetime = 30 * time.Minute
-	pc.MaxConnLifetimeJitter = 5 * time.Minute // a fleet started at once must not reconnect at once
+	pc.MaxConnLifetimeJitter = 5 * time.Minute // many instances that start at once must not reconnect at once
 	pc.MaxConnIdleTime = 5 * time.Minute
 	if !strings.Contains(cfg.URL, "default_query_exec_mode") {
 		watchForPooler(pc)
@@ -68,7 +68,7 @@ func parse(cfg Config, name string) (*pgxpool.Config, error) {
 	scheme, _, _ := strings.Cut(cfg.URL, "://")
 	pc, err := pgxpool.ParseConfig(cfg.URL)
 	if err != nil || (scheme != "postgres" && scheme != "postgresql") {
-		// The parser's text may quote parts of the password, so it is left out.
+		// The parser's error may contain parts of the password, so it is left out.
 		return nil, errors.New("DATABASE_URL is not of the form postgres://user:password@host:port/name " +
 			"(special characters of the password are percent-encoded)")
 	}
@@ -78,8 +78,8 @@ func parse(cfg Config, name string) (*pgxpool.Config, error) {
 	return pc, nil
 }
 
-// deadline bounds every statement and every wait for a connection. It does so on this side, since a statement_timeout
-// among the startup parameters is refused by PgBouncer, and one set later would leak to the connection's next user.
+// deadline bounds every statement and every wait for a connection. It is enforced on the client, because PgBouncer
+// refuses statement_timeout as a startup parameter, and one set later would leak to the connection's next user.
 type deadline struct{ after time.Duration }
 
 type cancelKey struct{}
@@ -95,7 +95,7 @@ func (d deadline) end(ctx context.Context) {
 	}
 }
 
-// The hooks of pgx's tracers, whose contexts hold for the statement.
+// The hooks of pgx's tracers. Their contexts apply to the statement.
 
 func (d deadline) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
 	return d.start(ctx)
@@ -123,18 +123,18 @@ func (d deadline) TraceAcquireEnd(ctx context.Context, _ *pgxpool.Pool, _ pgxpoo
 	d.end(ctx)
 }
 
-// TemporaryError is a failure that a later try may not meet: the server is away, starting, full or switching over, or
-// another transaction was in the way. HTTP answers it with 503.
+// TemporaryError is a temporary failure: the server is down, starting, full or failing over, or another transaction
+// conflicted. HTTP answers it with 503.
 type TemporaryError struct{ err error }
 
 func (e *TemporaryError) Error() string { return e.err.Error() }
 
 func (e *TemporaryError) Unwrap() error { return e.err }
 
-// Temporary tells internal/problem and functions/internal/receiver, which don't know this package.
+// Temporary is read by internal/problem and functions/internal/receiver, which do not import this package.
 func (e *TemporaryError) Temporary() bool { return true }
 
-// Wrap says what a store did when err came, and makes it a *[TemporaryError] if it is one. A nil err stays nil.
+// Wrap adds the operation to err, and converts it to a *[TemporaryError] if it is temporary. A nil err stays nil.
 func Wrap(doing string, err error) error {
 	if err == nil {
 		return nil
@@ -147,7 +147,7 @@ func Wrap(doing string, err error) error {
 }
 
 func isTemporary(err error) bool {
-	// SQLSTATEs and classes of them (PostgreSQL, appendix A) that go away by themselves.
+	// SQLSTATEs and classes of them (PostgreSQL, appendix A) that are temporary.
 	temporaryCodes := [...]string{
 		"08",                      // connection exceptions, PgBouncer's among them
 		"53",                      // too many connections, out of memory or disk

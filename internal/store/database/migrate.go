@@ -36,20 +36,20 @@ func Migrations() []Migration {
 	return all
 }
 
-// Latest is the schema version that this program needs.
+// Latest returns the schema version that this program needs.
 func Latest() uint {
 	all := Migrations()
 	return all[len(all)-1].Version
 }
 
-// Status is how far a database's schema has come.
+// Status is the schema version of a database.
 type Status struct {
 	Version uint // 0: no step was ever applied
-	Dirty   bool // a step was cut off: it is done, or not
+	Dirty   bool // a step was interrupted; it may be complete or not
 	Pending []Migration
 }
 
-// complete is the last version that the database certainly has. A step that was cut off may be there or not.
+// complete returns the last version that is certainly complete.
 func (s Status) complete() uint {
 	if s.Dirty && s.Version > 0 {
 		return s.Version - 1
@@ -57,7 +57,7 @@ func (s Status) complete() uint {
 	return s.Version
 }
 
-// SchemaError is a schema that does not fit the program.
+// SchemaError is a schema that is too old for the program.
 type SchemaError struct {
 	Status
 	Needs uint
@@ -71,11 +71,12 @@ func (e *SchemaError) Error() string {
 	return fmt.Sprintf("schema version is %d, this program needs %d: run `orderbell migrate up`", e.Version, e.Needs)
 }
 
-// Permanent tells internal/service, which doesn't know this package, not to wait: only a migration mends it.
+// Permanent is read by internal/service, which does not import this package: waiting is useless without a migration.
 func (e *SchemaError) Permanent() bool { return true }
 
 // Check returns nil if the database answers and has the schema that this program needs, or a later one: migrations run
-// before programs are replaced, so old programs meet new schemas. Else the error is a *[SchemaError] or [Wrap]ped.
+// before programs are replaced, so old programs meet new schemas. Otherwise the error is a *[SchemaError] or from
+// [Wrap].
 func Check(ctx context.Context, pool *Pool) error {
 	status, err := status(ctx, pool)
 	if err != nil {
@@ -87,8 +88,9 @@ func Check(ctx context.Context, pool *Pool) error {
 	return nil
 }
 
-// Ready is [Check] for a program that writes: its sessions must be writable as well. One that is not is replaced with all
-// that are as old, and asked once more, so that a program without work finds the new primary by itself.
+// Ready is [Check] for a program that writes: its sessions must be writable as well. A read-only session is replaced,
+// together with all of the same age or older, and the check is repeated once. So an idle program finds the new primary
+// by itself.
 func Ready(ctx context.Context, pool *Pool) error {
 	err := writable(ctx, pool)
 	if Refused(err) {
@@ -123,7 +125,7 @@ func status(ctx context.Context, db querier) (Status, error) {
 	var version int64
 	err := db.QueryRow(ctx, "SELECT version, dirty FROM schema_migrations").Scan(&version, &s.Dirty)
 	switch {
-	case errors.Is(err, pgx.ErrNoRows): // every step was taken back
+	case errors.Is(err, pgx.ErrNoRows): // every step was undone
 	case Violates(err, undefinedTable): // undefined_table: no step was ever applied
 	case err != nil:
 		return s, err
@@ -138,7 +140,7 @@ func status(ctx context.Context, db querier) (Status, error) {
 	return s, nil
 }
 
-// MigrationStatus returns how far the database of cfg has come, and changes nothing.
+// MigrationStatus returns the schema version of the database of cfg. It is read-only.
 func MigrationStatus(ctx context.Context, cfg Config) (s Status, err error) {
 	pc, err := parse(cfg, "orderbell-migrate")
 	if err != nil {

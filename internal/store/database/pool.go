@@ -10,17 +10,17 @@ import (
 )
 
 // Pool is a pool of connections that survives a failover and a change of the schema: a connection that cannot succeed
-// again is never used again (see [sessions]), and what the server refused before it did anything is sent once more, on a
-// new connection.
+// again is never reused (see [sessions]), and a statement that the server refused without executing it is repeated
+// once, on a new connection.
 //
-// [Pool.Query], [Pool.QueryRow], [Pool.Exec], [Collect] and [Transact] repeat. [Begin] does not, since its caller may have
-// seen results; a caller that has not asks [Refused] and begins again.
+// [Pool.Query], [Pool.QueryRow], [Pool.Exec], [Collect] and [Transact] repeat. [Begin] does not, because its caller may
+// have used results. A caller that has not can use [Refused] and begin again.
 type Pool struct {
 	*pgxpool.Pool
 	sessions *sessions
 }
 
-// Refused reports whether the server refused a statement before it did anything, for a reason that a new connection does
+// Refused reports whether the server refused a statement without executing it, for a reason that a new connection does
 // not have: the session was read-only, or its prepared statement no longer fits the schema.
 func Refused(err error) bool {
 	var pg *pgconn.PgError
@@ -30,17 +30,17 @@ func Refused(err error) bool {
 	switch pg.Code {
 	case "25006": // read-only: this server has become a standby
 		return true
-	case "26000": // the prepared statement is unknown: another server process answers
+	case "26000": // the prepared statement is unknown to this server process
 		return true
 	case "0A000": // feature_not_supported has other reasons too
 		return pg.Routine == "RevalidateCachedQuery" || pg.Message == "cached plan must not change result type"
-	case "42804", "42883": // the type of a column, and so of a parameter, is another than when it was prepared
+	case "42804", "42883": // the type of a column, and so of a parameter, has changed since it was prepared
 		return true
 	}
 	return false
 }
 
-// twice runs do, and runs it once more if the server refused it.
+// twice runs do, and repeats it once if the server refused it.
 func twice(ctx context.Context, do func() error) error {
 	err := do()
 	if Refused(err) && ctx.Err() == nil {
@@ -58,8 +58,7 @@ func (p *Pool) Exec(ctx context.Context, sql string, args ...any) (tag pgconn.Co
 	return tag, err
 }
 
-// Query is [pgxpool.Pool.Query], repeated once if the server refused it. It returns when the first row is there, or the
-// last.
+// Query is [pgxpool.Pool.Query], repeated once if the server refused it. It returns after the first row has arrived.
 func (p *Pool) Query(ctx context.Context, sql string, args ...any) (found pgx.Rows, err error) {
 	err = twice(ctx, func() error {
 		rows, err := p.Pool.Query(ctx, sql, args...)
@@ -76,7 +75,7 @@ func (p *Pool) Query(ctx context.Context, sql string, args ...any) (found pgx.Ro
 	})
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
-		return found, nil // as pgx does: the caller finds it at the end of the rows
+		return found, nil // as in pgx, the caller gets it from Rows.Err
 	}
 	return found, err
 }
@@ -87,10 +86,10 @@ func (p *Pool) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	return row{rows, err}
 }
 
-// firstRead is a result whose first row was asked for already.
+// firstRead is a result whose first row has already been read.
 type firstRead struct {
 	pgx.Rows
-	first bool // the first call of Next has not been answered
+	first bool // the first call of Next is still to come
 }
 
 func (r *firstRead) Next() bool {
@@ -101,7 +100,7 @@ func (r *firstRead) Next() bool {
 	return r.Rows.Next()
 }
 
-// row is the first of some rows, as pgx has it.
+// row implements pgx.Row for the first row of a result.
 type row struct {
 	rows pgx.Rows
 	err  error

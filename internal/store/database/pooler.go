@@ -9,21 +9,21 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// poolerWatch finds out whether a pool's connections lead to the server or to a pooler such as PgBouncer. Behind a
-// transaction pooler each transaction may meet another server process, where a prepared statement is unknown or
-// another one. A pooler shows itself by its cancel key: it makes up the process id in it, the server does not.
+// poolerWatch detects whether a pool's connections reach the server directly or a pooler such as PgBouncer. With a
+// transaction pooler each transaction may use another server process, where a prepared statement is unknown or a
+// different one. A pooler is recognised by its cancel key: its process id is not the server's.
 //
-// The first connection prepares statements; if it turns out to lead to a pooler, it is replaced before anybody uses it.
+// The first connection prepares statements; if it reaches a pooler, it is replaced before it is used.
 type poolerWatch struct{ found atomic.Int32 }
 
-// What a poolerWatch has found.
+// Results of a poolerWatch.
 const (
 	unknown int32 = iota
 	server
 	pooler
 )
 
-// unsuited marks a connection that would prepare statements behind a pooler.
+// unsuited marks a connection that would prepare statements through a pooler.
 const unsuited = "orderbell unsuited"
 
 func watchForPooler(pc *pgxpool.Config) {
@@ -37,7 +37,7 @@ func watchForPooler(pc *pgxpool.Config) {
 
 func (w *poolerWatch) beforeConnect(_ context.Context, cc *pgx.ConnConfig) error {
 	if w.found.Load() == pooler {
-		// The unnamed statement lives for one message sequence, which a pooler keeps together.
+		// The unnamed statement lives for one message sequence, which a pooler sends to one server process.
 		cc.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
 	return nil

@@ -24,8 +24,8 @@ func Roles() []string {
 	}
 }
 
-// SetLogins lets each role of passwords log in with its password. The roles exist after [MigrateUp]; cfg connects as somebody
-// who may change them: their maker or a superuser.
+// SetLogins lets each role of passwords log in with its password. The roles exist after [MigrateUp]; cfg must connect
+// as a role that may change them: their creator or a superuser.
 func SetLogins(ctx context.Context, cfg Config, passwords map[string]string) (err error) {
 	for _, role := range slices.Sorted(maps.Keys(passwords)) {
 		if !slices.Contains(Roles(), role) {
@@ -41,7 +41,7 @@ func SetLogins(ctx context.Context, cfg Config, passwords map[string]string) (er
 	}
 	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
 	for _, role := range slices.Sorted(maps.Keys(passwords)) {
-		// Utility statements take no parameters. The setting is on for SQL of the standard.
+		// Utility statements take no parameters. The setting ensures standard string literals.
 		sql := "ALTER ROLE " + pgx.Identifier{role}.Sanitize() + " LOGIN PASSWORD '" + strings.ReplaceAll(passwords[role], "'", "''") + "'"
 		if _, err := conn.Exec(ctx, sql); err != nil {
 			return Wrap("set the password of role "+role, err)

@@ -20,17 +20,17 @@ import (
 	"orderbell/migrations"
 )
 
-// MigrateUp applies every pending step, and calls applied (may be nil) after each. Several may run at once: they take
-// turns. A step and its version are one transaction: a step that fails, or whose program is killed, is applied as a whole
-// or not at all. When ctx ends, the step under way is finished first.
+// MigrateUp applies every pending step, and calls applied (may be nil) after each. Several may run at once; they wait
+// for each other. A step and its version are one transaction: a step that fails, or whose program is killed, is applied
+// as a whole or not at all. When ctx ends, the step under way is finished first.
 //
-// A step that a program before release 0.2 left half noted is looked at: MigrateUp applies it, or finds that it is done.
+// If a program before release 0.2 left a step marked dirty, MigrateUp applies it, or detects that it is complete.
 func MigrateUp(ctx context.Context, cfg Config, applied func(Migration)) error {
 	return run(ctx, cfg, 1, len(Migrations()), applied)
 }
 
-// MigrateDown takes back the last steps, at most n of them, and calls undone (may be nil) after each. The data in the
-// tables that a step made is lost.
+// MigrateDown undoes at most the last n steps, and calls undone (may be nil) after each. The data in tables that a step
+// created are lost.
 func MigrateDown(ctx context.Context, cfg Config, n int, undone func(Migration)) error {
 	return run(ctx, cfg, -1, n, undone)
 }
@@ -38,11 +38,11 @@ func MigrateDown(ctx context.Context, cfg Config, n int, undone func(Migration))
 const (
 	// migrateLock is how long one migration waits for another, such as two replicas of a Job, and a step for its tables.
 	migrateLock = 5 * time.Minute
-	// lockPause lets the programs work before a step tries again to lock its tables.
+	// lockPause lets the programs work before a step retries to lock its tables.
 	lockPause = time.Second
 )
 
-// migrator runs the steps of one database.
+// migrator runs the steps on one database.
 type migrator struct {
 	*migrate.Migrate
 	driver *atomicDriver
@@ -79,7 +79,7 @@ func openMigrator(cfg Config) (*migrator, error) {
 		return nil, err
 	}
 	pc.ConnConfig.Tracer = nil                                 // a step may take longer than a statement of the programs
-	pc.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec // a schema may change under prepared statements
+	pc.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec // the schema changes, so statements are not prepared
 	source, err := iofs.New(migrations.Files, ".")
 	if err != nil {
 		return nil, fmt.Errorf("read migrations: %w", err)
@@ -100,14 +100,14 @@ func openMigrator(cfg Config) (*migrator, error) {
 
 // settle clears a mark of a step that was cut off: the version before it is noted, and the step is next.
 func (m *migrator) settle(direction int) error {
-	version, dirty, err := m.driver.Version() // golang-migrate's own hides the mark of the first step
+	version, dirty, err := m.driver.Version() // golang-migrate's own method hides the mark of the first step
 	if err != nil {
 		return Wrap("read schema version", err)
 	}
 	if !dirty {
 		return nil
 	}
-	// A version that this program does not know is for a newer one; and taking back a step needs to know where it starts.
+	// An unknown version belongs to a newer program, and undoing a step needs the current version.
 	if direction < 0 || version > int(Latest()) {
 		return &SchemaError{Status: Status{Version: uint(max(version, 0)), Dirty: true}, Needs: Latest()}
 	}
@@ -115,7 +115,7 @@ func (m *migrator) settle(direction int) error {
 	return Wrap("clear the mark of a step that was cut off", m.Force(previous(version)))
 }
 
-// patiently does one step. One that cannot lock its tables in time is rolled back and tried again.
+// patiently runs one step. A step that cannot lock its tables in time is rolled back and retried.
 func (m *migrator) patiently(ctx context.Context, direction int, done func(Migration)) (bool, error) {
 	for giveUp := time.Now().Add(migrateLock); ; {
 		more, err := m.step(direction, done)
@@ -128,7 +128,7 @@ func (m *migrator) patiently(ctx context.Context, direction int, done func(Migra
 	}
 }
 
-// step applies or takes back one step, and returns false if no step is left.
+// step applies or undoes one step, and returns false if no step is left.
 func (m *migrator) step(direction int, done func(Migration)) (bool, error) {
 	before, _, err := m.Version()
 	if err != nil && !errors.Is(err, migrate.ErrNilVersion) {
@@ -145,9 +145,9 @@ func (m *migrator) step(direction int, done func(Migration)) (bool, error) {
 	if err != nil {
 		return false, Wrap("migrate from schema version "+strconv.FormatUint(uint64(before), 10), err)
 	}
-	m.cutOff = false // the schema is what the version says
+	m.cutOff = false // the schema matches the version
 	after, _, err := m.Version()
-	if err != nil && !errors.Is(err, migrate.ErrNilVersion) { // the first step was taken back
+	if err != nil && !errors.Is(err, migrate.ErrNilVersion) { // the first step was undone
 		return false, Wrap("read schema version", err)
 	}
 	if done != nil {
@@ -156,7 +156,7 @@ func (m *migrator) step(direction int, done func(Migration)) (bool, error) {
 	return true, nil
 }
 
-// unwrapDriver has errors.As find the server's error in the driver's, which does not unwrap.
+// unwrapDriver lets errors.As find the server's error in the driver's error, which does not unwrap.
 func unwrapDriver(err error) error {
 	var driver migratedb.Error
 	if errors.As(err, &driver) {

@@ -10,15 +10,15 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// sessions decides which connections of a pool may be used again. After a failover with a virtual address, a DNS name or
-// a pooler, old connections may stay open and lead to the old server, while new ones lead to the new one. So when one
-// connection turns out to be read-only, all that are as old are replaced before they are used; the same after a change of
-// the schema, for the statements that they have prepared. A connection is closed when the server says that it is ending.
+// sessions decides which connections of a pool may be reused. After a failover with a virtual address, a DNS name or a
+// pooler, old connections may stay open to the old server, while new ones reach the new server. So when one connection
+// is read-only, all of the same age or older are replaced before their next use. The same happens after a change of the
+// schema, because of prepared statements. A connection is closed when the server announces its end.
 type sessions struct {
-	generation atomic.Int64 // counts the times that all connections were retired
+	generation atomic.Int64 // counts how often all connections were retired
 }
 
-// session is what is known of one connection.
+// session is the state of one connection.
 type session struct {
 	generation int64
 	writable   bool // when it began
@@ -26,11 +26,11 @@ type session struct {
 
 const sessionKey = "orderbell session"
 
-// watch adds the decisions to the hooks of pc. It is called last.
+// watch adds the decisions to the hooks of pc. It must be called last.
 func (s *sessions) watch(pc *pgxpool.Config) {
 	before, prepare := pc.BeforeConnect, pc.PrepareConn
 	pc.BeforeConnect = func(ctx context.Context, cc *pgx.ConnConfig) error {
-		// Read before the connection is made: one that a retirement overtakes counts as old.
+		// Read before the connection is made, so that it counts as old if it is retired meanwhile.
 		s.observe(&cc.Config, s.generation.Load())
 		if before != nil {
 			return before(ctx, cc)
@@ -48,7 +48,7 @@ func (s *sessions) watch(pc *pgxpool.Config) {
 	}
 }
 
-// observe watches the errors of a connection that is about to be made.
+// observe watches the errors of a new connection.
 func (s *sessions) observe(cc *pgconn.Config, generation int64) {
 	validate, onError := cc.ValidateConnect, cc.OnPgError
 	cc.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
@@ -64,7 +64,7 @@ func (s *sessions) observe(cc *pgconn.Config, generation int64) {
 			return false
 		}
 		if ended(err) {
-			s.retire(generation) // the others go with it
+			s.retire(generation) // the others are retired too
 			return false
 		}
 		return onError == nil || onError(conn, err)
@@ -92,8 +92,7 @@ func (s *sessions) usable(conn *pgconn.PgConn) bool {
 	return of.generation >= s.generation.Load()
 }
 
-// readOnly reports what the server has said of itself (PostgreSQL 14 or later): it says so with each answer after which
-// it is another.
+// readOnly reports whether the server announced that it is read-only (PostgreSQL 14 or later).
 func readOnly(conn *pgconn.PgConn) bool {
 	return conn.ParameterStatus("in_hot_standby") == "on" || conn.ParameterStatus("default_transaction_read_only") == "on"
 }

@@ -8,21 +8,20 @@ import (
 	"github.com/golang-migrate/migrate/v4/database"
 )
 
-// atomicDriver has golang-migrate's driver run a step and note its version in one transaction. By itself golang-migrate
-// notes the version as dirty, runs the step, and notes it as clean: if the program dies in between, the server completes
-// the step that it was sent, and the mark stays. With this driver the database is at a version or it is not, and no
-// mark is ever needed.
+// atomicDriver makes golang-migrate's driver run a step and write its version in one transaction. golang-migrate itself
+// writes the version as dirty, runs the step, and writes it as clean: if the program dies meanwhile, the server
+// completes the step, and the mark stays. With this driver a step is complete or absent, and no mark is needed.
 type atomicDriver struct {
 	database.Driver
 	target int  // the version that the step under way leads to
-	done   bool // the step has run, and noted target
+	done   bool // the step has run and written target
 }
 
-// lockPatience bounds how long a step waits for a table: the programs' statements queue up after it. The step is then
-// rolled back and tried again later, see run.
+// lockPatience bounds how long a step waits for a table lock, because the programs' statements wait after it. The step
+// is then rolled back and retried, see run.
 const lockPatience = "3s"
 
-// SetVersion notes which step is under way; the step itself writes the version.
+// SetVersion records the step under way; the step itself writes the version.
 func (d *atomicDriver) SetVersion(version int, dirty bool) error {
 	if dirty {
 		d.target, d.done = version, false
@@ -46,7 +45,7 @@ func (d *atomicDriver) Run(step io.Reader) error {
 	if d.target >= 0 {
 		fmt.Fprintf(&b, "INSERT INTO schema_migrations (version, dirty) VALUES (%d, false);\n", d.target)
 	}
-	// On the step's first line, so that an error's line is that of the step.
+	// On the step's first line, so that line numbers in errors are those of the step.
 	if err := d.Driver.Run(strings.NewReader("SELECT set_config('lock_timeout', '" + lockPatience + "', true); " + b.String())); err != nil {
 		return err
 	}
@@ -54,10 +53,10 @@ func (d *atomicDriver) Run(step io.Reader) error {
 	return nil
 }
 
-// isThere reports whether a step failed because its work is done: it makes what exists, or changes what is gone.
-// A step is one transaction, so it is done as a whole or not at all.
+// isThere reports whether a step failed because it is already complete: it creates an existing object, or changes a
+// removed one. A step is one transaction, so it is complete or absent.
 func isThere(err error) bool {
 	return Violates(err,
 		"42P07", "42701", "42710", "42P06", "42723", // a table, column, object, schema or function exists
-		undefinedTable, "42703", "42704", "42883") // one that is to be changed does not
+		undefinedTable, "42703", "42704", "42883") // an object that is to be changed does not exist
 }

@@ -6,9 +6,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// asTenant limits the rest of its transaction to one tenant: it sets the role of the HTTP APIs, for which the policies of
-// row-level security show only that tenant's rows. Both settings end with the transaction, so that a
-// connection, or a pooler's server connection, belongs to no tenant afterwards.
+// asTenant limits the rest of its transaction to one tenant: it sets the role of the HTTP APIs, for which the policies
+// of row-level security show only that tenant's rows. Both settings end with the transaction, so that a connection, or
+// a pooler's server connection, belongs to no tenant after it.
 const asTenant = `SELECT set_config('role', 'orderbell_api', true), set_config('orderbell.tenant', $1, true)`
 
 // Collect runs one statement in a transaction of the tenant's and returns its rows. It takes one round trip: both
@@ -28,7 +28,7 @@ func collect[T any](ctx context.Context, pool *Pool, tenantID string, scan pgx.R
 	results := pool.SendBatch(ctx, batch)
 	defer func() {
 		if closed := results.Close(); err == nil {
-			err = closed // whether it was committed is known at the end alone
+			err = closed // only the end shows whether it was committed
 		}
 	}()
 	if _, err := results.Exec(); err != nil {
@@ -41,7 +41,7 @@ func collect[T any](ctx context.Context, pool *Pool, tenantID string, scan pgx.R
 	return pgx.CollectRows(rows, scan)
 }
 
-// CollectOne is [Collect] for a statement of one row. Where it has none, the error is [pgx.ErrNoRows].
+// CollectOne is [Collect] for a statement of one row. Without a row the error is [pgx.ErrNoRows].
 func CollectOne[T any](ctx context.Context, pool *Pool, tenantID string, scan pgx.RowToFunc[T], sql string, args ...any) (T, error) {
 	found, err := Collect(ctx, pool, tenantID, scan, sql, args...)
 	switch {
@@ -58,7 +58,7 @@ func CollectOne[T any](ctx context.Context, pool *Pool, tenantID string, scan pg
 	return found[0], nil
 }
 
-// InTenant runs do in a transaction of the tenant's, for work that one statement cannot say.
+// InTenant runs do in a transaction of the tenant, for work that needs several statements.
 func InTenant(ctx context.Context, pool *Pool, tenantID string, do func(pgx.Tx) error) error {
 	return Transact(ctx, pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, asTenant, tenantID); err != nil {

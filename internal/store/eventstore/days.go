@@ -10,11 +10,11 @@ import (
 	"orderbell/internal/store/database"
 )
 
-// lockPatience is how long making and dropping a partition wait for the lock on event_records, while every event queues
-// up: a lock that they don't get now, they get at the next sweep.
+// lockPatience is how long creating or dropping a partition waits for the lock on event_records. Events wait meanwhile,
+// so after it the next sweep tries again.
 const lockPatience = "2s"
 
-// EnsureDays makes the partitions of the days from first to last that are not there, and returns how many it made.
+// EnsureDays creates the missing partitions of the days from first to last, and returns how many it created.
 func (s *Store) EnsureDays(ctx context.Context, first, last time.Time) (made int, err error) {
 	err = s.patiently(ctx, func(tx pgx.Tx) error {
 		return tx.QueryRow(ctx, "SELECT ensure_event_record_partitions($1, $2)", first, last).Scan(&made)
@@ -22,7 +22,8 @@ func (s *Store) EnsureDays(ctx context.Context, first, last time.Time) (made int
 	return made, wrap("make partitions of event_records", err)
 }
 
-// ForgetDays drops the partitions of the days before first, each by itself, and returns how many it dropped.
+// ForgetDays drops the partitions of the days before first, each in its own transaction, and returns how many it
+// dropped.
 func (s *Store) ForgetDays(ctx context.Context, first time.Time) (dropped int, err error) {
 	const sql = `SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 		WHERE i.inhparent = 'event_records'::regclass AND c.relname < 'event_records_' || to_char($1::date, 'YYYYMMDD')

@@ -13,7 +13,7 @@ import (
 //go:embed desk.sql
 var deskSQL string
 
-// Mails returns at most limit mails that the filter chooses, the oldest first.
+// Mails returns at most limit mails that match the filter, the oldest first.
 func (s *Store) Mails(ctx context.Context, f mail.Filter, limit int) ([]mail.Entry, error) {
 	args := pgx.NamedArgs{
 		"ids": f.IDs, "statuses": f.Statuses, "tenant_id": f.TenantID, "email": f.Email, "reason": f.Reason, "since": f.Since, "limit": limit,
@@ -34,10 +34,10 @@ func (s *Store) Mails(ctx context.Context, f mail.Filter, limit int) ([]mail.Ent
 	return found, wrap("list mails", err)
 }
 
-// Retry makes mails due now, with all their attempts before them, and returns the ids of those that it has changed: a mail
-// that was sent, is being sent, or whose address is suppressed stays as it is. The sweeper sends them.
+// Retry makes mails due now, with the full number of attempts, and returns the ids of the changed mails. A mail that
+// was sent, is being sent, or whose address is suppressed does not change. The sweeper sends them.
 func (s *Store) Retry(ctx context.Context, ids []string) ([]string, error) {
-	// The attempts until now are the fencing token, so the number stays; as held ones they do not count.
+	// The number of attempts is the fencing token, so it does not change; earlier attempts are counted as held instead.
 	const sql = `
 		UPDATE email_deliveries d SET status = 'due', reason = '', held = attempt, next_attempt_at = now(), lease_until = NULL
 		FROM users u
@@ -52,7 +52,7 @@ func (s *Store) Retry(ctx context.Context, ids []string) ([]string, error) {
 	return changed, wrap("retry mails", err)
 }
 
-// Suppressions returns the addresses that get no mail, the oldest first: those of addresses, or with none all whose reason
+// Suppressions returns suppressed addresses, the oldest first: those in addresses or, if it is empty, all whose reason
 // contains reason.
 func (s *Store) Suppressions(ctx context.Context, addresses []string, reason string) ([]mail.Suppression, error) {
 	const sql = `
@@ -71,7 +71,7 @@ func (s *Store) Suppressions(ctx context.Context, addresses []string, reason str
 	return found, wrap("list suppressed addresses", err)
 }
 
-// Unsuppress takes addresses off the list and returns those that were on it.
+// Unsuppress removes addresses from the list and returns those that were on it.
 func (s *Store) Unsuppress(ctx context.Context, addresses []string) ([]string, error) {
 	rows, err := s.pool.Query(ctx, `DELETE FROM mail_suppressions WHERE address = ANY ($1::text[]) RETURNING address`, addresses)
 	if err != nil {

@@ -1,8 +1,8 @@
-// Package eventstore remembers in PostgreSQL which events were taken in, who was told of them, and which e-mails are due.
+// Package eventstore records in PostgreSQL which events were applied, who was notified, and which mails are due.
 //
-// [Store.Apply] is the heart of exactly-once: the record of an event, the notifications and the due e-mails come into
-// being together or not at all, and a second delivery finds them. An e-mail is claimed with a lease; every mark names
-// the attempt that it ends, so that a claimant who was given up changes nothing when it comes back.
+// [Store.Apply] makes events exactly-once: the record of an event, the notifications and the due mails are written in
+// one transaction, and a second delivery finds them. A mail is claimed with a lease. Every mark names the attempt that
+// it ends, so a claimant with an expired lease changes nothing.
 package eventstore
 
 import (
@@ -36,14 +36,14 @@ var receiptSQL string
 type Store struct {
 	pool         *database.Pool
 	mailDomain   string
-	claimOfEvent string // claimSQL for an event instead of a tenant: a statement of its own gets the plan that fits it
+	claimOfEvent string // claimSQL for an event instead of a tenant: a separate statement gets its own plan
 	applySQL     string // apply.sql with numbered arguments
 	applyNames   []string
 	together     *gather.Group[application, applied]
 	crowds       crowds
 }
 
-// New returns a store. MailDomain is what the Message-IDs of e-mails end in.
+// New returns a store. mailDomain is the domain of Message-IDs.
 func New(pool *database.Pool, mailDomain string) *Store {
 	s := &Store{
 		pool: pool, mailDomain: mailDomain,
@@ -63,12 +63,12 @@ func New(pool *database.Pool, mailDomain string) *Store {
 // second record instead: a search through all days' partitions would double the cost of every event, for a publisher's
 // mistake without effect (the feed knows the id, clients know the version).
 //
-// It takes one round trip for a new event and two for a repeated one. Events that come while others are under way share
-// a statement, see [Store.applyTogether].
+// It takes one round trip for a new event and two for a repeated one. Events that arrive while others are under way
+// share a statement, see [Store.applyTogether].
 func (s *Store) Apply(ctx context.Context, e event.Event, audience user.Audience) (event.Receipt, error) {
 	receipt, err := s.insert(ctx, e, audience)
 	if database.Violates(err, database.Checked) {
-		// Days ahead are the sweeper's work; this is a late event of a day before the first, or a sweeper that is away.
+		// The sweeper creates partitions ahead; this is a late event of an earlier day, or the sweeper is down.
 		if err = s.makePartition(ctx, e.Day()); err == nil {
 			receipt, err = s.insert(ctx, e, audience)
 		}
@@ -86,7 +86,7 @@ func (s *Store) Apply(ctx context.Context, e event.Event, audience user.Audience
 }
 
 func (s *Store) insert(ctx context.Context, e event.Event, audience user.Audience) (event.Receipt, error) {
-	// The known fields alone are kept: an unknown one may hold what jsonb does not, such as \u0000.
+	// Only the known fields are stored: an unknown one may contain what jsonb does not accept, such as \u0000.
 	data, err := json.Marshal(e.Data)
 	if err != nil {
 		return event.Receipt{}, err
@@ -111,7 +111,7 @@ func (s *Store) insert(ctx context.Context, e event.Event, audience user.Audienc
 	return receipt, nil
 }
 
-// receipt reads what the first delivery of e left.
+// receipt reads the result of the first delivery of e.
 func (s *Store) receipt(ctx context.Context, e event.Event) (event.Receipt, error) {
 	rows, err := s.pool.Query(ctx, receiptSQL, e.Day(), e.Source, e.ID, string(e.Type), hash(e), e.Time)
 	if err != nil {
@@ -167,7 +167,7 @@ func (s *Store) makePartition(ctx context.Context, day time.Time) error {
 	return err
 }
 
-// conflictError is another transaction that was in the way. The receiver answers it with 409, which is retried.
+// conflictError is a conflict with another transaction. The receiver answers it with 409, which is retried.
 type conflictError struct{ error }
 
 func (e *conflictError) Unwrap() error { return e.error }

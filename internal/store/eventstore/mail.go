@@ -26,14 +26,14 @@ func (s *Store) ClaimOfEvent(ctx context.Context, source, eventID string, terms 
 	})
 }
 
-// ClaimOfTenant claims the mail of the tenant that is due longest. It returns false if no mail may be sent now.
+// ClaimOfTenant claims the tenant's mail that has been due longest. It returns false if no mail may be sent now.
 func (s *Store) ClaimOfTenant(ctx context.Context, tenantID string, terms mail.Terms) (mail.Due, bool, error) {
 	return s.claim(ctx, claimSQL, pgx.NamedArgs{
 		"lease": terms.Lease, "mails_per_hour": terms.MailsPerHour, "max_invitations": terms.MaxInvitations, "tenant_id": tenantID,
 	})
 }
 
-// DueTenants returns the tenants that have a mail to send now, the one that waits longest first.
+// DueTenants returns the tenants with a mail to send now, ordered by their longest wait.
 func (s *Store) DueTenants(ctx context.Context, terms mail.Terms) ([]string, error) {
 	rows, err := s.pool.Query(ctx, tenantsSQL, pgx.NamedArgs{"mails_per_hour": terms.MailsPerHour})
 	if err != nil {
@@ -61,8 +61,8 @@ func (s *Store) claim(ctx context.Context, sql string, args pgx.NamedArgs) (mail
 	return d, true, nil
 }
 
-// Mark ends the attempt of d. It returns false, and changes nothing, if d was claimed again since, or is not due any more.
-// An address without a mailbox goes on the suppression list with the same statement.
+// Mark ends the attempt of d. It returns false, and changes nothing, if d was claimed again since, or is not due any
+// more. The same statement adds an address that does not exist to the suppression list.
 func (s *Store) Mark(ctx context.Context, d mail.Due, m mail.Mark) (held bool, err error) {
 	const sql = `
 		WITH marked AS (
@@ -93,7 +93,7 @@ func (s *Store) Mark(ctx context.Context, d mail.Due, m mail.Mark) (held bool, e
 	return rows == 1, nil
 }
 
-// Renew makes the claim of d last for lease from now. It returns false, and changes nothing, if the claim is another's.
+// Renew extends the claim of d to lease from now. It returns false, and changes nothing, if the claim was lost.
 func (s *Store) Renew(ctx context.Context, d mail.Due, lease time.Duration) (held bool, err error) {
 	const sql = `UPDATE email_deliveries SET lease_until = now() + @lease::interval, next_attempt_at = now() + @lease::interval
 		WHERE id = @id AND attempt = @attempt AND status = 'due' AND lease_until IS NOT NULL`

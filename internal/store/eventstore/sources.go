@@ -7,7 +7,8 @@ import (
 	"orderbell/internal/store/database"
 )
 
-// SourceAllowed says whether events of the source may be about the tenant. Orderbell's own may be about any.
+// SourceAllowed reports whether events of the source may be about the tenant. Orderbell's own source may send events
+// about any tenant.
 func (s *Store) SourceAllowed(ctx context.Context, source, tenantID string) (allowed bool, err error) {
 	if source == event.Source {
 		return true, nil

@@ -13,22 +13,22 @@ import (
 	"orderbell/internal/user"
 )
 
-// Events that come while others are under way share a statement, and so a round trip and a wait for the disk: a batch is what
-// has come since the one before. Two at once keep the server busy while one waits for its disk, and leave connections to
-// mails and large audiences.
+// Events that arrive while others are under way share a statement, and so a round trip and a wait for the disk. A batch
+// has the events since the previous one. Two batches at once keep the server busy while one waits for the disk, and
+// leave connections for mails and large audiences.
 const (
 	batches   = 2
 	batchSize = 16
 )
 
-// application is an event that is to be applied.
+// application is an event to apply.
 type application struct {
 	event.Event
 	audience user.Audience
 	data     []byte
 }
 
-// fits says whether a may be in one statement with batch: it has the same type and audience, and another record.
+// fits reports whether a may share a statement with batch: same type and audience, but a different record.
 func (a application) fits(batch []application) bool {
 	if len(batch) == 0 {
 		return true
@@ -51,12 +51,11 @@ type applied struct {
 	err error
 }
 
-// errNotApplied is for an event that was not in the batch, or whose batch was refused. It may be at fault or not, and is
-// tried alone.
+// errNotApplied marks an event that was left out of the batch, or whose batch was refused. It is retried alone.
 var errNotApplied = errors.New("not applied in a batch")
 
-// applyTogether applies events by one statement: all of them or none. Events that differ from the first in what the
-// statement has one value for, and repeated ones, are left out.
+// applyTogether applies events with one statement: all or none. It leaves out duplicates, and events whose type or
+// audience differs from the first.
 func (s *Store) applyTogether(ctx context.Context, items []application) []applied {
 	results := make([]applied, len(items))
 	var batch []application
@@ -115,16 +114,16 @@ func (s *Store) applyAlone(ctx context.Context, a application) (appliedRow, erro
 	return rows[0], nil
 }
 
-// crowds are the tenants whose last event had many recipients. Their events go alone: in a batch they would make
-// their neighbours wait. It is safe for concurrent use.
+// crowds has the tenants whose last event had many recipients. Their events are applied alone, because in a batch they
+// would delay the others. It is safe for concurrent use.
 type crowds struct {
 	mu      sync.Mutex
 	tenants map[string]struct{}
 }
 
 const (
-	crowd     = 64   // recipients: some 5 ms of the server
-	mostCrowd = 4096 // tenants that are remembered
+	crowd     = 64   // recipients: about 5 ms on the server
+	mostCrowd = 4096 // tenants in the set
 )
 
 func (c *crowds) has(tenantID string) bool {
@@ -142,7 +141,7 @@ func (c *crowds) note(tenantID string, r event.Receipt) {
 	case !large:
 		delete(c.tenants, tenantID)
 	case len(c.tenants) >= mostCrowd:
-		clear(c.tenants) // the next event of each finds it again
+		clear(c.tenants) // the next event of each adds it again
 		fallthrough
 	default:
 		c.tenants[tenantID] = struct{}{}

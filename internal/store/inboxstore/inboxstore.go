@@ -1,4 +1,4 @@
-// Package inboxstore lists a user's notifications in PostgreSQL and marks them read.
+// Package inboxstore lists a user's notifications in PostgreSQL and marks them as read.
 package inboxstore
 
 import (
@@ -22,7 +22,7 @@ type Store struct{ pool *database.Pool }
 // New returns a store on the pool.
 func New(pool *database.Pool) *Store { return &Store{pool: pool} }
 
-// page hangs the notifications on the one row of the count, so that an empty page has it too.
+// page joins the notifications to the row of the count, so that an empty page has the count too.
 const page = `SELECT c.unread, n.id::text, n.event_id::text, n.event_type, n.data, n.created_at, n.read_at
 FROM (SELECT count(*) AS unread FROM notifications WHERE user_id = $1 AND tenant_id = $2 AND read_at IS NULL) c
 LEFT JOIN LATERAL (
@@ -33,7 +33,7 @@ LEFT JOIN LATERAL (
 ) n ON true
 ORDER BY n.created_at DESC, n.id DESC`
 
-// Page returns what q asks for of the user's notifications.
+// Page returns the user's notifications that match q.
 func (s *Store) Page(ctx context.Context, tenantID, userID string, q notification.Query) (notification.Page, error) {
 	var before, beforeID any // NULL
 	if !q.Before.IsZero() {
@@ -62,7 +62,7 @@ func (s *Store) Page(ctx context.Context, tenantID, userID string, q notificatio
 		return notification.Page{}, database.Wrap("list notifications", err)
 	}
 	if len(notifications) > 0 && notifications[0].ID == "" {
-		notifications = nil // the count's row alone
+		notifications = nil // only the row of the count
 	}
 	if found.More = len(notifications) > q.Limit; found.More {
 		notifications = notifications[:q.Limit]
@@ -71,14 +71,14 @@ func (s *Store) Page(ctx context.Context, tenantID, userID string, q notificatio
 	return found, nil
 }
 
-// reading ends the statements below: what has become read, and what is left. The count is of the time before the
-// statement.
+// reading is the end of the statements below: the notifications that were marked, and the number of unread ones left.
+// The count is from the statement's snapshot.
 const reading = `
 SELECT ARRAY(SELECT id::text FROM done ORDER BY id), (
 	SELECT count(*) FROM notifications WHERE user_id = $1 AND tenant_id = $2 AND read_at IS NULL
 ) - (SELECT count(*) FROM done)`
 
-// Read marks one of the user's notifications read. Of one that is read already the answer names none. Its error may be
+// Read marks one of the user's notifications as read. If it is already read, the answer lists no id. Its error may be
 // [notification.ErrNotFound].
 func (s *Store) Read(ctx context.Context, tenantID, userID, id string) (message.Reading, error) {
 	const read = `WITH it AS (
@@ -93,7 +93,7 @@ func (s *Store) Read(ctx context.Context, tenantID, userID, id string) (message.
 	return r, database.Wrap("read notification", err)
 }
 
-// ReadSome marks some of the user's notifications read. Those that are not there, or are read already, it does not name.
+// ReadSome marks some of the user's notifications as read. The answer does not list unknown ids and those already read.
 func (s *Store) ReadSome(ctx context.Context, tenantID, userID string, ids []string) (message.Reading, error) {
 	const read = `WITH done AS (
 			UPDATE notifications SET read_at = now()

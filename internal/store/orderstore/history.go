@@ -13,8 +13,8 @@ import (
 	"orderbell/internal/store/database"
 )
 
-// historySQL finds the record of each change's event by its day, and joins what was decided with what became of it. Those
-// who were told come first.
+// historySQL finds the record of each change's event by its day, and joins the decisions with their results. Notified
+// users come first.
 const historySQL = `
 SELECT c.version, c.status, c.undone, c.event_id::text, c.actor_id, c.actor_name, c.changed_at, e.event_id IS NOT NULL, (
     SELECT coalesce(json_agg(told ORDER BY told.outcome = 'suppressed', told.name, told.user_id, told.channel DESC), '[]')
@@ -37,7 +37,7 @@ LEFT JOIN event_records e ON e.event_day = (c.changed_at AT TIME ZONE 'UTC')::da
 WHERE c.tenant_id = $1::text AND c.order_id = $2::uuid
 ORDER BY c.version DESC LIMIT $4::int`
 
-// told is a row of the statement's JSON.
+// told is an element of the statement's JSON.
 type told struct {
 	UserID  string        `json:"user_id"`
 	Name    string        `json:"name"`
@@ -47,8 +47,8 @@ type told struct {
 	At      time.Time     `json:"at"`
 }
 
-// History returns the latest [order.MostChanges] changes of an order, the latest first, and whether there are more. Unless
-// reader is "", it has what was decided for that user alone. Its error may be [order.ErrNotFound].
+// History returns the latest [order.MostChanges] changes of an order, the latest first, and whether there are more.
+// Unless reader is "", it only has the decisions for that user. Its error may be [order.ErrNotFound].
 func (s *Store) History(ctx context.Context, tenantID, id, reader string) (changes []order.Change, more bool, err error) {
 	var only any // NULL
 	if reader != "" {
@@ -58,7 +58,7 @@ func (s *Store) History(ctx context.Context, tenantID, id, reader string) (chang
 	if err != nil {
 		return nil, false, database.Wrap("read history", err)
 	}
-	if len(changes) == 0 { // of another tenant, or of a time before changes were kept
+	if len(changes) == 0 { // of another tenant, or older than the table of changes
 		_, err := s.Get(ctx, tenantID, id)
 		return nil, false, err
 	}

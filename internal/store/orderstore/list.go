@@ -12,10 +12,10 @@ import (
 	"orderbell/internal/store/database"
 )
 
-// The statements of a list read no more rows than a page for each state, by an index that ends with the place of an order
-// in the list: they cost the same in a shop of any age. bench_test.go measures it.
+// The statements of a list read at most one page of rows for each state, from an index that ends with the position in
+// the list. So their cost does not depend on the age of a shop (bench_test.go).
 
-// place is the part of a condition that a page begins and ends by.
+// place is the part of a condition that bounds a page.
 const place = `(created_at, id) < ($3::timestamptz, $4::uuid) AND created_at < $5::timestamptz`
 
 const newest = `ORDER BY created_at DESC, id DESC LIMIT $2::int`
@@ -23,22 +23,22 @@ const newest = `ORDER BY created_at DESC, id DESC LIMIT $2::int`
 const pageSQL = `SELECT ` + columns + ` FROM orders
 WHERE tenant_id = $1::text AND ` + place + ` AND created_at >= $6::timestamptz ` + newest
 
-// pageOfStatesSQL takes a page of each state, with a beginning of its own, and of those the newest.
+// pageOfStatesSQL reads a page of each state, with its own bound, and returns the newest of them.
 const pageOfStatesSQL = `SELECT o.* FROM unnest($6::text[], $7::timestamptz[]) AS wanted (state, since), LATERAL (
     SELECT ` + columns + ` FROM orders
     WHERE tenant_id = $1::text AND status = wanted.state AND ` + place + ` AND created_at >= wanted.since ` + newest + `
 ) AS o ` + newest
 
-// The order of what is counted is the index's: without it, the server reads the whole table for a state that is rare.
+// The ORDER BY is that of the index. Without it, the server reads the whole table for a rare state.
 const countSQL = `SELECT state, (SELECT count(*) FROM (
     SELECT FROM orders WHERE tenant_id = $1::text AND status = state
         AND created_at >= $3::timestamptz AND created_at < $4::timestamptz
     ORDER BY created_at DESC, id DESC LIMIT $5::int
 ) AS counted) FROM unnest($2::text[]) AS wanted (state)`
 
-// searchSQL finds orders by their reference, as it was typed, in capitals and in small letters, and by the beginning of
-// their id. The last is looked for among orders of the time that a UUIDv7 begins with. Row-level security lets no condition
-// but an equality of a text use an index, so a search by the beginning of a reference would read a tenant's whole history.
+// searchSQL finds orders by reference (as typed, in upper case and in lower case) and by a prefix of the id, among
+// orders of the time in the UUIDv7. With row-level security only an equality of texts can use an index, so a search by
+// a prefix of the reference would read a tenant's whole history.
 const searchSQL = `SELECT ` + columns + ` FROM (
     (SELECT o.* FROM unnest(ARRAY[$3::text, upper($3::text), lower($3::text)]) AS typed (as_reference), LATERAL (
         SELECT ` + columns + ` FROM orders WHERE tenant_id = $1::text AND reference <> '' AND reference = typed.as_reference ` + newest + `) AS o)
@@ -47,15 +47,15 @@ const searchSQL = `SELECT ` + columns + ` FROM (
         AND created_at BETWEEN $6::timestamptz AND $7::timestamptz ` + newest + `)
 ) AS found ` + newest
 
-// lastID is the last UUID of all.
+// lastID is the largest UUID.
 const lastID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
-// beginning and end are the ends of time, as far as anything of ours goes.
+// beginning and end stand for no bound.
 func beginning() time.Time { return time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 func end() time.Time { return time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC) }
 
-// Page returns at most q.Limit orders of the tenant that q asks for, and whether there are more.
+// Page returns at most q.Limit orders of the tenant that match q, and whether there are more.
 func (s *Store) Page(ctx context.Context, tenantID string, q order.Query) ([]order.Order, bool, error) {
 	after, from, to := q.After, q.From, q.To
 	if after == (order.Position{}) {
@@ -96,8 +96,8 @@ func (s *Store) Page(ctx context.Context, tenantID string, q order.Query) ([]ord
 	return page, false, nil
 }
 
-// Count returns how many orders of the tenant are in each state and were made from the one time to before the other, each
-// as far as [order.MostCounted]. A zero time is no bound.
+// Count returns the number of the tenant's orders in each state that were created in [from, to), up to
+// [order.MostCounted] each. A zero time is no bound.
 func (s *Store) Count(ctx context.Context, tenantID string, from, to time.Time) (map[order.Status]int, error) {
 	if to.IsZero() {
 		to = end()
@@ -126,11 +126,11 @@ func (s *Store) Search(ctx context.Context, tenantID, text string, limit int) ([
 	return found, database.Wrap("search orders", err)
 }
 
-// leastOfID is how much of an id must be there to look for it: its time to the minute.
+// leastOfID is the shortest prefix of an id that is searched: its time to the minute.
 const leastOfID = 8
 
-// idsFrom returns the first and last UUIDv7 that begin with the text, and when they can have been made. What is no
-// beginning of an id has none between.
+// idsFrom returns the first and last UUIDv7 with the prefix, and the period of their creation. For a text that is not
+// such a prefix the range is empty.
 func idsFrom(text string) (first, last string, from, to time.Time) {
 	const digits = 32
 	hex := strings.ReplaceAll(strings.ToLower(text), "-", "")
@@ -142,7 +142,7 @@ func idsFrom(text string) (first, last string, from, to time.Time) {
 	return low.String(), high.String(), madeAt(low).Add(-clocksApart), madeAt(high).Add(clocksApart)
 }
 
-// madeAt returns the time that a UUIDv7 begins with (RFC 9562 §5.7).
+// madeAt returns the time in a UUIDv7 (RFC 9562 §5.7).
 func madeAt(id uuid.UUID) time.Time {
 	var ms int64
 	for _, b := range id[:6] {

@@ -1,10 +1,10 @@
-// Package orderstore keeps orders in PostgreSQL. With each change of an order it writes the event that tells of it into
-// the outbox, in the same transaction.
+// Package orderstore keeps orders in PostgreSQL. With each change of an order it writes the event into the outbox, in
+// the same transaction.
 //
-// What is done for a tenant is done as the tenant, see [database.Collect]. A change is one statement, so one round trip
-// and one transaction: it locks the order's row, checks what may follow its state, raises the version, adds the outbox
-// row and remembers the Idempotency-Key. An order's outbox ids rise with its version, since both are taken under its
-// row lock.
+// Statements for a tenant run as the tenant, see [database.Collect]. A change is one statement, so one round trip and
+// one transaction: it locks the order's row, checks the transition, increments the version, adds the outbox row and
+// stores the Idempotency-Key. An order's outbox ids increase with its version, because both are assigned under the row
+// lock.
 package orderstore
 
 import (
@@ -30,16 +30,16 @@ type Store struct{ pool *database.Pool }
 // New returns a store on a database with the schema of this program.
 func New(pool *database.Pool) *Store { return &Store{pool: pool} }
 
-// Shard returns the outbox shard of an order: all its events are in one, so that they leave in order.
+// Shard returns the outbox shard of an order. All events of an order are in one shard, so that they are sent in order.
 func Shard(orderID string) int16 {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(orderID))
 	return int16(h.Sum32() % event.OutboxShards)
 }
 
-// Create makes a new order of r's tenant from o's Reference, TotalAmount and Currency, without which it
-// is in the tenant's. A repeated Key gets the first
-// answer, and waits for it while the first is under way. Errors: [order.ErrKeyReused], [order.ErrNoTenant].
+// Create creates an order of r's tenant with o's Reference, TotalAmount and Currency; without a currency it uses the
+// tenant's. A repeated Key gets the first answer, and waits for it while the first request is under way. Errors:
+// [order.ErrKeyReused], [order.ErrNoTenant].
 func (s *Store) Create(ctx context.Context, o order.Order, r order.Request) (order.Answer, error) {
 	id, eventID, err := newIDs()
 	if err != nil {
@@ -53,7 +53,7 @@ func (s *Store) Create(ctx context.Context, o order.Order, r order.Request) (ord
 	switch {
 	case err == nil:
 		return made, nil
-	case database.Violates(err, database.ForeignKey, database.NotNull): // without a tenant there is no currency either
+	case database.Violates(err, database.ForeignKey, database.NotNull): // without a tenant there is no default currency
 		return order.Answer{}, order.ErrNoTenant
 	case !errors.Is(err, pgx.ErrNoRows):
 		return order.Answer{}, database.Wrap("create order", err)
@@ -69,7 +69,7 @@ func (s *Store) Create(ctx context.Context, o order.Order, r order.Request) (ord
 // changeTries bounds how often a change is tried again because the order changed between its rejection and the query for the reason.
 const changeTries = 5
 
-// errBusy ends the rare case of changeTries refusals in a row, each outdated at once.
+// errBusy is returned after changeTries refusals that were all outdated.
 var errBusy = &busyError{}
 
 type busyError struct{}
@@ -78,10 +78,10 @@ func (*busyError) Error() string   { return "the order keeps changing" }
 func (*busyError) Temporary() bool { return true }
 
 // Change brings an order of r's tenant into state next. A repeated Key gets the first answer. Errors:
-// [order.ErrNotFound], *[order.TransitionError], [order.ErrKeyReused]. An error leaves no trace: a later try with the
-// same Key is a first try.
+// [order.ErrNotFound], *[order.TransitionError], [order.ErrKeyReused]. An error changes nothing: a later request with
+// the same Key counts as the first.
 func (s *Store) Change(ctx context.Context, id string, next order.Status, r order.Request) (order.Answer, error) {
-	var from []string // the states that next may follow: the rule lives in package order, the check under the row lock
+	var from []string // the states that next may follow: the rule is in package order, the check runs under the row lock
 	for _, s := range order.Statuses() {
 		if s.CanBecome(next) {
 			from = append(from, string(s))
@@ -103,8 +103,8 @@ func (s *Store) Change(ctx context.Context, id string, next order.Status, r orde
 	})
 }
 
-// Undo brings an order of r's tenant back into the state before its latest change, which made version, if the order is in
-// one of the states now and no longer than [order.UndoFor]. A repeated Key gets the first answer. Errors:
+// Undo brings an order of r's tenant back into the state before its latest change, which has the version. The order
+// must be in an undoable state, for at most [order.UndoFor]. A repeated Key gets the first answer. Errors:
 // [order.ErrNotFound], *[order.UndoError], [order.ErrKeyReused].
 func (s *Store) Undo(ctx context.Context, id string, version int64, states []order.Status, r order.Request) (order.Answer, error) {
 	_, eventID, err := newIDs()
@@ -115,7 +115,7 @@ func (s *Store) Undo(ctx context.Context, id string, version int64, states []ord
 	for i, s := range states {
 		from[i] = string(s)
 	}
-	args := arguments(r, id, order.Preparing, eventID) // the status is the row's, and whatever it is, the type is a change's
+	args := arguments(r, id, order.Preparing, eventID) // the status is read from the row; the type is always order_status_updated
 	query, args := undoSQL, append(args, from, order.UndoFor, version)
 	if r.Key != "" {
 		query, args = undoOnceSQL, append(args, r.Key, r.Fingerprint[:])
@@ -133,8 +133,8 @@ func (s *Store) Undo(ctx context.Context, id string, version int64, states []ord
 	})
 }
 
-// change runs a statement that changes an order; why says, of the order as it is after a refusal, what was wrong, or
-// errBusy if nothing is any more.
+// change runs a statement that changes an order. After a refusal, why returns the reason from the current order, or
+// errBusy if there is no reason any more.
 func (s *Store) change(ctx context.Context, id string, r order.Request, query string, args []any, why func(order.Order) error) (order.Answer, error) {
 	for range changeTries {
 		changed, err := s.write(ctx, r.TenantID, query, args...)
@@ -152,7 +152,7 @@ func (s *Store) change(ctx context.Context, id string, r order.Request, query st
 	return order.Answer{}, fmt.Errorf("change order %s: %w", id, errBusy)
 }
 
-// whyUnchanged returns the first answer to a repeated request or the reason for a refusal.
+// whyUnchanged returns the first answer to a repeated request, or the reason of a refusal.
 func (s *Store) whyUnchanged(ctx context.Context, id string, r order.Request, why func(order.Order) error) (order.Answer, error) {
 	if r.Key != "" {
 		first, err := s.firstAnswer(ctx, r)
@@ -176,7 +176,7 @@ func (s *Store) Get(ctx context.Context, tenantID, id string) (order.Order, erro
 	return o, database.Wrap("get order", err)
 }
 
-// ForgetKeys removes at most limit idempotency keys from before the given time, and returns how many.
+// ForgetKeys removes at most limit idempotency keys that are older than the given time, and returns how many.
 func (s *Store) ForgetKeys(ctx context.Context, before time.Time, limit int) (int64, error) {
 	tag, err := s.pool.Exec(ctx, forgetKeysSQL, before, limit)
 	return tag.RowsAffected(), database.Wrap("forget idempotency keys", err)
@@ -185,7 +185,7 @@ func (s *Store) ForgetKeys(ctx context.Context, before time.Time, limit int) (in
 // arguments returns $1 to $9 of every statement that writes, with room for the others.
 func arguments(r order.Request, id string, status order.Status, eventID string) []any {
 	const most = 16
-	var actor any // NULL: the ids of users are UUIDs, and an actor may be somebody else
+	var actor any // NULL: ids of users are UUIDs, and an actor may be a service account
 	if id, err := uuid.Parse(r.ActorID); err == nil {
 		actor = id.String()
 	}
@@ -194,7 +194,7 @@ func arguments(r order.Request, id string, status order.Status, eventID string) 
 		r.ActorID, actor)
 }
 
-// write runs a statement that makes or changes an order.
+// write runs a statement that creates or changes an order.
 func (s *Store) write(ctx context.Context, tenantID, query string, args ...any) (order.Answer, error) {
 	return database.CollectOne(ctx, s.pool, tenantID, func(row pgx.CollectableRow) (order.Answer, error) {
 		var a order.Answer
@@ -214,7 +214,7 @@ func scan(row pgx.CollectableRow) (order.Order, error) {
 	return inUTC(o), err
 }
 
-// fields returns where the columns go.
+// fields returns the scan targets of the columns.
 func fields(o *order.Order) []any {
 	return []any{
 		&o.ID, &o.TenantID, &o.Reference, (*string)(&o.Status), &o.TotalAmount, &o.Currency, &o.Version,
@@ -227,7 +227,7 @@ func inUTC(o order.Order) order.Order {
 	return o
 }
 
-// firstAnswer returns the answer kept for r's Key, or pgx.ErrNoRows.
+// firstAnswer returns the stored answer for r's Key, or pgx.ErrNoRows.
 func (s *Store) firstAnswer(ctx context.Context, r order.Request) (order.Answer, error) {
 	first, err := database.CollectOne(ctx, s.pool, r.TenantID, pgx.RowToStructByName[keptAnswer], firstAnswerSQL, r.TenantID, r.Key)
 	if err != nil {
@@ -268,7 +268,7 @@ func (k keptOrder) order() order.Order {
 	})
 }
 
-// newIDs returns two UUIDv7, which keep new index entries side by side.
+// newIDs returns two UUIDv7. Their order keeps new index entries close together.
 func newIDs() (string, string, error) {
 	first, err := uuid.NewV7()
 	if err != nil {

@@ -5,15 +5,15 @@ import (
 	"orderbell/internal/text"
 )
 
-// The statements. Those that write are built of common parts: each first makes or changes the row o of orders, then
-// hangs the outbox row and the kept answer on it, so either all of them come to be or none. The arguments have the same
-// numbers in all of them, see [arguments].
+// The statements. Those that write share common parts: each first creates or changes the row o of orders, then adds the
+// outbox row and the stored answer in the same statement, so either all are written or none. All of them have the same
+// argument numbers, see [arguments].
 
 const columns = `id, tenant_id, reference, status, total_amount, currency, version, created_at, updated_at, undo_status`
 
-// eventPart writes o's event and its change. The event's data are [event.Data]'s JSON; a test holds the two together. The
-// server's clock gives the time, so that an order's times rise with its version whichever instance changes it. References
-// and names of before there was a rule may have characters that the contract refuses: the event leaves them out.
+// eventPart writes o's event and its change. The event's data are the JSON of [event.Data]; a test compares the two.
+// The time is the server's, so that an order's times increase with its version on every instance. Old references and
+// names may have characters that the contract now refuses; the event leaves these out.
 const eventPart = `
 a AS (
     SELECT coalesce((SELECT ` + text.SaidSQL + ` FROM (
@@ -40,8 +40,8 @@ h AS (
     FROM o, a
 )`
 
-// newPart is the row that an order begins as, and another order that it may be the same as: looked for among the newest
-// few of the reference, so that it costs the same however often a shop uses one.
+// newPart inserts the order and looks for a possible duplicate, only among the newest few orders with the reference, so
+// that the cost is constant.
 const newPart = `
 n AS (
     SELECT $2::uuid AS id, $1::text AS tenant_id, $10::text AS reference, $3::text AS status,
@@ -59,7 +59,7 @@ d AS (
     ORDER BY created_at DESC, id DESC LIMIT 1
 )`
 
-// open is the states in which something is to be done for an order.
+// open has the states of orders that still need work.
 const open = `'submitted', 'paid', 'preparing', 'ready'`
 
 const created = `
@@ -68,7 +68,8 @@ SELECT ` + columns + `, coalesce((SELECT id::text FROM d), '') FROM o`
 const createSQL = `WITH` + newPart + `,
 o AS (INSERT INTO orders (` + columns + `) SELECT ` + columns + ` FROM n RETURNING ` + columns + `, '' AS undone),` + eventPart + created
 
-// createOnceSQL takes the key first: a second request with it waits here for the first one's end, then makes nothing.
+// createOnceSQL inserts the key first: a second request with the key waits here for the first one, then creates
+// nothing.
 const createOnceSQL = `WITH` + newPart + `,
 k AS (
     INSERT INTO idempotency_keys (tenant_id, key, request_hash, status, body)
@@ -80,8 +81,8 @@ o AS (
     INSERT INTO orders (` + columns + `) SELECT ` + columns + ` FROM n WHERE EXISTS (SELECT FROM k) RETURNING ` + columns + `, '' AS undone
 ),` + eventPart + created
 
-// changePart waits for the row's lock and then looks at the state again, as READ COMMITTED does; clock_timestamp() is
-// read after that wait.
+// changePart waits for the row lock and then checks the state again, as READ COMMITTED does; clock_timestamp() is read
+// after that wait.
 const changePart = `
 o AS (
     UPDATE orders SET status = $3::text, version = version + 1, updated_at = clock_timestamp(),
@@ -90,8 +91,8 @@ o AS (
     RETURNING ` + columns + `, '' AS undone
 ),`
 
-// undoPart takes the lock first, since what it takes back is to be told. The version says that nothing has changed since
-// the client looked.
+// undoPart takes the lock first, because it returns the undone state. The version ensures that nothing has changed
+// since the client read the order.
 const undoPart = `
 p AS (
     SELECT id AS locked, status AS was FROM orders
@@ -105,7 +106,7 @@ o AS (
     RETURNING ` + columns + `, was AS undone
 ),`
 
-// changed answers a change. $3, which an undo has no use for, has a type all the same.
+// changed is the answer of a change. $3 is cast because an undo does not use it.
 const changed = `
 SELECT ` + columns + `, '' FROM o WHERE $3::text IS NOT NULL`
 
@@ -113,8 +114,9 @@ const changeSQL = `WITH` + changePart + eventPart + changed
 
 const undoSQL = `WITH` + undoPart + eventPart + changed
 
-// A change with a key does not look for the key first. A repeated change is seldom allowed twice, so it changes nothing; if
-// it is (a key used for another order), the key is there already, which undoes the whole statement.
+// A change with a key does not check the key first. A repeated change is rarely a valid transition, so it changes
+// nothing. If it is valid (a key used for another order), the insert of the key fails, which undoes the whole
+// statement.
 const (
 	changeOnceSQL = `WITH` + changePart + `
 k AS (

@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// floor is a row up to which all rows are sent, so that a look need not begin at the first. Without it a look walks over
-// the index entries of all rows that were sent since the oldest transaction of the server began: as long as that one
-// lives, they may not be removed. Somebody's report of half an hour would slow the relay down for half an hour.
+// floor is a row up to which all rows are sent, so that a look does not have to begin at the first row. Without it a
+// look walks over the index entries of all rows that were sent since the server's oldest transaction began, because
+// these cannot be removed while it runs. A report of half an hour would slow the relay down for half an hour.
 //
-// Ids are given out in order, but become visible in the order of commits. So a row becomes the floor when no transaction
-// that had a lock to write the outbox, at the moment when that row was the newest, is under way any more: it may have had
-// a lower id. The transactions are known by their locks and not by their ages: one that is idle, and has written something
-// else, is not waited for.
+// Ids are assigned in order, but become visible in the order of commits. So a row becomes the floor once every
+// transaction has ended that had a write lock on the outbox when the row was the newest: such a transaction may have a
+// lower id. Transactions are found by their locks, not by their age, so an idle transaction that wrote other tables is
+// not waited for.
 //
-// An unsent row below the floor, which only somebody's UPDATE can make, is found by the looks that begin at the first row.
+// An unsent row below the floor can only come from a manual UPDATE. The looks that begin at the first row find it.
 type floor struct {
 	mu      sync.Mutex
 	at      int64    // all rows up to this one are sent; 0: not known
@@ -35,7 +35,7 @@ const (
 	wholeEvery = 10 * time.Second
 )
 
-// begin returns the floor, or false if it is time to look at all rows.
+// begin returns the floor, or false if a look at all rows is due.
 func (f *floor) begin(now time.Time) (int64, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -53,7 +53,7 @@ func (f *floor) tenant() string {
 	return f.start
 }
 
-// took notes that a batch was taken. The next shared one begins with the tenant.
+// took records that a batch was taken. The next shared one begins with the tenant.
 func (f *floor) took(tenant string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -71,8 +71,8 @@ func (f *floor) due(now time.Time) (after, upTo int64, ok bool) {
 	return f.at, f.newest, true
 }
 
-// raise takes what a look at the rows after the floor has found: the first unsent one up to newest, 0 for none; the newest
-// row of all, and the transactions that may write.
+// raise records the result of a look at the rows after the floor: the first unsent row up to newest (0 without one),
+// the newest row, and the transactions that may write.
 func (f *floor) raise(after, upTo, unsent, newest int64, writers []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -81,7 +81,7 @@ func (f *floor) raise(after, upTo, unsent, newest int64, writers []string) {
 	}
 	if !f.ended {
 		f.ended = !slices.ContainsFunc(f.writers, func(w string) bool { return slices.Contains(writers, w) })
-		return // a row that one of them has just committed may be missing among those of this look
+		return // a row that one of them has just committed may be missing in this look
 	}
 	if f.at = f.newest; unsent > 0 {
 		f.at = unsent - 1
@@ -90,8 +90,8 @@ func (f *floor) raise(after, upTo, unsent, newest int64, writers []string) {
 	f.newest, f.writers, f.ended = newest, writers, false
 }
 
-// rowsAndWriters reads the first unsent row after $1 and up to $2, the newest row, and afterwards, since the rows are
-// those of the statement's begin, who may write.
+// rowsAndWriters reads the first unsent row after $1 and up to $2, the newest row, and after these (because the rows
+// are from the statement's start) the transactions that may write.
 const rowsAndWriters = `
 SELECT coalesce((SELECT id FROM outbox WHERE id > $1 AND id <= $2 AND sent_at IS NULL ORDER BY id LIMIT 1), 0),
     coalesce((SELECT id FROM outbox ORDER BY id DESC LIMIT 1), 0),

@@ -1,15 +1,14 @@
-// Package outbox hands the events that orders' transactions left in the outbox to a sender, in order, and marks what was
-// sent.
+// Package outbox passes the events in the outbox to a sender, in order, and marks the sent ones.
 //
-// Tenants share it: a batch has the oldest events of each tenant that has any, so a tenant's first event does not wait for
-// the burst of another. Events of one order stay in order, since an order has one tenant.
+// Tenants share it: a batch has the oldest events of each tenant with unsent events, so a tenant's first event does not
+// wait for the burst of another. Events of one order stay in order, because an order has one tenant.
 //
 // The outbox has shards, by order. [Outbox.Take] locks some for its one transaction, so that of any number of relays
-// only one has a shard in hand, a relay that dies or falls silent leaves no lock (see [database.Begin]), and a
-// pooler may stand between. A relay that loses its database connection in the middle of a batch has lost its shards too,
-// while what it sent may still be on its way. Another may then send the same events; that duplicates, but reorders
-// nothing: the sender of an event has sent all unmarked events of its order before it, and only what Kafka has is
-// marked. So the first copy of each event follows the first copy of the event before it, whatever fails.
+// only one holds a shard, a relay that dies or hangs leaves no lock (see [database.Begin]), and a pooler may be used. A
+// relay that loses its database connection during a batch also loses its shards, while its events may still be on their
+// way. Another relay may then send the same events. That duplicates but does not reorder: every sender sends the
+// unmarked events of an order in order, and only acknowledged events are marked. So the first copy of each event
+// follows the first copy of the event before it, whatever fails.
 package outbox
 
 import (
@@ -31,7 +30,7 @@ type Outbox struct {
 	floor floor
 
 	forgetting sync.Mutex
-	forgotten  time.Time // rows that were sent before are removed
+	forgotten  time.Time // rows sent before it are removed
 }
 
 // New returns the outbox of pool's database. Each [Outbox.Take] under way holds one connection.
@@ -40,8 +39,8 @@ func New(pool *database.Pool) *Outbox { return &Outbox{pool: pool} }
 // lockClass is the first key of the shards' advisory locks, "outb"; the second is the shard.
 const lockClass = 0x6f757462
 
-// A look into the outbox begins at the floor, see [floor]. If it finds no more than fits into a batch, the batch is all of
-// it. If it finds more, or once in a while, a batch is shared between tenants, by reads that begin at the first row.
+// A look into the outbox begins at the floor, see [floor]. If all unsent rows fit into a batch, they are the batch.
+// Otherwise, and also periodically, a batch is shared between tenants, by reads that begin at the first row.
 //
 // Reads of the second kind compare (shard, tenant_id, id) as a row and sort by it, which only the index on unsent rows can
 // serve. With shard = s and ORDER BY id the planner, for as long as its statistics know of unsent rows alone, takes the
@@ -133,12 +132,12 @@ SELECT id, event_id::text, source, type, tenant_id, order_id::text, occurred_at,
 
 const mark = `UPDATE outbox SET sent_at = clock_timestamp() WHERE id = ANY ($1) AND sent_at IS NULL`
 
-// Take calls send with unsent events, at most most, of up to shards shards that no other Take holds; it tries shard first
-// and those after it first. Events of an order come in order. What send returns are the positions of those
-// that Kafka has; they are marked. Until then the shards stay locked.
+// Take calls send with at most most unsent events of up to shards shards that no other Take holds, beginning with shard
+// first. Events of an order are in order. send returns the positions of the events that Kafka has; these are marked.
+// Until then the shards stay locked.
 //
-// It returns how many events it gave to send. With none waiting, or all of their shards in other hands, send is not
-// called. An error means that some marks may be missing, never that one is too many.
+// It returns how many events it gave to send. Without unsent events, or if other relays hold all of their shards, send
+// is not called. An error means that some marks may be missing, never that one is wrong.
 func (o *Outbox) Take(ctx context.Context, first, shards, most int, send func(context.Context, []event.Outgoing) []int64) (int, error) {
 	if err := o.raiseFloor(ctx); err != nil {
 		return 0, database.Wrap("look for outbox rows", err)
@@ -154,7 +153,7 @@ func (o *Outbox) Take(ctx context.Context, first, shards, most int, send func(co
 	return n, database.Wrap("take outbox batch", err)
 }
 
-// found is what a look has found.
+// found is the result of a look.
 type found struct {
 	shards []int32 // with something to send
 	read   string  // the statement that reads a batch of them
@@ -241,7 +240,8 @@ func lockAndRead(ctx context.Context, tx pgx.Tx, found found, shards int) (event
 }
 
 func rollback(ctx context.Context, tx pgx.Tx) error {
-	// The transaction has to end although its context may have: else its locks stay with a pooled connection.
+	// The transaction has to end although its context may have ended: otherwise its locks stay with a pooled
+	// connection.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	if err := tx.Rollback(ctx); err != nil && !errors.Is(err, pgx.ErrTxClosed) {

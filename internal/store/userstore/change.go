@@ -22,7 +22,7 @@ type locked struct {
 
 func (l locked) owner() bool { return slices.Contains(l.Roles, user.Owner) }
 
-// differences says what the audit trail tells of a change: the roles and the address.
+// differences describes a change for the audit trail: the roles and the address.
 func (l locked) differences(now user.User) string {
 	var all []string
 	if !slices.Equal(l.Roles, now.Roles) {
@@ -34,15 +34,15 @@ func (l locked) differences(now user.User) string {
 	return strings.Join(all, ", ")
 }
 
-// record returns what the audit trail has of a change of the user with the id.
+// record returns the audit record of a change of the user with the id.
 func record(by user.Act, tenantID, action, id, detail string) user.Record {
 	return user.Record{
 		TenantID: tenantID, Actor: by.Actor, Action: action, Target: "user:" + id, Address: by.Address, Outcome: user.Done, Detail: detail,
 	}
 }
 
-// mayChange locks the user, and where an owner may be lost, every owner: of two who step down at the same time, the second
-// finds that they are the last. The locks are taken in the order of the ids, which prevents deadlocks.
+// mayChange locks the user and, if an owner may be lost, every owner: if two owners step down at the same time, the
+// second one is refused as the last owner. The locks are taken in the order of the ids, which prevents deadlocks.
 func mayChange(ctx context.Context, tx pgx.Tx, tenantID, id string, c user.Change) (was locked, err error) {
 	return lock(ctx, tx, tenantID, id, c, c.Roles != nil && !slices.Contains(c.Roles, user.Owner))
 }
@@ -75,8 +75,8 @@ func lock(ctx context.Context, tx pgx.Tx, tenantID, id string, c user.Change, de
 	return was, nil
 }
 
-// Remove removes a user of the tenant with their notifications and due mails. Of c, Version, SpareOwners and By count.
-// Errors: [user.ErrNotFound], [user.ErrStale], [user.ErrLastOwner], [user.ErrOwner].
+// Remove removes a user of the tenant with their notifications and due mails. Only Version, SpareOwners and By of c are
+// used. Errors: [user.ErrNotFound], [user.ErrStale], [user.ErrLastOwner], [user.ErrOwner].
 func (s *Store) Remove(ctx context.Context, tenantID, id string, c user.Change) error {
 	err := database.InTenant(ctx, s.pool, tenantID, func(tx pgx.Tx) error {
 		was, err := lock(ctx, tx, tenantID, id, c, true)

@@ -14,8 +14,9 @@ import (
 	"orderbell/internal/user"
 )
 
-// Invite creates p, with a new id if it has none, and returns it as stored. The address is not confirmed; the mail that asks
-// for that becomes due with the user. Errors: [user.ErrEmailTaken], [user.ErrNoTenant], *[user.LimitError].
+// Invite creates p, with a new id if it has none, and returns it as stored. The address is not confirmed; the
+// confirmation mail becomes due in the same transaction. Errors: [user.ErrEmailTaken], [user.ErrNoTenant],
+// *[user.LimitError].
 func (s *Store) Invite(ctx context.Context, p user.User, terms user.InvitationTerms, by user.Act) (made user.User, err error) {
 	args, err := insertion(p)
 	if err != nil {
@@ -51,8 +52,8 @@ func oneAtATime(ctx context.Context, tx pgx.Tx, tenantID string) error {
 	return err
 }
 
-// mayInvite refuses more users than the tenant may have, and more whose address is not confirmed. Those that are about to be
-// added count; the one whose address has changed is there already.
+// mayInvite refuses more users than the tenant may have, and more whose address is not confirmed. Users that are being
+// added count; a user whose address has changed exists already.
 func mayInvite(ctx context.Context, tx pgx.Tx, tenantID string, added int64, terms user.InvitationTerms) error {
 	const count = `SELECT count(*), count(*) FILTER (WHERE email_confirmed_at IS NULL),
 			coalesce((SELECT max_users FROM tenant_limits WHERE tenant_id = $1), $2),
@@ -74,7 +75,7 @@ func mayInvite(ctx context.Context, tx pgx.Tx, tenantID string, added int64, ter
 	return nil
 }
 
-// askForConfirmation makes the mail due that has the link, and returns the user as they are then.
+// askForConfirmation makes the confirmation mail due, and returns the updated user.
 func askForConfirmation(ctx context.Context, tx pgx.Tx, p user.User, terms user.InvitationTerms) (user.User, error) {
 	const asked = `UPDATE users SET invitation_expires_at = now() + $3::interval, confirmation_asked_at = now() WHERE tenant_id = $1 AND id = $2 RETURNING ` + columns
 	const due = `INSERT INTO email_deliveries (id, tenant_id, user_id, event_source, event_id, event_type, data, message_id)
@@ -94,8 +95,8 @@ func askForConfirmation(ctx context.Context, tx pgx.Tx, p user.User, terms user.
 	return p, err
 }
 
-// InviteAgain makes another mail due that asks for a confirmation of the user's address, and returns the user. The invitation
-// begins again. Of c, SpareOwners and By count. Errors: [user.ErrNotFound], [user.ErrOwner], [user.ErrConfirmed],
+// InviteAgain makes another confirmation mail due, and returns the user. The invitation's lifetime begins again. Only
+// SpareOwners and By of c are used. Errors: [user.ErrNotFound], [user.ErrOwner], [user.ErrConfirmed],
 // *[user.TooSoonError], *[user.LimitError] where the tenant may not invite a user now.
 func (s *Store) InviteAgain(ctx context.Context, tenantID, id string, c user.Change, terms user.InvitationTerms) (invited user.User, err error) {
 	const state = `SELECT email_confirmed_at IS NOT NULL, coalesce(extract(epoch FROM confirmation_asked_at + $3::interval - now()), 0)::float8
@@ -142,8 +143,8 @@ func (s *Store) Invitation(ctx context.Context, c user.Confirmation) (user.Invit
 	return found, outcome("find invitation", err)
 }
 
-// Confirm confirms the address that the link was made for. One that is confirmed stays so. Errors: [user.ErrNotFound], of a
-// user who has another address too.
+// Confirm confirms the address of the link. A confirmed address does not change. Errors: [user.ErrNotFound], of a user
+// who has another address too.
 func (s *Store) Confirm(ctx context.Context, c user.Confirmation, by user.Act) (confirmed user.Invitation, err error) {
 	err = database.InTenant(ctx, s.pool, c.TenantID, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, invitation+` FOR NO KEY UPDATE OF u`, c.TenantID, c.UserID)

@@ -22,7 +22,7 @@ func limitColumns() string {
 	return strings.Join(names, ", ")
 }
 
-// scanLimits reads what comes before, then the columns of limits.
+// scanLimits scans the given targets, then the columns of limits.
 func scanLimits(row pgx.CollectableRow, before ...any) (user.Limits, error) {
 	names := user.LimitNames()
 	values := make([]*int64, len(names))
@@ -41,7 +41,7 @@ func scanLimits(row pgx.CollectableRow, before ...any) (user.Limits, error) {
 	return chosen, nil
 }
 
-// Limits returns what the operator has chosen for the tenant: nothing, if the tenant does not exist.
+// Limits returns the limits that the operator has set for the tenant; none if the tenant does not exist.
 func (s *Store) Limits(ctx context.Context, tenantID string) (user.Limits, error) {
 	chosen, err := database.CollectOne(ctx, s.pool, tenantID,
 		func(row pgx.CollectableRow) (user.Limits, error) { return scanLimits(row) },
@@ -52,7 +52,7 @@ func (s *Store) Limits(ctx context.Context, tenantID string) (user.Limits, error
 	return chosen, database.Wrap("read limits", err)
 }
 
-// AllLimits returns what the operator has chosen, by tenant. It is for the tables' owner alone.
+// AllLimits returns the limits that the operator has set, by tenant. Only the tables' owner may call it.
 func (s *Store) AllLimits(ctx context.Context) (map[string]user.Limits, error) {
 	all := map[string]user.Limits{}
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
@@ -74,8 +74,8 @@ func (s *Store) AllLimits(ctx context.Context) (map[string]user.Limits, error) {
 	return all, database.Wrap("read limits", err)
 }
 
-// SetLimits changes limits of the tenant; nil makes one the default again. It returns what is chosen then, and writes a
-// record of the actor's. It is for the tables' owner alone. Errors: [user.ErrNoTenant].
+// SetLimits changes limits of the tenant; nil resets one to the default. It returns the limits that are set, and writes
+// an audit record. Only the tables' owner may call it. Errors: [user.ErrNoTenant].
 func (s *Store) SetLimits(ctx context.Context, tenantID, actor string, changes map[user.Limit]*int64) (chosen user.Limits, err error) {
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, seeAll); err != nil {
@@ -119,7 +119,7 @@ func (s *Store) SetLimits(ctx context.Context, tenantID, actor string, changes m
 	return chosen, outcome("set limits", err)
 }
 
-// addRecord writes to the audit trail, in the transaction of what it tells of.
+// addRecord writes an audit record, in the transaction of the change.
 func addRecord(ctx context.Context, tx pgx.Tx, r user.Record) error {
 	const sql = `INSERT INTO audit_records (tenant_id, actor, action, target, address, outcome, detail, times)
 		VALUES ($1, $2, $3, $4, $5, $6, left($7, 1000), greatest($8, 1))`
@@ -127,14 +127,14 @@ func addRecord(ctx context.Context, tx pgx.Tx, r user.Record) error {
 	return err
 }
 
-// Record writes to the audit trail what needed no change of the database.
+// Record writes an audit record of an action without a change of the database.
 func (s *Store) Record(ctx context.Context, r user.Record) error {
 	err := database.InTenant(ctx, s.pool, r.TenantID, func(tx pgx.Tx) error { return addRecord(ctx, tx, r) })
 	return database.Wrap("write audit record", err)
 }
 
-// Records returns the latest records of the tenant, or of all for "", from the newest to the oldest. It is for the tables'
-// owner alone.
+// Records returns the latest records of the tenant, or of all for "", from the newest to the oldest. Only the tables'
+// owner may call it.
 func (s *Store) Records(ctx context.Context, tenantID string, since time.Time, most int) (found []user.Record, err error) {
 	const sql = `SELECT tenant_id, at, actor, action, target, address, outcome, detail, times FROM audit_records
 		WHERE ($1 = '' OR tenant_id = $1) AND at >= $2 ORDER BY id DESC LIMIT $3`

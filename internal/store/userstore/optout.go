@@ -14,7 +14,7 @@ const subscription = `SELECT u.email, t.name, t.locale, u.notification_email_ena
 		EXISTS (SELECT FROM optouts WHERE id = $3) AS used
 	FROM users u JOIN tenants t ON t.id = u.tenant_id WHERE u.tenant_id = $1 AND u.id = $2`
 
-// found is a subscription, and whether the link to it was used.
+// found is a subscription, and whether its link was used.
 type found struct {
 	user.Subscription
 
@@ -36,8 +36,8 @@ func (s *Store) Subscription(ctx context.Context, o user.OptOut) (user.Subscript
 	return f.Subscription, outcome("find subscription", err)
 }
 
-// OptOut uses the link up and switches the user's e-mail off. Errors: [user.ErrNotFound], and with the subscription
-// [user.ErrUsed]; of two who use it at once, one gets that.
+// OptOut marks the link as used and switches the user's e-mail off. Errors: [user.ErrNotFound], and with the
+// subscription [user.ErrUsed]; of two concurrent calls, one gets it.
 func (s *Store) OptOut(ctx context.Context, o user.OptOut) (ended user.Subscription, err error) {
 	const use = `INSERT INTO optouts (id, tenant_id, user_id, expires_at) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING`
 	const off = `UPDATE users SET notification_email_enabled = false, version = version + 1, updated_at = clock_timestamp()

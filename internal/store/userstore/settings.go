@@ -14,7 +14,7 @@ import (
 
 const insertTenantSQL = `INSERT INTO tenants (id, name, locale, currency, time_zone) VALUES ($1, $2, $3, $4, $5)`
 
-// tenantArguments returns insertTenantSQL's arguments, with what is usual where t says nothing.
+// tenantArguments returns insertTenantSQL's arguments, with defaults for empty fields of t.
 func tenantArguments(t user.Tenant) []any {
 	return []any{t.ID, t.Name, t.Locale, cmp.Or(t.Currency, user.UsualCurrency), cmp.Or(t.TimeZone, user.UsualTimeZone)}
 }

@@ -9,7 +9,8 @@ import (
 	"orderbell/internal/user"
 )
 
-// Sources returns which order services may speak for which tenants, by source and tenant. It is for the tables' owner alone.
+// Sources returns which order services may speak for which tenants, by source and tenant. Only the tables' owner may
+// call it.
 func (s *Store) Sources(ctx context.Context) (found []user.Source, err error) {
 	rows, err := s.pool.Query(ctx, `SELECT source, tenant_id, allowed_at, allowed_by FROM event_sources ORDER BY source, tenant_id`)
 	if err == nil {
@@ -18,8 +19,8 @@ func (s *Store) Sources(ctx context.Context) (found []user.Source, err error) {
 	return found, database.Wrap("read sources", err)
 }
 
-// AllowSource lets events of the source be about the tenant, and writes a record of the actor's. It says whether that was
-// new. It is for the tables' owner alone. Errors: [user.ErrNoTenant].
+// AllowSource lets events of the source be about the tenant, and writes a record of the actor's. It says whether that
+// was new. Only the tables' owner may call it. Errors: [user.ErrNoTenant].
 func (s *Store) AllowSource(ctx context.Context, source, tenantID, actor string) (changed bool, err error) {
 	if err := s.HasTenant(ctx, tenantID); err != nil {
 		return false, err
@@ -28,7 +29,7 @@ func (s *Store) AllowSource(ctx context.Context, source, tenantID, actor string)
 	return s.changeSource(ctx, "source.allowed", source, tenantID, actor, sql, source, tenantID, actor)
 }
 
-// RemoveSource takes that back, and says whether there was anything to take back.
+// RemoveSource removes that permission, and returns whether it existed.
 func (s *Store) RemoveSource(ctx context.Context, source, tenantID, actor string) (changed bool, err error) {
 	return s.changeSource(ctx, "source.removed", source, tenantID, actor, `DELETE FROM event_sources WHERE source = $1 AND tenant_id = $2`, source, tenantID)
 }

@@ -10,13 +10,12 @@ import (
 	"orderbell/internal/user"
 )
 
-// seeAll has a statement fail that row-level security would hide rows from, instead of answering as if they were not
-// there: what is below is for operators.
+// seeAll makes a statement fail if row-level security would hide rows from it. The methods below are for operators.
 const seeAll = `SELECT require_all_tenants()`
 
-// Found creates the tenant t with its first user, whose id, if they have none, is a new one, and returns the user
-// as stored. Both are there afterwards, or neither. Errors: [user.ErrTenantTaken], [user.ErrNameTaken] however the
-// name is typed.
+// Found creates the tenant t with its first user, whose id, if they have none, is a new one, and returns the user as
+// stored. Either both are created, or neither. Errors: [user.ErrTenantTaken], [user.ErrNameTaken] however the name is
+// typed.
 func (s *Store) Found(ctx context.Context, t user.Tenant, first user.User) (made user.User, err error) {
 	first.TenantID = t.ID
 	args, err := insertion(first)
@@ -45,7 +44,7 @@ func (s *Store) Found(ctx context.Context, t user.Tenant, first user.User) (made
 
 func insertTenant(ctx context.Context, tx pgx.Tx, t user.Tenant) error {
 	const (
-		// One maker at a time: nothing but this keeps two from taking the same name.
+		// One creator at a time, so that two cannot take the same name.
 		lock  = `SELECT pg_advisory_xact_lock(hashtext('tenants.name'))`
 		named = `SELECT EXISTS (SELECT FROM tenants WHERE lower(name) = lower($1))`
 	)

@@ -23,7 +23,7 @@ type Store struct{ pool *database.Pool }
 // New returns a store on the pool.
 func New(pool *database.Pool) *Store { return &Store{pool: pool} }
 
-// EnsureTenant creates t unless a tenant with its id is there already, which stays as it is.
+// EnsureTenant creates t unless a tenant with its id exists. An existing one does not change.
 func (s *Store) EnsureTenant(ctx context.Context, t user.Tenant) error {
 	const ifNew = insertTenantSQL + ` ON CONFLICT (id) DO NOTHING`
 	if _, err := s.pool.Exec(ctx, ifNew, tenantArguments(t)...); err != nil {
@@ -49,7 +49,7 @@ func inUTC(p *user.User) {
 	}
 }
 
-// fields returns where the columns go.
+// fields returns the scan targets of the columns.
 func fields(p *user.User) []any {
 	return []any{
 		&p.ID, &p.TenantID, &p.Email, &p.Name, &p.Roles, &p.EmailEnabled, &p.InAppEnabled,
@@ -58,12 +58,12 @@ func fields(p *user.User) []any {
 	}
 }
 
-// insert makes a user whose address is confirmed: the tables' owner, who alone may do that, vouches for it.
+// insert creates a user with a confirmed address. Only the tables' owner may do that.
 const insert = `INSERT INTO users (id, tenant_id, email, name, roles, notification_email_enabled, notification_in_app_enabled,
 		notification_email_events, notification_in_app_events, time_zone, quiet_hours)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
 
-// insertion returns insert's arguments for p, with a new id if it has none, and with what is usual where it says nothing.
+// insertion returns insert's arguments for p, with a new id if it has none, and defaults for empty fields.
 func insertion(p user.User) ([]any, error) {
 	if p.ID == "" {
 		id, err := uuid.NewV7()
@@ -84,8 +84,8 @@ func insertion(p user.User) ([]any, error) {
 	}, nil
 }
 
-// EnsureUser creates p, with a new id if it has none, unless the tenant has a user of its address already, who stays as they
-// are. It returns the user as stored. It is for the tables' owner alone, who vouches for the address.
+// EnsureUser creates p, with a new id if it has none, unless the tenant has a user of its address already, who stays as
+// they are. It returns the user as stored. Only the tables' owner may call it; the address counts as confirmed.
 func (s *Store) EnsureUser(ctx context.Context, p user.User) (user.User, error) {
 	args, err := insertion(p)
 	if err != nil {
@@ -113,7 +113,7 @@ func (s *Store) Find(ctx context.Context, tenantID, id string) (user.User, error
 
 // Roles returns the roles of a user of the tenant, or [user.ErrNotFound].
 func (s *Store) Roles(ctx context.Context, tenantID, id string) ([]user.Role, error) {
-	if uuid.Validate(id) != nil { // a subject of another kind is no user's
+	if uuid.Validate(id) != nil { // other subjects are not users
 		return nil, user.ErrNotFound
 	}
 	const byID = `SELECT roles FROM users WHERE tenant_id = $1 AND id = $2`
@@ -136,8 +136,8 @@ func (s *Store) Users(ctx context.Context, tenantID, after string, limit int) (u
 	return users, false, nil
 }
 
-// Add creates p, with a new id if it has none, and returns it as stored. It is for the tables' owner alone, who vouches for the
-// address. Errors: [user.ErrEmailTaken], [user.ErrNoTenant].
+// Add creates p, with a new id if it has none, and returns it as stored. Only the tables' owner may call it; the
+// address counts as confirmed. Errors: [user.ErrEmailTaken], [user.ErrNoTenant].
 func (s *Store) Add(ctx context.Context, p user.User) (user.User, error) {
 	args, err := insertion(p)
 	if err != nil {
@@ -151,7 +151,7 @@ func (s *Store) Add(ctx context.Context, p user.User) (user.User, error) {
 	return made, outcome("create user", err)
 }
 
-// change sets what is not null.
+// change sets the columns whose argument is not null.
 const change = `UPDATE users SET
 		email = coalesce($3, email),
 		name = coalesce($4, name),
@@ -210,7 +210,7 @@ func (s *Store) Update(ctx context.Context, tenantID, id string, c user.Change, 
 	return changed, outcome("change user", err)
 }
 
-// outcome turns an error of PostgreSQL into package user's, where that has one.
+// outcome converts an error of PostgreSQL to that of package user, if there is one.
 func outcome(doing string, err error) error {
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):

@@ -1,4 +1,4 @@
-// Package verdicts keeps what `orderbell verify` found, for users and alerts that ask when everything was last checked.
+// Package verdicts stores the results of `orderbell verify` for status and alerts.
 package verdicts
 
 import (

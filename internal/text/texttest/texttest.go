@@ -1,4 +1,4 @@
-// Package texttest has the cases of contracts/text.json, which hold every place that takes a name to one rule.
+// Package texttest has the cases of contracts/text.json, with which every place that accepts a name is tested.
 package texttest
 
 import (
@@ -9,16 +9,16 @@ import (
 	"testing"
 )
 
-// Cases are texts by whether a name may be so.
+// Cases are valid and invalid names.
 type Cases struct {
 	Accepted []string
 	Refused  []Refused
 }
 
-// Refused is a text, with the character that an error names.
+// Refused is an invalid name, with the character that an error names.
 type Refused struct{ Text, Point string }
 
-// Named says whether an error names the character.
+// Named reports whether an error names the character.
 func (r Refused) Named(detail string) bool {
 	return strings.Contains(detail+" ", r.Point+" ") || strings.Contains(detail, r.Point+",")
 }
@@ -27,7 +27,7 @@ func (r Refused) Named(detail string) bool {
 func JSON(s string) string {
 	raw, err := json.Marshal(s)
 	if err != nil {
-		panic(err) // no string does so
+		panic(err) // a string never fails
 	}
 	return string(raw)
 }

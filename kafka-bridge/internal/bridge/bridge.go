@@ -1,9 +1,9 @@
-// Package bridge takes events from a Kafka topic to the ingress of a Knative broker on an in-memory channel, and the dead
-// letters of that broker to a topic, so that nothing depends on the channel's memory.
+// Package bridge sends events from a Kafka topic to the ingress of a Knative broker on an in-memory channel, and that
+// broker's dead letters to a topic, so that nothing depends on the channel's memory.
 //
-// Loss: the ingress answers only when every Trigger's subscriber has, or the dead-letter sink in its place; an event
-// counts as read after that answer. Until then it comes again. Duplicates: what was under way when the bridge or the
-// broker stopped is delivered again. Order: see BRIDGE_IN_FLIGHT.
+// Loss: the ingress answers only after every Trigger's subscriber, or the dead-letter sink in its place, has answered.
+// The event's offset is committed after that answer; until then it is delivered again. Duplicates: events under way
+// when the bridge or the broker stops are delivered again. Order: see BRIDGE_IN_FLIGHT.
 package bridge
 
 import (
@@ -30,17 +30,17 @@ import (
 	"orderbell/internal/problem"
 )
 
-// Config says where events go.
+// Config has the broker and the limits.
 type Config struct {
 	BrokerURL string `envconfig:"BROKER_URL" required:"true"` // the broker's ingress: http://host/namespace/broker
-	// TokenFile holds the token that tells the broker who sends. Empty: the broker asks for none.
+	// TokenFile has the token that identifies the sender to the broker. Empty: no token.
 	TokenFile string `envconfig:"BROKER_TOKEN_FILE"`
 	Group     string `envconfig:"BRIDGE_GROUP" default:"kafka-bridge"`
-	// InFlight is how many events of a partition are with the broker at once. Those of one order follow each other
-	// whatever it is.
+	// InFlight is the number of events of a partition that are sent at once. Events of one order are always sent one
+	// after the other.
 	InFlight int `envconfig:"BRIDGE_IN_FLIGHT" default:"1"`
-	// PostTimeout outlasts all retries of the Triggers, which happen while the ingress keeps us waiting: an earlier end
-	// would have the broker try the same event twice at once.
+	// PostTimeout is longer than all retries of the Triggers, which happen while the ingress delays its answer. A
+	// shorter one would make the broker handle the same event twice at once.
 	PostTimeout time.Duration `envconfig:"BRIDGE_POST_TIMEOUT" default:"15m"`
 }
 
@@ -49,12 +49,12 @@ type Producer interface {
 	Send(ctx context.Context, topic string, events []cloudevents.Event) []error
 }
 
-// Senders knows who may send dead letters. Check returns nil, or the refusal.
+// Senders checks the sender of dead letters. Check returns nil or the refusal.
 type Senders interface {
 	Check(r *http.Request) *problem.Problem
 }
 
-// Bridge forwards events one way, and is the HTTP handler that takes dead letters the other way.
+// Bridge forwards events to the broker, and is the HTTP handler that receives its dead letters.
 type Bridge struct {
 	cfg         Config
 	deadLetters string
@@ -65,7 +65,7 @@ type Bridge struct {
 	events      metric.Int64Counter
 }
 
-// New returns a bridge that writes dead letters of senders to the topic deadLetters.
+// New returns a bridge that writes dead letters from senders to the topic deadLetters.
 func New(cfg Config, deadLetters string, producer Producer, senders Senders, log *slog.Logger, meter metric.Meter) (*Bridge, error) {
 	u, err := url.Parse(cfg.BrokerURL)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
@@ -89,8 +89,8 @@ func New(cfg Config, deadLetters string, producer Producer, senders Senders, log
 	}, nil
 }
 
-// Forward posts r to the broker. It returns an error where another try may help; what can never be delivered becomes a
-// dead letter.
+// Forward posts r to the broker. It returns an error if a retry may help. A record that can never be delivered becomes
+// a dead letter.
 func (b *Bridge) Forward(ctx context.Context, r record.Record) error {
 	if letter, ok := r.DeadLetter("/orderbell/kafka-bridge"); ok {
 		return b.refuse(ctx, letter, deadletter.Reason(letter))
@@ -110,13 +110,13 @@ func (b *Bridge) Forward(ctx context.Context, r record.Record) error {
 	return b.refuse(ctx, dead, fmt.Sprintf("the broker answered %d", status))
 }
 
-// mostAnswer is as much of a refusal as Knative puts into knativeerrordata.
+// mostAnswer is the number of bytes that Knative puts into knativeerrordata.
 const mostAnswer = 1024
 
 func (b *Bridge) post(ctx context.Context, e cloudevents.Event) (status int, answer []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, b.cfg.BrokerURL, http.NoBody)
 	if err != nil {
-		return 0, nil, err //nolint:wrapcheck // the caller says what was done
+		return 0, nil, err //nolint:wrapcheck // the caller adds the operation
 	}
 	if err := cehttp.WriteRequest(ctx, (*binding.EventMessage)(&e), req); err != nil {
 		return 0, nil, fmt.Errorf("encode event: %w", err)
@@ -141,13 +141,12 @@ func (b *Bridge) post(ctx context.Context, e cloudevents.Event) (status int, ans
 	return resp.StatusCode, answer, nil
 }
 
-// retryable is Knative's own rule of what is worth another try, and a broker that does not know us: that is of our
-// token, not of the event.
+// retryable has Knative's rule for retries. A refused token is retryable too, because it is no fault of the event.
 func retryable(status int) bool {
 	return status == http.StatusUnauthorized || status == http.StatusForbidden || deadletter.Retryable(status)
 }
 
-// refuse writes e to the topic of dead letters, with the reason that it is there.
+// refuse writes e to the topic of dead letters with the reason.
 func (b *Bridge) refuse(ctx context.Context, e cloudevents.Event, reason string) error {
 	e.SetExtension(deadletter.ExtReason, event.Printable(reason))
 	if err := b.bury(ctx, e); err != nil {
@@ -158,7 +157,7 @@ func (b *Bridge) refuse(ctx context.Context, e cloudevents.Event, reason string)
 	return nil
 }
 
-// bury writes e to the topic of dead letters; one that is too large for it goes without its data.
+// bury writes e to the topic of dead letters. An event that is too large is written without its data.
 func (b *Bridge) bury(ctx context.Context, e cloudevents.Event) error {
 	err := errors.Join(b.producer.Send(ctx, b.deadLetters, []cloudevents.Event{e})...)
 	if errors.Is(err, record.ErrRefused) && len(e.DataEncoded) > 0 {

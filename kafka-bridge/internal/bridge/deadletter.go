@@ -12,11 +12,11 @@ import (
 	"orderbell/internal/problem"
 )
 
-// mostBody bounds a dead letter: the largest data as base64 in a structured event, and the answer that came with it.
+// mostBody bounds a dead letter: the largest data as base64 in a structured event, and the answer.
 const mostBody = 2*event.MaxData + 64<<10
 
-// ServeHTTP takes a dead letter from the broker and answers 202 once Kafka has it. Any other answer makes the broker
-// answer an error too, and the event comes again.
+// ServeHTTP takes a dead letter from the broker and answers 202 once Kafka has it. After any other answer the broker
+// answers with an error too, and the event is delivered again.
 func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		problem.New(http.StatusMethodNotAllowed, "dead letters come by POST").With("Allow", http.MethodPost).Write(w)

@@ -12,8 +12,8 @@ import (
 	"orderbell/internal/event"
 )
 
-// metrics is what the relay tells of itself. Backlog and lag are measured every watchInterval, not when somebody asks:
-// a scrape must not wait for a database that is away.
+// metrics has the relay's metrics. Backlog and lag are measured every watchInterval, because a scrape must not wait for
+// a database that is down.
 type metrics struct {
 	sentEvents  metric.Int64Counter
 	deadLetters metric.Int64Counter
@@ -84,7 +84,7 @@ const (
 	watchTimeout  = 4 * time.Second
 )
 
-// watch measures backlog and lag until ctx ends. What cannot be measured is not reported: an old figure would lie.
+// watch measures backlog and lag until ctx ends. If a measurement fails, no value is reported, rather than an old one.
 func (r *Relay) watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		r.measure(ctx)

@@ -11,13 +11,13 @@ import (
 	"orderbell/internal/audit"
 )
 
-// Mails knows the mails that are due.
+// Mails reads the mails that are due.
 type Mails interface {
 	// Waiting returns how many mails are due, and since when the one that waits longest is (zero if none).
 	Waiting(ctx context.Context) (int, time.Time, error)
 }
 
-// Verdicts knows what orderbell verify found.
+// Verdicts reads the results of orderbell verify.
 type Verdicts interface {
 	// Last returns the newest verdict, or false without one.
 	Last(ctx context.Context) (audit.Verdict, bool, error)
@@ -26,8 +26,8 @@ type Verdicts interface {
 // observeTimeout keeps a slow database from holding up a scrape.
 const observeTimeout = time.Second
 
-// ObserveOperations exports what no program that scales to zero can: the mails that are due and the last verdict. Both are
-// read when the metrics are; what cannot be read then is left out of them.
+// ObserveOperations exports metrics that programs that scale to zero cannot export: due mails and the last verdict.
+// Both are read with each scrape; values that cannot be read are left out.
 func ObserveOperations(mails Mails, verdicts Verdicts, log *slog.Logger, meter metric.Meter) error {
 	var errs [5]error
 	waiting, err := meter.Int64ObservableGauge("orderbell.mails.waiting", metric.WithDescription("Mails that are due."))

@@ -1,9 +1,9 @@
-// Package relay takes events from the outbox to Kafka as CloudEvents, each order's in its order.
+// Package relay sends events from the outbox to Kafka as CloudEvents, in order for each order.
 //
-// It promises that every event of a committed order reaches the topic at least once, and that the first copies of an
-// order's events lie there in the order of its versions. A crash between Kafka's acknowledgement and the mark in the
-// outbox sends twice. An event that breaks the contract or that Kafka refuses goes to the topic of dead letters with the
-// reason and is marked too: it never holds up the others.
+// Every event of a committed order reaches the topic at least once, and the first copies of an order's events are in
+// the order of its versions. A crash between Kafka's acknowledgement and the mark in the outbox sends an event twice.
+// An event that violates the contract, or that Kafka refuses, is written to the topic of dead letters with the reason
+// and is marked too, so it does not block the others.
 package relay
 
 import (
@@ -20,24 +20,24 @@ import (
 	"orderbell/internal/event"
 )
 
-// Config is how the relay works.
+// Config configures the relay.
 type Config struct {
-	// Workers take batches side by side: while one waits for Kafka, another is with PostgreSQL. Each needs one of
+	// Workers take batches concurrently: while one waits for Kafka, another uses PostgreSQL. Each needs one of
 	// DATABASE_MAX_CONNS.
 	Workers int `envconfig:"RELAY_WORKERS" default:"2"`
 	// BatchSize is the most events in one batch.
 	BatchSize int `envconfig:"RELAY_BATCH_SIZE" default:"1000"`
-	// IdleInterval is the pause between two looks into an empty outbox. A hint ends it early; it bounds the delay of an
+	// IdleInterval is the pause between two reads of an empty outbox. A hint ends it early. It bounds the delay of an
 	// event whose hint was lost.
 	IdleInterval time.Duration `envconfig:"RELAY_IDLE_INTERVAL" default:"250ms"`
-	// LagGroups are the consumer groups whose lag is exported, since Knative's broker does not.
+	// LagGroups are the consumer groups whose lag is exported, because Knative's broker does not export it.
 	LagGroups []string `envconfig:"RELAY_LAG_GROUPS"`
 }
 
-// Topics are where events go.
+// Topics are the names of the topics.
 type Topics struct{ Events, DeadLetters string }
 
-// Outbox is where events come from.
+// Outbox is the source of events.
 type Outbox interface {
 	// Take calls send with up to most unsent events, in order, of up to shards shards that no other relay holds,
 	// preferring those from first on, and marks the positions that send returns. It returns how many send was given.
@@ -46,13 +46,13 @@ type Outbox interface {
 	Backlog(ctx context.Context) (int64, time.Duration, error)
 }
 
-// Bus is where events go.
+// Bus is the destination of events.
 type Bus interface {
-	// Send returns one error per event, nil where Kafka has it, [event.ErrRefused] where it never will.
+	// Send returns one error per event: nil if Kafka has it, [record.ErrRefused] if Kafka never accepts it.
 	Send(ctx context.Context, topic string, events []cloudevents.Event) []error
 }
 
-// Groups knows how far consumer groups are.
+// Groups reads the lag of consumer groups.
 type Groups interface {
 	// Lag returns the messages a group has not committed, by partition.
 	Lag(ctx context.Context, group string) (map[int32]int64, error)
@@ -68,7 +68,7 @@ type Relay struct {
 	log     *slog.Logger
 	metrics *metrics
 	hints   chan struct{} // the outbox has new events
-	wake    chan struct{} // the first worker has found more than it can take
+	wake    chan struct{} // the first worker has found more than a batch
 	running sync.WaitGroup
 }
 
@@ -95,22 +95,22 @@ func New(cfg Config, topics Topics, outbox Outbox, bus Bus, groups Groups, log *
 
 const (
 	shards   = event.OutboxShards
-	maxBatch = 100_000 // a batch is in memory, and its shards are locked while it is sent
+	maxBatch = 100_000 // a batch is in memory, and its shards stay locked while it is sent
 
 	minPause = 2 * time.Millisecond
 
-	// sleeperPause is how often a worker that was not woken looks all the same. One worker's looks are enough for an
-	// idle outbox; the others come when it has more than a batch.
+	// sleeperPause is how often a worker reads the outbox without being woken. For an idle outbox one worker is enough;
+	// the others are woken when there is more than a batch.
 	sleeperPause = time.Second
 
 	minBackoff = 50 * time.Millisecond
 	maxBackoff = 5 * time.Second
 
-	// batchTimeout ends a batch that Kafka neither takes nor refuses. Its shards are free again then.
+	// batchTimeout ends a batch that Kafka neither accepts nor refuses, and so releases its shards.
 	batchTimeout = 30 * time.Second
 )
 
-// Start begins to work, until ctx ends.
+// Start starts the workers. They run until ctx ends.
 func (r *Relay) Start(ctx context.Context) {
 	for i := range r.cfg.Workers {
 		r.running.Go(func() { r.work(ctx, i) })
@@ -118,8 +118,8 @@ func (r *Relay) Start(ctx context.Context) {
 	r.running.Go(func() { r.watch(ctx) })
 }
 
-// Wait returns when, after the end of Start's context, the batches in hand are sent and marked, or when ctx ends; then
-// what was in hand may be sent again.
+// Wait returns when the batches under way are sent and marked, after the end of Start's context. If ctx ends first,
+// these batches may be sent again.
 func (r *Relay) Wait(ctx context.Context) {
 	done := make(chan struct{})
 	go func() {
@@ -159,11 +159,11 @@ func (r *Relay) work(ctx context.Context, worker int) {
 	}
 }
 
-// Hint says that the outbox has new events. It does not block.
+// Hint announces new events in the outbox. It does not block.
 func (r *Relay) Hint() {
 	select {
 	case r.hints <- struct{}{}:
-	default: // the worker has not looked since the last hint
+	default: // the worker has not read since the last hint
 	}
 }
 
@@ -188,9 +188,9 @@ func (r *Relay) rest(ctx context.Context, d time.Duration, wake <-chan struct{})
 	}
 }
 
-// batch relays one batch. It returns an error too if some of its events did not get through.
+// batch relays one batch. It also returns an error if some of its events were not sent.
 func (r *Relay) batch(ctx context.Context, first, share int) (int, error) {
-	// A batch that has begun is brought to its end, whatever happens to the program.
+	// The end of the program's context does not cancel a batch.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), batchTimeout)
 	defer cancel()
 	var failed error

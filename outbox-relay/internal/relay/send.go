@@ -13,11 +13,11 @@ import (
 	"orderbell/internal/event/deadletter"
 )
 
-// send sends events and returns the positions of those that are safe in Kafka, among the dead letters included. Its
-// error is that of an event that is not, and may be later.
+// send sends events and returns the positions of those that Kafka has, including those written as dead letters. Its
+// error is that of an event that was not sent and can be retried.
 //
-// No request carries two events of one order: a second one goes when the first is acknowledged. So there is no way for
-// it to arrive before the first, whatever the client, the brokers and the network do about failures.
+// No request has two events of one order: the second is sent after the first is acknowledged. So it cannot arrive
+// first, whatever the client, the brokers and the network do after failures.
 func (r *Relay) send(ctx context.Context, events []event.Outgoing) ([]int64, error) {
 	b := &batch{relay: r, sent: make([]int64, 0, len(events)), held: map[string]bool{}}
 	for len(events) > 0 {
@@ -25,7 +25,7 @@ func (r *Relay) send(ctx context.Context, events []event.Outgoing) ([]int64, err
 		inRequest := make(map[string]bool, len(events))
 		for _, e := range events {
 			switch {
-			case b.held[e.OrderID]: // stays unsent after the one that failed
+			case b.held[e.OrderID]: // not sent, because an earlier event of the order failed
 			case inRequest[e.OrderID]:
 				later = append(later, e)
 			default:
@@ -43,11 +43,11 @@ func (r *Relay) send(ctx context.Context, events []event.Outgoing) ([]int64, err
 type batch struct {
 	relay  *Relay
 	sent   []int64
-	held   map[string]bool // orders with an event that did not get through
+	held   map[string]bool // orders with a failed event
 	failed error
 }
 
-// send sends events, each of another order.
+// send sends events, each of a different order.
 func (b *batch) send(ctx context.Context, events []event.Outgoing) {
 	var good, dead []event.Outgoing
 	var encoded, letters []cloudevents.Event
