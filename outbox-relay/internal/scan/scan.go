@@ -2,7 +2,7 @@
 // function takes. Knative's Kafka broker skips both (eventing-kafka-broker 0.48); kafka-bridge and the local broker write dead
 // letters by themselves, and need no scan.
 //
-// It reads the topic as a consumer group. A crash between the letter and the commit writes the letter again.
+// It reads the topic as a consumer group. A crash between the write and the commit writes the dead letter again.
 package scan
 
 import (
@@ -18,7 +18,7 @@ import (
 	"orderbell/internal/event/deadletter"
 )
 
-// Config says whether to scan.
+// Config configures the scan.
 type Config struct {
 	// Group is the consumer group of the scan. Empty: no scan. A new group starts with the oldest record.
 	Group string `envconfig:"RELAY_SCAN_GROUP"`
@@ -29,7 +29,7 @@ const InFlight = 256
 
 // Producer writes dead letters.
 type Producer interface {
-	// Send returns one error per event, nil where Kafka has it, [record.ErrRefused] where it never will.
+	// Send returns one error per event: nil if Kafka has it, [record.ErrRefused] if Kafka never accepts it.
 	Send(ctx context.Context, topic string, events []cloudevents.Event) []error
 }
 
@@ -59,7 +59,7 @@ func (s *Scanner) Check(ctx context.Context, r record.Record) error {
 	}
 	err := errors.Join(s.producer.Send(ctx, s.deadLetters, []cloudevents.Event{letter})...)
 	if errors.Is(err, record.ErrRefused) && len(letter.DataEncoded) > 0 {
-		letter.DataEncoded = nil // too large for the topic: the letter names partition and offset of the record
+		letter.DataEncoded = nil // too large for the topic: the dead letter names partition and offset of the record
 		err = errors.Join(s.producer.Send(ctx, s.deadLetters, []cloudevents.Event{letter})...)
 	}
 	if err != nil {
