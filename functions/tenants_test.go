@@ -24,6 +24,7 @@ import (
 	"orderbell/internal/auth"
 	"orderbell/internal/auth/authtest"
 	"orderbell/internal/feed/message"
+	"orderbell/internal/openapitest"
 	"orderbell/internal/order"
 	"orderbell/internal/rights"
 	"orderbell/internal/rights/rightstest"
@@ -47,11 +48,13 @@ type world struct {
 	revocations             *rightstest.Revocations
 	people                  *userstore.Store
 	orderID, notificationID string
+	document                *openapitest.Document
 }
 
 func setup(t *testing.T) world {
 	t.Helper()
 	w := world{pool: databasetest.New(t), notificationID: "01a2b3c4-0000-8000-8000-000000000001", tokens: authtest.Config(authtest.Secret)}
+	w.document = openapitest.Read(t, openAPIFile)
 	w.tokens.Leeway = time.Minute // a token that is issued after a removal is made in advance
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	people, orders := userstore.New(w.pool), orderstore.New(w.pool)
@@ -83,7 +86,9 @@ func setup(t *testing.T) world {
 	}
 	w.orderID = made.Order.ID
 	_, err = w.pool.Exec(t.Context(), `INSERT INTO notifications (id, tenant_id, user_id, event_source, event_id, event_type, order_id, data)
-		VALUES ($1, 'acme', $2, '/', gen_random_uuid(), 'order_paid', $3, '{"reference":"canary"}')`, w.notificationID, w.owner.ID, w.orderID)
+		VALUES ($1, 'acme', $2, '/', gen_random_uuid(), 'order_paid', $3::uuid, jsonb_build_object('order_id', $3::uuid, 'tenant_id', 'acme', 'status', 'paid',
+			'reference', 'canary', 'total_amount', 5, 'currency', 'EUR', 'version', 2, 'timestamp', '2026-11-24T10:00:00Z'))`,
+		w.notificationID, w.owner.ID, w.orderID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,6 +194,7 @@ func (w world) askWith(t *testing.T, routed string, a asked, token string) (stat
 		if err != nil {
 			t.Fatal(err)
 		}
+		w.document.Check(t, method, r.URL.Path, answer.Code, answer.Header(), all)
 		headers, err := json.Marshal(answer.Header())
 		if err != nil {
 			t.Fatal(err)

@@ -2,6 +2,7 @@ package contract_test
 
 import (
 	"context"
+	"crypto/rand"
 	"io"
 	"log/slog"
 	"net/http"
@@ -16,7 +17,6 @@ import (
 
 	"orderbell/internal/bus"
 	"orderbell/internal/bus/record"
-	"orderbell/internal/dev/embedded"
 	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/store/userstore"
@@ -31,12 +31,8 @@ type shop struct {
 
 func openShop(t *testing.T) shop {
 	t.Helper()
-	kafka, err := embedded.StartKafka(embedded.KafkaOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(kafka.Stop)
-	cfg := bus.Config{Brokers: []string{kafka.Brokers()}, Topic: "orders.events", DeadLetterTopic: "orders.dead-letters"}
+	kafka, name := brokers(t), "contract-"+rand.Text() // a server that lasts has the topics of earlier runs
+	cfg := bus.Config{Brokers: strings.Split(kafka, ","), Topic: name, DeadLetterTopic: name + "-dead-letters"}
 	admin, err := bus.NewAdmin(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +46,7 @@ func openShop(t *testing.T) shop {
 		t.Fatal(err)
 	}
 	redisURL := "REDIS_URL=redis://" + miniredis.RunT(t).Addr()
-	start(t, build(t, "outbox-relay"), "DATABASE_URL="+url, redisURL, "KAFKA_BROKERS="+kafka.Brokers())
+	start(t, build(t, "outbox-relay"), "DATABASE_URL="+url, redisURL, "KAFKA_BROKERS="+kafka, "KAFKA_TOPIC="+cfg.Topic, "KAFKA_DEAD_LETTER_TOPIC="+cfg.DeadLetterTopic)
 	return shop{orders: start(t, build(t, "functions/order-api"), "DATABASE_URL="+url, redisURL,
 		"AUTH_SERVICE_ACCOUNTS="+tenant+"/owner:owner").address, bus: cfg}
 }
@@ -97,7 +93,7 @@ func (s shop) records(t *testing.T, n int) []record.Record {
 	ctx, stop := context.WithTimeout(t.Context(), patience)
 	defer stop()
 	var got []record.Record
-	err = consumer.Consume(ctx, "contract", 1, func(_ context.Context, r record.Record) error {
+	err = consumer.Consume(ctx, s.bus.Topic, 1, func(_ context.Context, r record.Record) error {
 		if got = append(got, r); len(got) == n {
 			stop()
 		}
