@@ -5,7 +5,7 @@ set -euo pipefail
 shopt -s nullglob
 
 root=${1:-$(cd "$(dirname "$0")/../../.." && pwd)}
-required=(spec.md plan.md research.md quickstart.md contracts)
+required=(spec.md plan.md research.md quickstart.md tasks.md contracts)
 failed=0
 
 complain() {
