@@ -56,6 +56,11 @@ bin/mailpit: tools/go.mod tools/go.sum tools/build-mailpit.sh
 	tools/build-mailpit.sh $@ .cache/mailpit
 	touch $@
 
+bin/actionlint: tools/actionlint/go.mod tools/actionlint/go.sum
+	$(say) 'building $@'
+	CGO_ENABLED=0 go -C tools/actionlint build -trimpath -ldflags='-s -w' -o ../../$@ github.com/rhysd/actionlint/cmd/actionlint
+	touch $@
+
 bin/govulncheck: tools/audit/go.mod tools/audit/go.sum
 	$(say) 'building $@'
 	CGO_ENABLED=0 go -C tools/audit build -trimpath -ldflags='-s -w' -o ../../$@ golang.org/x/vuln/cmd/govulncheck
@@ -83,7 +88,7 @@ dev: build ## Run everything on this machine (ARGS="--reset" starts with empty s
 # ---- check and test
 
 .PHONY: check
-check: check-lint check-shell check-frontend check-contract check-specs check-house check-alerts manifests ## What CI runs first: formats, linters, types, house rules
+check: check-lint check-shell check-workflows check-frontend check-contract check-specs check-house check-alerts manifests ## What CI runs first: formats, linters, types, house rules
 
 .PHONY: check-lint
 check-lint: bin/golangci-lint ## Go: linters and formats
@@ -98,6 +103,11 @@ check-shell: ## Shell scripts
 	$(say) 'shell scripts: shellcheck'
 	@command -v shellcheck >/dev/null || { echo 'shellcheck is missing: apt-get install shellcheck' >&2; exit 1; }
 	shellcheck -x $(SHELL_SCRIPTS)
+
+.PHONY: check-workflows
+check-workflows: bin/actionlint ## The workflows of GitHub: syntax, expressions, scripts
+	$(say) 'workflows: actionlint'
+	bin/actionlint
 
 .PHONY: check-frontend
 check-frontend: frontend/node_modules/.package-lock.json test/e2e/node_modules/.package-lock.json ## Front end, its end-to-end tests and the gateway's clients: lint and types
