@@ -78,7 +78,7 @@ func (f *Files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	stored := name
 	if strings.HasPrefix(name, "assets/") {
 		h.Set("Cache-Control", "public, max-age=31536000, immutable") // Vite puts a hash of the content into the file name
-		h.Add("Vary", "Accept-Encoding")
+		h.Set("Vary", "Accept-Encoding")
 		for _, c := range codings {
 			if !accepts(r, c.name) {
 				continue
@@ -93,6 +93,9 @@ func (f *Files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	} else {
 		h.Set("Cache-Control", "no-cache") // cached, but revalidated by its ETag
+		if path.Ext(name) == ".webmanifest" {
+			h.Set("Content-Type", "application/manifest+json") // few systems know the extension
+		}
 	}
 	etag, err := f.etag(stored, file)
 	if err != nil {

@@ -48,17 +48,20 @@ func New(cfg Config) http.Handler {
 	transport := newTransport()
 	for _, r := range cfg.Routes {
 		proxy := newProxy(r, transport, cfg.Headers, cfg.Log)
+		if r.Path != streams {
+			proxy = compressed(proxy)
+		}
 		mux.Handle(r.Path, proxy)
 		mux.Handle(r.Path+"/", proxy)
 	}
-	mux.Handle("GET "+SettingsPath, cfg.Headers.on(cfg.Settings))
+	mux.Handle("GET "+SettingsPath, compressed(cfg.Headers.on(cfg.Settings)))
 	if cfg.Users != nil {
-		mux.Handle("GET /dev/users", cfg.Headers.on(cfg.Users))
+		mux.Handle("GET /dev/users", compressed(cfg.Headers.on(cfg.Users)))
 	}
 	mux.Handle("/api/", cfg.Headers.on(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		problem.New(http.StatusNotFound, "no program serves %s", r.URL.Path).Write(w)
 	})))
-	mux.Handle("/", cfg.Headers.on(cfg.Files))
+	mux.Handle("/", compressed(cfg.Headers.on(cfg.Files)))
 	return mux
 }
 
