@@ -1,6 +1,7 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './components/App';
+import { keepPage, reloadWhenOutdated } from './services/appShell';
 import { provider } from './services/provider';
 import { keepIn, renewed, type Session } from './services/session';
 import { pageSettings } from './services/settings';
@@ -8,10 +9,12 @@ import { sharingIn } from './services/sharedStream';
 import { access } from './store/access';
 import { openClient } from './store/client';
 import { clock } from './store/clock';
+import { keepListIn } from './store/keptList';
 import { followBusiness, startLanguage } from './store/language';
 import { network } from './store/network';
 import { peopleStore } from './store/people';
 import { place } from './store/place';
+import { wakeLock } from './store/wakeLock';
 import './styles/base.css';
 import './styles/controls.css';
 import './styles/layout.css';
@@ -22,11 +25,13 @@ import './styles/table.css';
 import './styles/today.css';
 import './styles/preferences.css';
 import './styles/access.css';
+import './styles/print.css';
 
 const root = document.getElementById('root');
 if (root === null) throw new Error('index.html has no element #root');
 
 const fetcher = window.fetch.bind(window);
+reloadWhenOutdated(window);
 await startLanguage();
 
 const ways = access(async () => {
@@ -34,6 +39,8 @@ const ways = access(async () => {
   return { ...settings, provider: settings.provider && provider(settings.provider, fetcher, window) };
 });
 const arrived = await ways.finish(window);
+
+const device = { wakeLock: wakeLock(window), network: network(window) };
 
 const client = openClient({
   fetch: fetcher,
@@ -43,8 +50,10 @@ const client = openClient({
   onSignOut: (session) => {
     if (session.by === 'provider') void ways.signOut(session);
   },
-  network: network(window),
+  network: device.network,
   sharing: (name) => sharingIn(window, name),
+  listOf: (session, isKept) =>
+    keepListIn(session.stays === true ? window.localStorage : window.sessionStorage, session, isKept),
 });
 
 if (arrived !== undefined) {
@@ -65,9 +74,18 @@ follow();
 
 createRoot(root).render(
   <StrictMode>
-    <App client={client} people={peopleStore(fetcher)} clock={clock()} place={place(window)} access={ways} />
+    <App
+      client={client}
+      people={peopleStore(fetcher)}
+      clock={clock()}
+      place={place(window)}
+      device={device}
+      access={ways}
+    />
   </StrictMode>,
 );
+
+if (import.meta.env.PROD) void keepPage(window);
 
 function retryNow(): void {
   const state = client.getSnapshot();

@@ -31,6 +31,7 @@ export default defineConfig({
   use: {
     locale: 'en-US',
     timezoneId: 'UTC',
+    serviceWorkers: 'block', // they would answer before a route of a test does; app.spec.ts has them
     trace: 'retain-on-failure',
     screenshot: 'only-on-failure',
     launchOptions: {

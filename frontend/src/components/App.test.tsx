@@ -6,6 +6,7 @@ import { type Client, openClient } from '../store/client';
 import { clock } from '../store/clock';
 import { peopleStore } from '../store/people';
 import { place } from '../store/place';
+import { plainDevice } from '../testing/device';
 import { FakeOrigin } from '../testing/fakeOrigin';
 import { problem } from '../testing/http';
 import { App } from './App';
@@ -28,6 +29,7 @@ function setup(prepare?: (origin: FakeOrigin) => void) {
       people={peopleStore(origin.fetch)}
       clock={clock(() => Date.parse('2026-11-24T11:00:00Z'))}
       place={place(window)}
+      device={plainDevice}
     />,
   );
   return { origin, user: userEvent.setup() };
@@ -79,6 +81,7 @@ describe('signing in', () => {
         people={peopleStore(new FakeOrigin().fetch)}
         clock={clock()}
         place={place(window)}
+        device={plainDevice}
       />,
     );
     await user.click(await screen.findByText('Sign in with an access token'));

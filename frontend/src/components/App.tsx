@@ -12,6 +12,7 @@ import type { Feed } from '../store/feed';
 import type { Observable } from '../store/observable';
 import type { PeopleStore } from '../store/people';
 import type { Place } from '../store/place';
+import type { WakeLock } from '../store/wakeLock';
 import { NewOrder } from './NewOrder';
 import { OrderList } from './OrderList';
 import { SignIn } from './SignIn';
@@ -29,11 +30,18 @@ export interface AppProps {
   readonly people: PeopleStore;
   readonly clock: Observable<number>;
   readonly place: Place;
+  readonly device: Device;
   /** The ways in outside development. */
   readonly access?: Access;
 }
 
-export function App({ client, people, clock, place, access }: AppProps) {
+/** What belongs to this device, for all who sign in on it. */
+export interface Device {
+  readonly wakeLock: WakeLock;
+  readonly network: Observable<boolean>;
+}
+
+export function App({ client, people, clock, place, device, access }: AppProps) {
   const state = useStore(client);
   const language = useStore(currentLanguage);
   if (state.kind === 'signed_out') {
@@ -54,7 +62,7 @@ export function App({ client, people, clock, place, access }: AppProps) {
       <Router hook={useHashPath} hrefs={useHashPath.hrefs}>
         <Workspace
           key={`${session.tenantId} ${session.email} ${language}`}
-          {...{ session, feed, people, clock }}
+          {...{ session, feed, people, clock, device }}
           onSignIn={client.signIn}
           onSignOut={client.signOut}
         />
@@ -68,12 +76,13 @@ interface WorkspaceProps {
   readonly feed: Feed;
   readonly people: PeopleStore;
   readonly clock: Observable<number>;
+  readonly device: Device;
   readonly onSignIn: (session: Session) => void;
   readonly onSignOut: () => void;
 }
 
 /** The page of a user who is signed in. */
-function Workspace({ session, feed, people, clock, onSignIn, onSignOut }: WorkspaceProps) {
+function Workspace({ session, feed, people, clock, device, onSignIn, onSignOut }: WorkspaceProps) {
   const { unread } = useStore(feed.inbox);
   const tenant = useStore(feed.tenant);
   const tenantName = tenant.kind === 'ready' ? tenant.tenant.name : session.tenantName;
@@ -87,7 +96,7 @@ function Workspace({ session, feed, people, clock, onSignIn, onSignOut }: Worksp
       <Suspense fallback={<p className="page">{t('loading')}</p>}>
         <Switch>
           <Route path="/preferences">
-            <PreferencesPage store={feed.preferences} />
+            <PreferencesPage store={feed.preferences} device={device} />
           </Route>
           {leads && (
             <Route path="/today">
@@ -105,7 +114,7 @@ function Workspace({ session, feed, people, clock, onSignIn, onSignOut }: Worksp
             </Route>
           )}
           <Route path="/orders/:id">
-            {({ id }) => <OrderPage key={id} id={id} feed={feed} roles={session.roles} clock={clock} />}
+            {({ id }) => <OrderPage key={id} {...{ id, feed, clock, tenantName }} roles={session.roles} />}
           </Route>
           <Route>
             <main className={sells ? 'page page-with-form' : 'page'}>
@@ -113,6 +122,7 @@ function Workspace({ session, feed, people, clock, onSignIn, onSignOut }: Worksp
                 <NewOrder
                   create={feed.create}
                   businessCurrency={currency}
+                  network={device.network}
                   draft={keepDraftIn(window.sessionStorage, session.tenantId, session.email)}
                 />
               )}

@@ -43,12 +43,9 @@ export function FreshnessLine({ freshness, onRetry }: FreshnessLineProps) {
     return (
       <>
         <span data-testid="stale">
-          {t(reasons[state.why])}{' '}
-          {state.since === 0
-            ? t('stale.mayBeOld')
-            : t('stale.asOf', { time: clockTime(state.since, Date.now()) })}
+          {t(reasons[state.why])} {outlook(state)}
         </span>{' '}
-        {state.why !== 'loading' && (
+        {state.why !== 'loading' && state.why !== 'offline' && (
           <button type="button" className="button button-quiet button-line" onClick={onRetry}>
             {t('retryNow')}
           </button>
@@ -65,6 +62,13 @@ export function FreshnessLine({ freshness, onRetry }: FreshnessLineProps) {
     );
   }
   return null;
+}
+
+/** What the user has instead, and what still works. */
+function outlook({ since, why }: Extract<Freshness, { kind: 'stale' }>): string {
+  const time = clockTime(since, Date.now());
+  if (why === 'offline') return since === 0 ? t('stale.offlineEmpty') : t('stale.offlineAsOf', { time });
+  return since === 0 ? t('stale.mayBeOld') : t('stale.asOf', { time });
 }
 
 export interface FreshnessLineProps {

@@ -5,6 +5,7 @@ import type { Order } from '../model/order';
 import type { NewOrder as Draft } from '../services/orders';
 import { Problem } from '../services/problem';
 import { keepDraftIn } from '../store/draft';
+import { announcer } from '../store/observable';
 import { NewOrder } from './NewOrder';
 
 afterEach(() => sessionStorage.clear());
@@ -44,6 +45,36 @@ function setupIn(currency: string, ...outcomes: (Problem | 'ok')[]) {
     press: (): Promise<void> => user.click(screen.getByRole('button', { name: 'Create order' })),
   };
 }
+
+it('takes no order without a network, says so, and keeps what was typed', async () => {
+  const sent: Draft[] = [];
+  const { subscribe, announce } = announcer();
+  let isOnline = false;
+  render(
+    <NewOrder
+      create={async (draft) => {
+        sent.push(draft);
+        throw new Problem(503, 'enough');
+      }}
+      businessCurrency="EUR"
+      draft={keepDraftIn(sessionStorage, 'demo', 'cashier@demo.example')}
+      network={{ subscribe, getSnapshot: () => isOnline }}
+    />,
+  );
+  const user = userEvent.setup();
+  await user.type(screen.getByLabelText('Amount'), '9.75');
+  const button = screen.getByRole('button', { name: 'Create order' });
+  expect(button).toHaveAttribute('aria-disabled', 'true');
+  expect(screen.getByText(/This device is offline/)).toBeInTheDocument();
+  await user.click(button);
+  expect(sent).toEqual([]);
+  isOnline = true;
+  announce();
+  await waitFor(() => expect(screen.queryByText(/This device is offline/)).not.toBeInTheDocument());
+  expect(screen.getByLabelText('Amount')).toHaveValue('9.75');
+  await user.click(button);
+  expect(sent).toHaveLength(1);
+});
 
 const lost = new Problem(0, 'The server could not be reached.');
 

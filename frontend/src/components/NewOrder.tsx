@@ -1,4 +1,5 @@
 import { type SubmitEvent, useId, useRef, useState } from 'react';
+import { useStore } from '../hooks/useStore';
 import { t } from '../i18n/words';
 import { minorDigits } from '../model/minorUnit';
 import { formatMoney, parseAmount, typedAmount } from '../model/money';
@@ -7,6 +8,8 @@ import { normalText, type TextFault, textFault } from '../model/text';
 import type { NewOrder as Draft } from '../services/orders';
 import { messageOf, Problem } from '../services/problem';
 import type { DraftKeeper } from '../store/draft';
+import { alwaysOnline } from '../store/network';
+import type { Observable } from '../store/observable';
 import { AmountInput } from './AmountInput';
 import { commonCurrencies, otherCurrencies } from './currencies';
 import { Say } from './Say';
@@ -16,6 +19,8 @@ export interface NewOrderProps {
   /** The business's; "" while it is not known. */
   readonly businessCurrency: string;
   readonly draft: DraftKeeper;
+  /** Whether the browser has a network. */
+  readonly network?: Observable<boolean>;
 }
 
 type Sending =
@@ -27,8 +32,9 @@ type Sending =
 /** The longest reference that fits on a receipt line (internal/order MaxReference). */
 const longestReference = 64;
 
-export function NewOrder({ create, businessCurrency, draft: keeper }: NewOrderProps) {
+export function NewOrder({ create, businessCurrency, draft: keeper, network = alwaysOnline }: NewOrderProps) {
   const id = useId();
+  const isOnline = useStore(network);
   const [draft, setDraft] = useState(() => keeper.load());
   const [isOpen, setOpen] = useState(draft.amount !== '');
   const [sending, setSending] = useState<Sending>({ kind: 'idle' });
@@ -42,6 +48,7 @@ export function NewOrder({ create, businessCurrency, draft: keeper }: NewOrderPr
   const reference = normalText(draft.reference);
   const fault = textFault(reference);
   const fields = sending.kind === 'failed' ? sending.fields : undefined;
+  const mustWait = sending.kind === 'working' || currency === '' || !isOnline;
 
   function edit(change: Partial<typeof draft>): void {
     const next = { ...draft, ...change };
@@ -52,7 +59,7 @@ export function NewOrder({ create, businessCurrency, draft: keeper }: NewOrderPr
 
   async function submit(event: SubmitEvent<HTMLFormElement>): Promise<void> {
     event.preventDefault();
-    if (sending.kind === 'working' || currency === '') return;
+    if (mustWait) return;
     if (parsed.kind !== 'ok') {
       const problem = parsed.kind === 'ask' ? t('new.ask') : parsed.problem;
       setSending({ kind: 'failed', message: '', fields: new Map([['total_amount', problem]]) });
@@ -178,13 +185,10 @@ export function NewOrder({ create, businessCurrency, draft: keeper }: NewOrderPr
             <FieldProblem text={fields?.get('reference')} />
           </p>
         </div>
-        <button
-          type="submit"
-          className="button button-primary button-wide submit"
-          aria-disabled={sending.kind === 'working' || currency === ''}
-        >
+        <button type="submit" className="button button-primary button-wide submit" aria-disabled={mustWait}>
           {sending.kind === 'working' ? t('new.creating') : t('new.create')}
         </button>
+        <OfflineNote isOnline={isOnline} />
         <p className="form-outcome" role="status">
           {sending.kind === 'created' && <Say id="new.created" name={<bdi>{sending.name}</bdi>} />}
         </p>
@@ -204,6 +208,10 @@ function failure(err: unknown): Sending {
   const fields = new Map(problems.map((problem) => [problem.field, problem.detail]));
   const isShownAtFields = [...fields.keys()].some((field) => field in shownFields);
   return { kind: 'failed', message: isShownAtFields ? '' : messageOf(err), fields };
+}
+
+function OfflineNote({ isOnline }: { readonly isOnline: boolean }) {
+  return isOnline ? null : <p className="notice">{t('new.offline')}</p>;
 }
 
 function faultText(fault: TextFault): string {

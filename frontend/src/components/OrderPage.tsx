@@ -10,6 +10,7 @@ import type { Feed } from '../store/feed';
 import type { Observable } from '../store/observable';
 import { OrderActions } from './OrderActions';
 import { OrderHistory } from './OrderHistory';
+import { Say } from './Say';
 import { statusText } from './texts';
 
 export interface OrderPageProps {
@@ -17,10 +18,11 @@ export interface OrderPageProps {
   readonly feed: Feed;
   readonly roles: readonly Role[];
   readonly clock: Observable<number>;
+  readonly tenantName: string;
 }
 
 /** One order by itself: where notifications and mails lead. */
-export function OrderPage({ id, feed, roles, clock }: OrderPageProps) {
+export function OrderPage({ id, feed, roles, clock, tenantName }: OrderPageProps) {
   const { orders } = useStore(feed.store);
   const now = useStore(clock);
   const [problem, setProblem] = useState('');
@@ -67,6 +69,12 @@ export function OrderPage({ id, feed, roles, clock }: OrderPageProps) {
             <dt>{t('order.id')}</dt>
             <dd className="id">{order.orderId}</dd>
           </dl>
+          <p className="printed">
+            <Say id="order.printed" business={<bdi>{tenantName}</bdi>} time={clockTime(now, now)} />
+          </p>
+          <button type="button" className="button button-quiet print" onClick={() => window.print()}>
+            {t('order.print')}
+          </button>
           <OrderActions order={order} name={orderName(order)} roles={roles} advance={feed.advance} />
         </article>
       )}

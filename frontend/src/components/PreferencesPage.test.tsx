@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { authorized } from '../services/authorized';
 import { preferencesClient } from '../services/preferences';
 import { preferencesStore } from '../store/preferences';
+import { plainDevice } from '../testing/device';
 import { FakeOrigin, usualAccount } from '../testing/fakeOrigin';
 import { problem } from '../testing/http';
 import { PreferencesPage } from './PreferencesPage';
@@ -16,7 +17,7 @@ async function setup(prepare?: (origin: FakeOrigin) => void, who = email) {
   const { token } = origin.user(who);
   const ask = authorized(origin.fetch, { token: () => token, renew: () => Promise.resolve(false) });
   const store = preferencesStore(preferencesClient(ask));
-  const page = render(<PreferencesPage store={store} />);
+  const page = render(<PreferencesPage store={store} device={plainDevice} />);
   const user = userEvent.setup();
   if (prepare === undefined) await screen.findByRole('group', { name: 'E-mail' });
   return { origin, user, store, page };
@@ -111,7 +112,7 @@ it('forgets what was not saved as soon as one comes back, and not under one’s 
   const loaded = store.load(); // as the page does when it is shown
   expect(store.getSnapshot()).toEqual({ kind: 'loading' });
   await loaded;
-  render(<PreferencesPage store={store} />);
+  render(<PreferencesPage store={store} device={plainDevice} />);
   await screen.findByRole('group', { name: 'E-mail' });
   expect(box('New orders', 'E-mail')).not.toBeChecked();
 });

@@ -5,12 +5,19 @@ import type { Role } from '../model/order';
 import { concerns, type Preferences } from '../model/preferences';
 import { type EventType, eventTypes } from '../model/wire';
 import type { PreferencesState, PreferencesStore } from '../store/preferences';
+import type { Device } from './App';
+import { DeviceChoices } from './DeviceChoices';
 import { QuietHours } from './QuietHours';
 import { SettingsPage } from './SettingsPage';
 import { TimeZone } from './TimeZone';
 
+export interface PreferencesPageProps {
+  readonly store: PreferencesStore;
+  readonly device: Device;
+}
+
 /** Where users choose their notifications, the channels, and when no e-mail comes. */
-export function PreferencesPage({ store }: { readonly store: PreferencesStore }) {
+export function PreferencesPage({ store, device }: PreferencesPageProps) {
   const state = useStore(store);
   useEffect(() => {
     void store.load();
@@ -18,6 +25,7 @@ export function PreferencesPage({ store }: { readonly store: PreferencesStore })
   return (
     <SettingsPage id="preferences" title={t('preferences.title')} state={state} load={store.load}>
       {state.kind === 'ready' && <PreferencesForm state={state} store={store} />}
+      <DeviceChoices {...device} />
     </SettingsPage>
   );
 }

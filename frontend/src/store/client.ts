@@ -4,6 +4,7 @@ import type { Fetch } from '../services/problem';
 import { renewed, type Session, type SessionKeeper } from '../services/session';
 import type { Sharing } from '../services/sharedStream';
 import { type Feed, openFeed } from './feed';
+import type { ListKeeper } from './keptList';
 import { alwaysOnline } from './network';
 import { announcer, type Observable } from './observable';
 
@@ -28,6 +29,8 @@ export interface ClientOptions {
   readonly onSignOut?: (session: Session) => void;
   /** How the tabs of the user share one stream, if they can. */
   readonly sharing?: (name: string) => Sharing | undefined;
+  /** Where a session's last list is kept, as long as `isKept` says that the session is. */
+  readonly listOf?: (session: Session, isKept: () => boolean) => ListKeeper;
 }
 
 export function openClient({
@@ -38,9 +41,11 @@ export function openClient({
   renew: renewSession = (session) => renewed(fetch, session),
   onSignOut,
   sharing,
+  listOf,
 }: ClientOptions): Client {
   const { subscribe, announce } = announcer();
   let state: ClientState = { kind: 'signed_out', notice: '' };
+  let list: ListKeeper | undefined;
 
   const kept = keeper.load();
   if (kept !== undefined) signIn(kept);
@@ -60,14 +65,19 @@ export function openClient({
   };
 
   function signIn(session: Session): void {
-    if (state.kind === 'signed_in') state.feed.close();
+    if (state.kind === 'signed_in') {
+      state.feed.close();
+      if (!isSame(state.session, session)) list?.clear();
+    }
     keeper.save(session);
+    list = listOf?.(session, () => isSame(keeper.load(), session));
     let current = session;
     let renewing: Promise<boolean> | undefined;
     const feed = openFeed({
       fetch,
       origin,
       network,
+      kept: list,
       sharing: sharing?.(`${session.tenantId} ${session.email}`),
       credentials: {
         token: () => current.token,
@@ -104,8 +114,13 @@ export function openClient({
 
   function leave(notice: string): void {
     if (state.kind === 'signed_in') state.feed.close();
+    list?.clear();
     keeper.clear();
     state = { kind: 'signed_out', notice };
     announce();
   }
+}
+
+function isSame(a: Session | undefined, b: Session): boolean {
+  return a?.tenantId === b.tenantId && a.email === b.email;
 }

@@ -20,6 +20,7 @@ import { tenantClient } from '../services/tenant';
 import { type ArchiveStore, archiveStore } from './archive';
 import { type Freshness, freshness } from './freshness';
 import { type InboxStore, inboxStore } from './inbox';
+import { keepList, type ListKeeper } from './keptList';
 import { alwaysOnline } from './network';
 import type { Observable } from './observable';
 import { type OrderStore, orderStore } from './orderStore';
@@ -68,6 +69,8 @@ export interface FeedOptions {
   readonly network?: Observable<boolean>;
   /** How the user's tabs share one stream; without it, this one has its own. */
   readonly sharing?: Sharing | undefined;
+  /** Where the last list is kept, for when the server is out of reach. */
+  readonly kept?: ListKeeper | undefined;
   readonly random?: () => number;
 }
 
@@ -97,6 +100,8 @@ export function openFeed(options: FeedOptions): Feed {
     options.sharing,
   );
   const fresh = freshness({ network, connection: stream, onChange: store.onChange });
+  const stopKeeping =
+    options.kept && keepList({ keeper: options.kept, store, freshness: fresh, loading: snapshots, network });
   const first = setTimeout(() => {
     if (snapshots.getSnapshot().kind !== 'waiting') return;
     snapshots.load(snapshotAddress);
@@ -162,6 +167,7 @@ export function openFeed(options: FeedOptions): Feed {
     close() {
       clearTimeout(first);
       clearInterval(again);
+      stopKeeping?.();
       stopNetwork();
       fresh.close();
       stream.close();

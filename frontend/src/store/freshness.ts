@@ -43,6 +43,8 @@ export interface FreshnessStore extends Observable<Freshness> {
   degraded(since: number | undefined): void;
   /** Whether a snapshot is to be loaded before the list is whole. */
   incomplete(is: boolean): void;
+  /** A list is shown that was right until then, in milliseconds since 1970. */
+  restored(until: number): void;
   close(): void;
 }
 
@@ -82,6 +84,12 @@ export function freshness({ network, connection, onChange }: FreshnessInputs): F
     incomplete(is) {
       isIncomplete = is;
       look();
+    },
+    restored(until) {
+      if (lastLiveAt > 0) return;
+      lastLiveAt = until;
+      changed = new Set();
+      become({ kind: 'stale', since: until, why: whatIsWrong()?.why ?? 'loading' });
     },
     close() {
       clearTimeout(timer);

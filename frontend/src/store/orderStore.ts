@@ -10,6 +10,8 @@ export interface Orders {
 export interface OrderStore extends Observable<Orders> {
   /** Takes in what was heard of orders, from events, answers and snapshots alike: the highest version stays. */
   apply(...heard: readonly Order[]): void;
+  /** Drops those of which nothing newer was heard meanwhile. */
+  forget(gone: readonly Order[]): void;
   get(orderId: string): Order | undefined;
   /** Calls back with the orders that a change added or changed. Returns the function that stops it. */
   onChange(listener: (changed: readonly Order[]) => void): () => void;
@@ -47,6 +49,20 @@ export function orderStore(): OrderStore {
       if (news.length === 0) return;
       announce();
       for (const tell of listeners) tell(news);
+    },
+    forget(gone) {
+      const ids = new Set(
+        gone.filter((order) => orders.get(order.orderId) === order).map((order) => order.orderId),
+      );
+      if (ids.size === 0) return;
+      for (const id of ids) {
+        orders.delete(id);
+        changed.delete(id);
+      }
+      sorted = merged(sorted, changed).filter((order) => !ids.has(order.orderId));
+      changed = new Map();
+      snapshot = { orders: sorted };
+      announce();
     },
     get: (orderId) => orders.get(orderId),
     onChange(listener) {

@@ -1,4 +1,5 @@
 /** Loads the snapshot's pages into the store, again and again until it is whole, one load at a time. */
+import { isDone, type Order } from '../model/order';
 import type { OrdersClient } from '../services/orders';
 import { type Pause, pause } from '../services/pause';
 import { messageOf } from '../services/problem';
@@ -83,16 +84,22 @@ export function snapshotLoader({ client, store, random, onLoaded }: SnapshotLoad
     }
   }
 
+  /** A snapshot has every open order: one that was open here and is not in it was done while this page did not hear of it. */
   async function loadPages(address: string): Promise<void> {
+    const missing = new Map<string, Order>();
+    for (const order of store.getSnapshot().orders)
+      if (!isDone(order.status)) missing.set(order.orderId, order);
     let cursor = '';
     let loaded = 0;
     do {
       become({ kind: 'loading', loaded });
       const page = await client.snapshot({ address, cursor, signal: stop.signal });
       store.apply(...page.orders);
+      for (const { orderId } of page.orders) missing.delete(orderId);
       loaded += page.orders.length;
       cursor = page.nextCursor;
     } while (cursor !== '');
+    store.forget([...missing.values()]);
   }
 
   function become(next: Loading): void {

@@ -1,0 +1,25 @@
+/** The page as an app: it opens without a network, and outlives an update of the server. */
+
+/** Has the browser keep the page. Nothing depends on it: plain http and private windows have no service worker. */
+export async function keepPage(page: Window): Promise<void> {
+  try {
+    await page.navigator.serviceWorker?.register('/sw.js');
+  } catch {
+    // The page works as it did before there was one.
+  }
+}
+
+const reloadedKey = 'orderbell.reloaded';
+/** Milliseconds in which a second reload would be a loop. */
+const once = 60_000;
+
+/** A part of the page that the server no longer has, since there is a newer build: the page is loaded again, as that one. */
+export function reloadWhenOutdated(page: Window, now: () => number = Date.now): void {
+  page.addEventListener('vite:preloadError', (event) => {
+    const last = Number(page.sessionStorage.getItem(reloadedKey) ?? '0');
+    if (now() - last < once || !page.navigator.onLine) return; // the part fails with its own error
+    event.preventDefault();
+    page.sessionStorage.setItem(reloadedKey, String(now()));
+    page.location.reload();
+  });
+}

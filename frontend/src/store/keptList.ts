@@ -1,0 +1,139 @@
+/**
+ * The last list of orders, for a page that opens without a network or a server. It lies beside the session, in the same
+ * storage, so that it ends when the session does: with the tab, or when the user signs out of a till that keeps them.
+ */
+import { isDone, type Order, type Status, statuses } from '../model/order';
+import { fields, integer, list, oneOf, optionalText, text } from '../model/wire';
+import type { Session } from '../services/session';
+import type { FreshnessStore } from './freshness';
+import type { Observable } from './observable';
+import type { OrderStore } from './orderStore';
+import type { Loading } from './snapshot';
+
+export interface KeptList {
+  /** Until when the list was right, in milliseconds since 1970. */
+  readonly at: number;
+  readonly orders: readonly Order[];
+}
+
+export interface ListKeeper {
+  load(): KeptList | undefined;
+  save(list: KeptList): void;
+  clear(): void;
+}
+
+/** The open orders of the largest shops and a day's others: 1.5 MB of the 5 that a browser gives. */
+const mostOrders = 5000;
+
+/** `isKept` says whether the session is still kept here: another tab may have signed the user out. */
+export function keepListIn(storage: Storage, session: Session, isKept: () => boolean): ListKeeper {
+  const ordersKey = `orderbell.list ${session.tenantId} ${session.email}`;
+  const timeKey = `orderbell.listed ${session.tenantId} ${session.email}`;
+  let saved: readonly Order[] | undefined;
+
+  return {
+    load() {
+      try {
+        const at = Number(storage.getItem(timeKey));
+        const kept = storage.getItem(ordersKey);
+        if (kept === null || !(at > 0)) return undefined;
+        return { at, orders: list(JSON.parse(kept), 'kept list', parseKept) };
+      } catch {
+        clear(); // written by another version of this page
+        return undefined;
+      }
+    },
+    save({ at, orders }) {
+      if (!isKept()) return;
+      try {
+        if (orders !== saved) storage.setItem(ordersKey, JSON.stringify(orders.slice(0, mostOrders)));
+        storage.setItem(timeKey, String(at));
+        saved = orders;
+      } catch {
+        clear(); // a full storage: no list is better than half of one
+      }
+    },
+    clear,
+  };
+
+  function clear(): void {
+    saved = undefined;
+    storage.removeItem(ordersKey);
+    storage.removeItem(timeKey);
+  }
+}
+
+function parseKept(value: unknown, where: string): Order {
+  const of = fields(value, where);
+  return {
+    orderId: text(of, 'orderId', where),
+    tenantId: text(of, 'tenantId', where),
+    reference: optionalText(of, 'reference', where),
+    status: oneOf<Status>(statuses, of['status'], `${where}.status`),
+    totalAmount: integer(of, 'totalAmount', where, 0),
+    currency: text(of, 'currency', where),
+    version: integer(of, 'version', where, 1),
+    createdAt: integer(of, 'createdAt', where, 0),
+    updatedAt: integer(of, 'updatedAt', where, 0),
+  };
+}
+
+/** Milliseconds between two looks at whether there is something to keep. */
+const interval = 5000;
+/** Milliseconds that the server has to send the list before the kept one is shown. */
+const patience = 1500;
+/** Done orders are of interest for a day. */
+const day = 24 * 60 * 60 * 1000;
+
+export interface KeepingOptions {
+  readonly keeper: ListKeeper;
+  readonly store: OrderStore;
+  readonly freshness: FreshnessStore;
+  readonly loading: Observable<Loading>;
+  readonly network: Observable<boolean>;
+}
+
+/** Shows the kept list if the server's does not come, and keeps the list while it is live. Returns the function that ends it. */
+export function keepList({ keeper, store, freshness, loading, network }: KeepingOptions): () => void {
+  let isOver = false;
+  let seen: readonly Order[] | undefined;
+  let worth: readonly Order[] = [];
+  const stops = [loading.subscribe(look), network.subscribe(look)];
+  const timer = setTimeout(show, patience);
+  const again = setInterval(save, interval);
+  look();
+
+  return () => {
+    isOver = true;
+    clearTimeout(timer);
+    clearInterval(again);
+    for (const stop of stops) stop();
+  };
+
+  function look(): void {
+    const { kind } = loading.getSnapshot();
+    if (kind === 'loaded') isOver = true;
+    else if (kind === 'failed' || !network.getSnapshot()) show();
+  }
+
+  function show(): void {
+    if (isOver) return;
+    isOver = true;
+    const kept = keeper.load();
+    if (kept === undefined) return;
+    store.apply(...kept.orders);
+    freshness.restored(kept.at);
+  }
+
+  function save(): void {
+    if (freshness.getSnapshot().kind !== 'live') return;
+    const { orders } = store.getSnapshot();
+    const at = Date.now();
+    if (orders !== seen) {
+      seen = orders;
+      const open = orders.filter((order) => !isDone(order.status));
+      worth = [...open, ...orders.filter((order) => isDone(order.status) && at - order.updatedAt < day)];
+    }
+    keeper.save({ at, orders: worth });
+  }
+}
