@@ -32,7 +32,7 @@ func main() {
 	})
 }
 
-// load returns nil for the database of a gateway without one.
+// load returns the configuration. Its database is nil without DATABASE_URL.
 func load() (cfg gateway.Config, db *database.Config, err error) {
 	if os.Getenv("DATABASE_URL") != "" {
 		db = &database.Config{}

@@ -1,5 +1,5 @@
-// Package budget bounds the gateway's memory: it counts what logs, streams and the buffers of slow readers hold, and
-// says by how much that is too much.
+// Package budget bounds the gateway's memory: it counts the bytes of logs, streams and the buffers of slow readers, and
+// returns the excess.
 package budget
 
 import (
@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 )
 
-// Config is the one setting.
+// Config has the size of the budget.
 type Config struct {
 	// Bytes of logs, streams and unsent frames together; 0: half of the process's memory limit (GOMEMLIMIT, or the
 	// container's), and 1 GiB where there is no limit.
@@ -18,15 +18,15 @@ type Config struct {
 
 const (
 	unlimited = 1 << 30 // the budget of a process without a limit
-	least     = 8 << 20 // what a handful of logs and streams takes
+	least     = 8 << 20 // the minimum, for a few logs and streams
 )
 
-// Budget is what may be held, and what is. All methods may be called at the same time.
+// Budget has the limit and the current use. It is safe for concurrent use.
 type Budget struct {
 	limit   int64
 	Logs    atomic.Int64 // tenants' logs with their index
-	Streams atomic.Int64 // what each open stream holds
-	Unsent  atomic.Int64 // in the buffers of streams whose clients do not read
+	Streams atomic.Int64 // bytes of open streams
+	Unsent  atomic.Int64 // bytes in the buffers of streams whose clients do not read
 }
 
 // New returns the budget of a configuration.
@@ -35,7 +35,7 @@ func New(cfg Config) (*Budget, error) {
 	if limit == 0 {
 		limit = unlimited
 		if most := debug.SetMemoryLimit(-1); most < math.MaxInt64 {
-			// The collector lets the heap grow to twice of what is in use before it works harder.
+			// The garbage collector lets the heap grow to twice the live size.
 			limit = max(most/2, least)
 		}
 	}
@@ -51,14 +51,14 @@ func (b *Budget) Limit() int64 { return b.limit }
 // Used returns how many bytes are held.
 func (b *Budget) Used() int64 { return b.Logs.Load() + b.Streams.Load() + b.Unsent.Load() }
 
-// Over says whether more is held than may be.
+// Over reports whether the use is above the limit.
 func (b *Budget) Over() bool { return b.Used() > b.limit }
 
-// Excess returns how many bytes have to go, so that a while passes before it is too much again.
+// Excess returns the bytes to free, including a reserve, so that the limit is not reached again at once.
 func (b *Budget) Excess() int64 { return b.Used() - b.limit + b.limit/reserve }
 
 // reserve is the part of the budget that is free after memory was given back.
 const reserve = 16
 
-// TooMuchUnsent says whether slow readers hold more than their quarter.
+// TooMuchUnsent reports whether slow readers hold more than a quarter of the limit.
 func (b *Budget) TooMuchUnsent() bool { return b.Unsent.Load() > b.limit/4 }

@@ -1,13 +1,13 @@
 // Package fanout writes tenants' logs to many connections with few goroutines.
 //
-// On Linux a connection is taken over from net/http after its headers: a worker for each core writes to its sockets
-// without blocking, epoll tells when a full socket has room again and when a client has left, and one wheel beats all
-// hearts. An idle connection costs its cursor. Replay and live are one loop: write from the cursor to the log's end; so
-// a slow client gets several frames in one write. Everything else (HTTP/2, TLS, other systems) is served by a
-// goroutine each, with the same rules.
+// On Linux a connection is taken over from net/http after its headers: one worker per core writes to its sockets
+// without blocking, epoll reports when a full socket has room again and when a client has left, and one timer wheel
+// sends all heartbeats. An idle connection only costs its cursor. Replay and live are one loop: write from the cursor
+// to the log's end; so a slow client gets several frames in one write. Other connections (HTTP/2, TLS, other systems)
+// are served by one goroutine each, with the same rules.
 //
-// Order: a subscriber gets a log's frames in order, each once. Loss: a subscriber that falls off the log's tail, or does
-// not read for SSE_WRITE_TIMEOUT_SECONDS, is closed and comes back with its Last-Event-ID.
+// Order: a subscriber gets a log's frames in order, each once. Loss: a subscriber that falls off the log's tail, or
+// does not read for SSE_WRITE_TIMEOUT_SECONDS, is closed and reconnects with its Last-Event-ID.
 package fanout
 
 import (
@@ -26,20 +26,20 @@ import (
 	"orderbell/sse-gateway/internal/tenantlog"
 )
 
-// Config says how connections live and end.
+// Config has the intervals and limits of connections.
 type Config struct {
-	Heartbeat    duration.Seconds `envconfig:"SSE_HEARTBEAT_SECONDS" default:"25"` // under proxies' idle cut of 30 s
+	Heartbeat    duration.Seconds `envconfig:"SSE_HEARTBEAT_SECONDS" default:"25"` // below the idle timeout of proxies, 30 s
 	Drain        duration.Seconds `envconfig:"SSE_DRAIN_SECONDS" default:"15"`     // within SHUTDOWN_TIMEOUT
 	WriteTimeout duration.Seconds `envconfig:"SSE_WRITE_TIMEOUT_SECONDS" default:"30"`
 	TokenNotice  duration.Seconds `envconfig:"SSE_TOKEN_NOTICE_SECONDS" default:"30"`         // before a token expires
 	MaxAge       duration.Seconds `envconfig:"SSE_MAX_CONNECTION_AGE_SECONDS" default:"3600"` // ± a tenth; 0: no end
 }
 
-// ShortestHeartbeat is as often as a client may ask for a sign of life: two and a half of these are the five seconds
-// within which a hung gateway or a dead network shows.
+// ShortestHeartbeat is the shortest interval that a client can request. A client that misses two and a half of them
+// notices a hung gateway or a dead network within five seconds.
 const ShortestHeartbeat = 2 * time.Second
 
-// Beat returns the heartbeat of a client that asks for one; 0 asks for nothing.
+// Beat returns the heartbeat for the interval that a client requests; 0 is no request.
 func (c Config) Beat(asked time.Duration) time.Duration {
 	usual := c.Heartbeat.Duration()
 	if asked == 0 {
@@ -48,7 +48,7 @@ func (c Config) Beat(asked time.Duration) time.Duration {
 	return min(usual, max(asked, ShortestHeartbeat))
 }
 
-// Reason says why a subscriber's connection ended.
+// Reason is why a subscriber's connection ended.
 type Reason int
 
 // The reasons of an end.
@@ -56,19 +56,19 @@ const (
 	Gone    Reason = iota // the client left, or its network did
 	Slow                  // it fell off the log's tail
 	Stalled               // it did not read for too long
-	Expired               // its token did
+	Expired               // its token expired
 	Aged                  // closed at its maximum age, to spread the load
-	Drained               // this instance stops
-	Revoked               // its token was taken back
+	Drained               // this instance is stopping
+	Revoked               // its token was revoked
 	reasons
 )
 
-// String returns the reason as the metrics name it.
+// String returns the label value of the reason.
 func (r Reason) String() string {
 	return [...]string{"gone", "slow", "stalled", "expired", "aged", "drained", "revoked"}[r]
 }
 
-// comesBack says whether the client is told when to come back: it has done nothing wrong, or is to hear why not.
+// comesBack reports whether the client is told when to reconnect.
 func (r Reason) comesBack() bool {
 	return r == Expired || r == Aged || r == Drained || r == Revoked
 }
@@ -83,19 +83,19 @@ type Subscriber struct {
 	Cursor uint64
 	Head   []byte // frames to be written before the log's
 
-	Heartbeat time.Duration // what the client asked for, see [Config.Beat]
+	Heartbeat time.Duration // requested by the client, see [Config.Beat]
 }
 
 // Owner of a pool. Its methods must not block.
 type Owner interface {
 	// Left is called once for every subscriber that has ended.
 	Left(log *tenantlog.Log, userID string, why Reason)
-	// Revoked returns the revocation that covers a token, if there is one. It is asked when a subscriber is in the pool,
-	// so that none slips through between the check at the door and [Pool.Revoke].
+	// Revoked returns the revocation that covers a token, if there is one. It is called when a subscriber is in the
+	// pool, so that none is missed between the check at admission and [Pool.Revoke].
 	Revoked(p auth.Principal) (auth.Revocation, bool)
 }
 
-// Counts is what a pool has done.
+// Counts are the counters of a pool.
 type Counts struct {
 	Connections atomic.Int64          // now
 	Deliveries  atomic.Int64          // order and resync frames handed to the kernel
@@ -121,10 +121,10 @@ type Pool struct {
 	stopOnce  sync.Once
 
 	mu      sync.Mutex
-	serving map[*served]struct{} // what Serve writes to
+	serving map[*served]struct{} // the writers of Serve
 }
 
-// New returns a running pool, which counts what its streams hold in memory. Close it.
+// New returns a running pool, which counts the memory of its streams. The caller must close it.
 func New(cfg Config, owner Owner, memory *budget.Budget) (*Pool, error) {
 	if cfg.Heartbeat.Duration() < time.Second {
 		return nil, fmt.Errorf("SSE_HEARTBEAT_SECONDS is %s, want 1 or more", cfg.Heartbeat.Duration())
@@ -158,7 +158,7 @@ func (p *Pool) Drain(ctx context.Context) {
 // drainCheck is how soon the end of a drain is noticed.
 const drainCheck = 10 * time.Millisecond
 
-// Revoke ends the streams that were opened with the tokens that r takes back.
+// Revoke ends the streams whose tokens r covers.
 func (p *Pool) Revoke(r auth.Revocation) {
 	p.revoke(r)
 	p.mu.Lock()
@@ -170,14 +170,14 @@ func (p *Pool) Revoke(r auth.Revocation) {
 	}
 }
 
-// recheck ends a subscriber's stream if its token was taken back while it came in.
+// recheck ends a subscriber's stream if its token was revoked during its admission.
 func (p *Pool) recheck(who auth.Principal) {
 	if r, ok := p.owner.Revoked(who); ok {
 		p.Revoke(r)
 	}
 }
 
-// Close ends what Drain has left, and the pool.
+// Close ends the remaining streams and the pool.
 func (p *Pool) Close() {
 	p.stopOnce.Do(func() { close(p.stop) })
 	p.served.Wait()
@@ -192,7 +192,7 @@ func (p *Pool) left(log *tenantlog.Log, userID string, why Reason) {
 	p.Counts.Connections.Add(-1)
 }
 
-// ends returns when a subscriber's time is over and why.
+// ends returns when and why a subscriber's connection ends.
 func (p *Pool) ends(s Subscriber, now time.Time) (time.Time, Reason) {
 	age := p.cfg.MaxAge.Duration()
 	if age > 0 {
@@ -213,22 +213,22 @@ func expiring(log *tenantlog.Log, cursor uint64, at time.Time) []byte {
 	return frame.Append(nil, frame.Event{ID: log.IDAt(cursor), Name: "token_expiring", Data: data})
 }
 
-// Retry returns a random time for clients to come back after, so that they do not come all at once.
+// Retry returns a random reconnection time, so that clients do not all reconnect at once.
 func Retry(least, most time.Duration) time.Duration {
 	return least + rand.N(most-least)
 }
 
-// How soon a client comes back after we closed its stream: another instance is ready for it.
+// Reconnection time after the gateway closed a stream. Another instance is ready.
 const (
 	retryMin = time.Second
 	retryMax = 4 * time.Second
 )
 
-// goodbye is the frame before a close.
+// goodbye returns the last frame before a close.
 func goodbye() []byte {
 	return frame.Append(nil, frame.Event{Retry: Retry(retryMin, retryMax)})
 }
 
-// batchBytes is about what one write takes: enough to make the system call's cost vanish, little enough to stay in the
-// processor's cache for the next subscriber.
+// batchBytes is the approximate size of one write: large enough to make the cost of the system call small, and small
+// enough to stay in the CPU cache for the next subscriber.
 const batchBytes = 64 << 10

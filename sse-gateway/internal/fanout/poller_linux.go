@@ -48,7 +48,7 @@ func (p *poller) wait(events []unix.EpollEvent) (n int, err error) {
 	return n, err
 }
 
-// What is watched, on the edge. A client that shuts its sending side has left, as browsers and proxies do it.
+// Watched events, edge-triggered. A client that shuts down its sending side has left.
 const (
 	watchGone = unix.EPOLLRDHUP | unix.EPOLLET
 	watchRoom = unix.EPOLLOUT | watchGone
@@ -58,7 +58,7 @@ func (p *poller) add(fd int32, generation int32) error {
 	return unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, int(fd), &unix.EpollEvent{Events: watchGone, Fd: fd, Pad: generation})
 }
 
-// awaitRoom has the poller tell when the socket can take more, at once if it can already.
+// awaitRoom makes the poller report when the socket has room, at once if it has already.
 func (p *poller) awaitRoom(fd int32, generation int32) error {
 	return unix.EpollCtl(p.fd, unix.EPOLL_CTL_MOD, int(fd), &unix.EpollEvent{Events: watchRoom, Fd: fd, Pad: generation})
 }

@@ -7,10 +7,11 @@ import (
 	"orderbell/internal/auth"
 )
 
-// mark stands for a token's id in less memory: two tokens of one tenant share one by a chance of 1 in 2⁶⁴.
+// mark is a hash of a token's id, to save memory. Two tokens of one tenant have the same mark with a probability of
+// 2⁻⁶⁴.
 type mark uint64
 
-// tokenMark returns the mark of a token's id, 0 for a token that has none.
+// tokenMark returns the mark of a token's id, 0 for a token without an id.
 func tokenMark(id string) mark {
 	if id == "" {
 		return 0
@@ -36,7 +37,7 @@ func (w *worker) revoke(r auth.Revocation) {
 		if log.TenantID != r.TenantID {
 			continue
 		}
-		for i := len(g.clients) - 1; i >= 0; i-- { // from the last, since closing moves the last one
+		for i := len(g.clients) - 1; i >= 0; i-- { // from the end, because closing moves the last one
 			c := g.clients[i]
 			p := auth.Principal{TenantID: log.TenantID, UserID: c.user, Issued: time.Unix(c.issued, 0), Checked: time.UnixMilli(c.check)}
 			if token != 0 && c.token == token || token == 0 && r.Covers(p) {

@@ -10,8 +10,8 @@ import (
 	"orderbell/sse-gateway/internal/tenantlog"
 )
 
-// Serve writes to a subscriber through w until its connection ends, and returns why. The caller has sent the headers and
-// must not end the response as a complete one.
+// Serve writes to a subscriber through w until its connection ends, and returns why. The caller has sent the headers
+// and must not complete the response.
 func (p *Pool) Serve(ctx context.Context, w http.ResponseWriter, s Subscriber) Reason {
 	p.served.Add(1)
 	defer p.served.Done()
@@ -35,8 +35,8 @@ func (p *Pool) Serve(ctx context.Context, w http.ResponseWriter, s Subscriber) R
 	return why
 }
 
-// servedBytes is what a stream with a goroutine of its own holds: two stacks, net/http's buffers and timers, and the frames
-// that it writes at once.
+// servedBytes is the memory of a stream with its own goroutine: two stacks, net/http's buffers and timers, and one
+// batch of frames.
 const servedBytes = 32 << 10
 
 type served struct {
@@ -101,7 +101,7 @@ func (v *served) run(ctx context.Context) Reason {
 	}
 }
 
-// keptBytes is how large a buffer may be that an idle stream keeps.
+// keptBytes is the largest buffer that an idle stream keeps.
 const keptBytes = 4 << 10
 
 func (v *served) catchUp() (Reason, bool) {
@@ -127,7 +127,7 @@ func (v *served) catchUp() (Reason, bool) {
 
 func (v *served) write(frames []byte) error {
 	if len(frames) == 0 {
-		return nil // nothing of a batch is for this client
+		return nil // the batch has nothing for this client
 	}
 	_ = v.control.SetWriteDeadline(time.Now().Add(v.pool.cfg.WriteTimeout.Duration())) // some writers have none
 	if _, err := v.out.Write(frames); err != nil {

@@ -8,21 +8,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// takenBytes is what an open stream holds besides its user's name: the client and its places in the worker's lists and in
-// the counts of its tenant and user.
+// takenBytes is the memory of an open stream besides its user's name: the client, and its entries in the worker's lists
+// and in the counts of its tenant and user.
 const takenBytes = int64(unsafe.Sizeof(client{})) + 256
 
-// stall is a client whose socket took no more at some time.
+// stall is a client whose socket was full at some time.
 type stall struct {
 	c   *client
 	gen int32
 	at  int64 // the client's full
 }
 
-// over says whether the client has read since, or has left.
+// over reports whether the client has read since, or has left.
 func (s stall) over() bool { return s.c.closed || s.c.gen != s.gen || s.c.full != s.at }
 
-// await has c wait for room in its socket. Until then its frames are in the kernel's memory, which is the container's too.
+// await makes c wait for room in its socket. Until then its frames use kernel memory, which counts for the container
+// too.
 func (w *worker) await(c *client) {
 	c.full = time.Now().UnixMilli()
 	w.pool.Counts.Stalls.Add(1)
@@ -36,7 +37,7 @@ func (w *worker) await(c *client) {
 	}
 }
 
-// note adds to the list of stalls, and forgets those that are over once they are most of it.
+// note adds to the list of stalls, and removes finished ones once they are the majority.
 func (w *worker) note(s stall) {
 	if len(w.stalled) == cap(w.stalled) {
 		kept := w.stalled[:0]
@@ -51,8 +52,8 @@ func (w *worker) note(s stall) {
 	w.stalled = append(w.stalled, s)
 }
 
-// shed ends streams of clients that do not read while those hold too much memory. It must not run while clients are
-// visited, since it closes others than the visited one.
+// shed ends streams of clients that do not read while they hold too much memory. It must not run while clients are
+// visited, because it closes other clients.
 func (w *worker) shed() {
 	for w.pool.memory.TooMuchUnsent() && w.closeLongestStalled() {
 	}
@@ -72,7 +73,7 @@ func (w *worker) closeLongestStalled() bool {
 	return false
 }
 
-// resume notes that a socket has room again, or is closed.
+// resume records that a socket has room again, or is closed.
 func (w *worker) resume(c *client) {
 	w.pool.memory.Unsent.Add(-int64(c.unsent))
 	c.full, c.unsent = 0, 0

@@ -14,10 +14,10 @@ import (
 	"orderbell/sse-gateway/internal/frame"
 )
 
-// CanTake says whether this system's connections can be taken over.
+// CanTake reports whether connections can be taken over on this system.
 const CanTake = true
 
-// spareFiles is what a process needs besides its streams: Redis, scrapes, requests that are refused.
+// spareFiles is the number of file descriptors besides streams: Redis, scrapes, refused requests.
 const spareFiles = 256
 
 // MaxStreams returns how many streams the process may hold by its limit of open files.
@@ -44,8 +44,8 @@ func (p *Pool) start() error {
 	return nil
 }
 
-// Take takes a connection over and writes header, which says that the body is chunked, and then the subscriber's frames
-// to it. It returns at once; from then on the connection is the pool's.
+// Take takes over a connection and writes header, which must declare a chunked body, and then the subscriber's frames.
+// It returns at once; from then on the pool owns the connection.
 func (p *Pool) Take(conn net.Conn, header []byte, s Subscriber) error {
 	fd, err := detach(conn)
 	if err != nil {
@@ -65,22 +65,23 @@ func (p *Pool) Take(conn net.Conn, header []byte, s Subscriber) error {
 	return nil
 }
 
-// unsentBytes bounds what waits in the kernel for a client that does not read: its share of the kernel's memory, and how
-// soon it shows as full. It must go out within SSE_WRITE_TIMEOUT_SECONDS, which a modem's 4 KiB/s still do.
+// unsentBytes bounds the unsent bytes in the kernel of a client that does not read. It limits the kernel's memory and
+// how late a full socket is noticed. A slow client must be able to receive it within SSE_WRITE_TIMEOUT_SECONDS; 4 KiB/s
+// is enough.
 const unsentBytes = 128 << 10
 
-// tune sets what a stream's socket needs. A socket that is not TCP's does without.
+// tune sets the options of a stream's socket. It ignores sockets that are not TCP.
 func (p *Pool) tune(fd int) {
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentBytes)
-	// A peer that vanished acknowledges nothing, heartbeats included: the kernel gives it up after this, not after its
-	// usual quarter of an hour.
+	// A peer that is gone acknowledges nothing, not even heartbeats. The kernel closes the connection after this time,
+	// instead of after a quarter of an hour.
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(p.cfg.WriteTimeout.Duration().Milliseconds()))
 }
 
-// detach returns the connection's socket under a descriptor of our own, which Go's poller does not know, and closes the
-// connection's.
+// detach returns a duplicate descriptor of the connection's socket, which Go's poller does not know, and closes the
+// original one.
 func detach(conn net.Conn) (int, error) {
-	defer conn.Close() //nolint:errcheck // the socket lives on under the new descriptor
+	defer conn.Close() //nolint:errcheck // the socket stays open under the new descriptor
 	sys, ok := conn.(syscall.Conn)
 	if !ok {
 		return 0, fmt.Errorf("a %T cannot be taken over", conn)

@@ -10,7 +10,7 @@ import (
 	"orderbell/internal/auth"
 )
 
-// CanTake says whether this system's connections can be taken over.
+// CanTake reports whether connections can be taken over on this system.
 const CanTake = false
 
 // MaxStreams returns how many streams the process may hold: here it is not known.

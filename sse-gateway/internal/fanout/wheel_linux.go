@@ -7,13 +7,13 @@ import (
 	"orderbell/sse-gateway/internal/frame"
 )
 
-// drainStep is how often a drain closes its next few.
+// drainStep is the interval in which a drain closes the next clients.
 const drainStep = 20 * time.Millisecond
 
-// turn is how long the wheel takes to see every client.
+// turn is the time in which the wheel visits every client.
 func (p *Pool) turn() time.Duration { return p.cfg.Beat(ShortestHeartbeat) }
 
-// tick turns the wheel by as many slots as are due, ends who is due, and goes on with a drain.
+// tick turns the wheel by the slots that are due, ends clients that are due, and continues a drain.
 func (w *worker) tick(now time.Time, interval time.Duration) {
 	millis := now.UnixMilli()
 	for range wheelSlots { // after a long pause one turn is enough
@@ -31,7 +31,8 @@ func (w *worker) tick(now time.Time, interval time.Duration) {
 	w.goOnDraining(now)
 }
 
-// visit sees every client of a slot: a heartbeat, its end if it is near, or its end if it does not read.
+// visit handles every client of a slot: it sends a heartbeat, announces a near end, or ends a client that does not
+// read.
 func (w *worker) visit(slot int, now int64) {
 	beat := frame.AppendChunk(nil, []byte(frame.Heartbeat))
 	turn := w.pool.turn().Milliseconds()
@@ -46,14 +47,14 @@ func (w *worker) visit(slot int, now int64) {
 			continue
 		}
 		w.plan(c, now, turn)
-		if !c.closed && c.full == 0 && now+turn > c.beat { // when it is seen again it would be too late
+		if !c.closed && c.full == 0 && now+turn > c.beat { // the next visit would be too late
 			c.beat = now + c.every
 			w.say(c, beat)
 		}
 	}
 }
 
-// plan announces c's end and notes it, if it comes before c is seen again.
+// plan announces and schedules c's end if it is before the next visit.
 func (w *worker) plan(c *client, now, turn int64) {
 	left := c.ends - now
 	if c.why == Expired && !c.warned && left <= w.pool.cfg.TokenNotice.Duration().Milliseconds()+turn && c.full == 0 {
@@ -66,10 +67,10 @@ func (w *worker) plan(c *client, now, turn int64) {
 	}
 }
 
-// say writes a chunk that is not the log's. The socket has room, or had.
+// say writes a chunk that does not come from the log.
 func (w *worker) say(c *client, chunk []byte) {
 	c.head = chunk
-	w.flush(c, c.cursor) // what the log has is another round's work
+	w.flush(c, c.cursor) // a later round writes the log
 }
 
 func (w *worker) endSoon(now int64) {
@@ -87,7 +88,7 @@ func (w *worker) endSoon(now int64) {
 	w.soon = kept
 }
 
-// beginDrain puts the clients into a random order: neighbours do not come back together.
+// beginDrain puts the clients into random order, so that clients of one tenant do not reconnect together.
 func (w *worker) beginDrain() {
 	w.drainAt = time.Now()
 	for _, c := range w.byFD {

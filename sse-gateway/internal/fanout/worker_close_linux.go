@@ -6,15 +6,15 @@ import (
 	"orderbell/sse-gateway/internal/frame"
 )
 
-// close ends a connection. Where the client should come back and can hear it, it is told when; the body is left without
-// its last chunk, since a complete body makes some clients stop for good.
+// close ends a connection. If the client should reconnect and its socket has room, it is told when. The last chunk of
+// the body is not sent, because some clients stop permanently after a complete body.
 func (w *worker) close(c *client, why Reason) {
 	if c.closed {
 		return
 	}
 	c.closed = true
 	if c.full == 0 && len(c.head) == 0 && why.comesBack() {
-		_, _ = unix.Write(int(c.fd), frame.AppendChunk(nil, goodbye())) // the client comes back without it too
+		_, _ = unix.Write(int(c.fd), frame.AppendChunk(nil, goodbye())) // the client reconnects without it too
 	}
 	g := w.groups[c.log]
 	last := g.clients[len(g.clients)-1]
@@ -36,7 +36,7 @@ func (w *worker) close(c *client, why Reason) {
 	w.pool.left(c.log, c.user, why)
 }
 
-// end closes what is left when the pool is closed.
+// end closes the remaining clients when the pool is closed.
 func (w *worker) end() {
 	w.inbox.Lock()
 	w.inbox.closed = true

@@ -11,23 +11,23 @@ import (
 	"orderbell/sse-gateway/internal/tenantlog"
 )
 
-// client is one connection that was taken over. Its worker alone touches it.
+// client is one connection that was taken over. Only its worker accesses it.
 type client struct {
 	log    *tenantlog.Log
 	user   string
 	head   []byte // to be written before the log's frames
 	cursor uint64
 	ends   int64 // Unix milliseconds
-	every  int64 // how often it is sent a heartbeat, milliseconds
-	beat   int64 // when the next one is due at the latest, Unix milliseconds
+	every  int64 // interval of heartbeats, milliseconds
+	beat   int64 // latest time of the next one, Unix milliseconds
 	issued int64 // its token, Unix seconds
-	check  int64 // when its user's roles were looked up, Unix milliseconds
+	check  int64 // when its user's roles were read, Unix milliseconds
 	token  mark  // of its token's id
-	full   int64 // since when the socket takes no more, Unix milliseconds; 0: it does
+	full   int64 // since when the socket is full, Unix milliseconds; 0: it has room
 	unsent int32 // bytes in the socket while full
-	rest   int32 // bytes of the frame at cursor that are written; > 0 only while full
+	rest   int32 // written bytes of the frame at cursor; > 0 only while full
 	fd     int32
-	gen    int32  // tells this connection from an earlier one with the same descriptor
+	gen    int32  // distinguishes this connection from an earlier one with the same descriptor
 	place  int32  // in its group
 	slot   uint16 // in the wheel
 	why    Reason // of its planned end
@@ -41,7 +41,7 @@ type client struct {
 type group struct {
 	log     *tenantlog.Log
 	clients []*client
-	left    int  // how many of them the round under way has still to reach; it goes from the last to the first
+	left    int  // number of clients that the current round has not reached; it runs from the last to the first
 	queued  bool // a round is under way
 	again   bool // and the log has grown since it began
 }
@@ -58,9 +58,9 @@ type worker struct {
 	wheel    [wheelSlots][]*client // every client is seen once in a turn
 	turned   time.Time             // when the wheel was turned last
 	turn     int
-	soon     []*client // clients that end before they are seen again
+	soon     []*client // clients that end before their next visit
 	stalled  []stall   // longest first; some are over
-	leaving  []*client // in the order in which a drain closes them
+	leaving  []*client // in the order of the drain
 	drained  int       // how many of them it has closed
 	drainAt  time.Time // when it began
 	scratch  []byte
@@ -79,13 +79,13 @@ type worker struct {
 	bell chan struct{}
 }
 
-// How a worker divides its time.
+// Bounds of a worker's steps.
 const (
 	wheelSlots = 64
-	stepSize   = 256 // clients of one log before another log has its turn: about 2 ms of writes of single events
+	stepSize   = 256 // clients of one log per step: about 2 ms of writes of single events
 
-	stepFor   = 500 * time.Microsecond // and at most about so long, where each write has many events
-	stepCheck = 16                     // clients before the time is looked at
+	stepFor   = 500 * time.Microsecond // the time of a step in which each write has many events
+	stepCheck = 16                     // clients between two checks of the time
 )
 
 func newWorker(p *Pool) (*worker, error) {
@@ -129,7 +129,7 @@ func (w *worker) add(c *client) {
 	w.ring()
 }
 
-// watch hands the poller's events to the worker.
+// watch passes the poller's events to the worker.
 func (w *worker) watch() {
 	events := make([]unix.EpollEvent, 256)
 	for {
@@ -209,7 +209,7 @@ func (w *worker) takeInbox() {
 			w.enqueue(g)
 		}
 	}
-	for _, r := range revoked { // who was added before it is there by now
+	for _, r := range revoked { // clients that were added before it are there now
 		w.revoke(r)
 	}
 }
@@ -223,7 +223,7 @@ func (w *worker) enqueue(g *group) {
 	w.queue = append(w.queue, g)
 }
 
-// step goes on with a group's round. It returns whether there is more to do.
+// step continues a group's round. It returns whether there is more to do.
 func (w *worker) step(g *group) bool {
 	oldest, end := g.log.Window()
 	began := time.Now()
@@ -258,7 +258,7 @@ func (w *worker) step(g *group) bool {
 	return false
 }
 
-// flush writes what c has not had yet, up to end, or until its socket is full.
+// flush writes the log from c's cursor up to end, or until its socket is full.
 func (w *worker) flush(c *client, end uint64) {
 	for c.full == 0 && !c.closed {
 		if len(c.head) > 0 {
@@ -305,7 +305,7 @@ func (w *worker) flush(c *client, end uint64) {
 
 // write writes once. It returns false if the connection is closed now.
 func (w *worker) write(c *client, b []byte) (int, bool) {
-	for len(b) > 0 { // else nothing of the batch is for this client
+	for len(b) > 0 { // otherwise the batch has nothing for this client
 		n, err := unix.Write(int(c.fd), b)
 		switch err {
 		case nil:
@@ -332,7 +332,7 @@ func (w *worker) welcome(c *client) {
 	if g == nil {
 		g = &group{log: c.log}
 		w.groups[c.log] = g
-		c.log.Watch(w) // before the first look at the log's end: nothing is overlooked
+		c.log.Watch(w) // before the log's end is read, so that nothing is missed
 	}
 	c.place = int32(len(g.clients)) //nolint:gosec // descriptors are fewer
 	g.clients = append(g.clients, c)

@@ -1,7 +1,6 @@
-// Package frame writes server-sent events, byte for byte as the WHATWG's HTML standard §9.2 reads them.
+// Package frame writes server-sent events in the format of the WHATWG HTML standard, §9.2.
 //
-// No field's value can break out of its field: line ends split data over several data lines and are dropped from ids
-// and names.
+// No value can escape from its field: line ends split data into several data lines and are removed from ids and names.
 package frame
 
 import (
@@ -20,10 +19,10 @@ const Heartbeat = ":\n"
 
 // Event is one server-sent event.
 type Event struct {
-	Retry time.Duration // > 0: how long the client waits before it comes back, in whole milliseconds
+	Retry time.Duration // > 0: the reconnection time, in whole milliseconds
 	ID    string        // "" leaves the client's last id as it is
 	Name  string        // "" is a "message"
-	Data  []byte        // nil: nothing is dispatched, as for an event that has nothing but Retry
+	Data  []byte        // nil: nothing is dispatched, as for an event with only Retry
 }
 
 // Append appends e to dst.
@@ -45,7 +44,7 @@ func Append(dst []byte, e Event) []byte {
 	return append(dst, '\n')
 }
 
-// Clean says whether s may stand in a field as it is.
+// Clean reports whether s can be written into a field unchanged.
 func Clean(s string) bool { return !strings.ContainsAny(s, "\x00\r\n") }
 
 func appendField(dst []byte, name, value string) []byte {

@@ -10,18 +10,18 @@ import (
 	"orderbell/sse-gateway/internal/stream"
 )
 
-// conns is enough for lookups of a few hundred microseconds each, of which a user and a tenant need one in seconds.
+// conns is enough: a lookup takes a few hundred microseconds and is cached for seconds.
 const conns = 2
 
-// Database is what the gateway reads from PostgreSQL.
+// Database is the gateway's access to PostgreSQL.
 type Database interface {
 	rights.Users
 	stream.TenantLimits
 }
 
-// OpenDatabase returns the lookup of users' roles and tenants' limits in the database of cfg. Without a database, cfg is nil and
-// so is the lookup: then the roles of the tokens and the limits of the configuration hold, while revocations and changes still
-// end streams.
+// OpenDatabase returns the lookup of users' roles and tenants' limits in the database of cfg. Without a database, cfg
+// and the lookup are nil: then the roles of the tokens and the limits of the configuration apply. Revocations and
+// changes of roles still end streams.
 func OpenDatabase(ctx context.Context, cfg *database.Config, svc *service.Service) (Database, func(), error) {
 	if cfg == nil {
 		svc.Log.WarnContext(ctx, "DATABASE_URL is not set: the roles of the tokens hold, a user who does not exist is let in, and the limits of single tenants do not count")

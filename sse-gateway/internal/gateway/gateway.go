@@ -1,5 +1,5 @@
-// Package gateway puts the gateway's parts together: the feed, the tenants' logs, the pool of connections and the HTTP
-// side.
+// Package gateway connects the gateway's parts: the feed, the tenants' logs, the pool of connections and the HTTP
+// handler.
 package gateway
 
 import (
@@ -38,8 +38,8 @@ type Gateway struct {
 	cancel  context.CancelFunc
 }
 
-// Start returns a gateway that follows Redis and reads the roles of users and the limits of tenants from db; nil: those of the
-// tokens and of the configuration hold. It goes on after ctx ends, so that it can drain, until Close.
+// Start returns a gateway that follows Redis and reads users' roles and tenants' limits from db. With nil, those of the
+// tokens and the configuration apply. The gateway runs until Close, also after ctx ends, so that it can drain.
 func Start(ctx context.Context, cfg Config, db Database, log *slog.Logger, meter metric.Meter) (*Gateway, error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	g := &Gateway{cancel: cancel}

@@ -18,18 +18,18 @@ import (
 	"orderbell/sse-gateway/internal/tenantlog"
 )
 
-// grant is what a ticket stands for: the token's claims.
+// grant is the content of a ticket: the token's claims.
 type grant struct {
 	UserID   string      `json:"sub"`
 	TenantID string      `json:"tenant_id"`
 	Roles    []user.Role `json:"roles"`
 	Expires  time.Time   `json:"exp"`
 	Issued   time.Time   `json:"iat"`
-	Checked  time.Time   `json:"checked"` // when the roles were looked up
+	Checked  time.Time   `json:"checked"` // when the roles were read
 	TokenID  string      `json:"jti,omitempty"`
 }
 
-// principal returns who opens a stream: by token, or by ticket where no token can be sent.
+// principal returns the caller who opens a stream, by token or by ticket.
 func (h *Handler) principal(r *http.Request, asked wishes) (auth.Principal, error) {
 	if asked.ticket == "" || r.Header.Get("Authorization") != "" {
 		p, err := h.deps.Verifier.Authenticate(r)
@@ -52,7 +52,7 @@ func (h *Handler) principal(r *http.Request, asked wishes) (auth.Principal, erro
 	p := auth.Principal{
 		UserID: g.UserID, TenantID: g.TenantID, Roles: g.Roles, Expires: g.Expires, Issued: g.Issued, TokenID: g.TokenID, Checked: g.Checked,
 	}
-	if _, revoked := h.deps.Revoked.Find(p); revoked { // the roles have changed since the ticket was issued, or more
+	if _, revoked := h.deps.Revoked.Find(p); revoked { // the roles have changed since the ticket was issued
 		return auth.Principal{}, unauthorized("the ticket was revoked")
 	}
 	if p, err = h.deps.Rights.Current(r.Context(), p); err != nil {
@@ -61,12 +61,12 @@ func (h *Handler) principal(r *http.Request, asked wishes) (auth.Principal, erro
 	return p, admissible(p)
 }
 
-// admissible refuses who may not watch orders: every role may.
+// admissible refuses callers without a role. Every role may watch orders.
 func admissible(p auth.Principal) error {
 	if !p.Has(user.Roles()...) {
 		return problem.New(http.StatusForbidden, "this needs one of the roles %v", user.Roles())
 	}
-	if !p.Expires.After(time.Now()) { // within the verifier's leeway, but a stream would end at once
+	if !p.Expires.After(time.Now()) { // still within the verifier's leeway, but a stream would end at once
 		return unauthorized("the token has expired")
 	}
 	return nil
@@ -99,10 +99,10 @@ func (h *Handler) ticket(w http.ResponseWriter, r *http.Request) error {
 	return problem.WriteJSON(w, http.StatusCreated, map[string]any{"ticket": ticket, "expires_in": ticketSeconds})
 }
 
-// ticketSeconds is what the contract promises.
+// ticketSeconds is the lifetime in the contract.
 const ticketSeconds = 30
 
-// When refused clients come back: a full instance needs time, a draining one has a successor that is ready.
+// Reconnection time of refused clients: a full instance needs time, a draining one has a successor that is ready.
 const (
 	fullMin  = 5 * time.Second
 	fullMax  = 30 * time.Second
@@ -110,8 +110,8 @@ const (
 	drainMax = 4 * time.Second
 )
 
-// refuse turns a client away. A browser's EventSource gives up for good on any status but 200, so it is told by an event;
-// everybody else by the status. A tenant's limit that is reached is named.
+// refuse rejects a client. A browser's EventSource stops permanently on any status but 200, so it gets an event; other
+// clients get the status. The answer names the tenant's limit that is reached.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, asked wishes, why Refusal, reached ...user.LimitError) error {
 	h.refusals[why].Add(1)
 	after := fanout.Retry(fullMin, fullMax)
@@ -133,10 +133,10 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, asked wishes, w
 	w.WriteHeader(http.StatusOK)
 	_, _ = w.Write(overloaded(why, after, asked.lastEventID, reached)) // a client that has gone needs no answer
 	_ = http.NewResponseController(w).Flush()
-	panic(http.ErrAbortHandler) // not a complete body: some clients would stop for good
+	panic(http.ErrAbortHandler) // not a complete body: some clients would stop permanently
 }
 
-// overloaded is the frame for refused clients. It leaves their last id as it is.
+// overloaded is the frame for refused clients. It does not change their last id.
 func overloaded(why Refusal, after time.Duration, lastEventID string, reached []user.LimitError) []byte {
 	if lastEventID == "" || !frame.Clean(lastEventID) {
 		lastEventID = tenantlog.StartID
@@ -148,7 +148,7 @@ func overloaded(why Refusal, after time.Duration, lastEventID string, reached []
 	return frame.Append(nil, frame.Event{Retry: after, ID: lastEventID, Name: "overloaded", Data: append(data, '}')})
 }
 
-// allowOrigin lets pages of the allowed origins read what we answer. They send a token or a ticket, never cookies.
+// allowOrigin lets pages of the allowed origins read answers (CORS). They send a token or a ticket, never cookies.
 func (h *Handler) allowOrigin(header http.Header, r *http.Request) {
 	header.Add("Vary", "Origin")
 	origin := r.Header.Get("Origin")

@@ -11,27 +11,27 @@ import (
 	"orderbell/internal/user"
 )
 
-// TenantLimits knows what the operator has chosen for a tenant.
+// TenantLimits reads the limits that the operator has set for a tenant.
 type TenantLimits interface {
 	Limits(ctx context.Context, tenantID string) (user.Limits, error)
 }
 
 const (
-	// chosenFor is how long a tenant's limits are remembered.
+	// chosenFor is how long a tenant's limits are cached.
 	chosenFor = 5 * time.Second
-	// chosenWithin bounds the lookup: a stream is not refused because its limits are not known.
+	// chosenWithin bounds the lookup. If it fails, the stream is accepted with the known limits.
 	chosenWithin = 2 * time.Second
-	// maxChosen bounds the memory, some 200 bytes each. When there is no room, everything is forgotten.
+	// maxChosen bounds the cache; an entry takes about 200 bytes. A full cache is cleared.
 	maxChosen = 10_000
 )
 
-// chosen remembers the limits of tenants. While the database does not answer, the last known ones hold, and the defaults
-// for a tenant of which nothing is known.
+// chosen caches the limits of tenants. While the database does not answer, the last known limits apply, and the
+// defaults for an unknown tenant.
 type chosen struct {
-	source TenantLimits // nil: there is no database, so the defaults hold
+	source TenantLimits // nil: no database, so the defaults apply
 	log    *slog.Logger
 
-	lookups singleflight.Group // the streams of a tenant that come at once ask once
+	lookups singleflight.Group // concurrent streams of a tenant share one lookup
 
 	mu      sync.Mutex
 	tenants map[string]lookup
@@ -46,7 +46,7 @@ func newChosen(source TenantLimits, log *slog.Logger) *chosen {
 	return &chosen{source: source, log: log, tenants: map[string]lookup{}}
 }
 
-// of returns the limits that the operator has chosen for the tenant.
+// of returns the limits that the operator has set for the tenant.
 func (c *chosen) of(ctx context.Context, tenantID string) user.Limits {
 	if c.source == nil {
 		return nil
@@ -70,7 +70,7 @@ func (c *chosen) of(ctx context.Context, tenantID string) user.Limits {
 		if _, there := c.tenants[tenantID]; !there && len(c.tenants) >= maxChosen {
 			clear(c.tenants)
 		}
-		c.tenants[tenantID] = lookup{limits, time.Now().Add(chosenFor)} // after an error too: the database is not asked by each stream
+		c.tenants[tenantID] = lookup{limits, time.Now().Add(chosenFor)} // after an error too, so that not every stream queries the database
 		return limits, nil
 	})
 	limits, _ := found.(user.Limits)

@@ -2,7 +2,7 @@ package stream
 
 import "sync"
 
-// Refusal says which limit a new stream would break. "" breaks none.
+// Refusal is the limit that a new stream would exceed; "" without one.
 type Refusal string
 
 // The refusals. They are the reasons of overloaded frames.
@@ -10,7 +10,7 @@ const (
 	InstanceFull Refusal = "instance_full"
 	TenantFull   Refusal = "tenant_full"
 	UserFull     Refusal = "user_full"
-	Draining     Refusal = "draining"    // this instance stops, another is there
+	Draining     Refusal = "draining"    // this instance is stopping
 	Unavailable  Refusal = "unavailable" // Redis does not answer, so nothing could be streamed
 )
 
@@ -18,10 +18,11 @@ func refusals() []Refusal {
 	return []Refusal{InstanceFull, TenantFull, UserFull, Draining, Unavailable}
 }
 
-// Limits bounds the streams that are open at once. Tenant holds where the operator has chosen nothing else for a tenant.
+// Limits bounds the number of open streams. Tenant is the default for tenants without their own limit.
 type Limits struct{ Instance, Tenant, User int }
 
-// ledger keeps the shares taken. A share is reserved before a stream is accepted, so no race overdraws a limit.
+// ledger counts open streams. A place is reserved before a stream is accepted, so concurrent streams cannot exceed a
+// limit.
 type ledger struct {
 	limits Limits
 
@@ -37,8 +38,7 @@ type tenantShare struct {
 
 func newLedger(l Limits) *ledger { return &ledger{limits: l, tenants: map[string]*tenantShare{}} }
 
-// enter reserves a place on the instance before anything is known of the client: a flood is refused for the price of a
-// comparison.
+// enter reserves a place on the instance before authentication, so that a flood is refused cheaply.
 func (l *ledger) enter() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -49,21 +49,21 @@ func (l *ledger) enter() bool {
 	return true
 }
 
-// leave gives back what enter took.
+// leave releases the place of enter.
 func (l *ledger) leave() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.total--
 }
 
-// empty says whether everybody has left.
+// empty reports whether no stream is open.
 func (l *ledger) empty() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.total == 0
 }
 
-// take reserves a tenant's and a user's share for a stream that has entered. The tenant may have most streams.
+// take reserves a place of the tenant and of the user for a stream that has entered. most is the tenant's limit.
 func (l *ledger) take(tenantID, userID string, most int64) Refusal {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -83,7 +83,7 @@ func (l *ledger) take(tenantID, userID string, most int64) Refusal {
 	return ""
 }
 
-// giveBack returns what take took.
+// giveBack releases the places of take.
 func (l *ledger) giveBack(tenantID, userID string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

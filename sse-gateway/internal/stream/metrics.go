@@ -10,7 +10,7 @@ import (
 	"orderbell/sse-gateway/internal/fanout"
 )
 
-// Observe registers the gateway's metrics. They are read when they are asked for, so counting costs nothing more.
+// Observe registers the gateway's metrics. They are read at scrape time, so counting has no extra cost.
 func (h *Handler) Observe(meter metric.Meter) error {
 	b := builder{meter: meter}
 	connections := b.gauge("orderbell.sse.connections", "Open streams.")

@@ -1,8 +1,8 @@
-// Package stream is the gateway's HTTP side: it decides who may watch which tenant's log, from where, and hands the
-// connection to those who write to it.
+// Package stream is the gateway's HTTP handler: it decides who may watch which tenant's log, from which position, and
+// passes the connection to the pool.
 //
-// The contract is specs/004-order-notifications/contracts/sse-contract.md. The tenant comes from the token alone. Limits
-// are reserved before a stream is accepted. A value of Last-Event-ID never leads to an error.
+// The contract is specs/004-order-notifications/contracts/sse-contract.md. The token names the tenant. Places are
+// reserved before a stream is accepted. No value of Last-Event-ID leads to an error.
 package stream
 
 import (
@@ -25,15 +25,15 @@ import (
 	"orderbell/sse-gateway/internal/tenantlog"
 )
 
-// Config says who is let in.
+// Config has the limits of streams and the allowed origins.
 type Config struct {
 	MaxClients     int      `envconfig:"SSE_MAX_CLIENTS_PER_INSTANCE" default:"15000"`
 	MaxPerTenant   int      `envconfig:"SSE_MAX_CLIENTS_PER_TENANT" default:"5000"`
 	MaxPerUser     int      `envconfig:"SSE_MAX_CLIENTS_PER_USER" default:"50"` // tabs and tills of one account
-	AllowedOrigins []string `envconfig:"SSE_ALLOWED_ORIGINS"`                   // of pages elsewhere, between commas; * is any
+	AllowedOrigins []string `envconfig:"SSE_ALLOWED_ORIGINS"`                   // of pages on other origins, separated by commas; * is any
 }
 
-// Tickets are issued to pages, whose EventSource cannot send a token.
+// Tickets issues and redeems stream tickets: a browser's EventSource cannot send a token.
 type Tickets interface {
 	IssueTicket(ctx context.Context, claims []byte) (string, error)
 	RedeemTicket(ctx context.Context, ticket string) ([]byte, error)
@@ -44,25 +44,25 @@ type Verifier interface {
 	Authenticate(r *http.Request) (auth.Principal, error)
 }
 
-// Revocations knows which tokens were taken back.
+// Revocations finds revocations.
 type Revocations interface {
 	// Find returns the revocation that covers p, if there is one.
 	Find(p auth.Principal) (auth.Revocation, bool)
 }
 
-// Deps is what a [Handler] works with.
+// Deps are the dependencies of a [Handler].
 type Deps struct {
 	Verifier Verifier    // with Rights
 	Rights   auth.Rights // for tickets
 	Tickets  Tickets
-	NoTicket error // what RedeemTicket returns for a ticket that is not good
+	NoTicket error // the error of RedeemTicket for an invalid ticket
 	Revoked  Revocations
-	Limits   TenantLimits // nil: those of the configuration hold for every tenant
+	Limits   TenantLimits // nil: the limits of the configuration apply to every tenant
 	Logs     *tenantlog.Logs
 	Log      *slog.Logger
 }
 
-// Handler serves /api/sse/notifications and /api/sse/tickets.
+// Handler serves the stream and its tickets.
 type Handler struct {
 	cfg      Config
 	lifetime fanout.Config
@@ -129,7 +129,7 @@ func New(cfg Config, lifetime fanout.Config, logs tenantlog.Config, deps Deps) (
 // ServeHTTP implements [http.Handler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
 
-// Routes returns what is served, each as "GET /api/things", sorted.
+// Routes returns the routes, each as "GET /api/things", sorted.
 func (h *Handler) Routes() []string { return slices.Sorted(slices.Values(h.routes)) }
 
 // Drain refuses new streams and closes the open ones, spread over the drain window.
@@ -138,7 +138,7 @@ func (h *Handler) Drain(ctx context.Context) {
 	h.pool.Drain(ctx)
 	check := time.NewTicker(drainCheck)
 	defer check.Stop()
-	for !h.ledger.empty() { // who had entered and was not yet in the pool
+	for !h.ledger.empty() { // streams that had entered and were not yet in the pool
 		select {
 		case <-ctx.Done():
 			return
@@ -231,7 +231,7 @@ func (h *Handler) notifications(w http.ResponseWriter, r *http.Request) error {
 		h.deps.Log.WarnContext(r.Context(), "stream not opened", "tenant_id", p.TenantID, "err", err)
 		return h.refuse(w, r, wishes, Unavailable)
 	}
-	accepted = true // from here on Left gives everything back
+	accepted = true // from here on Left releases everything
 	h.open(w, r, log, sub)
 	return nil
 }
@@ -239,10 +239,10 @@ func (h *Handler) notifications(w http.ResponseWriter, r *http.Request) error {
 // Revoked implements [fanout.Owner].
 func (h *Handler) Revoked(p auth.Principal) (auth.Revocation, bool) { return h.deps.Revoked.Find(p) }
 
-// Revoke ends the streams that were opened with the tokens that r takes back.
+// Revoke ends the streams whose tokens r covers.
 func (h *Handler) Revoke(r auth.Revocation) { h.pool.Revoke(r) }
 
-// join finds where the client begins. The tenant's log holds logBytes at most, 0: as many as the configuration says.
+// join finds the client's position. logBytes bounds the tenant's log; 0 stands for the configuration's value.
 func (h *Handler) join(r *http.Request, p auth.Principal, w wishes, logBytes int) (*tenantlog.Log, fanout.Subscriber, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), warmTimeout)
 	defer cancel()
@@ -259,7 +259,7 @@ func (h *Handler) join(r *http.Request, p auth.Principal, w wishes, logBytes int
 
 // greeting renders the frames that come before the log's.
 func (h *Handler) greeting(tenantID string, j tenantlog.Joined, heartbeat time.Duration) []byte {
-	// Every client gets its own time to come back after a cut, in case this instance dies with all of its streams.
+	// Every client gets a random reconnection time, in case this instance dies with all of its streams.
 	ready := frame.Event{ID: j.ID, Name: "ready", Retry: fanout.Retry(retryMin, retryMax)}
 	live := j.Degraded.Since.IsZero()
 	ready.Data = fmt.Appendf(nil, `{"tenant_id":%q,"resumed":%t,"live":%t,"heartbeat_ms":%d}`,
@@ -278,13 +278,13 @@ func (h *Handler) greeting(tenantID string, j tenantlog.Joined, heartbeat time.D
 	return head
 }
 
-// When clients come back by themselves after a cut.
+// Reconnection time after a cut.
 const (
 	retryMin = time.Second
 	retryMax = 5 * time.Second
 )
 
-// open sends the headers and hands the connection over, or serves it here until it ends.
+// open sends the headers and passes the connection to the pool, or serves it here until it ends.
 func (h *Handler) open(w http.ResponseWriter, r *http.Request, log *tenantlog.Log, sub fanout.Subscriber) {
 	streamHeaders(w.Header())
 	if fanout.CanTake && r.ProtoMajor == 1 && r.ProtoMinor == 1 && r.TLS == nil {
@@ -301,7 +301,7 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, log *tenantlog.Lo
 			return
 		}
 	}
-	// The time for reading the request would end the stream; a connection that was taken over has lost it already.
+	// The read deadline of the request would end the stream. A connection that was taken over no longer has it.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // some writers have none
 	w.WriteHeader(http.StatusOK)
 	if h.pool.Serve(r.Context(), w, sub) != fanout.Gone {
@@ -310,8 +310,8 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, log *tenantlog.Lo
 }
 
 func streamHeaders(header http.Header) {
-	header.Set("Content-Type", frame.ContentType+"; charset=utf-8") // some clients read Latin-1 otherwise
-	header.Set("Cache-Control", "no-store, no-transform")           // compressing proxies would hold frames back
+	header.Set("Content-Type", frame.ContentType+"; charset=utf-8") // otherwise some clients assume Latin-1
+	header.Set("Cache-Control", "no-store, no-transform")           // compressing proxies would delay frames
 	header.Set("X-Accel-Buffering", "no")                           // as nginx would
 	header.Set("Incremental", "?1")                                 // and proxies that know the standard header of the HTTP working group
 }
@@ -326,7 +326,8 @@ func headerBytes(header http.Header) []byte {
 	return b.Bytes()
 }
 
-// acceptsStream says whether the client takes an event stream: by name, by a wildcard, or by not saying.
+// acceptsStream reports whether the Accept header allows an event stream: by name, by a wildcard, or because it is
+// absent.
 func acceptsStream(r *http.Request) bool {
 	accept := strings.Join(r.Header.Values("Accept"), ",")
 	if accept == "" {

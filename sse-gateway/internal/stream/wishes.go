@@ -8,23 +8,23 @@ import (
 	"orderbell/internal/problem"
 )
 
-// wishes is what a client asks for in the address of its stream.
+// wishes are the query parameters of a stream.
 type wishes struct {
 	ticket      string
 	lastEventID string
 	heartbeat   time.Duration // 0: as usual
 }
 
-// longestHeartbeat bounds what can be asked for; what is granted is [fanout.Config.Beat].
+// longestHeartbeat bounds the parameter. [fanout.Config.Beat] decides the interval.
 const longestHeartbeat = 3600
 
-// readWishes returns the wishes of a request. Its error is 400.
+// readWishes reads the query parameters of a request. Its error is 400.
 func readWishes(r *http.Request) (wishes, error) {
 	query, err := problem.Query(r, "ticket", "lastEventId", "heartbeat")
 	if err != nil {
 		return wishes{}, err
 	}
-	// The header is a reconnect's, the query a page's first request: it stays in the URL and grows old.
+	// The header comes from a reconnect. The query parameter is from the first request and becomes outdated.
 	w := wishes{ticket: query.Get("ticket"), lastEventID: r.Header.Get("Last-Event-ID")}
 	if w.lastEventID == "" {
 		w.lastEventID = query.Get("lastEventId")

@@ -9,11 +9,12 @@ import (
 	"orderbell/internal/event"
 )
 
-// audience is the users who have a frame of their own of an entry, in two halves around the notification's id.
+// audience has the users with a notification frame of an entry. The frame is stored as two halves around the
+// notification's id.
 type audience struct {
-	id         string // the event's
+	id         string // the event's id
 	head, tail []byte
-	users      []event.Recipient // by user id; the notification's id as it stands in JSON
+	users      []event.Recipient // by user id; the value is the notification's id in JSON
 }
 
 // address sets the users.
@@ -26,7 +27,7 @@ func (a *audience) address(to []event.Recipient) {
 	}
 }
 
-// size is what the audience takes in a segment.
+// size is the number of bytes of the audience in a segment.
 func (a *audience) size() int {
 	n := int(unsafe.Sizeof(place{})) + len(a.id) + len(a.head) + len(a.tail)
 	for _, u := range a.users {
@@ -35,24 +36,24 @@ func (a *audience) size() int {
 	return n
 }
 
-// audiences is those of a segment. All of their text lies in one piece, without pointers: what a thousand recipients take
-// is known to the byte, and the collector does not scan it.
+// audiences has those of a segment. All text is in one slice without pointers, so its size is exactly known and the
+// garbage collector does not scan it.
 type audiences struct {
 	places []place
 	seats  []seat
 	text   []byte
 }
 
-// place is where an audience lies: its event's id, the halves of its frame, and its users.
+// place locates an audience: its event's id, the halves of its frame, and its users.
 type place struct {
 	id, head, tail, end uint32 // in text
 	users, usersEnd     uint32 // in seats
 }
 
-// seat is where the ids of a user and of the user's notification lie in text.
+// seat locates the ids of a user and of the user's notification in text.
 type seat struct{ user, notification, end uint32 }
 
-// personal is one user's own frame.
+// personal is the notification frame of one user.
 type personal struct{ head, notification, tail []byte }
 
 func (s *audiences) held() int {
@@ -91,7 +92,7 @@ func (s *audiences) id(i int32) []byte {
 	return s.text[p.id:p.head]
 }
 
-// find returns a user's own frame of an audience.
+// find returns a user's notification frame.
 func (s *audiences) find(i int32, userID string) (personal, bool) {
 	p := &s.places[i]
 	users := s.seats[p.users:p.usersEnd]

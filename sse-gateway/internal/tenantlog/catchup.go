@@ -7,20 +7,20 @@ import (
 	"orderbell/internal/backoff"
 )
 
-// Counts is what the logs have been through.
+// Counts are the counters of the logs.
 type Counts struct {
-	HolesRead   atomic.Int64 // reads of the stream that found what the channel did not bring
-	EntriesRead atomic.Int64 // and what they found
+	HolesRead   atomic.Int64 // reads of the stream that found missed messages
+	EntriesRead atomic.Int64 // missed messages that they found
 	StreamsLost atomic.Int64 // parts of a stream that Redis lost
 }
 
-// How a failed read is tried again.
+// Waits before a failed read is repeated.
 const (
 	retryMin = 50 * time.Millisecond
 	retryMax = 2 * time.Second
 )
 
-// catchUp reads what the log is missing, in the background. A request during the read makes it read once more.
+// catchUp reads missing messages in the background. A call during the read makes it read once more.
 func (l *Logs) catchUp(log *Log) {
 	log.mu.Lock()
 	busy := log.catching
@@ -61,14 +61,14 @@ func (l *Logs) read(log *Log) {
 	}
 }
 
-// progress notes that the stream could be read.
+// progress records that the stream could be read.
 func (l *Log) progress() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.missing = time.Now()
 }
 
-// stopCatching ends a catch-up unless somebody has asked for another look. It returns whether it is over.
+// stopCatching ends a catch-up unless another read was requested. It returns whether it is over.
 func (l *Log) stopCatching() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -96,7 +96,7 @@ func (l *Logs) readOnce(log *Log) (bool, error) {
 			return false, err
 		}
 		log.heat(entries, tail)
-		return false, nil // look once more: messages came in meanwhile
+		return false, nil // read once more: messages arrived meanwhile
 	}
 	r := log.beginReading()
 	entries, tail, err := l.stream.Read(l.ctx, log.TenantID, r.from, pageSize)

@@ -4,21 +4,21 @@ import (
 	"orderbell/internal/feed/message"
 )
 
-// Outcome says what became of a message.
+// Outcome is the result of a message.
 type Outcome int
 
 // The outcomes of [Log.Apply].
 const (
 	Applied   Outcome = iota // it is in the log
-	Duplicate                // it was there already
-	Gap                      // something before it is missing: the stream must be read
+	Duplicate                // it is already in the log
+	Gap                      // an earlier message is missing: the stream must be read
 )
 
-// Apply adds a message that came from the channel, if it follows the last one.
+// Apply adds a message from the channel if it follows the last one.
 func (l *Log) Apply(p message.Published) Outcome {
 	l.mu.Lock()
 	switch {
-	case !l.warm || p.At == (message.Position{}): // too early, or not readable at all
+	case !l.warm || p.At == (message.Position{}): // too early, or malformed
 		l.expect(p.At)
 		l.mu.Unlock()
 		return Gap
@@ -37,7 +37,7 @@ func (l *Log) Apply(p message.Published) Outcome {
 	return Applied
 }
 
-// had says whether an entry is in the log, or was dropped from it. The caller holds the lock.
+// had reports whether an entry is or was in the log. The caller holds the lock.
 func (l *Log) had(at message.Position, eventID string) bool {
 	if at == l.last.At {
 		return eventID == l.last.EventID || l.last.EventID == ""
@@ -79,18 +79,18 @@ func (l *Log) add(p message.Published) {
 	}
 	if err != nil {
 		l.resync(Unreadable)
-		l.last = message.Tail{At: p.At, EventID: p.Message.ID} // "" where not even that could be read
+		l.last = message.Tail{At: p.At, EventID: p.Message.ID} // "" if not even that could be parsed
 		return
 	}
 	l.append(message.Tail{At: p.At, EventID: p.Message.ID}, r)
 }
 
-// resync tells every subscriber that something is lost.
+// resync tells every subscriber that messages are lost.
 func (l *Log) resync(why Reason) {
 	l.append(l.last, renderResync(l.idAt(l.next), why, l.snapshot))
 }
 
-// heat fills a cold log with what the stream holds. tail was read before the entries.
+// heat fills a new log from the stream. tail was read before the entries.
 func (l *Log) heat(entries []message.Published, tail message.Tail) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -104,7 +104,7 @@ func (l *Log) heat(entries []message.Published, tail message.Tail) {
 			l.add(p)
 		}
 	}
-	// The tail names an event that the stream itself no longer has: it was lost, or it has expired since.
+	// The tail names an event that is no longer in the stream: it was lost, or it has expired since.
 	if tail.At.Compare(l.last.At) > 0 {
 		l.clear()
 		l.base, l.last = tail, tail
@@ -113,17 +113,17 @@ func (l *Log) heat(entries []message.Published, tail message.Tail) {
 	close(l.warmed)
 }
 
-// forget empties the log: what it holds does not lead to what comes next. The caller holds the lock.
+// forget empties the log, because its entries are not connected to the next one. The caller holds the lock.
 func (l *Log) forget(next message.Published) {
 	l.clear()
 	l.base = message.Tail{At: next.Prev, EventID: next.PrevID}
 	l.last = l.base
 }
 
-// reading is what a log knew when somebody began to read the stream for it.
+// reading is the state of a log when a read of the stream for it began.
 type reading struct {
 	from  message.Position // the last position it had
-	heard message.Position // the newest that it had heard of
+	heard message.Position // the newest position that it knew of
 }
 
 func (l *Log) beginReading() reading {
@@ -132,14 +132,14 @@ func (l *Log) beginReading() reading {
 	return reading{from: l.last.At, heard: l.want}
 }
 
-// fill adds what was read from the stream; complete says that there was no more to read, tail was read before the
-// entries. It returns how many entries were new, whether something is lost, and whether the log now has all that it
-// has heard of.
+// fill adds entries that were read from the stream. complete says that there were no more; tail was read before the
+// entries. It returns the number of new entries, whether messages are lost, and whether the log now has all messages
+// that it knows of.
 func (l *Log) fill(r reading, entries []message.Published, tail message.Tail, complete bool) (added int, lost, caughtUp bool) {
 	l.mu.Lock()
 	for _, p := range entries {
 		if p.At.Compare(l.last.At) <= 0 {
-			continue // came by the channel meanwhile
+			continue // arrived on the channel meanwhile
 		}
 		if p.Prev != l.last.At {
 			l.resync(StreamLost)
@@ -150,8 +150,8 @@ func (l *Log) fill(r reading, entries []message.Published, tail message.Tail, co
 	}
 	if complete && !lost {
 		wentBack := tail.At.Compare(r.from) < 0 && l.last.At == r.from // a failover or a flush
-		hollow := tail.At.Compare(l.last.At) > 0                       // the end is known, its entries are gone
-		gone := r.heard.Compare(l.last.At) > 0                         // a message was heard, its entry is gone
+		hollow := tail.At.Compare(l.last.At) > 0                       // the end is known, but its entries are missing
+		gone := r.heard.Compare(l.last.At) > 0                         // a message was received, but its entry is missing
 		if wentBack || hollow || gone {
 			l.resync(StreamLost)
 			lost = true
@@ -161,7 +161,7 @@ func (l *Log) fill(r reading, entries []message.Published, tail message.Tail, co
 		}
 	}
 	if complete && l.want == r.heard {
-		l.want = message.Position{} // what was heard of is here, or was told as lost
+		l.want = message.Position{} // every known message is in the log, or was reported as lost
 	}
 	caughtUp = complete && l.want.Compare(l.last.At) <= 0
 	wakers := l.wakers

@@ -9,29 +9,29 @@ import (
 	"orderbell/sse-gateway/internal/frame"
 )
 
-// Prober sends a message through the server of the streams and waits until it comes back.
+// Prober sends a message through the server of the streams and waits until it is received.
 type Prober interface {
 	Probe(ctx context.Context) error
 }
 
-// Cause says why a tenant's feed is not guaranteed.
+// Cause is why a tenant's feed is not guaranteed.
 type Cause string
 
 // The causes of a degraded feed.
 const (
-	Unreachable  Cause = "unreachable"  // Redis does not answer, or takes no messages
+	Unreachable  Cause = "unreachable"  // Redis does not answer, or accepts no messages
 	Unsubscribed Cause = "unsubscribed" // the subscription to the tenant's channel is lost
 	Unread       Cause = "unread"       // messages are missing, and the stream cannot be read
 )
 
-// Degraded says since when a tenant's feed is not guaranteed. The zero Degraded is a feed that is.
+// Degraded says since when and why a tenant's feed is not guaranteed. The zero Degraded is a guaranteed feed.
 type Degraded struct {
 	Since time.Time
 	Cause Cause
 }
 
-// How the feed is watched. A client must hear within 5 s that its feed is not guaranteed; an interruption that is over
-// before [grace] is not worth a word, since nothing was late by more than that.
+// Times for watching the feed. A client must be told within 5 s that its feed is not guaranteed. An interruption
+// shorter than [grace] is not reported.
 const (
 	proveEvery   = time.Second
 	proveTimeout = 3 * time.Second
@@ -39,14 +39,14 @@ const (
 	judgeEvery   = 250 * time.Millisecond
 )
 
-// proof is what the probes say.
+// proof has the results of the probes.
 type proof struct {
 	mu      sync.Mutex
-	at      time.Time // when the last probe began that came back
-	failing bool      // the last one did not
+	at      time.Time // start of the last successful probe
+	failing bool      // the last probe failed
 }
 
-// degraded returns since when nothing is known to come through, or the zero Degraded.
+// degraded returns since when no probe has succeeded, or the zero Degraded.
 func (p *proof) degraded(now time.Time) Degraded {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -56,7 +56,8 @@ func (p *proof) degraded(now time.Time) Degraded {
 	return Degraded{Since: p.at, Cause: Unreachable}
 }
 
-// Guard tells the watchers of every log when the feed is not guaranteed, and when it is again, until ctx ends.
+// Guard tells the clients of every log when the feed is not guaranteed, and when it is guaranteed again, until ctx
+// ends.
 func (l *Logs) Guard(ctx context.Context, p Prober) {
 	l.proof.mu.Lock()
 	l.proof.at = time.Now()
@@ -117,7 +118,7 @@ func (l *Logs) judge(now time.Time) {
 	}
 }
 
-// Lost takes the word that a tenant's channel is no longer followed.
+// Lost records that a tenant's subscription is lost.
 func (l *Logs) Lost(tenantID string, since time.Time) {
 	if log := l.find(tenantID); log != nil {
 		log.mu.Lock()
@@ -128,7 +129,7 @@ func (l *Logs) Lost(tenantID string, since time.Time) {
 	}
 }
 
-// Degraded returns the number of logs whose watchers were told that their feed is not guaranteed.
+// Degraded returns the number of logs whose clients were told that their feed is not guaranteed.
 func (l *Logs) Degraded() int {
 	n := 0
 	for _, log := range l.all() {
@@ -141,8 +142,8 @@ func (l *Logs) Degraded() int {
 	return n
 }
 
-// judge tells the watchers that the feed is not guaranteed, once it has not been for at least patience, or that it is
-// again. Before that, everything that they may have missed must have been read: judge returns true if that is to begin
+// judge tells the clients that the feed is not guaranteed, once this has lasted for at least patience, or that it is
+// guaranteed again. Before the latter, all missed messages must be read: judge returns true if that read must begin
 // now.
 func (l *Log) judge(now time.Time, everywhere Degraded, patience time.Duration) (read bool) {
 	l.mu.Lock()
@@ -171,7 +172,7 @@ func (l *Log) judge(now time.Time, everywhere Degraded, patience time.Duration) 
 	return false
 }
 
-// degraded returns the oldest trouble. The caller holds the lock.
+// degraded returns the oldest interruption. The caller holds the lock.
 func (l *Log) degraded(now time.Time, everywhere Degraded) Degraded {
 	is := everywhere
 	older := func(since time.Time, cause Cause) {
@@ -192,14 +193,14 @@ func (l *Log) wakeLocked() {
 	}
 }
 
-// frame returns the frame that says so. id is that of the last event before it.
+// frame returns the degraded frame. id is that of the last event before it.
 func (d Degraded) frame(id string) frame.Event {
 	return frame.Event{ID: id, Name: "degraded", Data: encode(map[string]string{
 		"since": d.Since.UTC().Format(time.RFC3339), "reason": string(d.Cause),
 	})}
 }
 
-// live returns the frame that says that everything was told up to now.
+// live returns the frame that says that the client has everything up to now.
 func live(id string, now time.Time) frame.Event {
 	return frame.Event{ID: id, Name: "live", Data: encode(map[string]string{"since": now.UTC().Format(time.RFC3339)})}
 }

@@ -7,15 +7,15 @@ import (
 	"orderbell/sse-gateway/internal/frame"
 )
 
-// Joined is where a subscriber begins.
+// Joined is the start position of a subscriber.
 type Joined struct {
 	Cursor  uint64
-	ID      string // the id of the event before the cursor, as the client may send it when it comes back
-	Resumed bool   // what the client missed follows; else it must load the snapshot, though frames may follow
-	Resync  Reason // not "": it must load the snapshot, since the log cannot say what it missed
+	ID      string // the id of the event before the cursor, for the client's next reconnect
+	Resumed bool   // the missed frames follow; otherwise the client must load the snapshot, even if frames follow
+	Resync  Reason // not "": the client must load the snapshot, because the log does not have what it missed
 	Tail    string // with Resync: the id of the log's last event
 
-	Degraded Degraded // what the watchers of the log know already
+	Degraded Degraded // what the log's clients were already told
 }
 
 // Degradation returns the frame for a client that joins while the feed is not guaranteed.
@@ -27,7 +27,7 @@ func (j Joined) Degradation() frame.Event {
 	return j.Degraded.frame(id)
 }
 
-// Join returns the cursor for a client that has seen lastEventID last, "" if it is new.
+// Join returns the cursor for a client with the last event id; "" for a new client.
 func (l *Log) Join(lastEventID string) Joined {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -37,14 +37,14 @@ func (l *Log) Join(lastEventID string) Joined {
 	if cursor, sure, ok := l.find(lastEventID); ok {
 		return Joined{Cursor: cursor, ID: lastEventID, Resumed: sure, Degraded: l.told}
 	}
-	// Until the resync frame has reached the client, it must not believe that it is up to date.
+	// The client must not count as up to date before it has received the resync frame.
 	return Joined{Cursor: l.next, ID: StartID, Resync: UnknownID, Tail: l.idAt(l.next), Degraded: l.told}
 }
 
-// find returns the cursor after the frame with an id. A notification's cursor is before its event: both are replayed,
-// and the client knows the first by the notification's id. sure is false where the frames after the cursor may not be all that the
-// client missed: if the client may have seen the event earlier, in a stream that Redis has lost, or at the beginning, which
-// may be the beginning of a Redis that lost its memory.
+// find returns the cursor after the frame with an id. For a notification the cursor is before its event: both are
+// replayed, and the client recognises the notification by its id. sure is false if the client may have missed more than
+// the frames after the cursor: it may have seen the event in a stream that Redis has lost, or the log may begin after a
+// loss of Redis's data.
 func (l *Log) find(id string) (cursor uint64, sure, ok bool) {
 	if id == StartID {
 		return l.first(), false, l.base == message.Tail{}
@@ -75,7 +75,7 @@ func (l *Log) find(id string) (cursor uint64, sure, ok bool) {
 	return cursor, false, ok
 }
 
-// Reached says whether the log holds everything up to a position, or is past it.
+// Reached reports whether the log has everything up to a position.
 func (l *Log) Reached(at message.Position) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -10,10 +10,10 @@ import (
 	"orderbell/internal/feed/message"
 )
 
-// Join returns where a client begins that has seen lastEventID last, "" if it is new. What the log does not know of the id,
-// Redis may.
+// Join returns the start position of a client with the last event id; "" for a new client. If the log does not have the
+// id, it looks in Redis.
 func (l *Logs) Join(ctx context.Context, log *Log, lastEventID string) Joined {
-	if now := time.Now(); log.judge(now, l.proof.degraded(now), 0) { // who comes now must not take the feed for live
+	if now := time.Now(); log.judge(now, l.proof.degraded(now), 0) { // a client that joins now must not treat the feed as live
 		l.catchUp(log)
 	}
 	joined := log.Join(lastEventID)
@@ -21,14 +21,14 @@ func (l *Logs) Join(ctx context.Context, log *Log, lastEventID string) Joined {
 		return joined
 	}
 	why := l.Locate(ctx, log, lastEventID)
-	if joined = log.Join(lastEventID); joined.Resync != "" && why != "" { // it may have come in the meantime
+	if joined = log.Join(lastEventID); joined.Resync != "" && why != "" { // it may have arrived meanwhile
 		joined.Resync = why
 	}
 	return joined
 }
 
-// Locate says where a client stands whose last id the log does not have. If another instance was ahead of this one, it
-// reads what is missing here and returns "": join again. Otherwise it returns the reason for a resync.
+// Locate handles a client whose last id is not in the log. If another instance was ahead of this one, it reads the
+// missing messages and returns "": the caller joins again. Otherwise it returns the reason for a resync.
 func (l *Logs) Locate(ctx context.Context, log *Log, lastEventID string) Reason {
 	id, _ := strings.CutSuffix(lastEventID, NotificationSuffix)
 	if lastEventID == StartID {
@@ -41,7 +41,7 @@ func (l *Logs) Locate(ctx context.Context, log *Log, lastEventID string) Reason 
 	if !mayBeNews(u) {
 		return TooOld
 	}
-	// Many clients that come back at once have the same last id: one asks for all.
+	// Many clients that reconnect at once have the same last id, so they share one lookup.
 	found, err, _ := l.lookups.Do(log.TenantID+" "+id, func() (any, error) {
 		at, ok, err := l.stream.Lookup(ctx, log.TenantID, id)
 		if err != nil || !ok {
@@ -70,11 +70,11 @@ func (l *Logs) Locate(ctx context.Context, log *Log, lastEventID string) Reason 
 	return ""
 }
 
-// newsAge is how long an event's id may be on its way from the order to this instance: retries of its delivery included.
+// newsAge is the longest expected time from an order to this instance, including retries.
 const newsAge = 15 * time.Minute
 
-// mayBeNews says whether an event may have reached another instance and not yet this one: it is no use to ask Redis for
-// the ids of yesterday. A UUIDv7 tells its time (RFC 9562 §5.7); of others nothing is known.
+// mayBeNews reports whether an event may have reached another instance and not yet this one. Older ids are not looked
+// up in Redis. A UUIDv7 has its time (RFC 9562 §5.7); for other ids the time is unknown.
 func mayBeNews(id uuid.UUID) bool {
 	if id.Version() != 7 {
 		return true
@@ -83,7 +83,7 @@ func mayBeNews(id uuid.UUID) bool {
 	return time.Since(time.Unix(seconds, nanos)) < newsAge
 }
 
-// signal is a Waker with one thing to say.
+// signal is a Waker for one goroutine.
 type signal chan struct{}
 
 // Wake implements [Waker].

@@ -1,14 +1,13 @@
-// Package tenantlog keeps what happened to a tenant lately, as frames that are ready to be written to its watchers.
+// Package tenantlog keeps a tenant's recent messages as rendered frames for its clients.
 //
-// One log serves all of a tenant's subscribers on this instance. A frame is rendered once, a subscriber is a cursor into
-// the log, so nothing is queued or copied for anyone. Joining gives a cursor under the lock that appending takes: what
-// comes before it is in the log, what comes after it follows the cursor, with no gap and no duplicate between the two.
-// A log is bounded in bytes and events, all logs together by the gateway's budget; a cursor that falls off its tail is told
-// so.
+// One log serves all of a tenant's subscribers on this instance. A frame is rendered once and a subscriber is a cursor
+// into the log, so nothing is queued or copied per subscriber. Joining takes the same lock as appending: earlier frames
+// are in the log, later ones follow the cursor, without a gap or a duplicate. A log is bounded in bytes and events, and
+// all logs together by the gateway's budget. A subscriber whose cursor falls off the tail is told so.
 //
-// Order: frames stand in the order of the tenant's stream. Duplicates: a message enters once, by its position. Loss: a
-// message that does not follow the last one makes the log read the hole from the stream; what cannot be read any more
-// becomes a resync frame, never silence.
+// Order: frames stand in the order of the tenant's stream. Duplicates: a message is added once, by its position. Loss:
+// if a message does not follow the last one, the log reads the gap from the stream; a gap that cannot be read becomes a
+// resync frame.
 package tenantlog
 
 import (
@@ -29,31 +28,31 @@ type Log struct {
 	limits   limits
 	total    *ledger
 	snapshot string
-	warmed   chan struct{} // closed once the log holds what the stream held
+	warmed   chan struct{} // closed once the log has been filled from the stream
 
 	mu       sync.Mutex
 	segments []*segment   // oldest first, never empty ones
 	frames   int          // bytes of frames in segments
-	bytes    int          // what segments hold of the heap
-	charged  int          // what of it is counted in total
-	gone     bool         // it is counted no more
+	bytes    int          // heap bytes of the segments
+	charged  int          // the part that is counted in the total
+	gone     bool         // it is no longer counted
 	next     uint64       // the number of the next entry; a cursor is the number of the next entry to be written
-	base     message.Tail // what came before the oldest entry
-	last     message.Tail // what came last
+	base     message.Tail // position and id before the oldest entry
+	last     message.Tail // position and id of the last entry
 	warm     bool
-	want     message.Position // the newest position heard of
-	catching bool             // somebody reads the stream
-	again    bool             // and is asked to look once more
-	missing  time.Time        // while catching: since when nothing was read
-	lost     time.Time        // since when the channel is not followed; zero: it is
-	told     Degraded         // what the watchers were told last; zero: that the feed is guaranteed
-	proving  bool             // the trouble is over, and what was missed is read
+	want     message.Position // the newest known position
+	catching bool             // a goroutine reads the stream
+	again    bool             // it must read once more
+	missing  time.Time        // while catching: since when no read has succeeded
+	lost     time.Time        // since when the subscription is lost; zero: it is active
+	told     Degraded         // what the clients were told last; zero: the feed is guaranteed
+	proving  bool             // the interruption is over, and the missed messages are read
 	wakers   []Waker          // replaced, never changed, so that it can be read without the lock
 
-	// Of the registry, under its lock.
+	// Used by the registry, under its lock.
 	watchers int
 	idle     int    // sweeps since the last watcher left
-	left     uint64 // tells which log was left longest ago
+	left     uint64 // order in which logs lost their last watcher
 }
 
 type limits struct{ bytes, events int }
@@ -64,7 +63,7 @@ func newLog(tenantID, snapshot string, l limits, total *ledger) *Log {
 	return log
 }
 
-// Watch has w woken whenever the log grows, until Unwatch.
+// Watch wakes w whenever the log grows, until Unwatch.
 func (l *Log) Watch(w Waker) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -92,8 +91,8 @@ func (l *Log) first() uint64 {
 	return l.segments[0].first
 }
 
-// Batch returns the frames from cursor on, as far as they lie together and up to about most bytes, at least one. The
-// batch is empty at the log's end. It returns false if the cursor has fallen off the tail.
+// Batch returns the frames from cursor on that are in one segment, up to about most bytes, at least one. The batch is
+// empty at the log's end. It returns false if the cursor has fallen off the tail.
 func (l *Log) Batch(cursor uint64, most int) (Batch, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -115,8 +114,7 @@ func (l *Log) Window() (oldest, end uint64) {
 	return l.first(), l.next
 }
 
-// IDAt returns the id that a client at cursor has seen last, for frames that are not the log's own: "0" before the first
-// event of all.
+// IDAt returns the last event id of a client at cursor, for frames that are not in the log; "0" before the first event.
 func (l *Log) IDAt(cursor uint64) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -132,7 +130,7 @@ func (l *Log) idAt(cursor uint64) string {
 		}
 	}
 	if id == "" {
-		return StartID // also where the id is not known: a client with it replays all there is, or resyncs
+		return StartID // also if the id is unknown: a client with it replays the whole log, or resyncs
 	}
 	return id
 }
@@ -150,14 +148,14 @@ func (l *Log) append(at message.Tail, r rendered) {
 	l.settle()
 }
 
-// keepLimits drops the oldest beyond the limits, but never the newest. The caller holds the lock.
+// keepLimits drops the oldest entries beyond the limits, but never the newest. The caller holds the lock.
 func (l *Log) keepLimits() {
 	for len(l.segments) > 1 && (l.bytes > l.limits.bytes || l.next-l.first() > uint64(l.limits.events)) { //nolint:gosec // New refuses negative limits
 		l.dropOldest()
 	}
 }
 
-// bound changes how many bytes the log holds at most.
+// bound changes the limit of the log's bytes.
 func (l *Log) bound(most int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -175,7 +173,7 @@ func (l *Log) dropOldest() {
 	newest := len(oldest.entries) - 1
 	l.base = message.Tail{At: oldest.entries[newest].at, EventID: oldest.id(newest)}
 	if e := oldest.entries[newest]; e.control || e.again {
-		l.base.EventID = "" // who has seen that event may not have seen what is dropped here
+		l.base.EventID = "" // a client with that id may not have the entries that are dropped here
 	}
 	l.bytes -= oldest.held()
 	l.frames -= len(oldest.data)
@@ -188,11 +186,11 @@ func (l *Log) clear() {
 	l.settle()
 }
 
-// How segments are cut: small for a quiet tenant, and never much more than a quarter of what the log holds or an eighth of
-// what it may, since they are dropped as a whole.
+// Sizes of segments: small for a quiet tenant, and at most about a quarter of the log or an eighth of its limit,
+// because they are dropped as a whole.
 const (
 	segmentMin = 2 << 10
-	segmentMax = 64 << 10 // one write's worth
+	segmentMax = 64 << 10 // the size of one write
 )
 
 // room returns a segment with room for an entry.
@@ -210,7 +208,7 @@ func (l *Log) room(r rendered) *segment {
 		l.bytes += s.held()
 	}
 	size := max(n, segmentMin, min(segmentMax, l.frames/2, l.limits.bytes/8))
-	s := &segment{first: l.next, data: slices.Grow([]byte(nil), size)} // all that the allocator gives is counted
+	s := &segment{first: l.next, data: slices.Grow([]byte(nil), size)} // the full allocated capacity is counted
 	l.segments = append(l.segments[:len(l.segments):len(l.segments)], s)
 	l.bytes += s.held()
 	return s

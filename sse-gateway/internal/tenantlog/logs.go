@@ -21,13 +21,13 @@ type Config struct {
 	MaxBytes     int              `envconfig:"SSE_LOG_MAX_BYTES" default:"4194304"` // of one tenant
 	MaxEvents    int              `envconfig:"SSE_LOG_MAX_EVENTS" default:"8192"`   // of one tenant
 	Linger       duration.Seconds `envconfig:"SSE_LOG_LINGER_SECONDS" default:"60"` // after the last subscriber left
-	CompareEvery duration.Seconds `envconfig:"SSE_COMPARE_SECONDS" default:"10"`    // the last message of all can be lost too
+	CompareEvery duration.Seconds `envconfig:"SSE_COMPARE_SECONDS" default:"10"`    // the last message can be lost too
 	SnapshotURL  string           `envconfig:"SSE_SNAPSHOT_URL" default:"/api/orders/snapshot"`
 
 	Memory budget.Config // of all tenants
 }
 
-// Stream is where the logs come from.
+// Stream is the source of the logs.
 type Stream interface {
 	Follow(tenantID string)
 	Unfollow(tenantID string)
@@ -44,11 +44,11 @@ type Logs struct {
 	log    *slog.Logger
 
 	Counts   Counts
-	Budget   *budget.Budget // of logs, streams and slow readers together
+	Budget   *budget.Budget // for logs, streams and slow readers together
 	Relieved Relieved
 	total    *ledger
 
-	ctx     context.Context //nolint:containedctx // the life of the readers, which no caller's context may end
+	ctx     context.Context //nolint:containedctx // the context of the readers, which must not end with a caller's
 	cancel  context.CancelFunc
 	readers sync.WaitGroup
 	slots   chan struct{} // bounds the reads under way
@@ -57,16 +57,16 @@ type Logs struct {
 
 	mu     sync.Mutex
 	logs   map[string]*Log
-	leaves uint64 // how many times a last watcher has left
+	leaves uint64 // number of times that a last watcher has left
 }
 
-// maxReads bounds the reads of the stream under way: after a lost connection every tenant reads at once.
+// maxReads bounds the concurrent reads of streams: after a lost connection every log reads.
 const maxReads = 16
 
-// pageSize is how many entries one read takes: some 300 kB, a few milliseconds of the server.
+// pageSize is the number of entries per read: about 300 kB, a few milliseconds of the server.
 const pageSize = 512
 
-// New returns an empty set of logs. Call Run to keep it.
+// New returns an empty set of logs. The caller must call Run.
 func New(cfg Config, stream Stream, log *slog.Logger) (*Logs, error) {
 	switch {
 	case cfg.MaxBytes < 16<<10:
@@ -78,7 +78,7 @@ func New(cfg Config, stream Stream, log *slog.Logger) (*Logs, error) {
 	}
 	memory, err := budget.New(cfg.Memory)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // it names the variable
+		return nil, err //nolint:wrapcheck // the error names the variable
 	}
 	l := &Logs{cfg: cfg, stream: stream, log: log, Budget: memory, slots: make(chan struct{}, maxReads), logs: map[string]*Log{}}
 	l.total = &ledger{budget: memory, pressed: make(chan struct{}, 1)}
@@ -86,8 +86,8 @@ func New(cfg Config, stream Stream, log *slog.Logger) (*Logs, error) {
 	return l, nil
 }
 
-// Acquire returns a tenant's log once it holds what the stream holds, or an error if ctx ends before. The log is bounded to
-// maxBytes, 0 stands for the configuration's. The caller gives it back with Release.
+// Acquire returns a tenant's log once it is filled from the stream, or an error if ctx ends before. maxBytes bounds the
+// log; 0 stands for the configuration's value. The caller must call Release.
 func (l *Logs) Acquire(ctx context.Context, tenantID string, maxBytes int) (*Log, error) {
 	maxBytes = cmp.Or(maxBytes, l.cfg.MaxBytes)
 	l.mu.Lock()
@@ -113,7 +113,7 @@ func (l *Logs) Acquire(ctx context.Context, tenantID string, maxBytes int) (*Log
 	}
 }
 
-// Release gives a log back. Without watchers it lingers for a while, since clients come back.
+// Release ends an Acquire. A log without watchers is kept for a while, because clients reconnect.
 func (l *Logs) Release(log *Log) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -146,7 +146,7 @@ func (l *Logs) all() []*Log {
 	return all
 }
 
-// Published takes a message from the tenant's channel.
+// Published implements [feed.Sink].
 func (l *Logs) Published(tenantID string, p message.Published) {
 	log := l.find(tenantID)
 	if log == nil {
@@ -157,7 +157,7 @@ func (l *Logs) Published(tenantID string, p message.Published) {
 	}
 }
 
-// Confirmed takes the word that the tenant's channel is followed, from now on or again.
+// Confirmed implements [feed.Sink].
 func (l *Logs) Confirmed(tenantID string) {
 	if log := l.find(tenantID); log != nil {
 		log.mu.Lock()
@@ -167,7 +167,7 @@ func (l *Logs) Confirmed(tenantID string) {
 	}
 }
 
-// Run compares the logs with the stream's tails and lets go of idle ones, until ctx ends.
+// Run compares the logs with the streams' tails and removes idle logs, until ctx ends.
 func (l *Logs) Run(ctx context.Context) {
 	defer l.stop()
 	sweep := time.NewTicker(sweepEvery)
@@ -213,14 +213,14 @@ func (l *Logs) sweep() {
 	}
 }
 
-// letGo forgets a log without watchers and returns how many bytes it held. The caller holds the lock.
+// letGo removes a log without watchers and returns its bytes. The caller holds the lock.
 func (l *Logs) letGo(log *Log) int64 {
 	delete(l.logs, log.TenantID)
 	l.stream.Unfollow(log.TenantID) // does not block; under the lock, so that it cannot overtake a new Follow
 	return log.leave()
 }
 
-// compareBatch is how many tails one round trip asks for.
+// compareBatch is the number of tails per round trip.
 const compareBatch = 500
 
 func (l *Logs) compare(ctx context.Context) {

@@ -9,13 +9,13 @@ import (
 	"orderbell/sse-gateway/internal/budget"
 )
 
-// ledger counts what the logs hold together, and asks for relief when the budget is used up.
+// ledger counts the bytes of all logs, and requests relief when the budget is used up.
 type ledger struct {
 	budget  *budget.Budget
 	pressed chan struct{} // has room for one
 }
 
-// press asks for relief. It does not block.
+// press requests relief. It does not block.
 func (l *ledger) press() {
 	select {
 	case l.pressed <- struct{}{}:
@@ -23,10 +23,10 @@ func (l *ledger) press() {
 	}
 }
 
-// logBase is what a log takes besides its segments: itself, its channel, its names here and in the feed.
+// logBase is the memory of a log besides its segments: itself, its channel, its names here and in the feed.
 const logBase = int(unsafe.Sizeof(Log{})) + 768
 
-// settle counts what the log holds now. The caller holds the lock.
+// settle counts the log's current bytes. The caller holds the lock.
 func (l *Log) settle() {
 	if l.gone {
 		return
@@ -43,7 +43,7 @@ func (l *Log) settle() {
 	}
 }
 
-// leave ends that the log is counted, since it is let go. It returns what it held.
+// leave stops counting the log, because it is removed. It returns its bytes.
 func (l *Log) leave() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -53,15 +53,15 @@ func (l *Log) leave() int64 {
 	return int64(held)
 }
 
-// held returns what the log is counted with.
+// held returns the counted bytes of the log.
 func (l *Log) held() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.charged
 }
 
-// trim drops the oldest frames until the log holds at most some bytes. Clients that had not read them come back and are sent
-// to the snapshot.
+// trim drops the oldest frames until the log has at most the given bytes. Clients that had not read them reconnect and
+// load the snapshot.
 func (l *Log) trim(most int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -71,15 +71,15 @@ func (l *Log) trim(most int) {
 	}
 }
 
-// Relieved counts what was given back since the budget was used up.
+// Relieved counts the effects of relief.
 type Relieved struct {
-	Dropped atomic.Int64 // logs that were let go, which had no watchers
-	Trimmed atomic.Int64 // times that a watched tenant's log was cut
+	Dropped atomic.Int64 // removed logs without watchers
+	Trimmed atomic.Int64 // cuts of logs with watchers
 }
 
-// relieve gives memory back until the budget has some to spare. Logs without watchers go first, those that were left
-// longest ago before the others. Then the largest logs are cut, all to the same size: the tenant that takes most loses
-// first, and a small one nothing.
+// relieve frees memory until the budget has a reserve. Logs without watchers are removed first, those without one for
+// longest before the others. Then the largest logs are cut to the same size, so that the tenant with the most bytes
+// loses first and a small one nothing.
 func (l *Logs) relieve() {
 	excess := l.Budget.Excess()
 	if !l.Budget.Over() {
@@ -103,7 +103,7 @@ func (l *Logs) relieve() {
 	}
 }
 
-// dropUnwatched lets go of logs without watchers, at least excess bytes if there are so many. It returns how many.
+// dropUnwatched removes logs without watchers until at least excess bytes are free. It returns the freed bytes.
 func (l *Logs) dropUnwatched(excess int64) (freed int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -124,7 +124,7 @@ func (l *Logs) dropUnwatched(excess int64) (freed int64) {
 	return freed
 }
 
-// level returns the size to which the largest have to be cut so that excess is saved.
+// level returns the size to which the largest logs must be cut to free excess bytes.
 func level(sizes []int, excess int) int {
 	sorted := slices.Clone(sizes)
 	slices.SortFunc(sorted, func(a, b int) int { return cmp.Compare(b, a) })

@@ -12,19 +12,19 @@ import (
 	"orderbell/sse-gateway/internal/frame"
 )
 
-// StartID is the id of a stream's beginning: who comes back with it has seen no event yet.
+// StartID is the id of a stream's beginning: a client with it has seen no event yet.
 const StartID = "0"
 
-// NotificationSuffix makes a notification frame's id of its event's.
+// NotificationSuffix is appended to the event's id for the id of its notification frames.
 const NotificationSuffix = ".n"
 
-// Reason says why a client has to load the snapshot.
+// Reason is why a client must load the snapshot.
 type Reason string
 
 // The reasons of a resync.
 const (
-	UnknownID  Reason = "unknown_id"  // the client's last id is malformed, never heard of, or another tenant's
-	TooOld     Reason = "too_old"     // it is known, but what followed it is no longer kept
+	UnknownID  Reason = "unknown_id"  // the client's last id is malformed, unknown, or another tenant's
+	TooOld     Reason = "too_old"     // it is known, but the messages after it are no longer kept
 	StreamLost Reason = "stream_lost" // Redis has lost a part of the stream, by failover, flush or trimming
 	Unreadable Reason = "unreadable"  // an entry of the stream could not be read
 )
@@ -32,8 +32,8 @@ const (
 // Reasons returns every reason.
 func Reasons() []Reason { return []Reason{UnknownID, TooOld, StreamLost, Unreadable} }
 
-// Resync returns the frame that sends a client to the snapshot. Its id is that of the last event that the client has
-// seen or need not see any more.
+// Resync returns the frame that sends a client to the snapshot. Its id is that of the last event before the position at
+// which the client continues.
 func Resync(id string, why Reason, snapshot string) frame.Event {
 	return frame.Event{ID: id, Name: "resync", Data: encode(map[string]string{"reason": string(why), "snapshot": snapshot})}
 }
@@ -50,7 +50,7 @@ func chunk(e frame.Event, control bool) rendered {
 	return r
 }
 
-// render makes a message's frames. A message that would break the framing is an error.
+// render renders a message's frames. A message that would break the framing is an error.
 func render(m message.Message) (rendered, error) {
 	if !isEventID(m.ID) {
 		return rendered{}, fmt.Errorf("event id %q cannot be the id of a frame", m.ID)
@@ -87,7 +87,7 @@ func renderReading(m message.Message) (rendered, error) {
 // maxEventID bounds an event id: a UUID has 36 bytes.
 const maxEventID = 128
 
-// isEventID says whether an id can stand in a frame and be told from ours.
+// isEventID reports whether an id can be used in a frame and differs from the gateway's own ids.
 func isEventID(id string) bool {
 	for i := range len(id) {
 		if id[i] <= ' ' || id[i] > '~' {
@@ -97,11 +97,11 @@ func isEventID(id string) bool {
 	return id != "" && len(id) <= maxEventID && id != StartID && !strings.HasSuffix(id, NotificationSuffix)
 }
 
-// newAudience renders what everybody's notification has in common:
+// newAudience renders the common part of all notification frames:
 //
 //	data: {"notification_id":"…","event_id":"…","event":"order_paid","data":{…}}
 func newAudience(m message.Message) *audience {
-	const hole = "\x01" // stands for the notification's id; JSON never contains it
+	const hole = "\x01" // placeholder of the notification's id; JSON never contains it
 	whole := fmt.Appendf(nil, `{"notification_id":"%s","event_id":%s,"event":"%s","data":%s}`, hole, quote(m.ID), m.Event, m.Data)
 	whole = frame.Append(nil, frame.Event{ID: m.ID + NotificationSuffix, Name: "notification", Data: whole})
 	head, tail, _ := bytes.Cut(whole, []byte(hole))

@@ -7,7 +7,7 @@ import (
 	"orderbell/sse-gateway/internal/frame"
 )
 
-// segment is a part of a log. What is written stays, so that a batch of it is read on without the lock.
+// segment is a part of a log. Written bytes never change, so that a batch can be read without the lock.
 type segment struct {
 	first     uint64
 	entries   []entry
@@ -15,37 +15,37 @@ type segment struct {
 	audiences audiences
 }
 
-// held returns how many bytes the segment takes of the heap, room for more entries included.
+// held returns the heap bytes of the segment, including spare capacity.
 func (s *segment) held() int {
 	return int(unsafe.Sizeof(*s)) + cap(s.data) + cap(s.entries)*int(unsafe.Sizeof(entry{})) + s.audiences.held()
 }
 
-// seal gives back the room that no entry will take any more. Batches keep what they have.
+// seal frees spare capacity of a segment that gets no more entries. Batches are not affected.
 func (s *segment) seal() {
 	s.data, s.entries = fit(s.data), fit(s.entries)
 	s.audiences.seal()
 }
 
-// fit returns s without its spare capacity if that is more than an eighth: less is not worth a copy.
+// fit returns s without its spare capacity if that is more than an eighth. Less is not worth a copy.
 func fit[T any](s []T) []T {
 	if cap(s)-len(s) <= cap(s)/8 {
 		return s
 	}
-	return append([]T(nil), s...) // its capacity is what the allocator gives, so that all of it is counted
+	return append([]T(nil), s...) // its capacity is the allocated size, so that all of it is counted
 }
 
-// entry is one frame, or nothing but one user's own. It has no pointers, so the garbage collector does not scan a log.
+// entry is one frame, or only notification frames. It has no pointers, so the garbage collector does not scan a log.
 type entry struct {
 	at         message.Position
-	start, end uint32 // the chunk in data, empty where only the audience is told
+	start, end uint32 // the chunk in data; empty if only the audience has a frame
 	content    uint32 // where the frame begins, after the chunk's size
-	id, idLen  uint32 // the event id in data; where there is no chunk, the audience has it
+	id, idLen  uint32 // the event id in data; without a chunk, the audience has it
 	audience   int32  // index in audiences, -1: no user has a frame of its own
 	control    bool   // a resync, degraded or live frame, which is no event
-	again      bool   // the event may have been published before, and stand here a second time
+	again      bool   // the event may have been published before, and may be here a second time
 }
 
-// rendered is an entry that is to be added.
+// rendered is an entry to add.
 type rendered struct {
 	chunk    []byte
 	content  int // where the frame begins in chunk
@@ -89,7 +89,7 @@ func (s *segment) id(i int) string {
 	return string(s.data[e.id : e.id+e.idLen])
 }
 
-// is says whether the i-th entry is the event's, without making a string of its id.
+// is reports whether the i-th entry is the event's, without allocating a string.
 func (s *segment) is(i int, eventID string) bool {
 	e := &s.entries[i]
 	if e.idLen == 0 {
@@ -115,7 +115,7 @@ func (s *segment) batch(cursor uint64, most int) Batch {
 	return b
 }
 
-// Batch is some frames that follow each other in a log. It stays valid whatever becomes of the log.
+// Batch is a sequence of frames in a log. It stays valid after changes of the log.
 type Batch struct {
 	From, To  uint64 // cursors before and after it
 	entries   []entry
@@ -124,14 +124,14 @@ type Batch struct {
 	personal  bool
 }
 
-// Empty says whether there is nothing to write.
+// Empty reports whether there is nothing to write.
 func (b *Batch) Empty() bool { return b.From == b.To }
 
 // Len returns the number of entries: order and control frames, and frames of one user alone.
 func (b *Batch) Len() int { return len(b.entries) }
 
-// Chunked returns the frames for a user as chunks, from byte skip on. They are the log's own bytes where none of them
-// speaks to the user, otherwise they are put together in scratch, which is returned for the next time.
+// Chunked returns the frames for a user as chunks, from byte skip on. If none of them is a notification of the user,
+// they are the log's own bytes. Otherwise they are assembled in scratch, which is returned for reuse.
 func (b *Batch) Chunked(userID string, skip int, scratch []byte) (frames, reuse []byte) {
 	if len(b.entries) == 0 {
 		return nil, scratch
@@ -192,7 +192,7 @@ func (b *Batch) speaksTo(userID string) bool {
 	return false
 }
 
-// own returns the user's own frame of an entry.
+// own returns the user's notification frame of an entry.
 func (b *Batch) own(e entry, userID string) (personal, bool) {
 	if e.audience < 0 {
 		return personal{}, false

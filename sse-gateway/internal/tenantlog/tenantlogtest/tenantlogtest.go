@@ -1,4 +1,4 @@
-// Package tenantlogtest makes logs for tests that need no Redis: their messages are applied by hand.
+// Package tenantlogtest creates logs for tests without Redis. The tests apply messages themselves.
 package tenantlogtest
 
 import (
@@ -14,7 +14,7 @@ import (
 	"orderbell/sse-gateway/internal/tenantlog"
 )
 
-// Nothing is a stream in which nothing ever happened.
+// Nothing is a stream that never had a message.
 type Nothing struct{}
 
 func (Nothing) Follow(string)   {}
@@ -23,7 +23,7 @@ func (Nothing) Recent(context.Context, string, int) ([]message.Published, messag
 	return nil, message.Tail{}, nil
 }
 
-// Read never answers: it would tell that what a test applied is not in the stream.
+// Read never answers, because it would report that the test's messages are not in the stream.
 func (Nothing) Read(ctx context.Context, _ string, _ message.Position, _ int) ([]message.Published, message.Tail, error) {
 	<-ctx.Done()
 	return nil, message.Tail{}, ctx.Err()
