@@ -14,6 +14,7 @@ import (
 	"orderbell/cmd/orderbell/internal/console"
 	"orderbell/cmd/orderbell/internal/load"
 	"orderbell/cmd/orderbell/internal/progress"
+	"orderbell/cmd/orderbell/internal/seed"
 	"orderbell/internal/service"
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/outbox"
@@ -45,8 +46,9 @@ of each answer, the time from a request to its event on the stream, the longest 
 a request was refused, or an accepted change did not reach the stream.
 
 A request that has to wait for one of --in-flight counts from its planned start ("late"), so a slow API is not hidden.
---new-tenants creates the tenants load-1 to load-N where they do not exist. With a database (DATABASE_URL, or that of orderbell dev) the report also
-tells the outbox from the queues after it.
+--new-tenants creates the tenants load-1 to load-N if they do not exist. Each has one user of each role, who gets in-app
+notifications and no mail. With a database (DATABASE_URL, or that of orderbell dev) the report shows the outbox apart from the
+queues after it.
 
 ` + streamWords,
 		Example: `  orderbell load orders --tenant demo --rate 20 --for 30s
@@ -168,14 +170,13 @@ func (o *loadOrdersOptions) database(ctx context.Context) (*database.Pool, error
 	if err != nil {
 		return nil, err
 	}
-	store := userstore.New(pool)
-	for i := range o.newTenants {
-		id := fmt.Sprintf("load-%d", i+1)
-		if err := store.EnsureTenant(ctx, user.Tenant{ID: id, Name: id, Locale: "en", Currency: "EUR", TimeZone: "UTC"}); err != nil {
-			pool.Close()
-			return nil, fmt.Errorf("create tenant %s: %w", id, err)
-		}
-		o.plan.Tenants = append(o.plan.Tenants, id)
+	businesses, err := seed.Apply(ctx, userstore.New(pool), seed.Load(o.newTenants))
+	if err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("--new-tenants: %w", err)
+	}
+	for _, b := range businesses {
+		o.plan.Tenants = append(o.plan.Tenants, b.Tenant.ID)
 	}
 	return pool, nil
 }
@@ -201,7 +202,7 @@ func printOrderLoad(cmd *cobra.Command, r load.OrderReport) error {
 			queue += fmt.Sprintf("; the outbox held %d at most", r.Unsent)
 		}
 		row(w, "queue", queue)
-		row(w, "missing", fmt.Sprintf("%d events; %d times a stream was sent to the snapshot", r.Missing, r.Resyncs))
-		row(w, "bottleneck", r.Bottleneck())
+		row(w, "missing", fmt.Sprintf("%d events; %d times a stream was told to load the snapshot, which had %d more events", r.Missing, r.Resyncs, r.Reloaded))
+		row(w, "bottleneck", r.Limit)
 	})
 }

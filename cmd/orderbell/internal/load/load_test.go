@@ -77,7 +77,7 @@ func TestALoad(t *testing.T) {
 	if l.P50 < 300*time.Millisecond || l.P50 > l.P90 || l.P90 > l.P99 || l.P99 > l.P999 || l.P999 > l.Most || l.Most > 30*time.Second {
 		t.Errorf("latency is %+v, want 300 ms and more", l)
 	}
-	if r.Spread.Most > l.Most || r.Spread.Most <= 0 {
+	if r.Spread.Most <= 0 || r.Spread.Most > 30*time.Second { // may exceed the latency: each client's events have their own time
 		t.Errorf("spread is %+v", r.Spread)
 	}
 }

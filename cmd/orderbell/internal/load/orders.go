@@ -42,12 +42,14 @@ type OrderReport struct {
 	Sent     time.Duration  `json:"sent_ns"`           // from the first request to the last answer
 	Drained  time.Duration  `json:"drained_ns"`        // from the last answer to the last event on a screen
 	Missing  int            `json:"missing_events"`    // accepted, but not seen on a screen in time
+	Reloaded int            `json:"reloaded_events"`   // not on a stream that was told to load the snapshot, which has them
 	Late     Quantiles      `json:"late"`              // from the planned moment of a request to its start
 	Answer   Quantiles      `json:"answer"`            // from the start of a request to its answer
 	Visible  Quantiles      `json:"visible"`           // from the start of a request to its event on the screen
 	Queue    int            `json:"queue_events"`      // the most events accepted and not yet on a screen
 	Unsent   int64          `json:"unsent_events"`     // the most events in the outbox; -1: not known
-	Resyncs  int64          `json:"resyncs"`
+	Resyncs  int64          `json:"resyncs"`           // times that a stream was told to load the snapshot
+	Limit    string         `json:"bottleneck"`        // see [OrderReport.Bottleneck]
 	Seconds  []Second       `json:"seconds"`
 }
 
@@ -72,14 +74,18 @@ type orderRun struct {
 	mu       sync.Mutex
 	report   OrderReport
 	events   map[string]*passage
-	open     int // accepted, not yet seen
+	resynced map[string]time.Time // by tenant: when its stream was last told to load the snapshot
+	open     int                  // accepted, not yet seen
 	lastSeen time.Time
 	settled  chan struct{} // closed when all requests are answered and all accepted events are seen
 	sent     bool
 }
 
 // passage is the path of one event.
-type passage struct{ started, seen time.Time }
+type passage struct {
+	tenant        string
+	started, seen time.Time
+}
 
 // Run creates the orders, waits for their events, and reports. If ctx ends, it returns the partial report.
 func (p OrderPlan) Run(ctx context.Context) (OrderReport, error) {
@@ -88,7 +94,7 @@ func (p OrderPlan) Run(ctx context.Context) (OrderReport, error) {
 	defer transport.CloseIdleConnections()
 	r := &orderRun{
 		OrderPlan: p, client: &http.Client{Transport: transport, Timeout: p.Patience}, tokens: map[string]string{},
-		events: map[string]*passage{}, settled: make(chan struct{}),
+		events: map[string]*passage{}, resynced: map[string]time.Time{}, settled: make(chan struct{}),
 		report: OrderReport{Tenants: len(p.Tenants), Refused: map[string]int{}, Unsent: -1},
 	}
 	for _, tenant := range p.Tenants {
@@ -105,7 +111,9 @@ func (p OrderPlan) Run(ctx context.Context) (OrderReport, error) {
 	if err := r.watchAll(streams, &running); err != nil {
 		return OrderReport{}, err
 	}
+	r.mu.Lock()
 	r.began = time.Now()
+	r.mu.Unlock()
 	running.Go(func() { r.sample(streams) })
 	r.send(ctx)
 	r.await(ctx)
@@ -127,7 +135,7 @@ func (r *orderRun) watchAll(ctx context.Context, running *sync.WaitGroup) error 
 				if f.Event == "ready" {
 					once()
 				}
-				r.saw(f)
+				r.saw(tenant, f)
 			})
 			if err != nil {
 				ready <- fmt.Errorf("tenant %s: %w", tenant, err)
@@ -209,7 +217,7 @@ func (r *orderRun) request(ctx context.Context, tenant string, kind event.Type, 
 	}
 	r.report.Accepted++
 	r.second().Accepted++
-	p := r.passage(id, kind)
+	p := r.passage(tenant, id, kind)
 	p.started = started
 	if p.seen.IsZero() {
 		r.open++
@@ -255,12 +263,10 @@ func (r *orderRun) post(ctx context.Context, tenant, id, path, body string) (str
 	return content.OrderID, nil
 }
 
-// saw records that an event reached the screen.
-func (r *orderRun) saw(f watch.Frame) {
-	if f.Event == "resync" {
-		r.mu.Lock()
-		r.report.Resyncs++
-		r.mu.Unlock()
+// saw records that an event reached the screen of the tenant.
+func (r *orderRun) saw(tenant string, f watch.Frame) {
+	if reloads(f) {
+		r.reload(tenant, f.At)
 	}
 	if !event.Type(f.Event).Valid() {
 		return
@@ -273,7 +279,7 @@ func (r *orderRun) saw(f watch.Frame) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	p := r.passage(data.OrderID, event.Type(f.Event))
+	p := r.passage(tenant, data.OrderID, event.Type(f.Event))
 	if !p.seen.IsZero() {
 		return
 	}
@@ -287,12 +293,39 @@ func (r *orderRun) saw(f watch.Frame) {
 	r.settle()
 }
 
-// passage returns the way of an event. The caller holds mu, as for all below.
-func (r *orderRun) passage(id string, kind event.Type) *passage {
+// reloads reports whether a frame tells the client to load the snapshot (sse-contract.md).
+func reloads(f watch.Frame) bool {
+	var ready struct {
+		Resumed *bool `json:"resumed"`
+	}
+	return f.Event == "resync" || f.Event == "ready" && json.Unmarshal(f.Data, &ready) == nil && ready.Resumed != nil && !*ready.Resumed
+}
+
+// reload takes the tenant's accepted events as seen: the snapshot that its screen loads now has them.
+func (r *orderRun) reload(tenant string, at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.began.IsZero() {
+		return // the first ready of a new stream
+	}
+	r.report.Resyncs++
+	r.resynced[tenant] = at
+	for _, p := range r.events {
+		if p.tenant == tenant && !p.started.IsZero() && p.seen.IsZero() {
+			p.seen = at
+			r.report.Reloaded++
+			r.open--
+		}
+	}
+	r.settle()
+}
+
+// passage returns the path of an event. The caller holds mu, as for all below.
+func (r *orderRun) passage(tenant, id string, kind event.Type) *passage {
 	key := id + string(kind)
 	p := r.events[key]
 	if p == nil {
-		p = &passage{}
+		p = &passage{tenant: tenant}
 		r.events[key] = p
 	}
 	return p
@@ -357,10 +390,19 @@ func (r *orderRun) sum() OrderReport {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	report := r.report
-	report.Missing = r.open
+	for _, p := range r.events {
+		switch {
+		case p.started.IsZero() || !p.seen.IsZero():
+		case p.started.Before(r.resynced[p.tenant]): // the snapshot may have it: it was committed before its answer
+			report.Reloaded++
+		default:
+			report.Missing++
+		}
+	}
 	if end := r.began.Add(report.Sent); r.lastSeen.After(end) {
 		report.Drained = r.lastSeen.Sub(end)
 	}
 	report.Late, report.Answer, report.Visible = r.late.quantiles(), r.answer.quantiles(), r.visible.quantiles()
+	report.Limit = report.Bottleneck()
 	return report
 }

@@ -106,6 +106,9 @@ func TestOrdersBecomeVisible(t *testing.T) {
 	if accepted != 120 || seen != 120 {
 		t.Errorf("the seconds have %d accepted and %d seen, want 120 each", accepted, seen)
 	}
+	if r.Limit != r.Bottleneck() {
+		t.Errorf("the report names the bottleneck %q, want %q", r.Limit, r.Bottleneck())
+	}
 	var plot bytes.Buffer
 	if err := r.SVG(&plot); err != nil || !strings.HasSuffix(plot.String(), "</svg>\n") || !strings.Contains(plot.String(), r.Bottleneck()) {
 		t.Errorf("%v: %s", err, plot.String())
@@ -172,6 +175,35 @@ func TestALoadNamesItsBottleneck(t *testing.T) {
 			}
 			if c.problem == "" && r.Problem() != "" || !strings.Contains(r.Problem(), c.problem) {
 				t.Errorf("the problem is %q, want %q", r.Problem(), c.problem)
+			}
+		})
+	}
+}
+
+func TestWhatTheSnapshotHasIsNotMissing(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		frame             string
+		reloaded, missing int
+	}{
+		"resync":            {"id: x\nevent: resync\ndata: {}\n\n", 2, 1},
+		"ready, no resume":  {"id: x\nevent: ready\ndata: {\"resumed\":false}\n\n", 2, 1},
+		"ready, resumed":    {"id: x\nevent: ready\ndata: {\"resumed\":true}\n\n", 0, 3},
+		"nothing of a kind": {": heartbeat\n", 0, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &shop{lose: func(n int) bool { return n == 2 || n == 3 || n == 30 }}
+			s.refuse = func(n int) (int, string) {
+				if n == 20 { // one request at a time: the first 19 are answered, the 30th is not sent yet
+					s.stream("a") <- c.frame
+					time.Sleep(200 * time.Millisecond)
+				}
+				return 0, ""
+			}
+			r := s.load(t, load.OrderPlan{Tenants: []string{"a"}, Orders: 40, InFlight: 1, Patience: time.Second})
+			if r.Reloaded != c.reloaded || r.Missing != c.missing || (r.Problem() == "") != (c.missing == 0) {
+				t.Errorf("%d reloaded, %d missing, problem %q, want %d and %d", r.Reloaded, r.Missing, r.Problem(), c.reloaded, c.missing)
 			}
 		})
 	}

@@ -29,6 +29,19 @@ func Check(id string) Business {
 	return newBusiness(user.Tenant{ID: id, Name: "Check " + id, Locale: "en", Currency: "EUR", TimeZone: "UTC"}, id+".example")
 }
 
+// Load returns the businesses load-1 to load-n for a load. Their users get no mail: nothing may be sent to made-up addresses.
+func Load(n int) []Business {
+	businesses := make([]Business, n)
+	for i := range businesses {
+		id := fmt.Sprintf("load-%d", i+1)
+		businesses[i] = newBusiness(user.Tenant{ID: id, Name: id, Locale: "en", Currency: "EUR", TimeZone: "UTC"}, id+".example")
+		for j := range businesses[i].Users {
+			businesses[i].Users[j].EmailEnabled = false
+		}
+	}
+	return businesses
+}
+
 // newBusiness gives the tenant one user of each role, owner@domain and so on.
 func newBusiness(t user.Tenant, domain string) Business {
 	b := Business{Tenant: t}

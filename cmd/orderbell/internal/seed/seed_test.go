@@ -45,6 +45,24 @@ func TestSeedsTwiceAreSeedsOnce(t *testing.T) {
 	}
 }
 
+func TestUsersOfALoadGetNoMail(t *testing.T) {
+	t.Parallel()
+	businesses := seed.Load(2)
+	if len(businesses) != 2 || businesses[0].Tenant.ID == businesses[1].Tenant.ID {
+		t.Errorf("%+v, want two tenants", businesses)
+	}
+	for _, b := range businesses {
+		if len(b.Users) != len(user.Roles()) {
+			t.Errorf("tenant %s has %d users, want one of each of %v", b.Tenant.ID, len(b.Users), user.Roles())
+		}
+		for _, u := range b.Users {
+			if u.EmailEnabled || !u.InAppEnabled {
+				t.Errorf("%s: mail %t, inbox %t, want the inbox alone", u.Email, u.EmailEnabled, u.InAppEnabled)
+			}
+		}
+	}
+}
+
 func TestUsers(t *testing.T) {
 	t.Parallel()
 	businesses, err := seed.Apply(t.Context(), userstore.New(databasetest.New(t)), seed.Demo())
