@@ -130,7 +130,7 @@ func NewVerifier(ctx context.Context, cfg Config) (*Verifier, error) {
 func (v *Verifier) Verify(token string) (Principal, error) { return v.of(token).verify(token) }
 
 func reason(err error) error {
-	for _, ours := range []error{errNoKey, errCritical, errTwice} {
+	for _, ours := range []error{errNoKey, errCritical} {
 		if errors.Is(err, ours) {
 			return ours
 		}

@@ -1,19 +1,20 @@
 package auth
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/rsa"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"orderbell/internal/strictjson"
 )
 
 const (
@@ -27,8 +28,8 @@ const (
 var (
 	// errCritical refuses critical headers (RFC 7515 §4.1.11), of which none is supported.
 	errCritical = errors.New("the token's header has a member crit, and no extension is supported")
-	// errTwice refuses a JSON object that two readers may read differently (RFC 7519 §4).
-	errTwice = errors.New("the token names a claim or a header twice")
+	// errNotText refuses what two readers may read differently (RFC 7519 §7.2).
+	errNotText = errors.New("the token is not UTF-8")
 )
 
 // checkStrict refuses a configuration that disables a check. A variable that is set but empty, such as from a missing
@@ -68,8 +69,11 @@ func (c Config) strictClaims(token string, claims jwt.MapClaims, now time.Time) 
 	payload, _, _ := strings.Cut(rest, ".")
 	for _, part := range []string{header, payload} {
 		text, err := base64.RawURLEncoding.DecodeString(part)
-		if err != nil || repeats(json.NewDecoder(bytes.NewReader(text))) {
-			return errTwice
+		if err != nil || !utf8.Valid(text) {
+			return errNotText
+		}
+		if fault := strictjson.Check(text, nil); fault != nil {
+			return fmt.Errorf("the token's member %w", fault)
 		}
 	}
 	exp, err := claims.GetExpirationTime()
@@ -84,34 +88,6 @@ func (c Config) strictClaims(token string, claims jwt.MapClaims, now time.Time) 
 		return fmt.Errorf("the token lives longer than %s", c.MaxLifetime)
 	}
 	return nil
-}
-
-// repeats says whether the next value of dec has an object with a name twice. The text is JSON that was read before.
-func repeats(dec *json.Decoder) bool {
-	token, err := dec.Token()
-	if err != nil {
-		return true
-	}
-	delim, nested := token.(json.Delim)
-	if !nested {
-		return false
-	}
-	names := map[string]bool{}
-	for dec.More() {
-		if delim == '{' {
-			name, err := dec.Token()
-			text, _ := name.(string)
-			if err != nil || names[text] {
-				return true
-			}
-			names[text] = true
-		}
-		if repeats(dec) {
-			return true
-		}
-	}
-	_, err = dec.Token() // the end of the object or array
-	return err != nil
 }
 
 // checkJWKSURL requires https, except for loopback addresses.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -27,7 +28,7 @@ func within(t *testing.T, h http.Handler, times server.Timeouts) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := origin.ServeWithin(h, listeners, times, server.Config{MaxConnections: 10_000, MaxPerAddress: 10_000}, quiet())
+	s := origin.ServeWithin(h, listeners, times, server.Config{MaxConnections: 10_000, MaxPerAddress: 10_000}, slog.New(slog.DiscardHandler))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 		cancel() // what is open is cut
@@ -216,7 +217,7 @@ func TestAClientCannotSayWhereItComesFrom(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := server.Config{MaxConnections: 100, MaxPerAddress: 100, TrustedProxies: proxies}
-	s := origin.ServeWithin(h, listeners, server.Public(), cfg, quiet())
+	s := origin.ServeWithin(h, listeners, server.Public(), cfg, slog.New(slog.DiscardHandler))
 	t.Cleanup(func() { _ = s.Stop(context.WithoutCancel(t.Context())) })
 	get(t, http.MethodGet, "http://"+listeners[0].Addr().String()+"/api/orders", "X-Forwarded-For", "203.0.113.7")
 	if said != "203.0.113.7, 127.0.0.1" {

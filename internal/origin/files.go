@@ -87,7 +87,6 @@ func (f *Files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				defer compressed.Close() //nolint:errcheck,revive // one at most
 				file, stored = compressed, name+c.suffix
 				h.Set("Content-Encoding", c.name)
-				h.Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
 				break
 			}
 		}
@@ -103,7 +102,34 @@ func (f *Files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.Set("ETag", etag)
+	if known := contentType(name); known != "" {
+		h.Set("Content-Type", known)
+	}
 	http.ServeContent(w, r, name, time.Time{}, file) // type by extension, ranges, If-None-Match
+}
+
+// contentType returns the type of what the page is made of, with its character set where it is text. The system's own table
+// is not asked for these: it differs from one machine to another, and has no character set for some.
+func contentType(name string) string {
+	switch path.Ext(name) {
+	case ".html":
+		return "text/html; charset=utf-8"
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".js", ".mjs":
+		return "text/javascript; charset=utf-8"
+	case ".txt":
+		return "text/plain; charset=utf-8"
+	case ".json":
+		return "application/json"
+	case ".webmanifest":
+		return "application/manifest+json"
+	case ".svg":
+		return "image/svg+xml"
+	case ".woff2":
+		return "font/woff2"
+	}
+	return mime.TypeByExtension(path.Ext(name))
 }
 
 // codings are the content codings of the build, the smallest first.

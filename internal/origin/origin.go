@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -66,7 +67,7 @@ func New(cfg Config) http.Handler {
 }
 
 func newProxy(route Route, transport http.RoundTripper, headers Headers, logger *log.Logger) http.Handler {
-	return &httputil.ReverseProxy{
+	proxy := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(route.Target)
 			if from := server.From(r.In.Context()); from.IsValid() {
@@ -103,6 +104,16 @@ func newProxy(route Route, transport http.RoundTripper, headers Headers, logger 
 				With("Retry-After", "1").Write(w)
 		},
 	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// ReverseProxy would drop what cannot be parsed, and the program would answer another question.
+		var refused *problem.Problem
+		if err := problem.CheckQuery(r); errors.As(err, &refused) {
+			headers.complete(w.Header())
+			refused.Write(w)
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	})
 }
 
 const (
@@ -170,14 +181,14 @@ type Server struct {
 }
 
 // Serve starts to serve h. It owns the listeners from then on.
-func Serve(h http.Handler, listeners []net.Listener, logger *log.Logger) *Server {
-	return ServeWithin(h, listeners, server.Public(), server.Config{MaxConnections: 100_000, MaxPerAddress: 1000}, logger)
+func Serve(h http.Handler, listeners []net.Listener, log *slog.Logger) *Server {
+	return ServeWithin(h, listeners, server.Public(), server.Config{MaxConnections: 100_000, MaxPerAddress: 1000}, log)
 }
 
 // ServeWithin is [Serve] with timeouts and limits of its own.
-func ServeWithin(h http.Handler, listeners []net.Listener, t server.Timeouts, cfg server.Config, logger *log.Logger) *Server {
+func ServeWithin(h http.Handler, listeners []net.Listener, t server.Timeouts, cfg server.Config, log *slog.Logger) *Server {
 	limits := server.NewLimits(cfg)
-	s := &Server{http: server.New(h, t, limits, logger), failed: make(chan error, len(listeners))}
+	s := &Server{http: server.New(h, t, limits, log), failed: make(chan error, len(listeners))}
 	for _, l := range listeners {
 		l = limits.Listen(l)
 		go func() {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -218,7 +219,7 @@ func TestListen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := origin.Serve(http.NotFoundHandler(), listeners, quiet())
+	server := origin.Serve(http.NotFoundHandler(), listeners, slog.New(slog.DiscardHandler))
 	t.Cleanup(func() { _ = server.Stop(context.Background()) })
 	u, err := url.Parse(origin.Address(listeners))
 	if err != nil {
@@ -246,7 +247,7 @@ func TestStopCutsStreams(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	})
-	server := origin.Serve(stream, listeners, quiet())
+	server := origin.Serve(stream, listeners, slog.New(slog.DiscardHandler))
 	resp := get(t, http.MethodGet, origin.Address(listeners))
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
@@ -289,5 +290,57 @@ func TestLayers(t *testing.T) {
 	}
 	if _, err := fs.ReadFile(layers, "missing"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a missing file: %v, want fs.ErrNotExist", err)
+	}
+}
+
+// TestAQueryThatCannotBeParsedIsRefused: a proxy that drops what it cannot parse has the program answer another question.
+func TestAQueryThatCannotBeParsedIsRefused(t *testing.T) {
+	t.Parallel()
+	echo := backend(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.RawQuery) })
+	s := front(t, origin.Route{Path: "/api/orders", Target: echo}, origin.Route{Path: "/api/sse", Target: echo})
+	for _, path := range []string{"/api/orders", "/api/orders/1/pay", "/api/sse/notifications"} {
+		for query, status := range map[string]int{
+			"limit=2&q=a%20b%2B": 200, "q=%E2%9C%85&q=2": 200, "cursor=%zz": 400, "limit=2;cursor=x": 400, "limit=2&a=%": 400, "a;": 400,
+		} {
+			resp := get(t, http.MethodGet, s.URL+path+"?"+query)
+			body := read(t, resp)
+			switch {
+			case resp.StatusCode != status:
+				t.Errorf("%s?%s: %d, want %d", path, query, resp.StatusCode, status)
+			case status == http.StatusOK && body != query:
+				t.Errorf("%s?%s reached the program as %q", path, query, body)
+			case status != http.StatusOK && (!strings.HasPrefix(resp.Header.Get("Content-Type"), "application/problem+json") || resp.Header.Get("X-Content-Type-Options") == ""):
+				t.Errorf("%s?%s: headers %v", path, query, resp.Header)
+			}
+		}
+	}
+}
+
+// TestTypesOfFiles: a text without a character set is read as Latin-1 by some clients.
+func TestTypesOfFiles(t *testing.T) {
+	t.Parallel()
+	want := map[string]string{
+		"index.html": "text/html; charset=utf-8", "assets/a-1.js": "text/javascript; charset=utf-8", "assets/a-1.mjs": "text/javascript; charset=utf-8",
+		"assets/a-1.css": "text/css; charset=utf-8", "robots.txt": "text/plain; charset=utf-8", "a.webmanifest": "application/manifest+json",
+		"a.svg": "image/svg+xml", "a.json": "application/json", "a.woff2": "font/woff2", "a.png": "image/png",
+	}
+	dist := fstest.MapFS{}
+	for name := range want {
+		dist[name] = &fstest.MapFile{Data: []byte("Å")}
+		dist[name+".gz"] = &fstest.MapFile{Data: []byte("compressed")}
+	}
+	files, err := origin.NewFiles(dist)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, is := range want {
+		for _, coding := range []string{"", "gzip"} {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/"+strings.TrimSuffix(name, "index.html"), nil)
+			r.Header.Set("Accept-Encoding", coding)
+			w := httptest.NewRecorder()
+			if files.ServeHTTP(w, r); w.Code != http.StatusOK || w.Header().Get("Content-Type") != is {
+				t.Errorf("%s, coding %q: %d %s, want %s", name, coding, w.Code, w.Header().Get("Content-Type"), is)
+			}
+		}
 	}
 }

@@ -90,7 +90,7 @@ func (p *Problem) Write(w http.ResponseWriter) {
 // answered 500 (or 503 if Temporary() is true) without its text. It is within [Recover].
 func Handler(log *slog.Logger, h func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return Recover(log, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, err := Query(r) // a handler that reads no parameter refuses a broken query too
+		err := CheckQuery(r) // a handler that reads no parameter refuses a broken query too
 		if err == nil {
 			err = h(w, r)
 		}

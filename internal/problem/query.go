@@ -1,8 +1,11 @@
 package problem
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 )
 
 // BadParameter returns 400 for one parameter of the query.
@@ -12,16 +15,50 @@ func BadParameter(name, detail string) *Problem {
 	return p
 }
 
-// Query returns the parameters of a request. Each known parameter may occur once; others are ignored. Its error is 400,
-// also for a query that cannot be parsed.
-func Query(r *http.Request, known ...string) (url.Values, error) {
+// CheckQuery returns 400 for a query that cannot be parsed: what it asks for must not be guessed.
+func CheckQuery(r *http.Request) error {
+	_, err := parseQuery(r)
+	return err
+}
+
+func parseQuery(r *http.Request) (url.Values, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, New(http.StatusBadRequest, "the query cannot be parsed: %s", err)
 	}
+	return query, nil
+}
+
+// Query returns the parameters of a request. Each of the known ones may occur once. Its error is 400, also for a name that
+// differs from a known one in case only. Others are ignored: clients of streams add their own.
+func Query(r *http.Request, known ...string) (url.Values, error) {
+	query, err := parseQuery(r)
+	if err != nil {
+		return nil, err
+	}
 	for _, name := range known {
 		if len(query[name]) > 1 {
 			return nil, BadParameter(name, "occurs more than once")
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		if other := slices.IndexFunc(known, func(k string) bool { return strings.EqualFold(k, name) }); other >= 0 && known[other] != name {
+			return nil, BadParameter(name, "is not "+known[other]+": names are case-sensitive")
+		}
+	}
+	return query, nil
+}
+
+// OnlyQuery is [Query] of a call that chooses what it answers by its parameters: a name that is not known is 400, since
+// the answer would not be what the client believes to have chosen.
+func OnlyQuery(r *http.Request, known ...string) (url.Values, error) {
+	query, err := Query(r, known...)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		if !slices.Contains(known, name) {
+			return nil, BadParameter(name, "is not a parameter of this call; it takes "+strings.Join(known, ", "))
 		}
 	}
 	return query, nil

@@ -1,10 +1,12 @@
 package problem
 
 import (
+	"bufio"
 	"context"
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"regexp"
 	"runtime/debug"
@@ -46,7 +48,11 @@ func Recover(log *slog.Logger, h http.Handler) http.Handler {
 			}
 			log.ErrorContext(r.Context(), "request handler panicked", "request_id", RequestID(r.Context()),
 				"method", r.Method, "path", r.URL.Path, "panic", v, "stack", string(debug.Stack()))
-			if answer.begun {
+			switch {
+			case answer.taken != nil: // the server knows the connection no more
+				_ = answer.taken.Close()
+				return
+			case answer.begun:
 				panic(http.ErrAbortHandler) // an incomplete answer must not look complete
 			}
 			unexpected(r).Write(w)
@@ -62,11 +68,12 @@ func unexpected(r *http.Request) *Problem {
 	return p
 }
 
-// tracker records whether an answer has begun.
+// tracker records whether an answer has begun, and a connection that was taken over.
 type tracker struct {
 	http.ResponseWriter
 
 	begun bool
+	taken net.Conn
 }
 
 // WriteHeader implements [http.ResponseWriter].
@@ -79,6 +86,21 @@ func (t *tracker) WriteHeader(status int) {
 func (t *tracker) Write(b []byte) (int, error) {
 	t.begun = true
 	return t.ResponseWriter.Write(b)
+}
+
+// FlushError is for [http.ResponseController]: it sends the head of an answer.
+func (t *tracker) FlushError() error {
+	t.begun = true
+	return http.NewResponseController(t.ResponseWriter).Flush() //nolint:wrapcheck // as [http.ResponseController] wants it
+}
+
+// Hijack is for [http.ResponseController].
+func (t *tracker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(t.ResponseWriter).Hijack()
+	if err == nil {
+		t.taken = conn
+	}
+	return conn, rw, err //nolint:wrapcheck // as [http.ResponseController] wants it
 }
 
 // Unwrap is for [http.ResponseController].

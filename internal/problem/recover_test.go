@@ -134,3 +134,68 @@ func TestOptionalBody(t *testing.T) {
 		})
 	}
 }
+
+// TestAPanicAfterAFlush cuts an answer of which only the head was sent.
+func TestAPanicAfterAFlush(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]func(http.ResponseWriter) error{
+		"a flushed head": func(w http.ResponseWriter) error { return http.NewResponseController(w).Flush() },
+		"a connection that was taken over": func(w http.ResponseWriter) error {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err == nil {
+				_, err = io.WriteString(conn, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+			}
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var said strings.Builder
+			h := problem.Recover(slog.New(slog.NewTextHandler(&said, nil)), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if err := begin(w); err != nil {
+					t.Error(err)
+				}
+				panic("boom")
+			}))
+			s := httptest.NewServer(h)
+			defer s.Close()
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := s.Client().Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = resp.Body.Close() }()
+			if body, err := io.ReadAll(resp.Body); len(body) > 0 || !errors.Is(err, io.ErrUnexpectedEOF) {
+				t.Errorf("the client reads %q, %v; want a cut", body, err)
+			}
+			if !strings.Contains(said.String(), "panicked") {
+				t.Errorf("the log: %q", said.String())
+			}
+		})
+	}
+}
+
+func TestQueries(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string][2]int{ // of Query, of OnlyQuery
+		"":                  {0, 0},
+		"limit=2&cursor=x":  {0, 0},
+		"limit=2&limit=2":   {400, 400},
+		"Limit=2":           {400, 400},
+		"limit=2&CURSOR=x":  {400, 400},
+		"limit=2&sttae=x":   {0, 400},
+		"limit=2;cursor=x":  {400, 400},
+		"cursor=%zz":        {400, 400},
+		"limit=2&other=%zz": {400, 400},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		r.URL.RawQuery = query
+		_, err := problem.Query(r, "limit", "cursor")
+		checkStatus(t, err, want[0])
+		_, err = problem.OnlyQuery(r, "limit", "cursor")
+		checkStatus(t, err, want[1])
+	}
+}

@@ -6,7 +6,7 @@ package server
 
 import (
 	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -40,11 +40,12 @@ const (
 	maxBody    = 4 << 20  // above the largest event; each API has its own smaller bound
 )
 
-// New returns a server of h. Its listeners must be those of [Limits.Listen].
-func New(h http.Handler, t Timeouts, limits *Limits, logger *log.Logger) *http.Server {
+// New returns a server of h, within [problem.Recover]. Its listeners must be those of [Limits.Listen].
+func New(h http.Handler, t Timeouts, limits *Limits, log *slog.Logger) *http.Server {
 	return &http.Server{
-		Handler: limits.guard(bounded(h, t)), ReadHeaderTimeout: t.Header, ReadTimeout: t.Read, WriteTimeout: t.Write, IdleTimeout: t.Idle,
-		MaxHeaderBytes: maxHeaders, ErrorLog: logger,
+		Handler:           problem.Recover(log, limits.guard(bounded(h, t))),
+		ReadHeaderTimeout: t.Header, ReadTimeout: t.Read, WriteTimeout: t.Write, IdleTimeout: t.Idle, MaxHeaderBytes: maxHeaders,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 }
 

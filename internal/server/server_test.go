@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -31,7 +31,7 @@ func serve(t *testing.T, h http.HandlerFunc, cfg server.Config, times server.Tim
 		t.Fatal(err)
 	}
 	limits := server.NewLimits(cfg)
-	s := server.New(h, times, limits, log.New(io.Discard, "", 0))
+	s := server.New(h, times, limits, slog.New(slog.DiscardHandler))
 	go func() { _ = s.Serve(limits.Listen(listener)) }()
 	t.Cleanup(func() { _ = s.Close() })
 	return listener.Addr().String(), limits
@@ -56,7 +56,7 @@ func many() server.Config { return server.Config{MaxConnections: 1000, MaxPerAdd
 func TestEveryServerHasAllFourTimeouts(t *testing.T) {
 	t.Parallel()
 	for name, times := range map[string]server.Timeouts{"public": server.Public(), "internal": server.Internal()} {
-		s := server.New(http.NotFoundHandler(), times, server.NewLimits(many()), nil)
+		s := server.New(http.NotFoundHandler(), times, server.NewLimits(many()), slog.New(slog.DiscardHandler))
 		if s.ReadHeaderTimeout <= 0 || s.ReadTimeout <= 0 || s.WriteTimeout <= 0 || s.IdleTimeout <= 0 || times.Stream <= 0 || s.MaxHeaderBytes > 64<<10 {
 			t.Errorf("%s: %+v", name, s)
 		}
@@ -334,5 +334,34 @@ func TestRequestsOfOneAddressThroughAProxyAreLimited(t *testing.T) {
 	case <-entered:
 	case <-time.After(20 * time.Second):
 		t.Error("a request of another address does not come in")
+	}
+}
+
+func TestAPanicIsLoggedAndAnswered(t *testing.T) {
+	t.Parallel()
+	var lc net.ListenConfig
+	listener, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	limits := server.NewLimits(many())
+	s := server.New(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("boom") }), quick(), limits, slog.New(slog.NewTextHandler(&said, nil)))
+	go func() { _ = s.Serve(limits.Listen(listener)) }()
+	conn := dial(t, listener.Addr().String(), "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Request-Id: till-7\r\n\r\n")
+	answer, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Shutdown(t.Context()); err != nil { // the log is complete
+		t.Fatal(err)
+	}
+	for _, want := range []string{"HTTP/1.1 500 ", "X-Request-Id: till-7\r\n", `"request_id":"till-7"`} {
+		if !strings.Contains(string(answer), want) {
+			t.Errorf("the answer has no %q:\n%s", want, answer)
+		}
+	}
+	if !strings.Contains(said.String(), "level=ERROR") || !strings.Contains(said.String(), "request_id=till-7") {
+		t.Errorf("the log: %s", said.String())
 	}
 }

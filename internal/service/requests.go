@@ -71,7 +71,7 @@ func (s *Service) measured(h http.Handler) http.Handler {
 			}
 		}
 		defer func() {
-			if !finished { // it panics; [problem.Recover] answers
+			if !finished { // it panics; the server answers
 				answer.begun(http.StatusInternalServerError)
 			}
 			answer.begun(http.StatusOK) // nothing was written, or the connection was taken over

@@ -24,7 +24,6 @@ import (
 	"github.com/kelseyhightower/envconfig"
 	"go.opentelemetry.io/otel/metric"
 
-	"orderbell/internal/problem"
 	"orderbell/internal/server"
 	"orderbell/internal/tracing"
 )
@@ -33,14 +32,25 @@ import (
 type Config struct {
 	ListenHost      string        `envconfig:"LISTEN_HOST"` // empty: all interfaces
 	Port            int           `envconfig:"PORT" default:"8080"`
-	LogLevel        slog.Level    `envconfig:"LOG_LEVEL" default:"INFO"`
+	LogLevel        slog.Level    `envconfig:"LOG_LEVEL" default:"INFO" oneof:"DEBUG,INFO,WARN,ERROR"`
 	LogFormat       string        `envconfig:"LOG_FORMAT" default:"json" oneof:"json,text"`
 	ShutdownTimeout time.Duration `envconfig:"SHUTDOWN_TIMEOUT" default:"20s"`
 	OTLPEndpoint    string        `envconfig:"OTEL_EXPORTER_OTLP_ENDPOINT"` // empty: nothing is pushed
 	HTTP            server.Config
 	// The SDK reads these two itself. They are listed here for .env.example.
-	TracesSampler    string `envconfig:"OTEL_TRACES_SAMPLER" default:"parentbased_always_on"`
+	TracesSampler    string `envconfig:"OTEL_TRACES_SAMPLER" default:"parentbased_always_on" oneof:"always_on,always_off,traceidratio,parentbased_always_on,parentbased_always_off,parentbased_traceidratio"`
 	TracesSamplerArg string `envconfig:"OTEL_TRACES_SAMPLER_ARG"`
+}
+
+// Check rejects a share of traces that the SDK would replace by another.
+func (c *Config) Check() error {
+	if c.TracesSamplerArg == "" || !strings.HasSuffix(c.TracesSampler, "traceidratio") {
+		return nil
+	}
+	if share, err := strconv.ParseFloat(c.TracesSamplerArg, 64); err != nil || !(share >= 0 && share <= 1) {
+		return fmt.Errorf("environment variable OTEL_TRACES_SAMPLER_ARG is %q, want a number from 0 to 1", c.TracesSamplerArg)
+	}
+	return nil
 }
 
 // Load fills cfg, a pointer to a struct of Configs, from the environment, and calls the method Check() error of those
@@ -49,7 +59,11 @@ func Load(cfg any) error {
 	if err := envconfig.Process("", cfg); err != nil {
 		var parse *envconfig.ParseError
 		if errors.As(err, &parse) {
-			return fmt.Errorf("environment variable %s: %q is not a %s: %w", parse.KeyName, parse.Value, parse.TypeName, parse.Err)
+			name, allowed, _ := variableOf(reflect.TypeOf(cfg).Elem(), parse)
+			if allowed != "" {
+				return notOneOf(name, parse.Value, allowed)
+			}
+			return fmt.Errorf("environment variable %s: %q is not a %s: %w", name, parse.Value, parse.TypeName, parse.Err)
 		}
 		return fmt.Errorf("environment: %w", err)
 	}
@@ -68,15 +82,39 @@ func check(v reflect.Value) error {
 		} else if t.Tag.Get("required") == "true" && f.IsZero() {
 			return fmt.Errorf("environment variable %s is empty", t.Tag.Get("envconfig"))
 		}
-		if allowed := t.Tag.Get("oneof"); allowed != "" && !slices.Contains(strings.Split(allowed, ","), f.String()) {
-			return fmt.Errorf("environment variable %s is %q, want one of %s", t.Tag.Get("envconfig"), f.String(),
-				strings.ReplaceAll(allowed, ",", ", "))
+		if allowed := t.Tag.Get("oneof"); allowed != "" && !slices.Contains(strings.Split(allowed, ","), fmt.Sprint(f.Interface())) {
+			return notOneOf(t.Tag.Get("envconfig"), fmt.Sprint(f.Interface()), allowed)
 		}
 	}
 	if c, ok := v.Addr().Interface().(interface{ Check() error }); ok {
 		return c.Check()
 	}
 	return nil
+}
+
+// notOneOf is the error of a variable whose value the tag oneof does not list.
+func notOneOf(name, value, allowed string) error {
+	return fmt.Errorf("environment variable %s is %q, want one of %s", name, value, strings.ReplaceAll(strings.TrimPrefix(allowed, ","), ",", ", "))
+}
+
+// variableOf returns the name of the variable that could not be read, which envconfig puts after the names of structs, and its
+// values as its tag lists them: oneof, or those of a truth value; "" for any other.
+func variableOf(t reflect.Type, e *envconfig.ParseError) (name, allowed string, found bool) {
+	for f := range t.Fields() {
+		name = f.Tag.Get("envconfig")
+		switch {
+		case name != "" && f.Name == e.FieldName && (e.KeyName == name || strings.HasSuffix(e.KeyName, "_"+name)):
+			if f.Type.Kind() == reflect.Bool {
+				return name, "true,false", true
+			}
+			return name, f.Tag.Get("oneof"), true
+		case f.Type.Kind() == reflect.Struct:
+			if name, allowed, found = variableOf(f.Type, e); found {
+				return name, allowed, true
+			}
+		}
+	}
+	return e.KeyName, "", false
 }
 
 // Service is a running program.
@@ -156,7 +194,7 @@ func (s *Service) handler(h http.Handler, public bool) http.Handler {
 		mux.Handle("GET /metrics/list", s.telemetry.catalog)
 	}
 	mux.Handle("/", s.measured(h))
-	return problem.Recover(s.Log, mux)
+	return mux
 }
 
 // Serve listens on PORT and serves h, health and metrics until ctx ends or a [Check] fails permanently. Then it becomes
@@ -181,7 +219,7 @@ func (s *Service) serve(ctx context.Context, h http.Handler, t server.Timeouts, 
 		return errors.Join(err, listener.Close())
 	}
 	listener = limits.Listen(listener)
-	server := server.New(h, t, limits, slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn))
+	server := server.New(h, t, limits, s.Log)
 	s.Log.InfoContext(ctx, "serving", "address", listener.Addr().String())
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()

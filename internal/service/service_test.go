@@ -46,7 +46,7 @@ func TestLoad(t *testing.T) { //nolint:paralleltest // the environment is the pr
 		"a required variable is missing":  {nil, "STORE_URL"},
 		"a required variable is empty":    {map[string]string{"STORE_URL": ""}, "STORE_URL is empty"},
 		"a value that Check rejects":      {map[string]string{"STORE_URL": "wrong"}, "STORE_URL is wrong"},
-		"a number of seconds with a unit": {map[string]string{"STORE_URL": "x", "KEEP_SECONDS": "5s"}, "KEEP_SECONDS"},
+		"a number of seconds with a unit": {map[string]string{"STORE_URL": "x", "KEEP_SECONDS": "5s"}, "variable KEEP_SECONDS:"},
 		"a number of seconds below zero":  {map[string]string{"STORE_URL": "x", "KEEP_SECONDS": "-1"}, "KEEP_SECONDS"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -63,6 +63,36 @@ func TestLoad(t *testing.T) { //nolint:paralleltest // the environment is the pr
 				t.Errorf("got %v, want an error with %q", err, tt.want)
 			}
 		})
+	}
+}
+
+func TestValuesThatEveryProgramLists(t *testing.T) { //nolint:paralleltest // the environment is the process's
+	for name, c := range map[string]struct{ variable, value, want string }{
+		"a level in small letters": {"LOG_LEVEL", "debug", ""},
+		"a level of its own":       {"LOG_LEVEL", "INFO+2", `LOG_LEVEL is "INFO+2", want one of DEBUG, INFO, WARN, ERROR`},
+		"an unknown level":         {"LOG_LEVEL", "VERBOSE", `LOG_LEVEL is "VERBOSE", want one of DEBUG, INFO, WARN, ERROR`},
+		"an empty level":           {"LOG_LEVEL", "", `LOG_LEVEL is "", want one of DEBUG, INFO, WARN, ERROR`},
+		"an unknown format":        {"LOG_FORMAT", "logfmt", `LOG_FORMAT is "logfmt", want one of json, text`},
+		"an unknown sampler":       {"OTEL_TRACES_SAMPLER", "always", `OTEL_TRACES_SAMPLER is "always", want one of always_on, always_off, traceidratio, parent`},
+		"no truth value":           {"TEST_TLS", "maybe", `TEST_TLS is "maybe", want one of true, false`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv(c.variable, c.value)
+			var cfg struct {
+				Service service.Config
+				TLS     bool `envconfig:"TEST_TLS"`
+			}
+			if err := service.Load(&cfg); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+	for arg, want := range map[string]bool{"": true, "0.01": true, "0": true, "1": true, "1.5": false, "-1": false, "NaN": false, "10%": false} {
+		t.Setenv("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
+		t.Setenv("OTEL_TRACES_SAMPLER_ARG", arg)
+		if err := service.Load(&service.Config{}); (err == nil) != want {
+			t.Errorf("OTEL_TRACES_SAMPLER_ARG=%s: %v", arg, err)
+		}
 	}
 }
 

@@ -6,7 +6,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -19,10 +21,10 @@ type Fault struct {
 
 func (f *Fault) Error() string { return f.Field + " " + f.Detail }
 
-// Check returns the first fault of raw, which is to be decoded into v, a pointer to a struct or nil. Malformed JSON has
-// no fault here: the decoder reports it.
+// Check returns the first fault of raw, which is to be decoded into v, a pointer to a struct or nil. The names of v's inner
+// structs are checked too, also those in slices and maps. Malformed JSON has no fault here: the decoder reports it.
 func Check(raw []byte, v any) *Fault {
-	c := checker{raw: raw, known: fields(reflect.TypeOf(v))}
+	c := checker{next: reflect.TypeOf(v)}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
 	for {
@@ -41,21 +43,23 @@ func Check(raw []byte, v any) *Fault {
 type level struct {
 	object bool
 	seen   map[string]bool
-	name   string // of the field whose value comes next, "" when a name comes next
+	known  map[string]reflect.Type // of an object: the fields of the struct that it is decoded into
+	values reflect.Type            // of an array's elements, or of the values of any other object; nil: not known
+	name   string                  // of the field whose value comes next, "" when a name comes next
 	named  bool
 }
 
 type checker struct {
-	raw   []byte
-	known []string
 	stack []level
+	next  reflect.Type // what the next value is decoded into; nil: not known
 }
 
 func (c *checker) take(token json.Token, text []byte) *Fault {
 	switch t := token.(type) {
 	case json.Delim:
 		if t == '{' || t == '[' {
-			c.stack = append(c.stack, level{object: t == '{', seen: map[string]bool{}})
+			c.stack = append(c.stack, newLevel(t == '{', c.next))
+			c.next = c.stack[len(c.stack)-1].values
 			return nil
 		}
 		c.stack = c.stack[:len(c.stack)-1]
@@ -69,8 +73,26 @@ func (c *checker) take(token json.Token, text []byte) *Fault {
 	}
 	if n := len(c.stack); n > 0 {
 		c.stack[n-1].named = false
+		c.next = c.stack[n-1].values
 	}
 	return nil
+}
+
+// newLevel returns the level of an object or array that is decoded into t.
+func newLevel(object bool, t reflect.Type) level {
+	l := level{object: object, seen: map[string]bool{}}
+	for t != nil && t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch {
+	case t == nil:
+	case object && t.Kind() == reflect.Struct:
+		l.known = map[string]reflect.Type{}
+		addFields(l.known, t)
+	case object && t.Kind() == reflect.Map, !object && (t.Kind() == reflect.Slice || t.Kind() == reflect.Array):
+		l.values = t.Elem()
+	}
+	return l
 }
 
 func (c *checker) field(name string, text []byte) *Fault {
@@ -83,12 +105,16 @@ func (c *checker) field(name string, text []byte) *Fault {
 		return &Fault{c.path(), "occurs more than once"}
 	}
 	top.seen[name] = true
-	if len(c.stack) > 1 {
+	if top.known == nil {
 		return nil
 	}
-	for _, known := range c.known {
-		if name != known && strings.EqualFold(name, known) {
-			return &Fault{c.path(), fmt.Sprintf("is not %s: names are case-sensitive", known)}
+	is, known := top.known[name]
+	if c.next = is; known {
+		return nil
+	}
+	for _, other := range slices.Sorted(maps.Keys(top.known)) {
+		if strings.EqualFold(name, other) {
+			return &Fault{c.path(), fmt.Sprintf("is not %s: names are case-sensitive", other)}
 		}
 	}
 	return nil
@@ -108,25 +134,32 @@ func (c *checker) path() string {
 	return strings.Join(names, ".")
 }
 
-// fields returns the names of a struct's fields in JSON.
-func fields(t reflect.Type) []string {
-	for t != nil && t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	if t == nil || t.Kind() != reflect.Struct {
-		return nil
-	}
-	var names []string
+// addFields adds the names of a struct's fields in JSON, each with its type. A field hides that of an embedded struct.
+func addFields(known map[string]reflect.Type, t reflect.Type) {
+	var embedded []reflect.Type
 	for f := range t.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
 		case f.Anonymous && name == "":
-			names = append(names, fields(f.Type)...)
+			embedded = append(embedded, f.Type)
 		case name != "" && name != "-":
-			names = append(names, name)
+			known[name] = f.Type
 		}
 	}
-	return names
+	for _, e := range embedded {
+		inner := map[string]reflect.Type{}
+		if e.Kind() == reflect.Pointer {
+			e = e.Elem()
+		}
+		if e.Kind() == reflect.Struct {
+			addFields(inner, e)
+		}
+		for name, is := range inner {
+			if _, hidden := known[name]; !hidden {
+				known[name] = is
+			}
+		}
+	}
 }
 
 // loneSurrogate reports whether a string has a \u escape of half a surrogate pair.

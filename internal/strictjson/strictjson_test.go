@@ -14,7 +14,10 @@ func TestCheck(t *testing.T) {
 	type request struct {
 		inner
 
-		Amount int64 `json:"total_amount,omitempty"`
+		Amount int64            `json:"total_amount,omitempty"`
+		One    *inner           `json:"one"`
+		Many   []inner          `json:"many"`
+		ByName map[string]inner `json:"by_name"`
 	}
 	for name, tt := range map[string]struct{ raw, want string }{
 		"every name once":                   {`{"total_amount":1,"reference":"é😀"}`, ""},
@@ -26,6 +29,11 @@ func TestCheck(t *testing.T) {
 		"a name twice in an inner object":   {`{"a":[{"b":{"c":1,"c":1}}]}`, "a.b.c occurs more than once"},
 		"another case":                      {`{"TOTAL_AMOUNT":1}`, "TOTAL_AMOUNT is not total_amount: names are case-sensitive"},
 		"another case by Unicode's folding": {`{"REference":1}`, "REference is not reference: names are case-sensitive"},
+		"another case in an object":         {`{"one":{"Reference":"x"}}`, "one.Reference is not reference: names are case-sensitive"},
+		"another case in an array":          {`{"many":[{"reference":"x"},{"reFerence":"x"}]}`, "many.reFerence is not reference: names are case-sensitive"},
+		"another case in a map":             {`{"by_name":{"A":{"a":1},"B":{"REFERENCE":"x"}}}`, "by_name.B.REFERENCE is not reference: names are case-sensitive"},
+		"another case after an object":      {`{"one":{"reference":"x"},"One":{}}`, "One is not one: names are case-sensitive"},
+		"a known name in another object":    {`{"other":{"Reference":{"Many":1}},"many":[]}`, ""},
 		"a long s":                          {`{"total_amount":1,"referen\u0063E":1}`, "referencE is not reference: names are case-sensitive"},
 		"the first half of a pair":          {`{"a":"x\ud83dx"}`, "a contains half of a surrogate pair, which is no character"},
 		"the first half at the end":         {`{"a":["\ud83d"]}`, "a contains half of a surrogate pair, which is no character"},

@@ -117,6 +117,8 @@ func TestEnvironment(t *testing.T) {
 				t.Errorf("%s is required, but %s comments it out", name, envExample)
 			case !w.required && w.standard != v.standard:
 				t.Errorf("%s says that %s is %q by default, but it is %q", envExample, name, w.standard, v.standard)
+			case v.allowed == "" && strings.Contains(w.words, ": one of "):
+				t.Errorf("%s lists values of %s, which the code does not hold it to: it needs the tag oneof", envExample, name)
 			case !strings.Contains(w.words, v.allowed):
 				t.Errorf("%s says of %s:%s; the code takes one of %q", envExample, name, w.words, v.allowed)
 			}

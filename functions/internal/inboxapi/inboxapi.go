@@ -83,7 +83,7 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	limit, after, err := route.PageOf(r)
+	limit, after, err := route.PageOf(r, "unread")
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"orderbell/functions/internal/mail/optout"
+	"orderbell/internal/problem"
 	"orderbell/internal/text"
 	"orderbell/internal/user"
 	"orderbell/internal/wording"
@@ -175,8 +176,12 @@ func (p pages) wordsFor(r *http.Request, locale string) *wording.Words {
 	return p.words.Accepted(r.Header.Get("Accept-Language"))
 }
 
-// allowed answers 405 to other methods, with an Allow header.
+// allowed answers 400 to a query that cannot be parsed, and 405 to other methods, with an Allow header.
 func allowed(w http.ResponseWriter, r *http.Request, does string) bool {
+	if err := problem.CheckQuery(r); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return false
+	}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodPost {
 		return true
 	}

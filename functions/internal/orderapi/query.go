@@ -31,7 +31,7 @@ func (a api) counts(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	query, err := problem.Query(r, "from", "to")
+	query, err := problem.OnlyQuery(r, "from", "to")
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (a api) counts(w http.ResponseWriter, r *http.Request) error {
 
 // page returns the orders of the query.
 func (a api) page(r *http.Request, tenantID string) (page []order.Order, more bool, err error) {
-	limit, after, err := route.PageOf(r)
+	limit, after, err := route.PageOf(r, "state", "from", "to", "q")
 	if err != nil {
 		return nil, false, err
 	}

@@ -118,12 +118,14 @@ func TestBadParametersOfAList(t *testing.T) {
 		"state=": "state", "state=opne": "state", "state=paid,": "state", "state=open,paid": "state", "state=open&state=done": "state",
 		"state=current&from=2026-01-01": "state", "from=": "from", "from=yesterday": "from", "from=2026-02-30": "from", "to=2026-11-24T10:00:00": "to",
 		"to=0000-01-01": "to", "from=2026-11-25&to=2026-11-24": "from", "to=2026-11-24&to=2026-11-25": "to", "q=": "q", "q=%00": "q", "q=%ff": "q",
-		"q=A&state=open": "q", "q=A&q=B": "q",
+		"q=A&state=open": "q", "q=A&q=B": "q", "sttae=open": "sttae", "State=open": "State", "limit=2&LIMIT=3": "LIMIT", "limit=2&limit=2": "limit",
 	} {
 		p := isProblem(t, b.do(t, call{method: "GET", path: "/api/orders/snapshot?" + query}), http.StatusBadRequest, field)
 		if len(p.Errors) != 1 || p.Errors[0].Field != field {
 			t.Errorf("%s: %+v, want %s to be named", query, p.Errors, field)
 		}
 	}
-	isProblem(t, b.do(t, call{method: "GET", path: "/api/orders/counts?from=x"}), http.StatusBadRequest, "from")
+	for path, field := range map[string]string{"counts?from=x": "from", "counts?state=open": "state"} {
+		isProblem(t, b.do(t, call{method: "GET", path: "/api/orders/" + path}), http.StatusBadRequest, field)
+	}
 }

@@ -67,7 +67,7 @@ func (a api) summary(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	query, err := problem.Query(r, "date")
+	query, err := problem.OnlyQuery(r, "date")
 	if err != nil {
 		return err
 	}

@@ -11,9 +11,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"mime"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +28,7 @@ import (
 	"orderbell/internal/event"
 	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/problem"
+	"orderbell/internal/strictjson"
 )
 
 // Config bounds the time and size of one event.
@@ -113,6 +116,10 @@ func (rc *Receiver) serve(w http.ResponseWriter, r *http.Request) (*problem.Prob
 	if r.Method != http.MethodPost {
 		return problem.New(http.StatusMethodNotAllowed, "%s is not POST", r.Method).With("Allow", http.MethodPost), ""
 	}
+	var bad *problem.Problem
+	if err := problem.CheckQuery(r); errors.As(err, &bad) {
+		return bad, ""
+	}
 	if p := rc.senders.Check(r); p != nil {
 		return p, ""
 	}
@@ -170,6 +177,9 @@ func decode(w http.ResponseWriter, r *http.Request) (*cloudevents.Event, *proble
 	case err != nil:
 		return nil, problem.New(http.StatusBadRequest, "the event could not be read: %v", err)
 	}
+	if err := checkOnce(r.Header, body); err != nil {
+		return nil, problem.New(http.StatusBadRequest, "malformed CloudEvent: %v", err)
+	}
 	ce, err := toEvent(r.Context(), r.Header, body)
 	if err != nil {
 		return nil, problem.New(http.StatusBadRequest, "malformed CloudEvent: %v", err)
@@ -178,6 +188,22 @@ func decode(w http.ResponseWriter, r *http.Request) (*cloudevents.Event, *proble
 		return nil, problem.New(http.StatusBadRequest, "CloudEvents %s is not taken, want %s", ce.SpecVersion(), cloudevents.VersionV1)
 	}
 	return ce, nil
+}
+
+// checkOnce refuses an attribute that occurs twice, of which the SDK would take one, and text that is no text.
+func checkOnce(header http.Header, body []byte) error {
+	for _, name := range slices.Sorted(maps.Keys(header)) {
+		if strings.HasPrefix(name, "Ce-") && len(header[name]) > 1 {
+			return fmt.Errorf("header %s occurs more than once", strings.ToLower(name))
+		}
+	}
+	if !strings.HasPrefix(strings.ToLower(header.Get("Content-Type")), cloudevents.ApplicationCloudEventsJSON) {
+		return nil
+	}
+	if fault := strictjson.Check(body, nil); fault != nil {
+		return fault
+	}
+	return nil
 }
 
 // toEvent calls the SDK's decoder. The SDK may panic on malformed headers or JSON; such an event is invalid like any

@@ -54,9 +54,10 @@ const (
 )
 
 // PageOf returns what a request asks for by limit and cursor: how many entries at most, and the position after
-// which they start, the zero Position for the first page. Its error is 400.
-func PageOf(r *http.Request) (limit int, after Position, err error) {
-	query, err := problem.Query(r, "limit", "cursor")
+// which they start, the zero Position for the first page. Others are the parameters that the call has beside them. Its
+// error is 400.
+func PageOf(r *http.Request, others ...string) (limit int, after Position, err error) {
+	query, err := problem.OnlyQuery(r, append([]string{"limit", "cursor"}, others...)...)
 	if err != nil {
 		return 0, Position{}, err
 	}

@@ -224,7 +224,7 @@ func (s *Stack) serve(listeners []net.Listener) {
 	}
 	s.server = origin.Serve(origin.New(origin.Config{
 		Routes: s.programs.routes(), Settings: s.signIn.settings, Files: frontEnd(s.opts.Dist), Users: seed.NewUsersHandler(s.Businesses, s.Tokens, logger), Log: logger,
-	}), listeners, logger)
+	}), listeners, slog.New(slog.NewTextHandler(s.opts.Console.Voice("origin"), nil)))
 }
 
 // frontEnd serves the current content of dist. The page may be rebuilt while the stack runs.

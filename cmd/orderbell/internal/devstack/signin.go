@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
+	"log/slog"
 	"os"
 
 	"orderbell/cmd/orderbell/internal/provider"
@@ -59,8 +59,8 @@ func (s *Stack) startSignIn(ctx context.Context) (_ *signIn, err error) {
 		pool.Close()
 		return nil, err
 	}
-	logger := log.New(s.opts.Console.Voice("sign-in"), "", 0)
-	return &signIn{settings: cfg.Settings, server: origin.Serve(handler, listeners, logger), pool: pool}, nil
+	log := slog.New(slog.NewTextHandler(s.opts.Console.Voice("sign-in"), nil))
+	return &signIn{settings: cfg.Settings, server: origin.Serve(handler, listeners, log), pool: pool}, nil
 }
 
 // mostUsers bounds the list of a business on the provider's page.
