@@ -9,7 +9,6 @@ package eventfunction
 import (
 	"context"
 	"errors"
-	"time"
 
 	"orderbell/functions/internal/receiver"
 	"orderbell/internal/auth"
@@ -20,10 +19,6 @@ import (
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/eventstore"
 )
-
-// drainTimeout is how long a stopping function waits for mails under way after its requests have ended. Together with
-// SHUTDOWN_TIMEOUT it is less than the 30 seconds that Kubernetes gives a pod.
-const drainTimeout = 8 * time.Second
 
 type config struct {
 	Database database.Config

@@ -64,10 +64,9 @@ func OpenMail(s *service.Service, cfg MailConfig, open func(mailDomain string) *
 	return m, nil
 }
 
-// Close waits up to drainTimeout for mails in flight, then closes the connections to the server.
+// Close waits for mails in flight, and closes the connections to the server. A server that has a complete message may take
+// SMTP_FINAL_TIMEOUT for its answer. Kubernetes gives the program that time by the timeoutSeconds of its Service.
 func (m *Mail) Close(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
-	defer cancel()
-	m.Courier.Drain(ctx)
+	m.Courier.Drain(context.WithoutCancel(ctx))
 	m.mailer.Close()
 }

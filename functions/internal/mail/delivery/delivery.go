@@ -9,7 +9,8 @@
 // sweep tests the server with a few of them, and log, metric and readiness detail report it (trouble.go).
 //
 // The end of a request does not cancel its mails in flight, because that would leave their result unknown. They
-// continue after the answer, their lease is renewed, and [Courier.Drain] waits for them.
+// continue after the answer, their lease is renewed, and [Courier.Drain] waits for them: for as long as the server takes
+// once it has the message, for a few seconds before that.
 package delivery
 
 import (
@@ -18,7 +19,9 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -83,6 +86,10 @@ type Courier struct {
 	meters  meters
 	server  trouble
 	sending sync.WaitGroup // goroutines that hold a line
+
+	draining atomic.Bool     // nothing is claimed any more
+	halted   context.Context //nolint:containedctx // of the whole courier: its end stops what the server has not got yet
+	halt     context.CancelFunc
 }
 
 // New returns a courier.
@@ -94,6 +101,7 @@ func New(cfg Config, store Store, post Post, writer Writer, log *slog.Logger, me
 		return nil, errors.New("EMAIL_RETRY_BASE must be more than 0 and EMAIL_RETRY_MAX not below it")
 	}
 	c := &Courier{cfg: cfg, store: store, post: post, writer: writer, log: log}
+	c.halted, c.halt = context.WithCancel(context.Background())
 	return c, c.meters.init(meter)
 }
 
@@ -137,9 +145,12 @@ func (c *Courier) terms() mail.Terms {
 // returns.
 func (c *Courier) goWith(ctx context.Context, line mail.Line, work func(context.Context)) <-chan struct{} {
 	done := make(chan struct{})
-	ctx = context.WithoutCancel(ctx)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(c.halted, cancel)
 	c.sending.Go(func() {
 		defer close(done)
+		defer cancel()
+		defer stop()
 		defer line.Close()
 		defer func() {
 			if v := recover(); v != nil { // the claim's lease brings its mail back
@@ -151,17 +162,25 @@ func (c *Courier) goWith(ctx context.Context, line mail.Line, work func(context.
 	return done
 }
 
-// Drain waits until no mail is under way, or until ctx ends. An interrupted mail is due again when its lease expires.
-// The caller must not start further mails.
+// unfinished is how long a drain waits for mails that the server does not have yet. Then they are stopped, and stay due.
+const unfinished = 8 * time.Second
+
+// Drain waits until no mail is under way, or until ctx ends. It waits for the answer to a complete message for as long as
+// RFC 5321 §4.5.3.2.6 allows: an interrupted mail is due again when its lease expires, and the recipient may get two
+// copies. The caller must not start further mails.
 func (c *Courier) Drain(ctx context.Context) {
+	c.draining.Store(true)
 	done := make(chan struct{})
 	go func() {
 		c.sending.Wait()
 		close(done)
 	}()
+	late := time.AfterFunc(unfinished, c.halt)
+	defer late.Stop()
 	select {
 	case <-done:
 	case <-ctx.Done():
+		c.halt()
 	}
 }
 
@@ -176,6 +195,9 @@ const (
 
 // next claims one e-mail, sends it and marks it.
 func (c *Courier) next(ctx context.Context, line mail.Line, claim func(context.Context) (mail.Due, bool, error), tally *tallying) progress {
+	if c.draining.Load() {
+		return stop
+	}
 	due, ok, err := claim(ctx)
 	if err != nil {
 		c.log.WarnContext(ctx, "no mail claimed", "err", err)
@@ -204,6 +226,9 @@ func (c *Courier) next(ctx context.Context, line mail.Line, claim func(context.C
 		c.count(ctx, tally, ambiguous)
 	}
 	c.mark(ctx, due, m)
+	if ctx.Err() != nil {
+		return stop // the server is not to blame
+	}
 	c.report(ctx, err)
 	var failure *mail.SendError
 	switch {
@@ -240,10 +265,12 @@ func (c *Courier) send(ctx context.Context, line mail.Line, due mail.Due) error 
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go c.renew(ctx, cancel, due)
-	return line.Send(ctx, written)
+	sending, lost := context.WithCancel(ctx)
+	defer lost()
+	renewing, end := context.WithCancel(context.WithoutCancel(ctx)) // an answer is waited for beyond the end of ctx
+	defer end()
+	go c.renew(renewing, lost, due)
+	return line.Send(sending, written)
 }
 
 // renew keeps the claim until ctx ends, and ends it when the claim is lost.
@@ -304,7 +331,7 @@ func (c *Courier) delay(attempt int) time.Duration {
 
 // mark writes the mark, with retries for as long as a lease lasts: a lost mark would send the mail twice.
 func (c *Courier) mark(ctx context.Context, due mail.Due, m mail.Mark) {
-	ctx, cancel := context.WithTimeout(ctx, lease)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lease)
 	defer cancel()
 	again := backoff.New(50*time.Millisecond, 5*time.Second)
 	for {
@@ -325,7 +352,7 @@ func (c *Courier) mark(ctx context.Context, due mail.Due, m mail.Mark) {
 
 func clip(s string) string {
 	if len(s) > maxReason {
-		return s[:maxReason] + "…"
+		return strings.ToValidUTF8(s[:maxReason], "") + "…" // the cut may be within a character, which no row takes
 	}
 	return s
 }

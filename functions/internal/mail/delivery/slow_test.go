@@ -146,3 +146,78 @@ func TestSlowServer(t *testing.T) {
 		})
 	})
 }
+
+// stoppable is a server that has the message at once and answers later, or does not get the message before the end of ctx.
+type stoppable struct {
+	slowServer
+
+	stuck bool
+}
+
+func (s *stoppable) TryLine() (mail.Line, bool)              { return stoppableLine{s}, true }
+func (s *stoppable) Line(context.Context) (mail.Line, error) { return stoppableLine{s}, nil }
+
+type stoppableLine struct{ *stoppable }
+
+func (l stoppableLine) Open(context.Context) error { return nil }
+func (l stoppableLine) Close()                     {}
+
+func (l stoppableLine) Send(ctx context.Context, m mail.Mail) error {
+	if !l.stuck {
+		return slowLine{&l.slowServer}.Send(ctx, m)
+	}
+	<-ctx.Done()
+	return &mail.SendError{Fate: mail.Held, Err: ctx.Err()}
+}
+
+// TestDrain stops a program with a mail under way, as each release does, and sweeps with its successor meanwhile.
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		takes  time.Duration
+		stuck  bool
+		drain  time.Duration
+		copies int // that the server has, of both programs
+	}{
+		"the answer comes after 75 s":  {75 * time.Second, false, 74 * time.Second, 1},
+		"the answer comes after 9 min": {9 * time.Minute, false, 9*time.Minute - time.Second, 1},
+		"the server has no message":    {0, true, 8 * time.Second, 1},
+		"the answer comes in no time":  {time.Second, false, 0, 1},
+		"it comes within a lease":      {2 * time.Minute, false, 2*time.Minute - time.Second, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store, server := &oneMail{}, &stoppable{slowServer: slowServer{takes: c.takes}, stuck: c.stuck}
+				courier := func() *delivery.Courier {
+					cfg := config()
+					cfg.TryLimit = time.Second
+					d, err := delivery.New(cfg, store, server, writer{}, slog.New(slog.DiscardHandler), noop.NewMeterProvider().Meter(""))
+					if err != nil {
+						t.Fatal(err)
+					}
+					return d
+				}
+				old, successor := courier(), courier()
+				old.TryEvent(t.Context(), "/s", "1")
+				began := time.Now()
+				old.Drain(t.Context())
+				if took := time.Since(began); took != c.drain {
+					t.Errorf("the program stopped after %s, want %s", took, c.drain)
+				}
+				old.TryEvent(t.Context(), "/s", "1") // it claims nothing any more
+				server.stuck = false
+				for range 15 {
+					ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second)
+					_, _ = successor.Sweep(ctx, 4, time.Now().Add(20*time.Second))
+					<-time.After(30 * time.Second)
+					cancel()
+				}
+				successor.Drain(t.Context())
+				if server.copies != c.copies || !store.sent {
+					t.Errorf("%d copies, sent: %t; want %d", server.copies, store.sent, c.copies)
+				}
+			})
+		})
+	}
+}

@@ -276,3 +276,13 @@ func TestNew(t *testing.T) {
 		})
 	}
 }
+
+func TestAReasonIsCutBetweenCharacters(t *testing.T) {
+	t.Parallel()
+	b := setup(t, config())
+	b.due(t, "order")
+	b.send = func(mail.Mail) error {
+		return &mail.SendError{Fate: mail.Refused, Code: 550, Err: errors.New("x" + strings.Repeat("ö", 400))}
+	}
+	b.assertSweep(t, delivery.Tally{Waiting: 2, Failed: 2})
+}

@@ -116,7 +116,9 @@ const quitTimeout = time.Second
 
 // quit sends QUIT and closes the connection.
 func (c *conn) quit() {
-	_ = c.bound.SetDeadline(time.Now().Add(quitTimeout))
+	ctx, cancel := context.WithTimeout(context.Background(), quitTimeout)
+	defer cancel()
+	defer c.bound.within(ctx)()
 	_ = c.smtp.Quit() // the server may have closed it first
 	_ = c.bound.Close()
 }
@@ -124,13 +126,36 @@ func (c *conn) quit() {
 // drop closes a connection that cannot be used any more.
 func (c *conn) drop() { _ = c.bound.Close() }
 
+// maxAnswer bounds what the server may send in one step, in bytes: certificates, extensions and answers need a few KiB. A
+// line without an end would fill the memory.
+const maxAnswer = 256 << 10
+
+// errAnswer is a server that sends too much.
+var errAnswer = fmt.Errorf("the server's answer has more than %d bytes", maxAnswer)
+
 // boundConn limits every deadline to that of a context, because go-mail sets its own deadlines and ignores contexts
-// once it is connected.
+// once it is connected. It also bounds what is read in one step.
 type boundConn struct {
 	net.Conn
 
 	mu    sync.Mutex
 	limit time.Time // zero: none
+	left  int       // bytes that may be read in this step
+}
+
+// Read reads at most what is left of [maxAnswer].
+func (b *boundConn) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	left := b.left
+	b.mu.Unlock()
+	if left == 0 {
+		return 0, errAnswer
+	}
+	n, err := b.Conn.Read(p[:min(len(p), left)])
+	b.mu.Lock()
+	b.left = max(0, b.left-n)
+	b.mu.Unlock()
+	return n, err
 }
 
 // SetDeadline sets t, or the context's deadline if that is sooner.
@@ -152,6 +177,9 @@ func (b *boundConn) within(ctx context.Context) (release func()) {
 		b.limit = limit
 		_ = b.Conn.SetDeadline(limit) // a closed connection fails on its next use
 	}
+	b.mu.Lock()
+	b.left = maxAnswer
+	b.mu.Unlock()
 	deadline, _ := ctx.Deadline()
 	set(deadline)
 	stop := context.AfterFunc(ctx, func() { set(time.Unix(1, 0)) })

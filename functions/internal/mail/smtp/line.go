@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/textproto"
 	"strings"
 
 	"orderbell/internal/mail"
+	"orderbell/internal/text"
 )
 
 // line is one of MaxConns places. Its connection may be replaced.
@@ -80,8 +82,8 @@ func (l *line) attempt(ctx context.Context, msg *message) (_ *mail.SendError, of
 		}
 		return nil, true
 	}
-	code, text := reply(f.err)
-	v := judge(f.at, code, text)
+	code, said := reply(f.err)
+	v := judge(f.at, code, said)
 	failed := &mail.SendError{
 		Fate: v.fate, Code: code, NoMailbox: v.noMailbox, Sender: v.fate == mail.Held && f.at == atMail,
 		Err: tidy(fmt.Errorf("%s: %w", f.at, f.err)),
@@ -113,5 +115,12 @@ func (l *line) Close() {
 	l.m = nil
 }
 
-// tidy returns err as one line, for the reason in a row.
-func tidy(err error) error { return errors.New(strings.Join(strings.Fields(err.Error()), " ")) }
+// tidy returns err as one line of UTF-8 without control characters, for the reason in a row, for logs and for terminals.
+func tidy(err error) error {
+	said := err.Error()
+	var answer *textproto.Error
+	if errors.As(err, &answer) { // the server's own words, not as a Go program quotes them
+		said = strings.Replace(said, answer.Error(), fmt.Sprintf("%03d %s", answer.Code, answer.Msg), 1)
+	}
+	return errors.New(text.Line(strings.ToValidUTF8(said, "\uFFFD")))
+}

@@ -9,12 +9,14 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -25,6 +27,7 @@ import (
 	"orderbell/functions/internal/mail/smtp"
 	"orderbell/internal/dev/embedded"
 	"orderbell/internal/mail"
+	"orderbell/internal/text"
 )
 
 func TestNew(t *testing.T) {
@@ -245,5 +248,66 @@ func TestMailpit(t *testing.T) {
 		first.From != (address{"Orderbell", "bell@orderbell.example"}) ||
 		!slices.Equal(first.To, []address{{"Ayu Sé", "owner@demo.example"}}) {
 		t.Errorf("got %+v", first)
+	}
+}
+
+// TestAnswersThatNoRowCouldHold are answers that a database, a log or a terminal would not take as they are.
+func TestAnswersThatNoRowCouldHold(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		at, answer, want string
+		fate             mail.Fate
+	}{
+		"Latin-1":                   {"RCPT", "550 5.1.1 unbekannte Adresse, Schl\xfcssel", "550 5.1.1 unbekannte Adresse, Schl\ufffdssel", mail.Refused},
+		"controls and bidi":         {"RCPT", "550 5.1.1 no\x00 such\x1b[31m\x07 \u202ebox\u2028", "5.1.1 no such [31m box", mail.Refused},
+		"several lines":             {"RCPT", "550-5.1.1 no\r\n550 5.1.1 \x9bsuch box", "550 5.1.1 no 5.1.1 \ufffdsuch box", mail.Refused},
+		"Latin-1 of the final dot":  {".", "451 4.3.0 sp\xe4ter", "4.3.0 sp\ufffdter", mail.Held},
+		"a line without an end":     {"RCPT", "550 5.1.1 " + strings.Repeat("x", 1<<20), "more than 262144 bytes", mail.Held},
+		"one after the message":     {".", "250 " + strings.Repeat("x", 1<<20), "more than 262144 bytes", mail.Unknown},
+		"one instead of a greeting": {"CONNECT", "220 " + strings.Repeat("x", 1<<20), "more than 262144 bytes", mail.Held},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, func(at step) string {
+				if at.verb == c.at {
+					return c.answer
+				}
+				return ""
+			})
+			err := send(t, setup(t, config(s.url())), aMail())
+			var failure *mail.SendError
+			if !errors.As(err, &failure) || failure.Fate != c.fate || !strings.Contains(failure.Err.Error(), c.want) || text.Line(failure.Err.Error()) != failure.Err.Error() {
+				t.Errorf("got %.300q, want the fate %s and %q", err, c.fate, c.want)
+			}
+		})
+	}
+}
+
+// TestASlowServer greets, and answers a complete message, later than any other answer may come: each of the two has a time of
+// its own, by default at least that of RFC 5321 §4.5.3.2.
+func TestASlowServer(t *testing.T) {
+	t.Parallel()
+	for name, least := range map[string]time.Duration{"ConnectTimeout": 5 * time.Minute, "CommandTimeout": 5 * time.Minute, "FinalTimeout": 10 * time.Minute} {
+		field, _ := reflect.TypeFor[smtp.Config]().FieldByName(name)
+		if is, err := time.ParseDuration(field.Tag.Get("default")); err != nil || is < least {
+			t.Errorf("%s is %s by default, %v; want %s or more", name, is, err, least)
+		}
+	}
+	for _, at := range []string{"CONNECT", "."} {
+		t.Run(at, func(t *testing.T) {
+			t.Parallel()
+			const usual = 4 * time.Second
+			s := serve(t, func(is step) string {
+				if is.verb == at {
+					<-time.After(usual + usual/2)
+				}
+				return ""
+			})
+			cfg := config(s.url())
+			cfg.CommandTimeout = usual
+			if err := send(t, setup(t, cfg), aMail()); err != nil || len(s.received()) != 1 {
+				t.Errorf("%v, the server has %d mails; want one", err, len(s.received()))
+			}
+		})
 	}
 }
