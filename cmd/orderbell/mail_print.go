@@ -54,7 +54,9 @@ func printMailDetails(cmd *cobra.Command, found []mail.Entry) error {
 			line("address suppressed", e.Suppression)
 			line("cannot be retried", e.Obstacle())
 			line("attempts", number(int64(e.Attempts)))
-			line("of unknown outcome", number(int64(e.Ambiguous)))
+			if e.Ambiguous > 0 {
+				line("of unknown outcome", number(int64(e.Ambiguous))+": the recipient may have a copy")
+			}
 			if e.Status == mail.StatusDue {
 				line("next attempt", e.Next.UTC().Format(time.RFC3339))
 			}

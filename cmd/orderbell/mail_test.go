@@ -106,6 +106,10 @@ func TestMail(t *testing.T) {
 		t.Errorf("after a retry the mail is %s, want due with 12 attempts that do not count", s)
 	}
 
+	exec(`UPDATE email_deliveries SET status = 'due', lease_until = now() - interval '1 minute' WHERE id = $1`, failed)
+	says(orderbell(0, "retry", failed), "1 due again")
+	says(orderbell(0, "show", failed), "of unknown outcome", "may have a copy")
+
 	says(orderbell(0, "suppressions", "list"), "gone@demo.example", "550 5.1.1 user unknown")
 	says(orderbell(1, "suppressions", "list", "--reason", "quota"), "no suppressed address matches")
 	says(orderbell(1, "suppressions", "remove", "gone@demo.example", "ana@demo.example"), "nothing was changed: not suppressed: ana@demo.example")

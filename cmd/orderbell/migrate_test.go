@@ -12,6 +12,84 @@ import (
 	"orderbell/internal/store/database/databasetest"
 )
 
+const (
+	waitsForLock = `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
+		AND application_name = 'orderbell-migrate' AND wait_event_type = 'Lock')`
+	hasDone = `SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'orderbell-migrate')`
+)
+
+// eventually waits until a query is true.
+func eventually(t *testing.T, pool *database.Pool, what, query string) {
+	t.Helper()
+	for deadline := time.Now().Add(limit); ; {
+		var so bool
+		if err := pool.QueryRow(t.Context(), query).Scan(&so); err != nil {
+			t.Fatal(err)
+		}
+		if so {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("still not so: %s", what)
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+}
+
+// TestMigrateKilledWhileItMends kills the program again, while it finds out whether the step of the first kill is done.
+func TestMigrateKilledWhileItMends(t *testing.T) {
+	t.Parallel()
+	const step = 9 // it grants rights on tenants first
+	for name, applied := range map[string]int{"the step is done": step, "the step is not done": step - 1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			address := databasetest.URL(t)
+			env := []string{"DATABASE_URL=" + address}
+			if err := database.MigrateDown(t.Context(), databasetest.Config(address), int(database.Latest())-applied, nil); err != nil {
+				t.Fatal(err)
+			}
+			pool := databasetest.Open(t, address)
+			if _, err := pool.Exec(t.Context(), "UPDATE schema_migrations SET version = $1, dirty = true", step); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				reader, err := pgx.Connect(t.Context(), address)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := reader.Exec(t.Context(), "BEGIN; GRANT SELECT ON tenants TO PUBLIC"); err != nil {
+					t.Fatal(err)
+				}
+				cmd := orderbell(t, env, "migrate", "up")
+				if err := cmd.Start(); err != nil {
+					t.Fatal(err)
+				}
+				eventually(t, pool, "the step waits for its lock", waitsForLock)
+				if err := cmd.Process.Kill(); err != nil {
+					t.Fatal(err)
+				}
+				_ = cmd.Wait() // killed
+				if _, err := pool.Exec(t.Context(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'orderbell-migrate' AND datname = current_database()"); err != nil {
+					t.Fatal(err)
+				}
+				eventually(t, pool, "the server has done with the step", hasDone)
+				if err := reader.Close(context.WithoutCancel(t.Context())); err != nil {
+					t.Fatal(err)
+				}
+				if _, stderr, status := run(t, env, "migrate", "status"); status != 1 || !strings.Contains(stderr, "cut off") {
+					t.Errorf("status after the kill: %d %s, want 1: the step is still marked", status, stderr)
+				}
+			}
+			if stdout, stderr, status := run(t, env, "migrate", "up"); status != 0 {
+				t.Fatalf("migrate up after the kills: %d %s %s", status, stdout, stderr)
+			}
+			if err := database.Check(t.Context(), pool); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // TestMigrateKilledWhileItWaitsForALock kills the program with SIGKILL. The server does not know, and goes on with the
 // step that it was sent.
 func TestMigrateKilledWhileItWaitsForALock(t *testing.T) {
@@ -23,22 +101,6 @@ func TestMigrateKilledWhileItWaitsForALock(t *testing.T) {
 		t.Fatal(err)
 	}
 	pool := databasetest.Open(t, address)
-	eventually := func(what, query string) {
-		t.Helper()
-		for deadline := time.Now().Add(limit); ; {
-			var so bool
-			if err := pool.QueryRow(t.Context(), query).Scan(&so); err != nil {
-				t.Fatal(err)
-			}
-			if so {
-				return
-			}
-			if time.Now().After(deadline) {
-				t.Fatalf("still not so: %s", what)
-			}
-			<-time.After(20 * time.Millisecond)
-		}
-	}
 	for range 3 { // the step is completed or given up by the server, whichever comes first
 		reader, err := pgx.Connect(t.Context(), address)
 		if err != nil {
@@ -51,14 +113,12 @@ func TestMigrateKilledWhileItWaitsForALock(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		const waits = `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
-			AND application_name = 'orderbell-migrate' AND wait_event_type = 'Lock')`
 		var version int
 		if err := pool.QueryRow(t.Context(), "SELECT max(version) FROM schema_migrations").Scan(&version); err != nil {
 			t.Fatal(err)
 		}
 		if version == before {
-			eventually("the step waits for its lock", waits)
+			eventually(t, pool, "the step waits for its lock", waitsForLock)
 		}
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
@@ -67,8 +127,7 @@ func TestMigrateKilledWhileItWaitsForALock(t *testing.T) {
 		if err := reader.Close(context.WithoutCancel(t.Context())); err != nil {
 			t.Fatal(err)
 		}
-		eventually("the server has done with the step", `SELECT NOT EXISTS (SELECT FROM pg_stat_activity
-			WHERE datname = current_database() AND application_name = 'orderbell-migrate')`)
+		eventually(t, pool, "the server has done with the step", hasDone)
 		var dirty bool
 		if err := pool.QueryRow(t.Context(), "SELECT bool_or(dirty) FROM schema_migrations").Scan(&dirty); err != nil || dirty {
 			t.Errorf("the version is marked dirty: %t, error %v", dirty, err)

@@ -98,7 +98,7 @@ func openMigrator(cfg Config) (*migrator, error) {
 	return &migrator{Migrate: m, driver: atomic}, nil
 }
 
-// settle clears a mark of a step that was cut off: the version before it is noted, and the step is next.
+// settle looks for the mark of a step that was cut off: that step is next then.
 func (m *migrator) settle(direction int) error {
 	version, dirty, err := m.driver.Version() // golang-migrate's own method hides the mark of the first step
 	if err != nil {
@@ -111,8 +111,8 @@ func (m *migrator) settle(direction int) error {
 	if direction < 0 || version > int(Latest()) {
 		return &SchemaError{Status: Status{Version: uint(max(version, 0)), Dirty: true}, Needs: Latest()}
 	}
-	m.cutOff = true
-	return Wrap("clear the mark of a step that was cut off", m.Force(previous(version)))
+	m.cutOff, m.driver.mends = true, true
+	return nil
 }
 
 // patiently runs one step. A step that cannot lock its tables in time is rolled back and retried.
@@ -140,6 +140,7 @@ func (m *migrator) step(direction int, done func(Migration)) (bool, error) {
 		return false, nil
 	}
 	if m.cutOff && isThere(err) {
+		m.driver.done = false
 		return true, Wrap("note the step that was done", m.Force(int(next(before))))
 	}
 	if err != nil {

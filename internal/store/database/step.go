@@ -15,6 +15,17 @@ type atomicDriver struct {
 	database.Driver
 	target int  // the version that the step under way leads to
 	done   bool // the step has run and written target
+	mends  bool // a version that is marked as cut off is taken for the one before it
+}
+
+// Version returns the version that the next step starts from. The mark of a step that was cut off stays in the database until
+// that step is done: a program that is killed while it mends leaves it as it was.
+func (d *atomicDriver) Version() (version int, dirty bool, err error) {
+	version, dirty, err = d.Driver.Version()
+	if err == nil && dirty && d.mends {
+		return previous(version), false, nil
+	}
+	return version, dirty, err
 }
 
 // lockPatience bounds how long a step waits for a table lock, because the programs' statements wait after it. The step

@@ -37,9 +37,11 @@ func (s *Store) Mails(ctx context.Context, f mail.Filter, limit int) ([]mail.Ent
 // Retry makes mails due now, with the full number of attempts, and returns the ids of the changed mails. A mail that
 // was sent, is being sent, or whose address is suppressed does not change. The sweeper sends them.
 func (s *Store) Retry(ctx context.Context, ids []string) ([]string, error) {
-	// The number of attempts is the fencing token, so it does not change; earlier attempts are counted as held instead.
+	// The attempts until now are the fencing token, so the number stays; as held ones they do not count. A claim that was
+	// never marked may hide a mail that was sent, and stays known as that.
 	const sql = `
-		UPDATE email_deliveries d SET status = 'due', reason = '', held = attempt, next_attempt_at = now(), lease_until = NULL
+		UPDATE email_deliveries d SET status = 'due', reason = '', held = attempt, next_attempt_at = now(), lease_until = NULL,
+			ambiguous = ambiguous + (d.status = 'due' AND d.lease_until IS NOT NULL)::integer
 		FROM users u
 		WHERE d.id = ANY (@ids::uuid[]) AND u.id = d.user_id AND status <> 'sent' AND coalesce(lease_until < now(), true)
 			AND NOT EXISTS (SELECT FROM mail_suppressions s WHERE s.address = lower(u.email))

@@ -170,6 +170,13 @@ func TestWhy(t *testing.T) {
 			after:  func(w *world) { w.exec(`UPDATE users SET email_confirmed_at = now()`) },
 			inApp:  came, mail: "None: the user's address was not confirmed.",
 		},
+		"address suppressed": {
+			before: func(w *world) {
+				w.exec(`INSERT INTO mail_suppressions (address, reason) VALUES ('owner@demo.example', '550 5.1.1')`)
+			},
+			inApp: came, mail: "None: the address was suppressed, since its mail server had said that there is no such mailbox; " +
+				"`orderbell mail suppressions list` shows the answer, and `remove` makes mails go there again.",
+		},
 		"address changed since": {
 			before: others,
 			after: func(w *world) {

@@ -84,6 +84,9 @@ func reason(s audit.Story, p audit.Part, kept, channel string) string {
 		return fmt.Sprintf("the user took %s, but not of %s.", channel, s.Type)
 	case user.ByUnconfirmed:
 		return "the user's address was not confirmed."
+	case user.ByAddress:
+		return "the address was suppressed, since its mail server had said that there is no such mailbox; `orderbell mail suppressions list` shows " +
+			"the answer, and `remove` makes mails go there again."
 	}
 	return kept + "."
 }
