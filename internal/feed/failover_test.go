@@ -1,12 +1,15 @@
 package feed_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 
@@ -87,8 +90,8 @@ func (a *address) serve(client net.Conn) {
 		}
 		a.mu.Lock()
 		answer := a.answer.Load().(string)
-		if !a.old[client] {
-			answer = ""
+		if ping := bytes.EqualFold(b[:n], []byte("*1\r\n$4\r\nping\r\n")); !a.old[client] || ping && strings.HasPrefix(answer, "READONLY") {
+			answer = "" // a demoted master answers pings as before
 		}
 		a.mu.Unlock()
 		if answer != "" {
@@ -142,4 +145,49 @@ func TestAServerThatCannotServeLosesItsConnections(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestHintsLeaveADemotedMaster keeps the old connections open, as a virtual address does, the subscription's too.
+func TestHintsLeaveADemotedMaster(t *testing.T) {
+	t.Parallel()
+	before, after := miniredis.RunT(t), miniredis.RunT(t)
+	at := listenAt(t, before.Addr())
+	listener, publisher := feedtest.Open(t, feedtest.Config(at.url())), feedtest.Open(t, feedtest.Config(at.url()))
+	heard := make(chan struct{}, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	var hearing sync.WaitGroup
+	hearing.Go(func() {
+		listener.Hints(ctx, func() {
+			select {
+			case heard <- struct{}{}:
+			default:
+			}
+		})
+	})
+	defer hearing.Wait()
+	defer cancel()
+	hear := func(what string) {
+		t.Helper()
+		again, late := time.NewTicker(50*time.Millisecond), time.NewTimer(30*time.Second)
+		defer again.Stop()
+		defer late.Stop()
+		for {
+			select {
+			case <-heard:
+				return
+			case <-again.C:
+				_ = publisher.Hint(t.Context()) // one may meet the old master
+			case <-late.C:
+				t.Fatalf("no hint is heard %s", what)
+			}
+		}
+	}
+	hear("at the start")
+	at.leadTo(after.Addr(), "READONLY You can't write against a read only replica.")
+	select { // one that came before
+	case <-heard:
+	default:
+	}
+	hear("after the failover")
+	hear("after the subscription has moved")
 }

@@ -1,6 +1,10 @@
 package feed
 
-import "context"
+import (
+	"context"
+	"crypto/rand"
+	"time"
+)
 
 // hints is the channel that wakes the relays. No tenant's id begins with "~".
 const hints = "orders:{~outbox}"
@@ -14,21 +18,51 @@ func (f *Feed) Hint(ctx context.Context) error {
 	return nil
 }
 
-// Hints calls hinted for each received [Feed.Hint] until ctx ends. After a lost connection it subscribes again; hints
-// in between are lost. hinted must not block.
+// Hints calls hinted for each [Feed.Hint] it hears, until ctx ends. It subscribes again after a lost connection, and when the
+// subscription has stayed with a server that hints do not reach any more. It calls hinted then too, since hints may have been
+// missed. hinted must not block.
 func (f *Feed) Hints(ctx context.Context, hinted func()) {
-	subscription := f.client.Subscribe(ctx, hints)
+	for f.hearHints(ctx, hinted) {
+		hinted()
+	}
+}
+
+// hearHints hears the hints of one subscription, and returns false when ctx ends. It is checked as those of [Feed.Run] are.
+func (f *Feed) hearHints(ctx context.Context, hinted func()) bool {
+	check := hints + ":" + rand.Text()
+	subscription := f.client.Subscribe(ctx, hints, check)
 	defer func() { _ = subscription.Close() }() // nothing is left to lose
 	messages := subscription.Channel()
+	every := time.NewTicker(checkEvery)
+	defer every.Stop()
+	var waits time.Time // when the first message was sent on check that has not come; zero: all came
 	for {
 		select {
 		case <-ctx.Done():
-			return
-		case _, open := <-messages:
-			if !open {
-				return
+			return false
+		case m, open := <-messages:
+			switch {
+			case !open:
+				return ctx.Err() == nil
+			case m.Channel == check:
+				waits = time.Time{}
+			default:
+				hinted()
 			}
-			hinted()
+		case now := <-every.C:
+			if !waits.IsZero() && now.Sub(waits) > checkPatience {
+				return true
+			}
+			if f.sent(ctx, check) && waits.IsZero() {
+				waits = now
+			}
 		}
 	}
+}
+
+// sent says whether a server took a message on the channel.
+func (f *Feed) sent(ctx context.Context, channel string) bool {
+	ctx, cancel := context.WithTimeout(ctx, checkPatience)
+	defer cancel()
+	return f.client.Publish(ctx, channel, "").Err() == nil
 }
