@@ -68,3 +68,18 @@ func TestNamesOfAnEvent(t *testing.T) {
 		}
 	}
 }
+
+func TestAmountsOfAnEvent(t *testing.T) {
+	t.Parallel()
+	cases := texttest.ReadAmounts(t)
+	for written, want := range cases.Accepted {
+		if d, err := event.ParseData([]byte(strings.Replace(validData, "1250", written, 1))); err != nil || d.TotalAmount != want {
+			t.Errorf("%s is read as %d, %v; want %d", written, d.TotalAmount, err, want)
+		}
+	}
+	for _, written := range cases.Refused {
+		if d, err := event.ParseData([]byte(strings.Replace(validData, "1250", written, 1))); err == nil || !strings.Contains(err.Error(), "data.total_amount") {
+			t.Errorf("%s is read as %d, %v; want an error that names the field", written, d.TotalAmount, err)
+		}
+	}
+}

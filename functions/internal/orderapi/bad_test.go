@@ -237,3 +237,20 @@ func TestReferences(t *testing.T) {
 	// 33 characters that are 66 in form NFC
 	isProblem(t, create(strings.Repeat("\u0958", 33)), http.StatusUnprocessableEntity, "reference")
 }
+
+func TestAmounts(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	create := func(amount string) *http.Response {
+		return b.do(t, call{method: "POST", path: "/api/orders", body: `{"currency":"EUR","total_amount":` + amount + `}`})
+	}
+	cases := texttest.ReadAmounts(t)
+	for written, want := range cases.Accepted {
+		if made := decode[orderapi.Order](t, create(written), http.StatusCreated); made.TotalAmount != want {
+			t.Errorf("%s is read as %d, want %d", written, made.TotalAmount, want)
+		}
+	}
+	for _, written := range cases.Refused {
+		isProblem(t, create(written), http.StatusUnprocessableEntity, "total_amount")
+	}
+}

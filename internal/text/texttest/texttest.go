@@ -1,4 +1,5 @@
-// Package texttest has the cases of contracts/text.json, with which every place that accepts a name is tested.
+// Package texttest has the cases of contracts/text.json and contracts/amounts.json, which hold every place that takes a name or
+// an amount to one rule.
 package texttest
 
 import (
@@ -32,20 +33,41 @@ func JSON(s string) string {
 	return string(raw)
 }
 
-// Read reads the cases.
+// Read reads the cases of names.
 func Read(tb testing.TB) (c Cases) {
 	tb.Helper()
-	raw, err := os.ReadFile(filepath.Join(root(tb), "specs/004-order-notifications/contracts/text.json"))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if err := json.Unmarshal(raw, &c); err != nil {
-		tb.Fatal(err)
-	}
+	read(tb, "text.json", &c)
 	if len(c.Accepted) < 20 || len(c.Refused) < 40 {
 		tb.Fatalf("text.json has %d accepted and %d refused cases", len(c.Accepted), len(c.Refused))
 	}
 	return c
+}
+
+// Amounts are JSON values by whether an amount may be so, with what they mean.
+type Amounts struct {
+	Accepted map[string]int64
+	Refused  []string
+}
+
+// ReadAmounts reads the cases of amounts.
+func ReadAmounts(tb testing.TB) (a Amounts) {
+	tb.Helper()
+	read(tb, "amounts.json", &a)
+	if len(a.Accepted) < 10 || len(a.Refused) < 20 {
+		tb.Fatalf("amounts.json has %d accepted and %d refused cases", len(a.Accepted), len(a.Refused))
+	}
+	return a
+}
+
+func read(tb testing.TB, name string, into any) {
+	tb.Helper()
+	raw, err := os.ReadFile(filepath.Join(root(tb), "specs/004-order-notifications/contracts", name))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		tb.Fatal(err)
+	}
 }
 
 // root is the directory of the module: a test runs in its package's.

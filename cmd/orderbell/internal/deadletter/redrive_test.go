@@ -1,6 +1,7 @@
 package deadletter_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -53,6 +54,21 @@ func TestRedrive(t *testing.T) {
 		b.redrive(t, deadletter.Choice{IDs: []string{at.ID}}) // who names the letter means it
 		if got := len(b.events(t)); got != 2 {
 			t.Errorf("%d events, want 2", got)
+		}
+	})
+
+	t.Run("an amount as programs without integers write it is no obstacle", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		e := newEvent(t, "demo")
+		e.DataEncoded = bytes.Replace(e.Data(), []byte("125000"), []byte("1250.0"), 1)
+		b.bury(t, refused(e, "invalid event: data.total_amount is a JSON number 1250.0, want int64")) // as a release before had it
+		result := b.redrive(t, deadletter.Choice{})
+		if len(result.Redriven) != 1 || len(result.Refused) > 0 {
+			t.Fatalf("%+v", result)
+		}
+		if diff := cmp.Diff([]string{e.Subject() + "\n" + e.String()}, b.events(t)); diff != "" || !strings.Contains(e.String(), "1250.0") {
+			t.Error(diff)
 		}
 	})
 
