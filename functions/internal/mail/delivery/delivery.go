@@ -122,7 +122,7 @@ func (c *Courier) TryEvent(ctx context.Context, source, eventID string) {
 	began := time.Now()
 	done := c.goWith(ctx, line, func(ctx context.Context) {
 		if err := line.Open(ctx); err != nil {
-			c.report(ctx, err)
+			c.reportOpen(ctx, err)
 			return
 		}
 		for c.next(ctx, line, claim, nil) == goOn && time.Since(began) < c.cfg.TryLimit {

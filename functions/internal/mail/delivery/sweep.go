@@ -106,7 +106,7 @@ func (c *Courier) sweepLine(ctx context.Context, stopAt time.Time, turns *turns,
 	done := c.goWith(ctx, line, func(ctx context.Context) {
 		for state := goOn; state != stop && time.Now().Before(stopAt); state = c.next(ctx, line, turns.claim, tally) {
 			if err := line.Open(ctx); err != nil { // no claims while the server is down
-				c.report(ctx, err)
+				c.reportOpen(ctx, err)
 				result <- &serverError{err}
 				return
 			}

@@ -91,6 +91,13 @@ func (c *Courier) report(ctx context.Context, err error) {
 	}
 }
 
+// reportOpen is report of a connection that could not be opened. A drain that stopped it says nothing of the server.
+func (c *Courier) reportOpen(ctx context.Context, err error) {
+	if ctx.Err() == nil {
+		c.report(ctx, err)
+	}
+}
+
 // Trouble says since when and why the SMTP server rejects all mails; "" while it accepts them. It is a detail of
 // readiness, not a condition: events are applied without mail too.
 func (c *Courier) Trouble() string {
