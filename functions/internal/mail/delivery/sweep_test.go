@@ -285,4 +285,5 @@ func TestAReasonIsCutBetweenCharacters(t *testing.T) {
 		return &mail.SendError{Fate: mail.Refused, Code: 550, Err: errors.New("x" + strings.Repeat("ö", 400))}
 	}
 	b.assertSweep(t, delivery.Tally{Waiting: 2, Failed: 2})
+	b.assertRows(t, map[string]int{"failed 1 0 x" + strings.Repeat("ö", 249) + "…": 2})
 }
