@@ -16,6 +16,7 @@ const read = (written: string): number =>
 /** JSON.parse has rounded these to an integer; the server sends none of them. */
 const rounded = new Set([
   '0.9999999999999999999999',
+  '999999999999.99999999',
   '1250.0000000000000000000001',
   '1000000000000.0000000001',
 ]);
