@@ -83,6 +83,7 @@ type Event struct {
 	Type        Type
 	Time        time.Time // when the order changed
 	TraceParent string    // W3C trace context, may be empty
+	TraceState  string    // its tracestate, empty for most
 	Data        Data
 	Raw         []byte // the original bytes: the same id with other bytes is a conflict
 }

@@ -16,5 +16,6 @@ type Outgoing struct {
 	OrderID     string
 	Time        time.Time
 	TraceParent string
+	TraceState  string
 	Raw         []byte // the data
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"orderbell/internal/event"
+	"orderbell/internal/tracing"
 )
 
 // Terms are the limits of a claim.
@@ -48,6 +49,8 @@ type Due struct {
 	Name       string    // may be empty
 	TimeZone   string    // IANA, the user's
 	LinkEnds   time.Time // of a mail that asks for a confirmation
+
+	Trace tracing.Parent // of the event's delivery to its function
 }
 
 // Mail is one rendered e-mail to one user.

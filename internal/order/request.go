@@ -12,6 +12,7 @@ type Request struct {
 	Key         string   // the client's Idempotency-Key, "" if it sent none
 	Fingerprint [32]byte // SHA-256 of the request, compared if Key was used before
 	TraceParent string   // W3C trace context for the event, may be empty
+	TraceState  string   // its tracestate, may be empty
 }
 
 // Answer is the result of a [Request].

@@ -16,9 +16,11 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
 
 	"orderbell/internal/event"
 	"orderbell/internal/feed/message"
+	"orderbell/internal/tracing"
 	"orderbell/internal/user"
 )
 
@@ -67,6 +69,8 @@ type Pipeline struct {
 	log    *slog.Logger
 	events metric.Int64Counter
 	step   metric.Float64Histogram
+
+	started time.Time // of this program
 }
 
 // New returns a pipeline. Mail may be nil.
@@ -85,7 +89,7 @@ func New(cfg Config, store Store, feed Feed, mail Mail, log *slog.Logger, meter 
 	if err != nil {
 		return nil, fmt.Errorf("set up metrics: %w", err)
 	}
-	return &Pipeline{cfg: cfg, store: store, feed: feed, mail: mail, log: log, events: events, step: step}, nil
+	return &Pipeline{cfg: cfg, store: store, feed: feed, mail: mail, log: log, events: events, step: step, started: time.Now()}, nil
 }
 
 // Handle handles an event. Its error is an *[event.InvalidError], or one of the store or the feed.
@@ -105,6 +109,10 @@ const (
 
 func (p *Pipeline) handle(ctx context.Context, e event.Event) (event.Outcome, error) {
 	began := time.Now()
+	about(ctx, e)
+	if parent := tracing.Of(ctx); parent.TraceParent != "" {
+		e.TraceParent, e.TraceState = parent.TraceParent, parent.TraceState // of the delivery under way, for the record and for mails
+	}
 	if err := e.CheckAge(began, p.cfg.RetentionDays); err != nil {
 		return invalid, err
 	}
@@ -117,7 +125,7 @@ func (p *Pipeline) handle(ctx context.Context, e event.Event) (event.Outcome, er
 	if e.Data.Undone != "" {
 		audience = user.Audience{} // an undo has no notification; the list shows it
 	}
-	receipt, err := p.store.Apply(ctx, e, audience)
+	receipt, err := p.apply(ctx, e, audience)
 	p.timeStep(ctx, "apply", began)
 	switch {
 	case errors.Is(err, event.ErrPayloadConflict):
@@ -131,7 +139,8 @@ func (p *Pipeline) handle(ctx context.Context, e event.Event) (event.Outcome, er
 		return failed, err // cannot happen: the data was parsed
 	}
 	m.Again = receipt.Outcome == event.Duplicate
-	err = p.feed.Publish(ctx, e.Data.TenantID, m)
+	m.Cold = e.Time.Before(p.started)
+	err = p.publish(ctx, e.Data.TenantID, m)
 	p.timeStep(ctx, "publish", began)
 	if err != nil {
 		return failed, &publishError{err}
@@ -144,6 +153,40 @@ func (p *Pipeline) handle(ctx context.Context, e event.Event) (event.Outcome, er
 		p.timeStep(ctx, "mail", began)
 	}
 	return receipt.Outcome, nil
+}
+
+// about says in the span of the delivery what is delivered.
+func about(ctx context.Context, e event.Event) {
+	if span := trace.SpanFromContext(ctx); span.IsRecording() {
+		span.SetAttributes(
+			tracing.AttrMessagingSystem.String("kafka"), tracing.AttrMessagingOperation.String("process"), tracing.AttrMessagingID.String(e.ID),
+			tracing.AttrTenant.String(e.Data.TenantID), tracing.AttrOrder.String(e.Data.OrderID), tracing.AttrEventType.String(string(e.Type)))
+	}
+}
+
+func (p *Pipeline) apply(ctx context.Context, e event.Event, audience user.Audience) (event.Receipt, error) {
+	ctx, span := tracing.Start(ctx, tracing.SpanApply)
+	receipt, err := p.store.Apply(ctx, e, audience)
+	if span.IsRecording() {
+		span.SetAttributes(tracing.AttrOutcome.String(string(receipt.Outcome)))
+	}
+	tracing.End(span, err)
+	return receipt, err //nolint:wrapcheck // the store's
+}
+
+// publish hands the message on with the trace of its own span: what follows from it is in the gateways.
+func (p *Pipeline) publish(ctx context.Context, tenantID string, m message.Message) error {
+	ctx, span := tracing.Start(ctx, tracing.SpanPublish, trace.WithSpanKind(trace.SpanKindProducer))
+	if parent := tracing.Of(ctx); parent.TraceParent != "" {
+		m.TraceParent, m.TraceState = parent.TraceParent, parent.TraceState
+	}
+	if span.IsRecording() {
+		span.SetAttributes(tracing.AttrMessagingSystem.String("redis"), tracing.AttrMessagingOperation.String("publish"),
+			tracing.AttrMessagingID.String(m.ID), tracing.AttrCold.Bool(m.Cold))
+	}
+	err := p.feed.Publish(ctx, tenantID, m)
+	tracing.End(span, err)
+	return err //nolint:wrapcheck // the feed's
 }
 
 func (p *Pipeline) timeStep(ctx context.Context, name string, began time.Time) {

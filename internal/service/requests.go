@@ -87,7 +87,7 @@ func (s *Service) measured(h http.Handler) http.Handler {
 func (s *Service) startSpan(r *http.Request) (context.Context, trace.Span) {
 	ctx := tracing.Into(r.Context(), s.telemetry.tracer)
 	name, kind := r.Method, trace.SpanKindServer
-	parent := tracing.Parent{TraceParent: r.Header.Get("Traceparent"), TraceState: r.Header.Get("Tracestate")}
+	parent := tracing.Header(r.Header)
 	if r.Header.Get("Ce-Id") != "" {
 		name, kind = tracing.SpanProcess, trace.SpanKindConsumer
 		if carried := r.Header.Get("Ce-Traceparent"); carried != "" {

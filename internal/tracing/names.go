@@ -7,14 +7,14 @@ import "go.opentelemetry.io/otel/attribute"
 
 // The names of spans, in the order of an order's way. A server span is named METHOD ROUTE, such as POST /api/orders.
 const (
-	SpanSend    = "send orders.events"    // outbox-relay: from the commit to Kafka's acknowledgement
-	SpanProcess = "process order event"   // a function: an event's delivery
+	SpanSend    = "send orders.events"    // outbox-relay: from the order's change to Kafka's acknowledgement
+	SpanProcess = "process event"         // a function: an event's delivery, from the request to its answer
 	SpanApply   = "apply event"           // a function: the transaction in PostgreSQL
 	SpanPublish = "publish to stream"     // a function: the script in Redis
 	SpanMail    = "send mail"             // a function or delivery-sweeper: one attempt
 	SpanSweep   = "sweep"                 // delivery-sweeper: what one tick of its clock makes it do
-	SpanWrite   = "write frames"          // sse-gateway: from a message's arrival to the frame in the last socket
-	SpanPaint   = "show order in browser" // the page, as a receipt tells: from the frame in the socket to the pixels
+	SpanWrite   = "write frames"          // sse-gateway: from a message's arrival to the frame in the sockets of its tenant
+	SpanPaint   = "show order in browser" // the page, as a receipt tells: from the frame's arrival to the pixels
 )
 
 // The attributes of spans.
@@ -33,4 +33,5 @@ const (
 	AttrEventType = attribute.Key("orderbell.event_type")
 	AttrOutcome   = attribute.Key("orderbell.outcome")
 	AttrMailID    = attribute.Key("orderbell.mail_id")
+	AttrCold      = attribute.Key("orderbell.cold_start") // the event waited for its function to start
 )

@@ -8,6 +8,8 @@ package tracing
 
 import (
 	"context"
+	"net/http"
+	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -36,7 +38,8 @@ func tracer(ctx context.Context) trace.Tracer {
 	return noop.Tracer{}
 }
 
-// Start begins a span. End it with [End].
+// Start begins a span. End it with [End]. Give a span that may be dropped its attributes only if IsRecording says true: for
+// most spans of a sampled service they would be made in vain.
 func Start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
 	return tracer(ctx).Start(ctx, name, options...)
 }
@@ -49,12 +52,28 @@ func End(span trace.Span, err error) {
 	span.End()
 }
 
+// MaxState is how many bytes of a tracestate are handed on, as W3C Trace Context (§3.3.1.5) asks for at least. A longer one is
+// left out; the trace goes on without it.
+const MaxState = 512
+
 // With returns a context whose next span is a child of p. Without a valid p it is ctx.
 func With(ctx context.Context, p Parent) context.Context {
 	if p.TraceParent == "" {
 		return ctx
 	}
+	if len(p.TraceState) > MaxState {
+		p.TraceState = ""
+	}
 	return propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": p.TraceParent, "tracestate": p.TraceState})
+}
+
+// Header returns the parent that a request's headers name. Several of one name are none, as W3C Trace Context (§3.2) has it.
+func Header(h http.Header) Parent {
+	parents, states := h.Values("Traceparent"), h.Values("Tracestate")
+	if len(parents) != 1 {
+		return Parent{}
+	}
+	return Parent{TraceParent: parents[0], TraceState: strings.Join(states, ",")}
 }
 
 // Of returns the current span of ctx as other programs refer to it, or zero.
@@ -68,6 +87,9 @@ func Of(ctx context.Context) Parent {
 func Add(ctx context.Context, attributes ...attribute.KeyValue) {
 	trace.SpanFromContext(ctx).SetAttributes(attributes...)
 }
+
+// Sampled says whether the spans of the trace of p are kept.
+func (p Parent) Sampled() bool { return strings.HasSuffix(p.TraceParent, "-01") }
 
 // ID returns the id of the trace that a traceparent names, or "".
 func ID(traceParent string) string {

@@ -82,14 +82,14 @@ func repeatEvents(e *episode) {
 
 // newEvents returns the outbox rows of the episode after last.
 func (e *episode) newEvents(last *int64) []event.Outgoing {
-	r, err := e.w.db.Query(e.t.Context(), `SELECT id, event_id::text, source, type, tenant_id, order_id::text, occurred_at, traceparent, data
+	r, err := e.w.db.Query(e.t.Context(), `SELECT id, event_id::text, source, type, tenant_id, order_id::text, occurred_at, traceparent, tracestate, data
 		FROM outbox WHERE tenant_id = ANY ($1) AND id > $2 ORDER BY id`, ids(e.shops), *last)
 	if err != nil {
 		e.t.Fatal(err)
 	}
 	events, err := pgx.CollectRows(r, func(row pgx.CollectableRow) (event.Outgoing, error) {
 		var o event.Outgoing
-		err := row.Scan(&o.Position, &o.ID, &o.Source, &o.Type, &o.TenantID, &o.OrderID, &o.Time, &o.TraceParent, &o.Raw)
+		err := row.Scan(&o.Position, &o.ID, &o.Source, &o.Type, &o.TenantID, &o.OrderID, &o.Time, &o.TraceParent, &o.TraceState, &o.Raw)
 		return o, err
 	})
 	if err != nil {

@@ -234,7 +234,10 @@ func newRequest(r *http.Request, body []byte) (order.Request, error) {
 	if err != nil {
 		return order.Request{}, err
 	}
-	request := order.Request{TenantID: principal.TenantID, ActorID: principal.UserID, TraceParent: traceParent(r)}
+	trace := traceOf(r)
+	request := order.Request{
+		TenantID: principal.TenantID, ActorID: principal.UserID, TraceParent: trace.TraceParent, TraceState: trace.TraceState,
+	}
 	keys, sent := r.Header[keyHeader]
 	if !sent {
 		return request, nil

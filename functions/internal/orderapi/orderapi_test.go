@@ -24,6 +24,7 @@ import (
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/store/orderstore"
+	"orderbell/internal/tracing"
 	"orderbell/internal/user"
 )
 
@@ -76,7 +77,7 @@ func (b bundle) do(t *testing.T, c call) *http.Response {
 		}
 	}
 	w := httptest.NewRecorder()
-	b.handler.ServeHTTP(w, r)
+	b.handler.ServeHTTP(w, r.WithContext(tracing.With(r.Context(), tracing.Header(r.Header)))) // as package service does
 	return w.Result()
 }
 

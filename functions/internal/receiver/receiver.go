@@ -29,6 +29,7 @@ import (
 	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/problem"
 	"orderbell/internal/strictjson"
+	"orderbell/internal/tracing"
 )
 
 // Config bounds the time and size of one event.
@@ -127,9 +128,20 @@ func (rc *Receiver) serve(w http.ResponseWriter, r *http.Request) (*problem.Prob
 	if p != nil {
 		return p, ""
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), rc.timeout)
+	ctx, cancel := context.WithTimeout(inTrace(r, *ce), rc.timeout)
 	defer cancel()
 	return refusal(ctx, rc.run(ctx, *ce)), ce.ID()
+}
+
+// inTrace returns the context of a request that brings an event. A structured event names its trace in the body, where the
+// span of the request could not find it: what follows is in that trace.
+func inTrace(r *http.Request, ce cloudevents.Event) context.Context {
+	parent, _ := cloudevent.Extension(ce, cloudevent.ExtTraceParent)
+	if parent == "" || r.Header.Get("Ce-Traceparent") != "" {
+		return r.Context()
+	}
+	state, _ := cloudevent.Extension(ce, cloudevent.ExtTraceState)
+	return tracing.With(r.Context(), tracing.Parent{TraceParent: parent, TraceState: state})
 }
 
 // run calls handle. A panic becomes an error of this event.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderbell/internal/event"
+	"orderbell/internal/tracing"
 )
 
 // The extensions of the contract.
@@ -19,7 +20,8 @@ const (
 	ExtTenantID     = "tenantid"
 	ExtPartitionKey = "partitionkey" // the Kafka key too: an order's events stay in one partition
 	ExtSequence     = "sequence"     // the order's version
-	ExtTraceParent  = "traceparent"
+	ExtTraceParent  = "traceparent"  // CloudEvents' distributed tracing extension: the span that sent the event
+	ExtTraceState   = "tracestate"
 )
 
 var traceParentPattern = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
@@ -44,6 +46,9 @@ func New(e event.Event) (cloudevents.Event, error) {
 	ce.SetExtension(ExtSequence, strconv.FormatInt(e.Data.Version, 10))
 	if e.TraceParent != "" {
 		ce.SetExtension(ExtTraceParent, e.TraceParent)
+		if e.TraceState != "" {
+			ce.SetExtension(ExtTraceState, e.TraceState)
+		}
 	}
 	if err := ce.SetData(cloudevents.ApplicationJSON, data); err != nil {
 		return cloudevents.Event{}, fmt.Errorf("encode event data: %w", err)
@@ -70,7 +75,7 @@ func FromOutbox(o event.Outgoing) (cloudevents.Event, error) {
 	case data.TenantID != o.TenantID:
 		return cloudevents.Event{}, event.Invalid("data.tenant_id", "is %s, but the event is tenant %s's", data.TenantID, o.TenantID)
 	}
-	e := event.Event{ID: o.ID, Source: o.Source, Type: o.Type, Time: o.Time, TraceParent: o.TraceParent, Data: data, Raw: o.Raw}
+	e := event.Event{ID: o.ID, Source: o.Source, Type: o.Type, Time: o.Time, TraceParent: o.TraceParent, TraceState: o.TraceState, Data: data, Raw: o.Raw}
 	ce, err := New(e)
 	if err != nil {
 		return cloudevents.Event{}, event.Invalid("", "%s", err)
@@ -114,6 +119,9 @@ func Parse(ce cloudevents.Event) (event.Event, error) {
 	}
 	if s, ok := Extension(ce, ExtTraceParent); ok && traceParentPattern.MatchString(s) {
 		e.TraceParent = s // a malformed one is ignored, as W3C Trace Context requires
+		if s, ok := Extension(ce, ExtTraceState); ok && len(s) <= tracing.MaxState {
+			e.TraceState = s
+		}
 	}
 	return e, nil
 }

@@ -24,7 +24,7 @@ func paid() event.Event {
 	at := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 	return event.Event{
 		ID: eventID, Source: event.Source, Type: event.OrderPaid, Time: at,
-		TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+		TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", TraceState: "vendor=1",
 		Data: event.Data{
 			OrderID: orderID, TenantID: "demo", Status: order.Paid, Reference: "A-1042",
 			TotalAmount: 125000, Currency: "IDR", Version: 2, Timestamp: at,

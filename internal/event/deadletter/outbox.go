@@ -40,6 +40,9 @@ func FromOutbox(o event.Outgoing, err error) cloudevents.Event {
 	ce.SetExtension(cloudevent.ExtTenantID, cut(o.TenantID))
 	if o.TraceParent != "" {
 		ce.SetExtension(cloudevent.ExtTraceParent, cut(o.TraceParent))
+		if o.TraceState != "" {
+			ce.SetExtension(cloudevent.ExtTraceState, cut(o.TraceState))
+		}
 	}
 	ce.SetExtension(ExtReason, cut(reason))
 	ce.DataEncoded = raw // unchanged, even if it is not JSON

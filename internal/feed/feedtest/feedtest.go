@@ -274,7 +274,7 @@ func fidelity(t *testing.T, url string) {
 	s.Next(t)
 	m := Message(tenant, 1, event.Recipient{UserID: "u 1", NotificationID: "n-1"})
 	m = Refer(m, "a b  c\u2028d\"e\\f<&>'é😀 %s {x}")
-	m.TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	m.TraceParent, m.TraceState, m.Cold = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "vendor=1", true
 	publish(t, f, tenant, m)
 	checkChain(t, message.Position{}, []message.Message{m}, []message.Published{s.Next(t).Published})
 	read, _, err := f.Read(t.Context(), tenant, message.Position{}, 10)

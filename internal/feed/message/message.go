@@ -17,7 +17,10 @@ type Message struct {
 	Data        json.RawMessage   `json:"data,omitempty"` // of an order's change: a JSON object, which the page reads
 	Read        *Reading          `json:"read,omitempty"` // of NotificationRead
 	Recipients  []event.Recipient `json:"recipients"`
-	TraceParent string            `json:"traceparent,omitempty"`
+	TraceParent string            `json:"traceparent,omitempty"` // the span that published it
+	TraceState  string            `json:"tracestate,omitempty"`
+	// Cold says that the function which published it had not started when the order changed: the event waited for it.
+	Cold bool `json:"cold,omitempty"`
 	// Again marks a delivery that is not the event's first. An earlier one may have been published, and its mark may
 	// have expired, so a client may have seen the event at another position of the stream.
 	Again bool `json:"again,omitempty"`
@@ -63,5 +66,5 @@ func New(e event.Event, to []event.Recipient) (Message, error) {
 	if err != nil {
 		return Message{}, err
 	}
-	return Message{ID: e.ID, Event: e.Type, Data: data, Recipients: to, TraceParent: e.TraceParent}, nil
+	return Message{ID: e.ID, Event: e.Type, Data: data, Recipients: to, TraceParent: e.TraceParent, TraceState: e.TraceState}, nil
 }

@@ -7,8 +7,8 @@ WITH event AS MATERIALIZED (
     -- A sub-select hides the length of an array from the planner, which otherwise plans every batch again, for longer than it runs.
     SELECT * FROM unnest((SELECT @event_days::date[]), (SELECT @sources::text[]), (SELECT @event_ids::uuid[]), (SELECT @tenant_ids::text[]),
         (SELECT @order_ids::uuid[]), (SELECT @order_versions::bigint[]), (SELECT @data_hashes::bytea[]), (SELECT @datas::jsonb[]),
-        (SELECT @occurred::timestamptz[]), (SELECT @traceparents::text[]))
-        WITH ORDINALITY AS e (event_day, source, event_id, tenant_id, order_id, order_version, data_hash, data, occurred_at, traceparent, n)
+        (SELECT @occurred::timestamptz[]), (SELECT @traceparents::text[]), (SELECT @tracestates::text[]))
+        WITH ORDINALITY AS e (event_day, source, event_id, tenant_id, order_id, order_version, data_hash, data, occurred_at, traceparent, tracestate, n)
 ), recipient AS MATERIALIZED (
     SELECT n, u.id, in_app, in_app_event, email, email_event, unconfirmed, no_mailbox, eligible,
         CASE WHEN email AND email_event AND NOT unconfirmed AND NOT no_mailbox THEN quiet_until(now(), time_zone, quiet_hours) END AS quiet,
@@ -56,9 +56,9 @@ WITH event AS MATERIALIZED (
     RETURNING event_source, event_id, user_id, id
 ), due AS (
     INSERT INTO email_deliveries (id, tenant_id, user_id, event_source, event_id, event_type, order_id, data, message_id,
-        next_attempt_at, reason, audience)
+        next_attempt_at, reason, audience, traceparent, tracestate)
     SELECT notification_id, tenant_id, id, source, event_id, @type, order_id, data, notification_id || '@' || @mail_domain, coalesce(quiet, now()),
-        CASE WHEN quiet IS NULL THEN '' ELSE 'quiet hours' END, @roles
+        CASE WHEN quiet IS NULL THEN '' ELSE 'quiet hours' END, @roles, traceparent, tracestate
     FROM fresh JOIN recipient USING (n)
     WHERE eligible AND email AND email_event AND NOT unconfirmed AND NOT no_mailbox
     RETURNING event_source, event_id, next_attempt_at

@@ -63,4 +63,4 @@ WHERE d.id = o.id AND t.id = d.tenant_id
 RETURNING d.id::text, d.attempt, d.held, d.message_id, o.unwanted IS NOT NULL AS opted_out,
     o.unwanted IS NULL AND o.later IS NOT NULL AS deferred, o.abandoned,
     d.event_source, d.event_id::text, d.event_type, d.data, t.name AS tenant_name, t.locale, d.user_id::text, o.email, o.name, o.time_zone, d.tenant_id,
-    coalesce(o.invitation_expires_at, '0001-01-01T00:00:00Z') AS link_ends
+    coalesce(o.invitation_expires_at, '0001-01-01T00:00:00Z') AS link_ends, d.traceparent, d.tracestate

@@ -48,7 +48,7 @@ func (s *Store) claim(ctx context.Context, sql string, args pgx.NamedArgs) (mail
 	var data []byte
 	err := s.pool.QueryRow(ctx, sql, args).Scan(&d.ID, &d.Attempt, &d.Held, &d.MessageID, &d.OptedOut, &d.Deferred,
 		&d.Abandoned, &d.Source, &d.EventID, &d.Type, &data, &d.TenantName, &d.Locale, &d.UserID, &d.Email, &d.Name, &d.TimeZone,
-		&d.TenantID, &d.LinkEnds)
+		&d.TenantID, &d.LinkEnds, &d.Trace.TraceParent, &d.Trace.TraceState)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return mail.Due{}, false, nil
 	}

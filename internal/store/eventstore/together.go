@@ -81,10 +81,12 @@ func (s *Store) applyTogether(ctx context.Context, items []application) []applie
 func (s *Store) apply(ctx context.Context, batch []application) ([]appliedRow, error) {
 	n := len(batch)
 	days, sources, ids, tenants, orders := make([]time.Time, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
-	versions, hashes, datas, times, parents := make([]int64, n), make([][]byte, n), make([]string, n), make([]time.Time, n), make([]string, n)
+	versions, hashes, datas, times := make([]int64, n), make([][]byte, n), make([]string, n), make([]time.Time, n)
+	parents, states := make([]string, n), make([]string, n)
 	for i, a := range batch {
 		days[i], sources[i], ids[i], tenants[i], orders[i] = a.Day(), a.Source, a.ID, a.Data.TenantID, a.Data.OrderID
-		versions[i], hashes[i], datas[i], times[i], parents[i] = a.Data.Version, hash(a.Event), string(a.data), a.Time, a.TraceParent
+		versions[i], hashes[i], datas[i], times[i] = a.Data.Version, hash(a.Event), string(a.data), a.Time
+		parents[i], states[i] = a.TraceParent, a.TraceState
 	}
 	roles := make([]string, len(batch[0].audience.Roles)) // never nil: cardinality of NULL is NULL
 	for i, r := range batch[0].audience.Roles {
@@ -92,7 +94,7 @@ func (s *Store) apply(ctx context.Context, batch []application) ([]appliedRow, e
 	}
 	named := map[string]any{
 		"event_days": days, "sources": sources, "event_ids": ids, "tenant_ids": tenants, "order_ids": orders, "order_versions": versions,
-		"data_hashes": hashes, "datas": datas, "occurred": times, "traceparents": parents,
+		"data_hashes": hashes, "datas": datas, "occurred": times, "traceparents": parents, "tracestates": states,
 		"type": string(batch[0].Type), "roles": roles, "mail_domain": s.mailDomain, "opt_in": batch[0].audience.OnRequest,
 	}
 	args := make([]any, len(s.applyNames))

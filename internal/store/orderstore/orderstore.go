@@ -182,7 +182,7 @@ func (s *Store) ForgetKeys(ctx context.Context, before time.Time, limit int) (in
 	return tag.RowsAffected(), database.Wrap("forget idempotency keys", err)
 }
 
-// arguments returns $1 to $9 of every statement that writes, with room for the others.
+// arguments returns $1 to $10 of every statement that writes, with room for the others.
 func arguments(r order.Request, id string, status order.Status, eventID string) []any {
 	const most = 16
 	var actor any // NULL: ids of users are UUIDs, and an actor may be a service account
@@ -191,7 +191,7 @@ func arguments(r order.Request, id string, status order.Status, eventID string) 
 	}
 	return append(make([]any, 0, most),
 		r.TenantID, id, string(status), Shard(id), eventID, string(event.TypeFor(status)), r.TraceParent,
-		r.ActorID, actor)
+		r.ActorID, actor, r.TraceState)
 }
 
 // write runs a statement that creates or changes an order.

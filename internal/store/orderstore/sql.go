@@ -21,7 +21,7 @@ a AS (
 ),
 r AS (SELECT ` + text.SaidSQL + ` AS shown_reference FROM (SELECT reference AS said FROM o) AS o),
 e AS (
-    INSERT INTO outbox (shard, event_id, source, type, tenant_id, order_id, data, occurred_at, traceparent)
+    INSERT INTO outbox (shard, event_id, source, type, tenant_id, order_id, data, occurred_at, traceparent, tracestate)
     SELECT $4::smallint, $5::uuid, '` + event.Source + `', $6::text, tenant_id, id, convert_to(
         '{"order_id":"' || id || '","tenant_id":' || to_json(tenant_id) || ',"status":"' || status || '"' ||
         CASE shown_reference WHEN '' THEN '' ELSE ',"reference":' || to_json(shown_reference) END ||
@@ -30,7 +30,7 @@ e AS (
         CASE undone WHEN '' THEN '' ELSE ',"undone":"' || undone || '"' END ||
         CASE $8::text WHEN '' THEN '' ELSE ',"actor":{"user_id":' || to_json($8::text) ||
             CASE actor_name WHEN '' THEN '' ELSE ',"name":' || to_json(actor_name) END || '}' END || '}', 'UTF8'),
-        updated_at, $7::text
+        updated_at, $7::text, $10::text
     FROM o, a, r
 ),
 h AS (
@@ -44,18 +44,18 @@ h AS (
 // that the cost is constant.
 const newPart = `
 n AS (
-    SELECT $2::uuid AS id, $1::text AS tenant_id, $10::text AS reference, $3::text AS status,
-        $11::bigint AS total_amount,
-        coalesce(nullif($12::text, ''), (SELECT currency FROM tenants WHERE id = $1::text)) AS currency, 1::bigint AS version,
+    SELECT $2::uuid AS id, $1::text AS tenant_id, $11::text AS reference, $3::text AS status,
+        $12::bigint AS total_amount,
+        coalesce(nullif($13::text, ''), (SELECT currency FROM tenants WHERE id = $1::text)) AS currency, 1::bigint AS version,
         now() AS created_at, now() AS updated_at, ''::text AS undo_status
 ),
 d AS (
     SELECT id FROM (
         SELECT id, status, created_at FROM orders
-        WHERE tenant_id = $1::text AND reference <> '' AND reference = $10::text
+        WHERE tenant_id = $1::text AND reference <> '' AND reference = $11::text
         ORDER BY reference, created_at DESC, id DESC LIMIT 20
     ) AS same
-    WHERE status IN (` + open + `) OR created_at > now() - $13::interval
+    WHERE status IN (` + open + `) OR created_at > now() - $14::interval
     ORDER BY created_at DESC, id DESC LIMIT 1
 )`
 
@@ -73,7 +73,7 @@ o AS (INSERT INTO orders (` + columns + `) SELECT ` + columns + ` FROM n RETURNI
 const createOnceSQL = `WITH` + newPart + `,
 k AS (
     INSERT INTO idempotency_keys (tenant_id, key, request_hash, status, body)
-    SELECT tenant_id, $14::text, $15::bytea, 201, convert_to(row_to_json(first)::text, 'UTF8')
+    SELECT tenant_id, $15::text, $16::bytea, 201, convert_to(row_to_json(first)::text, 'UTF8')
     FROM (SELECT n.*, coalesce((SELECT id::text FROM d), '') AS duplicate_of FROM n) AS first
     ON CONFLICT DO NOTHING RETURNING 1
 ),
@@ -86,8 +86,8 @@ o AS (
 const changePart = `
 o AS (
     UPDATE orders SET status = $3::text, version = version + 1, updated_at = clock_timestamp(),
-        undo_status = CASE WHEN $11::boolean THEN status ELSE '' END
-    WHERE id = $2::uuid AND tenant_id = $1::text AND status = ANY ($10::text[])
+        undo_status = CASE WHEN $12::boolean THEN status ELSE '' END
+    WHERE id = $2::uuid AND tenant_id = $1::text AND status = ANY ($11::text[])
     RETURNING ` + columns + `, '' AS undone
 ),`
 
@@ -96,8 +96,8 @@ o AS (
 const undoPart = `
 p AS (
     SELECT id AS locked, status AS was FROM orders
-    WHERE id = $2::uuid AND tenant_id = $1::text AND version = $12::bigint AND undo_status <> ''
-        AND status = ANY ($10::text[]) AND updated_at > clock_timestamp() - $11::interval
+    WHERE id = $2::uuid AND tenant_id = $1::text AND version = $13::bigint AND undo_status <> ''
+        AND status = ANY ($11::text[]) AND updated_at > clock_timestamp() - $12::interval
     FOR UPDATE
 ),
 o AS (
@@ -121,13 +121,13 @@ const (
 	changeOnceSQL = `WITH` + changePart + `
 k AS (
     INSERT INTO idempotency_keys (tenant_id, key, request_hash, status, body)
-    SELECT tenant_id, $12::text, $13::bytea, 200, convert_to(row_to_json(o)::text, 'UTF8') FROM o
+    SELECT tenant_id, $13::text, $14::bytea, 200, convert_to(row_to_json(o)::text, 'UTF8') FROM o
 ),` + eventPart + changed
 
 	undoOnceSQL = `WITH` + undoPart + `
 k AS (
     INSERT INTO idempotency_keys (tenant_id, key, request_hash, status, body)
-    SELECT tenant_id, $13::text, $14::bytea, 200, convert_to(row_to_json(o)::text, 'UTF8') FROM o
+    SELECT tenant_id, $14::text, $15::bytea, 200, convert_to(row_to_json(o)::text, 'UTF8') FROM o
 ),` + eventPart + changed
 )
 

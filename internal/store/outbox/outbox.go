@@ -57,7 +57,7 @@ ORDER BY (shard - @first + @shards) % @shards`
 
 // unsentAfter are up to $1 unsent rows of the locked shards after row $2.
 const unsentAfter = `
-SELECT id, event_id::text, source, type, tenant_id, order_id::text, occurred_at, traceparent, data
+SELECT id, event_id::text, source, type, tenant_id, order_id::text, occurred_at, traceparent, tracestate, data
 FROM outbox
 WHERE id > $2 AND sent_at IS NULL AND shard = ANY (string_to_array(current_setting('orderbell.shards'), ',')::int[])
 ORDER BY id
@@ -117,7 +117,7 @@ WITH RECURSIVE held AS (
 ), turn AS (
     SELECT o.*
     FROM share CROSS JOIN LATERAL (
-        SELECT id, event_id, source, type, tenant_id, order_id, occurred_at, traceparent, data,
+        SELECT id, event_id, source, type, tenant_id, order_id, occurred_at, traceparent, tracestate, data,
             row_number() OVER (ORDER BY shard, tenant_id, id) AS nth
         FROM outbox
         WHERE (shard, tenant_id, id) > (s, tenant, 0) AND (shard, tenant_id, id) < (s, tenant, 9223372036854775807)
@@ -128,7 +128,7 @@ WITH RECURSIVE held AS (
     ORDER BY nth, id
     LIMIT $1
 )
-SELECT id, event_id::text, source, type, tenant_id, order_id::text, occurred_at, traceparent, data FROM turn ORDER BY id`
+SELECT id, event_id::text, source, type, tenant_id, order_id::text, occurred_at, traceparent, tracestate, data FROM turn ORDER BY id`
 
 const mark = `UPDATE outbox SET sent_at = clock_timestamp() WHERE id = ANY ($1) AND sent_at IS NULL`
 
@@ -234,7 +234,7 @@ func lockAndRead(ctx context.Context, tx pgx.Tx, found found, shards int) (event
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (event.Outgoing, error) {
 		var e event.Outgoing
-		err := row.Scan(&e.Position, &e.ID, &e.Source, &e.Type, &e.TenantID, &e.OrderID, &e.Time, &e.TraceParent, &e.Raw)
+		err := row.Scan(&e.Position, &e.ID, &e.Source, &e.Type, &e.TenantID, &e.OrderID, &e.Time, &e.TraceParent, &e.TraceState, &e.Raw)
 		return e, err
 	})
 }

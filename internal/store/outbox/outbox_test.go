@@ -26,8 +26,8 @@ func insert(t *testing.T, pool *database.Pool, shard, n int) (order string) {
 	order = uuid.NewString()
 	for range n {
 		_, err := pool.Exec(t.Context(), `
-INSERT INTO outbox (shard, event_id, source, type, tenant_id, order_id, data, occurred_at, traceparent)
-VALUES ($1, $2, '/test', 'order_created', 'demo', $3, '{"a": 1}', '2026-11-24T10:00:00.123456Z', 'trace')`,
+INSERT INTO outbox (shard, event_id, source, type, tenant_id, order_id, data, occurred_at, traceparent, tracestate)
+VALUES ($1, $2, '/test', 'order_created', 'demo', $3, '{"a": 1}', '2026-11-24T10:00:00.123456Z', 'trace', 'vendor=1')`,
 			shard, uuid.NewString(), order)
 		if err != nil {
 			t.Fatal(err)
@@ -95,7 +95,7 @@ func TestTake(t *testing.T) {
 		}
 		want := event.Outgoing{
 			Position: got[0].Position, ID: got[0].ID, Source: "/test", Type: event.OrderCreated, TenantID: "demo", OrderID: first,
-			Time: time.Date(2026, 11, 24, 10, 0, 0, 123456000, time.UTC), TraceParent: "trace", Raw: []byte(`{"a": 1}`),
+			Time: time.Date(2026, 11, 24, 10, 0, 0, 123456000, time.UTC), TraceParent: "trace", TraceState: "vendor=1", Raw: []byte(`{"a": 1}`),
 		}
 		if diff := cmp.Diff(want, got[0], cmp.Comparer(time.Time.Equal)); diff != "" {
 			t.Error(diff)

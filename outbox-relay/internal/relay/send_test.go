@@ -103,12 +103,17 @@ func outgoing(t *testing.T, letter, name string) event.Outgoing {
 // relayAll relays q through b until nothing waits.
 func relayAll(t *testing.T, q *queue, b *scripted, meter metric.Meter) {
 	t.Helper()
+	relayAllIn(t.Context(), t, q, b, meter)
+}
+
+func relayAllIn(ctx context.Context, t *testing.T, q *queue, b *scripted, meter metric.Meter) {
+	t.Helper()
 	cfg := relay.Config{Workers: 1, BatchSize: 100, IdleInterval: time.Second, LagGroups: []string{"order-paid", "gone"}}
 	r, err := relay.New(cfg, relay.Topics{Events: "events", DeadLetters: "dead"}, q, b, groups{}, slog.New(slog.DiscardHandler), meter)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	r.Start(ctx)
 	for _, reached := range []chan struct{}{q.empty, q.measured} {

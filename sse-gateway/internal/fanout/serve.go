@@ -53,6 +53,8 @@ func (v *served) run(ctx context.Context) Reason {
 	grown := make(signal, 1)
 	v.sub.Log.Watch(grown)
 	defer v.sub.Log.Unwatch(grown)
+	wrote := v.sub.Log.Attend()
+	defer func() { v.sub.Log.Leave(wrote) }()
 	cfg := v.pool.cfg
 	end, why := v.pool.ends(v.sub, time.Now())
 	over := time.NewTimer(time.Until(end))
@@ -72,6 +74,10 @@ func (v *served) run(ctx context.Context) Reason {
 	for {
 		if why, ok := v.catchUp(); !ok {
 			return why
+		}
+		if v.sub.Cursor > wrote {
+			v.sub.Log.Wrote(wrote, v.sub.Cursor)
+			wrote = v.sub.Cursor
 		}
 		var err error
 		select {

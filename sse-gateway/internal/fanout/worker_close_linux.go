@@ -23,6 +23,7 @@ func (w *worker) close(c *client, why Reason) {
 	if g.clients = g.clients[:len(g.clients)-1]; len(g.clients) == 0 {
 		delete(w.groups, c.log)
 		c.log.Unwatch(w)
+		c.log.Leave(g.wrote)
 	}
 	spokes := w.wheel[c.slot]
 	last = spokes[len(spokes)-1]

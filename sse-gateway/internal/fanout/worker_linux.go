@@ -44,6 +44,9 @@ type group struct {
 	left    int  // number of clients that the current round has not reached; it runs from the last to the first
 	queued  bool // a round is under way
 	again   bool // and the log has grown since it began
+
+	wrote uint64 // the frames before this number are written
+	goal  uint64 // and those before this one, when the round under way is over; 0: it has not begun
 }
 
 // worker writes to its clients from one goroutine.
@@ -226,6 +229,9 @@ func (w *worker) enqueue(g *group) {
 // step continues a group's round. It returns whether there is more to do.
 func (w *worker) step(g *group) bool {
 	oldest, end := g.log.Window()
+	if g.goal == 0 {
+		g.goal = end
+	}
 	began := time.Now()
 	for n := range stepSize {
 		if n%stepCheck == 0 && n > 0 && time.Since(began) > stepFor {
@@ -250,6 +256,11 @@ func (w *worker) step(g *group) bool {
 	if g.left > 0 {
 		return true
 	}
+	if len(g.clients) > 0 && g.goal > g.wrote {
+		g.log.Wrote(g.wrote, g.goal)
+		g.wrote = g.goal
+	}
+	g.goal = 0
 	if g.again && len(g.clients) > 0 {
 		g.again, g.left = false, len(g.clients)
 		return true
@@ -333,6 +344,7 @@ func (w *worker) welcome(c *client) {
 		g = &group{log: c.log}
 		w.groups[c.log] = g
 		c.log.Watch(w) // before the log's end is read, so that nothing is missed
+		g.wrote = c.log.Attend()
 	}
 	c.place = int32(len(g.clients)) //nolint:gosec // descriptors are fewer
 	g.clients = append(g.clients, c)

@@ -17,6 +17,7 @@ import (
 	"orderbell/sse-gateway/internal/fanout"
 	"orderbell/sse-gateway/internal/stream"
 	"orderbell/sse-gateway/internal/tenantlog"
+	"orderbell/sse-gateway/internal/visible"
 )
 
 // Config is the gateway's.
@@ -55,6 +56,9 @@ func Start(ctx context.Context, cfg Config, db Database, log *slog.Logger, meter
 	}
 	logs, err := tenantlog.New(cfg.Logs, g.feed, log)
 	var checker *rights.Checker
+	if err == nil {
+		logs.Visible, err = visible.New(ctx, meter)
+	}
 	if err == nil {
 		checker, err = rights.New(cfg.Rights, g.feed, db, log, func(r auth.Revocation) { g.streams.Revoke(r) })
 	}

@@ -2,6 +2,7 @@ package tenantlog
 
 import (
 	"orderbell/internal/feed/message"
+	"orderbell/sse-gateway/internal/visible"
 )
 
 // Outcome is the result of a message.
@@ -30,7 +31,7 @@ func (l *Log) Apply(p message.Published) Outcome {
 		l.mu.Unlock()
 		return Gap
 	}
-	l.add(p)
+	l.add(p, l.begin(p))
 	wakers := l.wakers
 	l.mu.Unlock()
 	l.wake(wakers)
@@ -71,18 +72,22 @@ func (l *Log) wake(wakers []Waker) {
 	}
 }
 
-// add appends p after the last entry. The caller holds the lock.
-func (l *Log) add(p message.Published) {
+// add appends p after the last entry; change measures it, nil: nothing does. The caller holds the lock.
+func (l *Log) add(p message.Published, change *visible.Change) {
 	r, err := rendered{}, p.Err
 	if err == nil {
-		r, err = render(p.Message)
+		r, err = render(p.Message, change)
 	}
 	if err != nil {
+		if change != nil {
+			change.Dropped()
+		}
 		l.resync(Unreadable)
 		l.last = message.Tail{At: p.At, EventID: p.Message.ID} // "" if not even that could be parsed
 		return
 	}
 	l.append(message.Tail{At: p.At, EventID: p.Message.ID}, r)
+	l.track(change)
 }
 
 // resync tells every subscriber that messages are lost.
@@ -101,7 +106,7 @@ func (l *Log) heat(entries []message.Published, tail message.Tail) {
 			if p.Prev != l.last.At {
 				l.forget(p)
 			}
-			l.add(p)
+			l.add(p, nil) // it happened before a client was there to see it
 		}
 	}
 	// The tail names an event that is no longer in the stream: it was lost, or it has expired since.
@@ -145,7 +150,7 @@ func (l *Log) fill(r reading, entries []message.Published, tail message.Tail, co
 			l.resync(StreamLost)
 			lost = true
 		}
-		l.add(p)
+		l.add(p, l.begin(p))
 		added++
 	}
 	if complete && !lost {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"orderbell/internal/feed/message"
+	"orderbell/sse-gateway/internal/visible"
 )
 
 // Waker is told that a log has grown. Wake must not block.
@@ -48,6 +49,10 @@ type Log struct {
 	told     Degraded         // what the clients were told last; zero: the feed is guaranteed
 	proving  bool             // the interruption is over, and the missed messages are read
 	wakers   []Waker          // replaced, never changed, so that it can be read without the lock
+	writers  int              // who has called Attend
+	underway []underway       // by number
+
+	measure *visible.Recorder // nil: changes are not measured
 
 	// Used by the registry, under its lock.
 	watchers int

@@ -14,6 +14,7 @@ import (
 	"orderbell/internal/duration"
 	"orderbell/internal/feed/message"
 	"orderbell/sse-gateway/internal/budget"
+	"orderbell/sse-gateway/internal/visible"
 )
 
 // Config bounds the logs.
@@ -46,6 +47,7 @@ type Logs struct {
 	Counts   Counts
 	Budget   *budget.Budget // for logs, streams and slow readers together
 	Relieved Relieved
+	Visible  *visible.Recorder // measures changes; nil: none does. Set it before Run
 	total    *ledger
 
 	ctx     context.Context //nolint:containedctx // the context of the readers, which must not end with a caller's
@@ -94,6 +96,7 @@ func (l *Logs) Acquire(ctx context.Context, tenantID string, maxBytes int) (*Log
 	log, ok := l.logs[tenantID]
 	if !ok {
 		log = newLog(tenantID, l.cfg.SnapshotURL, limits{bytes: maxBytes, events: l.cfg.MaxEvents}, l.total)
+		log.measure = l.Visible
 		l.logs[tenantID] = log
 	}
 	log.watchers++

@@ -10,6 +10,7 @@ import (
 	"orderbell/internal/event"
 	"orderbell/internal/feed/message"
 	"orderbell/sse-gateway/internal/frame"
+	"orderbell/sse-gateway/internal/visible"
 )
 
 // StartID is the id of a stream's beginning: a client with it has seen no event yet.
@@ -51,7 +52,7 @@ func chunk(e frame.Event, control bool) rendered {
 }
 
 // render renders a message's frames. A message that would break the framing is an error.
-func render(m message.Message) (rendered, error) {
+func render(m message.Message, change *visible.Change) (rendered, error) {
 	if !isEventID(m.ID) {
 		return rendered{}, fmt.Errorf("event id %q cannot be the id of a frame", m.ID)
 	}
@@ -61,7 +62,7 @@ func render(m message.Message) (rendered, error) {
 	if m.Event == message.NotificationRead {
 		return renderReading(m)
 	}
-	r := chunk(frame.Event{ID: m.ID, Name: string(m.Event), Data: m.Data}, false)
+	r := chunk(frame.Event{ID: m.ID, Name: string(m.Event), Data: named(m.Data, change)}, false)
 	r.again = m.Again
 	if len(m.Recipients) > 0 {
 		r.audience = newAudience(m)

@@ -23,7 +23,7 @@ func New(pool *database.Pool) *Store { return &Store{pool: pool} }
 
 // Outgoing returns the events of an order that the outbox still holds, in their order.
 func (s *Store) Outgoing(ctx context.Context, orderID string) ([]event.Outgoing, error) {
-	const query = `SELECT id, event_id::text, source, type, tenant_id, order_id::text, occurred_at, traceparent, data
+	const query = `SELECT id, event_id::text, source, type, tenant_id, order_id::text, occurred_at, traceparent, tracestate, data
 		FROM outbox WHERE order_id = $1 ORDER BY id`
 	rows, err := s.pool.Query(ctx, query, orderID)
 	if err != nil {
@@ -31,7 +31,7 @@ func (s *Store) Outgoing(ctx context.Context, orderID string) ([]event.Outgoing,
 	}
 	events, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (event.Outgoing, error) {
 		var o event.Outgoing
-		err := row.Scan(&o.Position, &o.ID, &o.Source, &o.Type, &o.TenantID, &o.OrderID, &o.Time, &o.TraceParent, &o.Raw)
+		err := row.Scan(&o.Position, &o.ID, &o.Source, &o.Type, &o.TenantID, &o.OrderID, &o.Time, &o.TraceParent, &o.TraceState, &o.Raw)
 		return o, err
 	})
 	if err != nil {

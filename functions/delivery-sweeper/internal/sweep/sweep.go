@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"orderbell/functions/internal/mail/delivery"
+	"orderbell/internal/tracing"
 	"orderbell/internal/user"
 )
 
@@ -104,7 +105,9 @@ func New(cfg Config, retention, workers int, days Days, outbox Outbox, keys Keys
 }
 
 // Sweep does all of it within ctx, which should end in SWEEP_TIMEOUT. One part's failure does not stop the others.
-func (s *Sweeper) Sweep(ctx context.Context) error {
+func (s *Sweeper) Sweep(ctx context.Context) (err error) {
+	ctx, span := tracing.Start(ctx, tracing.SpanSweep)
+	defer func() { tracing.End(span, err) }()
 	began := time.Now()
 	stopAt := began.Add(s.cfg.Timeout)
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(stopAt) {

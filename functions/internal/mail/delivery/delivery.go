@@ -24,10 +24,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
 
 	"orderbell/internal/backoff"
 	"orderbell/internal/mail"
+	"orderbell/internal/tracing"
 )
 
 // Config has the time limits and retries of delivery.
@@ -218,8 +221,16 @@ func (c *Courier) next(ctx context.Context, line mail.Line, claim func(context.C
 		c.count(ctx, tally, deferred)
 		return goOn
 	}
+	ctx, span := begin(ctx, due)
+	defer span.End()
 	err = c.send(ctx, line, due)
 	m, outcome := c.judge(due, err)
+	if span.IsRecording() {
+		span.SetAttributes(tracing.AttrOutcome.String(string(outcome)))
+		if err != nil {
+			span.SetStatus(codes.Error, err.Error())
+		}
+	}
 	c.logFailure(ctx, due, outcome, err)
 	c.count(ctx, tally, outcome)
 	if m.Ambiguous {
@@ -238,6 +249,20 @@ func (c *Courier) next(ctx context.Context, line mail.Line, claim func(context.C
 		return broken
 	}
 	return goOn
+}
+
+// begin begins the span of an attempt, in the trace of the order's change. A sweep has a trace of its own, and is linked to it.
+func begin(ctx context.Context, due mail.Due) (context.Context, trace.Span) {
+	options := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)}
+	if now := trace.SpanContextFromContext(ctx); now.IsSampled() && now.TraceID().String() != tracing.ID(due.Trace.TraceParent) {
+		options = append(options, trace.WithLinks(trace.Link{SpanContext: now}))
+	}
+	ctx, span := tracing.Start(tracing.With(ctx, due.Trace), tracing.SpanMail, options...)
+	if span.IsRecording() {
+		span.SetAttributes(tracing.AttrMailID.String(due.ID), tracing.AttrTenant.String(due.TenantID), tracing.AttrMessagingID.String(due.EventID),
+			tracing.AttrEventType.String(string(due.Type)))
+	}
+	return ctx, span
 }
 
 // logFailure logs a mail that was not sent. For held mails, [Courier.report] logs one line for all.

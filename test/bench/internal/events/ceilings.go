@@ -32,7 +32,7 @@ func pgbench(ctx context.Context, s servers, o Options) ([]figure, error) {
 		"event_days": "ARRAY[current_date]", "sources": "ARRAY['/orderbell/order-api']", "event_ids": "ARRAY[md5((:e::bigint)::text)::uuid]",
 		"type": "'order_paid'::text", "tenant_ids": "ARRAY['bench-' || (:t)::text]", "order_ids": "ARRAY[md5((:e::bigint + 1)::text)::uuid]",
 		"order_versions": "ARRAY[2]", "data_hashes": "ARRAY[sha256((:e::bigint)::text::bytea)]", "datas": "ARRAY[" + data + "]",
-		"occurred": "ARRAY[now()]", "traceparents": "ARRAY['']", "roles": "'{owner,manager,cashier}'::text[]", "mail_domain": "'bench.example'", "opt_in": "false",
+		"occurred": "ARRAY[now()]", "traceparents": "ARRAY['']", "tracestates": "ARRAY['']", "roles": "'{owner,manager,cashier}'::text[]", "mail_domain": "'bench.example'", "opt_in": "false",
 	}
 	var unknown error
 	sql := regexp.MustCompile(`(?m)^--.*\n`).ReplaceAllString(string(statement), "")

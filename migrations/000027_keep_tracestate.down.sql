@@ -1,0 +1,2 @@
+ALTER TABLE email_deliveries DROP COLUMN tracestate, DROP COLUMN traceparent;
+ALTER TABLE outbox DROP COLUMN tracestate;

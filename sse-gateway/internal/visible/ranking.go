@@ -1,0 +1,74 @@
+package visible
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// labelled is how many tenants have a label of their own, so that the metric's size does not depend on how many there are.
+	labelled = 20
+	// everLabelled bounds how many have had one since the start: a label's series stay until the program ends.
+	everLabelled = 5 * labelled
+	// rankEvery is how soon a tenant that has become busy gets a label.
+	rankEvery = time.Minute
+	// counted bounds the tenants whose changes are counted.
+	counted = 100_000
+	// other is the label of the rest.
+	other = "other"
+)
+
+// ranking gives the busiest tenants a label of their own.
+type ranking struct {
+	mu      sync.Mutex
+	changes map[string]int // by tenant; halved with each ranking, so that the last minutes count
+	top     map[string]bool
+	ever    map[string]bool
+	ranked  time.Time
+}
+
+func newRanking() *ranking {
+	return &ranking{changes: map[string]int{}, top: map[string]bool{}, ever: map[string]bool{}, ranked: time.Now()}
+}
+
+// label counts a change of the tenant and returns its label.
+func (r *ranking) label(tenantID string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, known := r.changes[tenantID]; known || len(r.changes) < counted {
+		r.changes[tenantID]++
+	}
+	if now := time.Now(); now.Sub(r.ranked) >= rankEvery {
+		r.ranked = now
+		r.rank()
+	}
+	if !r.top[tenantID] && len(r.top) < labelled && len(r.ever) < everLabelled {
+		r.top[tenantID], r.ever[tenantID] = true, true // there is room
+	}
+	if r.top[tenantID] {
+		return tenantID
+	}
+	return other
+}
+
+// rank replaces the tenants that are no longer among the busiest. The caller holds the lock.
+func (r *ranking) rank() {
+	busiest := slices.SortedFunc(maps.Keys(r.changes), func(a, b string) int {
+		return cmp.Or(cmp.Compare(r.changes[b], r.changes[a]), cmp.Compare(a, b))
+	})
+	top := map[string]bool{}
+	for _, tenant := range busiest {
+		if len(top) < labelled && (r.ever[tenant] || len(r.ever) < everLabelled) {
+			top[tenant], r.ever[tenant] = true, true
+		}
+	}
+	r.top = top
+	for tenant, n := range r.changes {
+		if r.changes[tenant] = n / 2; n/2 == 0 {
+			delete(r.changes, tenant)
+		}
+	}
+}
