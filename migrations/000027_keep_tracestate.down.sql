@@ -1,2 +1,2 @@
-ALTER TABLE email_deliveries DROP COLUMN tracestate, DROP COLUMN traceparent;
-ALTER TABLE outbox DROP COLUMN tracestate;
+ALTER TABLE email_deliveries DROP COLUMN IF EXISTS tracestate, DROP COLUMN IF EXISTS traceparent;
+ALTER TABLE outbox DROP COLUMN IF EXISTS tracestate;

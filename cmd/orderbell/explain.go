@@ -5,60 +5,53 @@ import (
 	"io"
 	"strings"
 
-	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
-	"orderbell/cmd/orderbell/internal/auditstore"
 	"orderbell/cmd/orderbell/internal/explain"
-	"orderbell/internal/store/database"
 	"orderbell/internal/text"
 )
 
 func newExplainCommand() *cobra.Command {
-	var eventID, email, data string
-	var asJSON bool
+	var o explainOptions
 	cmd := &cobra.Command{
-		Use:   "explain --event ID [--user ADDRESS|ID]",
+		Use:   "explain --event ID | --order ID | --reference REFERENCE | --mail ID",
 		Short: "Say why a user was notified of an event, or was not",
 		Long: `Say why a user was notified of an event, or was not.
 
 A function decides by role and preferences whom to notify, and stores each decision with its reason. Preferences are
-checked again before a mail is sent. Without --user the command lists every user with a decision.
+checked again before a mail is sent. Without --user the command lists every user with a decision. It names the trace of each
+event, which orderbell trace prints.
+
+--order explains all events of an order, --reference those of the newest order with the reference (--tenant narrows it down), and
+--mail the event that a mail is about, for the user who gets it.
 
 The command reads the database of DATABASE_URL or, if that is not set, of the orderbell dev that runs on the data directory.`,
 		Example: `  orderbell explain --event 0193b5a2-1c1e-7c3a-9d55-0a1b2c3d4e5f
-  orderbell explain --event 0193b5a2-1c1e-7c3a-9d55-0a1b2c3d4e5f --user cashier@demo.example`,
-		Args: cobra.NoArgs,
-		PreRunE: func(*cobra.Command, []string) error {
-			if _, err := uuid.Parse(eventID); err != nil {
-				return fmt.Errorf("--event is %q, want the id of an event, such as 0193b5a2-1c1e-7c3a-9d55-0a1b2c3d4e5f", eventID)
-			}
-			return nil
-		},
+  orderbell explain --event 0193b5a2-1c1e-7c3a-9d55-0a1b2c3d4e5f --user cashier@demo.example
+  orderbell explain --reference A-1042 --tenant demo
+  orderbell explain --mail 0193b5a2-1c1e-8c3a-9d55-0a1b2c3d4e5f`,
+		Args:    cobra.NoArgs,
+		PreRunE: func(*cobra.Command, []string) error { return o.check() },
 		RunE: work(func(cmd *cobra.Command, _ []string) error {
-			accounts, err := accountsOf(cmd, data, eventID, email)
+			accounts, err := accountsOf(cmd, o)
 			if err != nil {
 				return err
 			}
-			if asJSON {
+			if o.asJSON {
 				return printJSON(cmd.OutOrStdout(), accounts)
 			}
 			return printAccounts(cmd.OutOrStdout(), accounts)
 		}),
 	}
-	cmd.Flags().StringVar(&eventID, "event", "", "the id of the event")
-	cmd.Flags().StringVar(&email, "user", "", "only the user with this address or id")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.Flags().StringVar(&data, "data", defaultData, "data directory of orderbell dev")
+	cmd.Flags().StringVar(&o.eventID, "event", "", "the id of the event")
+	cmd.Flags().StringVar(&o.orderID, "order", "", "the id of an order")
+	cmd.Flags().StringVar(&o.reference, "reference", "", "the reference of an order")
+	cmd.Flags().StringVar(&o.mailID, "mail", "", "the id of a mail, as orderbell mail lists it")
+	cmd.Flags().StringVar(&o.tenantID, "tenant", "", "with --reference: the order's tenant")
+	cmd.Flags().StringVar(&o.email, "user", "", "only the user with this address or id")
+	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print JSON")
+	cmd.Flags().StringVar(&o.data, "data", defaultData, "data directory of orderbell dev")
 	return cmd
-}
-
-func accountsOf(cmd *cobra.Command, data, eventID, email string) (found []explain.Account, err error) {
-	err = withDatabase(cmd.Context(), data, "orderbell-explain", func(pool *database.Pool) error {
-		found, err = explain.Event(cmd.Context(), auditstore.New(pool), eventID, email)
-		return err
-	})
-	return found, err
 }
 
 // printAccounts writes paragraphs. Untrusted text cannot control the terminal.
@@ -74,6 +67,9 @@ func printAccounts(out io.Writer, accounts []explain.Account) error {
 		line("", "%s %s of order %s, tenant %s, from %s", a.Type, a.EventID, a.OrderID, a.TenantID, a.Source)
 		for _, said := range a.Way {
 			line("  ", "%s", said)
+		}
+		if a.TraceID != "" {
+			line("  ", "Its trace is %s: orderbell trace %s prints it.", a.TraceID, a.OrderID)
 		}
 		for _, p := range a.Users {
 			who := p.Email

@@ -43,15 +43,42 @@ func TestExplain(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &accounts); err != nil || status != 0 || len(accounts) != 1 || len(accounts[0].Users) != 1 {
 		t.Errorf("status %d, %v: %s%s", status, err, stdout, stderr)
 	}
+	const order, mail, trace = "0193b5a2-2222-7c3a-9d55-0a1b2c3d4e5f", "0193b5a2-3333-7c3a-9d55-0a1b2c3d4e5f", "4bf92f3577b34da6a3ce929d0e0e4736"
+	for _, sql := range []string{
+		`UPDATE event_records SET order_id = '` + order + `', traceparent = '00-` + trace + `-00f067aa0ba902b7-01'`,
+		`INSERT INTO orders (id, tenant_id, reference, status, total_amount, currency, version) VALUES ('` + order + `', 'demo', 'A-1', 'paid', 1, 'EUR', 2)`,
+		`INSERT INTO users (id, tenant_id, email, roles) VALUES (gen_random_uuid(), 'demo', 'cashier@demo.example', '{cashier}')`,
+		`INSERT INTO email_deliveries (id, tenant_id, user_id, event_source, event_id, event_type, order_id, data, message_id)
+			SELECT '` + mail + `', 'demo', u.id, source, event_id, type, order_id, data, 'm' FROM event_records, users u WHERE email = 'cashier@demo.example'`,
+	} {
+		if _, err := pool.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{{"--order", order}, {"--reference", "A-1"}, {"--reference", "A-1", "--tenant", "demo"}, {"--mail", mail}} {
+		stdout, stderr, status := run(t, env, append([]string{"explain"}, args...)...)
+		if want := "Its trace is " + trace + ": orderbell trace " + order; status != 0 || !strings.Contains(stdout, want) {
+			t.Errorf("%v: status %d, no %q in\n%s%s", args, status, want, stdout, stderr)
+		}
+		if one := args[0] == "--mail"; one == strings.Contains(stdout, "owner@demo.example (owner)") || !strings.Contains(stdout, "cashier@demo.example (cashier)") {
+			t.Errorf("%v: is for the user of the mail alone: %t\n%s", args, one, stdout)
+		}
+	}
 	for name, test := range map[string]struct {
 		args   []string
 		status int
 		want   string
 	}{
-		"no event":                    {nil, 2, `--event is ""`},
+		"no event":                    {nil, 2, "want one of --event, --order, --reference and --mail"},
 		"something that is no id":     {[]string{"--event", "paid"}, 2, `--event is "paid"`},
 		"an unknown event":            {[]string{"--event", strings.ReplaceAll(id, "0193", "0194")}, 1, "nothing is known of event"},
 		"a user of another tenant":    {[]string{"--event", id, "--user", "a@b.example"}, 1, "has no user a@b.example"},
+		"two of them":                 {[]string{"--event", id, "--reference", "A-1"}, 2, "want one of"},
+		"an order that is no id":      {[]string{"--order", "A-1"}, 2, `--order is "A-1"`},
+		"an unknown order":            {[]string{"--order", id}, 1, "nothing is known of order " + id},
+		"an unknown reference":        {[]string{"--reference", "B-1"}, 1, "no order has the reference B-1"},
+		"an unknown mail":             {[]string{"--mail", id}, 1, "mail " + id + " is not known"},
+		"a tenant of no reference":    {[]string{"--event", id, "--tenant", "demo"}, 2, "only --reference needs a tenant"},
 		"something that is no option": {[]string{"--event", id, "--why"}, 2, "unknown flag"},
 	} {
 		if _, stderr, status := run(t, env, append([]string{"explain"}, test.args...)...); status != test.status || !strings.Contains(stderr, test.want) {

@@ -17,7 +17,18 @@ type Story struct {
 	SentAt            time.Time // when it was sent to Kafka; zero: not yet, or the outbox row was removed
 	ReceivedAt        time.Time // when it was applied; zero: not yet
 	Now               time.Time // the database's clock
+	TraceID           string    // "": the event named no trace
 	Parts             []Part    // ordered by e-mail address; removed users come last
+}
+
+// Traced is an event of an order, with its trace.
+type Traced struct {
+	EventID     string
+	Type        event.Type
+	TenantID    string
+	OrderID     string
+	TraceParent string // "" for none
+	Reference   string // the order's, "" for none
 }
 
 // Part is the effect of an event on one user.

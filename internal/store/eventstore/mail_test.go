@@ -12,6 +12,7 @@ import (
 	"orderbell/internal/mail"
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/eventstore"
+	"orderbell/internal/tracing"
 	"orderbell/internal/user"
 )
 
@@ -93,7 +94,7 @@ func TestClaim(t *testing.T) {
 		want := mail.Due{
 			ID: got.ID, Attempt: 1, MessageID: got.ID + "@mail.example", Source: e.Source, EventID: e.ID, Type: e.Type,
 			Data: e.Data, TenantName: "Kopi & Co", Locale: "en", UserID: testUser(1), Email: testUser(1) + "@demo.example", Name: "Ayu", TimeZone: "UTC",
-			TenantID: "demo",
+			TenantID: "demo", Trace: tracing.Parent{TraceParent: e.TraceParent, TraceState: e.TraceState},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"orderbell/internal/audit"
+	"orderbell/internal/tracing"
 	"orderbell/internal/user"
 )
 
@@ -36,7 +37,8 @@ func begun(ctx context.Context, tx pgx.Tx, eventID string) ([]audit.Story, error
 	const query = `
 SELECT event_id::text, coalesce(r.source, o.source), coalesce(r.type, o.type), coalesce(r.tenant_id, o.tenant_id),
     coalesce(r.order_id, o.order_id)::text, coalesce(r.data::text, convert_from(o.data, 'UTF8')),
-    coalesce(r.occurred_at, o.occurred_at), o.sent_at, r.received_at, clock_timestamp(), coalesce(r.decisions, '[]')
+    coalesce(r.occurred_at, o.occurred_at), o.sent_at, r.received_at, clock_timestamp(), coalesce(r.decisions, '[]'),
+    coalesce(nullif(r.traceparent, ''), o.traceparent, '')
 FROM (SELECT * FROM event_records WHERE event_id = $1) r FULL JOIN (SELECT * FROM outbox WHERE event_id = $1) o USING (event_id)
 ORDER BY r.event_day, r.source`
 	rows, err := tx.Query(ctx, query, eventID)
@@ -47,10 +49,12 @@ ORDER BY r.event_day, r.source`
 		var data string
 		var sent, received *time.Time
 		var decisions []user.Decision
-		err = row.Scan(&s.EventID, &s.Source, &s.Type, &s.TenantID, &s.OrderID, &data, &s.OccurredAt, &sent, &received, &s.Now, &decisions)
+		var traceParent string
+		err = row.Scan(&s.EventID, &s.Source, &s.Type, &s.TenantID, &s.OrderID, &data, &s.OccurredAt, &sent, &received, &s.Now, &decisions, &traceParent)
 		if err != nil {
 			return s, err
 		}
+		s.TraceID = tracing.ID(traceParent)
 		s.SentAt, s.ReceivedAt = orZero(sent), orZero(received)
 		for _, d := range decisions {
 			i := slices.IndexFunc(s.Parts, func(p audit.Part) bool { return p.User.ID == d.UserID })

@@ -57,6 +57,7 @@ type Stack struct {
 	sweeper  *sweeper
 	redriver *redriver
 	server   *origin.Server
+	spans    *spans
 	signIn   *signIn
 	stateMu  sync.Mutex
 	ready    bool
@@ -118,8 +119,11 @@ func (s *Stack) start(ctx context.Context, listeners []net.Listener) error {
 	if s.signIn, err = s.startSignIn(ctx); err != nil {
 		return err
 	}
+	if s.spans, err = startSpans(ctx); err != nil {
+		return err
+	}
 	s.opts.Console.Printf("starting the programs …")
-	if s.programs, err = startPrograms(ctx, s.opts, s.Origin, s.databaseURLs, s.programChanged); err != nil {
+	if s.programs, err = startPrograms(ctx, s.opts, s.Origin, s.spans.environment(), s.databaseURLs, s.programChanged); err != nil {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(s.opts.Console.Voice("broker"), nil))
@@ -243,7 +247,7 @@ func frontEnd(dist fs.FS) http.Handler {
 func (s *Stack) State() State {
 	return State{
 		PID: os.Getpid(), Origin: s.Origin, MailpitURL: s.MailpitURL, DatabaseURL: s.DatabaseURL, RedisURL: s.RedisURL,
-		Brokers: s.Brokers, SMTPURL: s.SMTPURL, Secret: s.Tokens.Auth.DevSecret, SenderSecret: s.senderSecret, Programs: s.programs.states(),
+		Brokers: s.Brokers, SMTPURL: s.SMTPURL, Secret: s.Tokens.Auth.DevSecret, SenderSecret: s.senderSecret, Programs: s.programs.states(), TracesURL: s.spans.address(),
 	}
 }
 
@@ -311,6 +315,7 @@ func (s *Stack) Stop(ctx context.Context) error {
 	if s.programs != nil {
 		err = errors.Join(err, s.programs.stop(nil))
 	}
+	err = errors.Join(err, s.spans.stop())
 	if s.stores != nil {
 		err = errors.Join(err, s.stores.stop())
 	}

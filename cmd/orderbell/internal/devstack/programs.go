@@ -77,7 +77,7 @@ func checkPrograms(binDir string) error {
 
 // startPrograms starts the binaries beside our own and waits until all are ready. changed is called when one starts or
 // ends. On an error it stops what it has started.
-func startPrograms(ctx context.Context, opts Options, origin string, databaseURLs map[string]string, changed func()) (*programs, error) {
+func startPrograms(ctx context.Context, opts Options, origin string, spans []string, databaseURLs map[string]string, changed func()) (*programs, error) {
 	p := &programs{urls: map[string]*url.URL{}}
 	for _, s := range specs() {
 		addr, err := embedded.FreeAddr(ctx)
@@ -86,7 +86,7 @@ func startPrograms(ctx context.Context, opts Options, origin string, databaseURL
 		}
 		p.urls[s.name] = &url.URL{Scheme: "http", Host: addr}
 	}
-	env := environment(origin)
+	env := append(environment(origin), spans...)
 	for _, s := range specs() {
 		address := p.urls[s.name]
 		env := env

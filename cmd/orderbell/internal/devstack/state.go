@@ -20,6 +20,7 @@ type State struct {
 	Brokers     string             `json:"kafka_brokers"`
 	SMTPURL     string             `json:"smtp_url"`
 	Secret      string             `json:"auth_dev_secret"`
+	TracesURL   string             `json:"traces_url"` // "" where OTEL_EXPORTER_OTLP_ENDPOINT is set
 	Programs    map[string]Program `json:"programs"`
 
 	SenderSecret string `json:"event_sender_secret"`

@@ -25,6 +25,7 @@ type Account struct {
 	Type     string   `json:"type"`
 	TenantID string   `json:"tenant_id"`
 	OrderID  string   `json:"order_id"`
+	TraceID  string   `json:"trace_id,omitempty"`
 	Way      []string `json:"way"` // what happened to the event itself
 	Users    []User   `json:"users"`
 	Untold   int      `json:"others"` // users without a decision; they are not listed
@@ -60,7 +61,7 @@ func Event(ctx context.Context, store Store, eventID, email string) ([]Account, 
 
 func account(s audit.Story, email string) (Account, error) {
 	a := Account{
-		EventID: s.EventID, Source: s.Source, Type: string(s.Type), TenantID: s.TenantID, OrderID: s.OrderID,
+		EventID: s.EventID, Source: s.Source, Type: string(s.Type), TenantID: s.TenantID, OrderID: s.OrderID, TraceID: s.TraceID,
 		Way: way(s), Users: []User{},
 	}
 	for _, p := range s.Parts {

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"orderbell/cmd/orderbell/internal/auditstore"
+	"orderbell/cmd/orderbell/internal/explain"
+	"orderbell/internal/store/database"
+)
+
+type explainOptions struct {
+	eventID, orderID, reference, mailID string // one of them
+	tenantID, email, data               string
+	asJSON                              bool
+}
+
+func (o explainOptions) check() error {
+	const example = "0193b5a2-1c1e-7c3a-9d55-0a1b2c3d4e5f"
+	given := 0
+	for _, id := range []struct{ flag, value, of string }{
+		{"event", o.eventID, "an event"}, {"order", o.orderID, "an order"}, {"mail", o.mailID, "a mail"},
+	} {
+		if id.value == "" {
+			continue
+		}
+		given++
+		if _, err := uuid.Parse(id.value); err != nil {
+			return fmt.Errorf("--%s is %q, want the id of %s, such as %s", id.flag, id.value, id.of, example)
+		}
+	}
+	if o.reference != "" {
+		given++
+	}
+	switch {
+	case given != 1:
+		return fmt.Errorf("want one of --event, --order, --reference and --mail, such as --event %s", example)
+	case o.tenantID != "" && o.reference == "":
+		return fmt.Errorf("--tenant is %q, and only --reference needs a tenant", o.tenantID)
+	}
+	return nil
+}
+
+func accountsOf(cmd *cobra.Command, o explainOptions) (found []explain.Account, err error) {
+	err = withDatabase(cmd.Context(), o.data, "orderbell-explain", func(pool *database.Pool) error {
+		store := auditstore.New(pool)
+		events, err := (&o).events(cmd.Context(), store)
+		if err != nil {
+			return err
+		}
+		for _, id := range events {
+			accounts, err := explain.Event(cmd.Context(), store, id, o.email)
+			if err != nil {
+				return err
+			}
+			found = append(found, accounts...)
+		}
+		return nil
+	})
+	return found, err
+}
+
+// events returns the ids of the events that are asked about.
+func (o *explainOptions) events(ctx context.Context, store *auditstore.Store) ([]string, error) {
+	switch {
+	case o.eventID != "":
+		return []string{o.eventID}, nil
+	case o.mailID != "":
+		id, userID, err := store.EventOfMail(ctx, o.mailID)
+		if err == nil && id == "" {
+			err = fmt.Errorf("mail %s is not known, or not about an order: orderbell mail list has the mails and their ids", o.mailID)
+		}
+		if o.email == "" {
+			o.email = userID
+		}
+		return []string{id}, err
+	}
+	orderID, err := orderOf(ctx, store, o.tenantID, cmp.Or(o.orderID, o.reference))
+	if err != nil {
+		return nil, err
+	}
+	events, err := store.Events(ctx, orderID)
+	if err != nil {
+		return nil, err
+	}
+	if len(events) == 0 {
+		return nil, fmt.Errorf("nothing is known of order %s: it never was, or its days are forgotten", orderID)
+	}
+	ids := make([]string, len(events))
+	for i, e := range events {
+		ids[i] = e.EventID
+	}
+	return ids, nil
+}
+
+// orderOf returns the id of an order that is named by its id or its reference: of several, the newest.
+func orderOf(ctx context.Context, store *auditstore.Store, tenantID, name string) (string, error) {
+	if id, err := uuid.Parse(name); err == nil {
+		return id.String(), nil
+	}
+	ids, err := store.Named(ctx, tenantID, name, 1)
+	if err != nil {
+		return "", err
+	}
+	if len(ids) == 0 {
+		return "", fmt.Errorf("no order has the reference %s; an order's id is a UUID", name)
+	}
+	return ids[0], nil
+}
