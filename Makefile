@@ -144,8 +144,8 @@ check-house: ## House rules: arrows, variables, documents
 check-alerts: ## Alert rules: each fires at its fault and resolves (promtool, of Debian's package prometheus)
 	$(say) 'alerts: promtool'
 	@command -v promtool >/dev/null || { echo 'promtool is missing: apt-get install prometheus' >&2; exit 1; }
-	promtool check rules k8s/components/observability/rules/orderbell.yaml
-	promtool test rules k8s/components/observability/rules/alerts_test.yaml
+	promtool check rules k8s/components/observability/rules/orderbell.yaml k8s/components/observability/rules/visible.yaml
+	promtool test rules k8s/components/observability/rules/alerts_test.yaml k8s/components/observability/rules/visible_test.yaml
 
 .PHONY: audit
 audit: bin/govulncheck ## Ask the vulnerability databases about all dependencies (needs the network; says so where they are away)

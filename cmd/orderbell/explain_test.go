@@ -46,7 +46,8 @@ func TestExplain(t *testing.T) {
 	const order, mail, trace = "0193b5a2-2222-7c3a-9d55-0a1b2c3d4e5f", "0193b5a2-3333-7c3a-9d55-0a1b2c3d4e5f", "4bf92f3577b34da6a3ce929d0e0e4736"
 	for _, sql := range []string{
 		`UPDATE event_records SET order_id = '` + order + `', traceparent = '00-` + trace + `-00f067aa0ba902b7-01'`,
-		`INSERT INTO orders (id, tenant_id, reference, status, total_amount, currency, version) VALUES ('` + order + `', 'demo', 'A-1', 'paid', 1, 'EUR', 2)`,
+		`INSERT INTO orders (id, tenant_id, reference, status, total_amount, currency, version, created_at, updated_at)
+			VALUES ('` + order + `', 'demo', 'A-1', 'paid', 1, 'EUR', 2, now(), now())`,
 		`INSERT INTO users (id, tenant_id, email, roles) VALUES (gen_random_uuid(), 'demo', 'cashier@demo.example', '{cashier}')`,
 		`INSERT INTO email_deliveries (id, tenant_id, user_id, event_source, event_id, event_type, order_id, data, message_id)
 			SELECT '` + mail + `', 'demo', u.id, source, event_id, type, order_id, data, 'm' FROM event_records, users u WHERE email = 'cashier@demo.example'`,

@@ -104,9 +104,9 @@ func TestPrint(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := strings.Join([]string{
-		"  POST /api/orders        order-api     |██████████                              |     0.0 ms + 10.0 ms",
-		"    send orders.events    outbox-relay  |        ████████████                    |     8.0 ms + 12.0 ms  failed: no <U+001B>leader",
-		"        process event     order-paid    |                    ████████████████████|    20.0 ms + 20.0 ms",
+		"  POST /api/orders      order-api     |██████████                              |     0.0 ms + 10.0 ms",
+		"    send orders.events  outbox-relay  |        ████████████                    |     8.0 ms + 12.0 ms  failed: no <U+001B>leader",
+		"      process event     order-paid    |                    ████████████████████|    20.0 ms + 20.0 ms",
 	}, "\n") + "\n"
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Error(diff)
