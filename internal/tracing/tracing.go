@@ -67,7 +67,7 @@ func With(ctx context.Context, p Parent) context.Context {
 	return propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": p.TraceParent, "tracestate": p.TraceState})
 }
 
-// Header returns the parent that a request's headers name. Several of one name are none, as W3C Trace Context (§3.2) has it.
+// Header returns the parent that a request's headers name. A repeated header names no parent (W3C Trace Context §3.2).
 func Header(h http.Header) Parent {
 	parents, states := h.Values("Traceparent"), h.Values("Tracestate")
 	if len(parents) != 1 {
