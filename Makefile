@@ -224,6 +224,20 @@ chaos-short: bin/gotestsum build ## The same, each fault once (seven minutes)
 	$(CHAOS_TEST) -count=1 -tags chaos -timeout 30m -short -run '^TestChaos$$' ./test/chaos
 	cat .report/chaos-short.md
 
+ALERTS_TEST = $(subst pkgname,testname,$(GO_TEST)) -count=1 -tags alerts -timeout 40m -parallel 16 # most of them wait most of the time
+
+.PHONY: alerts
+alerts: bin/gotestsum bin/mailpit bin/.programs ## Bring each alert to firing by its fault, on a running system with a real Prometheus (Debian's package prometheus; a quarter of an hour)
+	$(say) 'alerts: each fires at its fault and resolves'
+	$(ALERTS_TEST) ./test/alerts
+	cat .report/alerts.md
+
+.PHONY: alerts-short
+alerts-short: bin/gotestsum bin/mailpit bin/.programs ## The same with shorter waits (four minutes)
+	$(say) 'alerts: each fires at its fault and resolves'
+	$(ALERTS_TEST) -short ./test/alerts
+	cat .report/alerts.md
+
 FUZZTIME := 10s
 
 .PHONY: fuzz

@@ -21,5 +21,8 @@ func newBridge(ctx context.Context, s *service.Service, cfg config, producer *bu
 	if err != nil {
 		return nil, err
 	}
+	if err := s.Observe(senders); err != nil {
+		return nil, err
+	}
 	return bridge.New(cfg.Bridge, cfg.Bus.DeadLetterTopic, producer, senders, s.Log, s.Meter)
 }

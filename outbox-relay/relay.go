@@ -12,7 +12,8 @@ import (
 
 // newRelay returns the relay, and registers the metrics that only an always running program can export.
 func newRelay(cfg config, pool *database.Pool, producer *bus.Producer, admin *bus.Admin, s *service.Service) (*relay.Relay, error) {
-	if err := relay.ObserveOperations(eventstore.New(pool, ""), verdicts.New(pool), s.Log, s.Meter); err != nil {
+	events := eventstore.New(pool, "")
+	if err := relay.ObserveOperations(events, events, verdicts.New(pool), s.Log, s.Meter); err != nil {
 		return nil, err
 	}
 	topics := relay.Topics{Events: cfg.Bus.Topic, DeadLetters: cfg.Bus.DeadLetterTopic}

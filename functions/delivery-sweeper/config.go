@@ -22,5 +22,9 @@ type config struct {
 // senders returns the check of the sender that triggers this program.
 func (c config) senders(ctx context.Context, s *service.Service) (*auth.Senders, error) {
 	c.Senders.Log = s.Log
-	return auth.NewSenders(ctx, c.Senders)
+	known, err := auth.NewSenders(ctx, c.Senders)
+	if err != nil {
+		return nil, err
+	}
+	return known, s.Observe(known)
 }

@@ -31,15 +31,15 @@ func run(ctx context.Context, s *service.Service) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, watchers.Close()) }()
-	if err := s.Observe(pool, watchers); err != nil {
-		return err
-	}
 	users := userstore.New(pool)
 	callers, err := access.Open(ctx, cfg.Access, s.Log, watchers, users)
 	if err != nil {
 		return err
 	}
 	defer callers.Close()
+	if err := s.Observe(pool, watchers, callers.Verifier); err != nil {
+		return err
+	}
 	s.Ready(service.Check{Name: "database", Probe: func(ctx context.Context) error { return database.Ready(ctx, pool) }})
 	orders := orderapi.Limited(orderapi.Hinted(ctx, orderstore.New(pool), watchers.Hint), users, cfg.Limits)
 	return s.Serve(ctx, orderapi.New(s.Log, callers.Verifier, orders), nil)

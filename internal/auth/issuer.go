@@ -18,6 +18,7 @@ import (
 type issuer struct {
 	cfg    Config
 	keys   jwt.Keyfunc
+	set    *keySet // nil: a secret
 	parser *jwt.Parser
 }
 
@@ -79,7 +80,9 @@ func (c Config) provider(ctx context.Context) (*issuer, error) {
 		return nil, fmt.Errorf("AUTH_JWKS_URL %s: %w", c.JWKSURL, err)
 	}
 	methods := []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
-	return newIssuer(c, methods, keys.Keyfunc), nil
+	i := newIssuer(c, methods, keys.Keyfunc)
+	i.set = set
+	return i, nil
 }
 
 // of returns the issuer that the token names, otherwise the first one, whose check then returns the error. The name is

@@ -44,6 +44,8 @@ type keySet struct {
 	asked    time.Time    // guarded by fetching: time of the last fetch for a token
 	failed   atomic.Bool  // the last fetch failed, or there was none yet
 	fetches  atomic.Int64 // that succeeded
+
+	fetchedAt atomic.Int64 // the last success, or the start, in nanoseconds since 1970
 }
 
 func newKeySet(ctx context.Context, cfg Config) (*keySet, error) {
@@ -71,6 +73,7 @@ func newKeys(url string, every, apart time.Duration, log *slog.Logger) *keySet {
 		},
 	}
 	s.failed.Store(true)
+	s.fetchedAt.Store(time.Now().UnixNano())
 	return s
 }
 
@@ -157,6 +160,7 @@ func (s *keySet) fetch(ctx context.Context) {
 		return
 	}
 	s.fetches.Add(1)
+	s.fetchedAt.Store(time.Now().UnixNano())
 }
 
 func (s *keySet) get(ctx context.Context) ([]jwkset.JWK, error) {

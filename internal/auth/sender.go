@@ -46,6 +46,7 @@ const (
 // Senders checks who sent an event. It is safe for concurrent use.
 type Senders struct {
 	secret   []byte // nil: tokens of service accounts
+	set      *keySet
 	keys     jwt.Keyfunc
 	parser   *jwt.Parser
 	subjects []string
@@ -81,7 +82,7 @@ func NewSenders(ctx context.Context, cfg SenderConfig) (*Senders, error) {
 		return nil, fmt.Errorf("EVENT_OIDC_JWKS_URL %s: %w", cfg.JWKSURL, err)
 	}
 	return &Senders{
-		keys: strictHeader(keys.Keyfunc), subjects: cfg.Subjects,
+		set: set, keys: strictHeader(keys.Keyfunc), subjects: cfg.Subjects,
 		parser: jwt.NewParser(jwt.WithValidMethods([]string{"RS256", "RS384", "RS512", "ES256", "ES384", "ES512"}),
 			jwt.WithExpirationRequired(), jwt.WithIssuer(cfg.Issuer), jwt.WithAudience(cfg.Audience), jwt.WithLeeway(senderLeeway),
 			jwt.WithIssuedAt()),

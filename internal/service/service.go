@@ -37,9 +37,10 @@ type Config struct {
 	ShutdownTimeout time.Duration `envconfig:"SHUTDOWN_TIMEOUT" default:"20s"`
 	OTLPEndpoint    string        `envconfig:"OTEL_EXPORTER_OTLP_ENDPOINT"` // empty: nothing is pushed
 	HTTP            server.Config
-	// The SDK reads these two itself. They are listed here for .env.example.
+	// The SDK reads these itself. They are listed here for .env.example.
 	TracesSampler    string `envconfig:"OTEL_TRACES_SAMPLER" default:"parentbased_always_on" oneof:"always_on,always_off,traceidratio,parentbased_always_on,parentbased_always_off,parentbased_traceidratio"`
 	TracesSamplerArg string `envconfig:"OTEL_TRACES_SAMPLER_ARG"`
+	Resource         string `envconfig:"OTEL_RESOURCE_ATTRIBUTES"`
 }
 
 // Check rejects a share of traces that the SDK would replace by another.

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"os"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -41,7 +44,10 @@ func newTelemetry(ctx context.Context, name string, cfg Config) (*telemetry, err
 	if err != nil {
 		return nil, fmt.Errorf("set up metrics: %w", err)
 	}
-	about := resource.NewSchemaless(semconv.ServiceName(name))
+	about, err := about(ctx, name, cfg)
+	if err != nil {
+		return nil, err
+	}
 	t := &telemetry{
 		tracer: noop.Tracer{}, catalog: &catalog{},
 		scrape: promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true}), // it has the exemplars
@@ -75,6 +81,21 @@ func newTelemetry(ctx context.Context, name string, cfg Config) (*telemetry, err
 		return nil, fmt.Errorf("set up metrics: %w", err)
 	}
 	return t, nil
+}
+
+// about is what pushed metrics and spans say of their program. Several instances push at the same time, so each has an id:
+// host:port, where the host is the pod. OTEL_RESOURCE_ATTRIBUTES may say more, or otherwise.
+func about(ctx context.Context, name string, cfg Config) (*resource.Resource, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("name this instance: %w", err)
+	}
+	r, err := resource.New(ctx, resource.WithAttributes(semconv.ServiceInstanceID(net.JoinHostPort(host, strconv.Itoa(cfg.Port)))),
+		resource.WithFromEnv(), resource.WithAttributes(semconv.ServiceName(name)))
+	if err != nil {
+		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)
+	}
+	return r, nil
 }
 
 // flush pushes the remaining traces and metrics, at the same time.

@@ -29,6 +29,7 @@ type collector struct {
 	*httptest.Server
 	mu      sync.Mutex
 	metrics []string
+	about   map[string]string // the attributes of the latest push's resource
 	spans   []string          // by name
 	traces  map[string]string // trace id by span name
 }
@@ -66,6 +67,10 @@ func (c *collector) take(r *http.Request) error {
 			return err
 		}
 		for _, resource := range request.GetResourceMetrics() {
+			c.about = map[string]string{}
+			for _, a := range resource.GetResource().GetAttributes() {
+				c.about[a.GetKey()] = a.GetValue().GetStringValue()
+			}
 			for _, scope := range resource.GetScopeMetrics() {
 				for _, m := range scope.GetMetrics() {
 					c.metrics = append(c.metrics, m.GetName())
@@ -146,6 +151,24 @@ func TestOTLP(t *testing.T) {
 		_, stop := startBell(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+c.URL, "OTEL_METRIC_EXPORT_INTERVAL=50")
 		eventuallyTrue(t, "a push has the runtime's metrics", func() bool { return c.has("orderbell.runtime.goroutines") })
 		stop()
+	})
+	t.Run("each instance has an id, and OTEL_RESOURCE_ATTRIBUTES is heard", func(t *testing.T) {
+		t.Parallel()
+		c := newCollector(t)
+		base, stop := startBell(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+c.URL, "OTEL_RESOURCE_ATTRIBUTES=k8s.namespace.name=shops,service.name=other")
+		stop()
+		host, err := os.Hostname()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]string{
+			"service.name": "bell", "service.instance.id": host + ":" + base[strings.LastIndex(base, ":")+1:], "k8s.namespace.name": "shops",
+		}
+		for key, value := range want {
+			if c.about[key] != value {
+				t.Errorf("%s is %q, want %q; all: %v", key, c.about[key], value, c.about)
+			}
+		}
 	})
 	t.Run("SIGTERM flushes metrics and spans", func(t *testing.T) {
 		t.Parallel()

@@ -54,7 +54,7 @@ func run(ctx context.Context, s *service.Service, t event.Type) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, watchers.Close()) }()
-	if err := s.Observe(pool, watchers); err != nil {
+	if err := s.Observe(pool, watchers, senders); err != nil {
 		return err
 	}
 	mail, err := OpenMail(s, cfg.Mail, func(domain string) *eventstore.Store { return eventstore.New(pool, domain) })

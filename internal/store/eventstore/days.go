@@ -22,6 +22,19 @@ func (s *Store) EnsureDays(ctx context.Context, first, last time.Time) (made int
 	return made, wrap("make partitions of event_records", err)
 }
 
+// DaysAhead returns how many days after today have a partition each, without a gap. -1: today has none.
+func (s *Store) DaysAhead(ctx context.Context) (int, error) {
+	const sql = `SELECT coalesce(min(day.n), $1) - 1
+		FROM generate_series(0, $1 - 1) AS day (n)
+		WHERE to_regclass('event_records_' || to_char((now() AT TIME ZONE 'UTC')::date + day.n, 'YYYYMMDD')) IS NULL`
+	var days int
+	err := s.pool.QueryRow(ctx, sql, mostDaysAhead).Scan(&days)
+	return days, wrap("count partitions of event_records", err)
+}
+
+// mostDaysAhead is where [Store.DaysAhead] stops to count.
+const mostDaysAhead = 60
+
 // ForgetDays drops the partitions of the days before first, each in its own transaction, and returns how many it
 // dropped.
 func (s *Store) ForgetDays(ctx context.Context, first time.Time) (dropped int, err error) {

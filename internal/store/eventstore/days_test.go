@@ -44,6 +44,32 @@ func TestEnsureDays(t *testing.T) {
 	}
 }
 
+func TestDaysAheadStopsAtAGap(t *testing.T) {
+	t.Parallel()
+	s, pool := setup(t)
+	look := func(want int) {
+		t.Helper()
+		if got, err := s.DaysAhead(t.Context()); got != want || err != nil {
+			t.Errorf("%d days ahead, %v, want %d", got, err, want)
+		}
+	}
+	drop := func(ahead int) {
+		t.Helper()
+		day := today().AddDate(0, 0, ahead).Format("20060102")
+		if _, err := pool.Exec(t.Context(), "DROP TABLE event_records_"+day); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.EnsureDays(t.Context(), today(), today().AddDate(0, 0, 9)); err != nil {
+		t.Fatal(err)
+	}
+	look(9)
+	drop(4)
+	look(3)
+	drop(0)
+	look(-1)
+}
+
 func TestForgetDays(t *testing.T) {
 	t.Parallel()
 	t.Run("earlier days go with what they hold, later ones stay", func(t *testing.T) {

@@ -17,6 +17,12 @@ type Mails interface {
 	Waiting(ctx context.Context) (int, time.Time, error)
 }
 
+// Days knows the partitions of event_records.
+type Days interface {
+	// DaysAhead returns how many days after today have a partition each, without a gap. -1: today has none.
+	DaysAhead(ctx context.Context) (int, error)
+}
+
 // Verdicts reads the results of orderbell verify.
 type Verdicts interface {
 	// Last returns the newest verdict, or false without one.
@@ -26,10 +32,10 @@ type Verdicts interface {
 // observeTimeout keeps a slow database from holding up a scrape.
 const observeTimeout = time.Second
 
-// ObserveOperations exports metrics that programs that scale to zero cannot export: due mails and the last verdict.
-// Both are read with each scrape; values that cannot be read are left out.
-func ObserveOperations(mails Mails, verdicts Verdicts, log *slog.Logger, meter metric.Meter) error {
-	var errs [5]error
+// ObserveOperations exports metrics that programs that scale to zero cannot export: due mails, the days that are ready and
+// the last verdict. They are read with each scrape; values that cannot be read are left out.
+func ObserveOperations(mails Mails, days Days, verdicts Verdicts, log *slog.Logger, meter metric.Meter) error {
+	var errs [6]error
 	waiting, err := meter.Int64ObservableGauge("orderbell.mails.waiting", metric.WithDescription("Mails that are due."))
 	errs[0] = err
 	oldest, err := meter.Float64ObservableGauge("orderbell.mails.oldest_waiting", metric.WithUnit("s"),
@@ -43,6 +49,9 @@ func ObserveOperations(mails Mails, verdicts Verdicts, log *slog.Logger, meter m
 	errs[3] = err
 	skipped, err := meter.Int64ObservableGauge("orderbell.verify.skipped_checks", metric.WithDescription("Checks that it could not run."))
 	errs[4] = err
+	ahead, err := meter.Int64ObservableGauge("orderbell.event_records.days_ahead",
+		metric.WithDescription("Days after today that have a partition of event_records; -1: today has none. Sweeps keep 7."))
+	errs[5] = err
 	if err := errors.Join(errs[:]...); err != nil {
 		return err
 	}
@@ -60,6 +69,11 @@ func ObserveOperations(mails Mails, verdicts Verdicts, log *slog.Logger, meter m
 			}
 			o.ObserveFloat64(oldest, age)
 		}
+		if left, err := days.DaysAhead(ctx); err != nil {
+			log.WarnContext(ctx, "days of event_records not counted", "err", err)
+		} else {
+			o.ObserveInt64(ahead, int64(left))
+		}
 		v, known, err := verdicts.Last(ctx)
 		switch {
 		case err != nil:
@@ -70,6 +84,6 @@ func ObserveOperations(mails Mails, verdicts Verdicts, log *slog.Logger, meter m
 			o.ObserveInt64(skipped, int64(len(v.Skipped)))
 		}
 		return nil
-	}, waiting, oldest, last, offenders, skipped)
+	}, waiting, oldest, ahead, last, offenders, skipped)
 	return err
 }

@@ -19,11 +19,14 @@ import (
 type office struct {
 	mails   int
 	since   time.Time
+	days    int
 	verdict *audit.Verdict
 	err     error
 }
 
 func (o *office) Waiting(context.Context) (int, time.Time, error) { return o.mails, o.since, o.err }
+
+func (o *office) DaysAhead(context.Context) (int, error) { return o.days, o.err }
 
 func (o *office) Last(context.Context) (audit.Verdict, bool, error) {
 	if o.verdict == nil {
@@ -37,7 +40,7 @@ func TestObserveOperations(t *testing.T) {
 	reader := sdkmetric.NewManualReader()
 	meter := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)).Meter("test")
 	o := &office{}
-	if err := relay.ObserveOperations(o, o, slog.New(slog.DiscardHandler), meter); err != nil {
+	if err := relay.ObserveOperations(o, o, o, slog.New(slog.DiscardHandler), meter); err != nil {
 		t.Fatal(err)
 	}
 	look := func() map[string]float64 {
@@ -59,13 +62,15 @@ func TestObserveOperations(t *testing.T) {
 		}
 		return got
 	}
-	if diff := cmp.Diff(map[string]float64{"orderbell.mails.waiting": 0, "orderbell.mails.oldest_waiting": 0}, look()); diff != "" {
+	if diff := cmp.Diff(map[string]float64{
+		"orderbell.mails.waiting": 0, "orderbell.mails.oldest_waiting": 0, "orderbell.event_records.days_ahead": 0,
+	}, look()); diff != "" {
 		t.Errorf("nothing is due and nothing was verified: %s", diff)
 	}
 	ended := time.Date(2026, 11, 24, 3, 5, 0, 0, time.UTC)
-	*o = office{mails: 4, since: time.Now().Add(-90 * time.Second), verdict: &audit.Verdict{EndedAt: ended, Offenders: 2, Skipped: []string{"stream"}}}
+	*o = office{mails: 4, days: -1, since: time.Now().Add(-90 * time.Second), verdict: &audit.Verdict{EndedAt: ended, Offenders: 2, Skipped: []string{"stream"}}}
 	want := map[string]float64{
-		"orderbell.mails.waiting": 4, "orderbell.mails.oldest_waiting": 90, "orderbell.verify.offenders": 2,
+		"orderbell.event_records.days_ahead": -1, "orderbell.mails.waiting": 4, "orderbell.mails.oldest_waiting": 90, "orderbell.verify.offenders": 2,
 		"orderbell.verify.skipped_checks": 1, "orderbell.verify.last_run_timestamp": float64(ended.Unix()),
 	}
 	if diff := cmp.Diff(want, look()); diff != "" {

@@ -68,7 +68,7 @@ func Start(ctx context.Context, cfg Config, db Database, log *slog.Logger, meter
 		})
 	}
 	if err == nil {
-		err = errors.Join(g.streams.Observe(meter), g.feed.Observe(meter))
+		err = errors.Join(g.streams.Observe(meter), g.feed.Observe(meter), verifier.Observe(meter))
 	}
 	if err != nil {
 		cancel()

@@ -88,6 +88,7 @@ func TestConnectionsAreCounted(t *testing.T) {
 		clients = append(clients, c)
 	}
 	expect(t, reader, name, map[string]int64{"": 3})
+	expect(t, reader, "orderbell.sse.max_connections", map[string]int64{"": 10_000})
 	_ = clients[0].Body.Close()
 	expect(t, reader, name, map[string]int64{"": 2})
 	expect(t, reader, "orderbell.sse.stream_ends", map[string]int64{"gone": 1})

@@ -14,6 +14,7 @@ import (
 func (h *Handler) Observe(meter metric.Meter) error {
 	b := builder{meter: meter}
 	connections := b.gauge("orderbell.sse.connections", "Open streams.")
+	places := b.gauge("orderbell.sse.max_connections", "Streams that the instance may carry.")
 	logs := b.gauge("orderbell.sse.tenant_logs", "Tenants with a log in memory.")
 	degraded := b.gauge("orderbell.sse.degraded_tenants", "Tenants whose clients were told that their feed is not guaranteed.")
 	logBytes := b.gauge("orderbell.sse.tenant_log_bytes", "Bytes of memory that tenants' logs hold, their index included.")
@@ -35,6 +36,7 @@ func (h *Handler) Observe(meter metric.Meter) error {
 	}
 	_, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		o.ObserveInt64(connections, h.pool.Counts.Connections.Load())
+		o.ObserveInt64(places, int64(h.ledger.limits.Instance))
 		o.ObserveInt64(logs, int64(h.deps.Logs.Len()))
 		o.ObserveInt64(degraded, int64(h.deps.Logs.Degraded()))
 		o.ObserveInt64(logBytes, h.deps.Logs.Budget.Logs.Load())
