@@ -41,6 +41,6 @@ func run(ctx context.Context, s *service.Service) (err error) {
 		return err
 	}
 	s.Ready(service.Check{Name: "database", Probe: func(ctx context.Context) error { return database.Ready(ctx, pool) }})
-	orders := orderapi.Limited(orderapi.Hinted(ctx, orderstore.New(pool), watchers.Hint), users, cfg.Limits)
+	orders := orderapi.Limited(orderapi.Hinted(ctx, orderstore.New(pool), watchers.Committed), users, cfg.Limits)
 	return s.Serve(ctx, orderapi.New(s.Log, callers.Verifier, orders), nil)
 }

@@ -6,7 +6,7 @@
 // marks an event as published and says where, `orders:{tenant}:tail` keeps the last position and event (30 days, longer
 // than the ring, so that a tenant's first order of the morning is linked to the last one of the evening), and
 // `orders:{tenant}` is the channel. One Lua script writes all of them. Revocations of tokens have one channel for all
-// tenants.
+// tenants. order-api says on a tenant's channel which event is to come ([Feed.Committed]).
 //
 // Order: messages of a tenant arrive in the order of the stream. Duplicates: an event is published once while its mark
 // lives (SSE_REPLAY_BUFFER_TTL_SECONDS). Loss: pub/sub may lose messages; every message names the one before it, so a
@@ -70,6 +70,7 @@ type Feed struct {
 	publish *redis.Script
 	sharded *redis.Script // answers 1 or 0
 	echo    *redis.Script
+	tell    *redis.Script // publishes a message of which nothing is kept
 	revoke  *redis.Script
 
 	revocations RevocationSink          // nil: not followed
@@ -104,6 +105,7 @@ func Open(cfg Config) (*Feed, error) {
 		sharded: redis.NewScript(shardedLua + "return sharded(ARGV[1]) and 1 or 0"),
 		revoke:  redis.NewScript(shardedLua + revokeLua),
 		echo:    redis.NewScript(shardedLua + echoLua),
+		tell:    redis.NewScript(shardedLua + "return redis.call(sharded(ARGV[2]) and 'SPUBLISH' or 'PUBLISH', KEYS[1], ARGV[1])"),
 	}
 	f.run.init()
 	return f, nil

@@ -20,6 +20,8 @@ import (
 type Sink interface {
 	// Published is called for each message on a followed tenant's channel.
 	Published(tenantID string, p message.Published)
+	// Expected is called when the tenant's order has changed: this event is to be published soon.
+	Expected(tenantID, eventID string)
 	// Confirmed is called when a tenant's subscription begins, also after a reconnect. Earlier messages may have been
 	// missed.
 	Confirmed(tenantID string)
@@ -274,6 +276,10 @@ func (f *Feed) deliver(m *redis.Message, sink Sink) {
 		return
 	case revoked:
 		f.toldOfRevocation(m.Payload)
+		return
+	}
+	if eventID, ok := expected(m.Payload); ok {
+		sink.Expected(tenant, eventID)
 		return
 	}
 	p, ok := ParsePayload(m.Payload)

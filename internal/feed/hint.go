@@ -3,11 +3,38 @@ package feed
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"strings"
 	"time"
 )
 
 // hints is the channel that wakes the relays. No tenant's id begins with "~".
 const hints = "orders:{~outbox}"
+
+// expectPrefix begins a message of a tenant's channel that names an event to come. What is published begins with a digit.
+const expectPrefix = "expect "
+
+// maxEventID is longer than every event id.
+const maxEventID = 64
+
+// Committed tells the relays that a transaction with events has committed, and the watchers of each tenant which of its
+// events is to come: one that does not come shows that something on its way is down. Nothing is kept of it.
+func (f *Feed) Committed(ctx context.Context, latest map[string]string) error {
+	errs := make([]error, 0, len(latest)+1)
+	for tenantID, eventID := range latest {
+		errs = append(errs, f.tell.Run(ctx, f.client, []string{channel(tenantID)}, expectPrefix+eventID, f.cfg.Sharded).Err())
+	}
+	if err := errors.Join(append(errs, f.Hint(ctx))...); err != nil {
+		return wrap("tell of a commit", err)
+	}
+	return nil
+}
+
+// expected returns the event that a message of a tenant's channel says is to come, if it is such a message.
+func expected(payload string) (eventID string, ok bool) {
+	eventID, ok = strings.CutPrefix(payload, expectPrefix)
+	return eventID, ok && eventID != "" && len(eventID) <= maxEventID
+}
 
 // Hint tells the relays that a transaction with events has committed. Only relays that listen at that moment receive
 // it.

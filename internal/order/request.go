@@ -20,6 +20,9 @@ type Answer struct {
 	Order    Order // the order after this change, even if it has changed again since
 	Repeated bool  // the Key was used before: this request changed nothing
 
+	// EventID is the id of the change's event; "" if this request changed nothing.
+	EventID string
+
 	// DuplicateOf is, for a new order, the id of another order of the tenant with the same reference that is open or
 	// was created in the last [DuplicateWithin]; "" without one.
 	DuplicateOf string

@@ -62,5 +62,8 @@ type ignore struct{}
 func (ignore) Published(string, message.Published) {}
 func (ignore) Confirmed(string)                    {}
 
+// Expected implements [feed.Sink].
+func (ignore) Expected(string, string) {}
+
 // Lost implements [feed.Sink].
 func (ignore) Lost(string, time.Time) {}

@@ -2,35 +2,39 @@ package orderapi
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"orderbell/internal/order"
 )
 
 const (
-	// hintPause is the shortest time between two hints of an instance. Under load the relay does not need more.
+	// hintPause bounds the hints of an instance under load. The relay is awake then anyway.
 	hintPause = 2 * time.Millisecond
-	// hintTimeout is how long a hint may take. Without it, a relay finds the events with its next look.
+	// hintTimeout is how long a hint may take. A relay finds the events by itself soon after.
 	hintTimeout = time.Second
 )
 
-// hinted is a store that wakes the relay after each commit.
+// hinted is a store that wakes the relay after each commit, and tells the gateways which event is to come.
 type hinted struct {
 	Store
 
 	news chan struct{}
+
+	mu     sync.Mutex
+	latest map[string]string // event ids by tenant, since the last hint
 }
 
-// Hinted wraps store so that publish is called after each committed change, until ctx ends. Calls run one at a time in
-// the background: they delay no answer, and a burst of changes shares one call. Errors of publish are ignored, because
-// the relay also reads the outbox without hints.
-func Hinted(ctx context.Context, store Store, publish func(context.Context) error) Store {
-	h := &hinted{Store: store, news: make(chan struct{}, 1)}
+// Hinted returns store with a call of publish after each committed change, until ctx ends. publish gets the latest event of
+// each tenant that has one. Calls run one at a time in the background: they delay no answer, and a burst of changes shares
+// one. An error of publish is dropped, since the relay also looks into the outbox without hints.
+func Hinted(ctx context.Context, store Store, publish func(ctx context.Context, latest map[string]string) error) Store {
+	h := &hinted{Store: store, news: make(chan struct{}, 1), latest: map[string]string{}}
 	go h.run(ctx, publish)
 	return h
 }
 
-func (h *hinted) run(ctx context.Context, publish func(context.Context) error) {
+func (h *hinted) run(ctx context.Context, publish func(context.Context, map[string]string) error) {
 	pause := time.NewTicker(hintPause)
 	defer pause.Stop()
 	for {
@@ -39,8 +43,12 @@ func (h *hinted) run(ctx context.Context, publish func(context.Context) error) {
 			return
 		case <-h.news:
 		}
+		h.mu.Lock()
+		latest := h.latest
+		h.latest = map[string]string{}
+		h.mu.Unlock()
 		attempt, cancel := context.WithTimeout(ctx, hintTimeout)
-		_ = publish(attempt)
+		_ = publish(attempt, latest)
 		cancel()
 		select {
 		case <-ctx.Done():
@@ -50,28 +58,37 @@ func (h *hinted) run(ctx context.Context, publish func(context.Context) error) {
 	}
 }
 
-// tell returns a and err, and wakes the relay if there is a new event.
-func (h *hinted) tell(a order.Answer, err error) (order.Answer, error) {
-	if err == nil {
-		select {
-		case h.news <- struct{}{}:
-		default: // a hint that has not been sent yet covers this change too
-		}
+// tell returns a and err, and wakes the relay if there is something new.
+func (h *hinted) tell(tenantID string, a order.Answer, err error) (order.Answer, error) {
+	if err != nil {
+		return a, err
 	}
-	return a, err
+	if a.EventID != "" {
+		h.mu.Lock()
+		h.latest[tenantID] = a.EventID
+		h.mu.Unlock()
+	}
+	select {
+	case h.news <- struct{}{}:
+	default: // a hint that has not been sent yet covers this change too
+	}
+	return a, nil
 }
 
 // Create implements [Store].
 func (h *hinted) Create(ctx context.Context, o order.Order, r order.Request) (order.Answer, error) {
-	return h.tell(h.Store.Create(ctx, o, r))
+	a, err := h.Store.Create(ctx, o, r)
+	return h.tell(r.TenantID, a, err)
 }
 
 // Change implements [Store].
 func (h *hinted) Change(ctx context.Context, id string, next order.Status, r order.Request) (order.Answer, error) {
-	return h.tell(h.Store.Change(ctx, id, next, r))
+	a, err := h.Store.Change(ctx, id, next, r)
+	return h.tell(r.TenantID, a, err)
 }
 
 // Undo implements [Store].
 func (h *hinted) Undo(ctx context.Context, id string, version int64, states []order.Status, r order.Request) (order.Answer, error) {
-	return h.tell(h.Store.Undo(ctx, id, version, states, r))
+	a, err := h.Store.Undo(ctx, id, version, states, r)
+	return h.tell(r.TenantID, a, err)
 }

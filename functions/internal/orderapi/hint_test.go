@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"orderbell/functions/internal/orderapi"
 	"orderbell/internal/order"
 )
@@ -18,8 +20,8 @@ type fails struct {
 	err error
 }
 
-func (f *fails) Create(context.Context, order.Order, order.Request) (order.Answer, error) {
-	return order.Answer{}, f.err
+func (f *fails) Create(_ context.Context, o order.Order, _ order.Request) (order.Answer, error) {
+	return order.Answer{EventID: o.Reference}, f.err
 }
 
 func (f *fails) Change(context.Context, string, order.Status, order.Request) (order.Answer, error) {
@@ -38,7 +40,7 @@ func TestEachCommitWakesTheRelay(t *testing.T) {
 		published := 0
 		release := make(chan struct{})
 		under := &fails{}
-		store := orderapi.Hinted(ctx, under, func(context.Context) error {
+		store := orderapi.Hinted(ctx, under, func(context.Context, map[string]string) error {
 			published++
 			<-release
 			return errors.New("no Redis") // changes nothing
@@ -83,5 +85,40 @@ func TestEachCommitWakesTheRelay(t *testing.T) {
 		expect(want+2, "another burst")
 		release <- struct{}{}
 		expect(want+2, "the end of both")
+	})
+}
+
+func TestEachTenantHearsOfItsLatestEvent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		got := make(chan map[string]string, 10)
+		release := make(chan struct{})
+		under := &fails{}
+		store := orderapi.Hinted(ctx, under, func(_ context.Context, latest map[string]string) error {
+			got <- latest
+			<-release
+			return nil
+		})
+		commit := func(tenant, eventID string) {
+			t.Helper()
+			if _, err := store.Create(ctx, order.Order{Reference: eventID}, order.Request{TenantID: tenant}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		commit("demo", "1")
+		if diff := cmp.Diff(map[string]string{"demo": "1"}, <-got); diff != "" {
+			t.Error(diff)
+		}
+		commit("demo", "2") // while the first hint is on its way
+		commit("kopi", "3")
+		commit("demo", "4")
+		commit("kopi", "") // a repeated request: nothing is done, and nothing is to come
+		release <- struct{}{}
+		if diff := cmp.Diff(map[string]string{"demo": "4", "kopi": "3"}, <-got); diff != "" {
+			t.Error(diff)
+		}
+		close(release)
 	})
 }

@@ -90,9 +90,13 @@ type Heard struct {
 
 // Sink hands on what it is told.
 type Sink struct {
-	C      chan Heard
-	Losses chan Loss
+	C        chan Heard
+	Losses   chan Loss
+	Promises chan Promise
 }
+
+// Promise is a call of [Sink.Expected].
+type Promise struct{ TenantID, EventID string }
 
 // Loss is a call of [Sink.Lost].
 type Loss struct {
@@ -107,6 +111,9 @@ func (s Sink) Published(tenantID string, p message.Published) {
 
 // Confirmed implements [feed.Sink].
 func (s Sink) Confirmed(tenantID string) { s.C <- Heard{TenantID: tenantID, Confirmed: true} }
+
+// Expected implements [feed.Sink].
+func (s Sink) Expected(tenantID, eventID string) { s.Promises <- Promise{tenantID, eventID} }
 
 // Lost implements [feed.Sink].
 func (s Sink) Lost(tenantID string, since time.Time) { s.Losses <- Loss{tenantID, since} }
@@ -126,7 +133,7 @@ func (s Sink) Next(tb testing.TB) Heard {
 // Run starts following with f until the test ends.
 func Run(tb testing.TB, f *feed.Feed) Sink {
 	tb.Helper()
-	s := Sink{make(chan Heard, 100_000), make(chan Loss, 1000)} // never block the reader
+	s := Sink{make(chan Heard, 100_000), make(chan Loss, 1000), make(chan Promise, 1000)} // never block the reader
 	ctx, cancel := context.WithCancel(context.WithoutCancel(tb.Context()))
 	done := make(chan error, 1)
 	go func() { done <- f.Run(ctx, s) }()
@@ -185,6 +192,7 @@ func Suite(t *testing.T, url string) {
 		"revocations are told, and kept until they are over": revocations,
 		"a revocation of nothing is refused":                 badRevocations,
 		"a hint is heard by another client":                  hints,
+		"a commit is heard where its tenant is followed":     commits,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -52,6 +52,7 @@ func (s *Store) Create(ctx context.Context, o order.Order, r order.Request) (ord
 	made, err := s.write(ctx, r.TenantID, query, args...)
 	switch {
 	case err == nil:
+		made.EventID = eventID
 		return made, nil
 	case database.Violates(err, database.ForeignKey, database.NotNull): // without a tenant there is no default currency
 		return order.Answer{}, order.ErrNoTenant
@@ -139,6 +140,7 @@ func (s *Store) change(ctx context.Context, id string, r order.Request, query st
 	for range changeTries {
 		changed, err := s.write(ctx, r.TenantID, query, args...)
 		if err == nil {
+			changed.EventID, _ = args[eventArgument].(string)
 			return changed, nil
 		}
 		if !errors.Is(err, pgx.ErrNoRows) && !database.Violates(err, database.Unique) {
@@ -181,6 +183,9 @@ func (s *Store) ForgetKeys(ctx context.Context, before time.Time, limit int) (in
 	tag, err := s.pool.Exec(ctx, forgetKeysSQL, before, limit)
 	return tag.RowsAffected(), database.Wrap("forget idempotency keys", err)
 }
+
+// eventArgument is the index of the event's id among the [arguments].
+const eventArgument = 4
 
 // arguments returns $1 to $10 of every statement that writes, with room for the others.
 func arguments(r order.Request, id string, status order.Status, eventID string) []any {

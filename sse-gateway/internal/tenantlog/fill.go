@@ -74,6 +74,7 @@ func (l *Log) wake(wakers []Waker) {
 
 // add appends p after the last entry; change measures it, nil: nothing does. The caller holds the lock.
 func (l *Log) add(p message.Published, change *visible.Change) {
+	l.came(p.Message.ID)
 	r, err := rendered{}, p.Err
 	if err == nil {
 		r, err = render(p.Message, change)

@@ -22,6 +22,7 @@ const (
 	Unreachable  Cause = "unreachable"  // Redis does not answer, or accepts no messages
 	Unsubscribed Cause = "unsubscribed" // the subscription to the tenant's channel is lost
 	Unread       Cause = "unread"       // messages are missing, and the stream cannot be read
+	Late         Cause = "late"         // an order has changed, and its event does not come
 )
 
 // Degraded says since when and why a tenant's feed is not guaranteed. The zero Degraded is a guaranteed feed.
@@ -112,6 +113,9 @@ func (l *Logs) prove(ctx context.Context, p Prober) {
 func (l *Logs) judge(now time.Time) {
 	everywhere := l.proof.degraded(now)
 	for _, log := range l.all() {
+		if ids := log.overdue(now); len(ids) > 0 {
+			l.lookFor(log, ids)
+		}
 		if log.judge(now, everywhere, grace) {
 			l.catchUp(log)
 		}
@@ -181,6 +185,7 @@ func (l *Log) degraded(now time.Time, everywhere Degraded) Degraded {
 		}
 	}
 	older(l.lost, Unsubscribed)
+	older(l.late(), Late)
 	if l.catching && now.Sub(l.missing) >= grace {
 		older(l.missing, Unread)
 	}

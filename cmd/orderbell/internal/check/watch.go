@@ -138,6 +138,9 @@ func (a *Arrivals) Published(_ string, p message.Published) {
 // Confirmed is called by the feed when it follows.
 func (a *Arrivals) Confirmed(string) {}
 
+// Expected implements feed.Sink.
+func (a *Arrivals) Expected(string, string) {}
+
 // Lost implements feed.Sink.
 func (a *Arrivals) Lost(string, time.Time) {}
 

@@ -1,0 +1,114 @@
+package tenantlog
+
+import (
+	"slices"
+	"time"
+)
+
+// How the events that order-api says are to come are waited for.
+const (
+	// lateAfter is within the 5 s in which a client hears that its feed is not guaranteed, and longer than a function that
+	// runs already, and a relay that was not woken, take together.
+	lateAfter = 4 * time.Second
+	// lookAgain is between two looks for an event that is late.
+	lookAgain = 10 * time.Second
+	// givenUpAfter is when an event no longer makes the feed late: it became a dead letter, perhaps, and clients have read
+	// the list since.
+	givenUpAfter = 5 * time.Minute
+	// mostExpected bounds what is waited for in one log. The oldest count.
+	mostExpected = 64
+)
+
+// expectation is an event that is to come.
+type expectation struct {
+	eventID string
+	at      time.Time // when it was told of
+	looked  time.Time // when the stream was last asked for it
+	late    bool      // it was not there
+}
+
+// Expected takes the word of order-api that an event is to come. If it does not, something between the outbox and Redis is
+// down, which no probe of Redis shows.
+func (l *Logs) Expected(tenantID, eventID string) {
+	log := l.find(tenantID)
+	if log == nil {
+		return
+	}
+	log.mu.Lock()
+	defer log.mu.Unlock()
+	if log.warm && log.last.EventID != eventID && len(log.expected) < mostExpected {
+		log.expected = append(log.expected, expectation{eventID: eventID, at: time.Now()})
+	}
+}
+
+// came notes that an event is here. The caller holds the lock.
+func (l *Log) came(eventID string) {
+	if i := slices.IndexFunc(l.expected, func(e expectation) bool { return e.eventID == eventID }); i >= 0 {
+		l.expected = slices.Delete(l.expected, i, i+1)
+	}
+}
+
+// overdue returns the events that the stream is to be asked for now.
+func (l *Log) overdue(now time.Time) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.expected = slices.DeleteFunc(l.expected, func(e expectation) bool { return now.Sub(e.at) > givenUpAfter })
+	var ids []string
+	for i := range l.expected {
+		e := &l.expected[i]
+		if now.Sub(e.at) >= lateAfter && now.Sub(e.looked) >= lookAgain {
+			e.looked = now
+			ids = append(ids, e.eventID)
+		}
+	}
+	return ids
+}
+
+// lookFor asks the stream for events that are overdue, in the background: one that was told of after it had come, or came
+// where this log lost a part of the stream, is not late.
+func (l *Logs) lookFor(log *Log, eventIDs []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ctx.Err() != nil {
+		return
+	}
+	l.readers.Go(func() {
+		select {
+		case l.slots <- struct{}{}:
+			defer func() { <-l.slots }()
+		case <-l.ctx.Done():
+			return
+		}
+		for _, id := range eventIDs {
+			_, published, err := l.stream.Lookup(l.ctx, log.TenantID, id)
+			if err != nil {
+				continue // a Redis that does not answer has its own cause
+			}
+			log.looked(id, published)
+		}
+	})
+}
+
+func (l *Log) looked(eventID string, published bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if published {
+		l.came(eventID)
+		return
+	}
+	for i := range l.expected {
+		if e := &l.expected[i]; e.eventID == eventID {
+			e.late = true
+		}
+	}
+}
+
+// late returns since when an event is late, or the zero time. The caller holds the lock.
+func (l *Log) late() time.Time {
+	for _, e := range l.expected { // oldest first
+		if e.late {
+			return e.at
+		}
+	}
+	return time.Time{}
+}
