@@ -6,6 +6,7 @@ import { provider } from './services/provider';
 import { keepIn, renewed, type Session } from './services/session';
 import { pageSettings } from './services/settings';
 import { sharingIn } from './services/sharedStream';
+import { signOutsIn } from './services/signOuts';
 import { access } from './store/access';
 import { openClient } from './store/client';
 import { clock } from './store/clock';
@@ -48,12 +49,16 @@ const client = openClient({
   origin: window.location.origin,
   renew: (session: Session) => (session.by === 'provider' ? ways.renew(session) : renewed(fetcher, session)),
   onSignOut: (session) => {
-    if (session.by === 'provider') void ways.signOut(session);
+    // Without a network this till is signed out all the same; the provider's own session ends by its own rules.
+    if (session.by === 'provider' && window.navigator.onLine) ways.signOut(session).catch(() => undefined);
   },
   network: device.network,
   sharing: (name) => sharingIn(window, name),
   listOf: (session, isKept) =>
     keepListIn(session.stays === true ? window.localStorage : window.sessionStorage, session, isKept),
+  ...(typeof BroadcastChannel === 'undefined'
+    ? {}
+    : { signOuts: signOutsIn((name) => new BroadcastChannel(name)) }),
 });
 
 if (arrived !== undefined) {

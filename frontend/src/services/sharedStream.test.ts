@@ -15,15 +15,19 @@ afterEach(() => {
 });
 
 /** One browser: its lock and its channel, which reaches every other tab in the order of sending. */
-function aBrowser(): Sharing {
+function aBrowser(): Sharing & {
+  /** The first tab says nothing more, until the returned function is called. */
+  hang(): () => void;
+} {
   const channels = new Set<Channel>();
-  let last: Promise<unknown> = Promise.resolve();
   class Channel extends EventTarget {
     constructor() {
       super();
       channels.add(this);
     }
+    isHung = false;
     postMessage(data: unknown): void {
+      if (this.isHung) return;
       for (const other of channels) {
         if (other === this) continue;
         queueMicrotask(() =>
@@ -35,12 +39,40 @@ function aBrowser(): Sharing {
       channels.delete(this);
     }
   }
-  const request = (_name: string, { signal }: LockOptions, work: () => Promise<unknown>) => {
-    const turn = last.then(() => (signal?.aborted === true ? undefined : work()));
-    last = turn.catch(() => undefined);
-    return turn;
+  const queue: (() => void)[] = [];
+  let lose: ((err: Error) => void) | undefined;
+  const request = (_name: string, { signal, steal = false }: LockOptions, work: () => Promise<unknown>) =>
+    new Promise((resolve, reject) => {
+      const grant = () => {
+        if (signal?.aborted === true) {
+          reject(new Error('aborted'));
+          next();
+          return;
+        }
+        const mine = reject;
+        lose = mine;
+        void work().then(() => {
+          resolve(undefined);
+          if (lose === mine) next();
+        });
+      };
+      if (steal) lose?.(new Error('stolen'));
+      if (steal || lose === undefined) grant();
+      else queue.push(grant);
+    });
+  const next = () => {
+    lose = undefined;
+    queue.shift()?.();
+  };
+  const hang = () => {
+    const [first] = channels;
+    if (first !== undefined) first.isHung = true;
+    return () => {
+      if (first !== undefined) first.isHung = false;
+    };
   };
   return {
+    hang,
     name: 'demo',
     locks: { request } as unknown as LockManager,
     channel: () => new Channel() as unknown as BroadcastChannel,
@@ -66,7 +98,7 @@ function setup() {
     tabs.push(tab);
     return tab;
   };
-  return { origin, open };
+  return { origin, open, hang: browser.hang };
 }
 
 const shown = (tab: Feed) => tab.store.getSnapshot().orders.map((order) => order.reference);
@@ -117,4 +149,38 @@ it('tells every tab that the stream is cut', async () => {
   for (const tab of [first, second]) expect(tab.freshness.getSnapshot().kind).toBe('stale');
   await settle(5000);
   for (const tab of [first, second]) expect(tab.freshness.getSnapshot().kind).toBe('live');
+});
+
+it('replaces a leading tab that hangs, and has one stream again when that tab goes on', async () => {
+  const { origin, open, hang } = setup();
+  const [first, second, third] = [open(), open(), open()];
+  await settle();
+  const goOn = hang();
+  origin.create('demo', 'A-1');
+  await settle(8000);
+  for (const tab of [second, third]) {
+    expect(tab.freshness.getSnapshot()).toMatchObject({ kind: 'live', caughtUp: { orders: 1 } });
+    expect(shown(tab)).toEqual(['A-1']);
+  }
+  goOn();
+  await settle(3000);
+  origin.create('demo', 'A-2');
+  await settle();
+  expect(origin.streams.size).toBe(1);
+  for (const tab of [first, second, third]) {
+    expect(shown(tab)).toEqual(['A-2', 'A-1']);
+    expect(tab.freshness.getSnapshot().kind).toBe('live');
+  }
+});
+
+it('does not replace a leading tab that only has no stream', async () => {
+  const { origin, open } = setup();
+  const [first, second] = [open(), open()];
+  await settle();
+  for (let i = 0; i < 20; i += 1) origin.answerOnce('/api/sse/notifications', new TypeError('down'));
+  origin.endStreams('cut');
+  await settle(20_000);
+  const attempts = origin.requests.filter((r) => r.path === '/api/sse/notifications').length;
+  expect(attempts, 'one tab tries, with growing pauses').toBeLessThan(8);
+  for (const tab of [first, second]) expect(tab.freshness.getSnapshot().kind).toBe('stale');
 });

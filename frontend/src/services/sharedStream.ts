@@ -1,7 +1,8 @@
 /**
  * One stream for all tabs of a user in this browser: HTTP/1.1 gives an origin six connections, so six tabs with a stream each
  * would leave none for a request. The tab that holds a Web Lock opens the stream and passes on what comes; the others listen
- * on a BroadcastChannel. When it closes, the next tab gets the lock and goes on after the last event that it has heard of.
+ * on a BroadcastChannel. When it closes, the next tab gets the lock and goes on after the last event that it has heard of. From
+ * a tab that hangs, another takes the lock.
  *
  * Guarantees: a tab that joins hears of a state only after it listens, and then loads the snapshot; frames keep their order.
  */
@@ -23,12 +24,17 @@ type Message =
   | { readonly kind: 'state'; readonly state: ConnectionState }
   | { readonly kind: 'frame'; readonly frame: Frame; readonly id: string }
   | { readonly kind: 'bad_frame' }
-  /** A byte came. */
+  /** The leading tab is not hung. */
   | { readonly kind: 'alive' }
   /** A tab's user asks to try now. */
   | { readonly kind: 'retry' };
 
 type Ready = Extract<Frame, { kind: 'ready' }>;
+
+/** The leading tab speaks at least this often, also without a stream, so that a hung one is noticed as a hung gateway is. */
+const beatEvery = 2000;
+const longestSilence = 2 * beatEvery + 1000;
+const longestSpread = 1000;
 
 export function openSharedStream(options: StreamOptions, sharing: Sharing | undefined): Stream {
   return sharing === undefined ? openStream(options) : share(options, sharing);
@@ -42,16 +48,18 @@ function share(options: StreamOptions, { name, locks, channel: open }: Sharing):
   let lastEventId = '';
   let isWelcome = false;
   let silence: ReturnType<typeof setTimeout> | undefined;
-  let longestSilence = 60_000;
   let own: Stream | undefined;
   /** Of the present stream: what a tab that joins has to know. */
   let ready: Ready | undefined;
+  let resign: (() => void) | undefined;
+  let taking: ReturnType<typeof setTimeout> | undefined;
 
   channel.addEventListener('message', ({ data }: MessageEvent<Message>) =>
     own === undefined ? hear(data) : answer(data),
   );
   say({ kind: 'hello' });
-  void locks.request(name, { signal: ended.signal }, lead).catch(() => undefined); // an abort: this tab is closed
+  expectMore();
+  queue();
 
   return {
     getSnapshot: () => state,
@@ -67,16 +75,33 @@ function share(options: StreamOptions, { name, locks, channel: open }: Sharing):
     close() {
       become({ kind: 'closed', reason: 'stopped' });
       clearTimeout(silence);
+      clearTimeout(taking);
       own?.close();
       ended.abort();
       channel.close();
     },
   };
 
+  /** Waits for the lock, again and again: a tab that hung may have lost it to another. */
+  function queue(): void {
+    locks.request(name, { signal: ended.signal }, lead).catch(() => {
+      if (ended.signal.aborted) return; // this tab is closed
+      resign?.();
+      queue();
+    });
+  }
+
+  /** Takes the lock from a tab that hangs. The last tab to do so leads. */
+  function takeOver(): void {
+    if (state.kind === 'closed' || own !== undefined) return;
+    locks.request(name, { steal: true }, lead).catch(() => resign?.());
+  }
+
   /** Holds the lock until the stream is closed for good. */
   function lead(): Promise<void> {
-    if (ended.signal.aborted) return Promise.resolve();
+    if (ended.signal.aborted || own !== undefined) return Promise.resolve();
     clearTimeout(silence);
+    clearTimeout(taking);
     return new Promise((release) => {
       const stream = openStream({
         ...options,
@@ -95,14 +120,32 @@ function share(options: StreamOptions, { name, locks, channel: open }: Sharing):
       });
       own = stream;
       follow();
-      stream.subscribe(follow);
-      ended.signal.addEventListener('abort', () => release());
+      const unfollow = stream.subscribe(follow);
+      const beat = setInterval(() => say({ kind: 'alive' }), beatEvery);
+      ended.signal.addEventListener('abort', end);
+      resign = () => {
+        unfollow();
+        stream.close();
+        end();
+        become({ kind: 'connecting', attempt: 1 });
+        say({ kind: 'hello' });
+        expectMore();
+      };
+
+      function end(): void {
+        clearInterval(beat);
+        own = undefined;
+        resign = undefined;
+        ready = undefined;
+        isWelcome = false;
+        release();
+      }
 
       function follow(): void {
         const now = stream.getSnapshot();
         become(now);
         // Another tab's token may be good where this one's is not: it is its turn.
-        if (now.kind === 'closed') release();
+        if (now.kind === 'closed') end();
         else say({ kind: 'state', state: now });
       }
     });
@@ -120,13 +163,13 @@ function share(options: StreamOptions, { name, locks, channel: open }: Sharing):
   }
 
   function hear(message: Message): void {
-    expectMore();
+    if (message.kind !== 'hello' && message.kind !== 'retry') expectMore(); // those are of tabs that listen, too
     switch (message.kind) {
       case 'welcome':
         if (isWelcome) return;
         isWelcome = true;
         // What was before this tab listened is in the snapshot.
-        if (message.ready !== undefined) take({ ...message.ready, resumed: false });
+        if (message.ready !== undefined) options.onFrame({ ...message.ready, resumed: false }, '');
         become(message.state);
         return;
       case 'state':
@@ -135,7 +178,7 @@ function share(options: StreamOptions, { name, locks, channel: open }: Sharing):
       case 'frame':
         isWelcome ||= message.frame.kind === 'ready';
         if (message.id !== '') lastEventId = message.id;
-        take(message.frame, message.id);
+        options.onFrame(message.frame, message.id);
         return;
       case 'bad_frame':
         options.onBadFrame(new Error('a frame that another tab could not read'));
@@ -147,19 +190,17 @@ function share(options: StreamOptions, { name, locks, channel: open }: Sharing):
     }
   }
 
-  function take(frame: Frame, id = ''): void {
-    if (frame.kind === 'ready' && frame.heartbeat > 0) longestSilence = 2 * frame.heartbeat + 1000;
-    options.onFrame(frame, id);
-  }
-
   /** The leading tab may hang as a gateway may: silence is an end until it speaks again. */
   function expectMore(): void {
     const heardAt = Date.now();
     if (state.kind === 'stale' && state.reason === 'silent') say({ kind: 'hello' });
     clearTimeout(silence);
+    clearTimeout(taking);
     silence = setTimeout(() => {
       isWelcome = false;
       become({ kind: 'stale', reason: 'silent', since: heardAt, retryAt: heardAt, attempt: 1 });
+      // Not all tabs at once: the first to take over is heard by the others.
+      taking = setTimeout(takeOver, (options.random ?? Math.random)() * longestSpread);
     }, longestSilence);
   }
 

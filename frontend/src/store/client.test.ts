@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { parseSession, type Session, type SessionKeeper } from '../services/session';
+import { signOutsIn } from '../services/signOuts';
 import { FakeOrigin } from '../testing/fakeOrigin';
 import { problem } from '../testing/http';
 import { type Client, openClient } from './client';
@@ -87,4 +88,36 @@ it.each([
   await settle();
   expect(c.getSnapshot()).toEqual({ kind: 'signed_out', notice });
   expect(saved()).toBeUndefined();
+});
+
+it('signs out in every tab of the user, and in no other, without a network', async () => {
+  const origin = new FakeOrigin();
+  const channels: EventTarget[] = [];
+  const open = () => {
+    const channel = new EventTarget();
+    channels.push(channel);
+    const postMessage = (data: unknown) => {
+      for (const other of channels) {
+        if (other !== channel) other.dispatchEvent(new MessageEvent('message', { data }));
+      }
+    };
+    return Object.assign(channel, { postMessage }) as unknown as BroadcastChannel;
+  };
+  const keeper: SessionKeeper = { load: () => undefined, save: () => undefined, clear: () => undefined };
+  const tabs = ['owner@demo.example', 'owner@demo.example', 'cashier@demo.example'].map((email) => {
+    const tab = openClient({
+      fetch: origin.fetch,
+      keeper,
+      origin: 'https://shop.example',
+      signOuts: signOutsIn(open),
+    });
+    tab.signIn(session(origin, email));
+    return tab;
+  });
+  await settle();
+  for (let i = 0; i < 50; i += 1) origin.answerOnce('/api/sse/notifications', new TypeError('offline'));
+  tabs[0]?.signOut();
+  await settle();
+  expect(tabs.map((tab) => tab.getSnapshot().kind)).toEqual(['signed_out', 'signed_out', 'signed_in']);
+  for (const tab of tabs) tab.close();
 });

@@ -1,8 +1,9 @@
 /** All of the page outside React: who is signed in, and the feed that belongs to them. */
 import { t } from '../i18n/words';
 import type { Fetch } from '../services/problem';
-import { renewed, type Session, type SessionKeeper } from '../services/session';
+import { renewed, type Session, type SessionKeeper, userOf } from '../services/session';
 import type { Sharing } from '../services/sharedStream';
+import type { SignOuts } from '../services/signOuts';
 import { type Feed, openFeed } from './feed';
 import type { ListKeeper } from './keptList';
 import { alwaysOnline } from './network';
@@ -31,6 +32,7 @@ export interface ClientOptions {
   readonly sharing?: (name: string) => Sharing | undefined;
   /** Where a session's last list is kept, as long as `isKept` says that the session is. */
   readonly listOf?: (session: Session, isKept: () => boolean) => ListKeeper;
+  readonly signOuts?: SignOuts;
 }
 
 export function openClient({
@@ -42,11 +44,15 @@ export function openClient({
   onSignOut,
   sharing,
   listOf,
+  signOuts,
 }: ClientOptions): Client {
   const { subscribe, announce } = announcer();
   let state: ClientState = { kind: 'signed_out', notice: '' };
   let list: ListKeeper | undefined;
 
+  signOuts?.onHear((name) => {
+    if (state.kind === 'signed_in' && nameOf(state.session) === name) leave('');
+  });
   const kept = keeper.load();
   if (kept !== undefined) signIn(kept);
 
@@ -57,7 +63,9 @@ export function openClient({
     signOut() {
       const session = state.kind === 'signed_in' ? state.session : undefined;
       leave('');
-      if (session !== undefined) onSignOut?.(session);
+      if (session === undefined) return;
+      signOuts?.tell(nameOf(session));
+      onSignOut?.(session);
     },
     close() {
       if (state.kind === 'signed_in') state.feed.close();
@@ -78,7 +86,8 @@ export function openClient({
       origin,
       network,
       kept: list,
-      sharing: sharing?.(`${session.tenantId} ${session.email}`),
+      sharing: sharing?.(nameOf(session)),
+      userId: userOf(session.token),
       credentials: {
         token: () => current.token,
         // One renewal at a time: the stream and a call may find out together that the token is no longer good.
@@ -123,4 +132,9 @@ export function openClient({
 
 function isSame(a: Session | undefined, b: Session): boolean {
   return a?.tenantId === b.tenantId && a.email === b.email;
+}
+
+/** The same for all tabs of one user. */
+function nameOf({ tenantId, email }: Session): string {
+  return `${tenantId} ${email}`;
 }

@@ -72,6 +72,8 @@ export interface FeedOptions {
   /** Where the last list is kept, for when the server is out of reach. */
   readonly kept?: ListKeeper | undefined;
   readonly random?: () => number;
+  /** Whose changes ring no bell here; "" if it is not known. */
+  readonly userId?: string;
 }
 
 /** The list is loaded after the stream's `ready`, or after this time: one load is enough if the gateway is well. */
@@ -245,7 +247,10 @@ export function openFeed(options: FeedOptions): Feed {
   }
 
   function tellUnlessOwn(notification: Notification): void {
-    if (own.has(changeOf(notification.order))) return;
+    const { order } = notification;
+    // What the user did in another tab, or on another device, is no news to them. Not every publisher says who it was.
+    if (order.actor !== undefined && order.actor.userId === options.userId) return;
+    if (own.has(changeOf(order))) return;
     for (const tell of listeners) tell(notification);
   }
 
