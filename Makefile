@@ -238,6 +238,18 @@ alerts-short: bin/gotestsum bin/mailpit bin/.programs ## The same with shorter w
 	$(ALERTS_TEST) -short ./test/alerts
 	cat .report/alerts.md
 
+.PHONY: chaos-failover
+chaos-failover: bin/gotestsum bin/.programs bin/mailpit ## Have stores with replicas fail over under load, CHAOS_ROUNDS times (3), and look what was lost (a quarter of an hour)
+	$(say) 'chaos: failovers of PostgreSQL, Redis and Kafka'
+	$(CHAOS_TEST) -count=1 -tags chaos -timeout 0 -run '^TestFailover$$' ./test/chaos
+	cat .report/chaos-failover.md
+
+.PHONY: chaos-failover-short
+chaos-failover-short: bin/gotestsum bin/.programs bin/mailpit ## The same, each failover once (five minutes)
+	$(say) 'chaos: each failover once'
+	$(CHAOS_TEST) -count=1 -tags chaos -timeout 30m -short -run '^TestFailover$$' ./test/chaos
+	cat .report/chaos-failover-short.md
+
 FUZZTIME := 10s
 
 .PHONY: fuzz

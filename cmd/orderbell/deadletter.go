@@ -165,8 +165,8 @@ func newDeadLetterRedriveCommand(o *deadLetterOptions) *cobra.Command {
 		Long: `Send the events of dead letters to the topic of events again, unchanged, and record that on the topic of dead letters.
 
 With --auto only letters are sent that failed for a reason that passes: the function did not answer, or with a status that the
-broker tries again. Each waits a minute after it was written, and twice as long for each letter that its event has had before,
-an hour at most. A function that had a new letter in the last minute gets ten letters, and the others when it had none. An event
+broker tries again. Each waits 30 s after it was written, and twice as long for each letter that its event has had before,
+an hour at most. A function that had a new letter in the last 30 s gets ten letters, and the others when it had none. An event
 whose first letter is older than three days is left to an operator. Run it every minute: nothing else is to be done after an outage.
 
 If the event was applied meanwhile, its function drops it as a duplicate. An event that still violates the contract is
@@ -174,7 +174,7 @@ refused, and one whose source may not send events for its tenant (orderbell sour
 		Example: `  orderbell deadletter redrive 3-42
   orderbell deadletter redrive --all --reason 'no database' --dry-run
   orderbell deadletter redrive --all
-  orderbell deadletter redrive --auto --rate 50`,
+  orderbell deadletter redrive --auto --rate 100`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			filtered := false
 			for _, name := range []string{"tenant", "reason", "since"} {

@@ -4,12 +4,15 @@ package chaos_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -212,18 +215,30 @@ func (w *world) settleLetters(t *testing.T, r *report) {
 	}
 }
 
-// countDeadLetters fails if an event was given up: every one of these is valid, and no fault lasts for long.
+// countDeadLetters fails if a dead letter is open: every event is valid, and those of an outage are redriven without an operator.
 func (w *world) countDeadLetters(t *testing.T, r *report) {
 	t.Helper()
-	var reasons []string
-	eventually(t, patience, "the topic of dead letters", func() (err error) {
-		reasons, err = w.readDeadLetters()
+	list := func(args ...string) (letters []struct{ ID, Reason string }, err error) {
+		cmd := exec.CommandContext(t.Context(), filepath.Join(root, "bin", "orderbell"), append([]string{"deadletter", "list", "--json"}, args...)...)
+		cmd.Env = append(os.Environ(), w.addresses...)
+		out, err := cmd.Output()
+		if err != nil {
+			return nil, err
+		}
+		return letters, json.Unmarshal(out, &letters)
+	}
+	eventually(t, patience, "every dead letter to be redriven", func() error {
+		open, err := list("--open")
+		if err == nil && len(open) > 0 {
+			err = fmt.Errorf("%d are open, such as %s: %s", len(open), open[0].ID, open[0].Reason)
+		}
 		return err
 	})
-	r.deadLetters = len(reasons)
-	if len(reasons) > 0 {
-		t.Error(errors.New(strings.Join(reasons[:min(5, len(reasons))], "; ")))
+	all, err := list()
+	if err != nil {
+		t.Fatal(err)
 	}
+	r.deadLetters = len(all)
 }
 
 func sorted(names []string) []string {

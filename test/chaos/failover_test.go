@@ -95,9 +95,7 @@ func takeOver(ctx context.Context, e *episode, from, to string) error {
 	if err := replica.ReplicaOf(ctx, "NO", "ONE").Err(); err != nil {
 		return err
 	}
-	e.w.redis.mu.Lock()
-	e.w.redis.target = to
-	e.w.redis.mu.Unlock()
+	e.w.redis.setTarget(to)
 	return master.ReplicaOf(ctx, "127.0.0.1", "1").Err()
 }
 

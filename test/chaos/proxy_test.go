@@ -54,6 +54,19 @@ func newProxy(t *testing.T, target string) *proxy {
 	return p
 }
 
+// setTarget sends every new connection to another server.
+func (p *proxy) setTarget(address string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target = address
+}
+
+func (p *proxy) currentTarget() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.target
+}
+
 func (p *proxy) accept() {
 	for {
 		c, err := p.listener.Accept()

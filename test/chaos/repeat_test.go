@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/IBM/sarama"
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/cloudevents/sdk-go/v2/binding"
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
@@ -137,48 +136,4 @@ func (r *repeater) note(err error) {
 	} else if len(r.bad) < 5 {
 		r.bad = append(r.bad, err.Error())
 	}
-}
-
-// readDeadLetters returns the reasons of all dead letters.
-func (w *world) readDeadLetters() (reasons []string, err error) {
-	client, err := sarama.NewClient([]string{w.kafka.address}, sarama.NewConfig())
-	if err != nil {
-		return nil, err
-	}
-	defer client.Close() //nolint:errcheck // only read
-	consumer, err := sarama.NewConsumerFromClient(client)
-	if err != nil {
-		return nil, err
-	}
-	defer consumer.Close() //nolint:errcheck // only read
-	partitions, err := client.Partitions(deadLetters)
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range partitions {
-		end, err := client.GetOffset(deadLetters, p, sarama.OffsetNewest)
-		if err != nil {
-			return nil, err
-		}
-		if end == 0 {
-			continue
-		}
-		messages, err := consumer.ConsumePartition(deadLetters, p, sarama.OffsetOldest)
-		if err != nil {
-			return nil, err
-		}
-		for m := range messages.Messages() {
-			reason := fmt.Sprintf("partition %d, offset %d", m.Partition, m.Offset)
-			for _, h := range m.Headers {
-				reason += fmt.Sprintf(" %s=%s", h.Key, h.Value)
-			}
-			if reasons = append(reasons, reason); m.Offset+1 >= end {
-				break
-			}
-		}
-		if err := messages.Close(); err != nil {
-			return nil, err
-		}
-	}
-	return reasons, nil
 }

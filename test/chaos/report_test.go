@@ -13,8 +13,8 @@ import (
 
 // report is what the run has found so far.
 type report struct {
+	target       string // of make
 	seed, rounds uint64
-	short        bool
 	begun        time.Time
 	rows         []*row
 	deadLetters  int
@@ -61,13 +61,9 @@ func (r *row) rate() float64 {
 
 func (r *report) write(t *testing.T) {
 	t.Helper()
-	target := "chaos"
-	if r.short {
-		target = "chaos-short"
-	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "`make %s` at %s, %.0f s, %d orders a second offered. Seed %d, rounds %d: `CHAOS_SEED=%d CHAOS_ROUNDS=%d` repeats it.\n\n",
-		target, time.Now().UTC().Format(time.RFC3339), time.Since(r.begun).Seconds(), rate, r.seed, r.rounds, r.seed, r.rounds)
+		r.target, time.Now().UTC().Format(time.RFC3339), time.Since(r.begun).Seconds(), rate, r.seed, r.rounds, r.seed, r.rounds)
 	b.WriteString("| fault | orders/s | events sent | faults injected | lost | duplicated | recovery | verified | offenders | resyncs | e-mails sent | failed | sent again | ambiguous |\n")
 	b.WriteString("| --- | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: |\n")
 	all := row{fault: "all; the longest recovery"}
@@ -89,7 +85,7 @@ func (r *report) write(t *testing.T) {
 	tableLine(&b, &all, r.audit.looked(), r.audit.Total)
 	fmt.Fprintf(&b, "\nDead letters: %d.\n", r.deadLetters)
 	t.Logf("\n%s", b.String())
-	if err := os.WriteFile(filepath.Join(root, ".report", target+".md"), []byte(b.String()), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(root, ".report", r.target+".md"), []byte(b.String()), 0o600); err != nil {
 		t.Error(err)
 	}
 }

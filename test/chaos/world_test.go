@@ -46,11 +46,18 @@ type world struct {
 	smtp                   *smtpProxy
 
 	// Past the proxies, for what the tests themselves want to know.
+	own     *proxy // the tests' way to PostgreSQL, which no fault touches
 	db      *pgxpool.Pool
 	memory  *redis.Client
 	mailpit string
 
 	addresses []string // of the servers, as variables of the environment
+	brokers   []string // Kafka's, as the programs reach them
+	redisURL  string   // as the programs reach it
+
+	replicas *replicas  // nil where each store is one server
+	primary  *standby   // that was promoted; nil before
+	t        *testing.T // of the whole run
 
 	producer *bus.Producer
 	dev      *process.Process
@@ -61,13 +68,26 @@ type world struct {
 // patience is for a busy machine: what takes longer is broken.
 const patience = 2 * time.Minute
 
+// newWorld is a world whose stores are one server each.
 func newWorld(t *testing.T, random *rand.Rand) *world {
+	t.Helper()
+	w := prepareWorld(t, random)
+	w.script(t, "down", "--kill") // what a run that was killed has left
+	t.Cleanup(func() { w.script(t, "down", "--kill") })
+	w.script(t, "up", "--empty")
+	w.connect(t)
+	w.run(t)
+	return w
+}
+
+// prepareWorld is a world without servers and programs.
+func prepareWorld(t *testing.T, random *rand.Rand) *world {
 	t.Helper()
 	top, err := filepath.Abs(root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{services: filepath.Join(top, ".services", "chaos"), data: t.TempDir(), port: freePort(t), rings: 4096}
+	w := &world{services: filepath.Join(top, ".services", "chaos"), data: t.TempDir(), port: freePort(t), rings: 4096, t: t}
 	if err := os.MkdirAll(filepath.Join(top, ".report"), 0o750); err != nil {
 		t.Fatal(err)
 	}
@@ -76,19 +96,21 @@ func newWorld(t *testing.T, random *rand.Rand) *world {
 	}
 	t.Cleanup(func() { _ = w.log.Close() })
 	w.postgres, w.redis, w.kafka = newProxy(t, ""), newProxy(t, ""), newProxy(t, "")
+	w.own = newProxy(t, "")
 	w.streams = newProxy(t, "127.0.0.1:"+w.port)
 	w.smtp = newSMTPProxy(t, random)
-	w.script(t, "down", "--kill") // what a run that was killed has left
-	t.Cleanup(func() { w.script(t, "down", "--kill") })
-	w.script(t, "up", "--empty")
-	w.connect(t)
+	return w
+}
+
+// run starts the programs, and stops them at the end.
+func (w *world) run(t *testing.T) {
+	t.Helper()
 	w.startDev(t)
 	t.Cleanup(func() {
 		if err := w.dev.Stop(time.Minute); err != nil {
 			t.Errorf("stop orderbell dev: %v", err)
 		}
 	})
-	return w
 }
 
 func freePort(t *testing.T) string {
@@ -130,11 +152,21 @@ func (w *world) connect(t *testing.T) {
 	addresses := map[string]string{}
 	for _, m := range envLine.FindAllStringSubmatch(string(content), -1) {
 		addresses[m[1]] = m[2]
-		w.addresses = append(w.addresses, m[1]+"="+m[2])
 	}
 	w.postgres.target = hostOf.FindString(addresses["DATABASE_URL"])
-	w.redis.target = hostOf.FindString(addresses["REDIS_URL"])
-	w.kafka.target = hostOf.FindString(addresses["KAFKA_BROKERS"])
+	w.own.target = w.postgres.target
+	addresses["DATABASE_URL"] = hostOf.ReplaceAllString(addresses["DATABASE_URL"], w.own.address)
+	if r := w.replicas; r != nil {
+		w.brokers, w.redisURL = r.addresses, r.redisURL()
+		addresses["KAFKA_BROKERS"], addresses["REDIS_URL"] = strings.Join(r.addresses, ","), r.redisURL()
+	} else {
+		w.brokers, w.redisURL = []string{w.kafka.address}, "redis://"+w.redis.address+"/0"
+		w.redis.target = hostOf.FindString(addresses["REDIS_URL"])
+		w.kafka.target = hostOf.FindString(addresses["KAFKA_BROKERS"])
+	}
+	for name, value := range addresses {
+		w.addresses = append(w.addresses, name+"="+value)
+	}
 	w.smtp.target = hostOf.FindString(addresses["SMTP_URL"])
 	w.mailpit = addresses["MAILPIT_URL"]
 	pc, err := pgxpool.ParseConfig(addresses["DATABASE_URL"])
@@ -148,14 +180,18 @@ func (w *world) connect(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.db.Close)
-	options, err := redis.ParseURL(addresses["REDIS_URL"])
-	if err != nil {
-		t.Fatal(err)
+	if r := w.replicas; r != nil {
+		w.memory = redis.NewFailoverClient(&redis.FailoverOptions{MasterName: masterName, SentinelAddrs: r.sentinels, Protocol: 2})
+	} else {
+		options, err := redis.ParseURL(addresses["REDIS_URL"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		options.Protocol = 2
+		w.memory = redis.NewClient(options)
 	}
-	options.Protocol = 2
-	w.memory = redis.NewClient(options)
 	t.Cleanup(func() { _ = w.memory.Close() })
-	w.producer, err = bus.NewProducer(bus.Config{Brokers: []string{w.kafka.address}, Topic: topic, DeadLetterTopic: deadLetters})
+	w.producer, err = bus.NewProducer(bus.Config{Brokers: w.brokers, Topic: topic, DeadLetterTopic: deadLetters})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +209,7 @@ func (w *world) startDev(t *testing.T) {
 	cmd := exec.Command(filepath.Join(root, "bin", "orderbell"), "dev", "--data", w.data) //nolint:noctx // process.Process ends it
 	cmd.Env = append(os.Environ(), "PORT="+w.port, "AUTH_DEV_SECRET="+secret, "MAILPIT_URL="+w.mailpit,
 		"DATABASE_URL=postgres://orderbell@"+w.postgres.address+"/orderbell?sslmode=disable",
-		"REDIS_URL=redis://"+w.redis.address+"/0", "KAFKA_BROKERS="+w.kafka.address, "SMTP_URL=smtp://"+w.smtp.address,
+		"REDIS_URL="+w.redisURL, "KAFKA_BROKERS="+strings.Join(w.brokers, ","), "SMTP_URL=smtp://"+w.smtp.address,
 		// The patience of production would be hours.
 		"EMAIL_RETRY_BASE=1s", "EMAIL_RETRY_MAX=5s", "EMAIL_MAX_ATTEMPTS=50", "SMTP_CONNECT_TIMEOUT=5s", "SMTP_COMMAND_TIMEOUT=5s", "SMTP_FINAL_TIMEOUT=5s", "TENANT_MAILS_PER_HOUR=1000000",
 		"SSE_HEARTBEAT_SECONDS=2",

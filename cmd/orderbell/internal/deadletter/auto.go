@@ -11,11 +11,11 @@ import (
 // The times of a redrive without an operator (docs/adr/0021-back-off-outside-the-broker.md).
 const (
 	// firstPause is the wait before a dead letter is redriven automatically.
-	firstPause = time.Minute
+	firstPause = 30 * time.Second
 	// longestPause is the longest wait between two redrives of one event.
 	longestPause = time.Hour
 	// calm is how long a subscriber must have had no new letter before all of its letters are sent.
-	calm = time.Minute
+	calm = 30 * time.Second // longer than the broker retries
 	// probes is how many letters are sent to a subscriber that still fails.
 	probes = 10
 	// giveUp is the age of an event's first letter from which on its letters wait for an operator.
@@ -26,7 +26,7 @@ const (
 )
 
 // due returns the chosen dead letters that may be redriven automatically now. Each earlier dead letter of the same
-// event doubles its pause. A subscriber with a new dead letter in the last minute still fails: it gets a few as probes, and
+// event doubles its pause. A subscriber with a new dead letter in the last 30 s still fails: it gets a few as probes, and
 // the rest when no new one comes.
 func due(all, chosen []Letter, now time.Time) []Letter {
 	letters := map[[32]byte]int{}

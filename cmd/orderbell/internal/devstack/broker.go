@@ -24,12 +24,12 @@ func subscribers() map[string]event.Type {
 // Groups returns the local broker's consumer groups, sorted.
 func Groups() []string { return slices.Sorted(maps.Keys(subscribers())) }
 
-// inFlight is the number of concurrent requests of an unordered Trigger, scaled down to one machine.
-const inFlight = 8
+// inFlight is max.poll.records of k8s/kafka-broker/settings.
+const inFlight = 500
 
 // delivery equals the delivery of the Triggers in k8s/.
 func delivery() localbroker.Delivery {
-	return localbroker.Delivery{Retry: 10, BackoffDelay: 500 * time.Millisecond, Timeout: 30 * time.Second}
+	return localbroker.Delivery{Retry: 6, BackoffDelay: 200 * time.Millisecond, Timeout: 30 * time.Second}
 }
 
 // broker is the running local broker.
@@ -43,7 +43,7 @@ type broker struct {
 // startBroker starts the local broker with one trigger for each function.
 func startBroker(cfg bus.Config, log *slog.Logger, urls map[string]*url.URL, secret string) (*broker, error) {
 	// A group that never ran begins with the oldest message: here programs start together with it, and what they write
-	// before it has joined must not be lost. Knative's groups begin with the latest.
+	// before it has joined must not be lost. k8s/kafka-broker/settings has Knative's groups do the same.
 	consumer, err := bus.NewConsumer(cfg, bus.Earliest, log)
 	if err != nil {
 		return nil, err

@@ -16,7 +16,7 @@ const (
 	// redriveEvery is more often than in a cluster: somebody waits at the screen.
 	redriveEvery = 10 * time.Second
 	// redriveRate is the CronJob's, in letters a second.
-	redriveRate = 50
+	redriveRate = 100
 )
 
 // redriver does the job of the CronJob redrive: it sends dead letters of outages again.

@@ -160,7 +160,7 @@ func TestNew(t *testing.T) {
 		"unknown type":  {change(func(t *localbroker.Trigger) { t.Type = "x" }), `type "x" is unknown`},
 		"no URL":        {change(func(t *localbroker.Trigger) { t.Subscriber = "order-paid" }), `subscriber "order-paid" is no http URL`},
 		"no host":       {change(func(t *localbroker.Trigger) { t.Subscriber = "http:///x" }), "is no http URL"},
-		"none at once":  {change(func(t *localbroker.Trigger) { t.InFlight = 0 }), "0 requests in flight"},
+		"none at once":  {change(func(t *localbroker.Trigger) { t.InFlight = 0 }), "0 events in flight"},
 		"negative":      {change(func(t *localbroker.Trigger) { t.Delivery.Retry = -1 }), "may not be negative"},
 		"never patient": {change(func(t *localbroker.Trigger) { t.Delivery.Timeout = 0 }), "more than 0"},
 		"default":       {change(func(t *localbroker.Trigger) { t.Delivery = localbroker.DefaultDelivery() }), ""},

@@ -3,7 +3,8 @@
 //
 // The rules, as its dispatcher has them (eventing-kafka-broker, RecordDispatcherImpl and WebClientCloudEventSender):
 //   - Each trigger is a consumer group and filters by the exact type.
-//   - Ordered delivery has one request in flight per partition, from the first attempt to the last; unordered has many.
+//   - Ordered delivery has one event of a partition in flight, from the first attempt to the last. Unordered delivery has
+//     max.poll.records in flight over all partitions. Events that wait for a retry count: while all wait, nothing new is read.
 //   - An event is POSTed in binary mode. Any status from 300 on is a failure, redirects included. Statuses from 500 on,
 //     404, 408, 409, 429, timeouts and connection errors are retried, up to retry times; so there are retry+1
 //     attempts. Others are not retried. Retry-After is ignored.
@@ -43,7 +44,8 @@ type Trigger struct {
 	Type       event.Type
 	Subscriber string // an absolute http URL
 	Secret     string // the secret that identifies the sender; "" sends none. Knative sends a token of the Trigger's service account
-	InFlight   int    // requests at once per partition; 1 is delivery.order: ordered
+	Ordered    bool   // one event of a partition at once
+	InFlight   int    // events at once over all partitions, those that wait for a retry included: max.poll.records
 	Delivery   Delivery
 }
 
@@ -88,7 +90,7 @@ type Broker struct {
 // New returns a broker that does nothing until [Broker.Run].
 func New(triggers []Trigger, topics Topics, source Source, bus Bus, log *slog.Logger) (*Broker, error) {
 	names := map[string]bool{}
-	most := 1
+	most := 0
 	for _, t := range triggers {
 		if err := t.check(); err != nil {
 			return nil, fmt.Errorf("trigger %q: %w", t.Name, err)
@@ -97,10 +99,9 @@ func New(triggers []Trigger, topics Topics, source Source, bus Bus, log *slog.Lo
 			return nil, fmt.Errorf("trigger %q: the name is taken; each is a consumer group of its own", t.Name)
 		}
 		names[t.Name] = true
-		most = max(most, t.InFlight)
+		most += t.InFlight
 	}
-	const partitions = 32 // more idle connections have no benefit
-	transport := &http.Transport{MaxIdleConnsPerHost: partitions * most, IdleConnTimeout: time.Minute}
+	transport := &http.Transport{MaxIdleConnsPerHost: most, IdleConnTimeout: time.Minute}
 	return &Broker{
 		triggers: triggers, topics: topics, source: source, bus: bus, log: log,
 		client: &http.Client{
@@ -120,7 +121,7 @@ func (t Trigger) check() error {
 	case err != nil || (subscriber.Scheme != "http" && subscriber.Scheme != "https") || subscriber.Host == "":
 		return fmt.Errorf("subscriber %q is no http URL", t.Subscriber)
 	case t.InFlight < 1:
-		return fmt.Errorf("%d requests in flight, want 1 or more", t.InFlight)
+		return fmt.Errorf("%d events in flight, want 1 or more", t.InFlight)
 	case t.Delivery.Retry < 0 || t.Delivery.BackoffDelay < 0 || t.Delivery.Timeout <= 0:
 		return fmt.Errorf("delivery %+v: retry and backoff may not be negative, and the timeout has to be more than 0", t.Delivery)
 	}
@@ -135,8 +136,19 @@ func (b *Broker) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	errs := make([]error, len(b.triggers))
 	for i, t := range b.triggers {
+		slots := make(chan struct{}, t.InFlight) // of all partitions
+		perPartition := t.InFlight
+		if t.Ordered {
+			perPartition = 1
+		}
 		running.Go(func() {
-			errs[i] = b.source.Consume(ctx, t.Name, t.InFlight, func(ctx context.Context, r record.Record) error {
+			errs[i] = b.source.Consume(ctx, t.Name, perPartition, func(ctx context.Context, r record.Record) error {
+				select {
+				case slots <- struct{}{}:
+				case <-ctx.Done():
+					return context.Cause(ctx)
+				}
+				defer func() { <-slots }()
 				return b.deliver(ctx, t, r, i == 0)
 			})
 			if errs[i] != nil {

@@ -90,7 +90,7 @@ func TestDelivery(t *testing.T) {
 			}
 		})
 		trigger := paid(address)
-		trigger.InFlight = 10
+		trigger.Ordered = false
 		s.broker(t, trigger)
 		s.publish(t, newEvent("1", event.OrderPaid), newEvent("2", event.OrderPaid), newEvent("3", event.OrderPaid))
 		var got []string

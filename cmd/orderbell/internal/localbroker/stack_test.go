@@ -115,7 +115,7 @@ func (s *stack) broker(t *testing.T, triggers ...localbroker.Trigger) (stop func
 // paid is a trigger for order_paid to subscriber, ordered, with retries as fast as can be told apart.
 func paid(subscriber string) localbroker.Trigger {
 	return localbroker.Trigger{
-		Name: "order-paid", Type: event.OrderPaid, Subscriber: subscriber, InFlight: 1,
+		Name: "order-paid", Type: event.OrderPaid, Subscriber: subscriber, Ordered: true, InFlight: 50,
 		Delivery: localbroker.Delivery{Retry: 3, BackoffDelay: time.Millisecond, Timeout: patience},
 	}
 }

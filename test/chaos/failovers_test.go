@@ -1,0 +1,91 @@
+//go:build chaos
+
+package chaos_test
+
+import (
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// failovers are what happens to stores that have replicas.
+func failovers() []fault {
+	return []fault{
+		{"none, to compare with", func(e *episode) { e.wait(4 * time.Second) }, false},
+		{"PostgreSQL's primary killed, its synchronous standby promoted", promotePostgres, true},
+		{"Redis's master killed, its replica promoted by the sentinels", killMaster, false},
+		{"one of three Kafka brokers killed", killBroker, false},
+	}
+}
+
+// TestFailover has stores with replicas fail over under load. `make chaos-failover` runs it.
+func TestFailover(t *testing.T) {
+	seed := setting(t, "CHAOS_SEED", uint64(time.Now().UnixNano())%1_000_000)
+	rounds, target := setting(t, "CHAOS_ROUNDS", 3), "chaos-failover"
+	if testing.Short() {
+		rounds, target = 1, "chaos-failover-short"
+	}
+	t.Logf("CHAOS_SEED=%d CHAOS_ROUNDS=%d", seed, rounds)
+	w := newReplicatedWorld(t, randomFor(seed, "mail"))
+	r := &report{target: target, seed: seed, rounds: rounds, begun: time.Now()}
+	defer r.write(t)
+	for round := range rounds {
+		for _, f := range inOrder(failovers(), randomFor(seed, "order"+strconv.FormatUint(round, 10))) {
+			name := f.name
+			if round > 0 {
+				name += ", round " + strconv.FormatUint(round+1, 10)
+			}
+			if !t.Run(name, func(t *testing.T) { w.episode(t, r, f, seed, name) }) {
+				t.Fatal("later faults would show this damage again")
+			}
+		}
+	}
+	t.Run("every e-mail arrives or fails with its reason", func(t *testing.T) { w.settleLetters(t, r) })
+	t.Run("every dead letter was redriven", func(t *testing.T) { w.countDeadLetters(t, r) })
+	t.Run("orderbell verify finds everything in its place", func(t *testing.T) { w.verifyAll(t, r) })
+}
+
+// newReplicatedWorld is a world whose stores have replicas.
+func newReplicatedWorld(t *testing.T, random *rand.Rand) *world {
+	t.Helper()
+	w := prepareWorld(t, random)
+	w.script(t, "down", "--kill")
+	t.Cleanup(func() { w.script(t, "down", "--kill") })
+	w.script(t, "up", "--empty", "postgres", "mailpit")
+	if _, err := os.Stat(filepath.Join(root, ".cache", "kafka", "stamp")); err != nil {
+		w.script(t, "up", "--empty", "kafka") // it fetches Kafka's jars
+		w.script(t, "down", "--kill", "kafka")
+	}
+	w.replicas = startReplicas(t, t.TempDir())
+	w.connect(t)
+	w.run(t)
+	return w
+}
+
+// killMaster kills Redis's master. What it had not told its replica is lost, so Redis is asked for what came later.
+func killMaster(e *episode) {
+	r := e.w.replicas
+	old := r.awaitRedis(e.t, "none")
+	r.redis[old].end(syscall.SIGKILL)
+	e.hits++
+	e.wait(4 * time.Second)
+	r.redis[old].start(e.t)
+	r.awaitRedis(e.t, old)
+	e.w.forgot = time.Now()
+}
+
+// one returns one of the brokers.
+func (e *episode) one() *server { return e.w.replicas.brokers[e.random.IntN(3)] }
+
+func killBroker(e *episode) {
+	b := e.one()
+	b.end(syscall.SIGKILL)
+	e.hits++
+	e.wait(e.between(2*time.Second, 9*time.Second))
+	b.start(e.w.t)
+	e.w.replicas.awaitInSync(e.t)
+}

@@ -1,0 +1,247 @@
+//go:build chaos
+
+package chaos_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/redis/go-redis/v9"
+
+	"orderbell/internal/bus"
+)
+
+// server is a process of the replicated stores. It writes to .report/chaos-NAME.log.
+type server struct {
+	name    string
+	command []string
+	dir     string
+	cmd     *exec.Cmd
+	ended   chan struct{}
+}
+
+func (s *server) start(t *testing.T) {
+	t.Helper()
+	log, err := os.OpenFile(filepath.Join(root, ".report", "chaos-"+s.name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()                                   //nolint:errcheck // the process has its own
+	cmd := exec.Command(s.command[0], s.command[1:]...) //nolint:noctx // ended by signals
+	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(ended) }()
+	s.cmd, s.ended = cmd, ended
+}
+
+// end signals the process and waits for its end.
+func (s *server) end(sig syscall.Signal) {
+	if s.cmd == nil {
+		return
+	}
+	_ = s.cmd.Process.Signal(sig)
+	_ = s.cmd.Process.Signal(syscall.SIGCONT)
+	<-s.ended
+}
+
+// replicas are stores that fail over: three Kafka brokers of which two must have an event, and a Redis master with a replica
+// that three sentinels watch. PostgreSQL gets its standby when it is to fail over.
+type replicas struct {
+	brokers   [3]*server
+	addresses []string // of the brokers
+
+	redis     map[string]*server // by address
+	sentinels []string           // addresses
+}
+
+// masterName is what the sentinels call the Redis master.
+const masterName = "orders"
+
+// startReplicas starts Kafka and Redis, and makes the topics.
+func startReplicas(t *testing.T, dir string) *replicas {
+	t.Helper()
+	r := &replicas{redis: map[string]*server{}}
+	r.startKafka(t, dir)
+	r.startRedis(t, dir)
+	admin, err := bus.NewAdmin(bus.Config{Brokers: r.addresses, Topic: topic, DeadLetterTopic: deadLetters})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	eventually(t, patience, "the topics", func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		return admin.EnsureTopics(ctx, 6, 3)
+	})
+	r.awaitInSync(t)
+	return r
+}
+
+func (r *replicas) startKafka(t *testing.T, dir string) {
+	t.Helper()
+	var ports, controllers, voters []string
+	for i := range r.brokers {
+		ports, controllers = append(ports, freePort(t)), append(controllers, freePort(t))
+		voters = append(voters, fmt.Sprintf("%d@127.0.0.1:%s", i+1, controllers[i]))
+		r.addresses = append(r.addresses, "127.0.0.1:"+ports[i])
+	}
+	java := []string{"java", "-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", filepath.Join(root, ".cache", "kafka") + "/*"}
+	const cluster = "b3JkZXJiZWxsLWNoYW9zCg" // any base64 of 16 bytes
+	for i := range r.brokers {
+		name := fmt.Sprintf("kafka-%d", i+1)
+		config := filepath.Join(dir, name+".properties")
+		content := fmt.Sprintf(`process.roles=broker,controller
+node.id=%d
+controller.quorum.voters=%s
+listeners=PLAINTEXT://127.0.0.1:%s,CONTROLLER://127.0.0.1:%s
+controller.listener.names=CONTROLLER
+log.dirs=%s
+default.replication.factor=3
+min.insync.replicas=2
+offsets.topic.replication.factor=3
+offsets.topic.num.partitions=8
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+broker.session.timeout.ms=6000
+replica.lag.time.max.ms=5000
+`, i+1, strings.Join(voters, ","), ports[i], controllers[i], filepath.Join(dir, name))
+		if err := os.WriteFile(config, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		format := append(append([]string{}, java[1:]...), "kafka.tools.StorageTool", "format", "--config", config, "--cluster-id", cluster)
+		if out, err := exec.CommandContext(t.Context(), java[0], format...).CombinedOutput(); err != nil {
+			t.Fatalf("format the storage of %s: %v\n%s", name, err, out)
+		}
+		r.brokers[i] = &server{name: name, dir: ".", command: append(append([]string{}, java...), "kafka.Kafka", config)}
+		r.brokers[i].start(t)
+		t.Cleanup(func() { r.brokers[i].end(syscall.SIGKILL) })
+	}
+}
+
+// awaitInSync returns when every replica of every partition has everything.
+func (r *replicas) awaitInSync(t *testing.T) {
+	t.Helper()
+	eventually(t, patience, "Kafka's replicas to be in sync", func() error {
+		settings := sarama.NewConfig()
+		settings.Net.DialTimeout, settings.Net.ReadTimeout, settings.Metadata.Retry.Max = 2*time.Second, 2*time.Second, 0
+		client, err := sarama.NewClient(r.addresses, settings)
+		if err != nil {
+			return err
+		}
+		defer client.Close() //nolint:errcheck // only asked
+		for _, name := range []string{topic, deadLetters, "__consumer_offsets"} {
+			partitions, err := client.Partitions(name)
+			if name == "__consumer_offsets" && errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
+				continue // made by the first group
+			}
+			if err != nil {
+				return err
+			}
+			for _, p := range partitions {
+				isr, err := client.InSyncReplicas(name, p)
+				if err != nil {
+					return err
+				}
+				if len(isr) != len(r.brokers) {
+					return fmt.Errorf("partition %d of %s has the replicas %v in sync", p, name, isr)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+func (r *replicas) startRedis(t *testing.T, dir string) {
+	t.Helper()
+	var master string
+	for i := range 2 {
+		port := freePort(t)
+		address := net.JoinHostPort("127.0.0.1", port)
+		s := &server{name: fmt.Sprintf("redis-%d", i+1), dir: t.TempDir(), command: []string{
+			"redis-server", "--port", port, "--bind", "127.0.0.1", "--dir", ".", "--appendonly", "yes", "--save", "", "--repl-diskless-sync-delay", "0",
+		}}
+		if master == "" {
+			master = address
+		} else {
+			s.command = append(s.command, "--replicaof", "127.0.0.1", strings.TrimPrefix(master, "127.0.0.1:"))
+		}
+		r.redis[address] = s
+		s.start(t)
+		t.Cleanup(func() { s.end(syscall.SIGKILL) })
+	}
+	for i := range 3 {
+		port := freePort(t)
+		config := filepath.Join(dir, fmt.Sprintf("sentinel-%d.conf", i+1))
+		content := fmt.Sprintf("port %s\nbind 127.0.0.1\nsentinel monitor %s 127.0.0.1 %s 2\nsentinel down-after-milliseconds %s 2000\nsentinel failover-timeout %s 10000\n",
+			port, masterName, strings.TrimPrefix(master, "127.0.0.1:"), masterName, masterName)
+		if err := os.WriteFile(config, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := &server{name: fmt.Sprintf("sentinel-%d", i+1), dir: dir, command: []string{"redis-server", config, "--sentinel"}}
+		s.start(t)
+		t.Cleanup(func() { s.end(syscall.SIGKILL) })
+		r.sentinels = append(r.sentinels, net.JoinHostPort("127.0.0.1", port))
+	}
+	r.awaitRedis(t, "")
+}
+
+// redisURL is REDIS_URL of a Redis that sentinels watch.
+func (r *replicas) redisURL() string {
+	return "redis://" + r.sentinels[0] + "/0?master_name=" + masterName + "&addr=" + r.sentinels[1] + "&addr=" + r.sentinels[2]
+}
+
+// awaitRedis returns the address of the master when all sentinels name the same one, which is not old and has its replica.
+func (r *replicas) awaitRedis(t *testing.T, old string) (master string) {
+	t.Helper()
+	eventually(t, patience, "the sentinels to agree on a master with a replica", func() error {
+		named := map[string]bool{}
+		for _, address := range r.sentinels {
+			s := redis.NewSentinelClient(&redis.Options{Addr: address, Protocol: 2, MaxRetries: -1})
+			at, err := s.GetMasterAddrByName(t.Context(), masterName).Result()
+			if err == nil && old == "" { // at the start: all three know each other
+				var others []map[string]string
+				if others, err = s.Sentinels(t.Context(), masterName).Result(); err == nil && len(others) != 2 {
+					err = fmt.Errorf("sentinel %s knows %d others", address, len(others))
+				}
+			}
+			_ = s.Close()
+			if err != nil {
+				return err
+			}
+			master = net.JoinHostPort(at[0], at[1])
+			named[master] = true
+		}
+		if len(named) != 1 || master == old {
+			return fmt.Errorf("they name %v", named)
+		}
+		return hasReplica(t.Context(), master)
+	})
+	return master
+}
+
+func hasReplica(ctx context.Context, master string) error {
+	c := redis.NewClient(&redis.Options{Addr: master, Protocol: 2, MaxRetries: -1})
+	defer c.Close() //nolint:errcheck // only asked
+	info, err := c.Info(ctx, "replication").Result()
+	if err != nil {
+		return err
+	}
+	if field(info, "role") != "master" || !strings.Contains(info, "state=online") {
+		return fmt.Errorf("%s is %s with %s replicas", master, field(info, "role"), field(info, "connected_slaves"))
+	}
+	return nil
+}

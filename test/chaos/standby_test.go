@@ -1,0 +1,139 @@
+//go:build chaos
+
+package chaos_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// standby is a PostgreSQL server that follows the one that the programs use.
+type standby struct {
+	*server
+
+	address string
+	link    *proxy // between it and its primary
+}
+
+// startStandby copies the primary and follows it. Synchronous: the primary answers a commit only when the standby has it.
+func (w *world) startStandby(e *episode, synchronous bool) *standby {
+	t := e.t
+	bin := postgresBin(t)
+	s := &standby{link: newProxy(w.t, w.own.currentTarget())}
+	data, err := os.MkdirTemp("", "orderbell-standby")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = os.RemoveAll(data) })
+	port := freePort(t)
+	s.address = "127.0.0.1:" + port
+	var as []string
+	if os.Geteuid() == 0 { // PostgreSQL refuses to run as root
+		as = []string{"setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"}
+		own(t, data)
+	}
+	host, primaryPort, _ := strings.Cut(s.link.address, ":")
+	backup := append(append([]string{}, as...), filepath.Join(bin, "pg_basebackup"), "-h", host, "-p", primaryPort, "-U", "orderbell",
+		"-D", data, "-R", "-X", "stream", "-c", "fast")
+	cmd := exec.CommandContext(t.Context(), backup[0], backup[1:]...)
+	cmd.Dir = os.TempDir()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("copy the primary: %v\n%s", err, out)
+	}
+	s.server = &server{name: "standby", dir: os.TempDir(), command: append(append([]string{}, as...), filepath.Join(bin, "postgres"), "-D", data,
+		"-p", port, "-h", "127.0.0.1", "-k", "", "-c", "max_connections=300", "-c", "shared_buffers=256MB", "-c", "cluster_name=standby",
+		"-c", "wal_receiver_timeout=5s", "-c", "synchronous_standby_names=")}
+	s.start(w.t)
+	w.t.Cleanup(func() { s.end(syscall.SIGKILL) })
+	if synchronous {
+		w.exec(t, `ALTER SYSTEM SET synchronous_standby_names = 'standby'`)
+		w.exec(t, `SELECT pg_reload_conf()`)
+	}
+	want := map[bool]string{true: "sync", false: "async"}[synchronous]
+	eventually(t, patience, "the standby to follow", func() error {
+		var state, sync string
+		if err := w.db.QueryRow(t.Context(), `SELECT state, sync_state FROM pg_stat_replication WHERE application_name = 'standby'`).Scan(&state, &sync); err != nil {
+			return err
+		}
+		if state != "streaming" || sync != want {
+			return fmt.Errorf("it is %s, %s", state, sync)
+		}
+		return nil
+	})
+	return s
+}
+
+// promote makes the standby the primary for every new connection.
+func (w *world) promote(e *episode, s *standby) {
+	bin := postgresBin(e.t)
+	_, port, _ := strings.Cut(s.address, ":")
+	psql := func(sql string) (string, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(e.t.Context()), 30*time.Second)
+		defer cancel()
+		out, err := exec.CommandContext(ctx, filepath.Join(bin, "psql"), "-XAtq", "-h", "127.0.0.1", "-p", port, "-U", "orderbell", "-d", "orderbell", "-c", sql).CombinedOutput()
+		return strings.TrimSpace(string(out)), err
+	}
+	if out, err := psql(`SELECT pg_promote(true, 30)`); err != nil || out != "t" {
+		e.t.Fatalf("promote the standby: %v %s", err, out)
+	}
+	if out, err := psql(`SELECT pg_is_in_recovery()`); err != nil || out != "f" {
+		e.t.Fatalf("the promoted standby is in recovery: %v %s", err, out)
+	}
+	for _, p := range []*proxy{w.postgres, w.own} {
+		p.setTarget(s.address)
+	}
+	w.own.cut()
+	w.primary = s
+}
+
+// endPrimary ends the primary of now, whatever it is, as a power cut does.
+func (w *world) endPrimary(e *episode, old *standby) {
+	if old != nil {
+		old.end(syscall.SIGKILL)
+		return
+	}
+	w.script(e.t, "down", "--kill", "postgres")
+}
+
+// promotePostgres kills the primary and promotes its synchronous standby: every commit that was answered is there.
+func promotePostgres(e *episode) {
+	old := e.w.primary
+	s := e.w.startStandby(e, true)
+	e.wait(time.Second)
+	e.w.endPrimary(e, old)
+	e.hits++
+	e.w.promote(e, s)
+}
+
+func postgresBin(t *testing.T) string {
+	t.Helper()
+	all, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
+	if err != nil || len(all) == 0 {
+		t.Fatalf("no PostgreSQL server under /usr/lib/postgresql: %v", err)
+	}
+	return filepath.Dir(all[len(all)-1])
+}
+
+// own gives the folder to the user postgres.
+func own(t *testing.T, dir string) {
+	t.Helper()
+	u, err := user.Lookup("postgres")
+	if err != nil {
+		t.Fatal(err)
+	}
+	uid, err := strconv.Atoi(u.Uid)
+	gid, err2 := strconv.Atoi(u.Gid)
+	if err := errors.Join(err, err2, os.Chown(dir, uid, gid), os.Chmod(dir, 0o700)); err != nil { //nolint:gosec // PostgreSQL demands 0700
+		t.Fatal(err)
+	}
+}
