@@ -1,18 +1,12 @@
 package load
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
-
-	"github.com/google/uuid"
 
 	"orderbell/cmd/orderbell/internal/watch"
 	"orderbell/internal/backoff"
@@ -226,41 +220,6 @@ func (r *orderRun) request(ctx context.Context, tenant string, kind event.Type, 
 		r.visible.add(p.seen.Sub(started))
 	}
 	return id, true
-}
-
-func (r *orderRun) post(ctx context.Context, tenant, id, path, body string) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.Origin+path, bytes.NewReader([]byte(body)))
-	if err != nil {
-		return "", err
-	}
-	request.Header.Set("Authorization", "Bearer "+r.tokens[tenant])
-	request.Header.Set("Idempotency-Key", uuid.NewString())
-	if body != "" {
-		request.Header.Set("Content-Type", "application/json")
-	}
-	response, err := r.client.Do(request)
-	if err != nil {
-		return "", errors.New("no answer")
-	}
-	defer func() { _ = response.Body.Close() }() // it was read
-	answer, err := io.ReadAll(response.Body)
-	if err != nil {
-		return "", errors.New("no answer")
-	}
-	var content struct {
-		OrderID string `json:"order_id"`
-		Limit   string `json:"limit"`
-	}
-	_ = json.Unmarshal(answer, &content) // the status says whether it has to be one
-	switch {
-	case response.StatusCode/100 != 2:
-		return "", errors.New(strings.TrimSpace(response.Status + " " + content.Limit))
-	case id == "" && content.OrderID == "":
-		return "", errors.New("an answer without order_id")
-	case id != "":
-		return id, nil
-	}
-	return content.OrderID, nil
 }
 
 // saw records that an event reached the screen of the tenant.
