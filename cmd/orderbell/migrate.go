@@ -9,6 +9,7 @@ import (
 
 	"orderbell/internal/service"
 	"orderbell/internal/store/database"
+	"orderbell/internal/store/schema"
 )
 
 func newMigrateCommand() *cobra.Command {
@@ -51,7 +52,7 @@ it has: at first it cannot log in.`,
 				return err
 			}
 			steps := 0
-			err = database.MigrateUp(cmd.Context(), cfg, func(m database.Migration) {
+			err = schema.Up(cmd.Context(), cfg, func(m database.Migration) {
 				steps++
 				cmd.Printf("applied %06d %s\n", m.Version, m.Name)
 			})
@@ -92,7 +93,7 @@ func newMigrateDownCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return database.MigrateDown(cmd.Context(), cfg, n, func(m database.Migration) {
+			return schema.Down(cmd.Context(), cfg, n, func(m database.Migration) {
 				cmd.Printf("took back %06d %s\n", m.Version, m.Name)
 			})
 		}),

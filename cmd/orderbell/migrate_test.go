@@ -10,6 +10,7 @@ import (
 
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/database/databasetest"
+	"orderbell/internal/store/schema"
 )
 
 const (
@@ -97,7 +98,7 @@ func TestMigrateKilledWhileItWaitsForALock(t *testing.T) {
 	address := databasetest.URL(t)
 	env, cfg := []string{"DATABASE_URL=" + address}, databasetest.Config(address)
 	const before = 8 // step 9 locks users and other tables
-	if err := database.MigrateDown(t.Context(), cfg, int(database.Latest())-before, nil); err != nil {
+	if err := schema.Down(t.Context(), cfg, int(database.Latest())-before, nil); err != nil {
 		t.Fatal(err)
 	}
 	pool := databasetest.Open(t, address)

@@ -122,6 +122,16 @@ func TestPackages(t *testing.T) {
 			}
 		}
 	})
+	t.Run("programs do not link the migrations' library", func(t *testing.T) {
+		t.Parallel()
+		for _, dir := range deployables(t) { // the command line migrates
+			for path := range strings.Lines(string(output(t, "go", "list", "-deps", "./"+dir))) {
+				if strings.HasPrefix(path, "github.com/golang-migrate/") {
+					t.Errorf("%s links %s", dir, strings.TrimSpace(path))
+				}
+			}
+		}
+	})
 	t.Run("nothing but tests imports a …test package", func(t *testing.T) {
 		t.Parallel()
 		for _, p := range all {

@@ -78,6 +78,16 @@ func parse(cfg Config, name string) (*pgxpool.Config, error) {
 	return pc, nil
 }
 
+// ConnConfig returns the settings of one connection, without a bound on its statements. The server knows it by name.
+func ConnConfig(cfg Config, name string) (*pgx.ConnConfig, error) {
+	pc, err := parse(cfg, name)
+	if err != nil {
+		return nil, err
+	}
+	pc.ConnConfig.Tracer = nil
+	return pc.ConnConfig, nil
+}
+
 // deadline bounds every statement and every wait for a connection. It is enforced on the client, because PgBouncer
 // refuses statement_timeout as a startup parameter, and one set later would leak to the connection's next user.
 type deadline struct{ after time.Duration }

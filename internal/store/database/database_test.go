@@ -19,6 +19,7 @@ import (
 
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/database/databasetest"
+	"orderbell/internal/store/schema"
 )
 
 func open(t *testing.T, cfg database.Config) *database.Pool {
@@ -99,8 +100,8 @@ func TestAServerThatIsAway(t *testing.T) {
 	for call, err := range map[string]error{
 		"check":  database.Check(t.Context(), open(t, cfg)),
 		"status": statusErr,
-		"up":     database.MigrateUp(t.Context(), cfg, nil),
-		"down":   database.MigrateDown(t.Context(), cfg, 1, nil),
+		"up":     schema.Up(t.Context(), cfg, nil),
+		"down":   schema.Down(t.Context(), cfg, 1, nil),
 	} {
 		if err == nil || !isTemporary(err) || !strings.Contains(err.Error(), host) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: error is %v, want a temporary one that names %s and no password", call, err, host)

@@ -24,7 +24,7 @@ func Roles() []string {
 	}
 }
 
-// SetLogins lets each role of passwords log in with its password. The roles exist after [MigrateUp]; cfg must connect
+// SetLogins lets each role of passwords log in with its password. The roles exist after the schema's steps; cfg must connect
 // as a role that may change them: their creator or a superuser.
 func SetLogins(ctx context.Context, cfg Config, passwords map[string]string) (err error) {
 	for _, role := range slices.Sorted(maps.Keys(passwords)) {

@@ -25,6 +25,7 @@ import (
 	"orderbell/internal/origin"
 	"orderbell/internal/service"
 	"orderbell/internal/store/database"
+	"orderbell/internal/store/schema"
 	"orderbell/internal/store/userstore"
 )
 
@@ -189,7 +190,7 @@ func (s *Stack) newSenderSecret() (string, error) {
 // prepare makes the schema, the demo businesses and the topics.
 func (s *Stack) prepare(ctx context.Context, cfg config) error {
 	return s.opts.Console.Time("schema and demo users", "waiting for the database", func() error {
-		if err := database.MigrateUp(ctx, cfg.Database, nil); err != nil {
+		if err := schema.Up(ctx, cfg.Database, nil); err != nil {
 			return err
 		}
 		var err error

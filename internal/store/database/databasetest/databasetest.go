@@ -24,6 +24,7 @@ import (
 
 	"orderbell/internal/dev/embedded"
 	"orderbell/internal/store/database"
+	"orderbell/internal/store/schema"
 	"orderbell/migrations"
 )
 
@@ -109,7 +110,7 @@ func Alone(tb testing.TB) string {
 			tb.Errorf("stop the test's PostgreSQL: %v", err)
 		}
 	})
-	if err := database.MigrateUp(context.Background(), Config(p.URL()), nil); err != nil {
+	if err := schema.Up(context.Background(), Config(p.URL()), nil); err != nil {
 		tb.Fatalf("migrate the test's PostgreSQL: %v", err)
 	}
 	return p.URL()
@@ -216,7 +217,7 @@ func (s *server) prepare(ctx context.Context, lasting bool) (err error) {
 	if _, err := conn.Exec(ctx, "CREATE DATABASE "+half); err != nil {
 		return fmt.Errorf("create the template: %w", err)
 	}
-	if err := database.MigrateUp(ctx, Config(s.at(half)), nil); err != nil {
+	if err := schema.Up(ctx, Config(s.at(half)), nil); err != nil {
 		return fmt.Errorf("migrate the template: %w", err)
 	}
 	passwords := map[string]string{}

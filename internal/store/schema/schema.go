@@ -1,4 +1,6 @@
-package database
+// Package schema applies and undoes the steps of the database schema. Programs that only need to know whether the schema suffices
+// use database.Check, and so link no migration library.
+package schema
 
 import (
 	"context"
@@ -17,21 +19,22 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"orderbell/internal/backoff"
+	"orderbell/internal/store/database"
 	"orderbell/migrations"
 )
 
-// MigrateUp applies every pending step, and calls applied (may be nil) after each. Several may run at once; they wait
+// Up applies every pending step, and calls applied (may be nil) after each. Several may run at once; they wait
 // for each other. A step and its version are one transaction: a step that fails, or whose program is killed, is applied
 // as a whole or not at all. When ctx ends, the step under way is finished first.
 //
-// If a program before release 0.2 left a step marked dirty, MigrateUp applies it, or detects that it is complete.
-func MigrateUp(ctx context.Context, cfg Config, applied func(Migration)) error {
-	return run(ctx, cfg, 1, len(Migrations()), applied)
+// If a program before release 0.2 left a step marked dirty, Up applies it, or detects that it is complete.
+func Up(ctx context.Context, cfg database.Config, applied func(database.Migration)) error {
+	return run(ctx, cfg, 1, len(database.Migrations()), applied)
 }
 
-// MigrateDown undoes at most the last n steps, and calls undone (may be nil) after each. The data in tables that a step
+// Down undoes at most the last n steps, and calls undone (may be nil) after each. The data in tables that a step
 // created are lost.
-func MigrateDown(ctx context.Context, cfg Config, n int, undone func(Migration)) error {
+func Down(ctx context.Context, cfg database.Config, n int, undone func(database.Migration)) error {
 	return run(ctx, cfg, -1, n, undone)
 }
 
@@ -49,7 +52,7 @@ type migrator struct {
 	cutOff bool // the version was marked dirty, and its step may be done
 }
 
-func run(ctx context.Context, cfg Config, direction, most int, done func(Migration)) (err error) {
+func run(ctx context.Context, cfg database.Config, direction, most int, done func(database.Migration)) (err error) {
 	m, err := openMigrator(cfg)
 	if err != nil {
 		return err
@@ -73,21 +76,20 @@ func run(ctx context.Context, cfg Config, direction, most int, done func(Migrati
 	return nil
 }
 
-func openMigrator(cfg Config) (*migrator, error) {
-	pc, err := parse(cfg, "orderbell-migrate")
+func openMigrator(cfg database.Config) (*migrator, error) {
+	conn, err := database.ConnConfig(cfg, "orderbell-migrate") // without a bound: a step may take longer than a statement of the programs
 	if err != nil {
 		return nil, err
 	}
-	pc.ConnConfig.Tracer = nil                                 // a step may take longer than a statement of the programs
-	pc.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec // the schema changes, so statements are not prepared
+	conn.DefaultQueryExecMode = pgx.QueryExecModeExec // the schema changes, so statements are not prepared
 	source, err := iofs.New(migrations.Files, ".")
 	if err != nil {
 		return nil, fmt.Errorf("read migrations: %w", err)
 	}
-	db := stdlib.OpenDB(*pc.ConnConfig)
+	db := stdlib.OpenDB(*conn)
 	driver, err := migratepgx.WithInstance(db, &migratepgx.Config{})
 	if err != nil {
-		return nil, Wrap("open database for migration", errors.Join(err, db.Close()))
+		return nil, database.Wrap("open database for migration", errors.Join(err, db.Close()))
 	}
 	atomic := &atomicDriver{Driver: driver}
 	m, err := migrate.NewWithInstance("embedded", source, "pgx5", atomic)
@@ -102,24 +104,24 @@ func openMigrator(cfg Config) (*migrator, error) {
 func (m *migrator) settle(direction int) error {
 	version, dirty, err := m.driver.Version() // golang-migrate's own method hides the mark of the first step
 	if err != nil {
-		return Wrap("read schema version", err)
+		return database.Wrap("read schema version", err)
 	}
 	if !dirty {
 		return nil
 	}
 	// An unknown version belongs to a newer program, and undoing a step needs the current version.
-	if direction < 0 || version > int(Latest()) {
-		return &SchemaError{Status: Status{Version: uint(max(version, 0)), Dirty: true}, Needs: Latest()}
+	if direction < 0 || version > int(database.Latest()) {
+		return &database.SchemaError{Status: database.Status{Version: uint(max(version, 0)), Dirty: true}, Needs: database.Latest()}
 	}
 	m.cutOff, m.driver.mends = true, true
 	return nil
 }
 
 // patiently runs one step. A step that cannot lock its tables in time is rolled back and retried.
-func (m *migrator) patiently(ctx context.Context, direction int, done func(Migration)) (bool, error) {
+func (m *migrator) patiently(ctx context.Context, direction int, done func(database.Migration)) (bool, error) {
 	for giveUp := time.Now().Add(migrateLock); ; {
 		more, err := m.step(direction, done)
-		if !Violates(err, LockNotFree) || time.Now().After(giveUp) {
+		if !database.Violates(err, database.LockNotFree) || time.Now().After(giveUp) {
 			return more, err
 		}
 		if !backoff.Sleep(ctx, backoff.Jitter(lockPause)) {
@@ -129,10 +131,10 @@ func (m *migrator) patiently(ctx context.Context, direction int, done func(Migra
 }
 
 // step applies or undoes one step, and returns false if no step is left.
-func (m *migrator) step(direction int, done func(Migration)) (bool, error) {
+func (m *migrator) step(direction int, done func(database.Migration)) (bool, error) {
 	before, _, err := m.Version()
 	if err != nil && !errors.Is(err, migrate.ErrNilVersion) {
-		return false, Wrap("read schema version", err)
+		return false, database.Wrap("read schema version", err)
 	}
 	err = unwrapDriver(m.Steps(direction))
 	var short migrate.ErrShortLimit
@@ -141,15 +143,15 @@ func (m *migrator) step(direction int, done func(Migration)) (bool, error) {
 	}
 	if m.cutOff && isThere(err) {
 		m.driver.done = false
-		return true, Wrap("note the step that was done", m.Force(int(next(before))))
+		return true, database.Wrap("note the step that was done", m.Force(int(next(before))))
 	}
 	if err != nil {
-		return false, Wrap("migrate from schema version "+strconv.FormatUint(uint64(before), 10), err)
+		return false, database.Wrap("migrate from schema version "+strconv.FormatUint(uint64(before), 10), err)
 	}
 	m.cutOff = false // the schema matches the version
 	after, _, err := m.Version()
 	if err != nil && !errors.Is(err, migrate.ErrNilVersion) { // the first step was undone
-		return false, Wrap("read schema version", err)
+		return false, database.Wrap("read schema version", err)
 	}
 	if done != nil {
 		done(find(max(before, after)))
@@ -175,8 +177,8 @@ func position(err migratedb.Error) string {
 
 // previous returns the version before another one, for golang-migrate.
 func previous(version int) int {
-	all := Migrations()
-	i := slices.IndexFunc(all, func(m Migration) bool { return int(m.Version) == version })
+	all := database.Migrations()
+	i := slices.IndexFunc(all, func(m database.Migration) bool { return int(m.Version) == version })
 	if i < 1 {
 		return migratedb.NilVersion
 	}
@@ -185,7 +187,7 @@ func previous(version int) int {
 
 // next returns the version that follows another one; 0 is followed by the first.
 func next(version uint) uint {
-	for _, m := range Migrations() {
+	for _, m := range database.Migrations() {
 		if m.Version > version {
 			return m.Version
 		}
@@ -193,10 +195,10 @@ func next(version uint) uint {
 	return version
 }
 
-func find(version uint) Migration {
-	all := Migrations()
-	if i := slices.IndexFunc(all, func(m Migration) bool { return m.Version == version }); i >= 0 {
+func find(version uint) database.Migration {
+	all := database.Migrations()
+	if i := slices.IndexFunc(all, func(m database.Migration) bool { return m.Version == version }); i >= 0 {
 		return all[i]
 	}
-	return Migration{Version: version}
+	return database.Migration{Version: version}
 }

@@ -1,18 +1,20 @@
-package database
+package schema
 
 import (
 	"fmt"
 	"io"
 	"strings"
 
-	"github.com/golang-migrate/migrate/v4/database"
+	migratedb "github.com/golang-migrate/migrate/v4/database"
+
+	"orderbell/internal/store/database"
 )
 
 // atomicDriver makes golang-migrate's driver run a step and write its version in one transaction. golang-migrate itself
 // writes the version as dirty, runs the step, and writes it as clean: if the program dies meanwhile, the server
 // completes the step, and the mark stays. With this driver a step is complete or absent, and no mark is needed.
 type atomicDriver struct {
-	database.Driver
+	migratedb.Driver
 	target int  // the version that the step under way leads to
 	done   bool // the step has run and written target
 	mends  bool // a version that is marked as cut off is taken for the one before it
@@ -67,7 +69,7 @@ func (d *atomicDriver) Run(step io.Reader) error {
 // isThere reports whether a step failed because it is already complete: it creates an existing object, or changes a
 // removed one. A step is one transaction, so it is complete or absent.
 func isThere(err error) bool {
-	return Violates(err,
+	return database.Violates(err,
 		"42P07", "42701", "42710", "42P06", "42723", // a table, column, object, schema or function exists
-		undefinedTable, "42703", "42704", "42883") // an object that is to be changed does not exist
+		"42P01", "42703", "42704", "42883") // an object that is to be changed does not exist
 }

@@ -1,4 +1,4 @@
-package database_test
+package schema_test
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/database/databasetest"
+	"orderbell/internal/store/schema"
 )
 
 func TestMigrationsAreGaplessPairs(t *testing.T) {
@@ -42,8 +43,8 @@ func TestMigrateUpAndDown(t *testing.T) {
 	check := func(want string) {
 		t.Helper()
 		err := database.Check(t.Context(), pool)
-		var schema *database.SchemaError
-		if !errors.As(err, &schema) || err.Error() != want {
+		var tooOld *database.SchemaError
+		if !errors.As(err, &tooOld) || err.Error() != want {
 			t.Errorf("check says %v, want %s", err, want)
 		}
 	}
@@ -59,7 +60,7 @@ func TestMigrateUpAndDown(t *testing.T) {
 	var done []database.Migration
 	note := func(m database.Migration) { done = append(done, m) }
 	for range 2 { // a second time there is nothing to do
-		if err := database.MigrateUp(t.Context(), cfg, note); err != nil {
+		if err := schema.Up(t.Context(), cfg, note); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -74,7 +75,7 @@ func TestMigrateUpAndDown(t *testing.T) {
 	}
 
 	done = nil
-	if err := database.MigrateDown(t.Context(), cfg, 1, note); err != nil {
+	if err := schema.Down(t.Context(), cfg, 1, note); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(all[latest-1:], done); diff != "" {
@@ -82,7 +83,7 @@ func TestMigrateUpAndDown(t *testing.T) {
 	}
 	check(version(latest - 1))
 
-	if err := database.MigrateDown(t.Context(), cfg, 100, nil); err != nil {
+	if err := schema.Down(t.Context(), cfg, 100, nil); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(database.Status{Pending: all}, status()); diff != "" {
@@ -92,7 +93,7 @@ func TestMigrateUpAndDown(t *testing.T) {
 	if left != 0 {
 		t.Errorf("%d tables and indexes are left", left)
 	}
-	if err := database.MigrateUp(t.Context(), cfg, nil); err != nil {
+	if err := schema.Up(t.Context(), cfg, nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -103,7 +104,7 @@ func TestMigrationsTakeTurns(t *testing.T) {
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
-			if err := database.MigrateUp(context.WithoutCancel(t.Context()), cfg, nil); err != nil {
+			if err := schema.Up(context.WithoutCancel(t.Context()), cfg, nil); err != nil {
 				t.Error(err)
 			}
 		})
@@ -125,7 +126,7 @@ func TestAStepThatFailsLeavesNoTrace(t *testing.T) {
 		}
 	}
 	exec("CREATE TABLE idempotency_keys ()") // the second table of step 3
-	if err := database.MigrateUp(t.Context(), cfg, nil); err == nil {
+	if err := schema.Up(t.Context(), cfg, nil); err == nil {
 		t.Fatal("a step that fails is taken for one that doesn't")
 	}
 	if got := one[string](t, pool, "SELECT version || ' ' || dirty FROM schema_migrations"); got != "2 false" {
@@ -135,11 +136,11 @@ func TestAStepThatFailsLeavesNoTrace(t *testing.T) {
 		t.Error("the first table of the failed step is left")
 	}
 	exec("DROP TABLE idempotency_keys")
-	if err := database.MigrateUp(t.Context(), cfg, nil); err != nil {
+	if err := schema.Up(t.Context(), cfg, nil); err != nil {
 		t.Fatal(err)
 	}
 	exec("CREATE VIEW uses_events AS SELECT event_id FROM event_records") // step 5 cannot be taken back
-	if err := database.MigrateDown(t.Context(), cfg, len(database.Migrations()), nil); err == nil {
+	if err := schema.Down(t.Context(), cfg, len(database.Migrations()), nil); err == nil {
 		t.Fatal("a step that fails is taken for one that doesn't")
 	}
 	if got := one[string](t, pool, "SELECT version || ' ' || dirty FROM schema_migrations"); got != "5 false" {
@@ -202,12 +203,12 @@ func TestAMarkOfAStepThatWasCutOff(t *testing.T) {
 			t.Parallel()
 			cfg := databasetest.Config(databasetest.EmptyURL(t))
 			pool := open(t, cfg)
-			if err := database.MigrateUp(t.Context(), cfg, nil); err != nil {
+			if err := schema.Up(t.Context(), cfg, nil); err != nil {
 				t.Fatal(err)
 			}
 			want := objects(t, pool)
 			if down := steps - c.applied; down > 0 {
-				if err := database.MigrateDown(t.Context(), cfg, down, nil); err != nil {
+				if err := schema.Down(t.Context(), cfg, down, nil); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -215,11 +216,11 @@ func TestAMarkOfAStepThatWasCutOff(t *testing.T) {
 			if _, err := pool.Exec(t.Context(), mark, pgx.QueryExecModeSimpleProtocol); err != nil {
 				t.Fatal(err)
 			}
-			var schema *database.SchemaError
-			if err := database.MigrateDown(t.Context(), cfg, 1, nil); c.marked > 0 && !errors.As(err, &schema) {
+			var tooOld *database.SchemaError
+			if err := schema.Down(t.Context(), cfg, 1, nil); c.marked > 0 && !errors.As(err, &tooOld) {
 				t.Errorf("down says %v, want that up comes first", err)
 			}
-			if err := database.MigrateUp(t.Context(), cfg, nil); err != nil {
+			if err := schema.Up(t.Context(), cfg, nil); err != nil {
 				t.Fatal(err)
 			}
 			if s, err := database.MigrationStatus(t.Context(), cfg); err != nil || s.Dirty || int(s.Version) != steps {
@@ -248,16 +249,19 @@ func TestAStepThatWaitsLetsTheProgramsWork(t *testing.T) {
 	t.Parallel()
 	address := databasetest.URL(t)
 	cfg := databasetest.Config(address)
-	if err := database.MigrateDown(t.Context(), cfg, int(database.Latest())-8, nil); err != nil {
+	if err := schema.Down(t.Context(), cfg, int(database.Latest())-8, nil); err != nil {
 		t.Fatal(err)
 	}
 	pool := open(t, cfg)
-	report := acquire(t, pool) // a long query, such as a backup
+	report, err := pool.Acquire(t.Context()) // a long query, such as a backup
+	if err != nil {
+		t.Fatal(err)
+	}
 	if _, err := report.Exec(t.Context(), "BEGIN; LOCK TABLE users IN ACCESS SHARE MODE"); err != nil {
 		t.Fatal(err)
 	}
 	migrated := make(chan error, 1)
-	go func() { migrated <- database.MigrateUp(context.WithoutCancel(t.Context()), cfg, nil) }()
+	go func() { migrated <- schema.Up(context.WithoutCancel(t.Context()), cfg, nil) }()
 	const waits = "SELECT count(*) FROM pg_locks WHERE relation = 'users'::regclass AND mode = 'AccessExclusiveLock' AND NOT granted"
 	for one[int](t, pool, waits) == 0 {
 		select {
@@ -284,7 +288,7 @@ func TestMigrateStopsWithItsContext(t *testing.T) {
 	t.Parallel()
 	cfg := databasetest.Config(databasetest.EmptyURL(t))
 	ctx, cancel := context.WithCancel(t.Context())
-	err := database.MigrateUp(ctx, cfg, func(m database.Migration) {
+	err := schema.Up(ctx, cfg, func(m database.Migration) {
 		if m.Version == 3 {
 			cancel()
 		}
@@ -296,4 +300,23 @@ func TestMigrateStopsWithItsContext(t *testing.T) {
 	if err != nil || s.Version != 3 || s.Dirty {
 		t.Errorf("status is %+v, error %v, want version 3", s, err)
 	}
+}
+
+func open(t *testing.T, cfg database.Config) *database.Pool {
+	t.Helper()
+	pool, err := database.Open(t.Context(), cfg, "order-api")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+func one[T any](t *testing.T, pool *database.Pool, sql string, args ...any) T {
+	t.Helper()
+	var v T
+	if err := pool.QueryRow(t.Context(), sql, args...).Scan(&v); err != nil {
+		t.Fatal(err)
+	}
+	return v
 }
