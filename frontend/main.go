@@ -28,16 +28,14 @@ func run(ctx context.Context, s *service.Service) error {
 		return err
 	}
 	var routes []origin.Route
-	for path, address := range map[string]string{
-		"/api/orders": cfg.OrderAPI, "/api/sse": cfg.Gateway,
-		"/api/users": cfg.UserAPI, "/api/tenant": cfg.UserAPI, "/api/me": cfg.UserAPI, "/api/notifications": cfg.UserAPI,
-		"/api/unsubscribe": cfg.UserAPI,
-	} {
+	for program, address := range map[string]string{"order-api": cfg.OrderAPI, "user-api": cfg.UserAPI, "sse-gateway": cfg.Gateway} {
 		u, err := url.Parse(address)
 		if err != nil || u.Host == "" {
-			return fmt.Errorf("address of %s is %q, want http://host", path, address)
+			return fmt.Errorf("address of %s is %q, want http://host", program, address)
 		}
-		routes = append(routes, origin.Route{Path: path, Target: u, ByName: true})
+		for _, path := range origin.Paths(program) {
+			routes = append(routes, origin.Route{Path: path, Target: u, ByName: true})
+		}
 	}
 	files, err := origin.NewFiles(origin.Layers{os.DirFS(cfg.Overlay), os.DirFS(cfg.Files)})
 	if err != nil {

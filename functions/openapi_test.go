@@ -17,6 +17,7 @@ import (
 	"orderbell/functions/internal/userapi"
 	"orderbell/internal/event"
 	"orderbell/internal/feed/message"
+	"orderbell/internal/origin"
 	"orderbell/internal/problem"
 	"orderbell/internal/user"
 )
@@ -69,6 +70,44 @@ func TestTheDocumentHasEveryRouteAndNoOther(t *testing.T) {
 	slices.Sort(written)
 	if diff := cmp.Diff(served, written); diff != "" {
 		t.Errorf("served (-) and written (+): %s", diff)
+	}
+}
+
+// TestTheOriginPassesOnEveryRouteAndNoOther holds the paths that the origin passes on to the routes of the programs.
+func TestTheOriginPassesOnEveryRouteAndNoOther(t *testing.T) {
+	t.Parallel()
+	served := map[string][]string{
+		"order-api": orderapi.New(nil, nil, nil).Routes(),
+		"user-api": slices.Concat(userapi.New(nil, nil, nil, nil, user.InvitationTerms{}).Routes(), inboxapi.New(nil, nil, nil, nil).Routes(),
+			[]string{"GET " + optout.Path + "{token}", "GET " + optout.ConfirmPath + "{token}"}),
+	}
+	for path := range readOpenAPI(t).Paths {
+		if strings.HasPrefix(path, streamPaths) {
+			served["sse-gateway"] = append(served["sse-gateway"], "GET "+path)
+		}
+	}
+	for program, routes := range served {
+		used := map[string]bool{}
+		for _, route := range routes {
+			_, path, _ := strings.Cut(route, " ")
+			var to []string
+			for other := range served {
+				for _, prefix := range origin.Paths(other) {
+					if path == prefix || strings.HasPrefix(path, prefix+"/") {
+						to = append(to, other)
+						used[prefix] = true
+					}
+				}
+			}
+			if diff := cmp.Diff([]string{program}, to); diff != "" {
+				t.Errorf("%s is served by (-) and passed on to (+): %s", path, diff)
+			}
+		}
+		for _, prefix := range origin.Paths(program) {
+			if !used[prefix] {
+				t.Errorf("the origin passes %s on to %s, which serves nothing there", prefix, program)
+			}
+		}
 	}
 }
 

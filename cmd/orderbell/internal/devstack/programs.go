@@ -39,37 +39,22 @@ const (
 	sseGateway         = "sse-gateway"
 )
 
-// spec is one program and the paths of the origin that it serves.
-type spec struct {
-	name  string
-	paths []string
-}
-
-// specs returns the programs in the order in which they stop: producers of events before consumers.
-func specs() []spec {
-	return []spec{
-		{orderAPI, []string{"/api/orders"}},
-		{userAPI, []string{"/api/users", "/api/tenant", "/api/me", "/api/notifications", "/api/unsubscribe"}},
-		{outboxRelay, nil},
-		{deliverySweeper, nil},
-		{orderCreated, nil},
-		{orderPaid, nil},
-		{orderStatusUpdated, nil},
-		{sseGateway, []string{"/api/sse"}},
-	}
+// names returns the programs in the order in which they stop: producers of events before consumers.
+func names() []string {
+	return []string{orderAPI, userAPI, outboxRelay, deliverySweeper, orderCreated, orderPaid, orderStatusUpdated, sseGateway}
 }
 
 // programs are the running binaries.
 type programs struct {
-	running []*supervise.Running // in the order of specs
+	running []*supervise.Running // in the order of names
 	urls    map[string]*url.URL
 }
 
 // checkPrograms returns an error that names a missing binary.
 func checkPrograms(binDir string) error {
-	for _, s := range specs() {
-		if _, err := os.Stat(filepath.Join(binDir, s.name)); err != nil {
-			return fmt.Errorf("program %s is not beside orderbell in %s: run make build", s.name, binDir)
+	for _, name := range names() {
+		if _, err := os.Stat(filepath.Join(binDir, name)); err != nil {
+			return fmt.Errorf("program %s is not beside orderbell in %s: run make build", name, binDir)
 		}
 	}
 	return nil
@@ -79,24 +64,24 @@ func checkPrograms(binDir string) error {
 // ends. On an error it stops what it has started.
 func startPrograms(ctx context.Context, opts Options, origin string, spans []string, databaseURLs map[string]string, changed func()) (*programs, error) {
 	p := &programs{urls: map[string]*url.URL{}}
-	for _, s := range specs() {
+	for _, name := range names() {
 		addr, err := embedded.FreeAddr(ctx)
 		if err != nil {
 			return nil, err
 		}
-		p.urls[s.name] = &url.URL{Scheme: "http", Host: addr}
+		p.urls[name] = &url.URL{Scheme: "http", Host: addr}
 	}
 	env := append(environment(origin), spans...)
-	for _, s := range specs() {
-		address := p.urls[s.name]
+	for _, name := range names() {
+		address := p.urls[name]
 		env := env
-		if own := databaseURLs[s.name]; own != "" {
+		if own := databaseURLs[name]; own != "" {
 			env = append(slices.Clip(env), "DATABASE_URL="+own)
 		}
 		p.running = append(p.running, supervise.Start(supervise.Program{
-			Name: s.name, Path: filepath.Join(opts.BinDir, s.name),
+			Name: name, Path: filepath.Join(opts.BinDir, name),
 			Env:   append(slices.Clip(env), "LISTEN_HOST="+address.Hostname(), "PORT="+address.Port()),
-			Ready: ready(address), Grace: grace, Log: voice(opts.Console, s.name),
+			Ready: ready(address), Grace: grace, Log: voice(opts.Console, name),
 		}, changed))
 	}
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
@@ -137,9 +122,9 @@ func ready(address *url.URL) func(context.Context) error {
 
 func (p *programs) routes() []origin.Route {
 	var routes []origin.Route
-	for _, s := range specs() {
-		for _, path := range s.paths {
-			routes = append(routes, origin.Route{Path: path, Target: p.urls[s.name]})
+	for _, name := range names() {
+		for _, path := range origin.Paths(name) {
+			routes = append(routes, origin.Route{Path: path, Target: p.urls[name]})
 		}
 	}
 	return routes

@@ -1,0 +1,15 @@
+package origin
+
+// Paths returns the paths of the API that a program serves, as prefixes of whole segments: what an origin passes on to it. A test
+// of functions/ holds them to the programs' routes and to the OpenAPI document.
+func Paths(program string) []string {
+	switch program {
+	case "order-api":
+		return []string{"/api/orders"}
+	case "user-api":
+		return []string{"/api/users", "/api/tenant", "/api/me", "/api/notifications", "/api/unsubscribe"}
+	case "sse-gateway":
+		return []string{"/api/sse"}
+	}
+	return nil
+}

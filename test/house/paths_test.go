@@ -1,0 +1,68 @@
+package house_test
+
+import (
+	"path"
+	"regexp"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+)
+
+// written is a path of the API in a string of Go or TypeScript.
+var written = regexp.MustCompile("[\"'`](/api/[^\"'`?\\s]*)")
+
+// TestPathsOfTheAPIAreDocumented holds the paths that programs, the page and operators' commands use to the OpenAPI document.
+func TestPathsOfTheAPIAreDocumented(t *testing.T) {
+	t.Parallel()
+	var doc struct {
+		Paths map[string]any `yaml:"paths"`
+	}
+	if err := yaml.Unmarshal([]byte(read(t, "specs/004-order-notifications/contracts/openapi.yaml")), &doc); err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, name := range files(t) {
+		if ext := path.Ext(name); ext != ".go" && ext != ".ts" && ext != ".tsx" || strings.Contains(name, ".test.") ||
+			strings.HasSuffix(name, "_test.go") || strings.HasPrefix(name, "test/") || strings.HasPrefix(name, "tools/") {
+			continue
+		}
+		for _, m := range written.FindAllStringSubmatch(read(t, name), -1) {
+			if strings.HasPrefix(m[1], "/api/v1") || m[1] == "/api/" {
+				continue // Mailpit's, and all of them
+			}
+			found++
+			if !documented(m[1], doc.Paths) {
+				t.Errorf("%s uses %s, which the OpenAPI document does not have", name, m[1])
+			}
+		}
+	}
+	if found < 40 {
+		t.Errorf("%d paths were found", found)
+	}
+	for path, want := range map[string]bool{
+		"/api/orders": true, "/api/orders/": true, "/api/sse": true, "/api/orders/${id}/pay": true, "/api/users${query}": true,
+		"/api/order": false, "/api/orders/${id}/paid": false, "/api/sse/events": false,
+	} {
+		if documented(path, doc.Paths) != want {
+			t.Errorf("%s is documented: %t, want %t", path, !want, want)
+		}
+	}
+}
+
+// documented says whether a path is one of the document, or the first segments of one. An expression stands for any segment.
+func documented(used string, paths map[string]any) bool {
+	used, _, _ = strings.Cut(strings.TrimSuffix(used, "/"), "${query}")
+	got := strings.Split(used, "/")
+	for path := range paths {
+		want := strings.Split(path, "/")
+		fits := len(got) <= len(want)
+		for i := 0; fits && i < len(got); i++ {
+			fits = got[i] == want[i] || strings.HasPrefix(want[i], "{") && strings.HasPrefix(strings.TrimPrefix(got[i], "$"), "{")
+		}
+		if fits {
+			return true
+		}
+	}
+	return false
+}
