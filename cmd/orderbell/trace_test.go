@@ -34,7 +34,7 @@ func (d *dev) openPage(t *testing.T) *page {
 	}
 	r.Header.Set("Authorization", "Bearer "+d.token)
 	r.Header.Set("Accept", "text/event-stream")
-	response, err := http.DefaultClient.Do(r) //nolint:bodyclose // below
+	response, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
