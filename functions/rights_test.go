@@ -82,7 +82,7 @@ func TestRightsAreThoseOfNow(t *testing.T) {
 		{"a revoked user", withRevoked, false, 401},
 		{"a revoked token", withLost, false, 401},
 		{"a removed user", withRemoved, false, 401},
-		{"a removed user with a token issued later", renewed, false, 403},
+		{"a removed user with a token that says it was issued later, by a clock that may be ahead", renewed, false, 401},
 		{"an expired token", expired, false, 401},
 		{"a user who does not exist", unknown, false, 403},
 		{"a service account that is not configured", service, false, 403},
@@ -117,7 +117,9 @@ func TestRightsAreThoseOfNow(t *testing.T) {
 	}
 	var actions []string
 	for _, r := range records {
-		actions = append(actions, r.Action+" "+r.Target)
+		if r.Outcome == user.Done { // what was refused is counted apart, every few seconds
+			actions = append(actions, r.Action+" "+r.Target)
+		}
 	}
 	if diff := cmp.Diff([]string{"user.removed user:" + removed.ID, "user.changed user:" + demoted.ID}, actions); diff != "" {
 		t.Errorf("the audit trail: %s", diff)

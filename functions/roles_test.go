@@ -78,7 +78,7 @@ func TestEachProgramWorksWithItsRole(t *testing.T) {
 		},
 		"operator founds a tenant": func(ctx context.Context) error {
 			_, err := userstore.New(operator).Found(ctx, user.Tenant{ID: "third", Name: "Third", Locale: "en"},
-				user.User{Email: "ana@third.example", Name: "Ana", Roles: []user.Role{user.Owner}})
+				user.User{Email: "ana@third.example", Name: "Ana", Roles: []user.Role{user.Owner}}, "operator:x")
 			return err
 		},
 		"operator lists tenants": func(ctx context.Context) error {
@@ -95,11 +95,11 @@ func TestEachProgramWorksWithItsRole(t *testing.T) {
 			return err
 		},
 		"operator makes mails due again": func(ctx context.Context) error {
-			_, err := eventstore.New(operator, "").Retry(ctx, []string{w.owner.ID})
+			_, err := eventstore.New(operator, "").Retry(ctx, []string{w.owner.ID}, "operator:x")
 			return err
 		},
 		"operator takes an address off the list": func(ctx context.Context) error {
-			_, err := eventstore.New(operator, "").Unsuppress(ctx, []string{"ana@acme.example"})
+			_, err := eventstore.New(operator, "").Unsuppress(ctx, []string{"ana@acme.example"}, "operator:x")
 			return err
 		},
 		"reader keeps a verdict": func(ctx context.Context) error {

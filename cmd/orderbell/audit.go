@@ -31,9 +31,11 @@ func newAuditCommand() *cobra.Command {
 	since := newMoment()
 	cmd := &cobra.Command{
 		Use:   "audit [--tenant TENANT]",
-		Short: "Show who changed users, roles, tokens and limits",
-		Long: `Show the audit trail: who changed users, roles, tokens and limits, from where and with what outcome, the newest first. Records
-stay when the user or the tenant is removed.
+		Short: "Show who changed users, roles, tokens, limits, mails and dead letters, and who was refused",
+		Long: `Show the audit trail: who changed users, roles, tokens, limits, mails and dead letters, and whose tokens and requests were
+refused, from where and with what outcome, the newest first. Records stay when the user or the tenant is removed, for
+AUDIT_RETENTION_DAYS of the sweeper. Equal refusals of a day are one record with their number. --tenant - shows what belongs to no
+tenant: refused tokens whose signature is not good, and addresses that were taken off the list of suppressed ones.
 
 ` + whichDatabase,
 		Example: `  orderbell audit --tenant demo
@@ -41,7 +43,7 @@ stay when the user or the tenant is removed.
 		Args: cobra.NoArgs,
 		PreRunE: func(*cobra.Command, []string) error {
 			switch {
-			case tenant != "" && !user.IsTenantID(tenant):
+			case tenant != "" && tenant != user.NoTenant && !user.IsTenantID(tenant):
 				return fmt.Errorf("--tenant is %q, which names no tenant", tenant)
 			case most < 1:
 				return fmt.Errorf("--limit is %d, want 1 or more", most)

@@ -13,6 +13,7 @@ import (
 	"orderbell/internal/service"
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/eventstore"
+	"orderbell/internal/user"
 )
 
 // deadLetterOptions are the options of all subcommands.
@@ -21,6 +22,8 @@ type deadLetterOptions struct {
 	asJSON bool
 	filter deadletter.Filter
 	since  *moment
+
+	database *databaseOfLetters
 }
 
 func newDeadLetterCommand() *cobra.Command {
@@ -70,39 +73,45 @@ func (o *deadLetterOptions) withOffice(cmd *cobra.Command, do func(context.Conte
 		return err
 	}
 	defer producer.Close()
-	sources := &sourceTable{data: o.data}
-	defer sources.close()
+	o.database = &databaseOfLetters{data: o.data}
+	defer o.database.close()
 	o.filter.Since = o.since.Time
 	return do(cmd.Context(), &deadletter.Office{
-		Topics: deadletter.Topics{Events: cfg.Topic, DeadLetters: cfg.DeadLetterTopic}, Reader: reader, Bus: producer, Sources: sources,
+		Topics: deadletter.Topics{Events: cfg.Topic, DeadLetters: cfg.DeadLetterTopic}, Reader: reader, Bus: producer, Sources: o.database,
 		Progress: progress.On(cmd.ErrOrStderr()),
 	})
 }
 
-// sourceTable reads the allowed sources from the database. It connects when the first dead letter of another order
-// service is redriven.
-type sourceTable struct {
+// databaseOfLetters has the sources of events and the audit trail. It connects when the first of them is needed.
+type databaseOfLetters struct {
 	data string
 	pool *database.Pool
 }
 
-func (s *sourceTable) SourceAllowed(ctx context.Context, source, tenantID string) (bool, error) {
-	if s.pool == nil {
-		if err := adoptDevStack(s.data, "DATABASE_URL"); err != nil {
-			return false, fmt.Errorf("the letter is of source %s: %w", source, err)
-		}
-		cfg, err := databaseConfig()
-		if err != nil {
-			return false, err
-		}
-		if s.pool, err = database.Open(ctx, cfg, "orderbell-deadletter"); err != nil {
-			return false, err
-		}
+func (s *databaseOfLetters) open(ctx context.Context) error {
+	if s.pool != nil {
+		return nil
+	}
+	if err := adoptDevStack(s.data, "DATABASE_URL"); err != nil {
+		return err
+	}
+	cfg, err := databaseConfig()
+	if err != nil {
+		return err
+	}
+	s.pool, err = database.Open(ctx, cfg, "orderbell-deadletter")
+	return err
+}
+
+// SourceAllowed is asked for letters of other order services alone.
+func (s *databaseOfLetters) SourceAllowed(ctx context.Context, source, tenantID string) (bool, error) {
+	if err := s.open(ctx); err != nil {
+		return false, fmt.Errorf("the letter is of source %s: %w", source, err)
 	}
 	return eventstore.New(s.pool, "").SourceAllowed(ctx, source, tenantID)
 }
 
-func (s *sourceTable) close() {
+func (s *databaseOfLetters) close() {
 	if s.pool != nil {
 		s.pool.Close()
 	}
@@ -170,7 +179,8 @@ an hour at most. A function that had a new letter in the last 30 s gets ten lett
 whose first letter is older than three days is left to an operator. Run it every minute: nothing else is to be done after an outage.
 
 If the event was applied meanwhile, its function drops it as a duplicate. An event that still violates the contract is
-refused, and one whose source may not send events for its tenant (orderbell source). Exit status 1: a named letter was refused, or Kafka did not accept every event. Run the command again to continue.`,
+refused, and one whose source may not send events for its tenant (orderbell source). What is done is written to the audit trail
+of the database (DATABASE_URL). Exit status 1: a named letter was refused, or Kafka did not accept every event. Run the command again to continue.`,
 		Example: `  orderbell deadletter redrive 3-42
   orderbell deadletter redrive --all --reason 'no database' --dry-run
   orderbell deadletter redrive --all
@@ -194,6 +204,10 @@ refused, and one whose source may not send events for its tenant (orderbell sour
 			return o.withOffice(cmd, func(ctx context.Context, office *deadletter.Office) error {
 				office.PerSecond = rate
 				result, err := office.Redrive(ctx, deadletter.Choice{IDs: args, Filter: o.filter, Auto: auto}, dryRun)
+				if !dryRun {
+					err = errors.Join(err, o.database.record(ctx, cmd.ErrOrStderr(), "deadletter.redriven", user.Done, result.Redriven),
+						o.database.record(ctx, cmd.ErrOrStderr(), "deadletter.redriven", user.Refused, result.Refused))
+				}
 				if err == nil && len(args) > 0 && len(result.Refused) > 0 {
 					err = fmt.Errorf("refused %d of %d letters", len(result.Refused), len(result.Refused)+len(result.Redriven))
 				}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"orderbell/cmd/orderbell/internal/deadletter"
+	"orderbell/internal/user"
 )
 
 func newDeadLetterCloseCommand(o *deadLetterOptions) *cobra.Command {
@@ -29,6 +30,7 @@ the topic; list --open and redrive --all leave them out. A letter that is named 
 		RunE: work(func(cmd *cobra.Command, args []string) error {
 			return o.withOffice(cmd, func(ctx context.Context, office *deadletter.Office) error {
 				closed, err := office.Close(ctx, deadletter.Choice{IDs: args}, operator(), because)
+				err = errors.Join(err, o.database.record(ctx, cmd.ErrOrStderr(), "deadletter.closed", user.Done, closed))
 				if err != nil {
 					return err
 				}

@@ -214,7 +214,7 @@ func (o *mailOptions) retry(ctx context.Context, cmd *cobra.Command, store *even
 		}
 	}
 	if !o.dryRun && len(wanted) > 0 {
-		changed, err := store.Retry(ctx, wanted)
+		changed, err := store.Retry(ctx, wanted, operator())
 		if err != nil {
 			return err
 		}

@@ -101,7 +101,7 @@ func (o *mailOptions) unsuppress(ctx context.Context, out io.Writer, store *even
 		return fmt.Errorf("nothing was changed: not suppressed: %s", strings.Join(missing, ", "))
 	}
 	if !o.dryRun {
-		if listed, err = store.Unsuppress(ctx, listed); err != nil {
+		if listed, err = store.Unsuppress(ctx, listed, operator()); err != nil {
 			return err
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -20,7 +19,6 @@ import (
 
 type revokeOptions struct {
 	tenant, user, subject, tokenID, data string
-	life                                 time.Duration
 }
 
 func newRevokeCommand() *cobra.Command {
@@ -28,17 +26,20 @@ func newRevokeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "revoke --tenant TENANT (--user USER | --subject SUB | --token-id ID)",
 		Short: "Revoke tokens: every API refuses them, and their streams end",
-		Long: `Revoke tokens: every API refuses them within a second, and their streams end, for the time of --for, which must cover the
-remaining lifetime of the tokens.
+		Long: `Revoke tokens: every API refuses them within a second, and their streams end. A revocation lasts longer than any token is
+valid, so that none comes back to life.
 
---user, the address or the id of a user, revokes all tokens issued to the user until now; later tokens are valid. --subject
-does the same for a service account, which is no user. --token-id revokes one token by its claim jti. The revocation is
-written to the audit trail of the database, which --user needs and the others use if there is one.
+--user, the address or the id of a user, revokes all tokens issued to the user until now. A token counts as issued AUTH_LEEWAY
+earlier than it says, since the issuer's clock may be ahead: a user who signs in at once is refused until that has passed.
+--subject does the same for a service account, which is no user. --token-id revokes one token by its claim jti.
+
+The revocation is kept in the database, with a record of the audit trail, and announced by Redis. If Redis is away the command
+fails, and the revocation holds within a minute all the same. Run it again to end streams at once.
 
 The command uses the database of DATABASE_URL and the Redis of REDIS_URL or, if that is not set, of the orderbell dev that runs on the data directory.`,
 		Example: `  orderbell revoke --tenant demo --user cashier@demo.example
   orderbell revoke --tenant demo --subject till-bridge
-  orderbell revoke --tenant demo --token-id 4f1c --for 1h`,
+  orderbell revoke --tenant demo --token-id 4f1c`,
 		Args: cobra.NoArgs,
 		PreRunE: func(*cobra.Command, []string) error {
 			switch {
@@ -46,8 +47,8 @@ The command uses the database of DATABASE_URL and the Redis of REDIS_URL or, if 
 				return fmt.Errorf("--tenant is %q, which names no tenant", o.tenant)
 			case len(slices.DeleteFunc([]string{o.user, o.subject, o.tokenID}, func(s string) bool { return s == "" })) != 1:
 				return errors.New("want --user or --token-id or --subject, one of them")
-			case o.life < time.Second:
-				return fmt.Errorf("--for is %s, want 1s or more", o.life)
+			case len(o.subject) > 255 || len(o.tokenID) > 1000:
+				return errors.New("want --subject of 255 bytes at most and --token-id of 1000 at most")
 			}
 			return nil
 		},
@@ -56,7 +57,7 @@ The command uses the database of DATABASE_URL and the Redis of REDIS_URL or, if 
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s of tenant %s: revoked for %s\n", what, o.tenant, o.life)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s of tenant %s: revoked\n", what, o.tenant)
 			return err
 		}),
 	}
@@ -64,18 +65,16 @@ The command uses the database of DATABASE_URL and the Redis of REDIS_URL or, if 
 	cmd.Flags().StringVar(&o.user, "user", "", "the address or the id of a user")
 	cmd.Flags().StringVar(&o.subject, "subject", "", "claim sub of a service account's tokens")
 	cmd.Flags().StringVar(&o.tokenID, "token-id", "", "claim jti of one token")
-	cmd.Flags().DurationVar(&o.life, "for", 24*time.Hour, "how long the revocation lasts: at least the lifetime of tokens")
 	cmd.Flags().StringVar(&o.data, "data", defaultData, "data directory of orderbell dev")
+	var ignored time.Duration
+	cmd.Flags().DurationVar(&ignored, "for", 0, "has no effect")
+	_ = cmd.Flags().MarkDeprecated("for", "a revocation lasts longer than any token") // the flag exists
 	return cmd
 }
 
 // revoke returns what was revoked.
 func revoke(ctx context.Context, o revokeOptions) (what string, err error) {
-	names := []string{"REDIS_URL"}
-	if o.user != "" {
-		names = append(names, "DATABASE_URL")
-	}
-	if err := adoptDevStack(o.data, names...); err != nil {
+	if err := adoptDevStack(o.data, "REDIS_URL", "DATABASE_URL"); err != nil {
 		return "", err
 	}
 	var redis feed.Config
@@ -86,16 +85,13 @@ func revoke(ctx context.Context, o revokeOptions) (what string, err error) {
 	if err != nil {
 		return "", err
 	}
-	defer f.Close() //nolint:errcheck // everything has been sent
-	now := time.Now()
-	r := auth.Revocation{TenantID: o.tenant, UserID: o.subject, TokenID: o.tokenID, At: now, Until: now.Add(o.life)}
+	defer f.Close()                                    //nolint:errcheck // everything was sent
+	now := time.Now().UTC().Truncate(time.Microsecond) // as the database keeps it
+	r := auth.Revocation{TenantID: o.tenant, UserID: o.subject, TokenID: o.tokenID, At: now, Until: now.Add(auth.RevocationKept)}
 	target := "token:" + o.tokenID
 	what = "token " + o.tokenID
 	if o.subject != "" {
 		target, what = "service:"+o.subject, "the tokens of subject "+o.subject
-	}
-	if os.Getenv("DATABASE_URL") == "" {
-		return what, f.Revoke(ctx, r)
 	}
 	return what, withUsers(ctx, o.data, func(store *userstore.Store) error {
 		if err := store.HasTenant(ctx, o.tenant); errors.Is(err, user.ErrNoTenant) {
@@ -110,12 +106,16 @@ func revoke(ctx context.Context, o revokeOptions) (what string, err error) {
 			}
 			r.UserID, target, what = who.ID, "user:"+who.ID, "the tokens of user "+who.Email
 		}
-		if err := f.Revoke(ctx, r); err != nil {
+		err := store.KeepRevocation(ctx, r, user.Record{
+			TenantID: o.tenant, Actor: operator(), Action: "tokens.revoked", Target: target, Outcome: user.Done,
+		})
+		if err != nil {
 			return err
 		}
-		return store.Record(ctx, user.Record{
-			TenantID: o.tenant, Actor: operator(), Action: "tokens.revoked", Target: target, Outcome: user.Done, Detail: "for " + o.life.String(),
-		})
+		if err := f.Revoke(ctx, r); err != nil {
+			return fmt.Errorf("%s of tenant %s: revoked within a minute, but open streams go on until the command is run again: %w", what, o.tenant, err)
+		}
+		return nil
 	})
 }
 

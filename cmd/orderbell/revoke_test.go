@@ -8,23 +8,30 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/google/go-cmp/cmp"
 
+	"orderbell/internal/auth"
 	"orderbell/internal/feed/feedtest"
 	"orderbell/internal/store/database/databasetest"
+	"orderbell/internal/store/userstore"
 )
 
-func TestRevoke(t *testing.T) {
+// TestRevokeWithoutRedis has the revocation kept: programs read it from the database.
+func TestRevokeWithoutRedis(t *testing.T) {
 	t.Parallel()
-	url := "redis://" + miniredis.RunT(t).Addr()
-	stdout, stderr, status := run(t, []string{"REDIS_URL=" + url}, "revoke", "--tenant", "demo", "--token-id", "t1", "--for", "1h")
-	if status != 0 || !strings.Contains(stdout, "token t1 of tenant demo: revoked for 1h") {
-		t.Fatalf("exit status %d, %q, %q", status, stdout, stderr)
+	redis := miniredis.RunT(t)
+	database := databasetest.URL(t)
+	env := []string{"REDIS_URL=redis://" + redis.Addr(), "DATABASE_URL=" + database}
+	call(t, env, "tenant", "create", "--name", "Corner Shop", "--owner-email", "ana@shop.example")
+	redis.Close()
+	_, stderr, status := run(t, env, "revoke", "--tenant", "corner-shop", "--token-id", "t1", "--for", "1s")
+	if status != 1 || !strings.Contains(stderr, "revoked within a minute") {
+		t.Errorf("exit status %d, %q", status, stderr)
 	}
-	all, err := feedtest.Open(t, feedtest.Config(url)).Revocations(t.Context())
+	all, err := userstore.New(databasetest.Open(t, database)).Revocations(t.Context())
 	if err != nil || len(all) != 1 {
-		t.Fatalf("revoked %+v, %v", all, err)
+		t.Fatalf("kept %+v, %v", all, err)
 	}
-	if r := all[0]; r.TenantID != "demo" || r.TokenID != "t1" || r.UserID != "" || time.Until(r.Until) < 50*time.Minute {
-		t.Errorf("revoked %+v", r)
+	if r := all[0]; r.TenantID != "corner-shop" || r.TokenID != "t1" || r.UserID != "" || r.Until.Sub(r.At) != auth.RevocationKept {
+		t.Errorf("kept %+v", r)
 	}
 }
 

@@ -26,6 +26,7 @@ import (
 	"orderbell/internal/dev/embedded"
 	"orderbell/internal/dev/process"
 	"orderbell/internal/feed/feedtest"
+	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/user"
 )
 
@@ -281,7 +282,8 @@ func TestARevokedTokenEndsItsTail(t *testing.T) {
 	}
 	notes := lines(errOut)
 	await(t, notes, "stream of "+tenant+": live")
-	env := []string{"REDIS_URL=redis://" + redis.Addr()}
+	env := []string{"REDIS_URL=redis://" + redis.Addr(), "DATABASE_URL=" + databasetest.URL(t)}
+	call(t, env, "tenant", "create", "--id", tenant, "--name", tenant, "--owner-email", "ana@shop.example")
 	if stdout, stderr, status := run(t, env, "revoke", "--tenant", tenant, "--subject", "u"); status != 0 || !strings.Contains(stdout, "the tokens of subject u") {
 		t.Fatalf("revoke: exit status %d, %q, %q", status, stdout, stderr)
 	}

@@ -141,7 +141,7 @@ func (o *tenantOptions) create(ctx context.Context, store *userstore.Store) (use
 		ID: o.id, Name: o.name, Locale: o.locale, Currency: o.currency, TimeZone: o.timeZone,
 	}, user.User{
 		Email: o.email, Name: o.ownerName, Roles: []user.Role{user.Owner}, EmailEnabled: true, InAppEnabled: true,
-	})
+	}, operator())
 	switch {
 	case errors.Is(err, user.ErrNameTaken):
 		return owner, fmt.Errorf("there is a tenant called %s already: choose another --name", o.name)

@@ -35,7 +35,8 @@ func run(ctx context.Context, s *service.Service) error {
 		return err
 	}
 	defer mail.Close(ctx)
-	sweeper, err := sweep.New(cfg.Sweep, cfg.Events.RetentionDays, mail.Lines, mail.Store, outbox.New(pool), orderstore.New(pool), userstore.New(pool), mail.Courier, s.Log, s.Meter)
+	users := userstore.New(pool)
+	sweeper, err := sweep.New(cfg.Sweep, cfg.Events.RetentionDays, mail.Lines, mail.Store, outbox.New(pool), orderstore.New(pool), users, users, mail.Courier, s.Log, s.Meter)
 	senders, err2 := cfg.senders(ctx, s)
 	if err = errors.Join(err, err2); err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"orderbell/internal/problem"
+	"orderbell/internal/server"
 	"orderbell/internal/user"
 )
 
@@ -35,7 +36,7 @@ type Config struct {
 	RoleNames   RoleNames `envconfig:"AUTH_ROLE_NAMES"` // theirs:ours,…
 
 	Leeway time.Duration `envconfig:"AUTH_LEEWAY" default:"30s"`
-	// MaxLifetime is from a token's issue, or from now if it does not say, to its end. 0 stands for 24h.
+	// MaxLifetime is from a token's issue to its end. 0 stands for 24h.
 	MaxLifetime time.Duration `envconfig:"AUTH_MAX_LIFETIME" default:"24h"`
 	KeysEvery   time.Duration `envconfig:"AUTH_JWKS_REFRESH_INTERVAL" default:"5m"` // how long a removed key is still accepted
 	KeysApart   time.Duration `envconfig:"AUTH_JWKS_MIN_INTERVAL" default:"10s"`    // shortest interval of fetches because of unknown keys
@@ -49,7 +50,7 @@ type Principal struct {
 	TenantID string
 	Roles    []user.Role
 	Expires  time.Time
-	Issued   time.Time // the claim iat, zero if the token has none
+	Issued   time.Time // when it was issued at the earliest: the claim iat less AUTH_LEEWAY, since the issuer's clock may be ahead
 	TokenID  string    // the claim jti, "" if the token has none
 
 	Checked time.Time // when the roles were read from the database, zero if they are the token's
@@ -71,6 +72,8 @@ type Rights interface {
 	// Current returns p with the current roles. Its error is a *[problem.Problem], or is Temporary if the roles cannot
 	// be read now.
 	Current(ctx context.Context, p Principal) (Principal, error)
+	// Refused takes note of a request that was refused, for the audit trail. It must not block.
+	Refused(what user.Record)
 }
 
 // Has reports whether p has one of the roles.
@@ -179,13 +182,52 @@ func (v *Verifier) Authenticate(r *http.Request) (Principal, error) {
 		return Principal{}, problem.New(http.StatusServiceUnavailable, "%s", err).With("Retry-After", "1")
 	}
 	if err != nil {
-		return Principal{}, problem.New(http.StatusUnauthorized, "%s", err).
-			With("WWW-Authenticate", `Bearer error="invalid_token"`)
+		var claims *claimsError
+		if errors.As(err, &claims) {
+			p = claims.who
+		}
+		refusal := problem.New(http.StatusUnauthorized, "%s", err).With("WWW-Authenticate", `Bearer error="invalid_token"`)
+		v.Refused(r, p, refusal)
+		return Principal{}, refusal
 	}
 	if v.rights == nil {
 		return p, nil
 	}
-	return v.rights.Current(r.Context(), p)
+	current, err := v.rights.Current(r.Context(), p)
+	if err != nil {
+		v.Refused(r, p, err)
+	}
+	return current, err
+}
+
+// The actions of the audit trail that are refused here.
+const (
+	signIn  = "sign_in" // the token is not accepted
+	request = "request" // the user may not do what they ask for
+)
+
+// Refused has the audit trail take note of a request that err refuses: one of 401 or 403, and no other. P is the
+// caller, as far as the token's signature was good.
+func (v *Verifier) Refused(r *http.Request, p Principal, err error) {
+	var refusal *problem.Problem
+	if v == nil || v.rights == nil || !errors.As(err, &refusal) {
+		return
+	}
+	what := user.Record{TenantID: p.TenantID, Address: server.ClientAddress(r), Action: signIn, Outcome: user.Refused, Detail: refusal.Detail}
+	switch refusal.Status {
+	case http.StatusUnauthorized:
+	case http.StatusForbidden:
+		what.Action, what.Detail = request, r.Method+" "+r.Pattern+": "+refusal.Detail
+	default:
+		return
+	}
+	if p.UserID != "" {
+		what.Actor = p.Actor()
+	}
+	if what.TenantID == "" {
+		what.TenantID = user.NoTenant
+	}
+	v.rights.Refused(what)
 }
 
 // Require lets a request pass to next if its token holds one of the roles: 401 without a good token, 403 without a
@@ -197,7 +239,9 @@ func (v *Verifier) Require(roles []user.Role, next http.Handler) http.Handler {
 			return err
 		}
 		if !p.Has(roles...) {
-			return problem.New(http.StatusForbidden, "this needs one of the roles %v", roles)
+			err := problem.New(http.StatusForbidden, "this needs one of the roles %v", roles)
+			v.Refused(r, p, err)
+			return err
 		}
 		if v.shares != nil {
 			leave, err := v.shares.Enter(r.Context(), p.TenantID)

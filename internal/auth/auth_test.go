@@ -33,7 +33,7 @@ func token(t *testing.T, method jwt.SigningMethod, key any, change func(jwt.MapC
 	t.Helper()
 	claims := jwt.MapClaims{
 		"sub": "u1", "tenant_id": "demo", "roles": []string{"owner"}, "iss": "orderbell", "aud": "orderbell",
-		"exp": time.Now().Add(time.Hour).Unix(),
+		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
 	}
 	if change != nil {
 		change(claims)
@@ -61,7 +61,7 @@ func TestVerify(t *testing.T) {
 		now := time.Now().Truncate(time.Second)
 		want := auth.Principal{
 			UserID: "u1", TenantID: "demo", Roles: []user.Role{user.Kitchen}, TokenID: "t1",
-			Expires: now.Add(time.Minute), Issued: now, VerifiedEmail: "ana@demo.example",
+			Expires: now.Add(time.Minute), Issued: now.Add(-time.Second), VerifiedEmail: "ana@demo.example",
 		}
 		signed, err := config().Sign(want, now)
 		if err != nil {

@@ -80,7 +80,7 @@ func TestClaimsOfAProvider(t *testing.T) {
 			if (err == nil) != (tt.tenant != "") {
 				t.Fatalf("error is %v", err)
 			}
-			want := auth.Principal{TenantID: tt.tenant, UserID: tt.user, Roles: tt.roles, Expires: p.Expires}
+			want := auth.Principal{TenantID: tt.tenant, UserID: tt.user, Roles: tt.roles, Expires: p.Expires, Issued: p.Issued}
 			if diff := cmp.Diff(want, p); diff != "" {
 				t.Error(diff)
 			}

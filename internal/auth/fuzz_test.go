@@ -47,7 +47,7 @@ func checkPrincipal(t *testing.T, p auth.Principal) {
 // challenge, or 403.
 func FuzzRequire(f *testing.F) {
 	good := jwt.MapClaims{
-		"sub": "u1", "tenant_id": "demo", "roles": []string{"owner"}, "iss": "orderbell", "aud": "orderbell", "exp": time.Now().Add(time.Hour).Unix(),
+		"sub": "u1", "tenant_id": "demo", "roles": []string{"owner"}, "iss": "orderbell", "aud": "orderbell", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
 	}
 	for _, method := range []jwt.SigningMethod{jwt.SigningMethodHS256, jwt.SigningMethodHS512} {
 		token, err := jwt.NewWithClaims(method, good).SignedString([]byte(secret))

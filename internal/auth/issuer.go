@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,15 +103,41 @@ func (v *Verifier) of(token string) *issuer {
 	return v.issuers[0]
 }
 
+// claimsError refuses a token whose signature is good.
+type claimsError struct {
+	error
+	who Principal // what the claims say as far as they can be read, for the audit trail alone
+}
+
+func (e *claimsError) Unwrap() error { return e.error }
+
 // verify returns the token's principal.
 func (i *issuer) verify(token string) (Principal, error) {
 	claims := jwt.MapClaims{}
-	if _, err := i.parser.ParseWithClaims(token, claims, i.keys); err != nil {
+	// The parser looks at the claims when it has verified the signature.
+	parsed, err := i.parser.ParseWithClaims(token, claims, i.keys)
+	if err != nil && !errors.Is(err, jwt.ErrTokenInvalidClaims) {
 		return Principal{}, reason(err)
 	}
-	if err := i.cfg.strictClaims(token, claims, time.Now()); err != nil {
-		return Principal{}, err
+	p, wrong := i.read(claims)
+	switch {
+	case err != nil:
+		err = reason(err)
+	case !parsed.Valid:
+		return Principal{}, errors.New("token is not acceptable")
+	default:
+		if err = i.cfg.strictClaims(token, claims, time.Now()); err == nil {
+			err = wrong
+		}
 	}
+	if err != nil {
+		return Principal{}, &claimsError{err, p}
+	}
+	return p, nil
+}
+
+// read returns who the claims speak of, or that together with what is wrong.
+func (i *issuer) read(claims jwt.MapClaims) (Principal, error) {
 	p := Principal{Roles: i.cfg.roles(claims)}
 	p.UserID, _ = find(claims, i.cfg.UserClaim).(string)
 	p.TokenID, _ = claims["jti"].(string)
@@ -121,17 +148,17 @@ func (i *issuer) verify(token string) (Principal, error) {
 		p.Expires = exp.Time
 	}
 	if iat, err := claims.GetIssuedAt(); err == nil && iat != nil {
-		p.Issued = iat.Time
+		p.Issued = iat.Add(-i.cfg.Leeway)
 	}
+	var wrong error
 	if p.UserID == "" || len(p.UserID) > 255 {
-		return Principal{}, fmt.Errorf("the token's claim %s is missing or longer than 255 bytes", i.cfg.UserClaim)
+		p.UserID, wrong = "", fmt.Errorf("the token's claim %s is missing or longer than 255 bytes", i.cfg.UserClaim)
+	} else if fault := text.Fault(p.UserID); fault != "" { // it is part of events
+		p.UserID, wrong = "", fmt.Errorf("the token's claim %s %s", i.cfg.UserClaim, fault)
 	}
-	if fault := text.Fault(p.UserID); fault != "" { // it becomes a part of events
-		return Principal{}, fmt.Errorf("the token's claim %s %s", i.cfg.UserClaim, fault)
+	tenant, err := i.cfg.tenant(claims)
+	if err == nil {
+		p.TenantID = tenant
 	}
-	var err error
-	if p.TenantID, err = i.cfg.tenant(claims); err != nil {
-		return Principal{}, err
-	}
-	return p, nil
+	return p, cmp.Or(wrong, err)
 }

@@ -132,7 +132,7 @@ func (k key) public() map[string]string {
 func (k key) token(t *testing.T) string {
 	t.Helper()
 	signed := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{
-		"sub": "u1", "tenant_id": "demo", "roles": "owner", "iss": "orderbell", "aud": "orderbell", "exp": time.Now().Add(time.Hour).Unix(),
+		"sub": "u1", "tenant_id": "demo", "roles": "owner", "iss": "orderbell", "aud": "orderbell", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
 	})
 	if k.id != "" {
 		signed.Header["kid"] = k.id
@@ -305,7 +305,7 @@ func TestAlgorithmsOfAProvider(t *testing.T) {
 	v := p.verifier(t, never, never)
 	sign := func(method jwt.SigningMethod, id string, with any) string {
 		token := jwt.NewWithClaims(method, jwt.MapClaims{
-			"sub": "u1", "tenant_id": "demo", "iss": "orderbell", "aud": "orderbell", "exp": time.Now().Add(time.Hour).Unix(),
+			"sub": "u1", "tenant_id": "demo", "iss": "orderbell", "aud": "orderbell", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
 		})
 		token.Header["kid"] = id
 		s, err := token.SignedString(with)

@@ -30,6 +30,9 @@ var (
 	errCritical = errors.New("the token's header has a member crit, and no extension is supported")
 	// errNotText refuses what two readers may read differently (RFC 7519 §7.2).
 	errNotText = errors.New("the token is not UTF-8")
+	// errNoIssue refuses a token that no revocation of its user could be compared with, and whose lifetime is not known (RFC 9068
+	// §2.2 wants the claim in access tokens).
+	errNoIssue = errors.New("the token does not say when it was issued (claim iat)")
 )
 
 // checkStrict refuses a configuration that disables a check. A variable that is set but empty, such as from a missing
@@ -80,8 +83,12 @@ func (c Config) strictClaims(token string, claims jwt.MapClaims, now time.Time) 
 	if err != nil || exp == nil {
 		return jwt.ErrTokenRequiredClaimMissing
 	}
+	iat, err := claims.GetIssuedAt()
+	if err != nil || iat == nil {
+		return errNoIssue
+	}
 	since := now
-	if iat, err := claims.GetIssuedAt(); err == nil && iat != nil && iat.Before(now) {
+	if iat.Before(now) {
 		since = iat.Time
 	}
 	if exp.Sub(since) > c.MaxLifetime+c.Leeway {

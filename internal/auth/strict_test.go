@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -23,7 +24,7 @@ func TestStrictTokens(t *testing.T) {
 	cfg.MaxLifetime = 2 * time.Hour
 	v := authtest.Verifier(t, cfg)
 	now := time.Now().Unix()
-	claims := fmt.Sprintf(`"sub":"u1","tenant_id":"demo","iss":"orderbell","aud":"orderbell","roles":"owner","exp":%d`, now+3600)
+	claims := fmt.Sprintf(`"sub":"u1","tenant_id":"demo","iss":"orderbell","aud":"orderbell","roles":"owner","exp":%d,"iat":%d`, now+3600, now-60)
 	b64 := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 	for name, c := range map[string]struct{ header, claims, want string }{
 		"a good token":             {`{"alg":"HS256","typ":"JWT"}`, `{` + claims + `}`, ""},
@@ -36,7 +37,8 @@ func TestStrictTokens(t *testing.T) {
 		"a header twice":           {`{"alg":"HS256","kid":"a","kid":"b"}`, `{` + claims + `}`, "more than once"},
 		"an algorithm twice":       {`{"alg":"none","alg":"HS256"}`, `{` + claims + `}`, "more than once"},
 		"a life that is too long":  {`{"alg":"HS256"}`, strings.Replace(`{`+claims+`}`, fmt.Sprint(now+3600), fmt.Sprint(now+7300), 1), "lives longer than 2h"},
-		"a long life, half over":   {`{"alg":"HS256"}`, `{` + claims + fmt.Sprintf(`,"iat":%d}`, now-7200), "lives longer than 2h"},
+		"a long life, half over":   {`{"alg":"HS256"}`, strings.Replace(`{`+claims+`}`, fmt.Sprint(now-60), fmt.Sprint(now-7200), 1), "lives longer than 2h"},
+		"no moment of issue":       {`{"alg":"HS256"}`, strings.Replace(`{`+claims+`}`, fmt.Sprintf(`,"iat":%d`, now-60), "", 1), "claim iat"},
 		"an end in the year 10^18": {`{"alg":"HS256"}`, strings.Replace(`{`+claims+`}`, fmt.Sprint(now+3600), "1000000000000000000", 1), "lives longer"},
 		"half of a surrogate pair": {`{"alg":"HS256"}`, `{"name":"\ud83d",` + claims + `}`, "name contains half of a surrogate pair"},
 		"half of one in an array":  {`{"alg":"HS256"}`, `{"x":[{"y":["\ude00"]}],` + claims + `}`, "x.y contains half of a surrogate pair"},
@@ -59,6 +61,49 @@ func TestStrictTokens(t *testing.T) {
 		if err != nil || len(p.Roles) != want {
 			t.Errorf("%s grants %v, %v, want %d roles", roles, p.Roles, err, want)
 		}
+	}
+}
+
+// TestARevocationOutlivesEveryTokenOfBefore has the longest token of the most lenient configuration, of an issuer whose clock is
+// ahead, and looks at it as long as it is valid.
+func TestARevocationOutlivesEveryTokenOfBefore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cfg := config()
+		cfg.MaxLifetime, cfg.Leeway = 7*24*time.Hour, 2*time.Minute
+		v := authtest.Verifier(t, cfg)
+		now := time.Now()
+		ahead := now.Add(cfg.Leeway) // by the issuer's clock
+		token, err := cfg.Sign(auth.Principal{UserID: "u1", TenantID: "demo", Expires: now.Add(cfg.MaxLifetime + cfg.Leeway)}, ahead)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := auth.Revocation{TenantID: "demo", UserID: "u1", At: now, Until: now.Add(auth.RevocationKept)}
+		for seen := 0; ; seen++ {
+			p, err := v.Verify(token)
+			if err != nil {
+				if seen < 7*24 {
+					t.Fatalf("the token was valid for %d hours alone: %v", seen, err)
+				}
+				return
+			}
+			if !r.Covers(p) || !r.Until.After(time.Now()) {
+				t.Fatalf("the token is valid %s after its revocation", time.Since(now))
+			}
+			time.Sleep(time.Hour)
+		}
+	})
+}
+
+func TestATokenThatIsIssuedLaterIsNotCovered(t *testing.T) {
+	t.Parallel()
+	cfg := config()
+	cfg.Leeway = 30 * time.Second
+	now := time.Now()
+	r := auth.Revocation{TenantID: "demo", UserID: "u1", At: now.Add(-time.Minute)}
+	token := authtest.Token(t, cfg, auth.Principal{UserID: "u1", TenantID: "demo"})
+	if p, err := authtest.Verifier(t, cfg).Verify(token); err != nil || r.Covers(p) {
+		t.Errorf("%+v, %v: a token that was issued a minute after the revocation is covered", p, err)
 	}
 }
 
@@ -104,7 +149,7 @@ func TestAWeakKeyOfTheProviderSignsNothing(t *testing.T) {
 		cfg.DevSecret, cfg.JWKSURL, cfg.KeysEvery = "", p.URL, time.Hour
 		v := authtest.Verifier(t, cfg)
 		token := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{
-			"sub": "u1", "tenant_id": "demo", "iss": "orderbell", "aud": "orderbell", "exp": time.Now().Add(time.Hour).Unix(),
+			"sub": "u1", "tenant_id": "demo", "iss": "orderbell", "aud": "orderbell", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
 		})
 		token.Header["kid"] = id
 		signed, err := token.SignedString(private)

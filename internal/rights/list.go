@@ -2,6 +2,7 @@ package rights
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -19,13 +20,14 @@ type Source interface {
 // List has the revocations that have not expired. It is safe for concurrent use.
 //
 // All of them are in memory, so that a check is cheap. They come from Redis: each new one through pub/sub, and all of
-// them after each reconnect and once a minute, because pub/sub may lose messages. Until they have been read once, every
-// request is rejected; after that the last known ones apply while Redis is down.
+// them after each reconnect and once a minute, because pub/sub may lose messages. They come from PostgreSQL too, because
+// Redis may lose its data. Until each source has been read once, every request is rejected; after that the last known
+// ones apply while a source is down or has lost them.
 type List struct {
-	source Source
-	log    *slog.Logger
-	news   chan struct{} // the source must be read again
-	known  chan struct{} // closed: the source has been read
+	sources []Source
+	log     *slog.Logger
+	news    chan struct{} // the sources must be read again
+	known   chan struct{} // closed: every source has been read
 
 	mu     sync.RWMutex
 	byName map[string][]auth.Revocation // by tenant
@@ -33,9 +35,9 @@ type List struct {
 }
 
 // NewList returns an empty list. tell is called for each new revocation and must not block.
-func NewList(source Source, log *slog.Logger, tell func(auth.Revocation)) *List {
+func NewList(sources []Source, log *slog.Logger, tell func(auth.Revocation)) *List {
 	return &List{
-		source: source, log: log, tell: tell, news: make(chan struct{}, 1), known: make(chan struct{}),
+		sources: sources, log: log, tell: tell, news: make(chan struct{}, 1), known: make(chan struct{}),
 		byName: map[string][]auth.Revocation{},
 	}
 }
@@ -105,13 +107,13 @@ func (l *List) RevocationsConfirmed() {
 	}
 }
 
-// Intervals of reading the source.
+// Intervals of reading the sources.
 const (
 	readEvery = time.Minute
 	readAgain = 200 * time.Millisecond // after it could not be read
 )
 
-// Run reads the source when necessary, and removes expired revocations, until ctx ends.
+// Run reads the sources when necessary, and removes expired revocations, until ctx ends.
 func (l *List) Run(ctx context.Context) {
 	again := time.NewTicker(readEvery)
 	defer again.Stop()
@@ -124,8 +126,7 @@ func (l *List) Run(ctx context.Context) {
 		case <-again.C:
 			l.forget(time.Now())
 		}
-		all, err := l.source.Revocations(ctx)
-		if err != nil {
+		if err := l.read(ctx); err != nil {
 			if ctx.Err() == nil {
 				l.log.WarnContext(ctx, "revocations not read", "err", err)
 			}
@@ -134,11 +135,21 @@ func (l *List) Run(ctx context.Context) {
 			}
 			continue
 		}
+		complete()
+	}
+}
+
+// read takes in what the sources have. One that fails keeps nothing of another back.
+func (l *List) read(ctx context.Context) error {
+	var errs []error
+	for _, s := range l.sources {
+		all, err := s.Revocations(ctx)
+		errs = append(errs, err)
 		for _, r := range all {
 			l.Revoked(r)
 		}
-		complete()
 	}
+	return errors.Join(errs...)
 }
 
 func (l *List) forget(now time.Time) {

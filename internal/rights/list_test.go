@@ -47,7 +47,7 @@ func TestList(t *testing.T) {
 		other := auth.Revocation{TenantID: "demo", TokenID: "t7", At: now, Until: now.Add(time.Hour)}
 		s := &source{all: []auth.Revocation{r}, fails: 2}
 		var told []auth.Revocation
-		l := rights.NewList(s, slog.New(slog.DiscardHandler), func(r auth.Revocation) { told = append(told, r) })
+		l := rights.NewList([]rights.Source{s}, slog.New(slog.DiscardHandler), func(r auth.Revocation) { told = append(told, r) })
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go l.Run(ctx)
@@ -77,6 +77,45 @@ func TestList(t *testing.T) {
 		}
 		if _, ok := l.Find(auth.Principal{TenantID: "demo", UserID: "u2", TokenID: "t7"}); !ok {
 			t.Error("a revocation that is not over was forgotten")
+		}
+	})
+}
+
+// TestARedisThatForgets has two sources, of which one comes back empty: what the program knew holds, and a program that starts
+// afterwards knows it from the other.
+func TestARedisThatForgets(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		r := auth.Revocation{TenantID: "demo", UserID: "u1", At: now, Until: now.Add(time.Hour)}
+		redis, rows := &source{all: []auth.Revocation{r}}, &source{all: []auth.Revocation{r}}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		start := func() *rights.List {
+			l := rights.NewList([]rights.Source{redis, rows}, slog.New(slog.DiscardHandler), func(auth.Revocation) {})
+			go l.Run(ctx)
+			l.RevocationsConfirmed()
+			synctest.Wait()
+			return l
+		}
+		old := auth.Principal{TenantID: "demo", UserID: "u1", Issued: now.Add(-time.Second)}
+		before := start()
+		redis.mu.Lock()
+		redis.all = nil
+		redis.mu.Unlock()
+		before.RevocationsConfirmed()
+		time.Sleep(2 * time.Minute)
+		if _, ok := before.Find(old); !ok {
+			t.Error("a program that runs forgets what Redis has lost")
+		}
+		if _, ok := start().Find(old); !ok {
+			t.Error("a program that starts does not know what Redis has lost")
+		}
+		rows.mu.Lock()
+		rows.fails = 1 << 30
+		rows.mu.Unlock()
+		if known(t, start()) {
+			t.Error("the list is complete although one source was not read")
 		}
 	})
 }

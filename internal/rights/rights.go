@@ -3,11 +3,11 @@
 //
 // A token has the roles at its time of issue. The current roles are those of the user's row, cached for a few seconds;
 // a change of the row is announced through Redis and invalidates the cache at once. A user without a row has no roles,
-// except for configured service accounts. Revocations come from Redis too, see [List].
+// except for configured service accounts. Revocations come from Redis and PostgreSQL, see [List].
 //
 // While Redis is down, the last known revocations apply, and a change of roles applies when the cache expires. A
-// program that has not read the revocations since its start rejects every request. While PostgreSQL is down, the last
-// known roles of a user apply for [staleFor].
+// program that has not read the revocations of both since its start rejects every request. While PostgreSQL is down,
+// the last known roles of a user apply for [staleFor].
 package rights
 
 import (
@@ -31,10 +31,13 @@ type Config struct {
 	CacheFor time.Duration `envconfig:"AUTH_ROLES_CACHE" default:"5s"`
 }
 
-// Users reads the roles of users.
+// Users reads the roles of users, and the revocations that are stored with them. It stores refusals.
 type Users interface {
+	Source
 	// Roles returns the roles of the user, or [user.ErrNotFound].
 	Roles(ctx context.Context, tenantID, userID string) ([]user.Role, error)
+	// AddRefusals counts refusals of a tenant for the audit trail.
+	AddRefusals(ctx context.Context, tenantID string, all []user.Record) error
 }
 
 const (
@@ -48,6 +51,8 @@ const (
 
 // Checker is safe for concurrent use.
 type Checker struct {
+	*refusals
+
 	cfg   Config
 	users Users // nil: no database, so a token's roles apply
 	list  *List
@@ -64,15 +69,19 @@ type known struct {
 	read  time.Time
 }
 
-// New returns a checker that reads revocations from source. told, which may be nil, is called for each new revocation;
-// it must not block. users is nil without a database. The caller must make the feed follow [Checker.List] and call its
-// Run.
+// New returns a checker that reads revocations from source and from users. told, which may be nil, is called for each new
+// revocation; it must not block. users is nil without a database. The caller must make the feed follow [Checker.List] and
+// call [Checker.Run].
 func New(cfg Config, source Source, users Users, log *slog.Logger, told func(auth.Revocation)) (*Checker, error) {
 	if cfg.CacheFor < 0 || cfg.CacheFor > time.Minute {
 		return nil, fmt.Errorf("AUTH_ROLES_CACHE is %s, want 0s to 1m", cfg.CacheFor)
 	}
-	c := &Checker{cfg: cfg, users: users, roles: map[key]known{}}
-	c.list = NewList(source, log, func(r auth.Revocation) {
+	c := &Checker{refusals: newRefusals(users, log), cfg: cfg, users: users, roles: map[key]known{}}
+	sources := []Source{source}
+	if users != nil {
+		sources = append(sources, users)
+	}
+	c.list = NewList(sources, log, func(r auth.Revocation) {
 		c.forget(r)
 		if told != nil {
 			told(r)
@@ -83,6 +92,14 @@ func New(cfg Config, source Source, users Users, log *slog.Logger, told func(aut
 
 // List returns the revocations that c uses.
 func (c *Checker) List() *List { return c.list }
+
+// Run reads revocations, and writes what was refused, until ctx ends.
+func (c *Checker) Run(ctx context.Context) {
+	var running sync.WaitGroup
+	running.Go(func() { c.list.Run(ctx) })
+	running.Go(func() { c.run(ctx) })
+	running.Wait()
+}
 
 // Current implements [auth.Rights]. A revoked token is 401.
 func (c *Checker) Current(ctx context.Context, p auth.Principal) (auth.Principal, error) {

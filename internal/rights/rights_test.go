@@ -3,10 +3,12 @@ package rights_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -25,6 +27,9 @@ type users struct {
 	roles []user.Role // nil: gone
 	err   error
 	asked int
+
+	mu      sync.Mutex
+	refused []user.Record
 }
 
 func (u *users) Roles(_ context.Context, tenantID, userID string) ([]user.Role, error) {
@@ -36,6 +41,21 @@ func (u *users) Roles(_ context.Context, tenantID, userID string) ([]user.Role, 
 		return nil, user.ErrNotFound
 	}
 	return u.roles, nil
+}
+
+// Revocations implements [rights.Source]: the database has none.
+func (*users) Revocations(context.Context) ([]auth.Revocation, error) { return nil, nil }
+
+func (u *users) AddRefusals(_ context.Context, tenantID string, all []user.Record) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, r := range all {
+		if r.TenantID != tenantID {
+			return fmt.Errorf("a refusal of %s among those of %s", r.TenantID, tenantID)
+		}
+	}
+	u.refused = append(u.refused, all...)
+	return nil
 }
 
 func owner(id string) auth.Principal {
@@ -160,4 +180,51 @@ func TestAccounts(t *testing.T) {
 			t.Errorf("%q: %v, want %q", text, err, says)
 		}
 	}
+}
+
+func TestRefusalsAreCountedAndBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		u := &users{}
+		c, err := rights.New(rights.Config{}, &source{}, u, slog.New(slog.DiscardHandler), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			c.Run(ctx)
+		}()
+		refuse := func(tenant, actor string) {
+			c.Refused(user.Record{TenantID: tenant, Actor: actor, Action: "sign_in", Address: "192.0.2.1", Outcome: user.Refused, Detail: "the token was revoked"})
+		}
+		for range 3 {
+			refuse("demo", "user:u1")
+		}
+		time.Sleep(6 * time.Second)
+		want := []user.Record{{
+			TenantID: "demo", Actor: "user:u1", Action: "sign_in", Address: "192.0.2.1", Outcome: user.Refused, Detail: "the token was revoked", Times: 3,
+		}}
+		if diff := cmp.Diff(want, u.refused); diff != "" {
+			t.Error(diff)
+		}
+		u.refused = nil
+		for i := range 300 {
+			for j := range 60 {
+				refuse(fmt.Sprint("t", i), fmt.Sprint("user:", j))
+			}
+		}
+		cancel() // what was counted is written at the end
+		<-ended
+		var times int64
+		tenants := map[string]int{}
+		for _, r := range u.refused {
+			times += r.Times
+			tenants[r.TenantID]++
+		}
+		if times != 300*60 || len(tenants) > 201 || len(u.refused) > 201*51 {
+			t.Errorf("%d refusals in %d records of %d tenants", times, len(u.refused), len(tenants))
+		}
+	})
 }

@@ -188,6 +188,19 @@ func From(ctx context.Context) netip.Addr {
 	return from
 }
 
+// ClientAddress returns the client address of a request, as seen by trusted proxies. Outside of a [New] server it is the
+// peer's address, or "" if that is malformed.
+func ClientAddress(r *http.Request) string {
+	from := From(r.Context())
+	if !from.IsValid() {
+		from = addressOf(r.RemoteAddr)
+	}
+	if !from.IsValid() {
+		return ""
+	}
+	return from.String()
+}
+
 // Address returns the client address of a request, as seen by trusted proxies.
 func (l *Limits) Address(r *http.Request) netip.Addr {
 	address := addressOf(r.RemoteAddr)

@@ -11,6 +11,9 @@ const (
 	Refused Outcome = "refused"
 )
 
+// NoTenant is the tenant of requests without a verified token. No tenant has this id.
+const NoTenant = "-"
+
 // Act is the author of a change and their address, for the audit trail.
 type Act struct{ Actor, Address string }
 

@@ -41,7 +41,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger, redis *feed.Feed, u
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	redis.FollowRevocations(checker.List())
-	running.Go(func() { checker.List().Run(ctx) })
+	running.Go(func() { checker.Run(ctx) })
 	running.Go(func() {
 		if err := redis.Run(ctx, ignore{}); err != nil {
 			log.ErrorContext(ctx, "revocations not followed", "err", err)

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"orderbell/functions/internal/mail/optout"
-	"orderbell/functions/internal/route"
+	"orderbell/internal/server"
 	"orderbell/internal/text"
 	"orderbell/internal/user"
 )
@@ -56,7 +56,7 @@ func (a confirmAPI) serve(r *http.Request) (outcome, user.Invitation, error) {
 	if late || r.Method != http.MethodPost {
 		about, err = a.store.Invitation(r.Context(), link)
 	} else {
-		about, err = a.store.Confirm(r.Context(), link, user.Act{Actor: "user:" + claim.UserID, Address: route.ClientAddress(r)})
+		about, err = a.store.Confirm(r.Context(), link, user.Act{Actor: "user:" + claim.UserID, Address: server.ClientAddress(r)})
 	}
 	switch {
 	case errors.Is(err, user.ErrNotFound):

@@ -23,6 +23,7 @@ import (
 
 	"orderbell/functions/internal/mail/optout"
 	"orderbell/internal/problem"
+	"orderbell/internal/server"
 	"orderbell/internal/text"
 	"orderbell/internal/user"
 	"orderbell/internal/wording"
@@ -34,7 +35,7 @@ var files embed.FS
 // Store has the users' subscriptions. Its errors are package user's outcomes or failures of the store.
 type Store interface {
 	Subscription(ctx context.Context, o user.OptOut) (user.Subscription, error)
-	OptOut(ctx context.Context, o user.OptOut) (user.Subscription, error)
+	OptOut(ctx context.Context, o user.OptOut, by user.Act) (user.Subscription, error)
 }
 
 type api struct {
@@ -122,7 +123,7 @@ func (a api) serve(r *http.Request) (outcome, user.Subscription, error) {
 		}
 		return result(ask, sub, err)
 	}
-	sub, err := a.store.OptOut(r.Context(), link)
+	sub, err := a.store.OptOut(r.Context(), link, user.Act{Actor: "user:" + claim.UserID, Address: server.ClientAddress(r)})
 	if errors.Is(err, user.ErrUsed) && !sub.Enabled {
 		err = nil // mail programs repeat their requests (RFC 8058 §3.2), and mails are off
 	}

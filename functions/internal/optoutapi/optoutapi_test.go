@@ -219,7 +219,7 @@ func (broken) Subscription(context.Context, user.OptOut) (user.Subscription, err
 	return user.Subscription{}, errors.New("no database")
 }
 
-func (b broken) OptOut(ctx context.Context, o user.OptOut) (user.Subscription, error) {
+func (b broken) OptOut(ctx context.Context, o user.OptOut, _ user.Act) (user.Subscription, error) {
 	return b.Subscription(ctx, o)
 }
 
@@ -245,7 +245,7 @@ func TestForgetOptOuts(t *testing.T) {
 	store := userstore.New(b.pool)
 	for i := range 3 {
 		o := user.OptOut{MailID: uuid.NewString(), TenantID: "demo", UserID: userID, Expires: time.Now().Add(time.Duration(i-1) * time.Hour)}
-		if _, err := store.OptOut(t.Context(), o); err != nil {
+		if _, err := store.OptOut(t.Context(), o, user.Act{}); err != nil {
 			t.Fatal(err)
 		}
 	}

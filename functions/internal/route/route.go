@@ -7,9 +7,7 @@ package route
 import (
 	"log/slog"
 	"math"
-	"net"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,7 +59,7 @@ func byMethod(log *slog.Logger, verifier *auth.Verifier, methods Methods) func(h
 	handlers := map[string]http.Handler{}
 	var allowed []string
 	for method, c := range methods {
-		handlers[method] = verifier.Require(c.Roles, problem.Handler(log, c.Handle))
+		handlers[method] = verifier.Require(c.Roles, problem.Handler(log, audited(verifier, c.Handle)))
 		allowed = append(allowed, method)
 	}
 	if get, ok := handlers["GET"]; ok {
@@ -80,23 +78,18 @@ func byMethod(log *slog.Logger, verifier *auth.Verifier, methods Methods) func(h
 	}
 }
 
+// audited has the audit trail take note of what a call refuses by 403.
+func audited(verifier *auth.Verifier, call func(http.ResponseWriter, *http.Request) error) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		err := call(w, r)
+		if p, unknown := auth.Who(r); err != nil && unknown == nil {
+			verifier.Refused(r, p, err)
+		}
+		return err
+	}
+}
+
 // Seconds returns d for Retry-After: whole seconds, rounded up, at least one.
 func Seconds(d time.Duration) string {
 	return strconv.FormatInt(max(1, int64(math.Ceil(d.Seconds()))), 10)
-}
-
-// ClientAddress returns the address that the nearest proxy saw the request come from or, without a proxy, its own.
-func ClientAddress(r *http.Request) string {
-	if all := r.Header.Values("X-Forwarded-For"); len(all) > 0 {
-		last := all[len(all)-1]
-		last = strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
-		if address, err := netip.ParseAddr(last); err == nil {
-			return address.String()
-		}
-	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return ""
-	}
-	return host
 }

@@ -8,6 +8,7 @@ import (
 	"orderbell/functions/internal/route"
 	"orderbell/internal/auth"
 	"orderbell/internal/problem"
+	"orderbell/internal/server"
 	"orderbell/internal/user"
 )
 
@@ -15,9 +16,9 @@ const (
 	// changeKept is how long a change of roles is kept for programs that missed its announcement: longer than the minute
 	// after which they read all that are kept.
 	changeKept = 2 * time.Minute
-	// removalKept is how long the tokens of a removed user are refused as revoked: as long as tokens live at most. After that
-	// a user without a row has no rights either.
-	removalKept = 24 * time.Hour
+	// removalKept is how long the tokens of a removed user are refused as revoked: as long as tokens live at most. A user
+	// without a row has no rights either, where the rows are known.
+	removalKept = auth.RevocationKept
 	// tellFor is how long a request waits for the announcement. retryFor is how long it is retried in the background.
 	tellFor    = time.Second
 	retryFor   = time.Minute
@@ -46,7 +47,7 @@ func (a api) remove(w http.ResponseWriter, r *http.Request) error {
 
 // by describes the caller for the audit trail.
 func by(r *http.Request, who auth.Principal) user.Act {
-	return user.Act{Actor: who.Actor(), Address: route.ClientAddress(r)}
+	return user.Act{Actor: who.Actor(), Address: server.ClientAddress(r)}
 }
 
 // tell announces a committed change: every program drops its cache of the user, and the gateways end the user's

@@ -16,6 +16,8 @@ type Revocations struct {
 	mu   sync.Mutex
 	all  []auth.Revocation
 	sink *rights.List
+
+	checker *rights.Checker
 }
 
 // New returns a checker of the rights of users, and where to revoke.
@@ -26,11 +28,14 @@ func New(tb testing.TB, cfg rights.Config, users rights.Users) (*rights.Checker,
 	if err != nil {
 		tb.Fatal(err)
 	}
-	r.sink = c.List()
-	go r.sink.Run(tb.Context())
+	r.sink, r.checker = c.List(), c
+	go c.Run(tb.Context())
 	r.sink.RevocationsConfirmed()
 	return c, r
 }
+
+// Flush has the refusals until now written to the audit trail.
+func (s *Revocations) Flush() { s.checker.Flush(context.Background()) }
 
 // Revoke keeps r and tells the checker.
 func (s *Revocations) Revoke(_ context.Context, r auth.Revocation) error {

@@ -32,20 +32,22 @@ func TestRolesMayDoNoMore(t *testing.T) {
 		"allows a source":          "INSERT INTO event_sources (source, tenant_id, allowed_by) SELECT '/x', id, 'x' FROM tenants",
 		"reads the audit trail":    "SELECT actor FROM audit_records LIMIT 1",
 		"rewrites the audit trail": "UPDATE audit_records SET actor = 'x'",
+		"reads revocations":        "SELECT at FROM revocations LIMIT 1",
+		"revokes":                  "INSERT INTO revocations (tenant_id, user_id, at, until) VALUES ('demo', 'u', now(), now())",
 		"makes a table":            "CREATE TABLE mine ()",
 		"drops a table":            "DROP TABLE outbox",
 		"turns a policy off":       "ALTER TABLE users DISABLE ROW LEVEL SECURITY",
 		"makes a role":             "CREATE ROLE friend",
 	}
 	may := map[string]string{
-		"orderbell_order_api":        "",
-		"orderbell_user_api":         "",
-		"orderbell_sse_gateway":      "",
+		"orderbell_order_api":        "reads revocations",
+		"orderbell_user_api":         "reads revocations",
+		"orderbell_sse_gateway":      "reads revocations",
 		"orderbell_outbox_relay":     "reads the outbox",
 		"orderbell_functions":        "reads users, writes event records, makes a day, reads mails",
-		"orderbell_delivery_sweeper": "reads users, reads the outbox, removes outbox rows, drops a day, makes a day, reads mails",
-		"orderbell_operator":         "reads orders, reads users, changes users, reads the outbox, reads mails, allows a source, reads the audit trail",
-		"orderbell_reader":           "reads orders, reads users, reads the outbox, reads mails, reads the audit trail",
+		"orderbell_delivery_sweeper": "reads users, reads the outbox, removes outbox rows, drops a day, makes a day, reads mails, reads revocations",
+		"orderbell_operator":         "reads orders, reads users, changes users, reads the outbox, reads mails, allows a source, reads the audit trail, reads revocations, revokes",
+		"orderbell_reader":           "reads orders, reads users, reads the outbox, reads mails, reads the audit trail, reads revocations",
 	}
 	for _, role := range database.Roles() {
 		t.Run(role, func(t *testing.T) {

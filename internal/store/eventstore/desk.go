@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"orderbell/internal/mail"
+	"orderbell/internal/user"
 )
 
 //go:embed desk.sql
@@ -35,18 +36,26 @@ func (s *Store) Mails(ctx context.Context, f mail.Filter, limit int) ([]mail.Ent
 }
 
 // Retry makes mails due now, with the full number of attempts, and returns the ids of the changed mails. A mail that
-// was sent, is being sent, or whose address is suppressed does not change. The sweeper sends them.
-func (s *Store) Retry(ctx context.Context, ids []string) ([]string, error) {
-	// The attempts until now are the fencing token, so the number stays; as held ones they do not count. A claim that was
-	// never marked may hide a mail that was sent, and stays known as that.
+// was sent, is being sent, or whose address is suppressed does not change. The sweeper sends them. It writes an audit
+// record of the actor for each tenant.
+func (s *Store) Retry(ctx context.Context, ids []string, actor string) ([]string, error) {
+	// The number of attempts is the fencing token, so it does not change; earlier attempts are counted as held instead. A claim
+	// that was never marked may hide a mail that was sent, and stays known as that.
 	const sql = `
-		UPDATE email_deliveries d SET status = 'due', reason = '', held = attempt, next_attempt_at = now(), lease_until = NULL,
-			ambiguous = ambiguous + (d.status = 'due' AND d.lease_until IS NOT NULL)::integer
-		FROM users u
-		WHERE d.id = ANY (@ids::uuid[]) AND u.id = d.user_id AND status <> 'sent' AND coalesce(lease_until < now(), true)
-			AND NOT EXISTS (SELECT FROM mail_suppressions s WHERE s.address = lower(u.email))
-		RETURNING d.id::text`
-	rows, err := s.pool.Query(ctx, sql, pgx.NamedArgs{"ids": ids})
+		WITH changed AS (
+			UPDATE email_deliveries d SET status = 'due', reason = '', held = attempt, next_attempt_at = now(), lease_until = NULL,
+				ambiguous = ambiguous + (d.status = 'due' AND d.lease_until IS NOT NULL)::integer
+			FROM users u
+			WHERE d.id = ANY (@ids::uuid[]) AND u.id = d.user_id AND status <> 'sent' AND coalesce(lease_until < now(), true)
+				AND NOT EXISTS (SELECT FROM mail_suppressions s WHERE s.address = lower(u.email))
+			RETURNING d.id, d.tenant_id
+		), noted AS (
+			INSERT INTO audit_records (tenant_id, actor, action, target, outcome, detail, times)
+			SELECT tenant_id, @actor, 'mail.retried', 'mail:' || min(id::text), 'done', left(string_agg(id::text, ' ' ORDER BY id), 1000), count(*)
+			FROM changed GROUP BY tenant_id
+		)
+		SELECT id::text FROM changed`
+	rows, err := s.pool.Query(ctx, sql, pgx.NamedArgs{"ids": ids, "actor": actor})
 	if err != nil {
 		return nil, wrap("retry mails", err)
 	}
@@ -73,9 +82,18 @@ func (s *Store) Suppressions(ctx context.Context, addresses []string, reason str
 	return found, wrap("list suppressed addresses", err)
 }
 
-// Unsuppress removes addresses from the list and returns those that were on it.
-func (s *Store) Unsuppress(ctx context.Context, addresses []string) ([]string, error) {
-	rows, err := s.pool.Query(ctx, `DELETE FROM mail_suppressions WHERE address = ANY ($1::text[]) RETURNING address`, addresses)
+// Unsuppress removes addresses from the list and returns those that were on it. It writes an audit record of each; the
+// list belongs to no tenant.
+func (s *Store) Unsuppress(ctx context.Context, addresses []string, actor string) ([]string, error) {
+	const sql = `
+		WITH removed AS (
+			DELETE FROM mail_suppressions WHERE address = ANY ($1::text[]) RETURNING address, reason
+		), noted AS (
+			INSERT INTO audit_records (tenant_id, actor, action, target, outcome, detail)
+			SELECT $2, $3, 'suppression.removed', left('address:' || address, 300), 'done', left(reason, 1000) FROM removed
+		)
+		SELECT address FROM removed`
+	rows, err := s.pool.Query(ctx, sql, addresses, user.NoTenant, actor)
 	if err != nil {
 		return nil, wrap("remove suppressed addresses", err)
 	}

@@ -48,8 +48,8 @@ const (
 // migrator runs the steps on one database.
 type migrator struct {
 	*migrate.Migrate
-	driver *atomicDriver
-	cutOff bool // the version was marked dirty, and its step may be done
+	driver    *atomicDriver
+	mayBeDone int // how many of the next steps may be done, since the version was marked dirty
 }
 
 func run(ctx context.Context, cfg database.Config, direction, most int, done func(database.Migration)) (err error) {
@@ -113,7 +113,8 @@ func (m *migrator) settle(direction int) error {
 	if direction < 0 || version > int(database.Latest()) {
 		return &database.SchemaError{Status: database.Status{Version: uint(max(version, 0)), Dirty: true}, Needs: database.Latest()}
 	}
-	m.cutOff, m.driver.mends = true, true
+	m.mayBeDone = 2 // the step to this version, or the one after it, which was to be taken back
+	m.driver.mends = true
 	return nil
 }
 
@@ -141,14 +142,15 @@ func (m *migrator) step(direction int, done func(database.Migration)) (bool, err
 	if errors.Is(err, fs.ErrNotExist) || errors.As(err, &short) || errors.Is(err, migrate.ErrNoChange) {
 		return false, nil
 	}
-	if m.cutOff && isThere(err) {
+	if m.mayBeDone > 0 && isThere(err) {
+		m.mayBeDone--
 		m.driver.done = false
 		return true, database.Wrap("note the step that was done", m.Force(int(next(before))))
 	}
 	if err != nil {
 		return false, database.Wrap("migrate from schema version "+strconv.FormatUint(uint64(before), 10), err)
 	}
-	m.cutOff = false // the schema matches the version
+	m.mayBeDone--
 	after, _, err := m.Version()
 	if err != nil && !errors.Is(err, migrate.ErrNilVersion) { // the first step was undone
 		return false, database.Wrap("read schema version", err)

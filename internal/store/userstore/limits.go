@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -117,37 +116,4 @@ func (s *Store) SetLimits(ctx context.Context, tenantID, actor string, changes m
 		})
 	})
 	return chosen, outcome("set limits", err)
-}
-
-// addRecord writes an audit record, in the transaction of the change.
-func addRecord(ctx context.Context, tx pgx.Tx, r user.Record) error {
-	const sql = `INSERT INTO audit_records (tenant_id, actor, action, target, address, outcome, detail, times)
-		VALUES ($1, $2, $3, $4, $5, $6, left($7, 1000), greatest($8, 1))`
-	_, err := tx.Exec(ctx, sql, r.TenantID, r.Actor, r.Action, r.Target, r.Address, r.Outcome, r.Detail, r.Times)
-	return err
-}
-
-// Record writes an audit record of an action without a change of the database.
-func (s *Store) Record(ctx context.Context, r user.Record) error {
-	err := database.InTenant(ctx, s.pool, r.TenantID, func(tx pgx.Tx) error { return addRecord(ctx, tx, r) })
-	return database.Wrap("write audit record", err)
-}
-
-// Records returns the latest records of the tenant, or of all for "", from the newest to the oldest. Only the tables'
-// owner may call it.
-func (s *Store) Records(ctx context.Context, tenantID string, since time.Time, most int) (found []user.Record, err error) {
-	const sql = `SELECT tenant_id, at, actor, action, target, address, outcome, detail, times FROM audit_records
-		WHERE ($1 = '' OR tenant_id = $1) AND at >= $2 ORDER BY id DESC LIMIT $3`
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, seeAll); err != nil {
-			return err
-		}
-		rows, err := tx.Query(ctx, sql, tenantID, since, most)
-		if err != nil {
-			return err
-		}
-		found, err = pgx.CollectRows(rows, pgx.RowToStructByPos[user.Record])
-		return err
-	})
-	return found, database.Wrap("read audit records", err)
 }

@@ -36,9 +36,9 @@ func (s *Store) Subscription(ctx context.Context, o user.OptOut) (user.Subscript
 	return f.Subscription, outcome("find subscription", err)
 }
 
-// OptOut marks the link as used and switches the user's e-mail off. Errors: [user.ErrNotFound], and with the
-// subscription [user.ErrUsed]; of two concurrent calls, one gets it.
-func (s *Store) OptOut(ctx context.Context, o user.OptOut) (ended user.Subscription, err error) {
+// OptOut marks the link as used, switches the user's e-mail off and writes an audit record. Errors: [user.ErrNotFound],
+// and with the subscription [user.ErrUsed]; of two concurrent calls, one gets it.
+func (s *Store) OptOut(ctx context.Context, o user.OptOut, by user.Act) (ended user.Subscription, err error) {
 	const use = `INSERT INTO optouts (id, tenant_id, user_id, expires_at) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING`
 	const off = `UPDATE users SET notification_email_enabled = false, version = version + 1, updated_at = clock_timestamp()
 		WHERE tenant_id = $1 AND id = $2 AND notification_email_enabled`
@@ -68,8 +68,10 @@ func (s *Store) OptOut(ctx context.Context, o user.OptOut) (ended user.Subscript
 			return user.ErrUsed
 		}
 		ended.Enabled = false
-		_, err = tx.Exec(ctx, off, o.TenantID, o.UserID)
-		return err
+		if _, err = tx.Exec(ctx, off, o.TenantID, o.UserID); err != nil {
+			return err
+		}
+		return addRecord(ctx, tx, record(by, o.TenantID, "user.unsubscribed", o.UserID, "by the link of mail "+o.MailID))
 	})
 	return ended, outcome("opt out", err)
 }

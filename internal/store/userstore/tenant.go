@@ -3,6 +3,7 @@ package userstore
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
@@ -14,9 +15,9 @@ import (
 const seeAll = `SELECT require_all_tenants()`
 
 // Found creates the tenant t with its first user, whose id, if they have none, is a new one, and returns the user as
-// stored. Either both are created, or neither. Errors: [user.ErrTenantTaken], [user.ErrNameTaken] however the name is
-// typed.
-func (s *Store) Found(ctx context.Context, t user.Tenant, first user.User) (made user.User, err error) {
+// stored. It writes an audit record of the actor. Either all are created, or none. Errors: [user.ErrTenantTaken],
+// [user.ErrNameTaken] however the name is typed.
+func (s *Store) Found(ctx context.Context, t user.Tenant, first user.User, actor string) (made user.User, err error) {
 	first.TenantID = t.ID
 	args, err := insertion(first)
 	if err != nil {
@@ -33,8 +34,13 @@ func (s *Store) Found(ctx context.Context, t user.Tenant, first user.User) (made
 		if err != nil {
 			return err
 		}
-		made, err = pgx.CollectExactlyOneRow(rows, scan)
-		return err
+		if made, err = pgx.CollectExactlyOneRow(rows, scan); err != nil {
+			return err
+		}
+		return addRecord(ctx, tx, user.Record{
+			TenantID: t.ID, Actor: actor, Action: "tenant.created", Target: "tenant:" + t.ID, Outcome: user.Done,
+			Detail: fmt.Sprintf("owner %s, user:%s", made.Email, made.ID),
+		})
 	})
 	if errors.Is(err, user.ErrTenantTaken) || errors.Is(err, user.ErrNameTaken) {
 		return user.User{}, err

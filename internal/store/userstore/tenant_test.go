@@ -29,7 +29,7 @@ func TestFound(t *testing.T) {
 		t.Fatalf("an empty database has %v, %v", all, err)
 	}
 	tenant, first := shop()
-	owner, err := s.Found(t.Context(), tenant, first)
+	owner, err := s.Found(t.Context(), tenant, first, "operator:x")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,17 +52,17 @@ func TestFound(t *testing.T) {
 		"the name, typed otherwise": {"another", "CORNER shop", user.ErrNameTaken},
 	}
 	for what, c := range taken {
-		if _, err := s.Found(t.Context(), user.Tenant{ID: c.id, Name: c.name, Locale: "en"}, first); !errors.Is(err, c.want) {
+		if _, err := s.Found(t.Context(), user.Tenant{ID: c.id, Name: c.name, Locale: "en"}, first, "operator:x"); !errors.Is(err, c.want) {
 			t.Errorf("%s again: %v, want %v", what, err, c.want)
 		}
 	}
 	// A tenant whose owner cannot be stored is not there either. An address may be somebody's in two tenants.
 	wrong := first
 	wrong.Roles = []user.Role{"admin"}
-	if _, err := s.Found(t.Context(), user.Tenant{ID: "half", Name: "Half", Locale: "en"}, wrong); err == nil {
+	if _, err := s.Found(t.Context(), user.Tenant{ID: "half", Name: "Half", Locale: "en"}, wrong, "operator:x"); err == nil {
 		t.Error("an owner with the role admin was taken")
 	}
-	if _, err := s.Found(t.Context(), user.Tenant{ID: "second", Name: "Second", Locale: "en"}, first); err != nil {
+	if _, err := s.Found(t.Context(), user.Tenant{ID: "second", Name: "Second", Locale: "en"}, first, "operator:x"); err != nil {
 		t.Errorf("the same owner's second business: %v", err)
 	}
 	all, err := s.Tenants(t.Context())
@@ -88,7 +88,7 @@ func TestANameIsTakenOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range rivals {
 		group.Go(func() {
-			_, outcomes[i] = s.Found(t.Context(), user.Tenant{ID: "shop" + strconv.Itoa(i), Name: "Shop", Locale: "en"}, first)
+			_, outcomes[i] = s.Found(t.Context(), user.Tenant{ID: "shop" + strconv.Itoa(i), Name: "Shop", Locale: "en"}, first, "operator:x")
 		})
 	}
 	group.Wait()
@@ -110,14 +110,14 @@ func TestTenantsAreTheOwnersBusiness(t *testing.T) {
 	t.Parallel()
 	pool := databasetest.New(t)
 	tenant, first := shop()
-	if _, err := userstore.New(pool).Found(t.Context(), tenant, first); err != nil {
+	if _, err := userstore.New(pool).Found(t.Context(), tenant, first, "operator:x"); err != nil {
 		t.Fatal(err)
 	}
 	asAPI := poolAs(t, pool, "orderbell_api")
 	if all, err := userstore.New(asAPI).Tenants(t.Context()); err == nil || !strings.Contains(err.Error(), "does not see the rows of all tenants") {
 		t.Errorf("the role of the APIs lists %v, %v, want a refusal", all, err)
 	}
-	if _, err := userstore.New(asAPI).Found(t.Context(), user.Tenant{ID: "x", Name: "X", Locale: "en"}, first); err == nil {
+	if _, err := userstore.New(asAPI).Found(t.Context(), user.Tenant{ID: "x", Name: "X", Locale: "en"}, first, "operator:x"); err == nil {
 		t.Error("the role of the APIs made a tenant")
 	}
 }

@@ -79,7 +79,7 @@ func Start(ctx context.Context, cfg Config, db Database, log *slog.Logger, meter
 	g.feed.FollowRevocations(checker.List())
 	g.running.Go(func() { logs.Run(ctx) })
 	g.running.Go(func() { logs.Guard(ctx, g.feed) })
-	g.running.Go(func() { checker.List().Run(ctx) })
+	g.running.Go(func() { checker.Run(ctx) })
 	g.running.Go(func() {
 		if err := g.feed.Run(ctx, logs); err != nil {
 			log.ErrorContext(ctx, "feed not followed", "err", err)

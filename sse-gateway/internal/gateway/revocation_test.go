@@ -105,6 +105,35 @@ func TestRevocationsReachAGatewayThatStartsLater(t *testing.T) {
 	})
 }
 
+// kept are the revocations of a database whose users are all viewers.
+type kept struct {
+	rows
+
+	all []auth.Revocation
+}
+
+func (k kept) Revocations(context.Context) ([]auth.Revocation, error) { return k.all, nil }
+
+// TestARevocationOutlivesRedis starts a gateway on a Redis that has lost its memory: what the database keeps is refused, by token
+// and by the ticket of before.
+func TestARevocationOutlivesRedis(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	now := time.Now()
+	b.revoke(t, auth.Revocation{UserID: "u-1"})
+	b.stop()
+	b.redis.FlushAll()
+	b.db = kept{rows{"u-1": user.Viewer, "u-2": user.Viewer}, []auth.Revocation{{TenantID: b.tenant, UserID: "u-1", At: now, Until: now.Add(time.Hour)}}}
+	b.start(t)
+	b.as(t, "u-2", "").mustNext(t)
+	if c := b.as(t, "u-1", ""); c.StatusCode != http.StatusUnauthorized {
+		t.Errorf("the stream is answered %d, want 401", c.StatusCode)
+	}
+	if res := b.status(t, http.MethodPost, "/api/sse/tickets", "Authorization", "Bearer "+b.token(t, "u-1")); res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("the ticket is answered %d, want 401", res.StatusCode)
+	}
+}
+
 func TestARevokedStreamOverHTTP2Ends(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -153,6 +182,12 @@ func (r rows) Roles(_ context.Context, _, userID string) ([]user.Role, error) {
 	}
 	return nil, user.ErrNotFound
 }
+
+// Revocations implements [rights.Source]: the database has none.
+func (rows) Revocations(context.Context) ([]auth.Revocation, error) { return nil, nil }
+
+// AddRefusals implements [gateway.Database].
+func (rows) AddRefusals(context.Context, string, []user.Record) error { return nil }
 
 // Limits implements [gateway.Database]: the operator has chosen none.
 func (rows) Limits(context.Context, string) (user.Limits, error) { return user.Limits{}, nil }

@@ -36,7 +36,7 @@ func (h *Handler) principal(r *http.Request, asked wishes) (auth.Principal, erro
 		if err != nil {
 			return auth.Principal{}, err
 		}
-		return p, admissible(p)
+		return p, h.admissible(r, p)
 	}
 	claims, err := h.deps.Tickets.RedeemTicket(r.Context(), asked.ticket)
 	if errors.Is(err, h.deps.NoTicket) {
@@ -53,23 +53,30 @@ func (h *Handler) principal(r *http.Request, asked wishes) (auth.Principal, erro
 		UserID: g.UserID, TenantID: g.TenantID, Roles: g.Roles, Expires: g.Expires, Issued: g.Issued, TokenID: g.TokenID, Checked: g.Checked,
 	}
 	if _, revoked := h.deps.Revoked.Find(p); revoked { // the roles have changed since the ticket was issued
-		return auth.Principal{}, unauthorized("the ticket was revoked")
-	}
-	if p, err = h.deps.Rights.Current(r.Context(), p); err != nil {
+		err := unauthorized("the ticket was revoked")
+		h.deps.Verifier.Refused(r, p, err)
 		return auth.Principal{}, err
 	}
-	return p, admissible(p)
+	current, err := h.deps.Rights.Current(r.Context(), p)
+	if err != nil {
+		h.deps.Verifier.Refused(r, p, err)
+		return auth.Principal{}, err
+	}
+	return current, h.admissible(r, current)
 }
 
 // admissible refuses callers without a role. Every role may watch orders.
-func admissible(p auth.Principal) error {
-	if !p.Has(user.Roles()...) {
-		return problem.New(http.StatusForbidden, "this needs one of the roles %v", user.Roles())
+func (h *Handler) admissible(r *http.Request, p auth.Principal) (err error) {
+	switch {
+	case !p.Has(user.Roles()...):
+		err = problem.New(http.StatusForbidden, "this needs one of the roles %v", user.Roles())
+	case !p.Expires.After(time.Now()): // still within the verifier's leeway, but a stream would end at once
+		err = unauthorized("the token has expired")
+	default:
+		return nil
 	}
-	if !p.Expires.After(time.Now()) { // still within the verifier's leeway, but a stream would end at once
-		return unauthorized("the token has expired")
-	}
-	return nil
+	h.deps.Verifier.Refused(r, p, err)
+	return err
 }
 
 func unauthorized(detail string) error {
@@ -82,7 +89,7 @@ func (h *Handler) ticket(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := admissible(p); err != nil {
+	if err := h.admissible(r, p); err != nil {
 		return err
 	}
 	claims, err := json.Marshal(grant{

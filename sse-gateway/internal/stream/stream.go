@@ -42,6 +42,8 @@ type Tickets interface {
 // Verifier checks tokens.
 type Verifier interface {
 	Authenticate(r *http.Request) (auth.Principal, error)
+	// Refused has the audit trail take note of a request that err refuses.
+	Refused(r *http.Request, p auth.Principal, err error)
 }
 
 // Revocations finds revocations.

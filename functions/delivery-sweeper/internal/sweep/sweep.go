@@ -26,6 +26,8 @@ type Config struct {
 	Timeout time.Duration `envconfig:"SWEEP_TIMEOUT" default:"50s"`
 	// KeepSent is how long sent outbox rows are kept, for `orderbell verify` and `orderbell explain`.
 	KeepSent time.Duration `envconfig:"OUTBOX_KEEP_SENT" default:"24h"`
+	// AuditDays is how long the audit trail has records of what was done.
+	AuditDays int `envconfig:"AUDIT_RETENTION_DAYS" default:"400"`
 }
 
 const (
@@ -36,6 +38,9 @@ const (
 	spareDays = 1
 	// keepKeys is how long a retried POST gets its first answer again.
 	keepKeys = 24 * time.Hour
+	// refusalDays is how long the audit trail has what was refused: long enough to look at an attack, which may leave a thousand
+	// rows a day.
+	refusalDays = 90
 	// batch keeps each delete short: it holds locks, and its WAL is shipped in one go.
 	batch = 1000
 )
@@ -63,6 +68,13 @@ type OptOuts interface {
 	ForgetConfirmationMails(ctx context.Context, before time.Time, limit int) (int64, error)
 }
 
+// Trail is the audit trail, and the revocations of tokens.
+type Trail interface {
+	ForgetRecords(ctx context.Context, before time.Time, limit int) (int64, error)
+	ForgetRefusals(ctx context.Context, before time.Time, limit int) (int64, error)
+	ForgetRevocations(ctx context.Context, before time.Time, limit int) (int64, error)
+}
+
 // Mail sends what is due.
 type Mail interface {
 	Sweep(ctx context.Context, workers int, stopAt time.Time) (delivery.Tally, error)
@@ -77,6 +89,7 @@ type Sweeper struct {
 	outbox    Outbox
 	keys      Keys
 	optouts   OptOuts
+	trail     Trail
 	mail      Mail
 	log       *slog.Logger
 	removed   metric.Int64Counter
@@ -84,13 +97,15 @@ type Sweeper struct {
 
 // New returns a sweeper that keeps retention days of event_records and sends over as many SMTP connections as workers.
 func New(cfg Config, retention, workers int, days Days, outbox Outbox, keys Keys,
-	optouts OptOuts, mail Mail, log *slog.Logger, meter metric.Meter,
+	optouts OptOuts, trail Trail, mail Mail, log *slog.Logger, meter metric.Meter,
 ) (*Sweeper, error) {
 	switch {
 	case cfg.Timeout <= 0:
 		return nil, fmt.Errorf("SWEEP_TIMEOUT is %s, want more than 0", cfg.Timeout)
 	case cfg.KeepSent < 0:
 		return nil, fmt.Errorf("OUTBOX_KEEP_SENT is %s, want 0 or more", cfg.KeepSent)
+	case cfg.AuditDays < 1:
+		return nil, fmt.Errorf("AUDIT_RETENTION_DAYS is %d, want 1 or more", cfg.AuditDays)
 	case retention < 1:
 		return nil, fmt.Errorf("EVENT_RECORDS_RETENTION_DAYS is %d, want 1 or more", retention)
 	}
@@ -99,7 +114,7 @@ func New(cfg Config, retention, workers int, days Days, outbox Outbox, keys Keys
 		return nil, fmt.Errorf("set up metrics: %w", err)
 	}
 	return &Sweeper{
-		cfg: cfg, retention: retention, workers: workers, days: days, outbox: outbox, keys: keys, optouts: optouts, mail: mail,
+		cfg: cfg, retention: retention, workers: workers, days: days, outbox: outbox, keys: keys, optouts: optouts, trail: trail, mail: mail,
 		log: log, removed: removed,
 	}, nil
 }
@@ -139,7 +154,10 @@ func (s *Sweeper) keepHouse(ctx context.Context, now, stopAt time.Time) error {
 	err4 := s.remove(ctx, "idempotency_keys", stopAt, now.Add(-keepKeys), s.keys.ForgetKeys)
 	err5 := s.remove(ctx, "optouts", stopAt, now, s.optouts.ForgetOptOuts)
 	err6 := s.remove(ctx, "confirmation_mails", stopAt, now.Add(-user.ConfirmationEvery), s.optouts.ForgetConfirmationMails)
-	return errors.Join(err, err2, err3, err4, err5, err6)
+	err7 := s.remove(ctx, "audit_records", stopAt, now.AddDate(0, 0, -s.cfg.AuditDays), s.trail.ForgetRecords)
+	err8 := s.remove(ctx, "refusals", stopAt, today.AddDate(0, 0, -refusalDays), s.trail.ForgetRefusals)
+	err9 := s.remove(ctx, "revocations", stopAt, now, s.trail.ForgetRevocations)
+	return errors.Join(err, err2, err3, err4, err5, err6, err7, err8, err9)
 }
 
 // remove deletes in batches, until nothing is left or it is time to stop.

@@ -37,7 +37,9 @@ type testBundle struct {
 	stopAt    time.Time
 }
 
-func config() sweep.Config { return sweep.Config{Timeout: time.Hour, KeepSent: 24 * time.Hour} }
+func config() sweep.Config {
+	return sweep.Config{Timeout: time.Hour, KeepSent: 24 * time.Hour, AuditDays: 400}
+}
 
 func setup(t *testing.T, cfg sweep.Config) *testBundle {
 	t.Helper()
@@ -56,7 +58,7 @@ func setup(t *testing.T, cfg sweep.Config) *testBundle {
 		},
 	}
 	s, err := sweep.New(cfg, 45, 3, eventstore.New(pool, ""), outbox.New(pool), orderstore.New(pool),
-		userstore.New(pool), mail{b},
+		userstore.New(pool), userstore.New(pool), mail{b},
 		slog.New(slog.NewTextHandler(&b.log, nil)), noop.NewMeterProvider().Meter(""))
 	if err != nil {
 		t.Fatal(err)
@@ -111,12 +113,17 @@ func TestSweep(t *testing.T) {
 			SELECT gen_random_uuid(), tenant_id, id, now() + n * interval '1 hour' FROM users, unnest(ARRAY[-1, 1]) AS n`)
 		b.exec(`INSERT INTO confirmation_mails (address, tenant_id, delivery_id, at) VALUES
 			('a@b.example', 'demo', gen_random_uuid(), now() - interval '25 hours'), ('c@d.example', 'demo', gen_random_uuid(), now())`)
+		b.exec(`INSERT INTO audit_records (tenant_id, at, actor, action, outcome)
+			SELECT 'demo', now() - CASE WHEN n <= 1500 THEN interval '401 days' ELSE interval '399 days' END, '', 'user.changed', 'done' FROM generate_series(1, 1501) AS n`)
+		b.exec(`INSERT INTO refusals (tenant_id, day, action, actor, address, detail, times)
+			SELECT 'demo', current_date - CASE WHEN n <= 1500 THEN 92 ELSE 88 END, 'sign_in', 'user:' || n, '', '', 1 FROM generate_series(1, 1501) AS n`)
+		b.exec(`INSERT INTO revocations (tenant_id, token_id, at, until) VALUES ('demo', 'a', now(), now() - interval '1 minute'), ('demo', 'b', now(), now() + interval '1 minute')`)
 		if err := b.sweep(t); err != nil {
 			t.Fatal(err)
 		}
 		const left = `SELECT ARRAY[(SELECT count(*) FROM outbox), (SELECT count(*) FROM idempotency_keys), (SELECT count(*) FROM optouts),
-			(SELECT count(*) FROM confirmation_mails)]`
-		if diff := cmp.Diff([]int{2, 1, 1, 1}, b.numbers(left)); diff != "" {
+			(SELECT count(*) FROM confirmation_mails), (SELECT count(*) FROM audit_records), (SELECT count(*) FROM refusals), (SELECT count(*) FROM revocations)]`
+		if diff := cmp.Diff([]int{2, 1, 1, 1, 1, 1, 1}, b.numbers(left)); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -205,11 +212,12 @@ func TestNew(t *testing.T) {
 	}{
 		"SWEEP_TIMEOUT":                {sweep.Config{}, 45},
 		"OUTBOX_KEEP_SENT":             {sweep.Config{Timeout: time.Second, KeepSent: -1}, 45},
+		"AUDIT_RETENTION_DAYS":         {sweep.Config{Timeout: time.Second}, 45},
 		"EVENT_RECORDS_RETENTION_DAYS": {config(), 0},
 	} {
 		t.Run(name+" is named if it is wrong", func(t *testing.T) {
 			t.Parallel()
-			_, err := sweep.New(tt.cfg, tt.retention, 1, nil, nil, nil, nil, nil, nil, nil)
+			_, err := sweep.New(tt.cfg, tt.retention, 1, nil, nil, nil, nil, nil, nil, nil, nil)
 			if err == nil || !strings.Contains(err.Error(), name) {
 				t.Errorf("got %v", err)
 			}

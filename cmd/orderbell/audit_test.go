@@ -1,0 +1,93 @@
+package main_test
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"orderbell/internal/bus"
+)
+
+// TestCommandsAreInTheAuditTrail has commands change something, on a running stack.
+func TestCommandsAreInTheAuditTrail(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "dev")
+	d := startDev(t, data)
+	db, err := pgx.Connect(t.Context(), d.state.DatabaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close(context.WithoutCancel(t.Context())) }()
+	call(t, nil, "tenant", "create", "--name", "Corner Shop", "--owner-email", "ana@shop.example", "--data", data)
+	const mail = "00000000-0000-8000-8000-000000000001"
+	for _, sql := range []string{
+		`INSERT INTO mail_suppressions (address, reason) VALUES ('ana@shop.example', '550 no such user')`,
+		`INSERT INTO email_deliveries (id, tenant_id, user_id, event_source, event_id, event_type, order_id, data, message_id, status)
+			SELECT '` + mail + `', tenant_id, id, '/x', gen_random_uuid(), 'order_paid', gen_random_uuid(), '{}', 'x@x', 'failed' FROM users WHERE tenant_id = 'corner-shop'`,
+	} {
+		if _, err := db.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	call(t, nil, "mail", "suppressions", "remove", "ana@shop.example", "--data", data)
+	call(t, nil, "mail", "retry", mail, "--data", data)
+	// Dead letters of an order service that is not allowed yet.
+	producer, err := bus.NewProducer(bus.Config{Brokers: strings.Split(d.state.Brokers, ",")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer producer.Close()
+	good, bad := payment(t, newID(), newID(), time.Now().UTC(), 1), payment(t, newID(), newID(), time.Now().UTC(), 1)
+	for _, err := range producer.Send(t.Context(), "orders.events", []cloudevents.Event{good, bad}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	poll(t, "the events are dead letters", func() bool { return len(letters(t, data)) == 2 })
+	ids := map[string]string{}
+	for _, l := range letters(t, data) {
+		ids[l.EventID] = l.ID
+	}
+	call(t, nil, "deadletter", "close", ids[bad.ID()], "--because", "a test", "--data", data)
+	if _, stderr, status := run(t, nil, "deadletter", "redrive", ids[good.ID()], "--data", data); status != 1 {
+		t.Errorf("the source is not allowed: exit status %d, %q", status, stderr)
+	}
+	call(t, nil, "source", "allow", "/orderbell/test", "--tenant", "demo", "--data", data)
+	call(t, nil, "deadletter", "redrive", ids[good.ID()], "--data", data)
+
+	type record struct {
+		TenantID string `json:"tenant_id"`
+		Actor    string `json:"actor"`
+		Action   string `json:"action"`
+		Target   string `json:"target"`
+		Outcome  string `json:"outcome"`
+	}
+	var got []string
+	for _, r := range parse[[]record](t, call(t, nil, "audit", "--json", "--data", data)) {
+		if !strings.HasPrefix(r.Actor, "operator:") {
+			t.Errorf("the record is %+v", r)
+		}
+		got = append(got, strings.Join([]string{r.TenantID, r.Action, r.Target, r.Outcome}, " "))
+	}
+	slices.Sort(got)
+	want := []string{
+		"- suppression.removed address:ana@shop.example done", "corner-shop mail.retried mail:" + mail + " done",
+		"corner-shop tenant.created tenant:corner-shop done", "demo deadletter.closed deadletter:" + ids[bad.ID()] + " done",
+		"demo deadletter.redriven deadletter:" + ids[good.ID()] + " done", "demo deadletter.redriven deadletter:" + ids[good.ID()] + " refused",
+		"demo source.allowed source:/orderbell/test done",
+	}
+	slices.Sort(want)
+	if said := call(t, nil, "audit", "--tenant", "-", "--data", data); !strings.Contains(said, "suppression.removed") {
+		t.Errorf("what belongs to no tenant: %s", said)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
