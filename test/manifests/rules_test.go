@@ -244,6 +244,10 @@ func TestDelivery(t *testing.T) {
 			if d.Retry < 5 || d.BackoffPolicy != "exponential" || d.BackoffDelay == "" || d.Timeout == "" {
 				t.Errorf("%s %s has the delivery %+v, want retries, exponential backoff and a timeout", o.Kind, o.Metadata.Name, d)
 			}
+			// redrive --auto (cmd/orderbell/internal/deadletter) takes a function as well that has had no dead letter for 30 s.
+			if waits := seconds(t, strings.TrimPrefix(d.BackoffDelay, "PT")) * (1<<(d.Retry+1) - 2); waits >= 30*time.Second {
+				t.Errorf("%s %s retries for %s, want less than 30s: longer outages are the redrive's", o.Kind, o.Metadata.Name, waits)
+			}
 			if sink := d.DeadLetterSink.Ref; find(all, sink.Kind, sink.Name) == nil {
 				t.Errorf("%s %s has the dead-letter sink %+v, which is not there", o.Kind, o.Metadata.Name, sink)
 			}
