@@ -46,7 +46,7 @@ func TestMigrateKilledWhileItMends(t *testing.T) {
 			t.Parallel()
 			address := databasetest.URL(t)
 			env := []string{"DATABASE_URL=" + address}
-			if err := database.MigrateDown(t.Context(), databasetest.Config(address), int(database.Latest())-applied, nil); err != nil {
+			if err := schema.Down(t.Context(), databasetest.Config(address), int(database.Latest())-applied, nil); err != nil {
 				t.Fatal(err)
 			}
 			pool := databasetest.Open(t, address)
