@@ -34,7 +34,34 @@ func failOverPostgres(e *episode) {
 	do("ALTER ROLE orderbell IN DATABASE orderbell SET default_transaction_read_only = off",
 		"ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
 	e.hits++
-	e.wait(4 * time.Second)
+	e.awaitOwnRecovery()
+}
+
+// awaitOwnRecovery returns when the programs have recovered by themselves, while the fault goes on: orders are taken again,
+// recorded, and in every watcher's list. A fault that ends too early repairs what the programs should have repaired.
+func (e *episode) awaitOwnRecovery() {
+	e.t.Helper()
+	began := time.Now()
+	count := func() (n int, err error) {
+		err = e.w.db.QueryRow(e.t.Context(), `SELECT count(*) FROM outbox WHERE tenant_id = ANY ($1)`, ids(e.shops)).Scan(&n)
+		return n, err
+	}
+	e.wait(time.Second) // whatever was under way at the switch has ended
+	first, err := count()
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	const some = 50 // a quarter of a second's orders
+	eventually(e.t, patience, "orders to be taken during the fault", func() error {
+		if n, err := count(); err != nil || n < first+some {
+			return fmt.Errorf("%d were, error %w", n-first, err)
+		}
+		return nil
+	})
+	if _, late := e.awaitRecovery(time.Now()); late != nil {
+		e.t.Fatal(late)
+	}
+	e.t.Logf("the programs recovered %.1f s after the switch, while it lasted", time.Since(began).Seconds())
 }
 
 // failOverRedis has a replica take over, and back again. Old connections stay with the demoted master, which lives on as
@@ -53,7 +80,7 @@ func failOverRedis(e *episode) {
 			e.t.Fatalf("hand Redis over from %s to %s: %v", move[0], move[1], err)
 		}
 		e.hits++
-		e.wait(4 * time.Second)
+		e.awaitOwnRecovery()
 	}
 }
 

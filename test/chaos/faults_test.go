@@ -44,6 +44,7 @@ func faults() []fault {
 		{"SMTP stalls", mailFails(mailStalls), true},
 		{"SMTP answers 451", mailFails(mailLater), true},
 		{"SMTP answers 550", mailFails(mailNever), true},
+		{"SMTP answers 5xx for faults of the sender", mailFails(mailOurs), true},
 		{"SMTP drops the line after DATA", mailFails(mailHangsUp), true},
 		{"every event two to five times, in parallel, in any order", repeatEvents, false},
 	}

@@ -24,6 +24,7 @@ const (
 	mailStalls             // nothing is answered any more
 	mailLater              // 451 to a recipient, or to DATA
 	mailNever              // 550 to every recipient
+	mailOurs               // 553 to our sender, or 550 to a complete letter for our quota: no letter may fail of it
 	mailHangsUp            // the line drops after DATA; half of the letters have arrived then
 	mailForgets            // the letter arrives, its 250 never comes, and the line stays
 	smtpPatience = 5 * time.Second
@@ -195,11 +196,14 @@ func (s *session) command() error {
 	verb := strings.ToUpper(text)
 	switch {
 	case strings.HasPrefix(verb, "RCPT") && s.p.meets(mailNever):
-		_, err := io.WriteString(s.client, "550 5.2.1 this mailbox is disabled\r\n")
+		_, err := io.WriteString(s.client, recipientGone+" this mailbox is disabled\r\n")
 		return err
 	case strings.HasPrefix(verb, "RCPT") && s.p.coin() && s.p.meets(mailLater),
 		strings.HasPrefix(verb, "DATA") && s.p.meets(mailLater):
 		_, err := io.WriteString(s.client, "451 4.3.0 try later\r\n")
+		return err
+	case strings.HasPrefix(verb, "MAIL") && s.p.coin() && s.p.meets(mailOurs):
+		_, err := io.WriteString(s.client, "553 5.7.1 sender address rejected: not owned by this user\r\n")
 		return err
 	}
 	if _, err := io.WriteString(s.server, text); err != nil {
@@ -229,6 +233,12 @@ func (s *session) message() error {
 				}
 			}
 			return errHangUp
+		}
+		if last && s.p.meets(mailOurs) {
+			if _, err := io.WriteString(s.client, "550 5.4.5 daily sending quota exceeded\r\n"); err != nil {
+				return err
+			}
+			return errHangUp // the server does not know of the end
 		}
 		if _, err := io.WriteString(s.server, text); err != nil {
 			return err
