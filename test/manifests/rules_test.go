@@ -203,6 +203,10 @@ func TestFunctions(t *testing.T) {
 			if !strings.Contains(string(skaffold), "image: "+name+"\n") {
 				t.Errorf("%s has no artifact in skaffold.yaml", name)
 			}
+			if _, mails := declared(t, folder(w.pod.Containers[0].Image))["SMTP_FINAL_TIMEOUT"]; mails && w.pod.TimeoutSeconds != 600 {
+				// Knative gives a pod that stops timeoutSeconds, of which 600 are the most unless the cluster allows more.
+				t.Errorf("%s has timeoutSeconds %d, want 600: a mail whose answer takes as long as RFC 5321 allows would be sent twice", name, w.pod.TimeoutSeconds)
+			}
 			want := "Trigger"
 			switch {
 			case strings.HasSuffix(name, "-api"):
