@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { addDays, dayOf, startOfDay } from './zone';
 
@@ -18,5 +19,30 @@ describe('a day', () => {
   it('that is no date begins never', () => {
     expect(startOfDay('yesterday', 'UTC')).toBeNaN();
     expect(startOfDay('2026-13-01', 'UTC')).toBeNaN();
+  });
+});
+
+describe('the list of time zones that API and database have', () => {
+  const file = new URL('../../../internal/user/zones.txt', import.meta.url);
+  const listed = new Set(
+    readFileSync(file, 'utf8')
+      .split(/\s+/)
+      .filter((zone) => zone !== ''),
+  );
+
+  it('has every zone that the page offers', () => {
+    expect(Intl.supportedValuesOf('timeZone').filter((zone) => !listed.has(zone))).toEqual([]);
+  });
+
+  it('has no zone whose day the page would begin by UTC', () => {
+    const unknown = [...listed].filter((zone) => {
+      try {
+        return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone === '';
+      } catch {
+        return true;
+      }
+    });
+    expect(listed.size).toBeGreaterThan(400);
+    expect(unknown).toEqual([]);
   });
 });
