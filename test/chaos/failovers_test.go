@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // failovers are what happens to stores that have replicas.
@@ -19,6 +21,11 @@ func failovers() []fault {
 		{"PostgreSQL's primary killed, its synchronous standby promoted", promotePostgres, true},
 		{"Redis's master killed, its replica promoted by the sentinels", killMaster, false},
 		{"one of three Kafka brokers killed", killBroker, false},
+		{"PostgreSQL's primary isolated, its synchronous standby promoted, old connections left open", isolatePostgres, true},
+		{"Redis's master demoted by the sentinels, its subscribers stay", demoteMaster, false},
+		{"Redis's master frozen for six seconds, its replica promoted by the sentinels", freezeMaster, false},
+		{"one of three Kafka brokers frozen for twelve seconds, its leaders moved", freezeBroker, false},
+		{"each Kafka broker stopped and started", rollBrokers, false},
 	}
 }
 
@@ -88,4 +95,50 @@ func killBroker(e *episode) {
 	e.wait(e.between(2*time.Second, 9*time.Second))
 	b.start(e.w.t)
 	e.w.replicas.awaitInSync(e.t)
+}
+
+// demoteMaster has the sentinels swap master and replica. The subscribers of the old master stay with it.
+func demoteMaster(e *episode) {
+	r := e.w.replicas
+	old := r.awaitRedis(e.t, "none")
+	s := redis.NewSentinelClient(&redis.Options{Addr: r.sentinels[0], Protocol: 2})
+	defer s.Close() //nolint:errcheck // only asked
+	if err := s.Failover(e.t.Context(), masterName).Err(); err != nil {
+		e.t.Fatal(err)
+	}
+	e.hits++
+	r.awaitRedis(e.t, old)
+	e.w.forgot = time.Now()
+	e.wait(3 * time.Second)
+}
+
+// freezeMaster stops Redis's master for longer than the sentinels wait. Its connections stay open, and when it goes on it is
+// a master until the sentinels demote it.
+func freezeMaster(e *episode) {
+	r := e.w.replicas
+	old := r.awaitRedis(e.t, "none")
+	r.redis[old].signal(e.t, syscall.SIGSTOP)
+	e.hits++
+	e.wait(6 * time.Second)
+	r.redis[old].signal(e.t, syscall.SIGCONT)
+	r.awaitRedis(e.t, old)
+	e.w.forgot = time.Now()
+}
+
+func freezeBroker(e *episode) {
+	b := e.one()
+	b.signal(e.t, syscall.SIGSTOP)
+	e.hits++
+	e.wait(12 * time.Second)
+	b.signal(e.t, syscall.SIGCONT)
+	e.w.replicas.awaitInSync(e.t)
+}
+
+func rollBrokers(e *episode) {
+	for _, b := range e.w.replicas.brokers {
+		b.stop(e.t)
+		e.hits++
+		b.start(e.w.t)
+		e.w.replicas.awaitInSync(e.t)
+	}
 }

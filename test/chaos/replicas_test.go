@@ -48,14 +48,28 @@ func (s *server) start(t *testing.T) {
 	s.cmd, s.ended = cmd, ended
 }
 
-// end signals the process and waits for its end.
-func (s *server) end(sig syscall.Signal) {
+// kill ends the process as a power cut does.
+func (s *server) kill() {
 	if s.cmd == nil {
 		return
 	}
-	_ = s.cmd.Process.Signal(sig)
-	_ = s.cmd.Process.Signal(syscall.SIGCONT)
+	_ = s.cmd.Process.Kill()
 	<-s.ended
+}
+
+// stop ends the process in order.
+func (s *server) stop(t *testing.T) {
+	t.Helper()
+	s.signal(t, syscall.SIGTERM)
+	<-s.ended
+}
+
+// signal sends sig to the process, such as SIGSTOP: then it is cut off from all others, and its connections stay open.
+func (s *server) signal(t *testing.T, sig syscall.Signal) {
+	t.Helper()
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // replicas are stores that fail over: three Kafka brokers of which two must have an event, and a Redis master with a replica
@@ -67,6 +81,9 @@ type replicas struct {
 	redis     map[string]*server // by address
 	sentinels []string           // addresses
 }
+
+// slow is for three JVMs that start at once on a busy machine.
+const slow = 5 * time.Minute
 
 // masterName is what the sentinels call the Redis master.
 const masterName = "orders"
@@ -82,7 +99,7 @@ func startReplicas(t *testing.T, dir string) *replicas {
 		t.Fatal(err)
 	}
 	defer admin.Close()
-	eventually(t, patience, "the topics", func() error {
+	eventually(t, slow, "the topics", func() error {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		return admin.EnsureTopics(ctx, 6, 3)
@@ -99,7 +116,7 @@ func (r *replicas) startKafka(t *testing.T, dir string) {
 		voters = append(voters, fmt.Sprintf("%d@127.0.0.1:%s", i+1, controllers[i]))
 		r.addresses = append(r.addresses, "127.0.0.1:"+ports[i])
 	}
-	java := []string{"java", "-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", filepath.Join(root, ".cache", "kafka") + "/*"}
+	java := []string{"java", "-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", filepath.Join(root, ".cache", "kafka") + "/*"}
 	const cluster = "b3JkZXJiZWxsLWNoYW9zCg" // any base64 of 16 bytes
 	for i := range r.brokers {
 		name := fmt.Sprintf("kafka-%d", i+1)
@@ -117,6 +134,8 @@ offsets.topic.num.partitions=8
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
 broker.session.timeout.ms=6000
+controller.quorum.fetch.timeout.ms=5000
+initial.broker.registration.timeout.ms=300000
 replica.lag.time.max.ms=5000
 `, i+1, strings.Join(voters, ","), ports[i], controllers[i], filepath.Join(dir, name))
 		if err := os.WriteFile(config, []byte(content), 0o600); err != nil {
@@ -128,14 +147,14 @@ replica.lag.time.max.ms=5000
 		}
 		r.brokers[i] = &server{name: name, dir: ".", command: append(append([]string{}, java...), "kafka.Kafka", config)}
 		r.brokers[i].start(t)
-		t.Cleanup(func() { r.brokers[i].end(syscall.SIGKILL) })
+		t.Cleanup(func() { r.brokers[i].kill() })
 	}
 }
 
 // awaitInSync returns when every replica of every partition has everything.
 func (r *replicas) awaitInSync(t *testing.T) {
 	t.Helper()
-	eventually(t, patience, "Kafka's replicas to be in sync", func() error {
+	eventually(t, slow, "Kafka's replicas to be in sync", func() error {
 		settings := sarama.NewConfig()
 		settings.Net.DialTimeout, settings.Net.ReadTimeout, settings.Metadata.Retry.Max = 2*time.Second, 2*time.Second, 0
 		client, err := sarama.NewClient(r.addresses, settings)
@@ -181,7 +200,7 @@ func (r *replicas) startRedis(t *testing.T, dir string) {
 		}
 		r.redis[address] = s
 		s.start(t)
-		t.Cleanup(func() { s.end(syscall.SIGKILL) })
+		t.Cleanup(func() { s.kill() })
 	}
 	for i := range 3 {
 		port := freePort(t)
@@ -193,7 +212,7 @@ func (r *replicas) startRedis(t *testing.T, dir string) {
 		}
 		s := &server{name: fmt.Sprintf("sentinel-%d", i+1), dir: dir, command: []string{"redis-server", config, "--sentinel"}}
 		s.start(t)
-		t.Cleanup(func() { s.end(syscall.SIGKILL) })
+		t.Cleanup(func() { s.kill() })
 		r.sentinels = append(r.sentinels, net.JoinHostPort("127.0.0.1", port))
 	}
 	r.awaitRedis(t, "")

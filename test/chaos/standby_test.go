@@ -115,6 +115,20 @@ func promotePostgres(e *episode) {
 	e.w.promote(e, s)
 }
 
+// isolatePostgres cuts the primary off from its synchronous standby, and promotes that, while the programs' open connections
+// stay with the old primary for ten seconds. What they commit there is not answered.
+func isolatePostgres(e *episode) {
+	old := e.w.primary
+	s := e.w.startStandby(e, true)
+	e.wait(time.Second)
+	s.link.hold(up, down)
+	e.hits++
+	e.w.promote(e, s)
+	e.wait(10 * time.Second)
+	e.w.endPrimary(e, old)
+	s.link.release()
+}
+
 func postgresBin(t *testing.T) string {
 	t.Helper()
 	all, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
