@@ -299,3 +299,30 @@ describe('notifications', () => {
     expect(screen.queryByTestId('toast')).not.toBeInTheDocument();
   });
 });
+
+describe('the keys', () => {
+  it('are listed by ?, lead to what they name, and can be switched off', async () => {
+    const { user } = await signedIn('cashier', (o) => void o.create('demo', 'A-1'));
+    await user.keyboard('/');
+    expect(screen.getByRole('searchbox')).toHaveFocus();
+    expect(screen.getByRole('searchbox')).toHaveValue('');
+    await user.keyboard('n?'); // text, in a field
+    expect(screen.getByRole('searchbox')).toHaveValue('n?');
+    await user.clear(screen.getByRole('searchbox'));
+    card('A-1').focus();
+    await user.keyboard('n');
+    expect(screen.getByLabelText('Amount')).toHaveFocus();
+    card('A-1').focus();
+    await user.keyboard('?');
+    const dialog = await screen.findByRole('dialog', { name: 'Keyboard shortcuts' });
+    await user.click(within(dialog).getByRole('checkbox', { name: /^Use shortcuts of one key/ }));
+    await user.click(within(dialog).getByRole('button', { name: 'Close' }));
+    await waitFor(() => expect(dialog).not.toBeInTheDocument());
+    card('A-1').focus();
+    await user.keyboard('?');
+    expect(screen.queryByRole('dialog', { name: 'Keyboard shortcuts' })).not.toBeInTheDocument();
+    await user.click(screen.getByRole('button', { name: 'Keyboard shortcuts', hidden: true })); // of the account menu
+    const again = await screen.findByRole('dialog', { name: 'Keyboard shortcuts' });
+    await user.click(within(again).getByRole('checkbox', { name: /^Use shortcuts of one key/ }));
+  });
+});

@@ -1,5 +1,5 @@
-import { lazy, Suspense } from 'react';
-import { Route, Router, Switch } from 'wouter';
+import { lazy, Suspense, useCallback, useState } from 'react';
+import { Route, Router, Switch, useLocation } from 'wouter';
 import { PlaceContext, useHashPath } from '../hooks/usePlace';
 import { useStore } from '../hooks/useStore';
 import { currentLanguage, t } from '../i18n/words';
@@ -12,9 +12,11 @@ import type { Feed } from '../store/feed';
 import type { Observable } from '../store/observable';
 import type { PeopleStore } from '../store/people';
 import type { Place } from '../store/place';
+import { shortcutStore } from '../store/shortcuts';
 import type { WakeLock } from '../store/wakeLock';
 import { NewOrder } from './NewOrder';
 import { OrderList } from './OrderList';
+import { Shortcuts } from './Shortcuts';
 import { SignIn } from './SignIn';
 import { TopBar } from './TopBar';
 
@@ -71,6 +73,8 @@ export function App({ client, people, clock, place, device, access }: AppProps) 
   );
 }
 
+const shortcutsUsed = shortcutStore(window.localStorage);
+
 interface WorkspaceProps {
   readonly session: Session;
   readonly feed: Feed;
@@ -87,12 +91,17 @@ function Workspace({ session, feed, people, clock, device, onSignIn, onSignOut }
   const tenant = useStore(feed.tenant);
   const tenantName = tenant.kind === 'ready' ? tenant.tenant.name : session.tenantName;
   const currency = tenant.kind === 'ready' ? tenant.tenant.currency : session.currency;
+  const [areKeysShown, setKeysShown] = useState(false);
+  const [, goTo] = useLocation();
+  const showKeys = useCallback(() => setKeysShown(true), []);
+  const goToOrders = useCallback(() => goTo('/'), [goTo]);
   const sells = maySell(session.roles);
   const leads = mayLead(session.roles);
   return (
     <>
       <title>{`${unread > 0 ? `(${String(unread)}) ` : ''}${tenantName} · Orderbell`}</title>
-      <TopBar {...{ session, tenantName, feed, people, clock, onSignIn, onSignOut }} />
+      <TopBar {...{ session, tenantName, feed, people, clock, onSignIn, onSignOut }} onKeys={showKeys} />
+      <Shortcuts store={shortcutsUsed} onOrders={goToOrders} isOpen={areKeysShown} onOpen={setKeysShown} />
       <Suspense fallback={<p className="page">{t('loading')}</p>}>
         <Switch>
           <Route path="/preferences">

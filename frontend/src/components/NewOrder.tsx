@@ -104,6 +104,7 @@ export function NewOrder({ create, businessCurrency, draft: keeper, network = al
             id={`${id}-amount`}
             inputRef={amountInput}
             className="input"
+            data-shortcut="new"
             inputMode={minorDigits(currency) === 0 ? 'numeric' : 'decimal'}
             autoComplete="off"
             required={true}

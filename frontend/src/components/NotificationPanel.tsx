@@ -39,7 +39,13 @@ export function NotificationPanel({ inbox, clock }: NotificationPanelProps) {
 
   return (
     <>
-      <button type="button" className="round-button" popoverTarget="notifications" aria-haspopup="true">
+      <button
+        type="button"
+        className="round-button"
+        popoverTarget="notifications"
+        aria-haspopup="true"
+        data-shortcut="bell"
+      >
         <BellIcon />
         <span className="hidden">
           {unread > 0 ? t('inbox.buttonUnread', { count: unread }) : t('inbox.title')}

@@ -23,9 +23,12 @@ export interface TopBarProps {
   readonly clock: Observable<number>;
   readonly onSignIn: (session: Session) => void;
   readonly onSignOut: () => void;
+  /** Shows the list of keyboard shortcuts. */
+  readonly onKeys: () => void;
 }
 
-export function TopBar({ session, tenantName, feed, people, clock, onSignIn, onSignOut }: TopBarProps) {
+export function TopBar(props: TopBarProps) {
+  const { session, tenantName, feed, people, clock, onSignIn, onSignOut, onKeys } = props;
   return (
     <header className="top">
       <button type="button" className="skip" onClick={skip}>
@@ -47,7 +50,7 @@ export function TopBar({ session, tenantName, feed, people, clock, onSignIn, onS
             <Say id="account.of" name={<bdi>{session.name}</bdi>} />
           </span>
         </button>
-        <PersonMenu {...{ session, people, onSignIn, onSignOut }} />
+        <PersonMenu {...{ session, people, onSignIn, onSignOut, onKeys }} />
       </div>
       <NewsLine feed={feed} />
     </header>
@@ -65,9 +68,9 @@ function closePanel(event: MouseEvent<HTMLElement>): void {
   event.currentTarget.closest<HTMLElement>('[popover]')?.hidePopover();
 }
 
-type PersonMenuProps = Pick<TopBarProps, 'session' | 'people' | 'onSignIn' | 'onSignOut'>;
+type PersonMenuProps = Pick<TopBarProps, 'session' | 'people' | 'onSignIn' | 'onSignOut' | 'onKeys'>;
 
-function PersonMenu({ session, people, onSignIn, onSignOut }: PersonMenuProps) {
+function PersonMenu({ session, people, onSignIn, onSignOut, onKeys }: PersonMenuProps) {
   const state = useStore(people);
   return (
     <section id="person-menu" className="panel" popover="auto" aria-label={t('account')}>
@@ -113,6 +116,15 @@ function PersonMenu({ session, people, onSignIn, onSignOut }: PersonMenuProps) {
           ))}
         </>
       )}
+      <button
+        type="button"
+        className="switch"
+        popoverTarget="person-menu"
+        popoverTargetAction="hide"
+        onClick={onKeys}
+      >
+        {t('keys.open')}
+      </button>
       <button type="button" className="button button-wide" onClick={onSignOut}>
         {t('account.signOut')}
       </button>

@@ -1,5 +1,5 @@
 /** HTTP calls to the origin, each with a time limit, and their errors as RFC 9457 problems. */
-import { t } from '../i18n/words';
+import { currentLanguage, type Key, t } from '../i18n/words';
 import { fields, list, optionalText, WireError } from '../model/wire';
 
 export type Fetch = (input: string, init?: RequestInit) => Promise<Response>;
@@ -94,11 +94,51 @@ async function problemOf(response: Response): Promise<Problem> {
   try {
     const of = fields(await response.json(), 'problem');
     const errors = of['errors'] === undefined ? [] : list(of['errors'], 'problem.errors', parseFieldProblem);
-    const message = optionalText(of, 'detail', 'problem') || optionalText(of, 'title', 'problem') || fallback;
-    return new Problem(response.status, message, errors);
+    const detail = optionalText(of, 'detail', 'problem') || optionalText(of, 'title', 'problem') || fallback;
+    const isLimit = optionalText(of, 'limit', 'problem') !== '';
+    return new Problem(
+      response.status,
+      refusal(response.status, isLimit, detail),
+      errors.map(inPageLanguage),
+    );
   } catch {
     return new Problem(response.status, fallback); // an error page that only claims to be a problem
   }
+}
+
+/** What each kind of refusal is to a user. The problems have no types of their own: the status is the type. */
+const refusals: Readonly<Record<number, Key>> = {
+  400: 'refused.invalid',
+  401: 'refused.signIn',
+  403: 'refused.role',
+  404: 'refused.missing',
+  409: 'refused.conflict',
+  412: 'refused.overtaken',
+  413: 'refused.invalid',
+  422: 'refused.invalid',
+  429: 'refused.often',
+  500: 'refused.fault',
+  502: 'refused.away',
+  503: 'refused.away',
+  504: 'refused.away',
+};
+
+/**
+ * A refusal in the page's language. The server writes its details in English: there they say more than a general text; in
+ * another language, and where they are of the server's inside, the general text is what a user understands.
+ */
+function refusal(status: number, isLimit: boolean, detail: string): string {
+  const key = isLimit ? 'refused.limit' : refusals[status];
+  if (key === undefined || (isEnglish() && status < 500)) return detail;
+  return t(key);
+}
+
+function inPageLanguage({ field, detail }: FieldProblem): FieldProblem {
+  return { field, detail: isEnglish() ? detail : t('refused.field') };
+}
+
+function isEnglish(): boolean {
+  return currentLanguage.getSnapshot() === 'en';
 }
 
 function parseFieldProblem(value: unknown, where: string): FieldProblem {

@@ -80,7 +80,7 @@ describe('opening', () => {
     await settle();
     expect(feed.loading.getSnapshot()).toEqual({
       kind: 'failed',
-      message: 'a store is out of reach, try again',
+      message: 'The server is not available at the moment. Try again shortly.',
     });
     await settle(1000);
     expect(feed.store.getSnapshot().orders).toEqual(truth(origin));
@@ -285,3 +285,29 @@ async function happen(origin: FakeOrigin, event: Happening): Promise<void> {
       await settle(event.ms);
   }
 }
+
+it('announces no change that the same user made elsewhere', async () => {
+  const origin = new FakeOrigin();
+  const { token } = origin.user('cashier@demo.example');
+  const feed = openFeed({
+    fetch: origin.fetch,
+    credentials: { token: () => token, renew: async () => false },
+    origin: 'https://shop.example',
+    userId: 'u-1',
+  });
+  opened.push(feed);
+  const told: string[] = [];
+  feed.onNotification(({ notificationId }) => told.push(notificationId));
+  await settle();
+  const order = origin.create('demo', 'A-1');
+  for (const user_id of ['u-1', 'u-2']) {
+    const data = { ...eventData({ ...order, status: 'paid', version: 2 }), actor: { user_id } };
+    const id = `of ${user_id}`;
+    origin.write(
+      frame('notification', { notification_id: id, event_id: id, event: 'order_paid', data }, `${id}.n`),
+    );
+  }
+  await settle();
+  expect(told).toEqual(['of u-2']);
+  expect(feed.inbox.getSnapshot().unread).toBeGreaterThan(0); // the inbox has both
+});
