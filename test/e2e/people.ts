@@ -15,17 +15,19 @@ interface DemoUser {
 
 export class Person {
   readonly #token: string;
+  readonly #origin: string;
 
-  private constructor(token: string) {
+  private constructor(token: string, origin: string) {
     this.#token = token;
+    this.#origin = origin;
   }
 
-  static async named(email: string): Promise<Person> {
-    const response = await fetch(`${runningStack().origin}/dev/users`);
+  static async named(email: string, origin = runningStack().origin): Promise<Person> {
+    const response = await fetch(`${origin}/dev/users`);
     const users = (await response.json()) as DemoUser[];
     const user = users.find((u) => u.email === email);
     if (user === undefined) throw new Error(`there is no demo user ${email}`);
-    return new Person(user.token);
+    return new Person(user.token, origin);
   }
 
   create(reference: string, total_amount = 1250, currency = 'EUR'): Promise<Order> {
@@ -42,7 +44,7 @@ export class Person {
 
   /** The person as user-api has them. */
   async me(): Promise<{ notification_email_enabled: boolean }> {
-    const response = await fetch(`${runningStack().origin}/api/me`, { headers: this.#headers() });
+    const response = await fetch(`${this.#origin}/api/me`, { headers: this.#headers() });
     if (!response.ok) throw new Error(`GET /api/me: ${String(response.status)}`);
     return (await response.json()) as { notification_email_enabled: boolean };
   }
@@ -52,7 +54,7 @@ export class Person {
   }
 
   async #post(path: string, body?: unknown): Promise<Order> {
-    const response = await fetch(runningStack().origin + path, {
+    const response = await fetch(this.#origin + path, {
       method: 'POST',
       headers: { ...this.#headers(), ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),

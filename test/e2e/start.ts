@@ -9,15 +9,24 @@ import { dataVariable, readStack, repository } from './stack';
 const startPatience = 180_000;
 const stopPatience = 60_000;
 
-/** Starts `orderbell dev` on a free port and an empty data directory; returns what stops it. */
+/** Starts `orderbell dev` for all tests; returns what stops it. */
 export default async function start(): Promise<() => Promise<void>> {
-  const data = await mkdtemp(join(tmpdir(), 'orderbell-e2e-'));
+  const { data, stop } = await startStack('dev.log', process.env);
   process.env[dataVariable] = data;
+  return stop;
+}
+
+/** Starts `orderbell dev` on a free port and an empty data directory. */
+export async function startStack(
+  logName: string,
+  env: NodeJS.ProcessEnv,
+): Promise<{ readonly data: string; readonly stop: () => Promise<void> }> {
+  const data = await mkdtemp(join(tmpdir(), 'orderbell-e2e-'));
   const report = join(repository, '.report', 'e2e');
   mkdirSync(report, { recursive: true });
-  const log = join(report, 'dev.log');
+  const log = join(report, logName);
   const child = spawn(join(repository, 'bin', 'orderbell'), ['dev', '--data', data], {
-    env: { ...process.env, PORT: '0', DEV_TOKEN_LIFE: '45s' }, // short enough to see renewals
+    env: { ...env, PORT: '0', DEV_TOKEN_LIFE: '45s' }, // short enough to see renewals
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const output = createWriteStream(log);
@@ -31,7 +40,9 @@ export default async function start(): Promise<() => Promise<void>> {
     await ended;
     throw new Error(`${String(err)}\n${tail(log)}`);
   }
-  return async () => {
+  return { data, stop };
+
+  async function stop(): Promise<void> {
     child.kill('SIGINT');
     const timer = setTimeout(() => child.kill('SIGKILL'), stopPatience);
     const how = await ended;
@@ -39,7 +50,7 @@ export default async function start(): Promise<() => Promise<void>> {
     output.end();
     await rm(data, { recursive: true, force: true });
     if (how !== 'exit status 0') throw new Error(`orderbell dev stopped with ${how}\n${tail(log)}`);
-  };
+  }
 }
 
 function endOf(child: ChildProcess): Promise<string> {
