@@ -45,7 +45,7 @@ type Feed interface {
 
 // Mail tries an event's due mails once, within a short time. It handles its own errors.
 type Mail interface {
-	TryEvent(ctx context.Context, source, eventID string)
+	TryEvent(ctx context.Context, tenantID, source, eventID string)
 }
 
 // Audience returns the roles that are notified of an event of type t, subject to the users' preferences. Every user's
@@ -149,7 +149,7 @@ func (p *Pipeline) handle(ctx context.Context, e event.Event) (event.Outcome, er
 		"version", e.Data.Version, "recipients", len(receipt.Recipients), "due_mails", receipt.DueMails)
 	if p.mail != nil && receipt.DueMails > 0 {
 		began = time.Now()
-		p.mail.TryEvent(ctx, e.Source, e.ID)
+		p.mail.TryEvent(ctx, e.Data.TenantID, e.Source, e.ID)
 		p.timeStep(ctx, "mail", began)
 	}
 	return receipt.Outcome, nil

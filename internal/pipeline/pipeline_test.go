@@ -75,7 +75,7 @@ func (b *testBundle) Publish(_ context.Context, tenantID string, m message.Messa
 	return nil
 }
 
-func (b *testBundle) TryEvent(_ context.Context, source, eventID string) {
+func (b *testBundle) TryEvent(_ context.Context, _, source, eventID string) {
 	b.steps = append(b.steps, "mail "+eventID+" "+source)
 }
 

@@ -34,7 +34,7 @@ type MailConfig struct {
 // OpenMail connects delivery to the SMTP server and to the store that open returns for the domain of Message-IDs. Close
 // it when no request is under way any more.
 func OpenMail(s *service.Service, cfg MailConfig, open func(mailDomain string) *eventstore.Store) (*Mail, error) {
-	cfg.Delivery.MailsPerHour, cfg.Delivery.MaxInvitations = cfg.Limits.MailsPerHour, cfg.Limits.MaxInvitations
+	cfg.Delivery.MailsPerHour, cfg.Delivery.MaxInvitations, cfg.Delivery.Lines = cfg.Limits.MailsPerHour, cfg.Limits.MaxInvitations, cfg.Server.MaxConns
 	links, err := optout.New(cfg.Links)
 	if err != nil {
 		return nil, err

@@ -42,6 +42,7 @@ type Config struct {
 	RetryBase   time.Duration `envconfig:"EMAIL_RETRY_BASE" default:"30s"`  // doubled with each attempt
 	RetryMax    time.Duration `envconfig:"EMAIL_RETRY_MAX" default:"1h"`
 
+	Lines          int   `ignored:"true"` // how many mails of this process may be in flight at once
 	MailsPerHour   int64 `ignored:"true"` // for a tenant without its own limit: the default of package user
 	MaxInvitations int64 `ignored:"true"` // likewise for confirmation mails per day
 }
@@ -88,8 +89,10 @@ type Courier struct {
 	log     *slog.Logger
 	meters  meters
 	server  trouble
+	turns   *turns
 	sending sync.WaitGroup // goroutines that hold a line
 
+	missed   atomic.Bool     // an event found no line: its mails are for the line that is free next
 	draining atomic.Bool     // nothing is claimed any more
 	halted   context.Context //nolint:containedctx // of the whole courier: its end stops what the server has not got yet
 	halt     context.CancelFunc
@@ -105,48 +108,17 @@ func New(cfg Config, store Store, post Post, writer Writer, log *slog.Logger, me
 	}
 	c := &Courier{cfg: cfg, store: store, post: post, writer: writer, log: log}
 	c.halted, c.halt = context.WithCancel(context.Background())
+	c.turns = newTurns(store, c.terms(), cfg.Lines)
 	return c, c.meters.init(meter)
-}
-
-// TryEvent tries the due mails of one event once, if a line is free and the server has not just failed. It returns
-// after TryLimit at the latest and then claims no more mails; mails in flight continue. Mails that were not sent stay
-// due.
-func (c *Courier) TryEvent(ctx context.Context, source, eventID string) {
-	if !c.server.mayTry(time.Now()) {
-		return
-	}
-	line, ok := c.post.TryLine()
-	if !ok {
-		return
-	}
-	claim := func(ctx context.Context) (mail.Due, bool, error) {
-		return c.store.ClaimOfEvent(ctx, source, eventID, c.terms())
-	}
-	began := time.Now()
-	done := c.goWith(ctx, line, func(ctx context.Context) {
-		if err := line.Open(ctx); err != nil {
-			c.reportOpen(ctx, err)
-			return
-		}
-		for c.next(ctx, line, claim, nil) == goOn && time.Since(began) < c.cfg.TryLimit {
-		}
-	})
-	limit := time.NewTimer(c.cfg.TryLimit)
-	defer limit.Stop()
-	select {
-	case <-done:
-	case <-limit.C:
-	case <-ctx.Done():
-	}
 }
 
 func (c *Courier) terms() mail.Terms {
 	return mail.Terms{Lease: lease, MailsPerHour: c.cfg.MailsPerHour, MaxInvitations: c.cfg.MaxInvitations}
 }
 
-// goWith runs work with its own line. The end of ctx does not stop it. The returned channel is closed when work
-// returns.
-func (c *Courier) goWith(ctx context.Context, line mail.Line, work func(context.Context)) <-chan struct{} {
+// goWith runs work with its own line, and then what is to be done once the line is free. The end of ctx does not stop it.
+// The returned channel is closed at the end.
+func (c *Courier) goWith(ctx context.Context, line mail.Line, work func(context.Context), then ...func(context.Context)) <-chan struct{} {
 	done := make(chan struct{})
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(c.halted, cancel)
@@ -154,7 +126,12 @@ func (c *Courier) goWith(ctx context.Context, line mail.Line, work func(context.
 		defer close(done)
 		defer cancel()
 		defer stop()
-		defer line.Close()
+		defer func() {
+			line.Close()
+			for _, f := range then {
+				f(ctx)
+			}
+		}()
 		defer func() {
 			if v := recover(); v != nil { // the claim's lease brings its mail back
 				c.log.ErrorContext(ctx, "mail delivery panicked", "panic", v, "stack", string(debug.Stack()))

@@ -169,6 +169,13 @@ func (b *testBundle) due(t *testing.T, reference string) event.Event {
 	return e
 }
 
+// try tries an event's mails, and waits until no line is in use.
+func (b *testBundle) try(t *testing.T, e event.Event) {
+	t.Helper()
+	b.TryEvent(t.Context(), e.Data.TenantID, e.Source, e.ID)
+	b.Idle()
+}
+
 // rows counts e-mails by "status attempt ambiguous reason".
 func (b *testBundle) rows() map[string]int {
 	var got map[string]int
@@ -226,15 +233,15 @@ func sendError(fate mail.Fate, code int, reason string) func(mail.Mail) error {
 
 func TestTryEvent(t *testing.T) {
 	t.Parallel()
-	t.Run("an event's e-mails go out, and no other's", func(t *testing.T) {
+	t.Run("an event's e-mails go out, and then others that are due", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
 		b.due(t, "another")
 		e := b.due(t, "this")
-		b.TryEvent(t.Context(), e.Source, e.ID)
-		b.assertRows(t, map[string]int{"due 0 0 ": 2, "sent 1 0 ": 2})
-		b.assertCounted(t, map[string]int64{"orderbell.mail sent": 2})
-		if len(b.sent) != 2 || b.sent[0].MessageID == b.sent[1].MessageID || !strings.HasSuffix(b.sent[0].MessageID, "@mail.example") {
+		b.try(t, e)
+		b.assertRows(t, map[string]int{"sent 1 0 ": 4})
+		b.assertCounted(t, map[string]int64{"orderbell.mail sent": 4})
+		if len(b.sent) != 4 || b.sent[0].MessageID == b.sent[1].MessageID || !strings.HasSuffix(b.sent[0].MessageID, "@mail.example") {
 			t.Errorf("sent %+v", b.sent)
 		}
 	})
@@ -245,7 +252,7 @@ func TestTryEvent(t *testing.T) {
 		for range cap(b.lines) {
 			b.lines <- struct{}{}
 		}
-		b.TryEvent(t.Context(), e.Source, e.ID)
+		b.try(t, e)
 		b.assertRows(t, map[string]int{"due 0 0 ": 2})
 	})
 	t.Run("a server that is away costs no attempt", func(t *testing.T) {
@@ -253,7 +260,7 @@ func TestTryEvent(t *testing.T) {
 		b := setup(t, config())
 		e := b.due(t, "this")
 		b.open = func() error { return errors.New("connection refused") }
-		b.TryEvent(t.Context(), e.Source, e.ID)
+		b.try(t, e)
 		b.assertRows(t, map[string]int{"due 0 0 ": 2})
 	})
 	t.Run("a line that breaks leaves the rest for later", func(t *testing.T) {
@@ -261,7 +268,7 @@ func TestTryEvent(t *testing.T) {
 		b := setup(t, config())
 		e := b.due(t, "this")
 		b.send = sendError(mail.Held, 0, "reset by peer")
-		b.TryEvent(t.Context(), e.Source, e.ID)
+		b.try(t, e)
 		b.assertRows(t, map[string]int{"due 1 0 reset by peer": 1, "due 0 0 ": 1})
 	})
 	t.Run("who opts out between event and sending gets nothing", func(t *testing.T) {
@@ -269,7 +276,7 @@ func TestTryEvent(t *testing.T) {
 		b := setup(t, config())
 		e := b.due(t, "this")
 		b.exec(`UPDATE users SET notification_email_enabled = false WHERE email LIKE 'owner1%'`)
-		b.TryEvent(t.Context(), e.Source, e.ID)
+		b.try(t, e)
 		b.assertRows(t, map[string]int{"suppressed 0 0 preference": 1, "sent 1 0 ": 1})
 		b.assertCounted(t, map[string]int64{"orderbell.mail sent": 1, "orderbell.mail suppressed": 1})
 	})
@@ -279,7 +286,7 @@ func TestTryEvent(t *testing.T) {
 		e := b.due(t, "this")
 		quiet := time.Now().UTC().Add(-time.Hour).Format("15:04") + "-" + time.Now().UTC().Add(time.Hour).Format("15:04")
 		b.exec(`UPDATE users SET quiet_hours = '` + quiet + `' WHERE email LIKE 'owner1%'`)
-		b.TryEvent(t.Context(), e.Source, e.ID)
+		b.try(t, e)
 		b.assertRows(t, map[string]int{"due 0 0 quiet hours": 1, "sent 1 0 ": 1})
 		b.assertCounted(t, map[string]int64{"orderbell.mail sent": 1, "orderbell.mail deferred": 1})
 	})
@@ -306,13 +313,13 @@ func TestTryEvent(t *testing.T) {
 				<-slow
 				return nil
 			}
-			b.TryEvent(ctx, e.Source, e.ID)
+			b.TryEvent(ctx, e.Data.TenantID, e.Source, e.ID)
 			if n := b.rows()["sent 1 0 "]; n != 0 {
 				t.Fatalf("%d were sent already", n)
 			}
 			close(slow)
-			b.Drain(t.Context())
-			b.assertRows(t, map[string]int{"sent 1 0 ": 1, "due 0 0 ": 1}) // the other one is the sweeper's
+			b.Idle()
+			b.assertRows(t, map[string]int{"sent 1 0 ": 2})
 		})
 	}
 	t.Run("a panic ends the try alone, and gives the line back", func(t *testing.T) {
@@ -320,7 +327,7 @@ func TestTryEvent(t *testing.T) {
 		b := setup(t, config())
 		e := b.due(t, "this")
 		b.send = func(mail.Mail) error { panic("boom") }
-		b.TryEvent(t.Context(), e.Source, e.ID)
+		b.try(t, e)
 		if len(b.lines) != 0 {
 			t.Error("the line is still taken")
 		}
@@ -339,7 +346,7 @@ func TestDrainIsBounded(t *testing.T) {
 		<-never
 		return nil
 	}
-	b.TryEvent(t.Context(), e.Source, e.ID)
+	b.TryEvent(t.Context(), e.Data.TenantID, e.Source, e.ID)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	b.Drain(ctx) // returns

@@ -138,7 +138,7 @@ func TestSlowServer(t *testing.T) {
 				t.Fatal(err)
 			}
 			began := time.Now()
-			c.TryEvent(t.Context(), "/s", "1")
+			c.TryEvent(t.Context(), "demo", "/s", "1")
 			if took := time.Since(began); took != time.Second {
 				t.Errorf("it took %s", took)
 			}
@@ -199,13 +199,13 @@ func TestDrain(t *testing.T) {
 					return d
 				}
 				old, successor := courier(), courier()
-				old.TryEvent(t.Context(), "/s", "1")
+				old.TryEvent(t.Context(), "demo", "/s", "1")
 				began := time.Now()
 				old.Drain(t.Context())
 				if took := time.Since(began); took != c.drain {
 					t.Errorf("the program stopped after %s, want %s", took, c.drain)
 				}
-				old.TryEvent(t.Context(), "/s", "1") // it claims nothing any more
+				old.TryEvent(t.Context(), "demo", "/s", "1") // it claims nothing any more
 				server.stuck = false
 				for range 15 {
 					ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second)

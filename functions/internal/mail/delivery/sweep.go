@@ -80,11 +80,10 @@ func (c *Courier) Sweep(ctx context.Context, workers int, stopAt time.Time) (Tal
 	}
 	c.meters.age.Record(ctx, age)
 	c.server.newSweep()
-	turns := &turns{store: c.store, terms: c.terms()}
 	errs := make(chan error, workers)
 	started := min(workers, waiting)
 	for range started {
-		go func() { errs <- c.sweepLine(ctx, stopAt, turns, tally) }()
+		go func() { errs <- c.sweepLine(ctx, stopAt, tally) }()
 	}
 	for range started {
 		select {
@@ -97,14 +96,14 @@ func (c *Courier) Sweep(ctx context.Context, workers int, stopAt time.Time) (Tal
 	return tally.now(), err
 }
 
-func (c *Courier) sweepLine(ctx context.Context, stopAt time.Time, turns *turns, tally *tallying) error {
+func (c *Courier) sweepLine(ctx context.Context, stopAt time.Time, tally *tallying) error {
 	line, err := c.post.Line(ctx)
 	if err != nil {
 		return err
 	}
 	result := make(chan error, 1)
 	done := c.goWith(ctx, line, func(ctx context.Context) {
-		for state := goOn; state != stop && time.Now().Before(stopAt); state = c.next(ctx, line, turns.claim, tally) {
+		for state := goOn; state != stop && time.Now().Before(stopAt); state = c.turn(ctx, line, tally) {
 			if err := line.Open(ctx); err != nil { // no claims while the server is down
 				c.reportOpen(ctx, err)
 				result <- &serverError{err}

@@ -158,7 +158,7 @@ func TestSweepOutcomes(t *testing.T) {
 		b := setup(t, config())
 		e := b.due(t, "order")
 		b.send = func(mail.Mail) error { panic("killed") }
-		b.TryEvent(t.Context(), e.Source, e.ID)
+		b.try(t, e)
 		b.send = nil
 		b.makeDue()
 		b.assertSweep(t, delivery.Tally{Waiting: 2, Sent: 2, Ambiguous: 1})

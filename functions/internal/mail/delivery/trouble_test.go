@@ -107,7 +107,7 @@ func TestServerThatRefusesUs(t *testing.T) {
 		}
 		for range 5 {
 			e := b.due(t, "order")
-			b.TryEvent(t.Context(), e.Source, e.ID)
+			b.try(t, e)
 		}
 		b.assertRows(t, map[string]int{"due 1 0 553 5.7.1 not your domain": 1, "due 0 0 ": 9})
 	})
@@ -118,7 +118,7 @@ func TestServerThatRefusesUs(t *testing.T) {
 		b.open = func() error {
 			return &mail.SendError{Fate: mail.Held, Code: 535, Sender: true, Err: errors.New("535 5.7.8 wrong password")}
 		}
-		b.TryEvent(t.Context(), e.Source, e.ID)
+		b.try(t, e)
 		if _, err := b.sweep(t); err == nil {
 			t.Error("no error")
 		}
@@ -163,8 +163,8 @@ func TestAddressesThatDoNotExist(t *testing.T) {
 		return nil
 	}
 	second := b.due(t, "second") // due before the first is refused
-	b.TryEvent(t.Context(), first.Source, first.ID)
-	b.TryEvent(t.Context(), second.Source, second.ID)
+	b.try(t, first)
+	b.try(t, second)
 	b.assertRows(t, map[string]int{"sent 1 0 ": 2, "failed 1 0 550 5.1.1 user unknown": 1, "suppressed 0 0 address": 1})
 	var reason string
 	b.scan(`SELECT address || ' ' || reason FROM mail_suppressions`, &reason)

@@ -7,29 +7,63 @@ import (
 	"orderbell/internal/mail"
 )
 
-// turns shares the lines of a sweep between tenants. Each round sends one mail of every tenant with due mails, so a
-// tenant with very many delays the mails of another by one round at most.
+// turns shares the lines of a process between the tenants: in each round every tenant with due mails has one sent, so that a
+// tenant with very many delays the mails of another by a round at most. All lines but one may send mails of the same tenant at
+// once: a mail server that is slow for the addresses of one tenant leaves a line to the others.
 type turns struct {
 	store Store
 	terms mail.Terms
+	most  int // lines of one tenant
 
 	mu    sync.Mutex
-	round []string // tenants whose turn is still to come
+	round []string       // tenants that have not had their turn
+	busy  map[string]int // lines by tenant
 }
 
-// claim claims a mail of the next tenant. It returns false if a whole round found none.
-func (t *turns) claim(ctx context.Context) (mail.Due, bool, error) {
+func newTurns(store Store, terms mail.Terms, lines int) *turns {
+	return &turns{store: store, terms: terms, most: max(1, lines-1), busy: map[string]int{}}
+}
+
+// enter takes a line of the tenant's share. It returns false if the tenant has all of them.
+func (t *turns) enter(tenantID string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.busy[tenantID] >= t.most {
+		return false
+	}
+	t.busy[tenantID]++
+	return true
+}
+
+func (t *turns) leave(tenantID string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.busy[tenantID]--; t.busy[tenantID] == 0 {
+		delete(t.busy, tenantID)
+	}
+}
+
+// claim claims a mail of the tenant whose turn it is, and returns the tenant, whose share it is of until leave. The tenant is "" if
+// none has a mail to send: a whole round brought none.
+func (t *turns) claim(ctx context.Context) (due mail.Due, tenantID string, err error) {
 	for rounds := 0; ; {
 		tenant, fresh, err := t.next(ctx)
 		if fresh {
 			rounds++
 		}
 		if err != nil || tenant == "" || rounds > 1 {
-			return mail.Due{}, false, err
+			return mail.Due{}, "", err
+		}
+		if !t.enter(tenant) {
+			continue
 		}
 		due, ok, err := t.store.ClaimOfTenant(ctx, tenant, t.terms)
-		if err != nil || ok {
-			return due, ok, err
+		if err == nil && ok {
+			return due, tenant, nil
+		}
+		t.leave(tenant)
+		if err != nil {
+			return due, "", err
 		}
 	}
 }
