@@ -3,6 +3,7 @@ package main_test
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -24,7 +25,9 @@ type changeOfTrace struct {
 }
 
 // page is a browser's stream.
-type page struct{ frames chan string } // the data of order frames
+type page struct{ frames chan orderFrame }
+
+type orderFrame struct{ id, data string }
 
 func (d *dev) openPage(t *testing.T) *page {
 	t.Helper()
@@ -39,19 +42,21 @@ func (d *dev) openPage(t *testing.T) *page {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = response.Body.Close() })
-	p := &page{frames: make(chan string, 100)}
+	p := &page{frames: make(chan orderFrame, 100)}
 	ready := make(chan struct{})
 	go func() {
-		name := ""
+		name, id := "", ""
 		for lines := bufio.NewScanner(response.Body); lines.Scan(); {
 			field, value, _ := strings.Cut(lines.Text(), ": ")
 			switch {
+			case field == "id":
+				id = value
 			case field == "event":
 				name = value
 			case field == "data" && name == "ready":
 				close(ready)
 			case field == "data" && strings.HasPrefix(name, "order_"):
-				p.frames <- value
+				p.frames <- orderFrame{id, value}
 			}
 		}
 		close(p.frames)
@@ -60,15 +65,15 @@ func (d *dev) openPage(t *testing.T) *page {
 	return p
 }
 
-// next returns the next order frame's data.
-func (p *page) next(t *testing.T) map[string]any {
+// next returns the next order frame's id and data.
+func (p *page) next(t *testing.T) (string, map[string]any) {
 	t.Helper()
 	frame, ok := <-p.frames
 	var data map[string]any
-	if err := json.Unmarshal([]byte(frame), &data); !ok || err != nil {
-		t.Fatalf("no order frame came (%v): %q", err, frame)
+	if err := json.Unmarshal([]byte(frame.data), &data); !ok || err != nil {
+		t.Fatalf("no order frame came (%v): %q", err, frame.data)
 	}
-	return data
+	return frame.id, data
 }
 
 // parents returns the name of each span's parent, by the span's name and program.
@@ -104,7 +109,11 @@ func TestTrace(t *testing.T) {
 	if status, body := d.call(t, http.MethodPost, "/api/orders/"+order.ID+"/pay", ""); status != http.StatusOK {
 		t.Fatalf("pay: %d %s", status, body)
 	}
-	frame := p.next(t)
+	eventID, frame := p.next(t)
+	receipt := fmt.Sprintf(`{"receipts":[{"event_id":%q,"traceparent":%q,"arrived_ms_ago":18,"painted_ms_ago":2}]}`, eventID, frame["traceparent"])
+	if status, body := d.call(t, http.MethodPost, "/api/sse/receipts", receipt); status != http.StatusNoContent {
+		t.Fatalf("receipt: %d %s", status, body)
+	}
 	want := []map[string]string{
 		{
 			"order-api: POST /api/orders":           "",
@@ -122,6 +131,7 @@ func TestTrace(t *testing.T) {
 			"order-paid: " + tracing.SpanPublish:   tracing.SpanProcess,
 			"order-paid: " + tracing.SpanMail:      tracing.SpanProcess,
 			"sse-gateway: " + tracing.SpanWrite:    tracing.SpanPublish,
+			"sse-gateway: " + tracing.SpanPaint:    tracing.SpanWrite,
 		},
 	}
 	var changes []changeOfTrace
@@ -143,7 +153,7 @@ func TestTrace(t *testing.T) {
 		t.Fatal(stderr)
 	}
 	t.Log("\n" + stdout)
-	for _, name := range []string{"order_created of order A-1 (" + order.ID, "order_paid of order A-1 (" + order.ID, changes[1].TraceID, tracing.SpanWrite, "█"} {
+	for _, name := range []string{"order_created of order A-1 (" + order.ID, "order_paid of order A-1 (" + order.ID, changes[1].TraceID, tracing.SpanPaint, "█"} {
 		if !strings.Contains(stdout, name) {
 			t.Errorf("no %q in what orderbell trace prints:\n%s", name, stdout)
 		}

@@ -104,6 +104,23 @@ func (f *Feed) Lookup(ctx context.Context, tenantID, eventID string) (message.Po
 	return at, true, nil
 }
 
+// Find returns the message of an event that was published to the tenant within the replay time, or false.
+func (f *Feed) Find(ctx context.Context, tenantID, eventID string) (message.Message, bool, error) {
+	at, found, err := f.Lookup(ctx, tenantID, eventID)
+	if err != nil || !found {
+		return message.Message{}, false, err
+	}
+	entries, err := f.client.XRange(ctx, streamKey(tenantID), at.String(), at.String()).Result()
+	if err != nil {
+		return message.Message{}, false, wrap("read an entry of the stream", err)
+	}
+	if len(entries) == 0 {
+		return message.Message{}, false, nil // trimmed
+	}
+	p := fromStream(entries[0])
+	return p.Message, p.Err == nil, nil
+}
+
 func fromStream(m redis.XMessage) message.Published {
 	at, ok := message.ParsePosition(m.ID)
 	before, okPrev := m.Values["p"].(string)

@@ -14,6 +14,7 @@ export interface Stack {
   readonly mailpit_url: string;
   readonly database_url: string;
   readonly event_sender_secret: string;
+  readonly traces_url: string;
   readonly programs: Readonly<Record<string, { readonly url: string; readonly pid: number }>>;
 }
 

@@ -45,6 +45,12 @@ describe('parseFrame', () => {
     ['order_paid', data, { kind: 'order', type: 'order_paid', order }],
     ['order_paid', { ...data, added_by_a_newer_server: 1 }, { kind: 'order', type: 'order_paid', order }],
     [
+      'order_paid',
+      { ...data, traceparent: '00-a-b-01' },
+      { kind: 'order', type: 'order_paid', order, trace: '00-a-b-01' },
+    ],
+    ['order_paid', { ...data, traceparent: 7 }, { kind: 'order', type: 'order_paid', order }],
+    [
       'notification',
       { notification_id: 'n-1', event_id: 'e-1', event: 'order_paid', data },
       {

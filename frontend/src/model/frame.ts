@@ -25,7 +25,13 @@ export type Frame =
       /** A byte comes at least this often, in milliseconds; 0 if the gateway does not say. */
       readonly heartbeat: number;
     }
-  | { readonly kind: 'order'; readonly type: EventType; readonly order: Order }
+  | {
+      readonly kind: 'order';
+      readonly type: EventType;
+      readonly order: Order;
+      /** W3C trace context, of a change whose trace is sampled. */
+      readonly trace?: string;
+    }
   | { readonly kind: 'notification'; readonly notification: Notification }
   /** The person has read, in this tab or another. */
   | { readonly kind: 'notification_read'; readonly reading: Reading }
@@ -60,7 +66,12 @@ export interface Notification {
 
 /** Reads one frame; throws a WireError that says what breaks the contract. */
 export function parseFrame(name: string, data: string): Frame {
-  if (isEventType(name)) return { kind: 'order', type: name, order: parseEventData(parseJSON(data, name)) };
+  if (isEventType(name)) {
+    const value = parseJSON(data, name);
+    const order = parseEventData(value);
+    const trace = fields(value, name)['traceparent'];
+    return { kind: 'order', type: name, order, ...(typeof trace === 'string' ? { trace } : {}) };
+  }
   switch (name) {
     case 'ready':
       return parseReady(fields(parseJSON(data, name), name));

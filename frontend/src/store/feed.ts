@@ -13,6 +13,7 @@ import { inboxClient } from '../services/inbox';
 import { type NewOrder, newIdempotencyKey, ordersClient, snapshotAddress } from '../services/orders';
 import { preferencesClient } from '../services/preferences';
 import { type Fetch, Problem } from '../services/problem';
+import { openReceipts } from '../services/receipts';
 import { openSharedStream, type Sharing } from '../services/sharedStream';
 import type { ConnectionState } from '../services/sse';
 import { staffClient } from '../services/staff';
@@ -94,6 +95,7 @@ export function openFeed(options: FeedOptions): Feed {
   const own = new Set<string>();
   const acting = new Map<string, Promise<Order>>();
   const undoable = undoStore();
+  const receipts = openReceipts(ask);
   const listeners = new Set<(notification: Notification) => void>();
   const snapshots = snapshotLoader({ client, store, random, onLoaded: () => fresh.incomplete(false) });
   const archive = archiveStore(client, store);
@@ -173,6 +175,7 @@ export function openFeed(options: FeedOptions): Feed {
       stopNetwork();
       fresh.close();
       stream.close();
+      receipts.close();
       inbox.close();
       snapshots.close();
       archive.close();
@@ -202,9 +205,10 @@ export function openFeed(options: FeedOptions): Feed {
     snapshots.retryNow(); // the network is back, if that is what an earlier load failed of
   }
 
-  function receive(frame: Frame): void {
+  function receive(frame: Frame, id: string): void {
     switch (frame.kind) {
       case 'ready':
+        receipts.opened();
         opened(frame);
         return;
       case 'degraded':
@@ -215,6 +219,7 @@ export function openFeed(options: FeedOptions): Feed {
         return;
       case 'order':
         store.apply(frame.order);
+        if (frame.trace !== undefined) receipts.came(id, frame.trace);
         return;
       case 'notification':
         store.apply(frame.notification.order);

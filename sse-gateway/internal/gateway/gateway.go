@@ -65,6 +65,7 @@ func Start(ctx context.Context, cfg Config, db Database, log *slog.Logger, meter
 	if err == nil {
 		g.streams, err = stream.New(cfg.Stream, cfg.Fanout, cfg.Logs, stream.Deps{
 			Verifier: verifier.With(checker), Rights: checker, Tickets: g.feed, NoTicket: feed.ErrNoTicket, Revoked: checker.List(), Limits: db, Logs: logs, Log: log,
+			Messages: g.feed, Visible: logs.Visible,
 		})
 	}
 	if err == nil {

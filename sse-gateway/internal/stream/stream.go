@@ -61,6 +61,8 @@ type Deps struct {
 	Revoked  Revocations
 	Limits   TenantLimits // nil: the limits of the configuration apply to every tenant
 	Logs     *tenantlog.Logs
+	Messages Messages
+	Visible  Visible
 	Log      *slog.Logger
 }
 
@@ -76,6 +78,8 @@ type Handler struct {
 	mux      *http.ServeMux
 	routes   []string
 	draining atomic.Bool
+
+	receiptRate rate
 
 	resumes  atomic.Int64
 	resyncs  map[tenantlog.Reason]*atomic.Int64
@@ -122,6 +126,7 @@ func New(cfg Config, lifetime fanout.Config, logs tenantlog.Config, deps Deps) (
 	}
 	h.route("/api/sse/notifications", http.MethodGet, h.notifications)
 	h.route("/api/sse/tickets", http.MethodPost, h.ticket)
+	h.route("/api/sse/receipts", http.MethodPost, h.receipts)
 	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		problem.New(http.StatusNotFound, "there is nothing at %s", r.URL.Path).Write(w)
 	})

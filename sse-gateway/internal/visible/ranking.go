@@ -54,6 +54,16 @@ func (r *ranking) label(tenantID string) string {
 	return other
 }
 
+// known returns the tenant's label without counting a change.
+func (r *ranking) known(tenantID string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.top[tenantID] {
+		return tenantID
+	}
+	return other
+}
+
 // rank replaces the tenants that are no longer among the busiest. The caller holds the lock.
 func (r *ranking) rank() {
 	busiest := slices.SortedFunc(maps.Keys(r.changes), func(a, b string) int {

@@ -1,0 +1,161 @@
+package stream
+
+import (
+	"context"
+	"net/http"
+	"regexp"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"orderbell/internal/feed/message"
+	"orderbell/internal/problem"
+	"orderbell/sse-gateway/internal/visible"
+)
+
+// Messages finds what was published to a tenant within the replay time.
+type Messages interface {
+	Find(ctx context.Context, tenantID, eventID string) (message.Message, bool, error)
+}
+
+// Visible notes receipts.
+type Visible interface {
+	Painted(tenantID string, m message.Message, receipt visible.Receipt) bool
+}
+
+// receipt is what a page says of a frame that named a trace. Ages are those at the time of the request, so that the page's clock
+// does not matter.
+type receipt struct {
+	EventID     string `json:"event_id"`
+	TraceParent string `json:"traceparent"`
+	Arrived     *int64 `json:"arrived_ms_ago"`
+	Painted     *int64 `json:"painted_ms_ago"`
+}
+
+const (
+	maxReceipts = 10               // in one request
+	maxAge      = 30 * time.Second // of a receipt
+)
+
+// receipts takes what pages say of sampled changes. It is no promise: those of changes that are no longer known are dropped.
+func (h *Handler) receipts(w http.ResponseWriter, r *http.Request) error {
+	p, err := h.deps.Verifier.Authenticate(r)
+	if err != nil {
+		return err
+	}
+	if err := admissible(p); err != nil {
+		return err
+	}
+	if !h.receiptRate.take(p.TenantID+" "+p.UserID, time.Now()) {
+		return problem.New(http.StatusTooManyRequests, "receipts come more often than once a second").With("Retry-After", "1")
+	}
+	body, err := problem.ReadBody(w, r)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	var asked struct {
+		Receipts []receipt `json:"receipts"`
+	}
+	if err := problem.Decode(body, &asked); err != nil {
+		return err
+	}
+	if err := check(asked.Receipts); err != nil {
+		return err
+	}
+	for _, one := range asked.Receipts {
+		m, found, err := h.deps.Messages.Find(r.Context(), p.TenantID, one.EventID)
+		if err != nil {
+			return err
+		}
+		if found {
+			h.deps.Visible.Painted(p.TenantID, m, visible.Receipt{
+				TraceParent: one.TraceParent, Arrived: ago(now, *one.Arrived), Painted: ago(now, *one.Painted),
+			})
+		}
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+var traceParent = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
+
+func ago(now time.Time, ms int64) time.Time { return now.Add(-time.Duration(ms) * time.Millisecond) }
+
+func check(receipts []receipt) error {
+	if len(receipts) < 1 || len(receipts) > maxReceipts {
+		return problem.Field("receipts", "has %d entries, want 1 to %d", len(receipts), maxReceipts)
+	}
+	var wrong []problem.FieldError
+	for i, r := range receipts {
+		add := func(field, detail string) {
+			wrong = append(wrong, problem.FieldError{Field: "receipts[" + strconv.Itoa(i) + "]." + field, Detail: detail})
+		}
+		if _, err := uuid.Parse(r.EventID); err != nil || len(r.EventID) != 36 {
+			add("event_id", "is not a UUID")
+		}
+		if !traceParent.MatchString(r.TraceParent) {
+			add("traceparent", "is not a W3C traceparent")
+		}
+		for _, age := range []struct {
+			field string
+			ms    *int64
+		}{{"arrived_ms_ago", r.Arrived}, {"painted_ms_ago", r.Painted}} {
+			if age.ms == nil || *age.ms < 0 || *age.ms > maxAge.Milliseconds() {
+				add(age.field, "is not from 0 to "+strconv.FormatInt(maxAge.Milliseconds(), 10))
+			}
+		}
+		if r.Arrived != nil && r.Painted != nil && *r.Painted > *r.Arrived {
+			add("painted_ms_ago", "is before the arrival")
+		}
+	}
+	if len(wrong) > 0 {
+		return problem.Fields(wrong)
+	}
+	return nil
+}
+
+// rate lets each user in once a second, after a burst, and all users together a bounded number of times: receipts are a sample,
+// and each costs Redis two look-ups.
+type rate struct {
+	mu    sync.Mutex
+	users map[string]float64 // requests that count still
+	all   float64
+	at    time.Time // as of when
+}
+
+const (
+	userBurst   = 5
+	allPerS     = 50
+	tidyBeyond  = 10_000 // users
+	userPerS    = 1.0
+	allBurstFor = 2 // seconds' worth
+)
+
+func (l *rate) take(user string, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	passed := now.Sub(l.at).Seconds()
+	if passed >= 1 || l.users == nil { // all levels fall together, once a second
+		l.at = now
+		l.all = max(0, l.all-passed*allPerS)
+		if l.users == nil || len(l.users) > tidyBeyond {
+			l.users = map[string]float64{}
+		}
+		for u, n := range l.users {
+			if n -= passed * userPerS; n > 0 {
+				l.users[u] = n
+			} else {
+				delete(l.users, u)
+			}
+		}
+	}
+	if l.users[user]+1 > userBurst || l.all+1 > allPerS*allBurstFor {
+		return false
+	}
+	l.users[user]++
+	l.all++
+	return true
+}
