@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"gopkg.in/yaml.v3"
 
+	"orderbell/functions/internal/deviceapi"
 	"orderbell/functions/internal/inboxapi"
 	"orderbell/functions/internal/mail/optout"
 	"orderbell/functions/internal/orderapi"
@@ -56,7 +57,9 @@ func TestTheDocumentHasEveryRouteAndNoOther(t *testing.T) {
 		"GET " + optout.Path + "{token}", "POST " + optout.Path + "{token}",
 		"GET " + optout.ConfirmPath + "{token}", "POST " + optout.ConfirmPath + "{token}",
 	} // not a route.API: it answers with pages
-	for _, api := range []route.API{orderapi.New(nil, nil, nil), userapi.New(nil, nil, nil, nil, user.InvitationTerms{}), inboxapi.New(nil, nil, nil, nil)} {
+	devices, _ := deviceapi.New(nil, nil, nil, nil, 0)
+	served = append(served, "POST "+deviceapi.PairingsPath, "POST "+deviceapi.PairingsPath+"/state") // without a token
+	for _, api := range []route.API{devices, orderapi.New(nil, nil, nil), userapi.New(nil, nil, nil, nil, user.InvitationTerms{}), inboxapi.New(nil, nil, nil, nil)} {
 		served = append(served, api.Routes()...)
 	}
 	for path, methods := range readOpenAPI(t).Paths {
@@ -115,6 +118,8 @@ func TestTheDocumentHasEveryFieldAndNoOther(t *testing.T) {
 	t.Parallel()
 	doc := readOpenAPI(t)
 	for name, of := range map[string]reflect.Type{
+		"Device": reflect.TypeFor[deviceapi.Device](), "Devices": reflect.TypeFor[deviceapi.List](), "Approval": reflect.TypeFor[deviceapi.Approval](),
+		"NewPairing": reflect.TypeFor[deviceapi.NewPairing](), "PairingQuestion": reflect.TypeFor[deviceapi.Question](), "PairingState": reflect.TypeFor[deviceapi.State](),
 		"Problem": reflect.TypeFor[problem.Problem](), "Order": reflect.TypeFor[orderapi.Order](), "Counts": reflect.TypeFor[orderapi.Counts](), "NewUndo": reflect.TypeFor[orderapi.NewUndo](),
 		"History": reflect.TypeFor[orderapi.History](), "Change": reflect.TypeFor[orderapi.Change](), "Told": reflect.TypeFor[orderapi.Told](), "Summary": reflect.TypeFor[orderapi.Summary](), "Day": reflect.TypeFor[orderapi.Day](),
 		"Takings": reflect.TypeFor[orderapi.Takings](), "Funnel": reflect.TypeFor[orderapi.Funnel](), "Hour": reflect.TypeFor[orderapi.Hour](), "Recent": reflect.TypeFor[orderapi.Recent](), "Displayed": reflect.TypeFor[inboxapi.Displayed](),

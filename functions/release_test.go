@@ -18,6 +18,7 @@ import (
 
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/database/databasetest"
+	"orderbell/internal/store/schema"
 )
 
 // release is what the programs of a release send to PostgreSQL, as its log has it: see record_test.go.
@@ -67,7 +68,7 @@ func TestTheReleaseBeforeWorksWhileTheSchemaMigrates(t *testing.T) {
 	}
 	address := databasetest.URL(t)
 	cfg := databasetest.Config(address)
-	if err := database.MigrateDown(t.Context(), cfg, steps, nil); err != nil {
+	if err := schema.Down(t.Context(), cfg, steps, nil); err != nil {
 		t.Fatal(err)
 	}
 	p := newPlayer(t, address, r)
@@ -88,7 +89,7 @@ func TestTheReleaseBeforeWorksWhileTheSchemaMigrates(t *testing.T) {
 	}
 	worked(12) // every connection has prepared its statements
 	applied := 0
-	err := database.MigrateUp(t.Context(), cfg, func(database.Migration) {
+	err := schema.Up(t.Context(), cfg, func(database.Migration) {
 		applied++
 		worked(6)
 	})

@@ -53,7 +53,7 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newDevCommand(), newMigrateCommand(), newTenantCommand(), newSourceCommand(), newTokenCommand(), newRevokeCommand(), newAuditCommand(), newTailCommand(),
+	root.AddCommand(newDevCommand(), newMigrateCommand(), newTenantCommand(), newSourceCommand(), newDeviceCommand(), newTokenCommand(), newRevokeCommand(), newAuditCommand(), newTailCommand(),
 		newLoadCommand(), newDeadLetterCommand(), newMailCommand(), newVerifyCommand(), newStatusCommand(), newExplainCommand(), newTraceCommand(), newVersionCommand())
 	root.SetArgs(args)
 	root.SetOut(out)

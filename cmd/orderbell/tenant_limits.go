@@ -26,6 +26,7 @@ func newTenantLimitsCommand() *cobra.Command {
 
   max_users          users of the tenant
   max_invitations    users whose address is not confirmed yet
+  max_devices        paired tills and screens
   orders_per_second  orders created and changed over the API
   mails_per_hour     mails sent
   max_streams        streams open at once on one gateway
@@ -127,6 +128,8 @@ func printLimits(w io.Writer, chosen user.Limits, defaults user.DefaultLimits) {
 		switch l {
 		case user.MaxUsers:
 			row(w, string(l), number(defaults.MaxUsers), "TENANT_MAX_USERS")
+		case user.MaxDevices:
+			row(w, string(l), number(defaults.MaxDevices), "TENANT_MAX_DEVICES")
 		case user.MaxInvitations:
 			row(w, string(l), number(defaults.MaxInvitations), "TENANT_MAX_INVITATIONS")
 		case user.OrdersPerSecond:

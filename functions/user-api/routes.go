@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"orderbell/functions/internal/access"
+	"orderbell/functions/internal/deviceapi"
 	"orderbell/functions/internal/inboxapi"
 	"orderbell/functions/internal/mail/optout"
 	"orderbell/functions/internal/optoutapi"
@@ -26,7 +27,7 @@ type config struct {
 	Invite   userapi.Config
 }
 
-// routes returns the program's three APIs as one.
+// routes returns the program's APIs as one.
 func routes(cfg config, log *slog.Logger, verifier *auth.Verifier, users *userstore.Store, inboxes *inboxstore.Store, watchers *feed.Feed) (http.Handler, error) {
 	links, err := optout.New(cfg.Links)
 	if err != nil {
@@ -42,10 +43,15 @@ func routes(cfg config, log *slog.Logger, verifier *auth.Verifier, users *userst
 	}
 	terms := user.InvitationTerms{Limits: cfg.Limits, Life: cfg.Invite.Life, MailDomain: links.Host()}
 	notifications := inboxapi.New(log, verifier, inboxes, watchers)
+	devices, pairings := deviceapi.New(log, verifier, users, watchers, cfg.Limits.MaxDevices)
 	mux := http.NewServeMux()
 	mux.Handle("/", userapi.New(log, verifier, users, watchers, terms))
 	mux.Handle("/api/notifications", notifications)
 	mux.Handle("/api/notifications/", notifications)
+	mux.Handle("/api/devices", devices)
+	mux.Handle("/api/devices/", devices)
+	mux.Handle(deviceapi.PairingsPath, pairings)
+	mux.Handle(deviceapi.PairingsPath+"/", pairings)
 	mux.Handle(optout.Path, unsubscribe)
 	mux.Handle(optout.ConfirmPath, confirm)
 	return mux, nil

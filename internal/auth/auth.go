@@ -55,13 +55,17 @@ type Principal struct {
 
 	Checked time.Time // when the roles were read from the database, zero if they are the token's
 	Service bool      // whether it is a configured service account
+	Device  string    // SHA-256 of a paired device's secret in hexadecimal digits; "" of everyone else
 
 	VerifiedEmail string // the claim email, if the claim email_verified is true; else empty
 }
 
 // Actor names p in the audit trail.
 func (p Principal) Actor() string {
-	if p.Service {
+	switch {
+	case p.Device != "":
+		return "device:" + p.UserID
+	case p.Service:
 		return "service:" + p.UserID
 	}
 	return "user:" + p.UserID
@@ -129,8 +133,14 @@ func NewVerifier(ctx context.Context, cfg Config) (*Verifier, error) {
 	return v, err
 }
 
-// Verify returns the token's principal, or an error whose text may be shown to the client.
-func (v *Verifier) Verify(token string) (Principal, error) { return v.of(token).verify(token) }
+// Verify returns the token's principal, or an error whose text may be shown to the client. It only reads the token of a
+// device: its principal has no roles before [Rights] has found the secret.
+func (v *Verifier) Verify(token string) (Principal, error) {
+	if p, is, err := device(token); is {
+		return p, err
+	}
+	return v.of(token).verify(token)
+}
 
 func reason(err error) error {
 	for _, ours := range []error{errNoKey, errCritical} {
@@ -189,6 +199,9 @@ func (v *Verifier) Authenticate(r *http.Request) (Principal, error) {
 		refusal := problem.New(http.StatusUnauthorized, "%s", err).With("WWW-Authenticate", `Bearer error="invalid_token"`)
 		v.Refused(r, p, refusal)
 		return Principal{}, refusal
+	}
+	if v.rights == nil && p.Device != "" { // nothing here can check the secret
+		return Principal{}, problem.New(http.StatusUnauthorized, "%s", errDevice).With("WWW-Authenticate", `Bearer error="invalid_token"`)
 	}
 	if v.rights == nil {
 		return p, nil

@@ -7,7 +7,7 @@ func Paths(program string) []string {
 	case "order-api":
 		return []string{"/api/orders"}
 	case "user-api":
-		return []string{"/api/users", "/api/tenant", "/api/me", "/api/notifications", "/api/unsubscribe"}
+		return []string{"/api/users", "/api/tenant", "/api/me", "/api/notifications", "/api/unsubscribe", "/api/devices", "/api/pairings"}
 	case "sse-gateway":
 		return []string{"/api/sse"}
 	}

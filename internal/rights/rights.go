@@ -38,6 +38,8 @@ type Users interface {
 	Roles(ctx context.Context, tenantID, userID string) ([]user.Role, error)
 	// AddRefusals counts refusals of a tenant for the audit trail.
 	AddRefusals(ctx context.Context, tenantID string, all []user.Record) error
+	// DeviceRole returns the role of a paired device, or [user.ErrNotFound] if the secret is not its own or if it is revoked.
+	DeviceRole(ctx context.Context, tenantID, deviceID, secretHash string) (user.Role, error)
 }
 
 const (
@@ -57,12 +59,17 @@ type Checker struct {
 	users Users // nil: no database, so a token's roles apply
 	list  *List
 
+	lookup chan struct{} // one lookup of a device at a time: strangers' guesses leave connections for users
+
 	mu    sync.Mutex
 	roles map[key]known
 	news  uint64 // number of received changes: rows read before the last change are not cached
 }
 
-type key struct{ tenantID, userID string }
+type key struct {
+	tenantID, userID string
+	device           string // the hash of a device's secret
+}
 
 type known struct {
 	roles []user.Role // nil: there is no such user
@@ -76,7 +83,7 @@ func New(cfg Config, source Source, users Users, log *slog.Logger, told func(aut
 	if cfg.CacheFor < 0 || cfg.CacheFor > time.Minute {
 		return nil, fmt.Errorf("AUTH_ROLES_CACHE is %s, want 0s to 1m", cfg.CacheFor)
 	}
-	c := &Checker{refusals: newRefusals(users, log), cfg: cfg, users: users, roles: map[key]known{}}
+	c := &Checker{refusals: newRefusals(users, log), cfg: cfg, users: users, roles: map[key]known{}, lookup: make(chan struct{}, 1)}
 	sources := []Source{source}
 	if users != nil {
 		sources = append(sources, users)
@@ -112,6 +119,9 @@ func (c *Checker) Current(ctx context.Context, p auth.Principal) (auth.Principal
 		return auth.Principal{}, err
 	}
 	p.Checked = time.Now()
+	if p.Device != "" {
+		return c.device(ctx, p)
+	}
 	if roles, ok := c.cfg.Accounts.roles(p); ok {
 		p.Roles, p.Service = roles, true
 		return p, nil
@@ -119,9 +129,42 @@ func (c *Checker) Current(ctx context.Context, p auth.Principal) (auth.Principal
 	if c.users == nil {
 		return p, nil
 	}
-	found, err := c.find(ctx, key{p.TenantID, p.UserID})
+	found, err := c.find(ctx, key{p.TenantID, p.UserID, ""}, c.users.Roles)
 	if err != nil {
 		return auth.Principal{}, err
+	}
+	p.Roles = found.roles
+	if found.read.Before(p.Checked) {
+		p.Checked = found.read
+	}
+	return p, c.revoked(p) // revocations that arrived while the row was read
+}
+
+// device returns p with the role of the device if the secret is its own, else 401.
+func (c *Checker) device(ctx context.Context, p auth.Principal) (auth.Principal, error) {
+	refused := problem.New(http.StatusUnauthorized, "the token is of no device, or the device was revoked").
+		With("WWW-Authenticate", `Bearer error="invalid_token"`)
+	if c.users == nil { // nothing here can check the secret
+		return auth.Principal{}, refused
+	}
+	found, err := c.find(ctx, key{p.TenantID, p.UserID, p.Device}, func(ctx context.Context, tenantID, id string) ([]user.Role, error) {
+		select {
+		case c.lookup <- struct{}{}:
+			defer func() { <-c.lookup }()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		role, err := c.users.DeviceRole(ctx, tenantID, id, p.Device)
+		if err != nil {
+			return nil, err
+		}
+		return []user.Role{role}, nil
+	})
+	switch {
+	case err != nil:
+		return auth.Principal{}, err
+	case found.roles == nil:
+		return auth.Principal{}, refused
 	}
 	p.Roles = found.roles
 	if found.read.Before(p.Checked) {
@@ -139,7 +182,7 @@ func (c *Checker) revoked(p auth.Principal) error {
 }
 
 // find returns the user's roles from the cache, or from the row.
-func (c *Checker) find(ctx context.Context, k key) (known, error) {
+func (c *Checker) find(ctx context.Context, k key, read func(ctx context.Context, tenantID, id string) ([]user.Role, error)) (known, error) {
 	c.mu.Lock()
 	last, cached := c.roles[k]
 	news := c.news
@@ -148,7 +191,7 @@ func (c *Checker) find(ctx context.Context, k key) (known, error) {
 	if cached && now.Sub(last.read) < c.cfg.CacheFor {
 		return last, nil
 	}
-	roles, err := c.users.Roles(ctx, k.tenantID, k.userID)
+	roles, err := read(ctx, k.tenantID, k.userID)
 	switch {
 	case errors.Is(err, user.ErrNotFound):
 		roles = nil
@@ -158,6 +201,9 @@ func (c *Checker) find(ctx context.Context, k key) (known, error) {
 		return known{}, err
 	}
 	fresh := known{roles, now}
+	if roles == nil && k.device != "" { // guesses must not fill the cache
+		return fresh, nil
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.news == news {
@@ -179,5 +225,5 @@ func (c *Checker) forget(r auth.Revocation) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.news++
-	delete(c.roles, key{r.TenantID, r.UserID})
+	delete(c.roles, key{r.TenantID, r.UserID, ""}) // a device's role never changes
 }

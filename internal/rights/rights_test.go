@@ -43,6 +43,18 @@ func (u *users) Roles(_ context.Context, tenantID, userID string) ([]user.Role, 
 	return u.roles, nil
 }
 
+// DeviceRole knows one device of tenant demo, d1.
+func (u *users) DeviceRole(_ context.Context, tenantID, id, hash string) (user.Role, error) {
+	u.asked++
+	if u.err != nil {
+		return "", u.err
+	}
+	if tenantID != "demo" || id != "d1" || hash != "its-own" || u.roles == nil {
+		return "", user.ErrNotFound
+	}
+	return user.Kitchen, nil
+}
+
 // Revocations implements [rights.Source]: the database has none.
 func (*users) Revocations(context.Context) ([]auth.Revocation, error) { return nil, nil }
 
@@ -225,6 +237,67 @@ func TestRefusalsAreCountedAndBounded(t *testing.T) {
 		}
 		if times != 300*60 || len(tenants) > 201 || len(u.refused) > 201*51 {
 			t.Errorf("%d refusals in %d records of %d tenants", times, len(u.refused), len(tenants))
+		}
+	})
+}
+
+func TestADevice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		u := &users{roles: []user.Role{user.Owner}}
+		c, err := rights.New(rights.Config{CacheFor: 5 * time.Second, Accounts: rights.Accounts{"*/d1": {user.Owner}}}, &source{}, u, slog.New(slog.DiscardHandler), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go c.List().Run(ctx)
+		c.List().RevocationsConfirmed()
+		synctest.Wait()
+		device := func(tenantID, id, hash string) auth.Principal {
+			return auth.Principal{TenantID: tenantID, UserID: id, Device: hash}
+		}
+		refused := func(what string, p auth.Principal) {
+			t.Helper()
+			var refused *problem.Problem
+			if got, err := c.Current(ctx, p); !errors.As(err, &refused) || refused.Status != http.StatusUnauthorized {
+				t.Errorf("%s: %+v, %v, want 401", what, got, err)
+			}
+		}
+		got, err := c.Current(ctx, device("demo", "d1", "its-own"))
+		if err != nil || !slices.Equal(got.Roles, []user.Role{user.Kitchen}) || got.Actor() != "device:d1" {
+			t.Errorf("a device is %+v as %s, %v, want the role of its row", got, got.Actor(), err)
+		}
+		asked := u.asked
+		if _, err := c.Current(ctx, device("demo", "d1", "its-own")); err != nil || u.asked != asked {
+			t.Errorf("the role is read again: %v, %d times", err, u.asked-asked)
+		}
+		refused("another secret", device("demo", "d1", "a-guess"))
+		refused("the same guess, which is not cached", device("demo", "d1", "a-guess"))
+		if u.asked != asked+2 {
+			t.Errorf("two guesses are %d lookups, want 2", u.asked-asked)
+		}
+		refused("a device of another tenant", device("other", "d1", "its-own"))
+		refused("a user as a device", device("demo", "u1", "its-own"))
+		if got, err := c.Current(ctx, auth.Principal{TenantID: "demo", UserID: "d2"}); err != nil || len(got.Roles) > 0 {
+			t.Errorf("a user's token with the id of a device is %+v, %v", got, err)
+		}
+		c.List().Revoked(auth.Revocation{TenantID: "demo", UserID: "d1", At: time.Now(), Until: time.Now().Add(time.Hour)})
+		refused("a revoked device, although its role is cached", device("demo", "d1", "its-own"))
+		u.roles = nil // the row is revoked too
+		time.Sleep(2 * time.Hour)
+		refused("a revoked device, after the revocation is forgotten", device("demo", "d1", "its-own"))
+
+		without, err := rights.New(rights.Config{}, &source{}, nil, slog.New(slog.DiscardHandler), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go without.List().Run(ctx)
+		without.List().RevocationsConfirmed()
+		synctest.Wait()
+		var problem *problem.Problem
+		if got, err := without.Current(ctx, device("demo", "d1", "its-own")); !errors.As(err, &problem) || problem.Status != http.StatusUnauthorized {
+			t.Errorf("without a database a device is %+v, %v, want 401", got, err)
 		}
 	})
 }

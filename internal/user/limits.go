@@ -12,6 +12,7 @@ type Limit string
 // The limits.
 const (
 	MaxUsers        Limit = "max_users"
+	MaxDevices      Limit = "max_devices"       // paired devices that are not revoked
 	MaxInvitations  Limit = "max_invitations"   // users whose address is not confirmed
 	OrdersPerSecond Limit = "orders_per_second" // orders created and changed over the API
 	MailsPerHour    Limit = "mails_per_hour"
@@ -25,7 +26,7 @@ const RequestsAtOnce Limit = "requests_at_once"
 
 // LimitNames returns every limit that the operator can set for one tenant.
 func LimitNames() []Limit {
-	return []Limit{MaxUsers, MaxInvitations, OrdersPerSecond, MailsPerHour, MaxStreams, LogBytes}
+	return []Limit{MaxUsers, MaxInvitations, OrdersPerSecond, MailsPerHour, MaxStreams, LogBytes, MaxDevices}
 }
 
 // Valid reports whether l is one of [LimitNames].
@@ -38,7 +39,7 @@ func (l Limit) Least() int64 {
 		return 1
 	case LogBytes:
 		return 64 << 10
-	case MaxInvitations, MailsPerHour, MaxStreams, RequestsAtOnce:
+	case MaxInvitations, MaxDevices, MailsPerHour, MaxStreams, RequestsAtOnce:
 	}
 	return 0
 }
@@ -48,6 +49,7 @@ func (l Limit) Least() int64 {
 type DefaultLimits struct {
 	MaxUsers        int64 `envconfig:"TENANT_MAX_USERS" default:"500"`
 	MaxInvitations  int64 `envconfig:"TENANT_MAX_INVITATIONS" default:"50"`
+	MaxDevices      int64 `envconfig:"TENANT_MAX_DEVICES" default:"100"`
 	OrdersPerSecond int64 `envconfig:"TENANT_ORDERS_PER_SECOND" default:"50"`
 	MailsPerHour    int64 `envconfig:"TENANT_MAILS_PER_HOUR" default:"2000"`
 }
@@ -61,6 +63,7 @@ func (d DefaultLimits) Check() error {
 	}{
 		{"TENANT_MAX_USERS", d.MaxUsers, MaxUsers.Least()},
 		{"TENANT_MAX_INVITATIONS", d.MaxInvitations, MaxInvitations.Least()},
+		{"TENANT_MAX_DEVICES", d.MaxDevices, MaxDevices.Least()},
 		{"TENANT_ORDERS_PER_SECOND", d.OrdersPerSecond, OrdersPerSecond.Least()},
 		{"TENANT_MAILS_PER_HOUR", d.MailsPerHour, MailsPerHour.Least()},
 	} {

@@ -24,3 +24,12 @@ func Violates(err error, states ...string) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && slices.Contains(states, pg.Code)
 }
+
+// Constraint returns the name of the constraint or the unique index that a statement violated, "" if it was none.
+func Constraint(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.ConstraintName
+	}
+	return ""
+}

@@ -17,7 +17,8 @@ const columns = `id, tenant_id, reference, status, total_amount, currency, versi
 const eventPart = `
 a AS (
     SELECT coalesce((SELECT ` + text.SaidSQL + ` FROM (
-        SELECT name AS said FROM users WHERE tenant_id = $1::text AND id = $9::uuid) AS actor), '') AS actor_name
+        SELECT name AS said FROM users WHERE tenant_id = $1::text AND id = $9::uuid
+        UNION ALL SELECT name FROM devices WHERE tenant_id = $1::text AND id = $9::uuid) AS actor), '') AS actor_name
 ),
 r AS (SELECT ` + text.SaidSQL + ` AS shown_reference FROM (SELECT reference AS said FROM o) AS o),
 e AS (

@@ -51,7 +51,7 @@ func TestLimits(t *testing.T) {
 		{TenantID: "demo", Actor: "operator:ana", Action: "tenant.limits", Target: "tenant:demo", Outcome: user.Done, Detail: "max_users is the default", Times: 1},
 		{
 			TenantID: "demo", Actor: "operator:ana", Action: "tenant.limits", Target: "tenant:demo", Outcome: user.Done, Times: 1,
-			Detail: "max_users is 1, max_invitations is 1, orders_per_second is 3, mails_per_hour is 3, max_streams is 4, log_bytes is 65541",
+			Detail: "max_users is 1, max_invitations is 1, orders_per_second is 3, mails_per_hour is 3, max_streams is 4, log_bytes is 65541, max_devices is 6",
 		},
 	}
 	if diff := cmp.Diff(wanted, records, cmpopts.IgnoreFields(user.Record{}, "At")); diff != "" {

@@ -189,6 +189,11 @@ func (rows) Revocations(context.Context) ([]auth.Revocation, error) { return nil
 // AddRefusals implements [gateway.Database].
 func (rows) AddRefusals(context.Context, string, []user.Record) error { return nil }
 
+// DeviceRole implements [rights.Users]: there is no device.
+func (rows) DeviceRole(context.Context, string, string, string) (user.Role, error) {
+	return "", user.ErrNotFound
+}
+
 // Limits implements [gateway.Database]: the operator has chosen none.
 func (rows) Limits(context.Context, string) (user.Limits, error) { return user.Limits{}, nil }
 

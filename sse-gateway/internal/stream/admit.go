@@ -27,6 +27,7 @@ type grant struct {
 	Issued   time.Time   `json:"iat"`
 	Checked  time.Time   `json:"checked"` // when the roles were read
 	TokenID  string      `json:"jti,omitempty"`
+	Device   string      `json:"device,omitempty"`
 }
 
 // principal returns the caller who opens a stream, by token or by ticket.
@@ -51,6 +52,7 @@ func (h *Handler) principal(r *http.Request, asked wishes) (auth.Principal, erro
 	}
 	p := auth.Principal{
 		UserID: g.UserID, TenantID: g.TenantID, Roles: g.Roles, Expires: g.Expires, Issued: g.Issued, TokenID: g.TokenID, Checked: g.Checked,
+		Device: g.Device,
 	}
 	if _, revoked := h.deps.Revoked.Find(p); revoked { // the roles have changed since the ticket was issued
 		err := unauthorized("the ticket was revoked")
@@ -94,6 +96,7 @@ func (h *Handler) ticket(w http.ResponseWriter, r *http.Request) error {
 	}
 	claims, err := json.Marshal(grant{
 		UserID: p.UserID, TenantID: p.TenantID, Roles: p.Roles, Expires: p.Expires, Issued: p.Issued, TokenID: p.TokenID, Checked: p.Checked,
+		Device: p.Device,
 	})
 	if err != nil {
 		return fmt.Errorf("encode ticket: %w", err)

@@ -45,7 +45,7 @@ func (h *Handler) receipts(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := admissible(p); err != nil {
+	if err := h.admissible(r, p); err != nil {
 		return err
 	}
 	if !h.receiptRate.take(p.TenantID+" "+p.UserID, time.Now()) {
