@@ -8,6 +8,7 @@ import { pageSettings } from './services/settings';
 import { sharingIn } from './services/sharedStream';
 import { signOutsIn } from './services/signOuts';
 import { access } from './store/access';
+import { alerts } from './store/alerts';
 import { openClient } from './store/client';
 import { clock } from './store/clock';
 import { keepListIn } from './store/keptList';
@@ -41,7 +42,7 @@ const ways = access(async () => {
 });
 const arrived = await ways.finish(window);
 
-const device = { wakeLock: wakeLock(window), network: network(window) };
+const device = { wakeLock: wakeLock(window), network: network(window), alerts: alerts(window) };
 
 const client = openClient({
   fetch: fetcher,

@@ -223,6 +223,40 @@ test('a kitchen screen stays on, if it is chosen', async ({ openTill }) => {
   await till.page.screenshot({ path: join(report, 'e2e-device.png') });
 });
 
+test('a device calls for attention as it was chosen, once it was touched', async ({ openTill }) => {
+  const till = await openTill('cashier@demo.example');
+  await kept(till.page);
+  await till.page.context().grantPermissions(['notifications']);
+  await till.page.goto(`${runningStack().origin}/#/preferences`);
+  const sound = till.page.getByRole('checkbox', { name: 'A sound for notifications' });
+  const browser = till.page.getByRole('checkbox', { name: 'Notifications of the browser' });
+  await expect(sound).not.toBeChecked();
+  await sound.check();
+  await browser.check();
+  await expect(till.page.getByText('The browser does not allow')).toHaveCount(0);
+  await sound.scrollIntoViewIfNeeded();
+  await till.page.screenshot({ path: join(report, 'e2e-alerts.png') });
+  await till.page.reload();
+  await expect(sound).toBeChecked();
+  await expect(browser).toBeChecked();
+  await till.page.getByRole('heading', { name: 'Preferences' }).click();
+  await expect(till.page.getByText('Touch the page once')).toHaveCount(0);
+
+  await expect(till.connection).toHaveAttribute('data-state', 'live');
+  await till.page.evaluate(() => Object.defineProperty(document, 'hidden', { get: () => true }));
+  const owner = await Person.named('owner@demo.example');
+  const order = await owner.create(newReference());
+  await owner.pay(order);
+  await expect
+    .poll(() =>
+      till.page.evaluate(async () => {
+        const worker = await navigator.serviceWorker.getRegistration();
+        return (await worker?.getNotifications())?.map((one) => one.body).join();
+      }),
+    )
+    .toContain(order.reference);
+});
+
 test('one order is printed on one sheet, without what only a screen can use', async ({ openTill }) => {
   const { reference, order_id } = await (await Person.named('owner@demo.example')).create(newReference());
   const till = await openTill('cashier@demo.example', { colorScheme: 'dark' });

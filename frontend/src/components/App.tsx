@@ -1,4 +1,4 @@
-import { lazy, Suspense, useCallback, useState } from 'react';
+import { lazy, Suspense, useCallback, useEffect, useState } from 'react';
 import { Route, Router, Switch, useLocation } from 'wouter';
 import { PlaceContext, useHashPath } from '../hooks/usePlace';
 import { useStore } from '../hooks/useStore';
@@ -6,6 +6,7 @@ import { currentLanguage, t } from '../i18n/words';
 import { mayLead, maySell } from '../model/order';
 import type { Session } from '../services/session';
 import type { Access } from '../store/access';
+import type { Alerts } from '../store/alerts';
 import type { Client } from '../store/client';
 import { keepDraftIn } from '../store/draft';
 import type { Feed } from '../store/feed';
@@ -19,6 +20,7 @@ import { OrderList } from './OrderList';
 import { Shortcuts } from './Shortcuts';
 import { SignIn } from './SignIn';
 import { TopBar } from './TopBar';
+import { notificationText } from './texts';
 
 const PreferencesPage = lazy(async () => ({ default: (await import('./PreferencesPage')).PreferencesPage }));
 const StaffPage = lazy(async () => ({ default: (await import('./StaffPage')).StaffPage }));
@@ -41,6 +43,7 @@ export interface AppProps {
 export interface Device {
   readonly wakeLock: WakeLock;
   readonly network: Observable<boolean>;
+  readonly alerts: Alerts;
 }
 
 export function App({ client, people, clock, place, device, access }: AppProps) {
@@ -95,6 +98,17 @@ function Workspace({ session, feed, people, clock, device, onSignIn, onSignOut }
   const [, goTo] = useLocation();
   const showKeys = useCallback(() => setKeysShown(true), []);
   const goToOrders = useCallback(() => goTo('/'), [goTo]);
+  useEffect(
+    () =>
+      feed.onNotification((told) =>
+        device.alerts.ring({ text: notificationText(told), path: `/orders/${told.order.orderId}` }),
+      ),
+    [feed, device],
+  );
+  useEffect(() => {
+    device.alerts.count(unread);
+    return () => device.alerts.count(0); // who is signed out has none
+  }, [device, unread]);
   const sells = maySell(session.roles);
   const leads = mayLead(session.roles);
   return (

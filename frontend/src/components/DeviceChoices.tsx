@@ -1,11 +1,13 @@
 import { useId } from 'react';
 import { useStore } from '../hooks/useStore';
 import { t } from '../i18n/words';
-import type { WakeLock } from '../store/wakeLock';
+import { alertKinds } from '../store/alerts';
+import type { Device } from './App';
 
 /** What this device does, for all who sign in on it: kept here, at once. */
-export function DeviceChoices({ wakeLock }: { readonly wakeLock: WakeLock }) {
+export function DeviceChoices({ wakeLock, alerts }: Pick<Device, 'wakeLock' | 'alerts'>) {
   const id = useId();
+  const { choices, needsTouch } = useStore(alerts);
   const screen = useStore(wakeLock);
   return (
     <fieldset className="channel" aria-describedby={`${id}-detail`}>
@@ -28,6 +30,26 @@ export function DeviceChoices({ wakeLock }: { readonly wakeLock: WakeLock }) {
           {t('device.screenRefused')}
         </p>
       )}
+      {alertKinds.map((kind) => (
+        <label key={kind} className="choice">
+          <input
+            type="checkbox"
+            disabled={choices[kind] === 'unsupported'}
+            checked={choices[kind] === 'on' || choices[kind] === 'refused'}
+            onChange={(event) => void alerts.choose(kind, event.target.checked)}
+          />
+          <span>
+            {t(`alert.${kind}`)}
+            {choices[kind] === 'unsupported' && <span className="faint"> {t('alert.unsupported')}</span>}
+          </span>
+        </label>
+      ))}
+      {choices.notification === 'refused' && (
+        <p className="field-problem" role="status">
+          {t('alert.refused')}
+        </p>
+      )}
+      {needsTouch && <p role="status">{t('alert.touch')}</p>}
     </fieldset>
   );
 }

@@ -3,6 +3,13 @@ import type { Device } from '../components/App';
 import { alwaysOnline } from '../store/network';
 
 export const plainDevice: Device = {
+  alerts: {
+    getSnapshot: () => noAlerts,
+    subscribe: () => () => undefined,
+    choose: async () => undefined,
+    ring: () => undefined,
+    count: () => undefined,
+  },
   network: alwaysOnline,
   wakeLock: {
     getSnapshot: () => unsupported,
@@ -12,3 +19,13 @@ export const plainDevice: Device = {
 };
 
 const unsupported = { kind: 'unsupported' } as const;
+
+const noAlerts = {
+  choices: {
+    sound: 'unsupported',
+    vibration: 'unsupported',
+    notification: 'unsupported',
+    badge: 'unsupported',
+  },
+  needsTouch: false,
+} as const;

@@ -5,10 +5,24 @@ import { type Asked, type Build, shell } from './shell';
 interface Scope {
   readonly orderbellBuild: Build;
   readonly location: Location;
-  readonly clients: { claim(): Promise<void> };
+  readonly clients: {
+    claim(): Promise<void>;
+    matchAll(of: { type: 'window' }): Promise<readonly Page[]>;
+    openWindow(address: string): Promise<unknown>;
+  };
   skipWaiting(): Promise<void>;
   addEventListener(type: 'install' | 'activate', on: (event: Waiting) => void): void;
   addEventListener(type: 'fetch', on: (event: Fetching) => void): void;
+  addEventListener(type: 'notificationclick', on: (event: Pressed) => void): void;
+}
+
+interface Page {
+  focus(): Promise<unknown>;
+  navigate(address: string): Promise<unknown>;
+}
+
+interface Pressed extends Waiting {
+  readonly notification: { readonly data: { readonly path: string }; close(): void };
 }
 
 interface Waiting {
@@ -38,3 +52,19 @@ scope.addEventListener('fetch', (event) => {
   const answer = own.answer(event.request);
   if (answer !== undefined) event.respondWith(answer);
 });
+
+// A press on a notification of the browser (store/alerts.ts) leads to its order.
+scope.addEventListener('notificationclick', (event) => {
+  event.notification.close();
+  event.waitUntil(open(`/#${event.notification.data.path}`));
+});
+
+async function open(address: string): Promise<void> {
+  const [page] = await scope.clients.matchAll({ type: 'window' });
+  if (page === undefined) {
+    await scope.clients.openWindow(address);
+    return;
+  }
+  await page.focus();
+  await page.navigate(address);
+}
