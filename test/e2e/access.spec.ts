@@ -41,8 +41,33 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await expect(till.page.getByRole('alertdialog')).toBeVisible();
     expect(await findings(till.page)).toEqual([]);
     await till.page.keyboard.press('Escape');
-    await till.page.getByLabel('View').selectOption('compact');
-    expect(await findings(till.page)).toEqual([]);
+    for (const view of ['compact', 'table', 'cards']) {
+      await till.page.getByLabel('View').selectOption(view);
+      expect(await findings(till.page), view).toEqual([]);
+    }
+    const leaving = await owner.pay(await owner.create(newReference()));
+    await till.page.locator('label', { hasText: /^Active/ }).click();
+    await till.press('Complete', leaving.reference);
+    await expect(till.page.getByTestId('gap').getByRole('button', { name: 'Undo' })).toBeVisible();
+    expect(await findings(till.page), 'a gap').toEqual([]);
+    await till.order(paid.reference).focus();
+    await till.page.keyboard.press('?');
+    await expect(till.page.getByRole('dialog', { name: 'Keyboard shortcuts' })).toBeVisible();
+    expect(await findings(till.page), 'the list of keys').toEqual([]);
+    await till.page.keyboard.press('Escape');
+    for (const address of ['/today', '/business', '/staff', `/orders/${paid.order_id}`]) {
+      await till.page.evaluate((to) => {
+        location.hash = `#${to}`;
+      }, address);
+      await expect(till.page.getByRole('heading', { level: 2 }).first()).toBeVisible();
+      await expect(till.page.getByText('Loading…')).toHaveCount(0);
+      expect(await findings(till.page), address).toEqual([]);
+    }
+    await till.page.context().setOffline(true);
+    await expect(till.page.getByTestId('stale')).toBeVisible();
+    expect(await findings(till.page), 'not live').toEqual([]);
+    await till.page.context().setOffline(false);
+    await expect(till.connection).toHaveText('Live');
     await till.page.evaluate("location.hash = '#/preferences'");
     await till.page.getByRole('checkbox', { name: 'Keep e-mail back' }).check();
     expect(await findings(till.page)).toEqual([]);

@@ -53,20 +53,23 @@ export function Bars({ title, bars, every }: BarsProps) {
         ))}
         <line x1={0} x2={bars.length * width} y1={height} y2={height} />
       </svg>
-      <table className="hidden">
-        <caption>{title}</caption>
-        <tbody>
-          {bars
-            .filter(({ value, before = 0 }) => value > 0 || before > 0)
-            .map(({ label, value, before }) => (
-              <tr key={label}>
-                <th scope="row">{label}</th>
-                <td>{value}</td>
-                {before !== undefined && <td>{before}</td>}
-              </tr>
-            ))}
-        </tbody>
-      </table>
+      {/* A table is as wide as its text, whatever it is told: what is around it hides it. */}
+      <div className="hidden">
+        <table>
+          <caption>{title}</caption>
+          <tbody>
+            {bars
+              .filter(({ value, before = 0 }) => value > 0 || before > 0)
+              .map(({ label, value, before }) => (
+                <tr key={label}>
+                  <th scope="row">{label}</th>
+                  <td>{value}</td>
+                  {before !== undefined && <td>{before}</td>}
+                </tr>
+              ))}
+          </tbody>
+        </table>
+      </div>
     </figure>
   );
 }

@@ -17,7 +17,9 @@ export function SettingsPage({ id, title, state, load, children }: SettingsPageP
   return (
     <main id={id} className="page preferences">
       <p>
-        <Link href="/">{t('back')}</Link>
+        <Link href="/" className="back">
+          {t('back')}
+        </Link>
       </p>
       <h2>{title}</h2>
       {state.kind === 'loading' && <p role="status">{t('loading')}</p>}
