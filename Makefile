@@ -88,7 +88,7 @@ dev: build ## Run everything on this machine (ARGS="--reset" starts with empty s
 # ---- check and test
 
 .PHONY: check
-check: check-lint check-shell check-workflows check-frontend check-contract check-specs check-house check-alerts manifests ## What CI runs first: formats, linters, types, house rules
+check: check-lint check-shell check-workflows check-frontend check-contract check-specs check-house check-alerts check-dashboards manifests ## What CI runs first: formats, linters, types, house rules
 
 .PHONY: check-lint
 check-lint: bin/golangci-lint ## Go: linters and formats
@@ -96,6 +96,7 @@ check-lint: bin/golangci-lint ## Go: linters and formats
 	bin/golangci-lint run ./...
 	cd test/bench && ../../bin/golangci-lint run ./...
 	cd tools/k8s && ../../bin/golangci-lint run ./...
+	cd tools/dashboards && ../../bin/golangci-lint run ./...
 	cd tools/contracts && ../../bin/golangci-lint run ./...
 
 .PHONY: check-shell
@@ -146,6 +147,19 @@ check-alerts: ## Alert rules: each fires at its fault and resolves (promtool, of
 	@command -v promtool >/dev/null || { echo 'promtool is missing: apt-get install prometheus' >&2; exit 1; }
 	promtool check rules k8s/components/observability/rules/orderbell.yaml k8s/components/observability/rules/visible.yaml
 	promtool test rules k8s/components/observability/rules/alerts_test.yaml k8s/components/observability/rules/visible_test.yaml
+
+DASHBOARDS := k8s/components/observability/dashboards
+
+.PHONY: dashboards
+dashboards: ## Write the Grafana dashboards (tools/dashboards)
+	go -C tools/dashboards run . ../../$(DASHBOARDS)
+
+.PHONY: check-dashboards
+check-dashboards: ## Grafana dashboards: as tools/dashboards writes them
+	$(say) 'dashboards'
+	rm -rf .cache/dashboards
+	go -C tools/dashboards run . ../../.cache/dashboards
+	diff -ru $(DASHBOARDS) .cache/dashboards || { echo 'make dashboards writes them' >&2; exit 1; }
 
 .PHONY: audit
 audit: bin/govulncheck ## Ask the vulnerability databases about all dependencies (needs the network; says so where they are away)

@@ -32,7 +32,7 @@ manifests: bin/kustomize bin/kubeconform bin/kind $(SCHEMAS) ## Render every ove
 	for overlay in $(OVERLAYS); do bin/kustomize build k8s/overlays/$$overlay >.cache/manifests/$$overlay.yaml; done
 	$(say) 'manifests: schemas'
 	bin/kubeconform -strict -summary -schema-location '.cache/schemas/{{.ResourceKind}}-{{.Group}}-{{.ResourceAPIVersion}}.json' \
-		$(OVERLAYS:%=.cache/manifests/%.yaml)
+		$(OVERLAYS:%=.cache/manifests/%.yaml) k8s/components/observability/operator/{podmonitor,prometheusrule,keda}.yaml
 	$(say) 'manifests: kind-config.yaml is one'
 	@said=$$(KIND_EXPERIMENTAL_PROVIDER=docker DOCKER_HOST=unix:///nowhere bin/kind create cluster --config kind-config.yaml 2>&1 || true); \
 	grep -q 'failed to get docker info' <<<"$$said" || { printf '%s\n' "$$said" >&2; exit 1; } # it got past the file, as far as it can

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,6 +34,28 @@ type statusOptions struct {
 	asJSON   bool
 }
 
+// statusConfig says in a cluster what the flags say elsewhere.
+type statusConfig struct {
+	Programs addresses `envconfig:"STATUS_PROGRAMS"` // NAME=URL with commas between them
+	Groups   []string  `envconfig:"STATUS_GROUPS"`
+}
+
+// addresses are programs by name.
+type addresses map[string]string
+
+// Decode implements envconfig.Decoder.
+func (a *addresses) Decode(text string) error {
+	*a = addresses{}
+	for one := range strings.SplitSeq(text, ",") {
+		name, address, ok := strings.Cut(strings.TrimSpace(one), "=")
+		if !ok || name == "" || address == "" {
+			return fmt.Errorf("%q is not NAME=URL", one)
+		}
+		(*a)[name] = address
+	}
+	return nil
+}
+
 func newStatusCommand() *cobra.Command {
 	var o statusOptions
 	cmd := &cobra.Command{
@@ -44,8 +67,8 @@ The command asks all parts at the same time. It prints one line for each: whethe
 each queue and for how long. It works while parts are down. Exit status 1: a part is not well.
 
 The command uses DATABASE_URL, REDIS_URL, KAFKA_BROKERS and SMTP_URL or, if they are not set, the stores and programs of the
-orderbell dev that runs on the data directory. Elsewhere --program says where a program is; a function that has scaled to
-zero starts when it is asked.`,
+orderbell dev that runs on the data directory. Elsewhere STATUS_PROGRAMS or --program says where the programs are, and STATUS_GROUPS
+or --group which consumer groups they have; a function that has scaled to zero starts when it is asked.`,
 		Example: `  orderbell status
   orderbell status --json | jq '.parts[] | select(.state != "ok")'
   orderbell status --program sse-gateway=http://sse-gateway:8080 --program outbox-relay=http://outbox-relay:8080`,
@@ -68,9 +91,15 @@ zero starts when it is asked.`,
 }
 
 func (o *statusOptions) run(cmd *cobra.Command) error {
-	programs := maps.Clone(o.programs)
-	if programs == nil {
-		programs = map[string]string{}
+	var cfg statusConfig
+	if err := service.Load(&cfg); err != nil {
+		return err
+	}
+	programs := map[string]string{}
+	maps.Copy(programs, cfg.Programs)
+	maps.Copy(programs, o.programs)
+	if len(o.groups) == 0 {
+		o.groups = cfg.Groups
 	}
 	state, err := devstack.ReadState(o.data)
 	if err == nil && len(programs) == 0 {

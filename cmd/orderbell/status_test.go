@@ -13,7 +13,7 @@ import (
 // stores that do not answer.
 func (d *dev) checkStatus(t *testing.T, data string) {
 	t.Helper()
-	look := func(env ...string) (map[string]status.Part, int) {
+	look := func(data string, env ...string) (map[string]status.Part, int) {
 		t.Helper()
 		began := time.Now()
 		stdout, stderr, code := run(t, env, "status", "--data", data, "--timeout", "5s", "--json")
@@ -30,7 +30,7 @@ func (d *dev) checkStatus(t *testing.T, data string) {
 		}
 		return parts, code
 	}
-	parts, code := look()
+	parts, code := look(data)
 	if len(parts) != 8+4+6+1 || code != 1 {
 		t.Errorf("%d parts, exit status %d: %+v", len(parts), code, parts)
 	}
@@ -46,7 +46,7 @@ func (d *dev) checkStatus(t *testing.T, data string) {
 			t.Errorf("%s: how many wait is not known", name)
 		}
 	}
-	parts, code = look("REDIS_URL=redis://127.0.0.1:1", "DATABASE_URL=postgres://nobody@127.0.0.1:1/orderbell")
+	parts, code = look(data, "REDIS_URL=redis://127.0.0.1:1", "DATABASE_URL=postgres://nobody@127.0.0.1:1/orderbell")
 	for name, want := range map[string]status.State{
 		"redis": status.NotReady, "postgresql": status.NotReady, "outbox": status.Unknown, "due mails": status.Unknown, "verify": status.Unknown,
 		"kafka": status.OK, "smtp": status.OK, "sse-gateway": status.OK, "open dead letters": status.OK, "consumer lag of order-paid": status.OK,
@@ -54,6 +54,20 @@ func (d *dev) checkStatus(t *testing.T, data string) {
 		if parts[name].State != want || code != 1 {
 			t.Errorf("exit status %d, %s: %+v, want %s", code, name, parts[name], want)
 		}
+	}
+	// As in a cluster: the environment alone says where everything is.
+	parts, code = look(t.TempDir(), "DATABASE_URL="+d.state.DatabaseURL, "REDIS_URL="+d.state.RedisURL, "KAFKA_BROKERS="+d.state.Brokers, "SMTP_URL="+d.state.SMTPURL,
+		"STATUS_PROGRAMS=sse-gateway="+d.state.Programs["sse-gateway"].URL+",outbox-relay=http://127.0.0.1:1",
+		"STATUS_GROUPS=order-paid")
+	for name, want := range map[string]status.State{
+		"sse-gateway": status.OK, "outbox-relay": status.NotReady, "consumer lag of order-paid": status.OK, "postgresql": status.OK,
+	} {
+		if parts[name].State != want || code != 1 {
+			t.Errorf("in a cluster: exit status %d, %s: %+v, want %s", code, name, parts[name], want)
+		}
+	}
+	if len(parts) != 2+4+4+1 {
+		t.Errorf("in a cluster: %d parts, want two programs, four stores, four queues and verify: %v", len(parts), parts)
 	}
 	stdout, _, _ := run(t, nil, "status", "--data", data)
 	if !strings.Contains(stdout, "outbox-relay") || !strings.Contains(stdout, "2 offenders") {

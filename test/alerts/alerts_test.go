@@ -47,6 +47,7 @@ func TestAlerts(t *testing.T) {
 	for _, f := range w.outages() {
 		w.run(t, f)
 	}
+	w.queryDashboards(t)
 	cancel()
 	<-ended
 	for _, f := range w.verdicts() {

@@ -81,7 +81,10 @@ func (w *world) outages() []fault {
 				return err
 			},
 		},
-		{name: "outbox-relay stands still for 2 s again and again", alerts: []string{"OrderbellRelaySlow"}, strike: stalls.start, heal: stalls.stop},
+		{
+			name:   "outbox-relay stands still for 2 s again and again",
+			alerts: []string{"OrderbellRelaySlow", "OrderbellOrdersVisibleLate", "OrderbellOrdersVisibleBudget"}, strike: stalls.start, heal: stalls.stop,
+		},
 		{name: "Redis is away", alerts: []string{"OrderbellRedisErrors", "OrderbellEventsRefused"}, strike: shut(w.redis), heal: open(w.redis)},
 		{
 			name: "Redis starts again, empty", alerts: []string{"OrderbellStreamsLost"}, strike: w.emptyRedis,

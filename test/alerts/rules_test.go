@@ -16,14 +16,14 @@ import (
 type pace struct{ hour, least time.Duration }
 
 var (
-	duration = regexp.MustCompile(`(for: |\[)(\d+)(s|m|h)\b`)
+	duration = regexp.MustCompile(`(for: |\[)(\d+)(s|m|h|d)\b`)
 	ages     = regexp.MustCompile(`(\d+(?:\.\d+)?) \* (60|3600)\b`)
 )
 
 // shorten returns the rules with every duration shortened: of for, of ranges, and ages, which the rules write as N * 60 and
 // N * 3600.
 func (p pace) shorten(rules string) string {
-	units := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "60": time.Minute, "3600": time.Hour}
+	units := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "60": time.Minute, "3600": time.Hour}
 	rules = duration.ReplaceAllStringFunc(rules, func(text string) string {
 		m := duration.FindStringSubmatch(text)
 		n, _ := strconv.ParseFloat(m[2], 64) // digits
@@ -77,8 +77,8 @@ func shortened(t *testing.T, p pace, dir string) (files, alerts []string) {
 func TestRulesAreShortenedEverywhere(t *testing.T) {
 	t.Parallel()
 	p := pace{hour: 5 * time.Second, least: 8 * time.Second}
-	const rules = "expr: increase(x[5m]) > 0.5 * 60 or time() - y > 26 * 3600 or r > 14.4 * 0.001\nfor: 1h\nfor: 5s\nz[6h]"
-	const want = "expr: increase(x[8000ms]) > 8 or time() - y > 130 or r > 14.4 * 0.001\nfor: 8000ms\nfor: 5000ms\nz[30000ms]"
+	const rules = "expr: increase(x[5m]) > 0.5 * 60 or time() - y > 26 * 3600 or r > 14.4 * 0.001\nfor: 1h\nfor: 5s\nz[6h] z[3d]"
+	const want = "expr: increase(x[8000ms]) > 8 or time() - y > 130 or r > 14.4 * 0.001\nfor: 8000ms\nfor: 5000ms\nz[30000ms] z[360000ms]"
 	if got := p.shorten(rules); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
