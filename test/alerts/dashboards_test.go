@@ -49,5 +49,5 @@ func (w *world) queryDashboards(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d queries of %d dashboards have data", queries, len(files))
+	t.Logf("%d queries of %d dashboards were asked", queries, len(files))
 }
