@@ -32,6 +32,8 @@ func TestRolesMayDoNoMore(t *testing.T) {
 		"allows a source":          "INSERT INTO event_sources (source, tenant_id, allowed_by) SELECT '/x', id, 'x' FROM tenants",
 		"reads the audit trail":    "SELECT actor FROM audit_records LIMIT 1",
 		"rewrites the audit trail": "UPDATE audit_records SET actor = 'x'",
+		"removes notifications":    "DELETE FROM notifications WHERE created_at < now()",
+		"reads notifications":      "SELECT data FROM notifications LIMIT 1",
 		"reads revocations":        "SELECT at FROM revocations LIMIT 1",
 		"revokes":                  "INSERT INTO revocations (tenant_id, user_id, at, until) VALUES ('demo', 'u', now(), now())",
 		"makes a table":            "CREATE TABLE mine ()",
@@ -44,10 +46,10 @@ func TestRolesMayDoNoMore(t *testing.T) {
 		"orderbell_user_api":         "reads revocations",
 		"orderbell_sse_gateway":      "reads revocations",
 		"orderbell_outbox_relay":     "reads the outbox",
-		"orderbell_functions":        "reads users, writes event records, makes a day, reads mails",
-		"orderbell_delivery_sweeper": "reads users, reads the outbox, removes outbox rows, drops a day, makes a day, reads mails, reads revocations",
-		"orderbell_operator":         "reads orders, reads users, changes users, reads the outbox, reads mails, allows a source, reads the audit trail, reads revocations, revokes",
-		"orderbell_reader":           "reads orders, reads users, reads the outbox, reads mails, reads the audit trail, reads revocations",
+		"orderbell_functions":        "reads users, writes event records, makes a day, reads mails, reads notifications",
+		"orderbell_delivery_sweeper": "reads users, reads the outbox, removes outbox rows, drops a day, makes a day, reads mails, reads revocations, removes notifications",
+		"orderbell_operator":         "reads orders, reads users, changes users, reads the outbox, reads mails, reads notifications, allows a source, reads the audit trail, reads revocations, revokes",
+		"orderbell_reader":           "reads orders, reads users, reads the outbox, reads mails, reads notifications, reads the audit trail, reads revocations",
 	}
 	for _, role := range database.Roles() {
 		t.Run(role, func(t *testing.T) {

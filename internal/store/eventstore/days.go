@@ -62,12 +62,30 @@ func (s *Store) ForgetDays(ctx context.Context, first time.Time) (dropped int, e
 	return dropped, nil
 }
 
-// patiently runs do in a transaction that waits for locks no longer than lockPatience.
+// patiently runs do in a transaction that waits for locks no longer than lockPatience. One sweep at a time: two that drop the
+// same partition may find half of it.
 func (s *Store) patiently(ctx context.Context, do func(pgx.Tx) error) error {
 	return database.Transact(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = '"+lockPatience+"'"); err != nil {
 			return err
 		}
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtext('event_records.days'))"); err != nil {
+			return err
+		}
 		return do(tx)
 	})
+}
+
+// ForgetNotifications removes at most limit notifications that were made before then, and returns how many it removed.
+func (s *Store) ForgetNotifications(ctx context.Context, before time.Time, limit int) (int64, error) {
+	const sql = `DELETE FROM notifications WHERE id = ANY (ARRAY(SELECT id FROM notifications WHERE created_at < $1 LIMIT $2))`
+	tag, err := s.pool.Exec(ctx, sql, before, limit)
+	return tag.RowsAffected(), wrap("forget notifications", err)
+}
+
+// ForgetMails removes at most limit mails that were made before then and are not due, and returns how many it removed.
+func (s *Store) ForgetMails(ctx context.Context, before time.Time, limit int) (int64, error) {
+	const sql = `DELETE FROM email_deliveries WHERE id = ANY (ARRAY(SELECT id FROM email_deliveries WHERE created_at < $1 AND status <> 'due' LIMIT $2))`
+	tag, err := s.pool.Exec(ctx, sql, before, limit)
+	return tag.RowsAffected(), wrap("forget mails", err)
 }

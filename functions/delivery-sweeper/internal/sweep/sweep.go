@@ -26,6 +26,10 @@ type Config struct {
 	Timeout time.Duration `envconfig:"SWEEP_TIMEOUT" default:"50s"`
 	// KeepSent is how long sent outbox rows are kept, for `orderbell verify` and `orderbell explain`.
 	KeepSent time.Duration `envconfig:"OUTBOX_KEEP_SENT" default:"24h"`
+	// NotificationDays and MailDays are how long notifications and finished mails stay: longer than event records, which
+	// `orderbell verify` compares with them.
+	NotificationDays int `envconfig:"NOTIFICATIONS_RETENTION_DAYS" default:"90"`
+	MailDays         int `envconfig:"MAIL_RETENTION_DAYS" default:"90"`
 	// AuditDays is how long the audit trail has records of what was done.
 	AuditDays int `envconfig:"AUDIT_RETENTION_DAYS" default:"400"`
 }
@@ -49,6 +53,8 @@ const (
 type Days interface {
 	EnsureDays(ctx context.Context, first, last time.Time) (int, error)
 	ForgetDays(ctx context.Context, first time.Time) (int, error)
+	ForgetNotifications(ctx context.Context, before time.Time, limit int) (int64, error)
+	ForgetMails(ctx context.Context, before time.Time, limit int) (int64, error)
 }
 
 // Outbox has events that were sent.
@@ -104,6 +110,9 @@ func New(cfg Config, retention, workers int, days Days, outbox Outbox, keys Keys
 		return nil, fmt.Errorf("SWEEP_TIMEOUT is %s, want more than 0", cfg.Timeout)
 	case cfg.KeepSent < 0:
 		return nil, fmt.Errorf("OUTBOX_KEEP_SENT is %s, want 0 or more", cfg.KeepSent)
+	case cfg.NotificationDays <= retention+spareDays || cfg.MailDays <= retention+spareDays:
+		return nil, fmt.Errorf("NOTIFICATIONS_RETENTION_DAYS is %d and MAIL_RETENTION_DAYS %d, want more than EVENT_RECORDS_RETENTION_DAYS and a day, %d",
+			cfg.NotificationDays, cfg.MailDays, retention+spareDays)
 	case cfg.AuditDays < 1:
 		return nil, fmt.Errorf("AUDIT_RETENTION_DAYS is %d, want 1 or more", cfg.AuditDays)
 	case retention < 1:
@@ -157,7 +166,9 @@ func (s *Sweeper) keepHouse(ctx context.Context, now, stopAt time.Time) error {
 	err7 := s.remove(ctx, "audit_records", stopAt, now.AddDate(0, 0, -s.cfg.AuditDays), s.trail.ForgetRecords)
 	err8 := s.remove(ctx, "refusals", stopAt, today.AddDate(0, 0, -refusalDays), s.trail.ForgetRefusals)
 	err9 := s.remove(ctx, "revocations", stopAt, now, s.trail.ForgetRevocations)
-	return errors.Join(err, err2, err3, err4, err5, err6, err7, err8, err9)
+	err10 := s.remove(ctx, "notifications", stopAt, now.AddDate(0, 0, -s.cfg.NotificationDays), s.days.ForgetNotifications)
+	err11 := s.remove(ctx, "mails", stopAt, now.AddDate(0, 0, -s.cfg.MailDays), s.days.ForgetMails)
+	return errors.Join(err, err2, err3, err4, err5, err6, err7, err8, err9, err10, err11)
 }
 
 // remove deletes in batches, until nothing is left or it is time to stop.

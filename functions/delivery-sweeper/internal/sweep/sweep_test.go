@@ -38,7 +38,7 @@ type testBundle struct {
 }
 
 func config() sweep.Config {
-	return sweep.Config{Timeout: time.Hour, KeepSent: 24 * time.Hour, AuditDays: 400}
+	return sweep.Config{Timeout: time.Hour, KeepSent: 24 * time.Hour, AuditDays: 400, NotificationDays: 90, MailDays: 90}
 }
 
 func setup(t *testing.T, cfg sweep.Config) *testBundle {
@@ -127,6 +127,25 @@ func TestSweep(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+	t.Run("old notifications and finished mails go, due ones and later ones stay", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, config())
+		b.exec(`INSERT INTO tenants (id, name) VALUES ('demo', 'Kopi')`)
+		b.exec(`INSERT INTO users (id, tenant_id, email, roles) VALUES (gen_random_uuid(), 'demo', 'a@b.example', '{owner}')`)
+		const days = ` FROM users, generate_series(1, 1501) AS n, LATERAL (SELECT CASE WHEN n <= 1500 THEN 91 ELSE 89 END) AS v (days)`
+		b.exec(`INSERT INTO notifications (id, tenant_id, user_id, event_source, event_id, event_type, order_id, data, created_at)
+			SELECT gen_random_uuid(), tenant_id, id, '/s', gen_random_uuid(), 'order_paid', gen_random_uuid(), '{}', now() - make_interval(days => days)` + days)
+		b.exec(`INSERT INTO email_deliveries (id, tenant_id, user_id, event_source, event_id, event_type, order_id, data, message_id, status, created_at)
+			SELECT gen_random_uuid(), tenant_id, id, '/s', gen_random_uuid(), 'order_paid', gen_random_uuid(), '{}', n::text,
+				CASE WHEN n = 7 THEN 'due' WHEN n = 8 THEN 'failed' ELSE 'sent' END, now() - make_interval(days => days)` + days)
+		if err := b.sweep(t); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]int{1, 1, 1}, b.numbers(`SELECT ARRAY[(SELECT count(*) FROM notifications), (SELECT count(*) FROM email_deliveries WHERE status = 'due'),
+			(SELECT count(*) FROM email_deliveries WHERE status <> 'due')]`)); diff != "" {
+			t.Error(diff)
+		}
+	})
 	t.Run("a second sweep at once does no harm", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
@@ -212,7 +231,9 @@ func TestNew(t *testing.T) {
 	}{
 		"SWEEP_TIMEOUT":                {sweep.Config{}, 45},
 		"OUTBOX_KEEP_SENT":             {sweep.Config{Timeout: time.Second, KeepSent: -1}, 45},
-		"AUDIT_RETENTION_DAYS":         {sweep.Config{Timeout: time.Second}, 45},
+		"AUDIT_RETENTION_DAYS":         {sweep.Config{Timeout: time.Second, NotificationDays: 90, MailDays: 90}, 45},
+		"NOTIFICATIONS_RETENTION_DAYS": {sweep.Config{Timeout: time.Second, NotificationDays: 46, MailDays: 90, AuditDays: 1}, 45},
+		"MAIL_RETENTION_DAYS":          {sweep.Config{Timeout: time.Second, NotificationDays: 90, MailDays: 46, AuditDays: 1}, 45},
 		"EVENT_RECORDS_RETENTION_DAYS": {config(), 0},
 	} {
 		t.Run(name+" is named if it is wrong", func(t *testing.T) {
