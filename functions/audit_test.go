@@ -37,7 +37,7 @@ func TestTheAuditTrail(t *testing.T) {
 		}
 	}), server.Internal(), limits, nil).Handler
 	ask := func(token, method, path, body, peer, forwarded string) int {
-		r := httptest.NewRequest(method, path, strings.NewReader(body))
+		r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
 		r.RemoteAddr = peer + ":4711"
 		r.Header.Set("Authorization", "Bearer "+token)
 		r.Header.Set("Content-Type", "application/json")

@@ -55,7 +55,7 @@ func (c *Courier) ofEvent(ctx context.Context, line mail.Line, tenantID string, 
 		c.reportOpen(ctx, err)
 		return false
 	}
-	state := goOn
+	state := c.next(ctx, line, claim, nil) // one at least, however long the connection took
 	for state == goOn && time.Since(began) < c.cfg.TryLimit {
 		state = c.next(ctx, line, claim, nil)
 	}
