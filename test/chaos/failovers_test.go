@@ -77,7 +77,7 @@ func newReplicatedWorld(t *testing.T, random *rand.Rand) *world {
 func killMaster(e *episode) {
 	r := e.w.replicas
 	old := r.awaitRedis(e.t, "none")
-	r.redis[old].end(syscall.SIGKILL)
+	r.redis[old].kill()
 	e.hits++
 	e.wait(4 * time.Second)
 	r.redis[old].start(e.t)
@@ -90,7 +90,7 @@ func (e *episode) one() *server { return e.w.replicas.brokers[e.random.IntN(3)] 
 
 func killBroker(e *episode) {
 	b := e.one()
-	b.end(syscall.SIGKILL)
+	b.kill()
 	e.hits++
 	e.wait(e.between(2*time.Second, 9*time.Second))
 	b.start(e.w.t)

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -54,7 +53,7 @@ func (w *world) startStandby(e *episode, synchronous bool) *standby {
 		"-p", port, "-h", "127.0.0.1", "-k", "", "-c", "max_connections=300", "-c", "shared_buffers=256MB", "-c", "cluster_name=standby",
 		"-c", "wal_receiver_timeout=5s", "-c", "synchronous_standby_names=")}
 	s.start(w.t)
-	w.t.Cleanup(func() { s.end(syscall.SIGKILL) })
+	w.t.Cleanup(func() { s.kill() })
 	if synchronous {
 		w.exec(t, `ALTER SYSTEM SET synchronous_standby_names = 'standby'`)
 		w.exec(t, `SELECT pg_reload_conf()`)
@@ -99,7 +98,7 @@ func (w *world) promote(e *episode, s *standby) {
 // endPrimary ends the primary of now, whatever it is, as a power cut does.
 func (w *world) endPrimary(e *episode, old *standby) {
 	if old != nil {
-		old.end(syscall.SIGKILL)
+		old.kill()
 		return
 	}
 	w.script(e.t, "down", "--kill", "postgres")
