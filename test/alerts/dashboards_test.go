@@ -39,7 +39,9 @@ func (w *world) queryDashboards(t *testing.T) {
 				// The whole run: what a fault did minutes ago is data, too.
 				expr := strings.ReplaceAll(target.Expr, "$__rate_interval", "10m")
 				body, err := get(t.Context(), w.prometheus.url+"/api/v1/query?query="+url.QueryEscape(expr))
-				var answer struct{ Data struct{ Result []json.RawMessage } }
+				var answer struct {
+					Data struct{ Result []json.RawMessage }
+				}
 				if err == nil {
 					err = json.Unmarshal(body, &answer)
 				}

@@ -3,6 +3,7 @@ package localbroker_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -258,10 +259,7 @@ func (h *history) relay(ctx context.Context, running *sync.WaitGroup) []string {
 	running.Go(func() {
 		for _, e := range events {
 			time.Sleep(time.Duration(h.random("pause "+e.ID(), 0).Int64N(int64(10 * time.Second))))
-			for {
-				if h.plant == markBeforeSend && h.fails("died "+e.ID(), 4) {
-					break
-				}
+			for h.plant != markBeforeSend || !h.fails("died "+e.ID(), 4) {
 				h.topic.Send(ctx, eventTopic, []cloudevents.Event{e})
 				if !h.fails("died "+e.ID(), 4) {
 					break
@@ -276,9 +274,8 @@ func (h *history) relay(ctx context.Context, running *sync.WaitGroup) []string {
 func (h *history) id(name string) string {
 	r := h.random(name, 0)
 	var id uuid.UUID
-	for i := range id {
-		id[i] = byte(r.UintN(256))
-	}
+	binary.BigEndian.PutUint64(id[:8], r.Uint64())
+	binary.BigEndian.PutUint64(id[8:], r.Uint64())
 	id[6], id[8] = id[6]&0x0f|0x70, id[8]&0x3f|0x80
 	return id.String()
 }
