@@ -3,6 +3,7 @@ package functions_test
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -35,7 +36,7 @@ func TestTheAuditTrail(t *testing.T) {
 				return
 			}
 		}
-	}), server.Internal(), limits, nil).Handler
+	}), server.Internal(), limits, slog.New(slog.DiscardHandler)).Handler
 	ask := func(token, method, path, body, peer, forwarded string) int {
 		r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
 		r.RemoteAddr = peer + ":4711"

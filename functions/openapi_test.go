@@ -79,10 +79,11 @@ func TestTheDocumentHasEveryRouteAndNoOther(t *testing.T) {
 // TestTheOriginPassesOnEveryRouteAndNoOther holds the paths that the origin passes on to the routes of the programs.
 func TestTheOriginPassesOnEveryRouteAndNoOther(t *testing.T) {
 	t.Parallel()
+	devices, _ := deviceapi.New(nil, nil, nil, nil, 0)
 	served := map[string][]string{
 		"order-api": orderapi.New(nil, nil, nil).Routes(),
 		"user-api": slices.Concat(userapi.New(nil, nil, nil, nil, user.InvitationTerms{}).Routes(), inboxapi.New(nil, nil, nil, nil).Routes(),
-			[]string{"GET " + optout.Path + "{token}", "GET " + optout.ConfirmPath + "{token}"}),
+			devices.Routes(), []string{"POST " + deviceapi.PairingsPath, "GET " + optout.Path + "{token}", "GET " + optout.ConfirmPath + "{token}"}),
 	}
 	for path := range readOpenAPI(t).Paths {
 		if strings.HasPrefix(path, streamPaths) {

@@ -2,6 +2,8 @@ package functions_test
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,6 +36,7 @@ func TestEachProgramWorksWithItsRole(t *testing.T) {
 	}
 	ctx := t.Context()
 	sweeper, relay, functions := w.as(t, "orderbell_delivery_sweeper"), w.as(t, "orderbell_outbox_relay"), w.as(t, "orderbell_functions")
+	userAPI := w.as(t, "orderbell_user_api")
 	operator, reader, gateway := w.as(t, "orderbell_operator"), w.as(t, "orderbell_reader"), w.as(t, "orderbell_sse_gateway")
 	today := time.Now().UTC().Truncate(24 * time.Hour)
 	for doing, do := range map[string]func(context.Context) error{
@@ -67,6 +70,42 @@ func TestEachProgramWorksWithItsRole(t *testing.T) {
 		"relay reads the verdict": func(ctx context.Context) error {
 			_, _, err := verdicts.New(relay).Last(ctx)
 			return err
+		},
+		"sweeper forgets notifications": func(ctx context.Context) error {
+			_, err := eventstore.New(sweeper, "").ForgetNotifications(ctx, time.Now().AddDate(0, 0, -90), 10)
+			return err
+		},
+		"sweeper forgets mails": func(ctx context.Context) error {
+			_, err := eventstore.New(sweeper, "").ForgetMails(ctx, time.Now().AddDate(0, 0, -90), 10)
+			return err
+		},
+		"functions list tenants with mails": func(ctx context.Context) error {
+			_, err := eventstore.New(functions, "").DueTenants(ctx, mail.Terms{Lease: time.Minute, MailsPerHour: 10})
+			return err
+		},
+		"functions claim a mail of a tenant": func(ctx context.Context) error {
+			_, _, err := eventstore.New(functions, "").ClaimOfTenant(ctx, "acme", mail.Terms{Lease: time.Minute, MailsPerHour: 10})
+			return err
+		},
+		"user-api keeps a code": func(ctx context.Context) error {
+			return userstore.New(userAPI).BeginPairing(ctx, "BCDF-GHJK", strings.Repeat("ab", 32))
+		},
+		"user-api pairs a device": func(ctx context.Context) error {
+			d := user.Device{TenantID: "acme", Name: "Till", Role: user.Kitchen}
+			err := userstore.New(userAPI).BeginPairing(ctx, "BCDF-GHJL", strings.Repeat("cd", 32))
+			if err == nil {
+				_, err = userstore.New(userAPI).Pair(ctx, d, "BCDF-GHJL", 10, user.Act{Actor: "user:x"}, w.owner.ID)
+			}
+			return err
+		},
+		"user-api refuses a code": func(ctx context.Context) error {
+			return userstore.New(userAPI).RefusePairing(ctx, "acme", user.Act{Actor: "user:x"})
+		},
+		"gateway finds a device": func(ctx context.Context) error {
+			if _, err := userstore.New(gateway).DeviceRole(ctx, "acme", w.owner.ID, strings.Repeat("ef", 32)); !errors.Is(err, user.ErrNotFound) {
+				return err
+			}
+			return nil
 		},
 		"functions ask for a source": func(ctx context.Context) error {
 			_, err := eventstore.New(functions, "").SourceAllowed(ctx, "/x", "acme")

@@ -49,3 +49,6 @@ CREATE POLICY all_tenants ON refusals TO orderbell_all, orderbell_operator USING
 GRANT INSERT ON audit_records TO orderbell_reader;
 -- The sweeper removes records that are old.
 GRANT SELECT (id, at), DELETE ON audit_records TO orderbell_delivery_sweeper;
+
+-- A retry of a mail whose attempt was never marked keeps in mind that the attempt may have sent it.
+GRANT UPDATE (ambiguous) ON email_deliveries TO orderbell_operator;

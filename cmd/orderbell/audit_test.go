@@ -62,15 +62,8 @@ func TestCommandsAreInTheAuditTrail(t *testing.T) {
 	call(t, nil, "source", "allow", "/orderbell/test", "--tenant", "demo", "--data", data)
 	call(t, nil, "deadletter", "redrive", ids[good.ID()], "--data", data)
 
-	type record struct {
-		TenantID string `json:"tenant_id"`
-		Actor    string `json:"actor"`
-		Action   string `json:"action"`
-		Target   string `json:"target"`
-		Outcome  string `json:"outcome"`
-	}
 	var got []string
-	for _, r := range parse[[]record](t, call(t, nil, "audit", "--json", "--data", data)) {
+	for _, r := range parse[[]auditRecord](t, call(t, nil, "audit", "--json", "--data", data)) {
 		if !strings.HasPrefix(r.Actor, "operator:") {
 			t.Errorf("the record is %+v", r)
 		}
@@ -90,4 +83,17 @@ func TestCommandsAreInTheAuditTrail(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// auditRecord is a record of orderbell audit --json.
+type auditRecord struct {
+	TenantID string    `json:"tenant_id"`
+	At       time.Time `json:"at"`
+	Actor    string    `json:"actor"`
+	Action   string    `json:"action"`
+	Target   string    `json:"target"`
+	Address  string    `json:"address"`
+	Outcome  string    `json:"outcome"`
+	Detail   string    `json:"detail"`
+	Times    int       `json:"times"`
 }

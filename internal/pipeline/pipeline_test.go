@@ -110,7 +110,7 @@ func TestHandle(t *testing.T) {
 	t.Run("a paid order is taken in, published and mailed, in this order", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		e := newEvent(t, order.Paid, time.Now())
+		e := newEvent(t, order.Paid, time.Now().Add(time.Second)) // after the start of the program: not cold
 		e.TraceParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 		if err := b.Handle(t.Context(), e); err != nil {
 			t.Fatal(err)
@@ -206,7 +206,7 @@ func TestHandle(t *testing.T) {
 	t.Run("a crash between taking in and publishing heals with the redelivery", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		e := newEvent(t, order.Paid, time.Now())
+		e := newEvent(t, order.Paid, time.Now().Add(time.Second)) // after the start of the program: not cold
 		// What the process did before it died.
 		first, err := b.store.Apply(t.Context(), e, pipeline.Audience(e.Type))
 		if err != nil || first.Outcome != event.Applied {

@@ -165,7 +165,9 @@ func (s *Store) RevokeDevice(ctx context.Context, tenantID, id string, by user.A
 
 // RefusePairing writes to the audit trail that a user typed a code that no till shows.
 func (s *Store) RefusePairing(ctx context.Context, tenantID string, by user.Act) error {
-	return s.Record(ctx, deviceRecord(by, user.Device{TenantID: tenantID}, "device.paired", user.Refused, "no till shows the code"))
+	r := deviceRecord(by, user.Device{TenantID: tenantID}, "device.paired", user.Refused, "no till shows the code")
+	r.Times = 1
+	return s.AddRefusals(ctx, tenantID, []user.Record{r})
 }
 
 // SeeDevice notes that a device's page is open, and returns the device, or [user.ErrNotFound].

@@ -112,7 +112,6 @@ func TestReceiptsThatAreRefused(t *testing.T) {
 		"too many":           {`{"receipts":[` + strings.Repeat(`{},`, 10) + `{}]}`, 422, "has 11 entries, want 1 to 10"},
 		"no id":              {strings.Replace(good, `"event_id":"`, `"event_id":"x`, 1), 422, "receipts[0].event_id"},
 		"no trace":           {oneReceipt(uuid.NewString(), "00-x", 2, 1), 422, "receipts[0].traceparent"},
-		"painted first":      {oneReceipt(uuid.NewString(), tracingtest.Given, 1, 2), 422, "is before the arrival"},
 		"too old":            {oneReceipt(uuid.NewString(), tracingtest.Given, 30001, 1), 422, "receipts[0].arrived_ms_ago"},
 		"of the future":      {oneReceipt(uuid.NewString(), tracingtest.Given, 1, -1), 422, "receipts[0].painted_ms_ago"},
 		"ages that are none": {strings.ReplaceAll(good, "_ms_ago", "_at"), 422, "is not a field"},

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderbell/internal/feed/message"
+	"orderbell/internal/order"
 	"orderbell/internal/problem"
 	"orderbell/sse-gateway/internal/visible"
 )
@@ -28,10 +29,10 @@ type Visible interface {
 // receipt is what a page says of a frame that named a trace. Ages are those at the time of the request, so that the page's clock
 // does not matter.
 type receipt struct {
-	EventID     string `json:"event_id"`
-	TraceParent string `json:"traceparent"`
-	Arrived     *int64 `json:"arrived_ms_ago"`
-	Painted     *int64 `json:"painted_ms_ago"`
+	EventID     string         `json:"event_id"`
+	TraceParent string         `json:"traceparent"`
+	Arrived     *order.Integer `json:"arrived_ms_ago"`
+	Painted     *order.Integer `json:"painted_ms_ago"` // before the arrival: taken as at the arrival
 }
 
 const (
@@ -48,9 +49,6 @@ func (h *Handler) receipts(w http.ResponseWriter, r *http.Request) error {
 	if err := h.admissible(r, p); err != nil {
 		return err
 	}
-	if !h.receiptRate.take(p.TenantID+" "+p.UserID, time.Now()) {
-		return problem.New(http.StatusTooManyRequests, "receipts come more often than once a second").With("Retry-After", "1")
-	}
 	body, err := problem.ReadBody(w, r)
 	if err != nil {
 		return err
@@ -65,6 +63,9 @@ func (h *Handler) receipts(w http.ResponseWriter, r *http.Request) error {
 	if err := check(asked.Receipts); err != nil {
 		return err
 	}
+	if !h.receiptRate.take(p.TenantID+" "+p.UserID, time.Now()) {
+		return problem.New(http.StatusTooManyRequests, "receipts come more often than once a second").With("Retry-After", "1")
+	}
 	for _, one := range asked.Receipts {
 		m, found, err := h.deps.Messages.Find(r.Context(), p.TenantID, one.EventID)
 		if err != nil {
@@ -72,7 +73,7 @@ func (h *Handler) receipts(w http.ResponseWriter, r *http.Request) error {
 		}
 		if found {
 			h.deps.Visible.Painted(p.TenantID, m, visible.Receipt{
-				TraceParent: one.TraceParent, Arrived: ago(now, *one.Arrived), Painted: ago(now, *one.Painted),
+				TraceParent: one.TraceParent, Arrived: ago(now, *one.Arrived), Painted: ago(now, min(*one.Arrived, *one.Painted)),
 			})
 		}
 	}
@@ -82,7 +83,9 @@ func (h *Handler) receipts(w http.ResponseWriter, r *http.Request) error {
 
 var traceParent = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
 
-func ago(now time.Time, ms int64) time.Time { return now.Add(-time.Duration(ms) * time.Millisecond) }
+func ago(now time.Time, ms order.Integer) time.Time {
+	return now.Add(-time.Duration(ms) * time.Millisecond)
+}
 
 func check(receipts []receipt) error {
 	if len(receipts) < 1 || len(receipts) > maxReceipts {
@@ -101,14 +104,11 @@ func check(receipts []receipt) error {
 		}
 		for _, age := range []struct {
 			field string
-			ms    *int64
+			ms    *order.Integer
 		}{{"arrived_ms_ago", r.Arrived}, {"painted_ms_ago", r.Painted}} {
-			if age.ms == nil || *age.ms < 0 || *age.ms > maxAge.Milliseconds() {
+			if age.ms == nil || *age.ms < 0 || int64(*age.ms) > maxAge.Milliseconds() {
 				add(age.field, "is not from 0 to "+strconv.FormatInt(maxAge.Milliseconds(), 10))
 			}
-		}
-		if r.Arrived != nil && r.Painted != nil && *r.Painted > *r.Arrived {
-			add("painted_ms_ago", "is before the arrival")
 		}
 	}
 	if len(wrong) > 0 {

@@ -93,7 +93,7 @@ type Courier struct {
 	sending sync.WaitGroup // goroutines that hold a line
 
 	missed   atomic.Bool     // an event found no line: its mails are for the line that is free next
-	draining atomic.Bool     // nothing is claimed any more
+	draining atomic.Bool     // events on their way try one mail each, and nothing else is claimed
 	halted   context.Context //nolint:containedctx // of the whole courier: its end stops what the server has not got yet
 	halt     context.CancelFunc
 }
@@ -175,9 +175,6 @@ const (
 
 // next claims one e-mail, sends it and marks it.
 func (c *Courier) next(ctx context.Context, line mail.Line, claim func(context.Context) (mail.Due, bool, error), tally *tallying) progress {
-	if c.draining.Load() {
-		return stop
-	}
 	due, ok, err := claim(ctx)
 	if err != nil {
 		c.log.WarnContext(ctx, "no mail claimed", "err", err)

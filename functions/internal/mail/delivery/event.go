@@ -13,7 +13,7 @@ import (
 // line, and of other processes. So a mail waits for one mail of each other tenant, and not for the sweeper, as long as any
 // process takes events.
 func (c *Courier) TryEvent(ctx context.Context, tenantID, source, eventID string) {
-	if !c.server.mayTry(time.Now()) {
+	if c.draining.Load() || !c.server.mayTry(time.Now()) {
 		return
 	}
 	if !c.turns.enter(tenantID) {
@@ -56,7 +56,7 @@ func (c *Courier) ofEvent(ctx context.Context, line mail.Line, tenantID string, 
 		return false
 	}
 	state := c.next(ctx, line, claim, nil) // one at least, however long the connection took
-	for state == goOn && time.Since(began) < c.cfg.TryLimit {
+	for state == goOn && !c.draining.Load() && time.Since(began) < c.cfg.TryLimit {
 		state = c.next(ctx, line, claim, nil)
 	}
 	return state != broken

@@ -103,7 +103,7 @@ func (c *Courier) sweepLine(ctx context.Context, stopAt time.Time, tally *tallyi
 	}
 	result := make(chan error, 1)
 	done := c.goWith(ctx, line, func(ctx context.Context) {
-		for state := goOn; state != stop && time.Now().Before(stopAt); state = c.turn(ctx, line, tally) {
+		for state := goOn; state != stop && !c.draining.Load() && time.Now().Before(stopAt); state = c.turn(ctx, line, tally) {
 			if err := line.Open(ctx); err != nil { // no claims while the server is down
 				c.reportOpen(ctx, err)
 				result <- &serverError{err}
