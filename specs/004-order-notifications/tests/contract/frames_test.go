@@ -66,6 +66,9 @@ func field(frame, name string) string {
 	return ""
 }
 
+// withoutTrace is what the gateway adds to the event's data of a sampled change.
+var withoutTrace = regexp.MustCompile(`,"traceparent":"[^"]*"`)
+
 func TestFrameExamples(t *testing.T) {
 	t.Parallel()
 	doc, schemas, events := readDocument(t), readFrameSchemas(t), golden(t, eventsDir)
@@ -88,7 +91,7 @@ func TestFrameExamples(t *testing.T) {
 					t.Errorf("a frame with data has no id or no event: %q", frame)
 				}
 				schemas.check(t, frame)
-				checkOrderFrame(t, doc, events, field(frame, "event"), field(frame, "id"), []byte(data))
+				checkOrderFrame(t, doc, events, field(frame, "event"), field(frame, "id"), withoutTrace.ReplaceAll([]byte(data), nil))
 			}
 		})
 	}
