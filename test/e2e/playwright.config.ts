@@ -21,8 +21,6 @@ export default defineConfig({
   testMatch: '*.spec.ts',
   globalSetup: './start.ts',
   outputDir: `${report}/results`,
-  // What passes only at the second try is listed as flaky, which is a defect to mend at its cause.
-  retries: 1,
   reporter: [['list']],
   fullyParallel: true,
   workers: 2,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { answer, type Filter } from './listing';
+import { answer, type Filter, matches } from './listing';
 import type { Order, Status } from './order';
 
 function orderWith(orderId: string, status: Status): Order {
@@ -31,5 +31,22 @@ describe('an order whose last change can be undone', () => {
 
   it('stands nowhere else', () => {
     expect(shown('paid')).toEqual([]);
+  });
+});
+
+describe('a search', () => {
+  const order = { ...orderWith('a', 'ready'), reference: 'A-7', totalAmount: 1250 };
+
+  it.each([
+    ['12', true],
+    ['12.50', true],
+    ['€12', true],
+    ['12.50 €', true],
+    ['eur 12', true],
+    ['13', false],
+    ['e-et1nges', false], // a reference with one digit is no amount
+    ['e-km1fjgm', false],
+  ])('for %s finds an order of €12.50: %s', (search, found) => {
+    expect(matches(order, search, (status) => status)).toBe(found);
   });
 });

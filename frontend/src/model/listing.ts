@@ -43,9 +43,9 @@ export function matches(order: Order, search: string, statusText: (status: Statu
   return digits !== '' && isAmount(search) && amountDigits(order).startsWith(digits);
 }
 
-/** Digits with separators, and perhaps a currency: 125.000, €12.50. */
+/** Digits with separators, and perhaps a currency before or after them: 125.000, €12.50. A reference such as E-ET1NGES is none. */
 function isAmount(search: string): boolean {
-  return /^\D{0,4}[\d.,\s\u202f]+\D{0,4}$/.test(search);
+  return /^(?:[^\d\s-]{1,4}\s?)?\d[\d.,\s]*$|^\d[\d.,\s]*[^\d\s-]{1,4}$/.test(search);
 }
 
 function amountDigits(order: Order): string {
