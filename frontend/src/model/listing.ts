@@ -43,7 +43,7 @@ export function matches(order: Order, search: string, statusText: (status: Statu
   return digits !== '' && isAmount(search) && amountDigits(order).startsWith(digits);
 }
 
-/** Digits with separators, and perhaps a currency before or after them: 125.000, €12.50. A reference such as E-ET1NGES is none. */
+/** Digits with separators, and perhaps a currency before or after them: 125.000, €12.50. A reference such as E-ET1NGES is not an amount. */
 function isAmount(search: string): boolean {
   return /^(?:[^\d\s-]{1,4}\s?)?\d[\d.,\s]*$|^\d[\d.,\s]*[^\d\s-]{1,4}$/.test(search);
 }
