@@ -18,13 +18,14 @@ const expectPrefix = "expect "
 const maxEventID = 64
 
 // Committed tells the relays that a transaction with events has committed, and the watchers of each tenant which of its
-// events is to come: one that does not come shows that something on its way is down. Nothing is kept of it.
+// events is to come: one that does not come shows that something on its way is down. Nothing is kept of it. The relays are told
+// first, since the event waits for them.
 func (f *Feed) Committed(ctx context.Context, latest map[string]string) error {
-	errs := make([]error, 0, len(latest)+1)
+	errs := append(make([]error, 0, len(latest)+1), f.Hint(ctx))
 	for tenantID, eventID := range latest {
 		errs = append(errs, f.tell.Run(ctx, f.client, []string{channel(tenantID)}, expectPrefix+eventID, f.cfg.Sharded).Err())
 	}
-	if err := errors.Join(append(errs, f.Hint(ctx))...); err != nil {
+	if err := errors.Join(errs...); err != nil {
 		return wrap("tell of a commit", err)
 	}
 	return nil
