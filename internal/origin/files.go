@@ -92,9 +92,6 @@ func (f *Files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	} else {
 		h.Set("Cache-Control", "no-cache") // cached, but revalidated by its ETag
-		if path.Ext(name) == ".webmanifest" {
-			h.Set("Content-Type", "application/manifest+json") // few systems know the extension
-		}
 	}
 	etag, err := f.etag(stored, file)
 	if err != nil {
