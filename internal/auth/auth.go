@@ -180,6 +180,11 @@ func Bearer(r *http.Request) (string, error) {
 	return token, nil
 }
 
+// InvalidToken returns the 401 of a bearer whose token is refused (RFC 6750, section 3.1).
+func InvalidToken(detail string) *problem.Problem {
+	return problem.New(http.StatusUnauthorized, "%s", detail).With("WWW-Authenticate", `Bearer error="invalid_token"`)
+}
+
 // Authenticate returns the request's principal with current rights, or a 401 problem; 503 while the token's key cannot
 // be fetched.
 func (v *Verifier) Authenticate(r *http.Request) (Principal, error) {
@@ -196,12 +201,12 @@ func (v *Verifier) Authenticate(r *http.Request) (Principal, error) {
 		if errors.As(err, &claims) {
 			p = claims.who
 		}
-		refusal := problem.New(http.StatusUnauthorized, "%s", err).With("WWW-Authenticate", `Bearer error="invalid_token"`)
+		refusal := InvalidToken(err.Error())
 		v.Refused(r, p, refusal)
 		return Principal{}, refusal
 	}
 	if v.rights == nil && p.Device != "" { // nothing here can check the secret
-		return Principal{}, problem.New(http.StatusUnauthorized, "%s", errDevice).With("WWW-Authenticate", `Bearer error="invalid_token"`)
+		return Principal{}, InvalidToken(ErrDevice.Error())
 	}
 	if v.rights == nil {
 		return p, nil

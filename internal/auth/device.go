@@ -24,8 +24,8 @@ func DeviceToken(tenantID, deviceID, secret string) string {
 	return devicePrefix + tenantID + "." + deviceID + "." + secret
 }
 
-// errDevice is the same for everything that is wrong with the token of a device.
-var errDevice = errors.New("the token is of no device, or the device was revoked")
+// ErrDevice is the same for everything that is wrong with the token of a device.
+var ErrDevice = errors.New("the token is of no device, or the device was revoked")
 
 // device returns whose token it is, if it is the token of a device. It only reads the token: [Rights] knows whether the secret is
 // the device's.
@@ -37,7 +37,7 @@ func device(token string) (p Principal, is bool, err error) {
 	head, secret, found := cutLast(rest)
 	tenantID, id, also := cutLast(head)
 	if !found || !also || len(secret) != deviceSecret || uuid.Validate(id) != nil || !user.IsTenantID(tenantID) {
-		return Principal{}, true, errDevice
+		return Principal{}, true, ErrDevice
 	}
 	return Principal{UserID: id, TenantID: tenantID, Device: user.HashSecret(secret), Expires: time.Now().Add(deviceLife)}, true, nil
 }

@@ -15,12 +15,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"sync"
 	"time"
 
 	"orderbell/internal/auth"
-	"orderbell/internal/problem"
 	"orderbell/internal/user"
 )
 
@@ -142,8 +140,7 @@ func (c *Checker) Current(ctx context.Context, p auth.Principal) (auth.Principal
 
 // device returns p with the role of the device if the secret is its own, else 401.
 func (c *Checker) device(ctx context.Context, p auth.Principal) (auth.Principal, error) {
-	refused := problem.New(http.StatusUnauthorized, "the token is of no device, or the device was revoked").
-		With("WWW-Authenticate", `Bearer error="invalid_token"`)
+	refused := auth.InvalidToken(auth.ErrDevice.Error())
 	if c.users == nil { // nothing here can check the secret
 		return auth.Principal{}, refused
 	}
@@ -176,7 +173,7 @@ func (c *Checker) device(ctx context.Context, p auth.Principal) (auth.Principal,
 func (c *Checker) revoked(p auth.Principal) error {
 	p.Checked = time.Time{} // a change of roles revokes no token
 	if _, ok := c.list.Find(p); ok {
-		return problem.New(http.StatusUnauthorized, "the token was revoked").With("WWW-Authenticate", `Bearer error="invalid_token"`)
+		return auth.InvalidToken("the token was revoked")
 	}
 	return nil
 }

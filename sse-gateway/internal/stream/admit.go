@@ -41,7 +41,7 @@ func (h *Handler) principal(r *http.Request, asked wishes) (auth.Principal, erro
 	}
 	claims, err := h.deps.Tickets.RedeemTicket(r.Context(), asked.ticket)
 	if errors.Is(err, h.deps.NoTicket) {
-		return auth.Principal{}, unauthorized(h.deps.NoTicket.Error())
+		return auth.Principal{}, auth.InvalidToken(h.deps.NoTicket.Error())
 	}
 	if err != nil {
 		return auth.Principal{}, err
@@ -55,7 +55,7 @@ func (h *Handler) principal(r *http.Request, asked wishes) (auth.Principal, erro
 		Device: g.Device,
 	}
 	if _, revoked := h.deps.Revoked.Find(p); revoked { // the roles have changed since the ticket was issued
-		err := unauthorized("the ticket was revoked")
+		err := auth.InvalidToken("the ticket was revoked")
 		h.deps.Verifier.Refused(r, p, err)
 		return auth.Principal{}, err
 	}
@@ -73,16 +73,12 @@ func (h *Handler) admissible(r *http.Request, p auth.Principal) (err error) {
 	case !p.Has(user.Roles()...):
 		err = problem.New(http.StatusForbidden, "this needs one of the roles %v", user.Roles())
 	case !p.Expires.After(time.Now()): // still within the verifier's leeway, but a stream would end at once
-		err = unauthorized("the token has expired")
+		err = auth.InvalidToken("the token has expired")
 	default:
 		return nil
 	}
 	h.deps.Verifier.Refused(r, p, err)
 	return err
-}
-
-func unauthorized(detail string) error {
-	return problem.New(http.StatusUnauthorized, "%s", detail).With("WWW-Authenticate", `Bearer error="invalid_token"`)
 }
 
 // ticket issues a ticket to the bearer of a token.
