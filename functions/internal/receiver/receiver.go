@@ -11,11 +11,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"mime"
 	"net/http"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 
@@ -204,8 +202,8 @@ func decode(w http.ResponseWriter, r *http.Request) (*cloudevents.Event, *proble
 
 // checkOnce refuses an attribute that occurs twice, of which the SDK would take one, and text that is no text.
 func checkOnce(header http.Header, body []byte) error {
-	for _, name := range slices.Sorted(maps.Keys(header)) {
-		if strings.HasPrefix(name, "Ce-") && len(header[name]) > 1 {
+	for name, values := range header {
+		if strings.HasPrefix(name, "Ce-") && len(values) > 1 {
 			return fmt.Errorf("header %s occurs more than once", strings.ToLower(name))
 		}
 	}
