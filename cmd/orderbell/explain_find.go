@@ -10,6 +10,7 @@ import (
 
 	"orderbell/cmd/orderbell/internal/auditstore"
 	"orderbell/cmd/orderbell/internal/explain"
+	"orderbell/internal/audit"
 	"orderbell/internal/store/database"
 )
 
@@ -48,12 +49,12 @@ func (o explainOptions) check() error {
 func accountsOf(cmd *cobra.Command, o explainOptions) (found []explain.Account, err error) {
 	err = withDatabase(cmd.Context(), o.data, "orderbell-explain", func(pool *database.Pool) error {
 		store := auditstore.New(pool)
-		events, err := (&o).events(cmd.Context(), store)
+		events, person, err := o.events(cmd.Context(), store)
 		if err != nil {
 			return err
 		}
 		for _, id := range events {
-			accounts, err := explain.Event(cmd.Context(), store, id, o.email)
+			accounts, err := explain.Event(cmd.Context(), store, id, person)
 			if err != nil {
 				return err
 			}
@@ -64,37 +65,36 @@ func accountsOf(cmd *cobra.Command, o explainOptions) (found []explain.Account, 
 	return found, err
 }
 
-// events returns the ids of the events that are asked about.
-func (o *explainOptions) events(ctx context.Context, store *auditstore.Store) ([]string, error) {
+// events returns the ids of the events that are asked about, and the one person who is asked about, if it is one.
+func (o explainOptions) events(ctx context.Context, store *auditstore.Store) (ids []string, person string, err error) {
 	switch {
 	case o.eventID != "":
-		return []string{o.eventID}, nil
+		return []string{o.eventID}, o.email, nil
 	case o.mailID != "":
 		id, userID, err := store.EventOfMail(ctx, o.mailID)
 		if err == nil && id == "" {
 			err = fmt.Errorf("mail %s is not known, or not about an order: orderbell mail list has the mails and their ids", o.mailID)
 		}
-		if o.email == "" {
-			o.email = userID
-		}
-		return []string{id}, err
+		return []string{id}, cmp.Or(o.email, userID), err
 	}
-	orderID, err := orderOf(ctx, store, o.tenantID, cmp.Or(o.orderID, o.reference))
+	events, err := eventsOf(ctx, store, o.tenantID, cmp.Or(o.orderID, o.reference))
+	for _, e := range events {
+		ids = append(ids, e.EventID)
+	}
+	return ids, o.email, err
+}
+
+// eventsOf returns the events of an order that is named by its id or its reference. Without one it is an error.
+func eventsOf(ctx context.Context, store *auditstore.Store, tenantID, name string) ([]audit.Traced, error) {
+	orderID, err := orderOf(ctx, store, tenantID, name)
 	if err != nil {
 		return nil, err
 	}
 	events, err := store.Events(ctx, orderID)
-	if err != nil {
-		return nil, err
+	if err == nil && len(events) == 0 {
+		err = fmt.Errorf("nothing is known of order %s: it never was, or its days are forgotten", orderID)
 	}
-	if len(events) == 0 {
-		return nil, fmt.Errorf("nothing is known of order %s: it never was, or its days are forgotten", orderID)
-	}
-	ids := make([]string, len(events))
-	for i, e := range events {
-		ids[i] = e.EventID
-	}
-	return ids, nil
+	return events, err
 }
 
 // orderOf returns the id of an order that is named by its id or its reference: of several, the newest.

@@ -74,14 +74,7 @@ func tracesOf(ctx context.Context, data, address, tenantID, name string) (found 
 	}
 	var events []audit.Traced
 	err = withDatabase(ctx, data, "orderbell-trace", func(pool *database.Pool) error {
-		store := auditstore.New(pool)
-		orderID, err := orderOf(ctx, store, tenantID, name)
-		if err != nil {
-			return err
-		}
-		if events, err = store.Events(ctx, orderID); err == nil && len(events) == 0 {
-			err = fmt.Errorf("nothing is known of order %s: it never was, or its days are forgotten", orderID)
-		}
+		events, err = eventsOf(ctx, auditstore.New(pool), tenantID, name)
 		return err
 	})
 	if err != nil {
