@@ -41,13 +41,20 @@ func TestChaos(t *testing.T) {
 	w := newWorld(t, randomFor(seed, "mail"))
 	r := &report{target: target, seed: seed, rounds: rounds, begun: time.Now()}
 	defer r.write(t)
-	for round := range rounds {
-		for _, f := range inOrder(faults(), randomFor(seed, "order"+strconv.FormatUint(round, 10))) {
+	w.suffer(t, r, faults)
+	t.Run("what is broken by hand is named", w.breakByHand)
+}
+
+// suffer has all faults in each round, in an order that the seed decides, and looks afterwards at what the load left.
+func (w *world) suffer(t *testing.T, r *report, all func() []fault) {
+	t.Helper()
+	for round := range r.rounds {
+		for _, f := range inOrder(all(), randomFor(r.seed, "order"+strconv.FormatUint(round, 10))) {
 			name := f.name
 			if round > 0 {
 				name += ", round " + strconv.FormatUint(round+1, 10)
 			}
-			if !t.Run(name, func(t *testing.T) { w.episode(t, r, f, seed, name) }) {
+			if !t.Run(name, func(t *testing.T) { w.episode(t, r, f, name) }) {
 				t.Fatal("later faults would show this damage again")
 			}
 		}
@@ -55,7 +62,6 @@ func TestChaos(t *testing.T) {
 	t.Run("every e-mail arrives or fails with its reason", func(t *testing.T) { w.settleLetters(t, r) })
 	t.Run("every dead letter was redriven", func(t *testing.T) { w.countDeadLetters(t, r) })
 	t.Run("orderbell verify finds everything in its place", func(t *testing.T) { w.verifyAll(t, r) })
-	t.Run("what is broken by hand is named", w.breakByHand)
 }
 
 // randomFor returns numbers that the seed and the purpose decide, whatever else has drawn some.

@@ -40,16 +40,16 @@ const (
 )
 
 // episode brings the fault about and returns when everything is as promised, or has had time to be.
-func (w *world) episode(t *testing.T, r *report, f fault, seed uint64, name string) {
+func (w *world) episode(t *testing.T, r *report, f fault, name string) {
 	t.Helper()
-	e := &episode{w: w, t: t, name: name, random: randomFor(seed, name), shopOf: map[string]string{}, began: time.Now()}
+	e := &episode{w: w, t: t, name: name, random: randomFor(r.seed, name), shopOf: map[string]string{}, began: time.Now()}
 	e.shops = w.openShops(t, fmt.Sprintf("c%d", len(r.rows)))
 	row := &row{fault: name, shops: e.shops}
 	r.rows = append(r.rows, row)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	e.watchers = w.watch(ctx, t, e.shops)
-	e.load = w.serve(ctx, t, e.shops, seed)
+	e.load = w.serve(ctx, t, e.shops, r.seed)
 	stopped := false
 	defer func() {
 		if !stopped {

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -40,20 +39,7 @@ func TestFailover(t *testing.T) {
 	w := newReplicatedWorld(t, randomFor(seed, "mail"))
 	r := &report{target: target, seed: seed, rounds: rounds, begun: time.Now()}
 	defer r.write(t)
-	for round := range rounds {
-		for _, f := range inOrder(failovers(), randomFor(seed, "order"+strconv.FormatUint(round, 10))) {
-			name := f.name
-			if round > 0 {
-				name += ", round " + strconv.FormatUint(round+1, 10)
-			}
-			if !t.Run(name, func(t *testing.T) { w.episode(t, r, f, seed, name) }) {
-				t.Fatal("later faults would show this damage again")
-			}
-		}
-	}
-	t.Run("every e-mail arrives or fails with its reason", func(t *testing.T) { w.settleLetters(t, r) })
-	t.Run("every dead letter was redriven", func(t *testing.T) { w.countDeadLetters(t, r) })
-	t.Run("orderbell verify finds everything in its place", func(t *testing.T) { w.verifyAll(t, r) })
+	w.suffer(t, r, failovers)
 }
 
 // newReplicatedWorld is a world whose stores have replicas.
