@@ -154,7 +154,10 @@ func TestExamples(t *testing.T) {
 		OrderID: "6f1f6c1e-3c57-4b4b-9a0e-0d6d2f1f9b10", TenantID: "demo", Status: order.Submitted, Reference: "A-1042",
 		TotalAmount: 125000, Currency: "IDR", Version: 1, Timestamp: time.Date(2026, 11, 24, 9, 58, 0, 0, time.UTC),
 	}
-	created := message.Message{ID: "01a20cfd-a840-7a10-8c11-2f0e6a7b4c01", Event: event.OrderCreated, Data: encode(t, data)}
+	created := message.Message{
+		ID: "01a20cfd-a840-7a10-8c11-2f0e6a7b4c01", Event: event.OrderCreated, Data: encode(t, data),
+		TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+	}
 	data.Status, data.Version, data.Timestamp = order.Paid, 2, data.Timestamp.Add(2*time.Minute)
 	paid := message.Message{ID: "01a20cff-7d02-7d21-9a44-5b1e8c9d3f02", Event: event.OrderPaid, Data: encode(t, data), Recipients: []event.Recipient{
 		{UserID: "u-1", NotificationID: "0b0c8f4e-5d53-4f0e-9c54-2a4b0d8f7e11"},
