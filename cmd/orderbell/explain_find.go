@@ -49,12 +49,12 @@ func (o explainOptions) check() error {
 func accountsOf(cmd *cobra.Command, o explainOptions) (found []explain.Account, err error) {
 	err = withDatabase(cmd.Context(), o.data, "orderbell-explain", func(pool *database.Pool) error {
 		store := auditstore.New(pool)
-		events, person, err := o.events(cmd.Context(), store)
+		events, of, err := o.events(cmd.Context(), store)
 		if err != nil {
 			return err
 		}
 		for _, id := range events {
-			accounts, err := explain.Event(cmd.Context(), store, id, person)
+			accounts, err := explain.Event(cmd.Context(), store, id, of)
 			if err != nil {
 				return err
 			}
@@ -65,8 +65,8 @@ func accountsOf(cmd *cobra.Command, o explainOptions) (found []explain.Account, 
 	return found, err
 }
 
-// events returns the ids of the events that are asked about, and the one person who is asked about, if it is one.
-func (o explainOptions) events(ctx context.Context, store *auditstore.Store) (ids []string, person string, err error) {
+// events returns the ids of the events that are asked about, and the address or id of the user who is asked about, or "".
+func (o explainOptions) events(ctx context.Context, store *auditstore.Store) (ids []string, of string, err error) {
 	switch {
 	case o.eventID != "":
 		return []string{o.eventID}, o.email, nil
