@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"context"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -10,7 +9,6 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5"
 
 	"orderbell/internal/bus"
 )
@@ -20,11 +18,7 @@ func TestCommandsAreInTheAuditTrail(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "dev")
 	d := startDev(t, data)
-	db, err := pgx.Connect(t.Context(), d.state.DatabaseURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close(context.WithoutCancel(t.Context())) }()
+	db := d.database(t)
 	call(t, nil, "tenant", "create", "--name", "Corner Shop", "--owner-email", "ana@shop.example", "--data", data)
 	const mail = "00000000-0000-8000-8000-000000000001"
 	for _, sql := range []string{

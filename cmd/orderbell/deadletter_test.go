@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"path/filepath"
@@ -16,7 +15,6 @@ import (
 	"github.com/cloudevents/sdk-go/v2/binding"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"orderbell/cmd/orderbell/internal/deadletter"
 	"orderbell/internal/bus"
@@ -59,11 +57,7 @@ func TestDeadLetters(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "dev")
 	d := startDev(t, data)
-	db, err := pgx.Connect(t.Context(), d.state.DatabaseURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close(context.WithoutCancel(t.Context())) }()
+	db := d.database(t)
 	// What an event left: its records, notifications and e-mails.
 	trail := func(id string) (n [3]int) {
 		t.Helper()

@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"orderbell/cmd/orderbell/internal/devstack"
 	"orderbell/cmd/orderbell/internal/watch"
 )
@@ -59,6 +61,17 @@ func poll(t *testing.T, what string, yes func() bool) {
 		}
 	}
 	t.Fatalf("it is not so after %s that %s", limit, what)
+}
+
+// database returns a connection to the stack's database, closed when the test ends.
+func (d *dev) database(t *testing.T) *pgx.Conn {
+	t.Helper()
+	db, err := pgx.Connect(t.Context(), d.state.DatabaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close(context.Background()) })
+	return db
 }
 
 // startDev returns when the stack on the data directory is ready.

@@ -1,15 +1,12 @@
 package main_test
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-
-	"github.com/jackc/pgx/v5"
 
 	"orderbell/cmd/orderbell/internal/verify"
 )
@@ -52,11 +49,7 @@ func TestVerify(t *testing.T) {
 	}
 
 	// A letter is taken out of the mailbox, and a row out of the database.
-	db, err := pgx.Connect(t.Context(), d.state.DatabaseURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close(context.WithoutCancel(t.Context())) }()
+	db := d.database(t)
 	var eventID, orderID string
 	if err := db.QueryRow(t.Context(), `DELETE FROM notifications WHERE id = (SELECT id FROM notifications LIMIT 1)
 		RETURNING event_id::text, order_id::text`).Scan(&eventID, &orderID); err != nil {
