@@ -19,7 +19,6 @@ import (
 	"github.com/google/uuid"
 
 	"orderbell/internal/dev/embedded"
-	"orderbell/internal/event"
 	"orderbell/internal/mail"
 	"orderbell/internal/order"
 	"orderbell/internal/store/database"
@@ -228,15 +227,10 @@ func (w world) moreWork(t *testing.T) map[string]func(context.Context) error {
 			return err
 		},
 		"an event and its mail": func(ctx context.Context) error {
-			at := time.Now().UTC().Truncate(time.Millisecond)
-			e := event.Event{ID: uuid.Must(uuid.NewV7()).String(), Source: event.Source, Type: event.OrderPaid, Time: at, Data: event.Data{
-				OrderID: w.orderID, TenantID: "acme", Status: order.Paid, Reference: "A-1", TotalAmount: 5, Currency: "EUR", Version: 2, Timestamp: at,
-			}}
-			raw, err := json.Marshal(e.Data)
+			e, err := w.paid()
 			if err != nil {
 				return err
 			}
-			e.Raw = raw
 			if _, err = events.Apply(ctx, e, user.Audience{Roles: user.Sellers()}); err != nil {
 				return err
 			}

@@ -105,6 +105,17 @@ func TestProgramsWorkWhileTheSchemaChanges(t *testing.T) {
 	}
 }
 
+// paid returns a new event of the world's order.
+func (w world) paid() (event.Event, error) {
+	at := time.Now().UTC().Truncate(time.Millisecond)
+	e := event.Event{ID: uuid.Must(uuid.NewV7()).String(), Source: event.Source, Type: event.OrderPaid, Time: at, Data: event.Data{
+		OrderID: w.orderID, TenantID: "acme", Status: order.Paid, Reference: "A-1", TotalAmount: 5, Currency: "EUR", Version: 2, Timestamp: at,
+	}}
+	raw, err := json.Marshal(e.Data)
+	e.Raw = raw
+	return e, err
+}
+
 // work returns what the programs do, one function for each store's way.
 func (w world) work(t *testing.T) map[string]func(context.Context) error {
 	t.Helper()
@@ -152,15 +163,10 @@ func (w world) work(t *testing.T) map[string]func(context.Context) error {
 			return err
 		},
 		"apply an event": func(ctx context.Context) error {
-			at := time.Now().UTC().Truncate(time.Millisecond)
-			e := event.Event{ID: uuid.Must(uuid.NewV7()).String(), Source: event.Source, Type: event.OrderPaid, Time: at, Data: event.Data{
-				OrderID: w.orderID, TenantID: "acme", Status: order.Paid, Reference: "A-1", TotalAmount: 5, Currency: "EUR", Version: 2, Timestamp: at,
-			}}
-			raw, err := json.Marshal(e.Data)
+			e, err := w.paid()
 			if err != nil {
 				return err
 			}
-			e.Raw = raw
 			_, err = events.Apply(ctx, e, user.Audience{Roles: user.Sellers()})
 			return err
 		},
