@@ -69,18 +69,7 @@ func TestAPanicCutsAnAnswerThatHasBegun(t *testing.T) {
 				_ = http.NewResponseController(w).Flush()
 				panic(c.panics)
 			}))
-			s := httptest.NewServer(h)
-			defer s.Close()
-			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			resp, err := s.Client().Do(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = resp.Body.Close() }()
-			if body, err := io.ReadAll(resp.Body); string(body) != "half" || !errors.Is(err, io.ErrUnexpectedEOF) {
+			if body, err := get(t, h); body != "half" || !errors.Is(err, io.ErrUnexpectedEOF) {
 				t.Errorf("the client reads %q, %v; want half and a cut", body, err)
 			}
 			if logged := strings.Contains(said.String(), "panicked"); logged != c.logged {
@@ -157,18 +146,7 @@ func TestAPanicAfterAFlush(t *testing.T) {
 				}
 				panic("boom")
 			}))
-			s := httptest.NewServer(h)
-			defer s.Close()
-			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			resp, err := s.Client().Do(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = resp.Body.Close() }()
-			if body, err := io.ReadAll(resp.Body); len(body) > 0 || !errors.Is(err, io.ErrUnexpectedEOF) {
+			if body, err := get(t, h); len(body) > 0 || !errors.Is(err, io.ErrUnexpectedEOF) {
 				t.Errorf("the client reads %q, %v; want a cut", body, err)
 			}
 			if !strings.Contains(said.String(), "panicked") {
@@ -198,4 +176,22 @@ func TestQueries(t *testing.T) {
 		_, err = problem.OnlyQuery(r, "limit", "cursor")
 		checkStatus(t, err, want[1])
 	}
+}
+
+// get returns what a client reads of the answer's body.
+func get(t *testing.T, h http.Handler) (body string, err error) {
+	t.Helper()
+	s := httptest.NewServer(h)
+	defer s.Close()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := s.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	read, err := io.ReadAll(resp.Body)
+	return string(read), err
 }
