@@ -32,15 +32,6 @@ func open(t *testing.T, cfg database.Config) *database.Pool {
 	return pool
 }
 
-func one[T any](t *testing.T, pool *database.Pool, sql string, args ...any) T {
-	t.Helper()
-	var v T
-	if err := pool.QueryRow(t.Context(), sql, args...).Scan(&v); err != nil {
-		t.Fatal(err)
-	}
-	return v
-}
-
 func isTemporary(err error) bool {
 	var t interface{ Temporary() bool }
 	return errors.As(err, &t) && t.Temporary()
@@ -80,7 +71,7 @@ func TestOpenRefusesABadConfig(t *testing.T) {
 func TestOpenNamesTheProgram(t *testing.T) {
 	t.Parallel()
 	pool := open(t, databasetest.Config(databasetest.URL(t)))
-	if got := one[string](t, pool, "SHOW application_name"); got != "order-api" {
+	if got := databasetest.One[string](t, pool, "SHOW application_name"); got != "order-api" {
 		t.Errorf("application_name is %s", got)
 	}
 }
@@ -151,7 +142,7 @@ func TestAStatementThatTakesTooLong(t *testing.T) {
 	held.Release()
 	// The server was told: nothing sleeps on.
 	deadline := time.Now().Add(time.Minute)
-	for one[int](t, slow, "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND datname = current_database() AND query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()") > 0 {
+	for databasetest.One[int](t, slow, "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND datname = current_database() AND query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()") > 0 {
 		if time.Now().After(deadline) {
 			t.Fatal("the server still runs a statement that was given up")
 		}
@@ -256,8 +247,8 @@ func TestStatementsAreNotPreparedBehindAPooler(t *testing.T) {
 		cfg := databasetest.Config(c.address)
 		cfg.MaxConns = 1
 		pool := open(t, cfg)
-		one[int](t, pool, "SELECT 1 WHERE $1", true)
-		got := one[int](t, pool, "SELECT count(*) FROM pg_prepared_statements WHERE $1", true)
+		databasetest.One[int](t, pool, "SELECT 1 WHERE $1", true)
+		got := databasetest.One[int](t, pool, "SELECT count(*) FROM pg_prepared_statements WHERE $1", true)
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}

@@ -145,9 +145,9 @@ func TestAFailoverThatLeavesOldConnectionsOpen(t *testing.T) {
 	}
 	// A program that only reads leaves the old server as well: after one answer of each connection at most.
 	for range 5 {
-		one[int](t, reader, "SELECT 1")
+		databasetest.One[int](t, reader, "SELECT 1")
 	}
-	if got := one[string](t, reader, "SELECT current_setting('transaction_read_only')"); got != "off" {
+	if got := databasetest.One[string](t, reader, "SELECT current_setting('transaction_read_only')"); got != "off" {
 		t.Error("a pool that only reads stays with the old server")
 	}
 
@@ -180,7 +180,7 @@ func TestAConnectionThatTheServerEndedIsNotUsedAgain(t *testing.T) {
 			t.Errorf("SQLSTATE %s: error %v, connection closed: %t, want true", code, err, closed)
 		}
 		conn.Release()
-		if got := one[uint32](t, pool, "SELECT pg_backend_pid()"); got == pid {
+		if got := databasetest.One[uint32](t, pool, "SELECT pg_backend_pid()"); got == pid {
 			t.Errorf("SQLSTATE %s: the connection is used again", code)
 		}
 	}

@@ -92,7 +92,7 @@ func TestEveryTenantsTableIsForced(t *testing.T) {
 	const open = `SELECT coalesce(string_agg(c.relname, ', '), '') FROM pg_class c
 		WHERE c.relnamespace = 'public'::regnamespace AND c.relrowsecurity
 			AND NOT (c.relforcerowsecurity AND EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid AND polname = 'all_tenants'))`
-	if got := one[string](t, pool, open); got != "" {
+	if got := databasetest.One[string](t, pool, open); got != "" {
 		t.Errorf("%s: want FORCE ROW LEVEL SECURITY, CREATE POLICY all_tenants … TO orderbell_all USING (true), and the grants of the programs' roles", got)
 	}
 }

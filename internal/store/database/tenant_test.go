@@ -129,7 +129,7 @@ func TestEveryTableOfTheAPIsHasAPolicy(t *testing.T) {
 		WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm')
 			AND has_any_column_privilege('orderbell_api', c.oid, 'SELECT, INSERT, UPDATE')
 			AND NOT (c.relrowsecurity AND EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid))`
-	if got := one[string](t, pool, open); got != "" {
+	if got := databasetest.One[string](t, pool, open); got != "" {
 		t.Errorf("without a policy: %s", got)
 	}
 }
@@ -159,10 +159,10 @@ func TestATenantsStatement(t *testing.T) {
 		if _, err := as[int](t, pool, "acme", "SELECT 1 / (SELECT 0 FROM orders)"); err == nil || !strings.Contains(err.Error(), "division") {
 			t.Errorf("%s: error is %v, want a division by zero", name, err)
 		}
-		if got := one[bool](t, pool, "SELECT session_user = current_user AND current_setting('orderbell.tenant', true) = ''"); !got {
+		if got := databasetest.One[bool](t, pool, "SELECT session_user = current_user AND current_setting('orderbell.tenant', true) = ''"); !got {
 			t.Errorf("%s: the connection is still somebody's", name)
 		}
-		if got := one[int](t, pool, "SELECT count(*) FROM orders WHERE reference = $1", ""); got != 2 {
+		if got := databasetest.One[int](t, pool, "SELECT count(*) FROM orders WHERE reference = $1", ""); got != 2 {
 			t.Errorf("%s: the owner sees %d orders, want 2", name, got)
 		}
 	}

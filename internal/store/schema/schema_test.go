@@ -31,7 +31,7 @@ func TestMigrationsAreGaplessPairs(t *testing.T) {
 func TestMigrateUpAndDown(t *testing.T) {
 	t.Parallel()
 	cfg := databasetest.Config(databasetest.EmptyURL(t))
-	pool := open(t, cfg)
+	pool := databasetest.Open(t, cfg.URL)
 	all := database.Migrations()
 	status := func() database.Status {
 		s, err := database.MigrationStatus(t.Context(), cfg)
@@ -89,7 +89,7 @@ func TestMigrateUpAndDown(t *testing.T) {
 	if diff := cmp.Diff(database.Status{Pending: all}, status()); diff != "" {
 		t.Error(diff)
 	}
-	left := one[int](t, pool, "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname NOT LIKE 'schema_migrations%'")
+	left := databasetest.One[int](t, pool, "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname NOT LIKE 'schema_migrations%'")
 	if left != 0 {
 		t.Errorf("%d tables and indexes are left", left)
 	}
@@ -110,7 +110,7 @@ func TestMigrationsTakeTurns(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if err := database.Check(t.Context(), open(t, cfg)); err != nil {
+	if err := database.Check(t.Context(), databasetest.Open(t, cfg.URL)); err != nil {
 		t.Error(err)
 	}
 }
@@ -118,7 +118,7 @@ func TestMigrationsTakeTurns(t *testing.T) {
 func TestAStepThatFailsLeavesNoTrace(t *testing.T) {
 	t.Parallel()
 	cfg := databasetest.Config(databasetest.EmptyURL(t))
-	pool := open(t, cfg)
+	pool := databasetest.Open(t, cfg.URL)
 	exec := func(sql string) {
 		t.Helper()
 		if _, err := pool.Exec(t.Context(), sql); err != nil {
@@ -129,10 +129,10 @@ func TestAStepThatFailsLeavesNoTrace(t *testing.T) {
 	if err := schema.Up(t.Context(), cfg, nil); err == nil {
 		t.Fatal("a step that fails is taken for one that doesn't")
 	}
-	if got := one[string](t, pool, "SELECT version || ' ' || dirty FROM schema_migrations"); got != "2 false" {
+	if got := databasetest.One[string](t, pool, "SELECT version || ' ' || dirty FROM schema_migrations"); got != "2 false" {
 		t.Errorf("schema_migrations has %s, want 2 false", got)
 	}
-	if got := one[bool](t, pool, "SELECT to_regclass('orders') IS NULL"); !got {
+	if got := databasetest.One[bool](t, pool, "SELECT to_regclass('orders') IS NULL"); !got {
 		t.Error("the first table of the failed step is left")
 	}
 	exec("DROP TABLE idempotency_keys")
@@ -143,7 +143,7 @@ func TestAStepThatFailsLeavesNoTrace(t *testing.T) {
 	if err := schema.Down(t.Context(), cfg, len(database.Migrations()), nil); err == nil {
 		t.Fatal("a step that fails is taken for one that doesn't")
 	}
-	if got := one[string](t, pool, "SELECT version || ' ' || dirty FROM schema_migrations"); got != "5 false" {
+	if got := databasetest.One[string](t, pool, "SELECT version || ' ' || dirty FROM schema_migrations"); got != "5 false" {
 		t.Errorf("schema_migrations has %s, want 5 false", got)
 	}
 }
@@ -151,7 +151,7 @@ func TestAStepThatFailsLeavesNoTrace(t *testing.T) {
 func TestProgramsStartOnANewerSchema(t *testing.T) {
 	t.Parallel()
 	cfg := databasetest.Config(databasetest.URL(t))
-	pool := open(t, cfg)
+	pool := databasetest.Open(t, cfg.URL)
 	latest := int(database.Latest())
 	for _, c := range []struct {
 		version int
@@ -202,7 +202,7 @@ func TestAMarkOfAStepThatWasCutOff(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cfg := databasetest.Config(databasetest.EmptyURL(t))
-			pool := open(t, cfg)
+			pool := databasetest.Open(t, cfg.URL)
 			if err := schema.Up(t.Context(), cfg, nil); err != nil {
 				t.Fatal(err)
 			}
@@ -236,7 +236,7 @@ func TestAMarkOfAStepThatWasCutOff(t *testing.T) {
 // objects names what the schema has.
 func objects(t *testing.T, pool *database.Pool) string {
 	t.Helper()
-	return one[string](t, pool, `SELECT string_agg(what, E'\n' ORDER BY what) FROM (
+	return databasetest.One[string](t, pool, `SELECT string_agg(what, E'\n' ORDER BY what) FROM (
 		SELECT table_name || '.' || column_name || ' ' || data_type AS what FROM information_schema.columns WHERE table_schema = 'public'
 		UNION ALL SELECT indexname FROM pg_indexes WHERE schemaname = 'public'
 		UNION ALL SELECT conrelid::regclass || ' ' || conname FROM pg_constraint WHERE connamespace = 'public'::regnamespace
@@ -252,7 +252,7 @@ func TestAStepThatWaitsLetsTheProgramsWork(t *testing.T) {
 	if err := schema.Down(t.Context(), cfg, int(database.Latest())-8, nil); err != nil {
 		t.Fatal(err)
 	}
-	pool := open(t, cfg)
+	pool := databasetest.Open(t, cfg.URL)
 	report, err := pool.Acquire(t.Context()) // a long query, such as a backup
 	if err != nil {
 		t.Fatal(err)
@@ -263,7 +263,7 @@ func TestAStepThatWaitsLetsTheProgramsWork(t *testing.T) {
 	migrated := make(chan error, 1)
 	go func() { migrated <- schema.Up(context.WithoutCancel(t.Context()), cfg, nil) }()
 	const waits = "SELECT count(*) FROM pg_locks WHERE relation = 'users'::regclass AND mode = 'AccessExclusiveLock' AND NOT granted"
-	for one[int](t, pool, waits) == 0 {
+	for databasetest.One[int](t, pool, waits) == 0 {
 		select {
 		case err := <-migrated:
 			t.Fatalf("the migration did not wait: %v", err)
@@ -300,23 +300,4 @@ func TestMigrateStopsWithItsContext(t *testing.T) {
 	if err != nil || s.Version != 3 || s.Dirty {
 		t.Errorf("status is %+v, error %v, want version 3", s, err)
 	}
-}
-
-func open(t *testing.T, cfg database.Config) *database.Pool {
-	t.Helper()
-	pool, err := database.Open(t.Context(), cfg, "order-api")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
-	return pool
-}
-
-func one[T any](t *testing.T, pool *database.Pool, sql string, args ...any) T {
-	t.Helper()
-	var v T
-	if err := pool.QueryRow(t.Context(), sql, args...).Scan(&v); err != nil {
-		t.Fatal(err)
-	}
-	return v
 }

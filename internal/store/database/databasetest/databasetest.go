@@ -70,6 +70,16 @@ func Open(tb testing.TB, address string) *database.Pool {
 	return pool
 }
 
+// One returns the value of a query that has one row of one column.
+func One[T any](tb testing.TB, pool *database.Pool, sql string, args ...any) T {
+	tb.Helper()
+	var v T
+	if err := pool.QueryRow(tb.Context(), sql, args...).Scan(&v); err != nil {
+		tb.Fatal(err)
+	}
+	return v
+}
+
 // Config returns the configuration of a program under test that uses the database at address.
 func Config(address string) database.Config {
 	const conns = 8 // more than production's share, since tests press on purpose
