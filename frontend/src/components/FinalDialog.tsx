@@ -1,7 +1,7 @@
-import { Dialog, Heading, Modal, ModalOverlay } from 'react-aria-components';
 import { isolated, t } from '../i18n/words';
 import { formatMoney } from '../model/money';
 import type { Order } from '../model/order';
+import { ModalDialog } from './ModalDialog';
 import type { FinalStatus } from './OrderActions';
 import { Say } from './Say';
 
@@ -17,32 +17,22 @@ export interface FinalDialogProps {
 export function FinalDialog({ order, name, status, onKeep, onConfirm }: FinalDialogProps) {
   const amount = formatMoney(order.totalAmount, order.currency);
   return (
-    <ModalOverlay
-      className="dialog-back"
-      isOpen={true}
-      isDismissable={true}
-      onOpenChange={(isOpen) => {
-        if (!isOpen) onKeep();
-      }}
+    <ModalDialog
+      role="alertdialog"
+      title={<Say id={`final.${status}.title`} name={<bdi>{name}</bdi>} />}
+      onClose={onKeep}
     >
-      <Modal className="dialog">
-        <Dialog role="alertdialog">
-          <Heading slot="title" className="dialog-title">
-            <Say id={`final.${status}.title`} name={<bdi>{name}</bdi>} />
-          </Heading>
-          <p className="dialog-amount">{amount}</p>
-          <p>{t(`final.${status}.text`)}</p>
-          <div className="dialog-answers">
-            {/* biome-ignore lint/a11y/noAutofocus: the safe answer has the focus of a dialog */}
-            <button type="button" className="button settle" autoFocus={true} onClick={onKeep}>
-              {t('final.keep')}
-            </button>
-            <button type="button" className="button button-danger settle" onClick={onConfirm}>
-              {t(`final.${status}.confirm`, { name: isolated(name), amount })}
-            </button>
-          </div>
-        </Dialog>
-      </Modal>
-    </ModalOverlay>
+      <p className="dialog-amount">{amount}</p>
+      <p>{t(`final.${status}.text`)}</p>
+      <div className="dialog-answers">
+        {/* biome-ignore lint/a11y/noAutofocus: the safe answer has the focus of a dialog */}
+        <button type="button" className="button settle" autoFocus={true} onClick={onKeep}>
+          {t('final.keep')}
+        </button>
+        <button type="button" className="button button-danger settle" onClick={onConfirm}>
+          {t(`final.${status}.confirm`, { name: isolated(name), amount })}
+        </button>
+      </div>
+    </ModalDialog>
   );
 }

@@ -1,0 +1,33 @@
+import type { ReactNode } from 'react';
+import { Dialog, Heading, Modal, ModalOverlay } from 'react-aria-components';
+
+export interface ModalDialogProps {
+  readonly role?: 'dialog' | 'alertdialog';
+  readonly title: ReactNode;
+  /** Escape, or a press beside the dialog. */
+  readonly onClose: () => void;
+  readonly children: ReactNode;
+}
+
+/** A dialog over the page, open for as long as it is drawn. */
+export function ModalDialog({ role = 'dialog', title, onClose, children }: ModalDialogProps) {
+  return (
+    <ModalOverlay
+      className="dialog-back"
+      isOpen={true}
+      isDismissable={true}
+      onOpenChange={(isOpen) => {
+        if (!isOpen) onClose();
+      }}
+    >
+      <Modal className="dialog">
+        <Dialog role={role}>
+          <Heading slot="title" className="dialog-title">
+            {title}
+          </Heading>
+          {children}
+        </Dialog>
+      </Modal>
+    </ModalOverlay>
+  );
+}
