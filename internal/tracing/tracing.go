@@ -9,6 +9,7 @@ package tracing
 import (
 	"context"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -90,6 +91,11 @@ func Add(ctx context.Context, attributes ...attribute.KeyValue) {
 
 // Sampled says whether the spans of the trace of p are kept.
 func (p Parent) Sampled() bool { return strings.HasSuffix(p.TraceParent, "-01") }
+
+var parentPattern = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
+
+// IsParent says whether s has the form of a traceparent.
+func IsParent(s string) bool { return parentPattern.MatchString(s) }
 
 // ID returns the id of the trace that a traceparent names, or "".
 func ID(traceParent string) string {

@@ -4,7 +4,6 @@ package cloudevent
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -23,8 +22,6 @@ const (
 	ExtTraceParent  = "traceparent"  // CloudEvents' distributed tracing extension: the span that sent the event
 	ExtTraceState   = "tracestate"
 )
-
-var traceParentPattern = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
 
 // New converts e to a CloudEvent of the topic.
 func New(e event.Event) (cloudevents.Event, error) {
@@ -117,7 +114,7 @@ func Parse(ce cloudevents.Event) (event.Event, error) {
 	if e.Data.Type() != e.Type {
 		return event.Event{}, event.Invalid("data.status", "%q does not go with type %s", e.Data.Status, e.Type)
 	}
-	if s, ok := Extension(ce, ExtTraceParent); ok && traceParentPattern.MatchString(s) {
+	if s, ok := Extension(ce, ExtTraceParent); ok && tracing.IsParent(s) {
 		e.TraceParent = s // a malformed one is ignored, as W3C Trace Context requires
 		if s, ok := Extension(ce, ExtTraceState); ok && len(s) <= tracing.MaxState {
 			e.TraceState = s

@@ -3,7 +3,6 @@ package stream
 import (
 	"context"
 	"net/http"
-	"regexp"
 	"strconv"
 	"sync"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"orderbell/internal/feed/message"
 	"orderbell/internal/order"
 	"orderbell/internal/problem"
+	"orderbell/internal/tracing"
 	"orderbell/sse-gateway/internal/visible"
 )
 
@@ -81,8 +81,6 @@ func (h *Handler) receipts(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-var traceParent = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
-
 func ago(now time.Time, ms order.Integer) time.Time {
 	return now.Add(-time.Duration(ms) * time.Millisecond)
 }
@@ -99,7 +97,7 @@ func check(receipts []receipt) error {
 		if _, err := uuid.Parse(r.EventID); err != nil || len(r.EventID) != 36 {
 			add("event_id", "is not a UUID")
 		}
-		if !traceParent.MatchString(r.TraceParent) {
+		if !tracing.IsParent(r.TraceParent) {
 			add("traceparent", "is not a W3C traceparent")
 		}
 		for _, age := range []struct {
