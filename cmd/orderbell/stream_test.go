@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -23,8 +21,7 @@ import (
 
 	"orderbell/internal/auth"
 	"orderbell/internal/auth/authtest"
-	"orderbell/internal/dev/embedded"
-	"orderbell/internal/dev/process"
+	"orderbell/internal/dev/programtest"
 	"orderbell/internal/feed/feedtest"
 	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/user"
@@ -33,44 +30,14 @@ import (
 const streamSecret = "AUTH_DEV_SECRET=a development secret of the streams' tests" //nolint:gosec // it opens nothing
 
 // gateway runs the gateway at addr until the test ends, and returns when it is ready.
-func gateway(t *testing.T, redis *miniredis.Miniredis, addr string) *process.Process {
+func gateway(t *testing.T, redis *miniredis.Miniredis, addr string) *programtest.Program {
 	t.Helper()
-	host, port, err := net.SplitHostPort(addr)
+	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(filepath.Join(os.Getenv(binVariable), "sse-gateway")) //nolint:noctx,gosec // it ends with the test; what TestMain built
-	cmd.Env = []string{"LISTEN_HOST=" + host, "PORT=" + port, "REDIS_URL=redis://" + redis.Addr(), streamSecret, "SSE_DRAIN_SECONDS=1"}
-	p, err := process.Start(cmd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		p.Kill()
-		<-p.Done()
-	})
-	feedtest.Eventually(t, "the gateway is ready", func() bool {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addr+"/healthz/ready", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		response, err := http.DefaultClient.Do(r)
-		if err != nil {
-			return false
-		}
-		_ = response.Body.Close()
-		return response.StatusCode == http.StatusNoContent
-	})
-	return p
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	addr, err := embedded.FreeAddr(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return addr
+	return programtest.StartAt(t, port, filepath.Join(os.Getenv(binVariable), "sse-gateway"),
+		"REDIS_URL=redis://"+redis.Addr(), streamSecret, "SSE_DRAIN_SECONDS=1").WaitReady(t)
 }
 
 // lines hands out what a command says, line by line.
@@ -106,7 +73,7 @@ func await(t *testing.T, said <-chan string, what string) string {
 
 func TestTailGoesOnAcrossRestartsOfTheGateway(t *testing.T) {
 	t.Parallel()
-	redis, addr, tenant := miniredis.RunT(t), freeAddr(t), feedtest.Tenant()
+	redis, addr, tenant := miniredis.RunT(t), "127.0.0.1:"+programtest.Port(t), feedtest.Tenant()
 	feed := feedtest.Open(t, feedtest.Config("redis://"+redis.Addr()))
 	first := gateway(t, redis, addr)
 	cmd := orderbell(t, []string{streamSecret}, "tail", "--tenant", tenant, "--url", "http://"+addr+"/")
@@ -144,9 +111,9 @@ func TestTailGoesOnAcrossRestartsOfTheGateway(t *testing.T) {
 		}
 	}
 	see()
-	for _, end := range []func(*process.Process){
-		func(p *process.Process) { p.Kill() },
-		func(p *process.Process) { _ = p.Stop(limit) },
+	for _, end := range []func(*programtest.Program){
+		func(p *programtest.Program) { p.Kill() },
+		func(p *programtest.Program) { _ = p.Stop(limit) },
 	} {
 		end(first)
 		<-first.Done()
@@ -173,7 +140,7 @@ func TestTailGoesOnAcrossRestartsOfTheGateway(t *testing.T) {
 
 func TestTailForPrograms(t *testing.T) {
 	t.Parallel()
-	redis, addr, tenant := miniredis.RunT(t), freeAddr(t), feedtest.Tenant()
+	redis, addr, tenant := miniredis.RunT(t), "127.0.0.1:"+programtest.Port(t), feedtest.Tenant()
 	feed := feedtest.Open(t, feedtest.Config("redis://"+redis.Addr()))
 	gateway(t, redis, addr)
 	var ids []string
@@ -226,7 +193,7 @@ func TestTailForPrograms(t *testing.T) {
 
 func TestLoadSSE(t *testing.T) {
 	t.Parallel()
-	redis, addr, tenant := miniredis.RunT(t), freeAddr(t), feedtest.Tenant()
+	redis, addr, tenant := miniredis.RunT(t), "127.0.0.1:"+programtest.Port(t), feedtest.Tenant()
 	feed := feedtest.Open(t, feedtest.Config("redis://"+redis.Addr()))
 	gateway(t, redis, addr)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -270,7 +237,7 @@ func TestLoadSSE(t *testing.T) {
 // TestARevokedTokenEndsItsTail has tail follow with a token that is taken back meanwhile.
 func TestARevokedTokenEndsItsTail(t *testing.T) {
 	t.Parallel()
-	redis, addr, tenant := miniredis.RunT(t), freeAddr(t), feedtest.Tenant()
+	redis, addr, tenant := miniredis.RunT(t), "127.0.0.1:"+programtest.Port(t), feedtest.Tenant()
 	gateway(t, redis, addr)
 	cmd := orderbell(t, nil, "tail", "--tenant", tenant, "--url", "http://"+addr, "--token-file", tokenFile(t, tenant))
 	errOut, err := cmd.StderrPipe()
@@ -308,7 +275,7 @@ func tokenFile(t *testing.T, tenant string) string {
 // TestTailShowsSinceWhenItIsOutOfDate has Redis stop under an open stream, and come back.
 func TestTailShowsSinceWhenItIsOutOfDate(t *testing.T) {
 	t.Parallel()
-	redis, addr, tenant := miniredis.RunT(t), freeAddr(t), feedtest.Tenant()
+	redis, addr, tenant := miniredis.RunT(t), "127.0.0.1:"+programtest.Port(t), feedtest.Tenant()
 	gateway(t, redis, addr)
 	cmd := orderbell(t, []string{streamSecret}, "tail", "--tenant", tenant, "--url", "http://"+addr)
 	errOut, err := cmd.StderrPipe()

@@ -6,6 +6,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 
+	"orderbell/internal/dev/programtest"
 	"orderbell/internal/feed/feedtest"
 )
 
@@ -13,7 +14,7 @@ import (
 // around.
 func TestTailOfHostileText(t *testing.T) {
 	t.Parallel()
-	redis, addr, tenant := miniredis.RunT(t), freeAddr(t), feedtest.Tenant()
+	redis, addr, tenant := miniredis.RunT(t), "127.0.0.1:"+programtest.Port(t), feedtest.Tenant()
 	feed := feedtest.Open(t, feedtest.Config("redis://"+redis.Addr()))
 	gateway(t, redis, addr)
 	first := feedtest.Message(tenant, 0)

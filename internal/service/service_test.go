@@ -4,16 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"orderbell/internal/dev/programtest"
 	"orderbell/internal/duration"
 	"orderbell/internal/service"
 )
@@ -152,23 +151,18 @@ func TestRefusal(t *testing.T) {
 func TestService(t *testing.T) {
 	t.Parallel()
 	store := t.TempDir() + "/store"
-	port := freePort(t)
-	cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // our own test binary
-	cmd.Env = append(os.Environ(), "SERVICE_TEST_PROGRAM=1", "LISTEN_HOST=127.0.0.1", "PORT="+strconv.Itoa(port), "STORE_URL="+store)
-	var log strings.Builder
-	cmd.Stderr = &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+	p := programtest.Start(t, os.Args[0], bellEnvironment("STORE_URL="+store)...)
+	base := p.URL
+	if code := get(t, base+"/healthz/live"); code != http.StatusNoContent {
+		t.Errorf("live without its store: %d", code)
 	}
-	base := "http://127.0.0.1:" + strconv.Itoa(port)
-	eventually(t, base+"/healthz/live")
 	if code := get(t, base+"/healthz/ready"); code != http.StatusServiceUnavailable {
 		t.Errorf("ready without its store: %d", code)
 	}
 	if err := os.WriteFile(store, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, base+"/healthz/ready")
+	p.WaitReady(t)
 	if code := get(t, base+"/metrics"); code != http.StatusOK {
 		t.Errorf("metrics: %d", code)
 	}
@@ -183,49 +177,31 @@ func TestService(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = res.Body.Close() }()
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := syscall.Kill(p.PID(), syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	body := make([]byte, 5)
 	if n, _ := res.Body.Read(body); string(body[:n]) != "whole" {
 		t.Errorf("the drained request got %q, want all of it", body[:n])
 	}
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("exit: %v\n%s", err, log.String())
+	<-p.Done()
+	if err := p.Err(); err != nil {
+		t.Errorf("exit: %v", err)
 	}
-	if n := strings.Count(log.String(), "the store is away"); n != 1 {
-		t.Errorf("the log says %d times that the store is away, want once:\n%s", n, log.String())
+	if n := strings.Count(p.Log(), "the store is away"); n != 1 {
+		t.Errorf("the log says %d times that the store is away, want once:\n%s", n, p.Log())
 	}
 }
 
 func TestAPublicProgramShowsNoMetrics(t *testing.T) {
 	t.Parallel()
-	port := strconv.Itoa(freePort(t))
-	cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // our own test binary
-	cmd.Env = append(os.Environ(), "SERVICE_TEST_PROGRAM=1", "SERVICE_TEST_PUBLIC=1", "LISTEN_HOST=127.0.0.1", "PORT="+port, "STORE_URL=/dev/null")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	base := "http://127.0.0.1:" + port
-	eventually(t, base+"/healthz/ready")
+	base, stop := startBell(t, "SERVICE_TEST_PUBLIC=1")
+	defer stop()
 	for _, path := range []string{"/metrics", "/metrics/list"} {
 		if code := get(t, base+path); code != http.StatusNotFound {
 			t.Errorf("%s: %d, want 404", path, code)
 		}
 	}
-	_ = cmd.Process.Signal(syscall.SIGTERM)
-	_ = cmd.Wait()
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	var lc net.ListenConfig
-	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // a TCP listener has a TCP address
 }
 
 func get(t *testing.T, url string) int {
@@ -240,14 +216,4 @@ func get(t *testing.T, url string) int {
 	}
 	_ = res.Body.Close()
 	return res.StatusCode
-}
-
-func eventually(t *testing.T, url string) {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
-		if get(t, url) == http.StatusNoContent {
-			return
-		}
-	}
-	t.Fatalf("%s never answered 204", url)
 }

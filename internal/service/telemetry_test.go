@@ -8,12 +8,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -21,6 +18,7 @@ import (
 	traces "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	"google.golang.org/protobuf/proto"
 
+	"orderbell/internal/dev/programtest"
 	"orderbell/internal/service"
 )
 
@@ -103,27 +101,21 @@ func (c *collector) has(metric string) bool {
 // startBell starts the program of TestMain with env, and returns its address and its end: SIGTERM, and the exit.
 func startBell(t *testing.T, env ...string) (base string, stop func()) {
 	t.Helper()
-	store := t.TempDir() + "/store"
-	if err := os.WriteFile(store, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	port := strconv.Itoa(freePort(t))
-	cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // our own test binary
-	cmd.Env = append(append(os.Environ(), "SERVICE_TEST_PROGRAM=1", "LISTEN_HOST=127.0.0.1", "PORT="+port, "STORE_URL="+store), env...)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	base = "http://127.0.0.1:" + port
-	eventually(t, base+"/healthz/ready")
-	return base, func() {
+	p := programtest.Start(t, os.Args[0], bellEnvironment(env...)...).WaitReady(t)
+	return p.URL, func() {
 		t.Helper()
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Fatal(err)
+		if err := p.Stop(time.Minute); err != nil {
+			t.Error(err)
 		}
-		if err := cmd.Wait(); err != nil {
+		if err := p.Err(); err != nil {
 			t.Errorf("exit after SIGTERM: %v", err)
 		}
 	}
+}
+
+// bellEnvironment is that of the program of TestMain. Its store is there, unless env says otherwise.
+func bellEnvironment(env ...string) []string {
+	return append(append(os.Environ(), "SERVICE_TEST_PROGRAM=1", "STORE_URL=/dev/null"), env...)
 }
 
 // call makes a request of the trace 4bf9…, and reads the head of its answer.
@@ -155,14 +147,18 @@ func TestOTLP(t *testing.T) {
 	t.Run("each instance has an id, and OTEL_RESOURCE_ATTRIBUTES is heard", func(t *testing.T) {
 		t.Parallel()
 		c := newCollector(t)
-		base, stop := startBell(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+c.URL, "OTEL_RESOURCE_ATTRIBUTES=k8s.namespace.name=shops,service.name=other")
-		stop()
+		port := programtest.Port(t)
+		p := programtest.StartAt(t, port, os.Args[0], bellEnvironment("OTEL_EXPORTER_OTLP_ENDPOINT="+c.URL,
+			"OTEL_RESOURCE_ATTRIBUTES=k8s.namespace.name=shops,service.name=other")...)
+		if err := p.Stop(time.Minute); err != nil {
+			t.Error(err)
+		}
 		host, err := os.Hostname()
 		if err != nil {
 			t.Fatal(err)
 		}
 		want := map[string]string{
-			"service.name": "bell", "service.instance.id": host + ":" + base[strings.LastIndex(base, ":")+1:], "k8s.namespace.name": "shops",
+			"service.name": "bell", "service.instance.id": host + ":" + port, "k8s.namespace.name": "shops",
 		}
 		for key, value := range want {
 			if c.about[key] != value {

@@ -20,6 +20,7 @@ import (
 
 	"orderbell/internal/backoff"
 	"orderbell/internal/dev/process"
+	"orderbell/internal/dev/programtest"
 )
 
 // prometheus is a running one, with what its alerts did.
@@ -58,7 +59,7 @@ func startPrometheus(t *testing.T, w *world) *prometheus {
 	if err := os.WriteFile(config, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	port := freePort(t)
+	port := programtest.Port(t)
 	cmd := exec.Command("prometheus", "--config.file="+config, "--storage.tsdb.path="+filepath.Join(dir, "data"), //nolint:noctx // process.Process ends it
 		"--web.listen-address=127.0.0.1:"+port, "--log.level=warn")
 	cmd.Stdout, cmd.Stderr = w.log, w.log

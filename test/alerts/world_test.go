@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,6 +24,7 @@ import (
 	"orderbell/internal/backoff"
 	"orderbell/internal/dev/embedded"
 	"orderbell/internal/dev/process"
+	"orderbell/internal/dev/programtest"
 )
 
 // root is the top of the tree as seen from this folder.
@@ -197,7 +197,7 @@ func (w *world) startSecond(t *testing.T) {
 		_, _ = io.WriteString(rw, `{"keys":[]}`)
 	}))
 	t.Cleanup(w.provider.Close)
-	w.secondAddress = "127.0.0.1:" + freePort(t)
+	w.secondAddress = "127.0.0.1:" + programtest.Port(t)
 	if err := w.runSecond(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -285,17 +285,4 @@ func await(ctx context.Context, what string, try func() error) error {
 			return fmt.Errorf("waited %s for %s: %w", patience, what, err)
 		}
 	}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	address, err := embedded.FreeAddr(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	u, err := url.Parse("http://" + address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u.Port()
 }

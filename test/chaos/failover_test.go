@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"orderbell/internal/dev/programtest"
+
 	"github.com/redis/go-redis/v9"
 )
 
@@ -68,7 +70,7 @@ func (e *episode) awaitOwnRecovery() {
 // a replica that is cut off.
 func failOverRedis(e *episode) {
 	ctx := context.WithoutCancel(e.t.Context())
-	port := freePort(e.t)
+	port := programtest.Port(e.t)
 	cmd := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--dir", e.t.TempDir(), "--save", "", "--daemonize", "no") //nolint:noctx // killed below
 	if err := cmd.Start(); err != nil {
 		e.t.Fatal(err)

@@ -19,6 +19,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"orderbell/internal/bus"
+	"orderbell/internal/dev/programtest"
 )
 
 // server is a process of the replicated stores. It writes to .report/chaos-NAME.log.
@@ -112,7 +113,7 @@ func (r *replicas) startKafka(t *testing.T, dir string) {
 	t.Helper()
 	var ports, controllers, voters []string
 	for i := range r.brokers {
-		ports, controllers = append(ports, freePort(t)), append(controllers, freePort(t))
+		ports, controllers = append(ports, programtest.Port(t)), append(controllers, programtest.Port(t))
 		voters = append(voters, fmt.Sprintf("%d@127.0.0.1:%s", i+1, controllers[i]))
 		r.addresses = append(r.addresses, "127.0.0.1:"+ports[i])
 	}
@@ -188,7 +189,7 @@ func (r *replicas) startRedis(t *testing.T, dir string) {
 	t.Helper()
 	var master string
 	for i := range 2 {
-		port := freePort(t)
+		port := programtest.Port(t)
 		address := net.JoinHostPort("127.0.0.1", port)
 		s := &server{name: fmt.Sprintf("redis-%d", i+1), dir: t.TempDir(), command: []string{
 			"redis-server", "--port", port, "--bind", "127.0.0.1", "--dir", ".", "--appendonly", "yes", "--save", "", "--repl-diskless-sync-delay", "0",
@@ -203,7 +204,7 @@ func (r *replicas) startRedis(t *testing.T, dir string) {
 		t.Cleanup(func() { s.kill() })
 	}
 	for i := range 3 {
-		port := freePort(t)
+		port := programtest.Port(t)
 		config := filepath.Join(dir, fmt.Sprintf("sentinel-%d.conf", i+1))
 		content := fmt.Sprintf("port %s\nbind 127.0.0.1\nsentinel monitor %s 127.0.0.1 %s 2\nsentinel down-after-milliseconds %s 2000\nsentinel failover-timeout %s 10000\n",
 			port, masterName, strings.TrimPrefix(master, "127.0.0.1:"), masterName, masterName)

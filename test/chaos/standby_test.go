@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"orderbell/internal/dev/programtest"
 )
 
 // standby is a PostgreSQL server that follows the one that the programs use.
@@ -34,7 +36,7 @@ func (w *world) startStandby(e *episode, synchronous bool) *standby {
 		t.Fatal(err)
 	}
 	w.t.Cleanup(func() { _ = os.RemoveAll(data) })
-	port := freePort(t)
+	port := programtest.Port(t)
 	s.address = "127.0.0.1:" + port
 	var as []string
 	if os.Geteuid() == 0 { // PostgreSQL refuses to run as root

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,6 +24,7 @@ import (
 	"orderbell/internal/backoff"
 	"orderbell/internal/bus"
 	"orderbell/internal/dev/process"
+	"orderbell/internal/dev/programtest"
 )
 
 // root is the top of the tree as seen from this folder.
@@ -87,7 +87,7 @@ func prepareWorld(t *testing.T, random *rand.Rand) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{services: filepath.Join(top, ".services", "chaos"), data: t.TempDir(), port: freePort(t), rings: 4096, t: t}
+	w := &world{services: filepath.Join(top, ".services", "chaos"), data: t.TempDir(), port: programtest.Port(t), rings: 4096, t: t}
 	if err := os.MkdirAll(filepath.Join(top, ".report"), 0o750); err != nil {
 		t.Fatal(err)
 	}
@@ -111,20 +111,6 @@ func (w *world) run(t *testing.T) {
 			t.Errorf("stop orderbell dev: %v", err)
 		}
 	})
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close() //nolint:errcheck // only its port was wanted
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
 }
 
 // script runs test/services/up or down for this run's own servers.

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbell/internal/auth"
+	"orderbell/internal/dev/programtest"
 	"orderbell/internal/event"
 	"orderbell/internal/feed/feedtest"
 	"orderbell/internal/feed/message"
@@ -49,18 +50,18 @@ func TestConformance(t *testing.T) {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
 					b := bundle{kind: k, open: open, redis: redis, feed: watchers, tenant: feedtest.Tenant()}
-					b.front = newFront(t, g.address, b.token(t))
+					b.front = newFront(t, g.Address, b.token(t))
 					scenario(t, b)
 				})
 			}
-			for name, end := range map[string]func(*gateway){
-				"a killed gateway is replaced without loss":   func(g *gateway) { g.Kill() },
-				"a stopping gateway is replaced without loss": func(g *gateway) { _ = g.Stop(patience) },
+			for name, end := range map[string]func(*programtest.Program){
+				"a killed gateway is replaced without loss":   func(g *programtest.Program) { g.Kill() },
+				"a stopping gateway is replaced without loss": func(g *programtest.Program) { _ = g.Stop(patience) },
 			} {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
 					b := bundle{kind: k, open: open, redis: redis, feed: watchers, tenant: feedtest.Tenant()}
-					b.front = newFront(t, startGateway(t, redis).address, b.token(t))
+					b.front = newFront(t, startGateway(t, redis).Address, b.token(t))
 					replaced(t, b, end)
 				})
 			}
@@ -305,7 +306,7 @@ func unavailable(t *testing.T, b bundle) {
 func degraded(t *testing.T, b bundle) {
 	gate := feedtest.NewGate(t, b.redis.Addr())
 	g := startGateway(t, b.redis, "REDIS_URL=redis://"+gate.Addr)
-	b.front.set(func() { b.front.gateway = g.address })
+	b.front.set(func() { b.front.gateway = g.Address })
 	s := b.begin(t)
 	gate.Shut(true)
 	if r := s.event(t); r.Event != "degraded" || !strings.Contains(r.Data, `"since":"`) {
@@ -330,15 +331,15 @@ func unknownID(t *testing.T, b bundle) {
 	s.sees(t, b.publish(t, "the stream goes on"))
 }
 
-func replaced(t *testing.T, b bundle, end func(*gateway)) {
+func replaced(t *testing.T, b bundle, end func(*programtest.Program)) {
 	t.Helper()
 	old := startGateway(t, b.redis)
-	b.front.set(func() { b.front.gateway = old.address })
+	b.front.set(func() { b.front.gateway = old.Address })
 	s := b.begin(t)
 	first := b.publish(t, "on the first")
 	s.sees(t, first)
 	successor := startGateway(t, b.redis)
-	b.front.set(func() { b.front.gateway = successor.address })
+	b.front.set(func() { b.front.gateway = successor.Address })
 	end(old)
 	missed := b.publish(t, "on none")
 	b.resumes(t, s, first, missed)

@@ -16,14 +16,15 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 
+	"orderbell/internal/dev/programtest"
 	"orderbell/internal/feed/feedtest"
 )
 
 // dial opens a bare connection to the gateway.
-func (g *gateway) dial(t *testing.T) net.Conn {
+func dial(t *testing.T, g *programtest.Program) net.Conn {
 	t.Helper()
 	var d net.Dialer
-	conn, err := d.DialContext(t.Context(), "tcp", g.address)
+	conn, err := d.DialContext(t.Context(), "tcp", g.Address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +40,7 @@ func TestHeadersHaveALimit(t *testing.T) {
 	g := startGateway(t, miniredis.RunT(t))
 	b := bundle{tenant: feedtest.Tenant()}
 	for size, want := range map[int]int{14 << 10: http.StatusOK, 24 << 10: http.StatusRequestHeaderFieldsTooLarge, 1 << 20: http.StatusRequestHeaderFieldsTooLarge} {
-		conn := g.dial(t)
+		conn := dial(t, g)
 		go func() { // the answer comes before all of it is sent
 			_, _ = fmt.Fprintf(conn, "GET /api/sse/notifications HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nX: %s\r\n\r\n",
 				b.token(t), strings.Repeat("x", size))
@@ -67,7 +68,7 @@ func TestSlowRequestsAreCut(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			conn := g.dial(t)
+			conn := dial(t, g)
 			if _, err := io.WriteString(conn, c.begins); err != nil {
 				t.Fatal(err)
 			}
@@ -90,14 +91,14 @@ func TestAFloodIsRefusedCheaply(t *testing.T) {
 		kind: kind{name: "r3labs"}, open: startR3labs(t, ""), redis: redis, tenant: feedtest.Tenant(),
 		feed: feedtest.Open(t, feedtest.Config("redis://"+redis.Addr())),
 	}
-	b.front = newFront(t, g.address, b.token(t))
+	b.front = newFront(t, g.Address, b.token(t))
 	s := b.begin(t)
 	redisBefore := redis.CommandCount()
 	var wait sync.WaitGroup
 	for range workers {
 		wait.Go(func() {
 			for range flood / workers {
-				r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+g.address+"/api/sse/notifications", nil)
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+g.Address+"/api/sse/notifications", nil)
 				if err != nil {
 					t.Error(err)
 					return

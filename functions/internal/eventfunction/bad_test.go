@@ -81,7 +81,7 @@ func (f *function) send(t *testing.T, file string) (status int, reason, wantReas
 	}
 	wantReason = r.Header.Get("Want-Reason")
 	r.Header.Del("Want-Reason")
-	address, err := url.Parse(f.url + r.RequestURI)
+	address, err := url.Parse(f.URL + r.RequestURI)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -146,7 +146,7 @@ func TestKilled(t *testing.T) {
 		stopped := make(chan error)
 		go func() { stopped <- f.Stop(patience) }()
 		eventually(t, "it stops listening", func() bool {
-			c, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", strings.TrimPrefix(f.url, "http://"))
+			c, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", f.Address)
 			if err == nil {
 				_ = c.Close()
 			}
@@ -154,7 +154,7 @@ func TestKilled(t *testing.T) {
 		})
 		close(proxy.goOn)
 		if err := <-stopped; err != nil || f.Err() != nil {
-			t.Errorf("%v, %v\n%s", err, f.Err(), f.log)
+			t.Errorf("%v, %v\n%s", err, f.Err(), f.Log())
 		}
 		b.assertOnce(t)
 	})

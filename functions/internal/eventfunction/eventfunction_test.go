@@ -1,16 +1,15 @@
 package eventfunction_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,7 +20,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderbell/internal/dev/embedded"
-	"orderbell/internal/dev/process"
+	"orderbell/internal/dev/programtest"
 	"orderbell/internal/duration"
 	"orderbell/internal/event"
 	"orderbell/internal/event/cloudevent"
@@ -134,9 +133,7 @@ func setup(tb testing.TB) *testBundle {
 
 // function is a running order-paid.
 type function struct {
-	*process.Process
-	url string
-	log *bytes.Buffer // to be read when it has ended
+	*programtest.Program
 
 	secret string // of who posts to it
 }
@@ -147,30 +144,7 @@ const senderSecret = "the secret that broker and functions share"
 // start starts order-paid with more variables, and returns once it listens.
 func (b *testBundle) start(tb testing.TB, env ...string) *function {
 	tb.Helper()
-	address, err := embedded.FreeAddr(tb.Context())
-	if err != nil {
-		tb.Fatal(err)
-	}
-	_, port, err := net.SplitHostPort(address)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	f := &function{url: "http://" + address, secret: senderSecret, log: &bytes.Buffer{}}
-	cmd := exec.Command(b.binary) //nolint:noctx // process.Process ends it
-	cmd.Env = append(append(b.env, env...), "PORT="+port)
-	cmd.Stderr = f.log
-	if f.Process, err = process.Start(cmd); err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(f.Kill)
-	eventually(tb, "the function listens", func() bool {
-		c, err := (&net.Dialer{}).DialContext(tb.Context(), "tcp", address)
-		if err != nil {
-			return false
-		}
-		return c.Close() == nil
-	})
-	return f
+	return &function{Program: programtest.Start(tb, b.binary, append(slices.Clip(b.env), env...)...), secret: senderSecret}
 }
 
 // eventually waits for what another process does.
@@ -207,7 +181,7 @@ func newEvent(tb testing.TB, s order.Status) cloudevents.Event {
 // post delivers ce as a broker does. Status 0 is a connection that broke.
 func (f *function) post(tb testing.TB, ce cloudevents.Event) (status int, reason string) {
 	tb.Helper()
-	r, err := cehttp.NewHTTPRequestFromEvent(tb.Context(), f.url, ce)
+	r, err := cehttp.NewHTTPRequestFromEvent(tb.Context(), f.URL, ce)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -331,7 +305,7 @@ func TestFunction(t *testing.T) {
 	})
 	t.Run("SIGTERM ends it in peace", func(t *testing.T) {
 		if err := f.Stop(patience); err != nil || f.Err() != nil {
-			t.Errorf("%v, %v\n%s", err, f.Err(), f.log)
+			t.Errorf("%v, %v\n%s", err, f.Err(), f.Log())
 		}
 	})
 }

@@ -49,7 +49,7 @@ func TestSweeperIsWokenByAnEvent(t *testing.T) {
 // ready asks whether f is ready.
 func (f *function) ready(t *testing.T) (status int, text string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.url+"/healthz/ready", nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.URL+"/healthz/ready", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -56,8 +55,8 @@ const (
 	pollEvery    = 10 * time.Millisecond
 )
 
-// portTries bounds the attempts to find a port that no other program takes meanwhile.
-const portTries = 5
+// startTries bounds the starts on ports that another program takes meanwhile.
+const startTries = 5
 
 // StartPostgres starts a PostgreSQL server on 127.0.0.1 and returns once it takes connections. The first call on a
 // machine downloads the programs; later ones need no network. ctx only bounds the start.
@@ -94,20 +93,20 @@ func startPostgresIn(ctx context.Context, opts PostgresOptions, programs string,
 	for try := 1; ; try++ {
 		port := opts.Port
 		if port == 0 {
-			if port, err = freePort(ctx); err != nil {
+			if port, err = FreePort(ctx); err != nil {
 				return nil, err
 			}
 		}
 		p := &Postgres{dir: dir, account: who, tail: &tailWriter{next: opts.Log}, done: make(chan struct{})}
 		p.url = (&url.URL{
-			Scheme: "postgres", User: url.UserPassword(superuser, password), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
+			Scheme: "postgres", User: url.UserPassword(superuser, password), Host: loopback(port),
 			Path: "/postgres", RawQuery: "sslmode=disable",
 		}).String()
 		err = p.start(ctx, programs, serverArgs(opts, port))
 		if err == nil {
 			return p, nil
 		}
-		if opts.Port != 0 || try == portTries || !strings.Contains(p.tail.String(), "Address already in use") {
+		if opts.Port != 0 || try == startTries || !strings.Contains(p.tail.String(), "Address already in use") {
 			return nil, err
 		}
 	}
@@ -139,23 +138,6 @@ func serverArgs(opts PostgresOptions, port int) []string {
 		args = append(args, "-c", name+"="+value)
 	}
 	return args
-}
-
-func freePort(ctx context.Context) (int, error) {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("look for a free port: %w", err)
-	}
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		return 0, fmt.Errorf("look for a free port: %w", errors.Join(err, l.Close()))
-	}
-	n, err := strconv.Atoi(port)
-	if err = errors.Join(err, l.Close()); err != nil {
-		return 0, fmt.Errorf("look for a free port: %w", err)
-	}
-	return n, nil
 }
 
 func (p *Postgres) start(ctx context.Context, programs string, args []string) error {

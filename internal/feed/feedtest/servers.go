@@ -5,10 +5,11 @@ import (
 	"context"
 	"net"
 	"os/exec"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"orderbell/internal/dev/programtest"
 )
 
 // Server is a real redis-server process.
@@ -22,7 +23,7 @@ type Server struct {
 // there is no redis-server on the PATH.
 func Start(tb testing.TB, args ...string) *Server {
 	tb.Helper()
-	port, bus := freePort(tb), freePort(tb)
+	port, bus := programtest.Port(tb), programtest.Port(tb)
 	args = append([]string{
 		"--port", port, "--cluster-port", bus, "--bind", "127.0.0.1", "--dir", tb.TempDir(), "--save", "", "--daemonize", "no",
 	}, args...)
@@ -76,17 +77,6 @@ func Eventually(tb testing.TB, what string, holds func() bool) {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-}
-
-func freePort(tb testing.TB) string {
-	tb.Helper()
-	var lc net.ListenConfig
-	l, err := lc.Listen(tb.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer l.Close() //nolint:errcheck // it is to be free
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
 // Cluster is a Redis Cluster of three masters and three replicas.

@@ -12,6 +12,7 @@ import (
 
 	"orderbell/internal/auth"
 	"orderbell/internal/auth/authtest"
+	"orderbell/internal/dev/programtest"
 	"orderbell/internal/openapitest"
 	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/store/userstore"
@@ -19,7 +20,7 @@ import (
 )
 
 // site is the programs that serve the HTTP API.
-type site struct{ orders, users, stream program }
+type site struct{ orders, users, stream *programtest.Program }
 
 func openSite(t *testing.T) site {
 	t.Helper()
@@ -40,11 +41,11 @@ func openSite(t *testing.T) site {
 func (s site) address(path string) string {
 	switch {
 	case strings.HasPrefix(path, "/api/orders"):
-		return s.orders.address
+		return s.orders.URL
 	case strings.HasPrefix(path, "/api/sse/"):
-		return s.stream.address
+		return s.stream.URL
 	}
-	return s.users.address
+	return s.users.URL
 }
 
 // TestEachRouteRefusesBadTokensAsTheDocumentSays calls every route of the running programs.

@@ -48,7 +48,7 @@ func openShop(t *testing.T) shop {
 	redisURL := "REDIS_URL=redis://" + miniredis.RunT(t).Addr()
 	start(t, build(t, "outbox-relay"), "DATABASE_URL="+url, redisURL, "KAFKA_BROKERS="+kafka, "KAFKA_TOPIC="+cfg.Topic, "KAFKA_DEAD_LETTER_TOPIC="+cfg.DeadLetterTopic)
 	return shop{orders: start(t, build(t, "functions/order-api"), "DATABASE_URL="+url, redisURL,
-		"AUTH_SERVICE_ACCOUNTS="+tenant+"/owner:owner").address, bus: cfg}
+		"AUTH_SERVICE_ACCOUNTS="+tenant+"/owner:owner").URL, bus: cfg}
 }
 
 // trace is the trace context of the first example's request.

@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"orderbell/internal/dev/embedded"
+	"orderbell/internal/dev/programtest"
 	"orderbell/internal/event"
 	"orderbell/internal/feed"
 	"orderbell/internal/feed/feedtest"
@@ -60,7 +61,7 @@ func newStage(t *testing.T, gateway string, seen *sync.Map) stage {
 	}
 }
 
-func (s stage) start(t *testing.T, variables ...string) program {
+func (s stage) start(t *testing.T, variables ...string) *programtest.Program {
 	t.Helper()
 	return start(t, s.gateway, append([]string{"REDIS_URL=" + s.server.URL()}, variables...)...)
 }
@@ -129,11 +130,11 @@ type visitor struct {
 	query        string        // of the stream's address, with its "?"
 }
 
-func open(t *testing.T, p program, v visitor) *stream {
+func open(t *testing.T, p *programtest.Program, v visitor) *stream {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience) // streams outlive t.Context(), so that programs stop first
 	t.Cleanup(cancel)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.address+"/api/sse/notifications"+v.query, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL+"/api/sse/notifications"+v.query, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
