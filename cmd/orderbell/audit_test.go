@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbell/internal/bus"
+	"orderbell/internal/dev/waittest"
 )
 
 // TestCommandsAreInTheAuditTrail has commands change something, on a running stack.
@@ -44,7 +45,7 @@ func TestCommandsAreInTheAuditTrail(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	poll(t, "the events are dead letters", func() bool { return len(letters(t, data)) == 2 })
+	waittest.Until(t, "the events are dead letters", func() bool { return len(letters(t, data)) == 2 })
 	ids := map[string]string{}
 	for _, l := range letters(t, data) {
 		ids[l.EventID] = l.ID

@@ -18,6 +18,7 @@ import (
 
 	"orderbell/cmd/orderbell/internal/deadletter"
 	"orderbell/internal/bus"
+	"orderbell/internal/dev/waittest"
 	"orderbell/internal/event"
 	"orderbell/internal/event/cloudevent"
 	contract "orderbell/internal/event/deadletter"
@@ -96,11 +97,11 @@ func TestDeadLetters(t *testing.T) {
 	}
 	publishGarbage(t, d, orderID)
 	publish(early, late, foreign, good)
-	poll(t, "the good event after the bad ones is applied", func() bool { return trail(good.ID()) == once })
+	waittest.Until(t, "the good event after the bad ones is applied", func() bool { return trail(good.ID()) == once })
 	publish(changed, last)
-	poll(t, "the last event is applied", func() bool { return trail(last.ID()) == once })
+	waittest.Until(t, "the last event is applied", func() bool { return trail(last.ID()) == once })
 
-	poll(t, "the bad events are dead letters", func() bool { return len(letters(t, data)) >= 5 })
+	waittest.Until(t, "the bad events are dead letters", func() bool { return len(letters(t, data)) >= 5 })
 	reasons := map[string]string{}
 	for _, l := range letters(t, data) {
 		reason, _, _ := strings.Cut(l.Reason, ",")
@@ -137,7 +138,7 @@ func TestDeadLetters(t *testing.T) {
 	}
 
 	// Redriven when its time has come, the event runs as a first one would.
-	poll(t, "its time has come", func() bool { return time.Now().Add(event.MaxSkew).After(early.Time()) })
+	waittest.Until(t, "its time has come", func() bool { return time.Now().Add(event.MaxSkew).After(early.Time()) })
 	stdout, stderr, status := run(t, nil, "deadletter", "redrive", "--data", data, "--all", "--dry-run")
 	if status != 0 || !strings.Contains(stdout, "3 to be redriven, 2 refused") || trail(early.ID()) != nothing {
 		t.Errorf("dry run: status %d\n%s%s", status, stdout, stderr)
@@ -146,7 +147,7 @@ func TestDeadLetters(t *testing.T) {
 	if status != 0 || !strings.Contains(stdout, "1 redriven, 0 refused") {
 		t.Errorf("redrive: status %d\n%s%s", status, stdout, stderr)
 	}
-	poll(t, "the redriven event is applied", func() bool { return trail(early.ID()) == once })
+	waittest.Until(t, "the redriven event is applied", func() bool { return trail(early.ID()) == once })
 	if got := letters(t, data, "--open"); len(got) != 4 {
 		t.Errorf("%d letters are open, want 4", len(got))
 	}
@@ -160,7 +161,7 @@ func TestDeadLetters(t *testing.T) {
 	}
 	marker := payment(t, newID(), orderID, now, 1)
 	publish(marker)
-	poll(t, "the marker is applied", func() bool { return trail(marker.ID()) == once })
+	waittest.Until(t, "the marker is applied", func() bool { return trail(marker.ID()) == once })
 	if got := trail(early.ID()); got != once {
 		t.Errorf("redriven twice, the event left %v", got)
 	}
@@ -168,7 +169,7 @@ func TestDeadLetters(t *testing.T) {
 	// An event of an outage is redriven without a command.
 	missed := payment(t, newID(), orderID, now, 1)
 	bury(t, d, deadLetterOf(missed, http.StatusServiceUnavailable), now.Add(-10*time.Minute))
-	poll(t, "the event of an outage is applied", func() bool { return trail(missed.ID()) == once })
+	waittest.Until(t, "the event of an outage is applied", func() bool { return trail(missed.ID()) == once })
 
 	// What cannot go is refused with its reason, and the others come back as letters of their own.
 	if _, stderr, status := run(t, nil, "deadletter", "redrive", "--data", data, garbage); status != 1 || !strings.Contains(stderr, "refused 1 of 1") {
@@ -177,7 +178,7 @@ func TestDeadLetters(t *testing.T) {
 	if _, stderr, status := run(t, nil, "deadletter", "redrive", "--data", data, "--all", "--json"); status != 0 {
 		t.Errorf("redrive --all: %s", stderr)
 	}
-	poll(t, "the conflict and the late event are dead letters again", func() bool { return len(letters(t, data, "--open")) == 4 })
+	waittest.Until(t, "the conflict and the late event are dead letters again", func() bool { return len(letters(t, data, "--open")) == 4 })
 	if got := letters(t, data); len(got) != 8 {
 		t.Errorf("%d letters, want the first 5, one of an outage and 2 that came back", len(got))
 	}

@@ -17,12 +17,12 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"orderbell/cmd/orderbell/internal/devstack"
 	"orderbell/cmd/orderbell/internal/watch"
+	"orderbell/internal/dev/waittest"
 )
 
 // dev is a running `orderbell dev`.
@@ -49,18 +49,6 @@ func (o *output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.text.String()
-}
-
-func poll(t *testing.T, what string, yes func() bool) {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(limit); time.Now().Before(deadline); <-tick.C {
-		if yes() {
-			return
-		}
-	}
-	t.Fatalf("it is not so after %s that %s", limit, what)
 }
 
 // database returns a connection to the stack's database, closed when the test ends.
@@ -92,7 +80,7 @@ func startDev(t *testing.T, data string, args ...string) *dev {
 			t.Logf("orderbell dev said:\n%s", d.output)
 		}
 	})
-	poll(t, "orderbell dev is ready", func() bool { return strings.Contains(d.output.String(), "Orderbell is ready") })
+	waittest.Until(t, "orderbell dev is ready", func() bool { return strings.Contains(d.output.String(), "Orderbell is ready") })
 	var err error
 	if d.state, err = devstack.ReadState(data); err != nil {
 		t.Fatal(err)
@@ -195,7 +183,7 @@ func expectGone(t *testing.T, pids []int) {
 		t.Errorf("the stack has %d processes, want its programs, Mailpit and PostgreSQL", len(pids))
 	}
 	for _, pid := range pids {
-		poll(t, fmt.Sprintf("process %d of the stack is gone", pid), func() bool { return !alive(pid) })
+		waittest.Until(t, fmt.Sprintf("process %d of the stack is gone", pid), func() bool { return !alive(pid) })
 	}
 }
 
@@ -237,7 +225,7 @@ func TestDev(t *testing.T) {
 	if err := syscall.Kill(old, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	poll(t, "order-api runs again", func() bool {
+	waittest.Until(t, "order-api runs again", func() bool {
 		state, err := devstack.ReadState(data)
 		return err == nil && state.Programs["order-api"].PID != 0 && state.Programs["order-api"].PID != old
 	})
@@ -245,7 +233,7 @@ func TestDev(t *testing.T) {
 		t.Errorf("%d orders after the crash, want 1", got)
 	}
 
-	poll(t, "the sweeper is called", func() bool { return strings.Contains(first.output.String(), "msg=swept") })
+	waittest.Until(t, "the sweeper is called", func() bool { return strings.Contains(first.output.String(), "msg=swept") })
 
 	family := first.family(t)
 	if status := first.stop(t, syscall.SIGINT); status != 0 {
@@ -333,12 +321,12 @@ func TestDevThatIsInterruptedWhileStartingLeavesNothing(t *testing.T) {
 	if err := d.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	poll(t, "a store runs", func() bool { return strings.Contains(d.output.String(), "✓ mail (Mailpit)") })
+	waittest.Until(t, "a store runs", func() bool { return strings.Contains(d.output.String(), "✓ mail (Mailpit)") })
 	family := d.family(t)
 	if status := d.stop(t, syscall.SIGINT); status != 1 || !strings.Contains(d.output.String(), "interrupted while starting") {
 		t.Errorf("exit status %d, want 1 and a word that it was interrupted:\n%s", status, d.output)
 	}
 	for _, pid := range family {
-		poll(t, fmt.Sprintf("process %d is gone", pid), func() bool { return !alive(pid) })
+		waittest.Until(t, fmt.Sprintf("process %d is gone", pid), func() bool { return !alive(pid) })
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"orderbell/internal/dev/waittest"
 	"orderbell/internal/service"
 )
 
@@ -50,7 +51,7 @@ func TestMetricsTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.call(t, http.MethodPost, "/api/orders/"+order.ID+"/pay", "")
-	poll(t, "the payment is a notification", func() bool {
+	waittest.Until(t, "the payment is a notification", func() bool {
 		_, body := d.call(t, http.MethodGet, "/api/notifications", "")
 		return strings.Contains(body, order.ID)
 	})

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbell/cmd/orderbell/internal/traces"
+	"orderbell/internal/dev/waittest"
 	"orderbell/internal/tracing"
 )
 
@@ -135,7 +136,7 @@ func TestTrace(t *testing.T) {
 		},
 	}
 	var changes []changeOfTrace
-	poll(t, "the spans of all hops are there", func() bool {
+	waittest.Until(t, "the spans of all hops are there", func() bool {
 		stdout, stderr, status := run(t, nil, "trace", "--data", data, "--json", order.ID)
 		changes = nil // what an earlier answer had must not show where this one leaves a field out
 		if err := json.Unmarshal([]byte(stdout), &changes); err != nil || status != 0 || len(changes) != 2 {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"orderbell/cmd/orderbell/internal/verify"
+	"orderbell/internal/dev/waittest"
 )
 
 func TestVerify(t *testing.T) {
@@ -37,7 +38,7 @@ func TestVerify(t *testing.T) {
 		}
 		return report, status
 	}
-	poll(t, "everything is where it belongs", func() bool {
+	waittest.Until(t, "everything is where it belongs", func() bool {
 		report, status := look()
 		return status == 0 && report.Mails.Sent == 3*sales
 	})

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"orderbell/internal/dev/waittest"
 	"orderbell/internal/feed/feedtest"
 	"orderbell/internal/feed/message"
 )
@@ -87,7 +88,7 @@ func TestAClusterThatLosesAMaster(t *testing.T) {
 		for name := range names {
 			m := feedtest.Message(name, n)
 			ids[name] = m.ID
-			feedtest.Eventually(t, fmt.Sprintf("message %d of %s is published", n, name), func() bool {
+			waittest.Until(t, fmt.Sprintf("message %d of %s is published", n, name), func() bool {
 				return f.Publish(t.Context(), name, m) == nil // as the broker delivers again
 			})
 		}
@@ -103,7 +104,7 @@ func TestAClusterThatLosesAMaster(t *testing.T) {
 	// What was published before the subscription stood again is found by reading, as the gateway does.
 	for name := range names {
 		var got []message.Published
-		feedtest.Eventually(t, "the stream is read", func() bool {
+		waittest.Until(t, "the stream is read", func() bool {
 			var err error
 			got, _, err = f.Recent(t.Context(), name, 10)
 			return err == nil
@@ -122,7 +123,7 @@ func TestAClusterThatLosesAMaster(t *testing.T) {
 			// It may have come too late for message 3: send another.
 			m := feedtest.Message(h.TenantID, 4)
 			ids[h.TenantID] = m.ID
-			feedtest.Eventually(t, "one more message is published", func() bool { return f.Publish(t.Context(), h.TenantID, m) == nil })
+			waittest.Until(t, "one more message is published", func() bool { return f.Publish(t.Context(), h.TenantID, m) == nil })
 		case h.Published.Message.ID == ids[h.TenantID]:
 			heard[h.TenantID] = true
 		}

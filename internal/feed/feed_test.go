@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"orderbell/internal/dev/waittest"
 	"orderbell/internal/feed"
 	"orderbell/internal/feed/feedtest"
 	"orderbell/internal/feed/message"
@@ -97,10 +98,10 @@ func TestFollowersAreConfirmedAgainAfterALostConnection(t *testing.T) {
 	for range tenants {
 		select {
 		case l := <-sink.Losses:
-			if !tenants[l.TenantID] || time.Since(l.Since) > feedtest.Patience {
+			if !tenants[l.TenantID] || time.Since(l.Since) > waittest.Patience {
 				t.Errorf("the sink hears that %+v is lost", l)
 			}
-		case <-time.After(feedtest.Patience):
+		case <-time.After(waittest.Patience):
 			t.Fatal("the sink does not hear that the subscriptions are lost")
 		}
 	}
@@ -225,7 +226,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(feedtest.Patience):
+	case <-time.After(waittest.Patience):
 		t.Error("Run did not end")
 	}
 }
@@ -270,7 +271,7 @@ func TestASubscriptionThatHangsIsLost(t *testing.T) {
 		if took := time.Since(began); took > 5*time.Second {
 			t.Errorf("the subscription is lost after %s, want at most 5s", took)
 		}
-	case <-time.After(feedtest.Patience):
+	case <-time.After(waittest.Patience):
 		t.Fatal("the subscription is never lost")
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"orderbell/internal/dev/programtest"
+	"orderbell/internal/dev/waittest"
 	"orderbell/internal/service"
 )
 
@@ -141,7 +142,7 @@ func TestOTLP(t *testing.T) {
 		t.Parallel()
 		c := newCollector(t)
 		_, stop := startBell(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+c.URL, "OTEL_METRIC_EXPORT_INTERVAL=50")
-		eventuallyTrue(t, "a push has the runtime's metrics", func() bool { return c.has("orderbell.runtime.goroutines") })
+		waittest.Until(t, "a push has the runtime's metrics", func() bool { return c.has("orderbell.runtime.goroutines") })
 		stop()
 	})
 	t.Run("each instance has an id, and OTEL_RESOURCE_ATTRIBUTES is heard", func(t *testing.T) {
@@ -232,16 +233,4 @@ func read(t *testing.T, url string) string {
 		t.Fatal(err)
 	}
 	return string(text)
-}
-
-func eventuallyTrue(t *testing.T, what string, yes func() bool) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); <-tick.C {
-		if yes() {
-			return
-		}
-	}
-	t.Fatalf("not within 30 s: %s", what)
 }

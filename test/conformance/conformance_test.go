@@ -17,6 +17,7 @@ import (
 
 	"orderbell/internal/auth"
 	"orderbell/internal/dev/programtest"
+	"orderbell/internal/dev/waittest"
 	"orderbell/internal/event"
 	"orderbell/internal/feed/feedtest"
 	"orderbell/internal/feed/message"
@@ -165,7 +166,7 @@ func largeFrames(t *testing.T, b bundle) {
 
 func comments(t *testing.T, b bundle) {
 	s := b.begin(t)
-	feedtest.Eventually(t, "two heartbeats have passed", func() bool { return strings.Count(b.front.text(), "\r\n:\n\r\n") >= 2 })
+	waittest.Until(t, "two heartbeats have passed", func() bool { return strings.Count(b.front.text(), "\r\n:\n\r\n") >= 2 })
 	s.sees(t, b.publish(t, "after comments"))
 }
 

@@ -26,6 +26,7 @@ import (
 	"orderbell/internal/auth"
 	"orderbell/internal/auth/authtest"
 	"orderbell/internal/dev/process"
+	"orderbell/internal/dev/waittest"
 	"orderbell/internal/user"
 )
 
@@ -73,7 +74,7 @@ func start(t *testing.T) *stack {
 		}
 	})
 	s := &stack{tokens: map[string]string{}}
-	eventually(t, "the stack is ready", func() bool {
+	waittest.Until(t, "the stack is ready", func() bool {
 		content, err := os.ReadFile(filepath.Join(data, "dev.json"))
 		return err == nil && json.Unmarshal(content, s) == nil
 	})
@@ -89,18 +90,6 @@ func start(t *testing.T) *stack {
 		s.tokens[tenant] = authtest.Token(t, authtest.Config(s.Secret), auth.Principal{UserID: id, TenantID: tenant, Roles: []user.Role{user.Owner}})
 	}
 	return s
-}
-
-func eventually(t *testing.T, what string, yes func() bool) {
-	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-tick.C {
-		if yes() {
-			return
-		}
-	}
-	t.Fatalf("not after %s: %s", patience, what)
 }
 
 // call asks the API as the tenant's owner. The status is 0 where there was no answer.
@@ -202,7 +191,7 @@ func (s *stack) measure(t *testing.T, orders int) figures {
 			}
 		}
 	}
-	eventually(t, "the quiet tenant's orders are on its screen", func() bool {
+	waittest.Until(t, "the quiet tenant's orders are on its screen", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
 		return len(came) >= orders
@@ -220,7 +209,7 @@ func (s *stack) measure(t *testing.T, orders int) figures {
 // slowestMail waits until the owner of the quiet tenant has a mail of each payment, and returns the longest time of one.
 func (s *stack) slowestMail(t *testing.T, paid map[string]time.Time) (longest time.Duration) {
 	t.Helper()
-	eventually(t, "the quiet tenant has its mails", func() bool {
+	waittest.Until(t, "the quiet tenant has its mails", func() bool {
 		var done int
 		err := s.db.QueryRow(t.Context(), `SELECT count(DISTINCT data->>'reference') FROM email_deliveries
 			WHERE tenant_id = $1 AND status = 'sent' AND data->>'reference' = ANY ($2)`, quiet, slices.Collect(keys(paid))).Scan(&done)

@@ -10,6 +10,7 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
+	"orderbell/internal/dev/waittest"
 	"orderbell/internal/order"
 )
 
@@ -67,7 +68,7 @@ func TestKilled(t *testing.T) {
 		ce := newEvent(t, order.Paid)
 		unlock := b.lock()
 		killAt(t, b.start(t), ce, func() {
-			eventually(t, "the insert waits for the lock", func() bool {
+			waittest.Until(t, "the insert waits for the lock", func() bool {
 				return b.count("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'event_records'::regclass") > 0
 			})
 		})
@@ -86,7 +87,7 @@ func TestKilled(t *testing.T) {
 		ce := newEvent(t, order.Paid)
 		address, _ := deadEnd(t, "")
 		killAt(t, b.start(t, "REDIS_URL=redis://"+address+"?read_timeout=2m&dial_timeout=2m"), ce, func() {
-			eventually(t, "the event is committed", func() bool { return b.count("SELECT count(*) FROM event_records") == 1 })
+			waittest.Until(t, "the event is committed", func() bool { return b.count("SELECT count(*) FROM event_records") == 1 })
 		})
 		b.start(t).assertPost(t, ce, http.StatusAccepted)
 		b.assertOnce(t)
@@ -109,7 +110,7 @@ func TestKilled(t *testing.T) {
 		ce := newEvent(t, order.Paid)
 		address, _ := deadEnd(t, "220 hello\r\n250 hello\r\n") // connected, and no more
 		killAt(t, b.start(t, "SMTP_URL=smtp://"+address), ce, func() {
-			eventually(t, "the e-mail is claimed", func() bool {
+			waittest.Until(t, "the e-mail is claimed", func() bool {
 				return b.count("SELECT count(*) FROM email_deliveries WHERE attempt = 1 AND lease_until > now()") == 1
 			})
 		})
@@ -145,7 +146,7 @@ func TestKilled(t *testing.T) {
 		<-proxy.connected
 		stopped := make(chan error)
 		go func() { stopped <- f.Stop(patience) }()
-		eventually(t, "it stops listening", func() bool {
+		waittest.Until(t, "it stops listening", func() bool {
 			c, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", f.Address)
 			if err == nil {
 				_ = c.Close()

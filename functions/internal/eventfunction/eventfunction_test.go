@@ -147,22 +147,6 @@ func (b *testBundle) start(tb testing.TB, env ...string) *function {
 	return &function{Program: programtest.Start(tb, b.binary, append(slices.Clip(b.env), env...)...), secret: senderSecret}
 }
 
-// eventually waits for what another process does.
-func eventually(tb testing.TB, what string, ok func() bool) {
-	tb.Helper()
-	limit := time.NewTimer(patience)
-	defer limit.Stop()
-	look := time.NewTicker(time.Millisecond)
-	defer look.Stop()
-	for !ok() {
-		select {
-		case <-look.C:
-		case <-limit.C:
-			tb.Fatalf("not within %s: %s", patience, what)
-		}
-	}
-}
-
 func newEvent(tb testing.TB, s order.Status) cloudevents.Event {
 	tb.Helper()
 	at := time.Now().UTC()

@@ -10,6 +10,7 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/uuid"
 
+	"orderbell/internal/dev/waittest"
 	"orderbell/internal/order"
 )
 
@@ -24,7 +25,7 @@ func TestSweeperIsWokenByAnEvent(t *testing.T) {
 	}
 	f.assertPost(t, newEvent(t, order.Paid), http.StatusAccepted)
 	// Still ready, since events must be taken in without mail, too; but the answer says what is wrong.
-	eventually(t, "readiness tells that there is no mail server", func() bool {
+	waittest.Until(t, "readiness tells that there is no mail server", func() bool {
 		status, text := f.ready(t)
 		return status == http.StatusOK && strings.HasPrefix(text, "mail: no mail is taken since 20") && strings.Contains(text, "127.0.0.1:1")
 	})

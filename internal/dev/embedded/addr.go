@@ -22,7 +22,7 @@ func FreePort(ctx context.Context) (int, error) {
 	var lc net.ListenConfig
 	var err error
 	for range portTries {
-		port := firstPort + rand.IntN(ports) //nolint:gosec // not a secret
+		port := firstPort + rand.IntN(ports)
 		var listener net.Listener
 		if listener, err = lc.Listen(ctx, "tcp", loopback(port)); err != nil {
 			continue

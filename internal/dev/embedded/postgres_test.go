@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"orderbell/internal/dev/embedded"
+	"orderbell/internal/dev/waittest"
 )
 
 // patience is for a machine that others keep busy.
@@ -220,12 +221,12 @@ func TestPostgresDiesWithItsParent(t *testing.T) {
 					t.Error(diff)
 				}
 			}
-			waitFor(t, "the server's end", func() bool { return !isServer(pid) })
+			waittest.Until(t, "the server's end", func() bool { return !isServer(pid) })
 			if !isRefused(t, said[1]) {
 				t.Error("something still listens at the dead parent's address")
 			}
 			if name == "throwaway" {
-				waitFor(t, "the directory's removal", func() bool {
+				waittest.Until(t, "the directory's removal", func() bool {
 					_, err := os.Stat(said[2])
 					return os.IsNotExist(err)
 				})
@@ -238,18 +239,4 @@ func TestPostgresDiesWithItsParent(t *testing.T) {
 func isServer(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err == nil && !strings.Contains(string(stat), ") Z ")
-}
-
-func waitFor(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	deadline := time.After(patience)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !done() {
-		select {
-		case <-deadline:
-			t.Fatalf("%s did not come within %s", what, patience)
-		case <-tick.C:
-		}
-	}
 }

@@ -12,14 +12,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"orderbell/internal/dev/embedded"
 	"orderbell/internal/dev/process"
+	"orderbell/internal/dev/waittest"
 )
-
-// patience is long: machines that run many packages' tests at once are slow.
-const patience = 2 * time.Minute
 
 // Program is a running one.
 type Program struct {
@@ -87,18 +84,14 @@ func (p *Program) Log() string { return p.log.String() }
 
 func (p *Program) await(tb testing.TB, what string, holds func() bool) {
 	tb.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	over := time.After(patience)
-	for !holds() {
+	waittest.Until(tb, p.name+" "+what, func() bool {
 		select {
-		case <-tick.C:
 		case <-p.Done():
 			tb.Fatalf("%s ended before it %s: %v", p.name, what, p.Err())
-		case <-over:
-			tb.Fatalf("not within %s: %s %s", patience, p.name, what)
+		default:
 		}
-	}
+		return holds()
+	})
 }
 
 func ready(ctx context.Context, url string) bool {

@@ -13,15 +13,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"orderbell/internal/dev/waittest"
 	"orderbell/internal/duration"
 	"orderbell/internal/event"
 	"orderbell/internal/feed"
 	"orderbell/internal/feed/message"
 	"orderbell/internal/order"
 )
-
-// Patience is how long a test waits for what must come: the machine may be slow.
-const Patience = 30 * time.Second
 
 // Config returns a configuration for the Redis at url.
 func Config(url string) feed.Config {
@@ -124,7 +122,7 @@ func (s Sink) Next(tb testing.TB) Heard {
 	select {
 	case h := <-s.C:
 		return h
-	case <-time.After(Patience):
+	case <-time.After(waittest.Patience):
 		tb.Fatal("the sink heard nothing")
 		return Heard{}
 	}
@@ -368,10 +366,10 @@ func unfollow(t *testing.T, url string) {
 	t.Fatal("the tenant that came back hears nothing")
 }
 
-// until yields what is heard until Patience is over.
+// until yields what is heard until [waittest.Patience] is over.
 func (s Sink) until(tb testing.TB) func(func(Heard) bool) {
 	tb.Helper()
-	over := time.After(Patience)
+	over := time.After(waittest.Patience)
 	return func(yield func(Heard) bool) {
 		for {
 			select {

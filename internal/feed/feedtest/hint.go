@@ -4,12 +4,14 @@ import (
 	"context"
 	"testing"
 	"time"
+
+	"orderbell/internal/dev/waittest"
 )
 
 // hints: a listener hears a hint of another client.
 func hints(t *testing.T, url string) {
 	listener, sender := Open(t, Config(url)), Open(t, Config(url))
-	ctx, cancel := context.WithTimeout(t.Context(), Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), waittest.Patience)
 	heard := make(chan struct{}, 1)
 	done := make(chan struct{})
 	go func() {

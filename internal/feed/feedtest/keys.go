@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"orderbell/internal/dev/waittest"
 	"orderbell/internal/feed"
 	"orderbell/internal/feed/message"
 )
@@ -147,7 +148,7 @@ func tickets(t *testing.T, url string) {
 func probe(t *testing.T, url string) {
 	f := Open(t, Config(url))
 	Run(t, f)
-	ctx, cancel := context.WithTimeout(t.Context(), Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), waittest.Patience)
 	defer cancel()
 	if err := f.Probe(ctx); err != nil {
 		t.Error(err)

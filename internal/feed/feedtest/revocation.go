@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbell/internal/auth"
+	"orderbell/internal/dev/waittest"
 	"orderbell/internal/feed"
 )
 
@@ -28,7 +29,7 @@ func revocations(t *testing.T, url string) {
 	Run(t, f)
 	select {
 	case <-sink.confirmed:
-	case <-time.After(Patience):
+	case <-time.After(waittest.Patience):
 		t.Fatal("revocations are not followed")
 	}
 	now := time.Now().Truncate(time.Millisecond)
@@ -50,7 +51,7 @@ func revocations(t *testing.T, url string) {
 			break
 		}
 	}
-	Eventually(t, "a revocation that is over is gone, the others are not", func() bool {
+	waittest.Until(t, "a revocation that is over is gone, the others are not", func() bool {
 		return cmp.Diff([]auth.Revocation{user, token}, revocationsOf(t, f, tenant)) == ""
 	})
 }

@@ -7,9 +7,9 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"orderbell/internal/dev/programtest"
+	"orderbell/internal/dev/waittest"
 )
 
 // Server is a real redis-server process.
@@ -34,7 +34,7 @@ func Start(tb testing.TB, args ...string) *Server {
 		tb.Fatalf("start redis-server (tests with the tag real need it): %v", err)
 	}
 	tb.Cleanup(s.Kill)
-	Eventually(tb, "redis-server answers", func() bool {
+	waittest.Until(tb, "redis-server answers", func() bool {
 		var d net.Dialer
 		conn, err := d.DialContext(tb.Context(), "tcp", s.Addr)
 		if err != nil {
@@ -66,19 +66,6 @@ func (s *Server) CLI(tb testing.TB, args ...string) string {
 	return string(out)
 }
 
-// Eventually waits until what is true.
-func Eventually(tb testing.TB, what string, holds func() bool) {
-	tb.Helper()
-	over := time.After(2 * Patience)
-	for !holds() {
-		select {
-		case <-over:
-			tb.Fatalf("still not so: %s", what)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-}
-
 // Cluster is a Redis Cluster of three masters and three replicas.
 type Cluster struct{ Servers []*Server }
 
@@ -94,14 +81,14 @@ func StartCluster(tb testing.TB) *Cluster {
 	}
 	c.Servers[0].CLI(tb, append(create, "--cluster-replicas", "1", "--cluster-yes")...)
 	for _, s := range c.Servers {
-		Eventually(tb, "the cluster is whole", func() bool {
+		waittest.Until(tb, "the cluster is whole", func() bool {
 			return strings.Contains(s.CLI(tb, "cluster", "info"), "cluster_state:ok") &&
 				strings.Count(s.CLI(tb, "cluster", "nodes"), "slave") == 3
 		})
 	}
 	for _, s := range c.Servers {
 		if strings.Contains(s.CLI(tb, "role"), "slave") {
-			Eventually(tb, "the replica is in step", func() bool { return strings.Contains(s.CLI(tb, "role"), "connected") })
+			waittest.Until(tb, "the replica is in step", func() bool { return strings.Contains(s.CLI(tb, "role"), "connected") })
 		}
 	}
 	return c

@@ -9,6 +9,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2/server"
 
+	"orderbell/internal/dev/waittest"
 	"orderbell/internal/duration"
 	"orderbell/internal/feed/feedtest"
 	"orderbell/sse-gateway/internal/gateway"
@@ -116,7 +117,7 @@ func TestClientsHearThatTheFeedIsNotGuaranteed(t *testing.T) {
 				w.nextStatus(t, "resync")
 			}
 			w.nextStatus(t, "live")
-			feedtest.Eventually(t, "a message is published", func() bool {
+			waittest.Until(t, "a message is published", func() bool {
 				m := feedtest.Message(b.tenant, 2)
 				return b.feed.Publish(t.Context(), b.tenant, m) == nil
 			})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"orderbell/internal/dev/waittest"
 	"orderbell/internal/feed/feedtest"
 )
 
@@ -70,7 +71,7 @@ func TestAFailoverIsNeverSilent(t *testing.T) {
 			killed = time.Now()
 		}
 		m := feedtest.Message(b.tenant, i+1)
-		feedtest.Eventually(t, "the order is published", func() bool { return b.feed.Publish(t.Context(), b.tenant, m) == nil })
+		waittest.Until(t, "the order is published", func() bool { return b.feed.Publish(t.Context(), b.tenant, m) == nil })
 	}
 	if took := time.Since(killed); took > patience { // the cluster itself needs some two seconds
 		t.Errorf("orders were published again after %s, want them as soon as the replica is promoted", took)

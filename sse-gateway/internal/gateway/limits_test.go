@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"orderbell/internal/feed/feedtest"
+	"orderbell/internal/dev/waittest"
 	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/store/userstore"
 	"orderbell/internal/user"
@@ -81,7 +81,7 @@ func TestTheOperatorsLimitsOfATenantHold(t *testing.T) {
 		for n := range 400 {
 			b.publish(t, n+2)
 		}
-		feedtest.Eventually(t, "the client that saw the first event resumes, but for one whose events were too many", func() bool {
+		waittest.Until(t, "the client that saw the first event resumes, but for one whose events were too many", func() bool {
 			c := b.openAs(t, userID(0, tenant == "other"), "Last-Event-ID", first.ID)
 			f, err := c.next()
 			_ = c.Body.Close()

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"orderbell/internal/auth"
-	"orderbell/internal/feed/feedtest"
+	"orderbell/internal/dev/waittest"
 	"orderbell/internal/user"
 )
 
@@ -96,7 +96,7 @@ func TestRevocationsReachAGatewayThatStartsLater(t *testing.T) {
 	b.revoke(t, auth.Revocation{UserID: "u-1"})
 	b.stop()
 	b.start(t)
-	feedtest.Eventually(t, "the revoked user is turned away", func() bool {
+	waittest.Until(t, "the revoked user is turned away", func() bool {
 		c := b.as(t, "u-1", "")
 		if c.StatusCode == http.StatusOK && c.mustNext(t).Event == "ready" {
 			t.Fatal("the revoked user was let in")

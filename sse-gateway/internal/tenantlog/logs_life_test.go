@@ -7,8 +7,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"orderbell/internal/dev/waittest"
 	"orderbell/internal/feed"
-	"orderbell/internal/feed/feedtest"
 	"orderbell/internal/feed/message"
 	"orderbell/sse-gateway/internal/tenantlog"
 )
@@ -21,7 +21,7 @@ func TestIdleLogsAreLetGo(t *testing.T) {
 		t.Fatalf("%d logs, want 1", b.logs.Len())
 	}
 	b.logs.Release(log)
-	over := time.After(feedtest.Patience)
+	over := time.After(waittest.Patience)
 	for b.logs.Len() > 0 {
 		select {
 		case <-over:
@@ -52,7 +52,7 @@ func TestLocate(t *testing.T) {
 		"the beginning, long gone":           {"0", tenantlog.TooOld},
 		"another instance was ahead of this": {ahead.ID, ""},
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), feedtest.Patience)
+		ctx, cancel := context.WithTimeout(t.Context(), waittest.Patience)
 		if got := b.logs.Locate(ctx, log, c.id); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
@@ -92,7 +92,7 @@ func TestAnEventThatComesWhileItIsLookedForIsNoResync(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		feedtest.Eventually(t, "the event is in the log", func() bool { return log.Reached(at) })
+		waittest.Until(t, "the event is in the log", func() bool { return log.Reached(at) })
 	}
 	if j := b.logs.Join(t.Context(), log, m.ID); j.Resync != "" || !j.Resumed {
 		t.Errorf("joined as %+v, want to resume", j)

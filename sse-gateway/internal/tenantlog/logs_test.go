@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"go.uber.org/goleak"
 
+	"orderbell/internal/dev/waittest"
 	"orderbell/internal/duration"
 	"orderbell/internal/event"
 	"orderbell/internal/feed"
@@ -75,7 +76,7 @@ func setupOn(t *testing.T, stream func(*feed.Feed) tenantlog.Stream, change ...f
 
 func (b *bundle) acquire(t *testing.T) *tenantlog.Log {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), feedtest.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), waittest.Patience)
 	defer cancel()
 	log, err := b.logs.Acquire(ctx, b.tenant, 0)
 	if err != nil {
@@ -130,7 +131,7 @@ func read(t *testing.T, log *tenantlog.Log, cursor uint64, user string) *reader 
 func (r *reader) names(t *testing.T, n int) []string {
 	t.Helper()
 	var names []string
-	over := time.After(feedtest.Patience)
+	over := time.After(waittest.Patience)
 	for len(names) < n {
 		b, ok := r.log.Batch(r.cursor, 1<<20)
 		if !ok {

@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"orderbell/internal/dev/waittest"
 	"orderbell/internal/duration"
 	"orderbell/internal/event"
-	"orderbell/internal/feed/feedtest"
 	"orderbell/internal/feed/message"
 	"orderbell/sse-gateway/internal/budget"
 	"orderbell/sse-gateway/internal/tenantlog"
@@ -52,7 +52,7 @@ func TestAllLogsTogetherFitTheBudget(t *testing.T) {
 		log := tenantlogtest.Acquire(t, logs, fmt.Sprintf("t-%d", n))
 		for i := 1; i <= 20; i++ {
 			log.Apply(tenantlogtest.Published(i, recipients(3000)...))
-			eventually(t, "the logs fit the budget", func() bool { return logs.Budget.Used() <= limit })
+			waittest.Until(t, "the logs fit the budget", func() bool { return logs.Budget.Used() <= limit })
 		}
 	}
 	if logs.Relieved.Trimmed.Load() == 0 {
@@ -80,7 +80,7 @@ func TestLogsWithoutWatchersAreDroppedFirst(t *testing.T) {
 	watched := fill("watched")
 	fill("one more")
 	fill("and one more")
-	eventually(t, "the log that was left first is dropped", func() bool { return logs.Relieved.Dropped.Load() == 1 })
+	waittest.Until(t, "the log that was left first is dropped", func() bool { return logs.Relieved.Dropped.Load() == 1 })
 	if got := tenantlogtest.Acquire(t, logs, "left second"); got != second {
 		t.Error("the log that was left second is gone, want the first alone dropped")
 	}
@@ -89,17 +89,5 @@ func TestLogsWithoutWatchersAreDroppedFirst(t *testing.T) {
 	}
 	if oldest, _ := watched.Window(); oldest != 1 || logs.Relieved.Trimmed.Load() != 0 {
 		t.Errorf("the watched log begins at %d, %d logs were cut: want it whole", oldest, logs.Relieved.Trimmed.Load())
-	}
-}
-
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	over := time.After(feedtest.Patience)
-	for !ok() {
-		select {
-		case <-over:
-			t.Fatalf("not yet after %s: %s", feedtest.Patience, what)
-		case <-time.After(time.Millisecond):
-		}
 	}
 }
