@@ -43,6 +43,8 @@ const canary = "canary"
 type world struct {
 	pool                    *database.Pool
 	apis                    []route.API
+	log                     *slog.Logger
+	verifier                *auth.Verifier
 	tokens                  auth.Config
 	owner, other            user.User
 	revocations             *rightstest.Revocations
@@ -61,6 +63,7 @@ func setup(t *testing.T) world {
 	checker, revocations := rightstest.New(t, rights.Config{CacheFor: time.Minute}, people)
 	w.people, w.revocations = people, revocations
 	verifier := authtest.Verifier(t, w.tokens).With(checker)
+	w.log, w.verifier = log, verifier
 	w.apis = []route.API{
 		orderapi.New(log, verifier, orders), userapi.New(log, verifier, people, revocations, user.InvitationTerms{
 			Limits: user.DefaultLimits{MaxUsers: 50, MaxInvitations: 40}, Life: time.Hour, MailDomain: "orders.example",

@@ -47,16 +47,35 @@ func New(status int, format string, args ...any) *Problem {
 
 // Field returns 422 for one field.
 func Field(field, format string, args ...any) *Problem {
-	p := New(http.StatusUnprocessableEntity, "%s "+format, append([]any{field}, args...)...)
-	p.Errors = []FieldError{{Field: field, Detail: fmt.Sprintf(format, args...)}}
-	return p
+	return Fields([]FieldError{{Field: field, Detail: fmt.Sprintf(format, args...)}})
 }
 
 // Fields returns 422 with every wrong field. There must be at least one.
 func Fields(wrong []FieldError) *Problem {
-	p := Field(wrong[0].Field, "%s", wrong[0].Detail)
-	p.Errors = wrong
+	return named(http.StatusUnprocessableEntity, wrong)
+}
+
+// mostQuoted bounds, in characters, the names and details of fields: they may repeat what was sent.
+const mostQuoted = 300
+
+func named(status int, wrong []FieldError) *Problem {
+	short := make([]FieldError, len(wrong))
+	for i, e := range wrong {
+		short[i] = FieldError{Field: clip(e.Field), Detail: clip(e.Detail)}
+	}
+	p := New(status, "%s %s", short[0].Field, short[0].Detail)
+	p.Errors = short
 	return p
+}
+
+func clip(s string) string {
+	count := 0
+	for at := range s {
+		if count++; count > mostQuoted {
+			return s[:at] + "…"
+		}
+	}
+	return s
 }
 
 // Limited returns a problem that names the tenant's limit that is reached.

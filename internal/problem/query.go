@@ -10,9 +10,7 @@ import (
 
 // BadParameter returns 400 for one parameter of the query.
 func BadParameter(name, detail string) *Problem {
-	p := New(http.StatusBadRequest, "%s %s", name, detail)
-	p.Errors = []FieldError{{Field: name, Detail: detail}}
-	return p
+	return named(http.StatusBadRequest, []FieldError{{Field: name, Detail: detail}})
 }
 
 // CheckQuery returns 400 for a query that cannot be parsed: what it asks for must not be guessed.

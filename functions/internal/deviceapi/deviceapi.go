@@ -213,7 +213,9 @@ func (a api) state(w http.ResponseWriter, r *http.Request) error {
 	}
 	p, err := a.store.Pairing(r.Context(), user.HashSecret(*question.DeviceCode))
 	if errors.Is(err, user.ErrNoCode) {
-		return problem.New(http.StatusNotFound, "there is no such pairing any more: begin another one")
+		unknown := problem.New(http.StatusNotFound, "there is no such pairing any more: begin another one")
+		unknown.Errors = []problem.FieldError{{Field: "device_code", Detail: "is that of no pairing"}}
+		return unknown
 	}
 	if err != nil {
 		return err
