@@ -91,6 +91,7 @@ func TestTheAuditTrail(t *testing.T) {
 	slices.Sort(got)
 	of, gone := "acme user:"+w.owner.ID, "acme user:"+viewer.ID
 	want := []string{
+		of + " device.paired  done 1 name canary, role kitchen", // by setup
 		of + " sign_in 203.0.113.7 refused 1 token is expired",
 		of + " user.changed 203.0.113.7 done 1 roles [manager] are [viewer]",
 		of + " user.removed 203.0.113.7 done 1 address vi@acme.example, roles [viewer]",

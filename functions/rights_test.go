@@ -15,19 +15,14 @@ import (
 	"orderbell/internal/user"
 )
 
-// forViewers are the routes that every role may call.
-func forViewers() []string {
-	return []string{
-		"GET /api/orders/snapshot", "GET /api/orders/counts", "GET /api/orders/{id}", "GET /api/orders/{id}/history", "GET /api/me", "GET /api/tenant", "PATCH /api/me/preferences", "POST /api/me/invitation",
-		"GET /api/notifications", "POST /api/notifications/{id}/read", "POST /api/notifications/read-all", "POST /api/notifications/read",
-	}
-}
-
 // TestRightsAreThoseOfNow walks every route with tokens that say owner, of users who are not, or no more.
 func TestRightsAreThoseOfNow(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
-	calls := w.calls()
+	calls, forViewers := w.everyCall(t), map[string]bool{}
+	for _, o := range w.document.Operations() {
+		forViewers[o.Method+" "+o.Path] = o.EveryRole
+	}
 	someone := func(name string, issued time.Time) (user.User, string) {
 		p, err := w.people.Add(t.Context(), user.User{TenantID: "acme", Email: name + "@acme.example", Roles: []user.Role{user.Owner}})
 		if err != nil {
@@ -53,6 +48,12 @@ func TestRightsAreThoseOfNow(t *testing.T) {
 	unknown := authtest.Token(t, w.tokens, auth.Principal{UserID: "01a2b3c4-0000-7000-8000-00000000dead", TenantID: "acme", Roles: w.owner.Roles})
 	service := authtest.Token(t, w.tokens, auth.Principal{UserID: "orderbell-load", TenantID: "acme", Roles: w.owner.Roles})
 
+	lostDevice := w.pair(t, "WXZB-BCDF", "lost till")
+	withLostDevice := auth.DeviceToken("acme", lostDevice, secretOf("lost till"))
+	if status, body := w.askWith(t, "GET /api/orders/counts", asked{path: "/api/orders/counts"}, withLostDevice); status != http.StatusOK {
+		t.Fatalf("the device is refused before it is revoked: %d %s", status, body)
+	}
+
 	list := asked{path: "/api/users"}
 	for name, token := range map[string]string{"good": good, "revoked": withRevoked, "lost": withLost, "demoted": withDemoted, "removed": withRemoved} {
 		if status, body := w.askWith(t, "GET /api/users", list, token); status != http.StatusOK {
@@ -73,6 +74,9 @@ func TestRightsAreThoseOfNow(t *testing.T) {
 	if status, body := w.askWith(t, "DELETE /api/users/{id}", asked{path: "/api/users/" + removed.ID}, good); status != http.StatusNoContent {
 		t.Fatalf("the removal: %d %s", status, body)
 	}
+	if status, body := w.askWith(t, "DELETE /api/devices/{id}", asked{path: "/api/devices/" + lostDevice}, good); status != http.StatusNoContent {
+		t.Fatalf("the revocation of the device: %d %s", status, body)
+	}
 	before := w.rows(t)
 	for _, v := range []struct {
 		who, token string
@@ -83,13 +87,14 @@ func TestRightsAreThoseOfNow(t *testing.T) {
 		{"a revoked token", withLost, false, 401},
 		{"a removed user", withRemoved, false, 401},
 		{"a removed user with a token that says it was issued later, by a clock that may be ahead", renewed, false, 401},
+		{"a revoked device", withLostDevice, false, 401},
 		{"an expired token", expired, false, 401},
 		{"a user who does not exist", unknown, false, 403},
 		{"a service account that is not configured", service, false, 403},
 		{"a demoted user", withDemoted, true, 403},
 	} {
 		for _, routed := range slices.Sorted(maps.Keys(calls)) {
-			if v.viewer && slices.Contains(forViewers(), routed) {
+			if v.viewer && forViewers[routed] {
 				if routed != "PATCH /api/me/preferences" { // would change a row
 					if status, body := w.askWith(t, routed, calls[routed][0], v.token); status == 401 || status == 403 {
 						t.Errorf("%s may not %s as a viewer: %d %s", v.who, routed, status, body)
@@ -121,7 +126,11 @@ func TestRightsAreThoseOfNow(t *testing.T) {
 			actions = append(actions, r.Action+" "+r.Target)
 		}
 	}
-	if diff := cmp.Diff([]string{"user.removed user:" + removed.ID, "user.changed user:" + demoted.ID}, actions); diff != "" {
+	want := []string{
+		"device.revoked device:" + lostDevice, "user.removed user:" + removed.ID, "user.changed user:" + demoted.ID,
+		"device.paired device:" + lostDevice, "device.paired device:" + w.deviceID,
+	}
+	if diff := cmp.Diff(want, actions); diff != "" {
 		t.Errorf("the audit trail: %s", diff)
 	}
 }

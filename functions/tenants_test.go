@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"orderbell/functions/internal/deviceapi"
 	"orderbell/functions/internal/inboxapi"
 	"orderbell/functions/internal/orderapi"
 	"orderbell/functions/internal/route"
@@ -50,6 +51,7 @@ type world struct {
 	revocations             *rightstest.Revocations
 	people                  *userstore.Store
 	orderID, notificationID string
+	deviceID                string
 	document                *openapitest.Document
 }
 
@@ -70,6 +72,8 @@ func setup(t *testing.T) world {
 		}),
 		inboxapi.New(log, verifier, inboxstore.New(w.pool), nowhere{}),
 	}
+	devices, _ := deviceapi.New(log, verifier, people, revocations, 10)
+	w.apis = append(w.apis, devices)
 	person := func(tenant, name string) user.User {
 		if err := people.EnsureTenant(t.Context(), user.Tenant{ID: tenant, Name: name, Locale: "en"}); err != nil {
 			t.Fatal(err)
@@ -95,7 +99,26 @@ func setup(t *testing.T) world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.deviceID = w.pair(t, "WXZB-GHJK", canary)
 	return w
+}
+
+// secretOf returns the secret of the device that pair has paired.
+func secretOf(name string) string { return (name + strings.Repeat("x", 43))[:43] }
+
+// pair pairs a device of the first business.
+func (w world) pair(t *testing.T, code, name string) (id string) {
+	t.Helper()
+	err := w.people.BeginPairing(t.Context(), code, user.HashSecret(secretOf(name)))
+	if err == nil {
+		var d user.Device
+		d, err = w.people.Pair(t.Context(), user.Device{TenantID: "acme", Name: name, Role: user.Kitchen}, code, 10, user.Act{Actor: "user:" + w.owner.ID}, w.owner.ID)
+		id = d.ID
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
 }
 
 // nowhere takes messages and loses them.
@@ -137,7 +160,23 @@ func (w world) calls() map[string][]asked {
 		"GET /api/notifications":            {{"/api/notifications", "", 200}},
 		"POST /api/notifications/{id}/read": {{notification + "/read", "", 404}},
 		"POST /api/notifications/read-all":  {{"/api/notifications/read-all", "", 200}},
+		"GET /api/devices":                  {{"/api/devices", "", 200}},
+		"POST /api/devices":                 {{"/api/devices", `{"user_code":"XXXX-XXXX","name":"theirs","role":"viewer"}`, 404}},
+		"DELETE /api/devices/{id}":          {{"/api/devices/" + w.deviceID, "", 404}},
+		"POST /api/devices/me/seen":         {{"/api/devices/me/seen", "", 404}},
 	}
+}
+
+// everyCall returns the calls of every route that needs a token. The gateway has its own walk of the streams' routes.
+func (w world) everyCall(t *testing.T) map[string][]asked {
+	t.Helper()
+	calls := w.calls()
+	for _, o := range w.document.Operations() {
+		if routed := o.Method + " " + o.Path; len(calls[routed]) == 0 && !o.Public && !strings.HasPrefix(o.Path, streamPaths) {
+			t.Errorf("no call of %s", routed)
+		}
+	}
+	return calls
 }
 
 // cursorAt returns a cursor at something, as a client of its business could have had it a moment from now.
@@ -211,16 +250,9 @@ func (w world) askWith(t *testing.T, routed string, a asked, token string) (stat
 func TestNothingOfAnotherBusinessShowsOrChanges(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
-	calls := w.calls()
-	for _, api := range w.apis {
-		for _, routed := range api.Routes() {
-			if len(calls[routed]) == 0 {
-				t.Errorf("no call of %s", routed)
-			}
-		}
-	}
+	calls := w.everyCall(t)
 	before := w.rows(t)
-	for _, table := range []string{"users", "orders", "idempotency_keys", "notifications"} {
+	for _, table := range []string{"users", "orders", "idempotency_keys", "notifications", "devices"} {
 		if before[table] == "" {
 			t.Fatalf("the first business has nothing in %s that could show", table)
 		}
@@ -252,7 +284,7 @@ func TestNothingOfAnotherBusinessShowsOrChanges(t *testing.T) {
 		}
 	}
 	// The same calls by the business itself show and change it: the calls are not refused for another reason.
-	for _, routed := range []string{"GET /api/orders/snapshot", "GET /api/orders/{id}", "GET /api/users", "GET /api/users/{id}", "GET /api/me", "GET /api/tenant", "GET /api/notifications"} {
+	for _, routed := range []string{"GET /api/orders/snapshot", "GET /api/orders/{id}", "GET /api/users", "GET /api/users/{id}", "GET /api/me", "GET /api/tenant", "GET /api/notifications", "GET /api/devices"} {
 		if _, body := w.ask(t, routed, calls[routed][0], w.owner); !strings.Contains(body, canary) {
 			t.Errorf("its own owner does not see it by %s: %s", routed, body)
 		}

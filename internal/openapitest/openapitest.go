@@ -80,6 +80,7 @@ func closed(node any) {
 type Operation struct {
 	Method, Path string // such as GET and /api/orders/{id}
 	Public       bool   // it needs no token
+	EveryRole    bool   // its description says that it is for every role
 }
 
 // Operations returns the routes in the order of their paths.
@@ -91,7 +92,8 @@ func (d *Document) Operations() []Operation {
 				continue
 			}
 			security, own := object(operation)["security"].([]any)
-			all = append(all, Operation{strings.ToUpper(method), path, own && len(security) == 0})
+			description, _ := object(operation)["description"].(string)
+			all = append(all, Operation{strings.ToUpper(method), path, own && len(security) == 0, strings.HasPrefix(description, "For every role.")})
 		}
 	}
 	slices.SortFunc(all, func(a, b Operation) int { return strings.Compare(a.Path+" "+a.Method, b.Path+" "+b.Method) })
