@@ -23,14 +23,25 @@ func setupReal(t *testing.T, url string) *bundle {
 	return b
 }
 
-func TestJoiningWhileOrdersComeInOnRealRedis(t *testing.T) {
-	t.Parallel()
+// redisURL returns the address of the Redis that test/services/up started.
+func redisURL(t *testing.T) string {
+	t.Helper()
 	url := os.Getenv("REDIS_URL")
 	if url == "" {
 		t.Fatal("REDIS_URL is not set: tests with the tag real need a Redis server")
 	}
+	return url
+}
+
+func TestRightsAreThoseOfNowOnRealRedis(t *testing.T) {
+	t.Parallel()
+	walk(t, setupReal(t, redisURL(t)))
+}
+
+func TestJoiningWhileOrdersComeInOnRealRedis(t *testing.T) {
+	t.Parallel()
 	const orders, followers = 2000, 8
-	b := setupReal(t, url)
+	b := setupReal(t, redisURL(t))
 	var wait sync.WaitGroup
 	for range followers {
 		wait.Go(func() {
