@@ -21,6 +21,7 @@ import (
 
 	"orderbell/functions/internal/route"
 	"orderbell/internal/auth"
+	"orderbell/internal/guard"
 	"orderbell/internal/problem"
 	"orderbell/internal/server"
 	"orderbell/internal/text"
@@ -116,8 +117,8 @@ type api struct {
 	told  Revoker
 	most  int64
 
-	begun, asked *guard // by address
-	guesses      *guard // by tenant
+	begun, asked *guard.Guard // by address
+	guesses      *guard.Guard // by tenant
 }
 
 // New returns the handler of the paths /api/devices and /api/pairings and below. Most is how many devices a tenant has unless it
@@ -125,7 +126,7 @@ type api struct {
 func New(log *slog.Logger, verifier *auth.Verifier, store Store, told Revoker, most int64) (devices route.API, pairings http.Handler) {
 	a := api{
 		log: log, store: store, told: told, most: most,
-		begun: newGuard(20, 10*time.Minute), asked: newGuard(300, time.Minute), guesses: newGuard(10, 10*time.Minute),
+		begun: guard.New(20, 10*time.Minute), asked: guard.New(300, time.Minute), guesses: guard.New(10, 10*time.Minute),
 	}
 	devices = route.New(log, verifier, map[string]route.Methods{
 		"/api/devices": {
@@ -177,7 +178,7 @@ func normalCode(typed string) (string, bool) {
 }
 
 func (a api) begin(w http.ResponseWriter, r *http.Request) error {
-	if wait := a.begun.take(server.ClientAddress(r)); wait > 0 {
+	if wait := a.begun.Take(server.ClientAddress(r)); wait > 0 {
 		return tooMany("this address has begun too many pairings", wait)
 	}
 	if _, err := problem.OptionalBody(w, r); err != nil {
@@ -201,7 +202,7 @@ func (a api) begin(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a api) state(w http.ResponseWriter, r *http.Request) error {
-	if wait := a.asked.take(server.ClientAddress(r)); wait > 0 {
+	if wait := a.asked.Take(server.ClientAddress(r)); wait > 0 {
 		return tooMany("this address asks too often", wait)
 	}
 	question, err := body[Question](w, r)
@@ -257,7 +258,7 @@ func (a api) approve(w http.ResponseWriter, r *http.Request) error {
 	if wrong := asked.wrong(); len(wrong) > 0 {
 		return problem.Fields(wrong)
 	}
-	if wait := a.guesses.wait(who.TenantID); wait > 0 {
+	if wait := a.guesses.Wait(who.TenantID); wait > 0 {
 		return tooMany("too many wrong codes were typed", wait)
 	}
 	act := user.Act{Actor: who.Actor(), Address: server.ClientAddress(r)}
@@ -270,7 +271,7 @@ func (a api) approve(w http.ResponseWriter, r *http.Request) error {
 		made, err = a.store.Pair(r.Context(), d, code, a.most, act, by)
 	}
 	if errors.Is(err, user.ErrNoCode) {
-		a.guesses.take(who.TenantID)
+		a.guesses.Take(who.TenantID)
 		if err := a.store.RefusePairing(r.Context(), who.TenantID, act); err != nil {
 			return err
 		}

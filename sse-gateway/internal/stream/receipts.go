@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -63,7 +62,7 @@ func (h *Handler) receipts(w http.ResponseWriter, r *http.Request) error {
 	if err := check(asked.Receipts); err != nil {
 		return err
 	}
-	if !h.receiptRate.take(p.TenantID+" "+p.UserID, time.Now()) {
+	if h.receiptsOfUser.Take(p.TenantID+" "+p.UserID) > 0 || !h.receiptsOfAll.Allow() {
 		return problem.New(http.StatusTooManyRequests, "receipts come more often than once a second").With("Retry-After", "1")
 	}
 	for _, one := range asked.Receipts {
@@ -113,47 +112,4 @@ func check(receipts []receipt) error {
 		return problem.Fields(wrong)
 	}
 	return nil
-}
-
-// rate lets each user in once a second, after a burst, and all users together a bounded number of times: receipts are a sample,
-// and each costs Redis two look-ups.
-type rate struct {
-	mu    sync.Mutex
-	users map[string]float64 // requests that count still
-	all   float64
-	at    time.Time // as of when
-}
-
-const (
-	userBurst   = 5
-	allPerS     = 50
-	tidyBeyond  = 10_000 // users
-	userPerS    = 1.0
-	allBurstFor = 2 // seconds' worth
-)
-
-func (l *rate) take(user string, now time.Time) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	passed := now.Sub(l.at).Seconds()
-	if passed >= 1 || l.users == nil { // all levels fall together, once a second
-		l.at = now
-		l.all = max(0, l.all-passed*allPerS)
-		if l.users == nil || len(l.users) > tidyBeyond {
-			l.users = map[string]float64{}
-		}
-		for u, n := range l.users {
-			if n -= passed * userPerS; n > 0 {
-				l.users[u] = n
-			} else {
-				delete(l.users, u)
-			}
-		}
-	}
-	if l.users[user]+1 > userBurst || l.all+1 > allPerS*allBurstFor {
-		return false
-	}
-	l.users[user]++
-	l.all++
-	return true
 }

@@ -17,7 +17,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"orderbell/internal/auth"
+	"orderbell/internal/guard"
 	"orderbell/internal/problem"
 	"orderbell/internal/user"
 	"orderbell/sse-gateway/internal/fanout"
@@ -79,7 +82,9 @@ type Handler struct {
 	routes   []string
 	draining atomic.Bool
 
-	receiptRate rate
+	// Receipts are a sample, and each costs Redis two look-ups.
+	receiptsOfUser *guard.Guard
+	receiptsOfAll  *rate.Limiter
 
 	resumes  atomic.Int64
 	resyncs  map[tenantlog.Reason]*atomic.Int64
@@ -110,8 +115,9 @@ func New(cfg Config, lifetime fanout.Config, logs tenantlog.Config, deps Deps) (
 	}
 	h := &Handler{
 		cfg: cfg, lifetime: lifetime, deps: deps, snapshot: logs.SnapshotURL, mux: http.NewServeMux(),
-		ledger:  newLedger(Limits{Instance: cfg.MaxClients, Tenant: cfg.MaxPerTenant, User: cfg.MaxPerUser}),
-		chosen:  newChosen(deps.Limits, deps.Log),
+		ledger:         newLedger(Limits{Instance: cfg.MaxClients, Tenant: cfg.MaxPerTenant, User: cfg.MaxPerUser}),
+		chosen:         newChosen(deps.Limits, deps.Log),
+		receiptsOfUser: guard.New(5, 5*time.Second), receiptsOfAll: rate.NewLimiter(50, 100),
 		resyncs: map[tenantlog.Reason]*atomic.Int64{}, refusals: map[Refusal]*atomic.Int64{},
 	}
 	for _, r := range tenantlog.Reasons() {
