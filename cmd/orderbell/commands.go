@@ -54,7 +54,7 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newDevCommand(), newMigrateCommand(), newTenantCommand(), newSourceCommand(), newDeviceCommand(), newTokenCommand(), newRevokeCommand(), newAuditCommand(), newTailCommand(),
-		newLoadCommand(), newDeadLetterCommand(), newMailCommand(), newVerifyCommand(), newStatusCommand(), newExplainCommand(), newTraceCommand(), newVersionCommand())
+		newLoadCommand(), newDeadLetterCommand(), newMailCommand(), newVerifyCommand(), newStatusCommand(), newExplainCommand(), newTraceCommand(), newPlanCommand(), newVersionCommand())
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(errOut)
