@@ -259,7 +259,7 @@ chaos-failover: bin/gotestsum bin/.programs bin/mailpit ## Have stores with repl
 	cat .report/chaos-failover.md
 
 .PHONY: chaos-failover-short
-chaos-failover-short: bin/gotestsum bin/.programs bin/mailpit ## The same, each failover once (five minutes)
+chaos-failover-short: bin/gotestsum bin/.programs bin/mailpit ## The same, each failover once, without the roll of the Kafka brokers (some minutes)
 	$(say) 'chaos: each failover once'
 	$(CHAOS_TEST) -count=1 -tags chaos -timeout 30m -short -run '^TestFailover$$' ./test/chaos
 	cat .report/chaos-failover-short.md

@@ -51,9 +51,10 @@ func (w *world) startStandby(e *episode, synchronous bool) *standby {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("copy the primary: %v\n%s", err, out)
 	}
+	forgetStandbys(t, data)
 	s.server = &server{name: "standby", dir: os.TempDir(), command: append(append([]string{}, as...), filepath.Join(bin, "postgres"), "-D", data,
 		"-p", port, "-h", "127.0.0.1", "-k", "", "-c", "max_connections=300", "-c", "shared_buffers=256MB", "-c", "cluster_name=standby",
-		"-c", "wal_receiver_timeout=5s", "-c", "synchronous_standby_names=")}
+		"-c", "wal_receiver_timeout=5s")}
 	s.start(w.t)
 	w.t.Cleanup(func() { s.kill() })
 	if synchronous {
@@ -72,6 +73,21 @@ func (w *world) startStandby(e *episode, synchronous bool) *standby {
 		return nil
 	})
 	return s
+}
+
+// forgetStandbys has the copy wait for no standby once it is promoted: the primary that it was copied from may wait for one. It is a
+// line of the file and no argument of the server, because ALTER SYSTEM does not outrank an argument, and this server may get a
+// standby itself.
+func forgetStandbys(t *testing.T, data string) {
+	t.Helper()
+	settings, err := os.OpenFile(filepath.Join(data, "postgresql.auto.conf"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = settings.WriteString("synchronous_standby_names = ''\n")
+	if err := errors.Join(err, settings.Close()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // promote makes the standby the primary for every new connection.
