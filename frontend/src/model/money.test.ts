@@ -36,6 +36,11 @@ describe('formatMoney', () => {
 });
 
 describe('parseAmount', () => {
+  it('reads an amount before the currency is known', () => {
+    expect(parseAmount('125', '')).toEqual({ kind: 'ok', totalAmount: 125 });
+    expect(parseAmount('', '')).toMatchObject({ kind: 'problem' });
+  });
+
   it.each([
     ['12.5', 'EUR', 1250],
     ['12,50', 'EUR', 1250],

@@ -66,6 +66,7 @@ export function parseAmount(typed: string, currency: string): ParsedAmount {
 
 /** Without the currency's code or symbol before or after the amount, such as "Rp" of IDR. */
 function withoutSign(typed: string, currency: string): string {
+  if (currency === '') return typed.trim(); // the business's is not loaded yet
   const signs = new Set([currency]);
   for (const currencyDisplay of ['symbol', 'narrowSymbol'] as const) {
     for (const tag of [locale(), 'en', 'id']) {
