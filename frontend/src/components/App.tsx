@@ -23,7 +23,12 @@ import { TopBar } from './TopBar';
 import { notificationText } from './texts';
 
 const PreferencesPage = lazy(async () => ({ default: (await import('./PreferencesPage')).PreferencesPage }));
+const DevicePreferences = lazy(async () => ({
+  default: (await import('./PreferencesPage')).DevicePreferences,
+}));
 const StaffPage = lazy(async () => ({ default: (await import('./StaffPage')).StaffPage }));
+const DevicesPage = lazy(async () => ({ default: (await import('./DevicesPage')).DevicesPage }));
+const ConfirmDialog = lazy(async () => ({ default: (await import('./ConfirmDialog')).ConfirmDialog }));
 const OrderPage = lazy(async () => ({ default: (await import('./OrderPage')).OrderPage }));
 
 const TodayPage = lazy(async () => ({ default: (await import('./TodayPage')).TodayPage }));
@@ -95,6 +100,7 @@ function Workspace({ session, feed, people, clock, device, onSignIn, onSignOut }
   const tenantName = tenant.kind === 'ready' ? tenant.tenant.name : session.tenantName;
   const currency = tenant.kind === 'ready' ? tenant.tenant.currency : session.currency;
   const [areKeysShown, setKeysShown] = useState(false);
+  const [isLeaving, setLeaving] = useState(false);
   const [, goTo] = useLocation();
   const showKeys = useCallback(() => setKeysShown(true), []);
   const goToOrders = useCallback(() => goTo('/'), [goTo]);
@@ -114,12 +120,33 @@ function Workspace({ session, feed, people, clock, device, onSignIn, onSignOut }
   return (
     <>
       <title>{`${unread > 0 ? `(${String(unread)}) ` : ''}${tenantName} · Orderbell`}</title>
-      <TopBar {...{ session, tenantName, feed, people, clock, onSignIn, onSignOut }} onKeys={showKeys} />
+      <TopBar
+        {...{ session, tenantName, feed, people, clock, onSignIn }}
+        onSignOut={session.by === 'device' ? () => setLeaving(true) : onSignOut}
+        onKeys={showKeys}
+      />
+      {isLeaving && (
+        <Suspense>
+          <ConfirmDialog
+            title={t('devices.leaveAsk')}
+            keep={t('devices.stay')}
+            onKeep={() => setLeaving(false)}
+            confirm={t('account.signOut')}
+            onConfirm={onSignOut}
+          >
+            <p>{t('devices.leaveDetail')}</p>
+          </ConfirmDialog>
+        </Suspense>
+      )}
       <Shortcuts store={shortcutsUsed} onOrders={goToOrders} isOpen={areKeysShown} onOpen={setKeysShown} />
       <Suspense fallback={<p className="page">{t('loading')}</p>}>
         <Switch>
           <Route path="/preferences">
-            <PreferencesPage store={feed.preferences} device={device} />
+            {session.by === 'device' ? (
+              <DevicePreferences device={device} />
+            ) : (
+              <PreferencesPage store={feed.preferences} device={device} />
+            )}
           </Route>
           {leads && (
             <Route path="/today">
@@ -133,7 +160,12 @@ function Workspace({ session, feed, people, clock, device, onSignIn, onSignOut }
           )}
           {leads && (
             <Route path="/staff">
-              <StaffPage store={feed.staff} session={session} />
+              <StaffPage ask={feed.ask} session={session} />
+            </Route>
+          )}
+          {leads && (
+            <Route path="/devices">
+              <DevicesPage ask={feed.ask} clock={clock} />
             </Route>
           )}
           <Route path="/orders/:id">

@@ -11,6 +11,17 @@ import { QuietHours } from './QuietHours';
 import { SettingsPage } from './SettingsPage';
 import { TimeZone } from './TimeZone';
 
+/** A paired device has no mails and no inbox. */
+export function DevicePreferences({ device }: { readonly device: Device }) {
+  return (
+    <SettingsPage id="preferences" title={t('preferences.title')} state={ready} load={() => undefined}>
+      <DeviceChoices {...device} />
+    </SettingsPage>
+  );
+}
+
+const ready = { kind: 'ready' } as const;
+
 export interface PreferencesPageProps {
   readonly store: PreferencesStore;
   readonly device: Device;

@@ -1,13 +1,16 @@
-import { type SubmitEvent, useId, useState } from 'react';
+import { lazy, type SubmitEvent, Suspense, useEffect, useId, useState } from 'react';
 import { useStore } from '../hooks/useStore';
 import { t } from '../i18n/words';
 import { messageOf } from '../services/problem';
-import { type Session, sessionFromToken } from '../services/session';
+import { pairingKey, type Session, sessionFromToken } from '../services/session';
 import type { Access } from '../store/access';
 import type { PeopleStore } from '../store/people';
 import { BellIcon } from './Icons';
 import { ProviderSignIn, type ProviderSignInProps } from './ProviderSignIn';
 import { rolesText } from './texts';
+
+const pairTill = () => import('./PairTill');
+const PairTill = lazy(async () => ({ default: (await pairTill()).PairTill }));
 
 export interface SignInProps {
   readonly people: PeopleStore;
@@ -17,8 +20,12 @@ export interface SignInProps {
   readonly access?: ProviderSignInProps;
 }
 
-export function SignIn({ people, notice, onSignIn, access }: SignInProps) {
-  const state = useStore(people);
+export function SignIn({ notice, ...ways }: SignInProps) {
+  const [isPairing, setPairing] = useState(() => window.sessionStorage.getItem(pairingKey) !== null);
+  useEffect(() => {
+    // It is there when it is needed, also if the server is away by then.
+    pairTill().catch(() => undefined);
+  }, []);
   return (
     <main className="sign-in">
       <title>{t('signIn.title')}</title>
@@ -31,7 +38,35 @@ export function SignIn({ people, notice, onSignIn, access }: SignInProps) {
           {notice}
         </p>
       )}
+      {isPairing ? (
+        <Suspense fallback={<p>{t('loading')}</p>}>
+          <PairTill onPaired={ways.onSignIn} onCancel={() => setPairing(false)} />
+        </Suspense>
+      ) : (
+        <Ways {...ways} onPair={() => setPairing(true)} />
+      )}
+    </main>
+  );
+}
+
+interface WaysProps extends Omit<SignInProps, 'notice'> {
+  readonly onPair: () => void;
+}
+
+function Ways({ people, onSignIn, access, onPair }: WaysProps) {
+  const state = useStore(people);
+  const id = useId();
+  return (
+    <>
       {access !== undefined && <ProviderSignIn {...access} />}
+      <section className="provider" aria-label={t('pair.begin')}>
+        <button type="button" className="button button-wide" aria-describedby={id} onClick={onPair}>
+          {t('pair.begin')}
+        </button>
+        <p id={id} className="faint">
+          {t('pair.note')}
+        </p>
+      </section>
       {state.kind === 'loading' && <p role="status">{t('signIn.looking')}</p>}
       {state.kind === 'failed' && (
         <p className="notice" role="alert">
@@ -70,7 +105,7 @@ export function SignIn({ people, notice, onSignIn, access }: SignInProps) {
       {state.kind === 'none' && access !== undefined && (
         <ClusterTokenBox access={access.access} onSignIn={onSignIn} />
       )}
-    </main>
+    </>
   );
 }
 

@@ -2,19 +2,22 @@ import { type FormEvent, useEffect, useId, useState } from 'react';
 import { useStore } from '../hooks/useStore';
 import { isolated, t } from '../i18n/words';
 import { roles as allRoles, type Role } from '../model/order';
+import type { Ask } from '../services/authorized';
 import type { Session } from '../services/session';
-import type { StaffUser } from '../services/staff';
-import type { StaffStore } from '../store/staff';
+import { type StaffUser, staffClient } from '../services/staff';
+import { type StaffStore, staffStore } from '../store/staff';
+import { nothing, Outcome, type Said } from './Outcome';
 import { SettingsPage } from './SettingsPage';
 import { rolesText } from './texts';
 
 export interface StaffPageProps {
-  readonly store: StaffStore;
+  readonly ask: Ask;
   readonly session: Session;
 }
 
 /** Where owners and managers add, change and remove the users of their business. */
-export function StaffPage({ store, session }: StaffPageProps) {
+export function StaffPage({ ask, session }: StaffPageProps) {
+  const [store] = useState(() => staffStore(staffClient(ask)));
   const state = useStore(store);
   useEffect(() => {
     void store.load();
@@ -28,7 +31,7 @@ export function StaffPage({ store, session }: StaffPageProps) {
         <>
           <AddForm store={store} grantable={grantable} />
           <ul className="staff-list">
-            {state.users.map((user) => (
+            {state.items.map((user) => (
               <StaffRow
                 key={user.id}
                 user={user}
@@ -237,23 +240,4 @@ function StaffRow({ user, store, grantable, isSelf, isFixed }: StaffRowProps) {
       <Outcome said={said} />
     </li>
   );
-}
-
-interface Said {
-  readonly problem: string;
-  readonly done: string;
-  readonly isWorking?: boolean;
-}
-
-const nothing: Said = { problem: '', done: '' };
-
-function Outcome({ said }: { readonly said: Said }) {
-  if (said.problem !== '') {
-    return (
-      <p className="field-problem" role="alert">
-        {said.problem}
-      </p>
-    );
-  }
-  return said.done === '' ? null : <p role="status">{said.done}</p>;
 }

@@ -78,13 +78,14 @@ function PersonMenu({ session, people, onSignIn, onSignOut, onKeys }: PersonMenu
         <strong>
           <bdi>{session.name}</bdi>
         </strong>
-        <span className="faint">{session.email}</span>
+        {session.email !== '' && <span className="faint">{session.email}</span>}
         <span className="faint">{rolesText(session.roles)}</span>
       </p>
       <MenuLink href="/preferences" title={t('preferences.title')} />
       {mayLead(session.roles) && <MenuLink href="/today" title={t('today.title')} />}
       {session.roles.includes('owner') && <MenuLink href="/business" title={t('business.title')} />}
       {mayLead(session.roles) && <MenuLink href="/staff" title={t('staff.title')} />}
+      {mayLead(session.roles) && <MenuLink href="/devices" title={t('devices.title')} />}
       <LanguageChoice />
       {state.kind === 'users' && (
         <>
@@ -125,7 +126,13 @@ function PersonMenu({ session, people, onSignIn, onSignOut, onKeys }: PersonMenu
       >
         {t('keys.open')}
       </button>
-      <button type="button" className="button button-wide" onClick={onSignOut}>
+      <button
+        type="button"
+        className="button button-wide"
+        popoverTarget="person-menu"
+        popoverTargetAction="hide"
+        onClick={onSignOut}
+      >
         {t('account.signOut')}
       </button>
     </section>

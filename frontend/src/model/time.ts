@@ -19,11 +19,11 @@ export function relativeTime(at: number, now: number): string {
   return t('time.now');
 }
 
-/** "12:05:40", with the day if it is not today's: when a list went stale. */
-export function clockTime(at: number, now: number): string {
+/** "12:05:40", or "12:05" if short, with the day if it is not today's. */
+export function clockTime(at: number, now: number, timeStyle: 'medium' | 'short' = 'medium'): string {
   const isToday = new Date(at).toDateString() === new Date(now).toDateString();
   return new Intl.DateTimeFormat(locale(), {
-    timeStyle: 'medium',
+    timeStyle,
     ...(isToday ? {} : { dateStyle: 'short' }),
   }).format(at);
 }

@@ -46,7 +46,7 @@ export function retrying(ask: Ask): Ask {
       try {
         return await ask(path, init);
       } catch (err) {
-        if (!(err instanceof Problem) || !worthRetrying.includes(err.status)) throw err;
+        if (!isAway(err)) throw err;
         await pause(delay).over;
       }
     }
@@ -54,8 +54,10 @@ export function retrying(ask: Ask): Ask {
   };
 }
 
-/** 0 is no answer at all. */
-const worthRetrying: readonly number[] = [0, 502, 503, 504];
+/** Whether no answer came, or a server said that it is out of reach: a later try may do better. */
+export function isAway(err: unknown): boolean {
+  return err instanceof Problem && [0, 502, 503, 504].includes(err.status);
+}
 
 /** A request with a JSON body, or without any. */
 export function sending(

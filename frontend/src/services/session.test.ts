@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FakeOrigin } from '../testing/fakeOrigin';
 import { problem } from '../testing/http';
+import { storage } from '../testing/storage';
 import { demoUsers, keepIn, parseSession, renewed, type Session, sessionFromToken } from './session';
 
 function token(claims: unknown): string {
@@ -79,18 +80,6 @@ describe('sessionFromToken', () => {
 
 describe('keepIn', () => {
   const session: Session = sessionFromToken(token({ sub: 'u', tenant_id: 'kopi', roles: ['owner'] }));
-
-  function storage(): Storage {
-    const items = new Map<string, string>();
-    return {
-      getItem: (key) => items.get(key) ?? null,
-      setItem: (key, value) => void items.set(key, value),
-      removeItem: (key) => void items.delete(key),
-      clear: () => items.clear(),
-      key: () => null,
-      length: 0,
-    };
-  }
 
   it('gives back what it was given, until it is cleared', () => {
     const keeper = keepIn(storage());

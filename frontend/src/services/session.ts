@@ -13,13 +13,16 @@ export interface Session {
   readonly roles: readonly Role[];
   /** What the business sells in; "" if unknown. */
   readonly currency: string;
-  /** Where a fresh token comes from: the identity provider, else `orderbell dev`. */
-  readonly by?: 'provider';
+  /** Where a fresh token comes from: the identity provider, else `orderbell dev`. A paired device's needs no renewal. */
+  readonly by?: 'provider' | 'device';
   /** Kept for this browser, not for this tab alone. */
   readonly stays?: true;
 }
 
 const demoUsersPath = '/dev/users';
+
+/** How the tokens of devices begin: orderbell-device.TENANT.ID.SECRET (docs/adr/0018). */
+const devicePrefix = 'orderbell-device.';
 
 /** The demo users, or undefined where this is not `orderbell dev`. */
 export async function demoUsers(fetcher: Fetch, signal?: AbortSignal): Promise<Session[] | undefined> {
@@ -38,6 +41,7 @@ export async function demoUsers(fetcher: Fetch, signal?: AbortSignal): Promise<S
 
 /** The same person with a fresh token, or undefined if there is no way to get one here. */
 export async function renewed(fetcher: Fetch, session: Session): Promise<Session | undefined> {
+  if (session.by === 'device') return undefined; // its token does not expire: it was revoked
   const users = (await demoUsers(fetcher)) ?? [];
   return users.find((user) => user.tenantId === session.tenantId && user.email === session.email);
 }
@@ -72,8 +76,9 @@ export function sessionFromToken(pasted: string): Session {
   };
 }
 
-/** The user's id of a token, for comparison with events' actors; "" if it cannot be read. */
+/** The id of the user or device of a token, for comparison with events' actors; "" if it cannot be read. */
 export function userOf(token: string): string {
+  if (token.startsWith(devicePrefix)) return token.split('.').at(-2) ?? '';
   try {
     return optionalText(
       fields(JSON.parse(fromBase64URL(token.split('.')[1] ?? '')), 'claims'),
@@ -97,7 +102,7 @@ export function parseSession(value: unknown, where: string): Session {
     name: optionalText(of, 'name', where) || email,
     roles: parseRoles(of['roles']),
     currency: optionalText(of, 'currency', where),
-    ...(of['by'] === 'provider' ? { by: 'provider' } : {}),
+    ...(of['by'] === 'provider' || of['by'] === 'device' ? { by: of['by'] } : {}),
     ...(of['stays'] === true ? { stays: true } : {}),
   };
 }
@@ -113,6 +118,9 @@ export interface SessionKeeper {
 }
 
 const storageKey = 'orderbell.session';
+
+/** Under which name a tab keeps the code that it shows until a manager approves it. */
+export const pairingKey = 'orderbell.pairing';
 
 export function keepIn(tab: Storage, browser: Storage = tab): SessionKeeper {
   return {

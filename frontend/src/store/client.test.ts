@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { parseSession, type Session, type SessionKeeper } from '../services/session';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { keepIn, parseSession, type Session, type SessionKeeper, userOf } from '../services/session';
 import { signOutsIn } from '../services/signOuts';
 import { FakeOrigin } from '../testing/fakeOrigin';
 import { problem } from '../testing/http';
+import { storage } from '../testing/storage';
 import { type Client, openClient } from './client';
 
 let client: Client | undefined;
@@ -88,6 +89,57 @@ it.each([
   await settle();
   expect(c.getSnapshot()).toEqual({ kind: 'signed_out', notice });
   expect(saved()).toBeUndefined();
+});
+
+describe('a paired till', () => {
+  const till: Session = {
+    token: 'orderbell-device.a.demo.0190-id.secret',
+    tenantId: 'a.demo',
+    tenantName: 'Demo Deli',
+    name: 'Bar',
+    email: '',
+    roles: ['kitchen'],
+    currency: '',
+    by: 'device',
+    stays: true,
+  };
+  const notice = 'This till is no longer paired: an owner or manager has revoked it. Pair it again to go on.';
+
+  it('says why it is signed out, and asks for no other token', async () => {
+    const { origin, client: c, saved } = setup(till); // the origin knows no such token: it is revoked
+    await settle();
+    expect(c.getSnapshot()).toEqual({ kind: 'signed_out', notice });
+    expect(saved()).toBeUndefined();
+    expect(origin.requests.map((r) => r.path)).not.toContain('/dev/users');
+  });
+
+  it('is signed out by its own sign too, while the gateway is away', async () => {
+    const { origin, client: c } = setup();
+    for (let i = 0; i < 50; i += 1) origin.answerOnce('/api/sse/notifications', new TypeError('down'));
+    origin.answerOnce('/api/devices/me/seen', problem(503, 'away'));
+    origin.answerOnce('/api/devices/me/seen', problem(401, 'revoked'));
+    c.signIn(till);
+    await settle();
+    expect(c.getSnapshot().kind).toBe('signed_in');
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(c.getSnapshot()).toEqual({ kind: 'signed_out', notice });
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(origin.requests.filter((r) => r.path === '/api/devices/me/seen')).toHaveLength(2);
+  });
+
+  it('survives a reload of the page as itself', () => {
+    const [tab, browser] = [storage(), storage()];
+    const keeper = keepIn(tab, browser);
+    keeper.save(till);
+    expect([tab.length, browser.length]).toEqual([0, 1]);
+    expect(keeper.load()).toEqual(till);
+    keeper.clear();
+    expect(browser).toHaveLength(0);
+  });
+
+  it('is the actor of its own changes', () => {
+    expect(userOf(till.token)).toBe('0190-id');
+  });
 });
 
 it('signs out in every tab of the user, and in no other, without a network', async () => {

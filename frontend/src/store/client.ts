@@ -88,6 +88,7 @@ export function openClient({
       kept: list,
       sharing: sharing?.(nameOf(session)),
       userId: userOf(session.token),
+      onRevoked: session.by === 'device' ? () => endOf(feed, ended(session)) : undefined,
       credentials: {
         token: () => current.token,
         // One renewal at a time: the stream and a call may find out together that the token is no longer good.
@@ -101,9 +102,9 @@ export function openClient({
     });
     feed.connection.subscribe(() => {
       const connection = feed.connection.getSnapshot();
-      if (connection.kind !== 'closed' || state.kind !== 'signed_in' || state.feed !== feed) return;
-      if (connection.reason === 'unauthorized') leave(t('signIn.ended'));
-      if (connection.reason === 'forbidden') leave(t('signIn.forbidden'));
+      if (connection.kind !== 'closed') return;
+      if (connection.reason === 'unauthorized') endOf(feed, ended(session));
+      if (connection.reason === 'forbidden') endOf(feed, t('signIn.forbidden'));
     });
     state = { kind: 'signed_in', session, feed };
     announce();
@@ -121,6 +122,10 @@ export function openClient({
     }
   }
 
+  function endOf(feed: Feed, notice: string): void {
+    if (state.kind === 'signed_in' && state.feed === feed) leave(notice);
+  }
+
   function leave(notice: string): void {
     if (state.kind === 'signed_in') state.feed.close();
     list?.clear();
@@ -132,6 +137,11 @@ export function openClient({
 
 function isSame(a: Session | undefined, b: Session): boolean {
   return a?.tenantId === b.tenantId && a.email === b.email;
+}
+
+/** What to tell when the token is no longer good. */
+function ended({ by }: Session): string {
+  return t(by === 'device' ? 'signIn.revoked' : 'signIn.ended');
 }
 
 /** The same for all tabs of one user. */

@@ -1,9 +1,10 @@
-/** The time for texts such as "2 min ago": one timer for the page, running only while somebody watches. */
+/** The time for texts such as "2 min ago": one timer, running only while somebody watches. */
 import type { Observable } from './observable';
 
-const step = 10_000;
+const calmStep = 10_000;
 
-export function clock(now: () => number = Date.now): Observable<number> {
+/** `step` is how many milliseconds pass between two looks at the time. */
+export function clock(now: () => number = Date.now, step = calmStep): Observable<number> {
   const listeners = new Set<() => void>();
   let timer: ReturnType<typeof setInterval> | undefined;
   let time = now();

@@ -8,15 +8,15 @@ import type { Frame, Notification } from '../model/frame';
 import type { History } from '../model/history';
 import type { Order, Status } from '../model/order';
 import type { Summary } from '../model/summary';
-import { authorized, type Credentials } from '../services/authorized';
+import { type Ask, authorized, type Credentials } from '../services/authorized';
 import { inboxClient } from '../services/inbox';
 import { type NewOrder, newIdempotencyKey, ordersClient, snapshotAddress } from '../services/orders';
 import { preferencesClient } from '../services/preferences';
 import { type Fetch, Problem } from '../services/problem';
 import { openReceipts } from '../services/receipts';
 import { openSharedStream, type Sharing } from '../services/sharedStream';
+import { openSigns } from '../services/signs';
 import type { ConnectionState } from '../services/sse';
-import { staffClient } from '../services/staff';
 import { tenantClient } from '../services/tenant';
 import { type ArchiveStore, archiveStore } from './archive';
 import { type Freshness, freshness } from './freshness';
@@ -27,7 +27,6 @@ import type { Observable } from './observable';
 import { type OrderStore, orderStore } from './orderStore';
 import { type PreferencesStore, preferencesStore } from './preferences';
 import { type Loading, snapshotLoader } from './snapshot';
-import { type StaffStore, staffStore } from './staff';
 import { type TenantStore, tenantStore } from './tenant';
 import { type UndoStore, undoStore } from './undo';
 
@@ -35,7 +34,8 @@ export interface Feed {
   readonly store: OrderStore;
   readonly inbox: InboxStore;
   readonly preferences: PreferencesStore;
-  readonly staff: StaffStore;
+  /** Calls the APIs as the user, for pages that few open. */
+  readonly ask: Ask;
   readonly tenant: TenantStore;
   readonly connection: Observable<ConnectionState>;
   readonly freshness: Observable<Freshness>;
@@ -75,6 +75,8 @@ export interface FeedOptions {
   readonly random?: () => number;
   /** Whose changes ring no bell here; "" if it is not known. */
   readonly userId?: string;
+  /** Of a paired device, which says that it is there: it was refused. */
+  readonly onRevoked?: (() => void) | undefined;
 }
 
 /** The list is loaded after the stream's `ready`, or after this time: one load is enough if the gateway is well. */
@@ -89,13 +91,13 @@ export function openFeed(options: FeedOptions): Feed {
   const client = ordersClient(ask);
   const inbox = inboxStore(inboxClient(ask));
   const preferences = preferencesStore(preferencesClient(ask));
-  const staff = staffStore(staffClient(ask));
   const tenant = tenantStore(tenantClient(ask));
   /** The changes that were made here, and those that are under way. */
   const own = new Set<string>();
   const acting = new Map<string, Promise<Order>>();
   const undoable = undoStore();
   const receipts = openReceipts(ask);
+  const signs = options.onRevoked && openSigns(ask, options.onRevoked);
   const listeners = new Set<(notification: Notification) => void>();
   const snapshots = snapshotLoader({ client, store, random, onLoaded: () => fresh.incomplete(false) });
   const archive = archiveStore(client, store);
@@ -127,7 +129,7 @@ export function openFeed(options: FeedOptions): Feed {
     store,
     inbox,
     preferences,
-    staff,
+    ask,
     tenant,
     connection: stream,
     freshness: fresh,
@@ -176,6 +178,7 @@ export function openFeed(options: FeedOptions): Feed {
       fresh.close();
       stream.close();
       receipts.close();
+      signs?.close();
       inbox.close();
       snapshots.close();
       archive.close();
