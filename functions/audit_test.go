@@ -95,7 +95,7 @@ func TestTheAuditTrail(t *testing.T) {
 		of + " sign_in 203.0.113.7 refused 1 token is expired",
 		of + " user.changed 203.0.113.7 done 1 roles [manager] are [viewer]",
 		of + " user.removed 203.0.113.7 done 1 address vi@acme.example, roles [viewer]",
-		gone + " request 203.0.113.7 refused 2 PATCH /api/users/{id}: this needs one of the roles [owner manager]",
+		gone + " request 203.0.113.7 refused 2 PATCH /api/users/{id}: this request needs one of the roles owner, manager",
 		"-  sign_in 198.51.100.9 refused 1 token signature is invalid",
 	}
 	slices.Sort(want)

@@ -42,7 +42,7 @@ func Parse(s string) (string, error) {
 	}
 	whole := local + "@" + domain
 	if len(whole) > MaxLength {
-		return "", fmt.Errorf("an e-mail address has at most %d characters", MaxLength)
+		return "", fmt.Errorf("an e-mail address can have at most %d characters", MaxLength)
 	}
 	return whole, nil
 }
@@ -88,16 +88,16 @@ func ParseMailbox(s string) (mail.Address, error) {
 func checkLocal(local string) error {
 	switch {
 	case local == "":
-		return errors.New("an e-mail address has something before the @")
+		return errors.New("an e-mail address needs a name before the @")
 	case strings.HasPrefix(local, `"`):
 		return errors.New("an e-mail address with quotation marks is not supported")
 	case len(local) > MaxLocal:
-		return fmt.Errorf("an e-mail address has at most %d characters before the @", MaxLocal)
+		return fmt.Errorf("an e-mail address can have at most %d characters before the @", MaxLocal)
 	}
 	for _, c := range []byte(local) {
 		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 		if c >= 0x80 {
-			return errors.New("an e-mail address has only ASCII characters before the @")
+			return errors.New("an e-mail address can have only ASCII characters before the @")
 		}
 		if !letter && !strings.ContainsRune("!#$%&'*+-/=?^_`{|}~.", rune(c)) {
 			return fmt.Errorf("an e-mail address cannot have %q before the @", rune(c))
@@ -115,7 +115,7 @@ func Domain(name string) (string, error) {
 	case strings.HasPrefix(name, "["):
 		return "", errors.New("an e-mail address cannot have an IP address as its domain")
 	case name == "" || strings.HasSuffix(name, "."):
-		return "", errors.New("an e-mail address ends with a domain, such as example.com")
+		return "", errors.New("an e-mail address must end with a domain, such as example.com")
 	}
 	// Of idna's own profiles none does all: the length of labels, joiners and the Bidi rule are checked too.
 	profile := idna.New(idna.MapForLookup(), idna.StrictDomainName(true), idna.BidiRule(), idna.VerifyDNSLength(true),

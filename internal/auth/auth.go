@@ -17,6 +17,7 @@ import (
 
 	"orderbell/internal/problem"
 	"orderbell/internal/server"
+	"orderbell/internal/text"
 	"orderbell/internal/user"
 )
 
@@ -156,7 +157,7 @@ func reason(err error) error {
 			return known
 		}
 	}
-	return errors.New("token is not acceptable")
+	return errors.New("token is not valid")
 }
 
 type contextKey struct{}
@@ -174,7 +175,7 @@ func Who(r *http.Request) (Principal, error) {
 func Bearer(r *http.Request) (string, error) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if token = strings.TrimSpace(token); !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return "", problem.New(http.StatusUnauthorized, "the header Authorization: Bearer is missing").
+		return "", problem.New(http.StatusUnauthorized, "the header Authorization: Bearer is missing: send a token").
 			With("WWW-Authenticate", "Bearer")
 	}
 	return token, nil
@@ -257,7 +258,7 @@ func (v *Verifier) Require(roles []user.Role, next http.Handler) http.Handler {
 			return err
 		}
 		if !p.Has(roles...) {
-			err := problem.New(http.StatusForbidden, "this needs one of the roles %v", roles)
+			err := problem.New(http.StatusForbidden, "this request needs one of the roles %s", text.List(roles))
 			v.Refused(r, p, err)
 			return err
 		}

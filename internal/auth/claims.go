@@ -68,7 +68,7 @@ func (c Config) tenant(claims jwt.MapClaims) (string, error) {
 	case !user.IsTenantID(tenant):
 		return "", fmt.Errorf("the token's claim %s does not name a tenant", c.TenantClaim)
 	case c.Tenant != "" && tenant != c.Tenant:
-		return "", fmt.Errorf("the token's claim %s names a tenant that the provider does not speak for", c.TenantClaim)
+		return "", fmt.Errorf("the token's claim %s names a tenant for which its provider may not issue tokens", c.TenantClaim)
 	}
 	return tenant, nil
 }

@@ -25,7 +25,7 @@ func DeviceToken(tenantID, deviceID, secret string) string {
 }
 
 // ErrDevice is the same for everything that is wrong with the token of a device.
-var ErrDevice = errors.New("the token is of no device, or the device was revoked")
+var ErrDevice = errors.New("no paired device has this token, or the device was revoked: pair it again")
 
 // device returns whose token it is, if it is the token of a device. It only reads the token: [Rights] knows whether the secret is
 // the device's.

@@ -124,7 +124,7 @@ func (i *issuer) verify(token string) (Principal, error) {
 	case err != nil:
 		err = reason(err)
 	case !parsed.Valid:
-		return Principal{}, errors.New("token is not acceptable")
+		return Principal{}, errors.New("token is not valid")
 	default:
 		if err = i.cfg.strictClaims(token, claims, time.Now()); err == nil {
 			err = wrong

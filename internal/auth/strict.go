@@ -27,12 +27,12 @@ const (
 
 var (
 	// errCritical refuses critical headers (RFC 7515 §4.1.11), of which none is supported.
-	errCritical = errors.New("the token's header has a member crit, and no extension is supported")
+	errCritical = errors.New("the token's header has the member crit: extensions are not supported")
 	// errNotText refuses what two readers may read differently (RFC 7519 §7.2).
 	errNotText = errors.New("the token is not UTF-8")
 	// errNoIssue refuses a token that no revocation of its user could be compared with, and whose lifetime is not known (RFC 9068
 	// §2.2 wants the claim in access tokens).
-	errNoIssue = errors.New("the token does not say when it was issued (claim iat)")
+	errNoIssue = errors.New("the token has no claim iat, the time of its issue")
 )
 
 // checkStrict refuses a configuration that disables a check. A variable that is set but empty, such as from a missing
@@ -92,7 +92,7 @@ func (c Config) strictClaims(token string, claims jwt.MapClaims, now time.Time) 
 		since = iat.Time
 	}
 	if exp.Sub(since) > c.MaxLifetime+c.Leeway {
-		return fmt.Errorf("the token lives longer than %s", c.MaxLifetime)
+		return fmt.Errorf("the token is valid for more than %s", c.MaxLifetime)
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 const TicketTTL = 30 * time.Second
 
 // ErrNoTicket is a ticket that was never issued, was used, or has expired.
-var ErrNoTicket = errors.New("the ticket is unknown, used or older than 30 seconds")
+var ErrNoTicket = errors.New("the ticket is unknown, used or older than 30 seconds: request a new one")
 
 // IssueTicket stores claims under a new random ticket for [TicketTTL]. It may be put into a URL, because it works once.
 func (f *Feed) IssueTicket(ctx context.Context, claims []byte) (string, error) {

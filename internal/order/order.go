@@ -82,7 +82,7 @@ func (e *TransitionError) Error() string {
 	for i, s := range next {
 		names[i] = string(s)
 	}
-	return fmt.Sprintf("an order that is %s cannot become %s, only %s", e.From, e.To, strings.Join(names, ", "))
+	return fmt.Sprintf("an order that is %s cannot become %s: it can become %s", e.From, e.To, strings.Join(names, ", "))
 }
 
 // Order is one sale of one tenant.

@@ -59,7 +59,7 @@ func TestChange(t *testing.T) {
 		if !errors.As(err, &illegal) {
 			t.Fatalf("got %v, want a TransitionError", err)
 		}
-		want := "an order that is submitted cannot become completed, only paid, cancelled"
+		want := "an order that is submitted cannot become completed: it can become paid, cancelled"
 		if diff := cmp.Diff(want, err.Error()); diff != "" {
 			t.Error(diff)
 		}

@@ -60,7 +60,7 @@ func New(cfg Config) http.Handler {
 		mux.Handle("GET /dev/users", compressed(cfg.Headers.on(cfg.Users)))
 	}
 	mux.Handle("/api/", cfg.Headers.on(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		problem.New(http.StatusNotFound, "no program serves %s", r.URL.Path).Write(w)
+		problem.New(http.StatusNotFound, "no program serves %s: check the path", r.URL.Path).Write(w)
 	})))
 	mux.Handle("/", compressed(cfg.Headers.on(cfg.Files)))
 	return mux
@@ -94,10 +94,10 @@ func newProxy(route Route, transport http.RoundTripper, headers Headers, logger 
 			var tooLarge *http.MaxBytesError
 			switch {
 			case errors.As(err, &tooLarge):
-				problem.New(http.StatusRequestEntityTooLarge, "the body has more than %d bytes", tooLarge.Limit).Write(w)
+				problem.New(http.StatusRequestEntityTooLarge, "the body must have at most %d bytes", tooLarge.Limit).Write(w)
 				return
 			case errors.Is(err, os.ErrDeadlineExceeded):
-				problem.New(http.StatusRequestTimeout, "the request was not complete in time").Write(w)
+				problem.New(http.StatusRequestTimeout, "the request did not arrive completely in time: send it again").Write(w)
 				return
 			}
 			problem.New(http.StatusBadGateway, "the program that serves %s does not answer; try again soon", r.URL.Path).

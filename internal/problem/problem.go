@@ -11,6 +11,7 @@ import (
 	"maps"
 	"mime"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -80,7 +81,11 @@ func clip(s string) string {
 
 // Limited returns a problem that names the tenant's limit that is reached.
 func Limited(status int, limit string, most int64) *Problem {
-	p := New(status, "the limit %s of %d is reached", limit, most)
+	next := "remove what is no longer needed, or ask the operator for a higher limit"
+	if status == http.StatusTooManyRequests {
+		next = "wait and try again"
+	}
+	p := New(status, "the limit %s of %d is reached: %s", limit, most, next)
 	p.Limit = limit
 	return p
 }
@@ -128,7 +133,7 @@ func Handler(log *slog.Logger, h func(http.ResponseWriter, *http.Request) error)
 			"method", r.Method, "path", r.URL.Path, "err", err)
 		var t interface{ Temporary() bool }
 		if errors.As(err, &t) && t.Temporary() {
-			New(http.StatusServiceUnavailable, "a store is out of reach, try again").With("Retry-After", "1").Write(w)
+			New(http.StatusServiceUnavailable, "the service is temporarily unavailable: try again in a second").With("Retry-After", "1").Write(w)
 			return
 		}
 		unexpected(r).Write(w)
@@ -145,7 +150,7 @@ func OptionalBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if _, err := io.ReadFull(r.Body, first); errors.Is(err, io.EOF) {
 		return nil, nil
 	} else if err != nil {
-		return nil, New(http.StatusBadRequest, "the body could not be read")
+		return nil, New(http.StatusBadRequest, "the body could not be read to its end: send the request again")
 	}
 	r.Body = struct {
 		io.Reader
@@ -161,16 +166,16 @@ func OptionalBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 // ReadBody returns a JSON request's body: 415 for another media type, 413 over [MaxBody].
 func ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
-		return nil, New(http.StatusUnsupportedMediaType, "Content-Type is %q, want application/json", r.Header.Get("Content-Type")).
+		return nil, New(http.StatusUnsupportedMediaType, "Content-Type must be application/json, not %q", r.Header.Get("Content-Type")).
 			With("Accept", "application/json")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		return nil, New(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", MaxBody)
+		return nil, New(http.StatusRequestEntityTooLarge, "the body must have at most %d bytes", MaxBody)
 	}
 	if err != nil {
-		return nil, New(http.StatusBadRequest, "the body could not be read")
+		return nil, New(http.StatusBadRequest, "the body could not be read to its end: send the request again")
 	}
 	return body, nil
 }
@@ -179,7 +184,7 @@ func ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 // [strictjson.Check]. Malformed JSON is 400, a wrong or unknown field 422 with its name.
 func Decode(body []byte, v any) error {
 	if !utf8.Valid(body) {
-		return New(http.StatusBadRequest, "the body is not UTF-8")
+		return New(http.StatusBadRequest, "the body must be UTF-8")
 	}
 	if fault := strictjson.Check(body, v); fault != nil {
 		return Field(fault.Field, "%s", fault.Detail)
@@ -190,7 +195,7 @@ func Decode(body []byte, v any) error {
 		return decodeProblem(err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return New(http.StatusBadRequest, "the body has more than one JSON value")
+		return New(http.StatusBadRequest, "the body must be one JSON object: remove what follows it")
 	}
 	return refuseNull(body)
 }
@@ -205,12 +210,12 @@ func refuseNull(body []byte) error {
 		return decodeProblem(err)
 	}
 	if fields == nil {
-		return New(http.StatusBadRequest, "the body is a JSON null, want an object")
+		return New(http.StatusBadRequest, "the body must be a JSON object, not null")
 	}
 	var wrong []FieldError
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		if string(fields[name]) == "null" {
-			wrong = append(wrong, FieldError{Field: name, Detail: "is null"})
+			wrong = append(wrong, FieldError{Field: name, Detail: "must not be null"})
 		}
 	}
 	if len(wrong) > 0 {
@@ -223,21 +228,37 @@ func decodeProblem(err error) error {
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
 		if wrong.Field == "" {
-			return New(http.StatusBadRequest, "the body is a JSON %s, want an object", wrong.Value)
+			return New(http.StatusBadRequest, "the body must be a JSON object; it is a JSON %s", wrong.Value)
 		}
-		return Field(jsonPath(wrong.Field), "is a JSON %s, want %s", wrong.Value, wrong.Type)
+		return Field(jsonPath(wrong.Field), "must be %s; it is a JSON %s", jsonType(wrong.Type), wrong.Value)
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		return Field(strings.Trim(name, `"`), "is not a field of this request")
 	}
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
-		return New(http.StatusBadRequest, "the body is not JSON: %s at byte %d", syntax.Error(), syntax.Offset)
+		return New(http.StatusBadRequest, "the body is not valid JSON: %s at byte %d", syntax.Error(), syntax.Offset)
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return New(http.StatusBadRequest, "the body is not complete JSON")
+		return New(http.StatusBadRequest, "the body is empty or ends within its JSON")
 	}
-	return New(http.StatusBadRequest, "the body is not JSON: %s", err)
+	return New(http.StatusBadRequest, "the body is not valid JSON: %s", err)
+}
+
+// jsonType names the JSON that a Go type is decoded from.
+func jsonType(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64:
+		return "an integer"
+	case reflect.String:
+		return "a string"
+	case reflect.Slice:
+		return "an array"
+	default:
+		return "an object"
+	}
 }
 
 // jsonPath returns a field's path without the embedded structs that encoding/json names in it by their Go names: our own

@@ -28,8 +28,8 @@ func TestHandler(t *testing.T) {
 		detail string
 	}{
 		"a problem is written as it is":           {problem.New(http.StatusConflict, "already paid"), 409, "already paid"},
-		"a store that is away is 503":             {away{}, 503, "a store is out of reach, try again"},
-		"an unexpected error keeps its secret":    {errors.New("secret detail"), 500, "an unexpected error; the log has it under this request_id"},
+		"a store that is away is 503":             {away{}, 503, "the service is temporarily unavailable: try again in a second"},
+		"an unexpected error keeps its secret":    {errors.New("secret detail"), 500, "an unexpected error occurred: report this request_id, under which the log has the cause"},
 		"a field's problem names the field twice": {problem.Field("currency", "is missing"), 422, "currency is missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -99,19 +99,19 @@ func TestDecode(t *testing.T) {
 		want   string // in the detail
 	}{
 		"an object":                     {`{"total_amount": 1}`, 0, ""},
-		"a field of the wrong type":     {`{"total_amount": "1"}`, 422, "total_amount is a JSON string"},
+		"a field of the wrong type":     {`{"total_amount": "1"}`, 422, "total_amount must be an integer; it is a JSON string"},
 		"a field twice":                 {`{"total_amount": 1, "total_amount": 2}`, 422, "total_amount occurs more than once"},
 		"a field in capitals":           {`{"TOTAL_AMOUNT": 1}`, 422, "names are case-sensitive"},
 		"half a character":              {`{"tip": "\ud83d"}`, 422, "tip contains half of a surrogate pair"},
 		"an unknown field is named":     {`{"tip": 1}`, 422, "tip is not a field"},
-		"a field that is null":          {`{"total_amount": null}`, 422, "total_amount is null"},
-		"null":                          {`null`, 400, "the body is a JSON null"},
-		"an array":                      {`[]`, 400, "the body is a JSON array"},
-		"nothing":                       {``, 400, "not complete"},
-		"half an object":                {`{"total_amount":`, 400, "not complete"},
-		"no JSON":                       {`total_amount=1`, 400, "not JSON"},
-		"two objects":                   {`{}{}`, 400, "more than one"},
-		"an object with an odd byte":    {"{\"\xff\": 1}", 400, "not UTF-8"},
+		"a field that is null":          {`{"total_amount": null}`, 422, "total_amount must not be null"},
+		"null":                          {`null`, 400, "must be a JSON object, not null"},
+		"an array":                      {`[]`, 400, "it is a JSON array"},
+		"nothing":                       {``, 400, "empty or ends within"},
+		"half an object":                {`{"total_amount":`, 400, "empty or ends within"},
+		"no JSON":                       {`total_amount=1`, 400, "not valid JSON"},
+		"two objects":                   {`{}{}`, 400, "remove what follows"},
+		"an object with an odd byte":    {"{\"\xff\": 1}", 400, "must be UTF-8"},
 		"a number larger than an int64": {`{"total_amount": 9223372036854775808}`, 422, "total_amount"},
 	} {
 		t.Run(name, func(t *testing.T) {

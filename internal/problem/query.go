@@ -22,7 +22,7 @@ func CheckQuery(r *http.Request) error {
 func parseQuery(r *http.Request) (url.Values, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, New(http.StatusBadRequest, "the query cannot be parsed: %s", err)
+		return nil, New(http.StatusBadRequest, "the query string is malformed: %s", err)
 	}
 	return query, nil
 }
@@ -41,7 +41,7 @@ func Query(r *http.Request, known ...string) (url.Values, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(query)) {
 		if other := slices.IndexFunc(known, func(k string) bool { return strings.EqualFold(k, name) }); other >= 0 && known[other] != name {
-			return nil, BadParameter(name, "is not "+known[other]+": names are case-sensitive")
+			return nil, BadParameter(name, "must be spelled "+known[other]+": names are case-sensitive")
 		}
 	}
 	return query, nil
@@ -56,7 +56,7 @@ func OnlyQuery(r *http.Request, known ...string) (url.Values, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(query)) {
 		if !slices.Contains(known, name) {
-			return nil, BadParameter(name, "is not a parameter of this call; it takes "+strings.Join(known, ", "))
+			return nil, BadParameter(name, "is not a parameter of this request: use "+strings.Join(known, ", "))
 		}
 	}
 	return query, nil

@@ -63,7 +63,7 @@ func Recover(log *slog.Logger, h http.Handler) http.Handler {
 
 // unexpected is the answer to a request that failed without a fault of the client.
 func unexpected(r *http.Request) *Problem {
-	p := New(http.StatusInternalServerError, "an unexpected error; the log has it under this request_id")
+	p := New(http.StatusInternalServerError, "an unexpected error occurred: report this request_id, under which the log has the cause")
 	p.RequestID = RequestID(r.Context())
 	return p
 }

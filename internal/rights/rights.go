@@ -173,7 +173,7 @@ func (c *Checker) device(ctx context.Context, p auth.Principal) (auth.Principal,
 func (c *Checker) revoked(p auth.Principal) error {
 	p.Checked = time.Time{} // a change of roles revokes no token
 	if _, ok := c.list.Find(p); ok {
-		return auth.InvalidToken("the token was revoked")
+		return auth.InvalidToken("the token was revoked: sign in again")
 	}
 	return nil
 }

@@ -58,7 +58,7 @@ func bounded(h http.Handler, t Timeouts) http.Handler {
 		} else {
 			if r.ContentLength > maxBody {
 				w.Header().Set("Connection", "close")
-				problem.New(http.StatusRequestEntityTooLarge, "the body has %d bytes, want %d or fewer", r.ContentLength, maxBody).Write(w)
+				problem.New(http.StatusRequestEntityTooLarge, "the body must have at most %d bytes; it has %d", maxBody, r.ContentLength).Write(w)
 				return
 			}
 			r.Body = &body{ReadCloser: http.MaxBytesReader(w, r.Body, maxBody), control: control}

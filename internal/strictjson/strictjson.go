@@ -68,7 +68,7 @@ func (c *checker) take(token json.Token, text []byte) *Fault {
 			return c.field(t, text)
 		}
 		if loneSurrogate(text) {
-			return &Fault{c.path(), "contains half of a surrogate pair, which is no character"}
+			return &Fault{c.path(), "contains half of a surrogate pair, which is not a character"}
 		}
 	}
 	if n := len(c.stack); n > 0 {
@@ -99,7 +99,7 @@ func (c *checker) field(name string, text []byte) *Fault {
 	top := &c.stack[len(c.stack)-1]
 	top.name, top.named = name, true
 	if loneSurrogate(text) {
-		return &Fault{c.path(), "is a name with half of a surrogate pair, which is no character"}
+		return &Fault{c.path(), "is a name with half of a surrogate pair, which is not a character"}
 	}
 	if top.seen[name] {
 		return &Fault{c.path(), "occurs more than once"}
@@ -114,7 +114,7 @@ func (c *checker) field(name string, text []byte) *Fault {
 	}
 	for _, other := range slices.Sorted(maps.Keys(top.known)) {
 		if strings.EqualFold(name, other) {
-			return &Fault{c.path(), fmt.Sprintf("is not %s: names are case-sensitive", other)}
+			return &Fault{c.path(), fmt.Sprintf("must be spelled %s: names are case-sensitive", other)}
 		}
 	}
 	return nil

@@ -9,6 +9,7 @@ package text
 import (
 	"fmt"
 	"regexp"
+	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -52,6 +53,15 @@ const SaidSQL = "CASE WHEN said = '' OR said ~ '^[" + Blanks + "]*([^" + refused
 	" THEN said ELSE regexp_replace(regexp_replace(said, '[" + refusedSQL + Joiners + "]', '', 'g'), '^[" + Blanks + "]+$', '') END"
 
 const refusedSQL = `\x01-\x1f` + others
+
+// List returns the values with commas between them, for a message.
+func List[T ~string](values []T) string {
+	names := make([]string, len(values))
+	for i, v := range values {
+		names[i] = string(v)
+	}
+	return strings.Join(names, ", ")
+}
 
 // Fault returns what is wrong with a name, with the code point at fault, or "". An empty name has no fault: the caller
 // decides whether it may be empty.

@@ -56,11 +56,11 @@ type Invitation struct {
 }
 
 // ErrConfirmed is an address that needs no confirmation.
-var ErrConfirmed = errors.New("the address is confirmed already")
+var ErrConfirmed = errors.New("the address is already confirmed")
 
 // TooSoonError is a refused confirmation mail, because the address had one recently.
 type TooSoonError struct{ After time.Duration }
 
 func (e *TooSoonError) Error() string {
-	return fmt.Sprintf("a confirmation mail was sent lately: another one can be sent in %s", e.After.Round(time.Second))
+	return fmt.Sprintf("a confirmation mail was sent recently: send the next one in %s", e.After.Round(time.Second))
 }

@@ -140,7 +140,7 @@ func New(log *slog.Logger, verifier *auth.Verifier, store Store, told Revoker, m
 	mux.Handle("POST "+PairingsPath, problem.Handler(log, a.begin))
 	mux.Handle("POST "+PairingsPath+"/state", problem.Handler(log, a.state))
 	mux.Handle("/", problem.Handler(log, func(_ http.ResponseWriter, r *http.Request) error {
-		return problem.New(http.StatusMethodNotAllowed, "%s takes POST", r.URL.Path).With("Allow", "POST")
+		return problem.New(http.StatusMethodNotAllowed, "%s is not a method of %s: use POST", r.Method, r.URL.Path).With("Allow", "POST")
 	}))
 	return devices, mux
 }
@@ -179,7 +179,7 @@ func normalCode(typed string) (string, bool) {
 
 func (a api) begin(w http.ResponseWriter, r *http.Request) error {
 	if wait := a.begun.Take(server.ClientAddress(r)); wait > 0 {
-		return tooMany("this address has begun too many pairings", wait)
+		return tooMany("too many pairings were begun from this address", wait)
 	}
 	if _, err := problem.OptionalBody(w, r); err != nil {
 		return err
@@ -203,7 +203,7 @@ func (a api) begin(w http.ResponseWriter, r *http.Request) error {
 
 func (a api) state(w http.ResponseWriter, r *http.Request) error {
 	if wait := a.asked.Take(server.ClientAddress(r)); wait > 0 {
-		return tooMany("this address asks too often", wait)
+		return tooMany("too many requests came from this address", wait)
 	}
 	question, err := body[Question](w, r)
 	if err != nil {
@@ -214,8 +214,8 @@ func (a api) state(w http.ResponseWriter, r *http.Request) error {
 	}
 	p, err := a.store.Pairing(r.Context(), user.HashSecret(*question.DeviceCode))
 	if errors.Is(err, user.ErrNoCode) {
-		unknown := problem.New(http.StatusNotFound, "there is no such pairing any more: begin another one")
-		unknown.Errors = []problem.FieldError{{Field: "device_code", Detail: "is that of no pairing"}}
+		unknown := problem.New(http.StatusNotFound, "the pairing does not exist or has expired: begin a new one")
+		unknown.Errors = []problem.FieldError{{Field: "device_code", Detail: "is not the code of a pairing"}}
 		return unknown
 	}
 	if err != nil {
@@ -259,7 +259,7 @@ func (a api) approve(w http.ResponseWriter, r *http.Request) error {
 		return problem.Fields(wrong)
 	}
 	if wait := a.guesses.Wait(who.TenantID); wait > 0 {
-		return tooMany("too many wrong codes were typed", wait)
+		return tooMany("too many wrong codes were entered", wait)
 	}
 	act := user.Act{Actor: who.Actor(), Address: server.ClientAddress(r)}
 	by, _ := route.ID(who.UserID)
@@ -275,8 +275,8 @@ func (a api) approve(w http.ResponseWriter, r *http.Request) error {
 		if err := a.store.RefusePairing(r.Context(), who.TenantID, act); err != nil {
 			return err
 		}
-		unknown := problem.New(http.StatusNotFound, "no till shows this code: look at it again, a code is good for %d minutes", int(user.PairingLife/time.Minute))
-		unknown.Errors = []problem.FieldError{{Field: "user_code", Detail: "is shown by no till"}}
+		unknown := problem.New(http.StatusNotFound, "no till shows this code: compare it with the till; a code expires after %d minutes", int(user.PairingLife/time.Minute))
+		unknown.Errors = []problem.FieldError{{Field: "user_code", Detail: "is not the code of a till"}}
 		return unknown
 	}
 	if err != nil {
@@ -301,7 +301,7 @@ func (p Approval) wrong() (wrong []problem.FieldError) {
 		add("name", text.Fault(*p.Name))
 	}
 	if p.Role == nil || !slices.Contains(user.DeviceRoles(), *p.Role) {
-		add("role", fmt.Sprintf("must be one of %v", user.DeviceRoles()))
+		add("role", fmt.Sprintf("must be one of %s", text.List(user.DeviceRoles())))
 	}
 	return wrong
 }
@@ -322,7 +322,7 @@ func (a api) revoke(w http.ResponseWriter, r *http.Request) error {
 	revocation := auth.Revocation{TenantID: who.TenantID, UserID: id, At: now, Until: now.Add(revokedKept)}
 	if err := a.told.Revoke(r.Context(), revocation); err != nil { // the row is revoked: APIs see it within seconds
 		a.log.ErrorContext(r.Context(), "revocation of a device not announced: its open streams go on until they end", "device_id", id, "err", err)
-		return problem.New(http.StatusServiceUnavailable, "the device is revoked, but its open stream could not be ended: try again soon").With("Retry-After", "1")
+		return problem.New(http.StatusServiceUnavailable, "the device is revoked, but its open stream could not be ended: repeat the request").With("Retry-After", "1")
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
@@ -359,10 +359,10 @@ func refusal(err error) error {
 	limit := new(user.LimitError)
 	switch {
 	case errors.As(err, &limit):
-		return problem.New(http.StatusConflict, "the business has %d devices, its limit max_devices: revoke one first", limit.Max)
+		return problem.New(http.StatusConflict, "the limit max_devices of %d is reached: revoke a device first", limit.Max)
 	case errors.Is(err, user.ErrDeviceName):
-		p := problem.New(http.StatusConflict, "name is another device's")
-		p.Errors = []problem.FieldError{{Field: "name", Detail: "is another device's"}}
+		p := problem.New(http.StatusConflict, "name belongs to another device: choose another one")
+		p.Errors = []problem.FieldError{{Field: "name", Detail: "belongs to another device: choose another one"}}
 		return p
 	case errors.Is(err, user.ErrNotFound):
 		return problem.New(http.StatusNotFound, "there is no such device")

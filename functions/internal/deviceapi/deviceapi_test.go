@@ -207,7 +207,7 @@ func TestPairingIsBounded(t *testing.T) {
 	for _, name := range []string{"Counter", "Kitchen"} {
 		b.pair(t, name, "cashier")
 	}
-	if full := do[problem.Problem](t, b, b.asManager, "POST", "/api/devices", approval(p.UserCode, "One more", "viewer"), 409); !strings.Contains(full.Detail, "3 devices, its limit max_devices") {
+	if full := do[problem.Problem](t, b, b.asManager, "POST", "/api/devices", approval(p.UserCode, "One more", "viewer"), 409); !strings.Contains(full.Detail, "the limit max_devices of 3 is reached") {
 		t.Errorf("the limit is %+v", full)
 	}
 

@@ -97,7 +97,7 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 	case unread == "", unread == "true":
 		q.UnreadOnly = true
 	default:
-		return problem.BadParameter("unread", "is neither true nor false")
+		return problem.BadParameter("unread", "must be true or false")
 	}
 	var page notification.Page
 	if known {
@@ -171,13 +171,13 @@ func (a api) readSome(w http.ResponseWriter, r *http.Request) error {
 		return problem.Field("notification_ids", "is missing")
 	}
 	if len(*shown.NotificationIDs) > mostNamed {
-		return problem.Field("notification_ids", "has more than %d elements", mostNamed)
+		return problem.Field("notification_ids", "must have at most %d elements", mostNamed)
 	}
 	ids := make([]string, 0, len(*shown.NotificationIDs))
 	for i, text := range *shown.NotificationIDs {
 		id, ok := route.ID(text)
 		if !ok {
-			return problem.Field(fmt.Sprintf("notification_ids[%d]", i), "is not a UUID")
+			return problem.Field(fmt.Sprintf("notification_ids[%d]", i), "must be a UUID")
 		}
 		ids = append(ids, id)
 	}

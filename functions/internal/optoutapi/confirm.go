@@ -34,7 +34,7 @@ func NewConfirm(log *slog.Logger, links *optout.Links, store Invitations) (http.
 }
 
 func (a confirmAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !allowed(w, r, "GET asks, POST confirms") {
+	if !allowed(w, r, "use GET to see the page, or POST to confirm the address") {
 		return
 	}
 	what, about, err := a.serve(r)

@@ -95,7 +95,7 @@ const (
 )
 
 func (a api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !allowed(w, r, "GET asks, POST unsubscribes") {
+	if !allowed(w, r, "use GET to see the page, or POST to unsubscribe") {
 		return
 	}
 	what, sub, err := a.serve(r)
@@ -179,8 +179,9 @@ func (p pages) wordsFor(r *http.Request, locale string) *wording.Words {
 
 // allowed answers 400 to a query that cannot be parsed, and 405 to other methods, with an Allow header.
 func allowed(w http.ResponseWriter, r *http.Request, does string) bool {
-	if err := problem.CheckQuery(r); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
+	var refusal *problem.Problem
+	if errors.As(problem.CheckQuery(r), &refusal) {
+		http.Error(w, refusal.Detail, refusal.Status)
 		return false
 	}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodPost {

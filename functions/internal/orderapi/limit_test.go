@@ -37,7 +37,7 @@ func TestATenantHasSoManyOrdersASecond(t *testing.T) {
 			if res.Header.Get("Retry-After") != "1" {
 				t.Errorf("Retry-After is %q, want 1", res.Header.Get("Retry-After"))
 			}
-			if p := decode[problem.Problem](t, res, http.StatusTooManyRequests); p.Limit != "orders_per_second" || p.Detail != "the limit orders_per_second of 1 is reached" {
+			if p := decode[problem.Problem](t, res, http.StatusTooManyRequests); p.Limit != "orders_per_second" || p.Detail != "the limit orders_per_second of 1 is reached: wait and try again" {
 				t.Errorf("the refusal is %+v", p)
 			}
 		}

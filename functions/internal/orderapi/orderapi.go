@@ -129,14 +129,14 @@ func (n NewOrder) order() (order.Order, error) {
 	if n.TotalAmount == nil {
 		add("total_amount", "is missing")
 	} else if *n.TotalAmount < 0 || *n.TotalAmount > order.MaxAmount {
-		add("total_amount", "is not from 0 to "+strconv.Itoa(order.MaxAmount)+" in the currency's minor unit")
+		add("total_amount", "must be an integer from 0 to "+strconv.Itoa(order.MaxAmount)+" in the currency's minor unit")
 	}
 	currency := "" // the tenant's
 	if n.Currency != nil {
 		currency = *n.Currency
 	}
 	if n.Currency != nil && !order.IsCurrency(currency) {
-		add("currency", "is not three capital letters as in ISO 4217")
+		add("currency", "must be three capital letters as in ISO 4217, such as EUR")
 	}
 	if len(wrong) > 0 {
 		return order.Order{}, problem.Fields(wrong)
@@ -165,16 +165,16 @@ func (a api) setStatus(w http.ResponseWriter, r *http.Request) error {
 	case asked.Status == nil:
 		return problem.Field("status", "is missing")
 	case !asked.Status.Valid():
-		return problem.Field("status", "must be one of %v", order.Statuses())
+		return problem.Field("status", "must be one of %s", text.List(order.Statuses()))
 	case *asked.Status == order.Paid:
-		return problem.Field("status", "cannot be set to paid: POST to /api/orders/{id}/pay")
+		return problem.Field("status", "cannot be set to paid: use POST /api/orders/{id}/pay")
 	}
 	principal, err := auth.Who(r)
 	if err != nil {
 		return err
 	}
 	if !principal.Has(Movers(*asked.Status)...) {
-		return problem.New(http.StatusForbidden, "an order becomes %s by one of the roles %v", *asked.Status, Movers(*asked.Status))
+		return problem.New(http.StatusForbidden, "setting an order to %s needs one of the roles %s", *asked.Status, text.List(Movers(*asked.Status)))
 	}
 	return a.change(w, r, body, *asked.Status)
 }
@@ -244,7 +244,7 @@ func newRequest(r *http.Request, body []byte) (order.Request, error) {
 	}
 	if len(keys) != 1 || keys[0] == "" || len(keys[0]) > maxKey ||
 		strings.ContainsFunc(keys[0], func(c rune) bool { return c < 0x20 || c > 0x7e }) {
-		return order.Request{}, problem.New(http.StatusBadRequest, "%s is not one value of 1 to %d printable ASCII characters", keyHeader, maxKey)
+		return order.Request{}, problem.New(http.StatusBadRequest, "%s must be one value of 1 to %d printable ASCII characters", keyHeader, maxKey)
 	}
 	request.Key = keys[0]
 	request.Fingerprint = sha256.Sum256(slices.Concat([]byte(r.Method+" "+r.URL.Path+"\n"), body))
@@ -265,7 +265,7 @@ func refusal(err error) error {
 	case errors.Is(err, order.ErrNoTenant):
 		return problem.New(http.StatusForbidden, "the token's tenant does not exist")
 	case errors.Is(err, order.ErrKeyReused):
-		return problem.New(http.StatusUnprocessableEntity, "%s was used for another request", keyHeader)
+		return problem.New(http.StatusUnprocessableEntity, "%s was used for another request: choose a new key", keyHeader)
 	case errors.As(err, &undo):
 		return problem.New(http.StatusConflict, "%s", undo)
 	case errors.As(err, &transition):

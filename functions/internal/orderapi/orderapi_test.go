@@ -151,11 +151,11 @@ func TestUndo(t *testing.T) {
 	isProblem(t, b.do(t, call{method: "POST", path: path + "/undo", body: `{"version":4}`}), http.StatusConflict, "cannot be undone")
 	other := "/api/orders/" + b.create(t).OrderID
 	b.do(t, call{method: "POST", path: other + "/status", body: `{"status":"cancelled"}`})
-	isProblem(t, b.do(t, call{"POST", other + "/undo", `{"version":2}`, kitchen[:2]}), http.StatusConflict, "brought back by others")
+	isProblem(t, b.do(t, call{"POST", other + "/undo", `{"version":2}`, kitchen[:2]}), http.StatusConflict, "your roles may not undo a change to cancelled")
 	if got := decode[orderapi.Order](t, b.do(t, call{method: "POST", path: other + "/undo", body: `{"version":2}`}), http.StatusOK); got.Status != order.Submitted {
 		t.Errorf("an undone cancellation is %s", got.Status)
 	}
-	for body, detail := range map[string]string{`{}`: "version is missing", `{"version":0}`: "version is less than 1", `{"version":"2"}`: "version"} {
+	for body, detail := range map[string]string{`{}`: "version is missing", `{"version":0}`: "version must be an integer from 1 to 2147483647", `{"version":"2"}`: "version"} {
 		isProblem(t, b.do(t, call{method: "POST", path: path + "/undo", body: body}), http.StatusUnprocessableEntity, detail)
 	}
 	viewer := []string{"Authorization", "Bearer " + b.token(t, "acme", user.Viewer)}

@@ -66,13 +66,10 @@ func (a api) page(r *http.Request, tenantID string) (page []order.Order, more bo
 	if q.From, q.To, err = a.period(r.Context(), tenantID, query); err != nil {
 		return nil, false, err
 	}
-	state, err := one(query, "state")
-	switch {
-	case err != nil:
-		return nil, false, err
+	switch state := query.Get("state"); {
 	case state == current:
 		if query.Has("from") || query.Has("to") {
-			return nil, false, problem.BadParameter("state", "is current, which goes with neither from nor to")
+			return nil, false, problem.BadParameter("state", "current cannot be combined with from or to")
 		}
 		zone, err := a.zone(r.Context(), tenantID)
 		if err != nil {
@@ -88,18 +85,15 @@ func (a api) page(r *http.Request, tenantID string) (page []order.Order, more bo
 }
 
 func (a api) search(ctx context.Context, tenantID string, query url.Values, limit int) ([]order.Order, error) {
-	typed, err := one(query, "q")
-	if err != nil {
-		return nil, err
-	}
+	typed := query.Get("q")
 	for _, other := range []string{"state", "from", "to", "cursor"} {
 		if query.Has(other) {
-			return nil, problem.BadParameter("q", "goes with limit alone, not with "+other)
+			return nil, problem.BadParameter("q", "cannot be combined with "+other+", only with limit")
 		}
 	}
 	wanted := text.Normal(typed)
 	if wanted == "" || max(utf8.RuneCountInString(typed), utf8.RuneCountInString(wanted)) > order.MaxReference {
-		return nil, problem.BadParameter("q", fmt.Sprintf("is not 1 to %d characters of a reference or an id", order.MaxReference))
+		return nil, problem.BadParameter("q", fmt.Sprintf("must be 1 to %d characters of a reference or an id", order.MaxReference))
 	}
 	if fault := text.Fault(typed); fault != "" {
 		return nil, problem.BadParameter("q", fault)
@@ -108,17 +102,17 @@ func (a api) search(ctx context.Context, tenantID string, query url.Values, limi
 }
 
 // states reads open, done, or states with commas between them.
-func states(text string) (found []order.Status, err error) {
-	switch text {
+func states(wanted string) (found []order.Status, err error) {
+	switch wanted {
 	case "open":
 		return order.Open(), nil
 	case "done":
 		return order.Done(), nil
 	}
-	for name := range strings.SplitSeq(text, ",") {
+	for name := range strings.SplitSeq(wanted, ",") {
 		s := order.Status(name)
 		if !s.Valid() {
-			return nil, problem.BadParameter("state", fmt.Sprintf("must be open, done, %s, or a comma-separated list of %v", current, order.Statuses()))
+			return nil, problem.BadParameter("state", fmt.Sprintf("must be open, done, %s, or a comma-separated list of %s", current, text.List(order.Statuses())))
 		}
 		if !slices.Contains(found, s) {
 			found = append(found, s)
@@ -135,10 +129,7 @@ func (a api) period(ctx context.Context, tenantID string, query url.Values) (fro
 		days int // from a date to the bound
 		at   *time.Time
 	}{{"from", 0, &from}, {"to", 1, &to}} {
-		text, err := one(query, bound.name)
-		if err != nil {
-			return from, to, err
-		}
+		text := query.Get(bound.name)
 		if !query.Has(bound.name) {
 			continue
 		}
@@ -147,7 +138,7 @@ func (a api) period(ctx context.Context, tenantID string, query url.Values) (fro
 		} else {
 			day, err := time.Parse(time.DateOnly, text)
 			if err != nil {
-				return from, to, problem.BadParameter(bound.name, "is neither a date such as 2026-11-24 nor an RFC 3339 time")
+				return from, to, problem.BadParameter(bound.name, "must be a date such as 2026-11-24 or an RFC 3339 time")
 			}
 			zone, err := a.zone(ctx, tenantID)
 			if err != nil {
@@ -156,11 +147,11 @@ func (a api) period(ctx context.Context, tenantID string, query url.Values) (fro
 			*bound.at = time.Date(day.Year(), day.Month(), day.Day()+bound.days, 0, 0, 0, 0, zone)
 		}
 		if year := bound.at.UTC().Year(); year < 1 || year > 9999 {
-			return from, to, problem.BadParameter(bound.name, "is not in the years 1 to 9999")
+			return from, to, problem.BadParameter(bound.name, "must be in the years 1 to 9999")
 		}
 	}
 	if !from.IsZero() && !to.IsZero() && !from.Before(to) {
-		return from, to, problem.BadParameter("from", "is not before to")
+		return from, to, problem.BadParameter("from", "must be before to")
 	}
 	return from, to, nil
 }
@@ -181,15 +172,4 @@ func (a api) zone(ctx context.Context, tenantID string) (*time.Location, error) 
 func startOfDay(at time.Time, zone *time.Location) time.Time {
 	year, month, day := at.In(zone).Date()
 	return time.Date(year, month, day, 0, 0, 0, 0, zone)
-}
-
-// one returns a parameter that may occur once, "" if it is absent.
-func one(query url.Values, name string) (string, error) {
-	switch values := query[name]; {
-	case len(values) > 1:
-		return "", problem.BadParameter(name, "is there more than once")
-	case len(values) == 1:
-		return values[0], nil
-	}
-	return "", nil
 }

@@ -94,7 +94,7 @@ func (a api) summary(w http.ResponseWriter, r *http.Request) error {
 func dateIn(text string, zone *time.Location) (time.Time, error) {
 	day, err := time.ParseInLocation(time.DateOnly, text, zone)
 	if err != nil || day.Year() < 1970 || day.Year() > 9998 {
-		return day, problem.BadParameter("date", "is not a date such as 2026-11-24")
+		return day, problem.BadParameter("date", "must be a date such as 2026-11-24")
 	}
 	return day, nil
 }

@@ -25,10 +25,8 @@ func (a api) undo(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case asked.Version == nil:
 		return problem.Field("version", "is missing")
-	case *asked.Version < 1:
-		return problem.Field("version", "is less than 1")
-	case *asked.Version > math.MaxInt32:
-		return problem.Field("version", "is more than 2147483647")
+	case *asked.Version < 1 || *asked.Version > math.MaxInt32:
+		return problem.Field("version", "must be an integer from 1 to %d", math.MaxInt32)
 	}
 	principal, id, err := named(r)
 	if err != nil {

@@ -110,10 +110,10 @@ func (rc *Receiver) logRefusal(ctx context.Context, p *problem.Problem, id strin
 // serve returns nil for a handled event, otherwise the refusal. id is the event's id if it is known.
 func (rc *Receiver) serve(w http.ResponseWriter, r *http.Request) (*problem.Problem, string) {
 	if r.URL.Path != "/" {
-		return problem.New(http.StatusNotFound, "%s is not here, events go to POST /", r.URL.Path), ""
+		return problem.New(http.StatusNotFound, "there is no resource at %s: send events to POST /", r.URL.Path), ""
 	}
 	if r.Method != http.MethodPost {
-		return problem.New(http.StatusMethodNotAllowed, "%s is not POST", r.Method).With("Allow", http.MethodPost), ""
+		return problem.New(http.StatusMethodNotAllowed, "%s is not a method of this path: use POST", r.Method).With("Allow", http.MethodPost), ""
 	}
 	var bad *problem.Problem
 	if err := problem.CheckQuery(r); errors.As(err, &bad) {
@@ -195,7 +195,7 @@ func decode(w http.ResponseWriter, r *http.Request) (*cloudevents.Event, *proble
 		return nil, problem.New(http.StatusBadRequest, "malformed CloudEvent: %v", err)
 	}
 	if ce.SpecVersion() != cloudevents.VersionV1 {
-		return nil, problem.New(http.StatusBadRequest, "CloudEvents %s is not taken, want %s", ce.SpecVersion(), cloudevents.VersionV1)
+		return nil, problem.New(http.StatusBadRequest, "CloudEvents %s is not supported: use %s", ce.SpecVersion(), cloudevents.VersionV1)
 	}
 	return ce, nil
 }
@@ -243,7 +243,7 @@ func checkMedia(header http.Header) *problem.Problem {
 	case media == cloudevents.ApplicationJSON && binary:
 		return nil
 	case media == cloudevents.ApplicationJSON:
-		return problem.New(http.StatusBadRequest, "not a CloudEvent: neither ce-specversion nor Content-Type %s",
+		return problem.New(http.StatusBadRequest, "not a CloudEvent: send the header ce-specversion, or Content-Type %s",
 			cloudevents.ApplicationCloudEventsJSON)
 	case media == "" && binary:
 		return nil // an event without data has no media type; the handler decides whether that is allowed
@@ -252,7 +252,7 @@ func checkMedia(header http.Header) *problem.Problem {
 }
 
 func unsupported(given, want string) *problem.Problem {
-	return problem.New(http.StatusUnsupportedMediaType, "Content-Type is %q, want %s", given, want).With("Accept", want)
+	return problem.New(http.StatusUnsupportedMediaType, "Content-Type must be %s, not %q", want, given).With("Accept", want)
 }
 
 // headerLine returns s as one line of at most 512 bytes of visible ASCII: the broker makes it an extension of the dead

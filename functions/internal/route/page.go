@@ -64,12 +64,12 @@ func PageOf(r *http.Request, others ...string) (limit int, after Position, err e
 	limit = defaultLimit
 	if query.Has("limit") {
 		if limit, err = strconv.Atoi(query.Get("limit")); err != nil || limit < 1 || limit > maxLimit {
-			return 0, Position{}, problem.BadParameter("limit", fmt.Sprintf("is not a number from 1 to %d", maxLimit))
+			return 0, Position{}, problem.BadParameter("limit", fmt.Sprintf("must be a whole number from 1 to %d", maxLimit))
 		}
 	}
 	if query.Has("cursor") {
 		if after, err = parseCursor(query.Get("cursor")); err != nil {
-			return 0, Position{}, problem.BadParameter("cursor", "is not a next_cursor of this API")
+			return 0, Position{}, problem.BadParameter("cursor", "must be the next_cursor of an earlier answer")
 		}
 	}
 	return limit, after, nil

@@ -50,7 +50,7 @@ func New(log *slog.Logger, verifier *auth.Verifier, paths map[string]Methods) AP
 	}
 	slices.Sort(routes)
 	mux.Handle("/", problem.Handler(log, func(_ http.ResponseWriter, r *http.Request) error {
-		return problem.New(http.StatusNotFound, "there is nothing at %s", r.URL.Path)
+		return problem.New(http.StatusNotFound, "there is no resource at %s: check the path", r.URL.Path)
 	}))
 	return API{mux, routes}
 }
@@ -70,7 +70,7 @@ func byMethod(log *slog.Logger, verifier *auth.Verifier, methods Methods) func(h
 	return func(w http.ResponseWriter, r *http.Request) error {
 		h, ok := handlers[r.Method]
 		if !ok {
-			return problem.New(http.StatusMethodNotAllowed, "%s is not a method of %s", r.Method, r.URL.Path).
+			return problem.New(http.StatusMethodNotAllowed, "%s is not a method of %s: use %s", r.Method, r.URL.Path, strings.Join(allowed, ", ")).
 				With("Allow", strings.Join(allowed, ", "))
 		}
 		h.ServeHTTP(w, r)

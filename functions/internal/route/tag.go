@@ -96,7 +96,7 @@ func IfMatch(r *http.Request) (int64, error) {
 		return 0, nil
 	}
 	if !entityTags.MatchString(header) {
-		return 0, problem.New(http.StatusBadRequest, "If-Match is neither an ETag in its quotes nor *")
+		return 0, problem.New(http.StatusBadRequest, "If-Match must be an ETag with its quotes, or *")
 	}
 	var named int64
 	for _, tag := range entityTag.FindAllString(header, -1) {
@@ -104,7 +104,7 @@ func IfMatch(r *http.Request) (int64, error) {
 		switch {
 		case !ok: // another's, or a weak one, which never matches here
 		case named != 0 && named != version:
-			return 0, problem.New(http.StatusBadRequest, "If-Match names more than one version")
+			return 0, problem.New(http.StatusBadRequest, "If-Match must name one version")
 		default:
 			named = version
 		}
@@ -134,5 +134,5 @@ var (
 
 // Stale returns 412: the resource has changed since the client read it.
 func Stale() *problem.Problem {
-	return problem.New(http.StatusPreconditionFailed, "If-Match is not the ETag of what is here now: load it and decide again")
+	return problem.New(http.StatusPreconditionFailed, "the resource was changed since you loaded it: load it again and repeat your change with the new ETag")
 }

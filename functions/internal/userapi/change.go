@@ -149,7 +149,7 @@ func read[T any](w http.ResponseWriter, r *http.Request) (who auth.Principal, bo
 // mayGrant returns an error if the caller may not grant the roles: only an owner can grant owner.
 func mayGrant(who auth.Principal, roles []user.Role) error {
 	if slices.Contains(roles, user.Owner) && !who.Has(user.Owner) {
-		return problem.New(http.StatusForbidden, "only an owner may make somebody an owner")
+		return problem.New(http.StatusForbidden, "only an owner may give a user the role owner")
 	}
 	return nil
 }
@@ -160,7 +160,7 @@ func (c Changes) wrong() []problem.FieldError {
 	add := func(field, detail string) { wrong = append(wrong, problem.FieldError{Field: field, Detail: detail}) }
 	if c.Email != nil {
 		if _, err := address.Parse(*c.Email); err != nil {
-			add("email", err.Error())
+			add("email", "is not valid: "+err.Error())
 		}
 	}
 	if c.Name != nil {
@@ -176,7 +176,7 @@ func (c Changes) wrong() []problem.FieldError {
 	for i, role := range c.Roles {
 		field := fmt.Sprintf("roles[%d]", i)
 		if !role.Valid() {
-			add(field, fmt.Sprintf("must be one of %v", user.Roles()))
+			add(field, fmt.Sprintf("must be one of %s", text.List(user.Roles())))
 		} else if slices.Contains(c.Roles[:i], role) {
 			add(field, "is listed twice")
 		}
@@ -189,10 +189,10 @@ func (p Preferences) wrong() []problem.FieldError {
 	wrong := slices.Concat(
 		wrongEvents("notification_email_events", p.EmailEvents), wrongEvents("notification_in_app_events", p.InAppEvents))
 	if p.TimeZone != nil && !user.IsTimeZone(*p.TimeZone) {
-		wrong = append(wrong, problem.FieldError{Field: "time_zone", Detail: "is not a time zone of the IANA database, such as Asia/Jakarta"})
+		wrong = append(wrong, problem.FieldError{Field: "time_zone", Detail: "must be a time zone of the IANA database, such as Asia/Jakarta"})
 	}
 	if p.QuietHours != nil && !user.IsQuietHours(*p.QuietHours) {
-		wrong = append(wrong, problem.FieldError{Field: "quiet_hours", Detail: "are not two different times such as 22:00-07:00, or empty"})
+		wrong = append(wrong, problem.FieldError{Field: "quiet_hours", Detail: "must be two different times, such as 22:00-07:00, or empty"})
 	}
 	return wrong
 }
@@ -201,7 +201,7 @@ func wrongEvents(field string, types []string) (wrong []problem.FieldError) {
 	for i, t := range types {
 		at := fmt.Sprintf("%s[%d]", field, i)
 		if !event.Type(t).Valid() {
-			wrong = append(wrong, problem.FieldError{Field: at, Detail: fmt.Sprintf("must be one of %v", event.Types())})
+			wrong = append(wrong, problem.FieldError{Field: at, Detail: fmt.Sprintf("must be one of %s", text.List(event.Types()))})
 		} else if slices.Contains(types[:i], t) {
 			wrong = append(wrong, problem.FieldError{Field: at, Detail: "is listed twice"})
 		}

@@ -31,7 +31,7 @@ func (a api) remove(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if id == principal.UserID {
-		return problem.New(http.StatusConflict, "You cannot remove yourself. Another owner or manager can.")
+		return problem.New(http.StatusConflict, "you cannot remove yourself: ask another owner or manager")
 	}
 	c := user.Change{SpareOwners: !principal.Has(user.Owner), By: by(r, principal)}
 	if c.Version, err = route.IfMatch(r); err != nil {

@@ -73,16 +73,16 @@ func (c TenantChanges) change() (user.TenantChange, error) {
 	if c.Locale != nil {
 		tag, err := language.Parse(*c.Locale)
 		if err != nil {
-			add("locale", "is not a language (BCP 47) such as en or id")
+			add("locale", "must be a language (BCP 47), such as en or id")
 		}
 		locale := tag.String()
 		c.Locale = &locale
 	}
 	if c.Currency != nil && !isInUse(*c.Currency) {
-		add("currency", "is not a currency of ISO 4217 such as EUR or IDR")
+		add("currency", "must be a currency of ISO 4217, such as EUR or IDR")
 	}
 	if c.TimeZone != nil && !user.IsTimeZone(*c.TimeZone) {
-		add("time_zone", "is not a zone of the IANA database such as Asia/Jakarta")
+		add("time_zone", "must be a time zone of the IANA database, such as Asia/Jakarta")
 	}
 	if len(wrong) > 0 {
 		return user.TenantChange{}, problem.Fields(wrong)

@@ -229,9 +229,9 @@ func refusal(err error) error {
 	case errors.Is(err, user.ErrStale):
 		return route.Stale()
 	case errors.Is(err, user.ErrEmailTaken):
-		return conflict("email", "is another user's")
+		return conflict("email", "belongs to another user: choose another one")
 	case errors.Is(err, user.ErrLastOwner):
-		return conflict("roles", "would leave the business without an owner")
+		return conflict("roles", "would leave the business without an owner: make another user an owner first")
 	case errors.Is(err, user.ErrOwner):
 		return problem.New(http.StatusForbidden, "only an owner may change an owner")
 	}

@@ -124,13 +124,13 @@ func (s *Store) Undo(ctx context.Context, id string, version int64, states []ord
 	return s.change(ctx, id, r, query, args, func(now order.Order) error {
 		switch {
 		case now.Version != version:
-			return &order.UndoError{Reason: fmt.Sprintf("the order is at version %d now: version %d is no longer its latest change", now.Version, version)}
+			return &order.UndoError{Reason: fmt.Sprintf("version %d is not the latest change: the order is at version %d now; load it again", version, now.Version)}
 		case now.UndoStatus == "":
 			return &order.UndoError{Reason: fmt.Sprintf("version %d, which made the order %s, cannot be undone", version, now.Status)}
 		case !slices.Contains(states, now.Status):
-			return &order.UndoError{Reason: fmt.Sprintf("an order that is %s is brought back by others", now.Status)}
+			return &order.UndoError{Reason: fmt.Sprintf("your roles may not undo a change to %s: ask an owner, a manager or a cashier", now.Status)}
 		}
-		return &order.UndoError{Reason: fmt.Sprintf("the change is older than %.0f seconds", order.UndoFor.Seconds())}
+		return &order.UndoError{Reason: fmt.Sprintf("the change is older than %.0f seconds and can no longer be undone", order.UndoFor.Seconds())}
 	})
 }
 

@@ -92,9 +92,9 @@ func TestWhatCannotBeUndone(t *testing.T) {
 	}{
 		"a new order":                   {made, order.Undoable(), "submitted, cannot be undone"},
 		"a refund":                      {refunded, order.Undoable(), "refunded, cannot be undone"},
-		"a change that is not the last": {old, order.Undoable(), "at version 4 now: version 3 is no longer"},
+		"a change that is not the last": {old, order.Undoable(), "version 3 is not the latest change: the order is at version 4"},
 		"a change long ago":             {late, order.Undoable(), "older than 60 seconds"},
-		"a state that is not theirs":    {ready, []order.Status{order.Preparing}, "ready is brought back by others"},
+		"a state that is not theirs":    {ready, []order.Status{order.Preparing}, "your roles may not undo a change to ready"},
 	} {
 		var undo *order.UndoError
 		if _, err := b.store.Undo(t.Context(), c.o.ID, c.o.Version, c.states, request("", "")); !errors.As(err, &undo) || !strings.Contains(err.Error(), c.says) {

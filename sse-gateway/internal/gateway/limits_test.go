@@ -55,7 +55,7 @@ func TestTheOperatorsLimitsOfATenantHold(t *testing.T) {
 	response := b.status(t, http.MethodGet, "/api/sse/notifications", "Authorization", "Bearer "+b.token(t, userID(2, false)), "Accept", "*/*")
 	var problem struct{ Limit, Detail string }
 	if err := json.NewDecoder(response.Body).Decode(&problem); err != nil || response.StatusCode != http.StatusTooManyRequests ||
-		problem.Limit != "max_streams" || problem.Detail != "the limit max_streams of 2 is reached" {
+		problem.Limit != "max_streams" || problem.Detail != "the limit max_streams of 2 is reached: wait and try again" {
 		t.Errorf("status %d, %+v, %v, want 429 that names max_streams and 2", response.StatusCode, problem, err)
 	}
 	b.tenant = "other"

@@ -108,8 +108,8 @@ func TestReceiptsThatAreRefused(t *testing.T) {
 		status int
 		said   string
 	}{
-		"none":               {`{"receipts":[]}`, 422, "has 0 entries"},
-		"too many":           {`{"receipts":[` + strings.Repeat(`{},`, 10) + `{}]}`, 422, "has 11 entries, want 1 to 10"},
+		"none":               {`{"receipts":[]}`, 422, "must have 1 to 10 entries; it has 0"},
+		"too many":           {`{"receipts":[` + strings.Repeat(`{},`, 10) + `{}]}`, 422, "it has 11"},
 		"no id":              {strings.Replace(good, `"event_id":"`, `"event_id":"x`, 1), 422, "receipts[0].event_id"},
 		"no trace":           {oneReceipt(uuid.NewString(), "00-x", 2, 1), 422, "receipts[0].traceparent"},
 		"too old":            {oneReceipt(uuid.NewString(), tracingtest.Given, 30001, 1), 422, "receipts[0].arrived_ms_ago"},

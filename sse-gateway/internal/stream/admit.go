@@ -12,6 +12,7 @@ import (
 
 	"orderbell/internal/auth"
 	"orderbell/internal/problem"
+	"orderbell/internal/text"
 	"orderbell/internal/user"
 	"orderbell/sse-gateway/internal/fanout"
 	"orderbell/sse-gateway/internal/frame"
@@ -55,7 +56,7 @@ func (h *Handler) principal(r *http.Request, asked wishes) (auth.Principal, erro
 		Device: g.Device,
 	}
 	if _, revoked := h.deps.Revoked.Find(p); revoked { // the roles have changed since the ticket was issued
-		err := auth.InvalidToken("the ticket was revoked")
+		err := auth.InvalidToken("the ticket was revoked: sign in again")
 		h.deps.Verifier.Refused(r, p, err)
 		return auth.Principal{}, err
 	}
@@ -71,9 +72,9 @@ func (h *Handler) principal(r *http.Request, asked wishes) (auth.Principal, erro
 func (h *Handler) admissible(r *http.Request, p auth.Principal) (err error) {
 	switch {
 	case !p.Has(user.Roles()...):
-		err = problem.New(http.StatusForbidden, "this needs one of the roles %v", user.Roles())
+		err = problem.New(http.StatusForbidden, "this request needs one of the roles %s", text.List(user.Roles()))
 	case !p.Expires.After(time.Now()): // still within the verifier's leeway, but a stream would end at once
-		err = auth.InvalidToken("the token has expired")
+		err = auth.InvalidToken("the token has expired: sign in again")
 	default:
 		return nil
 	}
@@ -129,7 +130,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, asked wishes, w
 		if why == TenantFull || why == UserFull {
 			status = http.StatusTooManyRequests
 		}
-		refusal := problem.New(status, "no stream now: %s", why)
+		refusal := problem.New(status, "no stream can be opened now (%s): try again after the time in Retry-After", why)
 		for _, l := range reached {
 			refusal = problem.Limited(status, string(l.Limit), l.Max)
 		}

@@ -63,7 +63,7 @@ func (h *Handler) receipts(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if h.receiptsOfUser.Take(p.TenantID+" "+p.UserID) > 0 || !h.receiptsOfAll.Allow() {
-		return problem.New(http.StatusTooManyRequests, "receipts come more often than once a second").With("Retry-After", "1")
+		return problem.New(http.StatusTooManyRequests, "receipts came too often: send them at most once a second").With("Retry-After", "1")
 	}
 	for _, one := range asked.Receipts {
 		m, found, err := h.deps.Messages.Find(r.Context(), p.TenantID, one.EventID)
@@ -86,7 +86,7 @@ func ago(now time.Time, ms order.Integer) time.Time {
 
 func check(receipts []receipt) error {
 	if len(receipts) < 1 || len(receipts) > maxReceipts {
-		return problem.Field("receipts", "has %d entries, want 1 to %d", len(receipts), maxReceipts)
+		return problem.Field("receipts", "must have 1 to %d entries; it has %d", maxReceipts, len(receipts))
 	}
 	var wrong []problem.FieldError
 	for i, r := range receipts {
@@ -94,17 +94,17 @@ func check(receipts []receipt) error {
 			wrong = append(wrong, problem.FieldError{Field: "receipts[" + strconv.Itoa(i) + "]." + field, Detail: detail})
 		}
 		if _, err := uuid.Parse(r.EventID); err != nil || len(r.EventID) != 36 {
-			add("event_id", "is not a UUID")
+			add("event_id", "must be a UUID")
 		}
 		if !tracing.IsParent(r.TraceParent) {
-			add("traceparent", "is not a W3C traceparent")
+			add("traceparent", "must be a W3C traceparent")
 		}
 		for _, age := range []struct {
 			field string
 			ms    *order.Integer
 		}{{"arrived_ms_ago", r.Arrived}, {"painted_ms_ago", r.Painted}} {
 			if age.ms == nil || *age.ms < 0 || int64(*age.ms) > maxAge.Milliseconds() {
-				add(age.field, "is not from 0 to "+strconv.FormatInt(maxAge.Milliseconds(), 10))
+				add(age.field, "must be an integer from 0 to "+strconv.FormatInt(maxAge.Milliseconds(), 10))
 			}
 		}
 	}

@@ -134,7 +134,7 @@ func New(cfg Config, lifetime fanout.Config, logs tenantlog.Config, deps Deps) (
 	h.route("/api/sse/tickets", http.MethodPost, h.ticket)
 	h.route("/api/sse/receipts", http.MethodPost, h.receipts)
 	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		problem.New(http.StatusNotFound, "there is nothing at %s", r.URL.Path).Write(w)
+		problem.New(http.StatusNotFound, "there is no resource at %s: check the path", r.URL.Path).Write(w)
 	})
 	return h, nil
 }
@@ -188,7 +188,7 @@ func (h *Handler) route(path, method string, serve func(http.ResponseWriter, *ht
 			w.Header().Set("Allow", method+", OPTIONS")
 			w.WriteHeader(http.StatusNoContent)
 		default:
-			problem.New(http.StatusMethodNotAllowed, "%s is not a method of %s, %s is", r.Method, path, method).
+			problem.New(http.StatusMethodNotAllowed, "%s is not a method of %s: use %s", r.Method, path, method).
 				With("Allow", method+", OPTIONS").Write(w)
 		}
 	})
@@ -197,7 +197,7 @@ func (h *Handler) route(path, method string, serve func(http.ResponseWriter, *ht
 // notifications opens a stream.
 func (h *Handler) notifications(w http.ResponseWriter, r *http.Request) error {
 	if !acceptsStream(r) {
-		return problem.New(http.StatusNotAcceptable, "Accept is %q, and this is %s", r.Header.Get("Accept"), frame.ContentType)
+		return problem.New(http.StatusNotAcceptable, "Accept must allow %s; it is %q", frame.ContentType, r.Header.Get("Accept"))
 	}
 	wishes, err := readWishes(r)
 	if err != nil {

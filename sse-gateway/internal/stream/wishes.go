@@ -32,7 +32,7 @@ func readWishes(r *http.Request) (wishes, error) {
 	if query.Has("heartbeat") {
 		seconds, err := strconv.Atoi(query.Get("heartbeat"))
 		if err != nil || seconds < 1 || seconds > longestHeartbeat {
-			return wishes{}, problem.BadParameter("heartbeat", "is not a whole number of seconds from 1 to 3600")
+			return wishes{}, problem.BadParameter("heartbeat", "must be a whole number of seconds from 1 to 3600")
 		}
 		w.heartbeat = time.Duration(seconds) * time.Second
 	}

@@ -1,0 +1,67 @@
+// Package problemtest compares an API's problems with a golden file, which a reviewer reads in one sitting.
+package problemtest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orderbell/internal/problem"
+)
+
+// File is where each API's test data has its problems.
+const File = "testdata/problems.golden"
+
+// inTime is a time to wait, which differs from run to run.
+var inTime = regexp.MustCompile(`\bin (?:\d+h)?(?:\d+m)?\d+s\b`)
+
+// Book collects problems in the order in which they are added.
+type Book struct{ text strings.Builder }
+
+// Add writes down the problem that a request gets. The request is named in words: its method, its path and what is wrong with
+// it. The request ID of an unexpected error is left out.
+func (b *Book) Add(t *testing.T, request string, res *http.Response) {
+	t.Helper()
+	defer func() { _ = res.Body.Close() }()
+	var p problem.Problem
+	if err := json.NewDecoder(res.Body).Decode(&p); err != nil || res.Header.Get("Content-Type") != "application/problem+json" {
+		t.Errorf("%s: %s is no problem: %v", request, res.Status, err)
+	}
+	if p.Status != res.StatusCode {
+		t.Errorf("%s: the problem says %d, the answer is %d", request, p.Status, res.StatusCode)
+	}
+	_, _ = fmt.Fprintf(&b.text, "%s\n  %d %s (%s)\n  %s\n", request, p.Status, p.Title, p.Type, inTime.ReplaceAllString(p.Detail, "in TIME"))
+	for _, e := range p.Errors {
+		_, _ = fmt.Fprintf(&b.text, "    %s: %s\n", e.Field, e.Detail)
+	}
+	if p.Limit != "" {
+		_, _ = fmt.Fprintf(&b.text, "    limit: %s\n", p.Limit)
+	}
+	b.text.WriteByte('\n')
+}
+
+// Compare compares the problems with the package's [File]. UPDATE_GOLDEN=1 writes it.
+func (b *Book) Compare(t *testing.T) {
+	t.Helper()
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.MkdirAll("testdata", 0o750); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(File, []byte(b.text.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), b.text.String()); diff != "" {
+		t.Errorf("problems (-%s +API; UPDATE_GOLDEN=1 writes it):\n%s", File, diff)
+	}
+}
