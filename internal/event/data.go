@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -32,6 +33,7 @@ func ParseData(raw []byte) (Data, error) {
 
 		TotalAmount *order.Integer `json:"total_amount"`
 		Version     order.Integer  `json:"version"`
+		Timestamp   *string        `json:"timestamp"` // its own error would not name the field
 	}
 	if fault := strictjson.Check(raw, &wire); fault != nil {
 		return Data{}, Invalid("data."+fault.Field, "%s", Clip(fault.Detail))
@@ -40,11 +42,8 @@ func ParseData(raw []byte) (Data, error) {
 	if err := dec.Decode(&wire); err != nil {
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) && wrong.Field != "" {
-			return Data{}, Invalid("data."+wrong.Field, "is a JSON %s, want %s", wrong.Value, wrong.Type)
-		}
-		var notTime *time.ParseError
-		if errors.As(err, &notTime) {
-			return Data{}, Invalid("data.timestamp", "%q is not an RFC 3339 time", Clip(notTime.Value))
+			field := strings.TrimPrefix(wrong.Field, "Data.") // the embedded struct
+			return Data{}, Invalid("data."+field, "is a JSON %s, want %s", Clip(wrong.Value), wrong.Type)
 		}
 		return Data{}, Invalid("data", "is not the JSON object of the contract: %s", Clip(err.Error()))
 	}
@@ -55,6 +54,12 @@ func ParseData(raw []byte) (Data, error) {
 		return Data{}, Invalid("data.total_amount", "is missing")
 	}
 	d := wire.Data
+	if wire.Timestamp == nil {
+		return Data{}, Invalid("data.timestamp", "is missing")
+	}
+	if err := d.Timestamp.UnmarshalText([]byte(*wire.Timestamp)); err != nil {
+		return Data{}, Invalid("data.timestamp", "%q is not an RFC 3339 time", Clip(*wire.Timestamp))
+	}
 	d.TotalAmount, d.Version = int64(*wire.TotalAmount), int64(wire.Version)
 	if d.Actor == (Actor{}) && hasActor(raw) {
 		return Data{}, Invalid("data.actor.user_id", "is missing")
@@ -92,8 +97,8 @@ func (d Data) check() error {
 		return Invalid("data.currency", "%q is not three capital letters", Clip(d.Currency))
 	case d.Version < 1 || d.Version > 1<<31-1:
 		return Invalid("data.version", "is %d, want 1 or more", d.Version)
-	case d.Timestamp.IsZero():
-		return Invalid("data.timestamp", "is missing")
+	case d.Timestamp.UTC().Year() < 1970 || d.Timestamp.UTC().Year() > 9999: // in no zone may it be a year that RFC 3339 cannot write
+		return Invalid("data.timestamp", "is %s, want one of the years 1970 to 9999", d.Timestamp.Format(time.RFC3339))
 	case d.Undone != "" && !d.Undone.CanBeUndone():
 		return Invalid("data.undone", "is %q, must be one of %v", Clip(string(d.Undone)), order.Undoable())
 	case d.Undone != "" && !d.Status.CanBecome(d.Undone):

@@ -22,10 +22,10 @@ func TestParseData(t *testing.T) {
 		"an amount that is 0 after rounding": {"1250", "0.9999999999999999999999", "data.total_amount"},
 		"an amount with a small fraction":    {"1250", "999999999999.99999999", "data.total_amount"},
 		"an amount that is missing":          {`"total_amount":1250,`, "", "data.total_amount is missing"},
-		"an amount that is null":             {"1250", "null", "data.total_amount is missing"},
+		"an amount that is null":             {"1250", "null", "data.total_amount must not be null"},
 		"an amount that occurs twice":        {`"version"`, `"total_amount":1,"version"`, "data.total_amount occurs more than once"},
 		"an id that occurs twice":            {`"version"`, `"order_id":"x","version"`, "data.order_id occurs more than once"},
-		"a name in capitals":                 {`"total_amount"`, `"TOTAL_AMOUNT"`, "data.TOTAL_AMOUNT is not total_amount"},
+		"a name in capitals":                 {`"total_amount"`, `"TOTAL_AMOUNT"`, "data.TOTAL_AMOUNT must be spelled total_amount"},
 		"half a character":                   {`"version"`, `"reference":"\ud83d","version"`, "data.reference contains half"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"mime"
 	"net/http"
 	"reflect"
@@ -197,29 +196,8 @@ func Decode(body []byte, v any) error {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return New(http.StatusBadRequest, "the body must be one JSON object: remove what follows it")
 	}
-	return refuseNull(body)
-}
-
-// refuseNull returns an error for null, which encoding/json treats like an absent field.
-func refuseNull(body []byte) error {
-	if !bytes.Contains(body, []byte("null")) {
-		return nil
-	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(body, &fields); err != nil {
-		return decodeProblem(err)
-	}
-	if fields == nil {
+	if string(bytes.TrimSpace(body)) == "null" { // encoding/json takes it for an object without fields
 		return New(http.StatusBadRequest, "the body must be a JSON object, not null")
-	}
-	var wrong []FieldError
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		if string(fields[name]) == "null" {
-			wrong = append(wrong, FieldError{Field: name, Detail: "must not be null"})
-		}
-	}
-	if len(wrong) > 0 {
-		return Fields(wrong)
 	}
 	return nil
 }

@@ -1,5 +1,6 @@
 // Package strictjson finds faults in JSON that encoding/json accepts silently: duplicate fields, fields whose name
-// differs from a known one in case only, and lone surrogates. Other parsers read them differently (RFC 8259 §4, §8.2).
+// differs from a known one in case only, lone surrogates, and null, which it takes for the field's default. Other parsers read
+// them differently (RFC 8259 §4, §8.2).
 package strictjson
 
 import (
@@ -22,7 +23,7 @@ type Fault struct {
 func (f *Fault) Error() string { return f.Field + " " + f.Detail }
 
 // Check returns the first fault of raw, which is to be decoded into v, a pointer to a struct or nil. The names of v's inner
-// structs are checked too, also those in slices and maps. Malformed JSON has no fault here: the decoder reports it.
+// structs are checked too, also those in slices and maps: none of them may be null, nor an element. Malformed JSON has no fault here: the decoder reports it.
 func Check(raw []byte, v any) *Fault {
 	c := checker{next: reflect.TypeOf(v)}
 	dec := json.NewDecoder(bytes.NewReader(raw))
@@ -69,6 +70,10 @@ func (c *checker) take(token json.Token, text []byte) *Fault {
 		}
 		if loneSurrogate(text) {
 			return &Fault{c.path(), "contains half of a surrogate pair, which is not a character"}
+		}
+	case nil:
+		if len(c.stack) > 0 && c.next != nil { // a value of a known field
+			return &Fault{c.path(), "must not be null"}
 		}
 	}
 	if n := len(c.stack); n > 0 {

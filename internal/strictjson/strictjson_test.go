@@ -40,6 +40,14 @@ func TestCheck(t *testing.T) {
 		"the second half":                   {`{"a":"\ude00"}`, "a contains half of a surrogate pair, which is not a character"},
 		"two first halves":                  {`{"a":"\ud83d\ud83d\ude00"}`, "a contains half of a surrogate pair, which is not a character"},
 		"half and another escape":           {`{"a":"\ud83d\n"}`, "a contains half of a surrogate pair, which is not a character"},
+		"null":                              {`null`, ""},
+		"a null":                            {`{"total_amount":null}`, "total_amount must not be null"},
+		"a null in an object":               {`{"one":{"reference":null}}`, "one.reference must not be null"},
+		"an element that is null":           {`{"many":[{"reference":"x"},null]}`, "many must not be null"},
+		"a null after an array":             {`{"many":[{}],"one":null}`, "one must not be null"},
+		"a null in a map":                   {`{"by_name":{"A":null}}`, "by_name.A must not be null"},
+		"a null in an embedded struct":      {`{"reference":null}`, "reference must not be null"},
+		"a null that is not known":          {`{"other":null,"more":{"reference":null},"list":[null]}`, ""},
 		"half in a name":                    {`{"\ud83d":1}`, "\ufffd is a name with half of a surrogate pair, which is not a character"},
 	} {
 		t.Run(name, func(t *testing.T) {

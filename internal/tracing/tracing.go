@@ -97,6 +97,12 @@ var parentPattern = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[
 // IsParent says whether s has the form of a traceparent.
 func IsParent(s string) bool { return parentPattern.MatchString(s) }
 
+// IsState says whether s may be handed on as a tracestate: a list of W3C Trace Context of at most [MaxState] bytes.
+func IsState(s string) bool {
+	_, err := trace.ParseTraceState(s)
+	return err == nil && len(s) <= MaxState
+}
+
 // ID returns the id of the trace that a traceparent names, or "".
 func ID(traceParent string) string {
 	ctx := With(context.Background(), Parent{TraceParent: traceParent})

@@ -188,16 +188,26 @@ func decode(w http.ResponseWriter, r *http.Request) (*cloudevents.Event, *proble
 		return nil, problem.New(http.StatusBadRequest, "the event could not be read: %v", err)
 	}
 	if err := checkOnce(r.Header, body); err != nil {
-		return nil, problem.New(http.StatusBadRequest, "malformed CloudEvent: %v", err)
+		return nil, malformed(err)
 	}
 	ce, err := toEvent(r.Context(), r.Header, body)
 	if err != nil {
-		return nil, problem.New(http.StatusBadRequest, "malformed CloudEvent: %v", err)
+		return nil, malformed(err)
 	}
 	if ce.SpecVersion() != cloudevents.VersionV1 {
-		return nil, problem.New(http.StatusBadRequest, "CloudEvents %s is not supported: use %s", ce.SpecVersion(), cloudevents.VersionV1)
+		return nil, problem.New(http.StatusBadRequest, "CloudEvents %s is not supported: use %s", event.Clip(ce.SpecVersion()), cloudevents.VersionV1)
 	}
 	return ce, nil
+}
+
+// malformed returns the refusal of what is no CloudEvent. The SDK's errors repeat what was sent.
+func malformed(err error) *problem.Problem {
+	const most = 400
+	said := err.Error()
+	if len(said) > most {
+		said = strings.ToValidUTF8(said[:most], "") + "…"
+	}
+	return problem.New(http.StatusBadRequest, "malformed CloudEvent: %s", said)
 }
 
 // checkOnce refuses an attribute that occurs twice, of which the SDK would take one, and text that is no text.

@@ -116,7 +116,7 @@ func Parse(ce cloudevents.Event) (event.Event, error) {
 	}
 	if s, ok := Extension(ce, ExtTraceParent); ok && tracing.IsParent(s) {
 		e.TraceParent = s // a malformed one is ignored, as W3C Trace Context requires
-		if s, ok := Extension(ce, ExtTraceState); ok && len(s) <= tracing.MaxState {
+		if s, ok := Extension(ce, ExtTraceState); ok && tracing.IsState(s) {
 			e.TraceState = s
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderbell/internal/auth"
-	"orderbell/internal/feed/feedtest"
+	"orderbell/internal/dev/waittest"
 	"orderbell/internal/problem/problemtest"
 	"orderbell/internal/tracing/tracingtest"
 	"orderbell/sse-gateway/internal/gateway"
@@ -82,7 +82,7 @@ func TestProblems(t *testing.T) {
 	if err := b.feed.Revoke(t.Context(), auth.Revocation{TenantID: b.tenant, UserID: "dan", At: now, Until: now.Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
-	feedtest.Eventually(t, "the revocation has arrived", func() bool { return ask(tickets, "", as("dan")...).StatusCode == http.StatusUnauthorized })
+	waittest.Until(t, "the revocation has arrived", func() bool { return ask(tickets, "", as("dan")...).StatusCode == http.StatusUnauthorized })
 	add(tickets, "a token that was revoked", "", as("dan")...)
 	book.Add(t, streams+"?ticket={ticket}: a ticket that was revoked", ask(streams+"?ticket="+issued.Ticket, ""))
 	b.gateway.Drain(t.Context())
