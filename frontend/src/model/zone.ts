@@ -9,9 +9,19 @@ export function dayOf(at: number, zone: string): string {
 export function startOfDay(day: string, zone: string): number {
   const utc = Date.parse(`${day}T00:00:00Z`);
   if (!/^\d{4}-\d\d-\d\d$/.test(day) || Number.isNaN(utc)) return Number.NaN;
-  // The offset of the first guess may be that of the other side of a clock change.
-  const guess = utc - offsetAt(utc, zone);
-  return utc - offsetAt(guess, zone);
+  const reach = 26 * 3_600_000; // more than any clock is ahead of or after UTC
+  const begins = (at: number) => dayOf(at, zone) === day && dayOf(at - 1, zone) < day;
+  for (const near of [utc - reach, utc + reach]) {
+    const midnight = utc - offsetAt(near, zone); // by the clock before a change of that day, and after it
+    if (begins(midnight)) return midnight;
+  }
+  let [before, after] = [utc - reach, utc + reach]; // there is no midnight: the clock was put ahead then
+  while (after - before > 1) {
+    const middle = Math.floor((before + after) / 2);
+    if (dayOf(middle, zone) < day) before = middle;
+    else after = middle;
+  }
+  return after;
 }
 
 /** The date some days later, or earlier. */

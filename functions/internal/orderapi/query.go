@@ -75,7 +75,7 @@ func (a api) page(r *http.Request, tenantID string) (page []order.Order, more bo
 		if err != nil {
 			return nil, false, err
 		}
-		q.DoneFrom = startOfDay(time.Now(), zone)
+		q.DoneFrom = startOfDay(time.Now().In(zone), zone)
 	case query.Has("state"):
 		if q.States, err = states(state); err != nil {
 			return nil, false, err
@@ -133,21 +133,22 @@ func (a api) period(ctx context.Context, tenantID string, query url.Values) (fro
 		if !query.Has(bound.name) {
 			continue
 		}
-		if at, err := time.Parse(time.RFC3339, text); err == nil {
-			*bound.at = at
-		} else {
-			day, err := time.Parse(time.DateOnly, text)
-			if err != nil {
+		written, err := time.Parse(time.RFC3339, text)
+		isDate := err != nil
+		if isDate {
+			if written, err = time.Parse(time.DateOnly, text); err != nil {
 				return from, to, problem.BadParameter(bound.name, "must be a date such as 2026-11-24 or an RFC 3339 time")
 			}
+		}
+		if year := written.Year(); year < 1 || year > 9999 {
+			return from, to, problem.BadParameter(bound.name, "must be in the years 1 to 9999")
+		}
+		if *bound.at = written; isDate {
 			zone, err := a.zone(ctx, tenantID)
 			if err != nil {
 				return from, to, err
 			}
-			*bound.at = time.Date(day.Year(), day.Month(), day.Day()+bound.days, 0, 0, 0, 0, zone)
-		}
-		if year := bound.at.UTC().Year(); year < 1 || year > 9999 {
-			return from, to, problem.BadParameter(bound.name, "must be in the years 1 to 9999")
+			*bound.at = startOfDay(written.AddDate(0, 0, bound.days), zone)
 		}
 	}
 	if !from.IsZero() && !to.IsZero() && !from.Before(to) {
@@ -169,7 +170,8 @@ func (a api) zone(ctx context.Context, tenantID string) (*time.Location, error) 
 	return zone, nil
 }
 
-func startOfDay(at time.Time, zone *time.Location) time.Time {
-	year, month, day := at.In(zone).Date()
-	return time.Date(year, month, day, 0, 0, 0, 0, zone)
+// startOfDay returns when the day begins in the zone whose date the time shows.
+func startOfDay(date time.Time, zone *time.Location) time.Time {
+	year, month, day := date.Date()
+	return order.StartOfDay(year, month, day, zone)
 }

@@ -68,10 +68,12 @@ func TestSnapshotOfStatesAndTimes(t *testing.T) {
 		"state=paid&to=" + now.Add(-time.Hour).UTC().Format(time.RFC3339):   {"paid-3"},
 		"state=paid&from=" + now.Add(-time.Hour).UTC().Format(time.RFC3339): {"paid-0"},
 		"to=2020-01-01": nil,
-		"q=ready":       nil,
-		"q=READY-3":     {"ready-3"},
-		"q=ready-0":     {"ready-0"},
-		"q=eady":        nil,
+		"from=0001-01-01&to=9999-12-31&state=paid":                                 {"paid-0", "paid-3"}, // the farthest ones, in any zone
+		"from=0001-01-01T00:00:00%2B14:00&to=9999-12-31T23:59:59-12:00&state=paid": {"paid-0", "paid-3"},
+		"q=ready":   nil,
+		"q=READY-3": {"ready-3"},
+		"q=ready-0": {"ready-0"},
+		"q=eady":    nil,
 	} {
 		if diff := cmp.Diff(want, b.list(t, query)); diff != "" {
 			t.Errorf("%s: %s", query, diff)
@@ -117,7 +119,8 @@ func TestBadParametersOfAList(t *testing.T) {
 	for query, field := range map[string]string{
 		"state=": "state", "state=opne": "state", "state=paid,": "state", "state=open,paid": "state", "state=open&state=done": "state",
 		"state=current&from=2026-01-01": "state", "from=": "from", "from=yesterday": "from", "from=2026-02-30": "from", "to=2026-11-24T10:00:00": "to",
-		"to=0000-01-01": "to", "from=2026-11-25&to=2026-11-24": "from", "to=2026-11-24&to=2026-11-25": "to", "q=": "q", "q=%00": "q", "q=%ff": "q",
+		"to=0000-01-01": "to", "from=-0001-01-01": "from", "to=10000-01-01": "to", "from=0000-12-31T23:59:59-12:00": "from", "to=2026-02-29": "to", "to=2026-11-24T24:00:00Z": "to",
+		"from=2026-11-24T10:00:60Z": "from", "to=1e9": "to", "from=2026-11-25&to=2026-11-24": "from", "to=2026-11-24&to=2026-11-25": "to", "q=": "q", "q=%00": "q", "q=%ff": "q",
 		"q=A&state=open": "q", "q=A&q=B": "q", "sttae=open": "sttae", "State=open": "State", "limit=2&LIMIT=3": "LIMIT", "limit=2&limit=2": "limit",
 	} {
 		p := isProblem(t, b.do(t, call{method: "GET", path: "/api/orders/snapshot?" + query}), http.StatusBadRequest, field)

@@ -76,45 +76,47 @@ func (a api) summary(w http.ResponseWriter, r *http.Request) error {
 		return refusal(err)
 	}
 	now := time.Now()
-	day := startOfDay(now, zone)
+	date := now.In(zone)
 	if query.Has("date") {
-		if day, err = dateIn(query.Get("date"), zone); err != nil {
+		if date, err = parseDate(query.Get("date")); err != nil {
 			return err
 		}
 	}
-	answer, err := a.summarize(r.Context(), principal.TenantID, day, now)
+	answer, err := a.summarize(r.Context(), principal.TenantID, date, zone, now)
 	if err != nil {
 		return err
 	}
 	return route.Serve(w, r, "", answer)
 }
 
-// dateIn returns the start of a day. The years are bounded, so that the day before it and the day after it are dates
-// too.
-func dateIn(text string, zone *time.Location) (time.Time, error) {
-	day, err := time.ParseInLocation(time.DateOnly, text, zone)
-	if err != nil || day.Year() < 1970 || day.Year() > 9998 {
-		return day, problem.BadParameter("date", "must be a date such as 2026-11-24")
+// parseDate reads a date. The years are bounded, so that the day before it and the day after it are dates too.
+func parseDate(text string) (time.Time, error) {
+	date, err := time.Parse(time.DateOnly, text)
+	if err != nil || date.Year() < 1970 || date.Year() > 9998 {
+		return date, problem.BadParameter("date", "must be a date such as 2026-11-24")
 	}
-	return day, nil
+	return date, nil
 }
 
-func (a api) summarize(ctx context.Context, tenantID string, day, now time.Time) (Summary, error) {
-	before, after := day.AddDate(0, 0, -1), day.AddDate(0, 0, 1)
+func (a api) summarize(ctx context.Context, tenantID string, date time.Time, zone *time.Location, now time.Time) (Summary, error) {
+	earlier := date.AddDate(0, 0, -1)
+	before, day, after := startOfDay(earlier, zone), startOfDay(date, zone), startOfDay(date.AddDate(0, 0, 1), zone)
 	tallies, err := a.store.Takings(ctx, tenantID, before, after)
 	if err != nil {
 		return Summary{}, err
 	}
-	s := Summary{TimeZone: day.Location().String()}
+	s := Summary{TimeZone: zone.String()}
 	for _, d := range []struct {
 		day      *Day
+		date     time.Time
 		from, to time.Time
-	}{{&s.Day, day, after}, {&s.Before, before, day}} {
+	}{{&s.Day, date, day, after}, {&s.Before, earlier, before, day}} {
 		counts, err := a.store.Made(ctx, tenantID, d.from, d.to)
 		if err != nil {
 			return Summary{}, err
 		}
 		*d.day = dayOf(d.from, d.to, counts, tallies)
+		d.day.Date = d.date.Format(time.DateOnly)
 	}
 	if !now.Before(day) && now.Before(after) {
 		s.Recent = recent(tallies, now)
@@ -123,7 +125,7 @@ func (a api) summarize(ctx context.Context, tenantID string, day, now time.Time)
 }
 
 func dayOf(from, to time.Time, counts map[order.Status]int, tallies []order.Tally) Day {
-	is := Day{Date: from.Format(time.DateOnly), Counts: counts, Funnel: funnel(counts), Hours: make([]Hour, 24), Takings: []Takings{}}
+	is := Day{Counts: counts, Funnel: funnel(counts), Hours: make([]Hour, 24), Takings: []Takings{}}
 	for i := range is.Hours {
 		is.Hours[i].Hour = i
 	}

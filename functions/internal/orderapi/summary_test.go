@@ -85,6 +85,31 @@ func TestSummaryIsOfADayOfTheTenantsClock(t *testing.T) {
 	}
 }
 
+// TestADayBeginsWhenTheClockIsPutAheadAtMidnight has a day that begins at 01:00, in a zone west of UTC.
+func TestADayBeginsWhenTheClockIsPutAheadAtMidnight(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.exec(t, "UPDATE tenants SET time_zone = 'America/Santiago' WHERE id = 'acme'")      // from UTC-4 to UTC-3
+	b.sold(t, "acme", "CLP", 1, "2026-09-06T03:59:00Z", "paid", "2026-09-06T03:59:00Z")   // 23:59 of the 5th
+	b.sold(t, "acme", "CLP", 10, "2026-09-06T04:00:00Z", "paid", "2026-09-06T04:00:00Z")  // 01:00 of the 6th
+	b.sold(t, "acme", "CLP", 100, "2026-09-07T02:59:00Z", "paid", "2026-09-07T02:59:00Z") // 23:59 of the 6th
+	b.sold(t, "acme", "CLP", 1000, "2026-09-07T03:00:00Z", "paid", "2026-09-07T03:00:00Z")
+	got := b.summary(t, "?date=2026-09-06")
+	type day struct {
+		Date    string
+		Takings []orderapi.Takings
+	}
+	want := []day{
+		{"2026-09-06", []orderapi.Takings{{Currency: "CLP", Payments: 2, Paid: 110}}}, {"2026-09-05", []orderapi.Takings{{Currency: "CLP", Payments: 1, Paid: 1}}},
+	}
+	if diff := cmp.Diff(want, []day{{got.Day.Date, got.Day.Takings}, {got.Before.Date, got.Before.Takings}}); diff != "" {
+		t.Error(diff)
+	}
+	if all := b.list(t, "from=2026-09-06&to=2026-09-06"); len(all) != 2 {
+		t.Errorf("the list of the day has %d orders, want 2", len(all))
+	}
+}
+
 func TestSummaryOfTodayHasTheLastHour(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
