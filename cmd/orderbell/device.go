@@ -20,7 +20,7 @@ func newDeviceCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "device",
 		Short: "List and revoke a tenant's paired tills and screens",
-		Long: `List and revoke a tenant's paired tills and screens. A device is paired over the API: it shows a code, and an owner or a
+		Long: `List and revoke a tenant's paired tills and screens. A device is paired on the page: it shows a code, and an owner or a
 manager approves it (docs/adr/0018). A revocation is written to the audit trail, and every program refuses the device within
 AUTH_ROLES_CACHE. To end its open stream at once too, use DELETE /api/devices/{id}, or orderbell revoke --subject with its id.
 
