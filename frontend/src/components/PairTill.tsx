@@ -36,16 +36,15 @@ export function PairTill({ onPaired, onCancel }: PairTillProps) {
       <h2 id="pairing" ref={heading} tabIndex={-1}>
         {t('pair.begin')}
       </h2>
-      {state.kind === 'over' ? (
+      {state.kind === 'over' && (
         <p className="notice" role="alert">
           {state.reason}
         </p>
-      ) : (
-        <p>{t('pair.how')}</p>
       )}
       {state.kind === 'beginning' && state.problem === '' && <p role="status">{t('pair.asking')}</p>}
       {state.kind === 'waiting' && (
         <>
+          <p>{t('pair.how')}</p>
           <p className="pairing-code" role="status" translate="no" data-testid="pairing-code">
             {state.code}
           </p>
