@@ -23,12 +23,16 @@ func TestPlanHasOneAnswerForASeed(t *testing.T) {
 		if status != 0 || stderr != "" {
 			t.Fatalf("status %d: %s", status, stderr)
 		}
-		if before, ok := answers[seed]; ok && before != stdout {
-			t.Errorf("seed %s: %s", seed, cmp.Diff(before, stdout))
+		var answer struct{ Plan json.RawMessage }
+		if err := json.Unmarshal([]byte(stdout), &answer); err != nil {
+			t.Fatal(err)
 		}
-		answers[seed] = stdout
+		if before, ok := answers[seed]; ok && before != string(answer.Plan) {
+			t.Errorf("seed %s: %s", seed, cmp.Diff(before, string(answer.Plan)))
+		}
+		answers[seed] = string(answer.Plan)
 	}
-	if answers["7"] == strings.ReplaceAll(answers["8"], `"value": "8"`, `"value": "7"`) {
+	if answers["7"] == answers["8"] {
 		t.Error("seeds 7 and 8 have the same answer")
 	}
 }
@@ -88,7 +92,7 @@ func TestPlanRefusesBadFlags(t *testing.T) {
 		{"--window 1s", "--window 1s: must be from 6s to 1h0m0s"},
 		{"--partitions -1", "--partitions -1: must be from 1 to 10000"},
 		{"--tenants 5 --clients 4", "--clients 4: must be at least one for each of the 5 --tenants"},
-		{"--cells 1 --spike-for 1h", "a cell has 544500000 payments in --warm, --spike-for and --rest: the most is 20000000"},
+		{"--cells 1 --spike-for 1h", "a cell has 544500000 payments in --warm, --spike-for and --rest: the most is 5000000"},
 		{"everything", "unknown command"},
 	} {
 		stdout, stderr, status := run(t, nil, append([]string{"plan"}, strings.Fields(tt.args)...)...)

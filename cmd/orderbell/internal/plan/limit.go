@@ -31,10 +31,10 @@ func (s *simulation) limit() limit {
 		limit
 		load float64
 	}{
-		{apiLimit, s.api.load(time.Second)},
-		{databaseLimit, s.database.load(time.Second)},
-		{redisLimit, s.redis.load(time.Second)},
-		{gatewayLimit, s.gateway.load(time.Second)},
+		{apiLimit, s.api.load()},
+		{databaseLimit, s.database.load()},
+		{redisLimit, s.redis.load()},
+		{gatewayLimit, s.gateway.load()},
 	} {
 		if station.load >= load {
 			busiest, load = station.limit, station.load

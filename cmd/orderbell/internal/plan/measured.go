@@ -68,7 +68,7 @@ func Validate() []Comparison {
 	of := func(run string, c Cell, fitted bool, figures ...Comparison) {
 		courses := make([]Course, seeds)
 		for i := range courses {
-			c.Seed = uint64(i + 1) //nolint:gosec // small
+			c.Seed = uint64(i + 1)
 			courses[i] = Simulate(c)
 		}
 		for _, f := range figures {

@@ -194,6 +194,6 @@ func (in *Input) Check() error {
 }
 
 // mostSimulated bounds the payments of a simulation, whose times are all in memory.
-const mostSimulated = 20_000_000
+const mostSimulated = 5_000_000
 
 func duration(seconds float64) time.Duration { return time.Duration(seconds * float64(time.Second)) }

@@ -113,7 +113,7 @@ func TestCheckNamesTheFlag(t *testing.T) {
 		{"--clients 10: must be at least one for each of the 100000 --tenants", func(in *plan.Input) { in.Clients = 10 }},
 		{"--cells 90000: must be at most one for each of the 1000 --tenants", func(in *plan.Input) { in.Cells, in.Tenants = 90_000, 1000 }},
 		{"--start-most 1s: must be at least --start-least, 2s", func(in *plan.Input) { in.StartLeast, in.StartMost = 2*time.Second, time.Second }},
-		{"the most is 20000000; shorten them or give more --cells", func(in *plan.Input) { in.Cells, in.SpikeFor = 1, time.Hour }},
+		{"the most is 5000000; shorten them or give more --cells", func(in *plan.Input) { in.Cells, in.SpikeFor = 1, time.Hour }},
 	} {
 		in := plan.Default()
 		tt.change(&in)

@@ -116,9 +116,9 @@ func (s *station) serve(now, work time.Duration) time.Duration {
 	return done
 }
 
-// load returns the part of the cores' time that the work since the last call, passed before, takes: 1 is all of it.
-func (s *station) load(passed time.Duration) float64 {
-	share := float64(s.work-s.seen) / (float64(len(s.free)) * float64(passed))
+// load returns the part of a second of all cores that the work since the last call takes: 1 is all of it.
+func (s *station) load() float64 {
+	share := (s.work - s.seen).Seconds() / float64(len(s.free))
 	s.seen = s.work
 	return share
 }
@@ -146,7 +146,7 @@ type chance struct {
 }
 
 func newChance(seed uint64, spread float64) chance {
-	return chance{random: rand.New(rand.NewPCG(seed, 0)), spread: spread} //nolint:gosec // a simulation has to repeat
+	return chance{random: rand.New(rand.NewPCG(seed, 0)), spread: spread}
 }
 
 // vary returns d times a log-normal factor whose mean is 1.
