@@ -173,6 +173,10 @@ func Who(r *http.Request) (Principal, error) {
 
 // Bearer returns the request's token, or a 401 problem by RFC 6750.
 func Bearer(r *http.Request) (string, error) {
+	if len(r.Header.Values("Authorization")) > 1 { // the next program might take the other one
+		return "", problem.New(http.StatusUnauthorized, "the header Authorization must occur once").
+			With("WWW-Authenticate", `Bearer error="invalid_request"`)
+	}
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if token = strings.TrimSpace(token); !strings.EqualFold(scheme, "Bearer") || token == "" {
 		return "", problem.New(http.StatusUnauthorized, "the header Authorization: Bearer is missing: send a token").

@@ -162,11 +162,35 @@ func OptionalBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, Decode(body, &struct{}{})
 }
 
-// ReadBody returns a JSON request's body: 415 for another media type, 413 over [MaxBody].
+// CheckEncoding returns 415 for a body that is compressed, or in another character set than UTF-8, and nil for any other: its bytes
+// would be read as what they are not.
+func CheckEncoding(h http.Header) *Problem {
+	if coding := strings.Join(h.Values("Content-Encoding"), ", "); coding != "" && !strings.EqualFold(coding, "identity") {
+		return New(http.StatusUnsupportedMediaType, "Content-Encoding must be absent, not %q: send the body uncompressed", clip(coding)).With("Accept-Encoding", "identity")
+	}
+	types := h.Values("Content-Type")
+	if len(types) > 1 {
+		return New(http.StatusUnsupportedMediaType, "the header Content-Type must occur once")
+	}
+	if len(types) == 0 {
+		return nil
+	}
+	if _, parameters, err := mime.ParseMediaType(types[0]); err == nil { // the caller reports what cannot be parsed
+		if set, named := parameters["charset"]; named && !strings.EqualFold(set, "utf-8") && !strings.EqualFold(set, "us-ascii") {
+			return New(http.StatusUnsupportedMediaType, "the charset of Content-Type must be utf-8, not %q", clip(set))
+		}
+	}
+	return nil
+}
+
+// ReadBody returns a JSON request's body: 415 for another media type or encoding, 413 over [MaxBody].
 func ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
-		return nil, New(http.StatusUnsupportedMediaType, "Content-Type must be application/json, not %q", r.Header.Get("Content-Type")).
+		return nil, New(http.StatusUnsupportedMediaType, "Content-Type must be application/json, not %q", clip(r.Header.Get("Content-Type"))).
 			With("Accept", "application/json")
+	}
+	if refusal := CheckEncoding(r.Header); refusal != nil {
+		return nil, refusal
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	var tooLarge *http.MaxBytesError

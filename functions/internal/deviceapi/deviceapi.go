@@ -139,8 +139,13 @@ func New(log *slog.Logger, verifier *auth.Verifier, store Store, told Revoker, m
 	mux := http.NewServeMux()
 	mux.Handle("POST "+PairingsPath, problem.Handler(log, a.begin))
 	mux.Handle("POST "+PairingsPath+"/state", problem.Handler(log, a.state))
-	mux.Handle("/", problem.Handler(log, func(_ http.ResponseWriter, r *http.Request) error {
+	wrongMethod := problem.Handler(log, func(_ http.ResponseWriter, r *http.Request) error {
 		return problem.New(http.StatusMethodNotAllowed, "%s is not a method of %s: use POST", r.Method, r.URL.Path).With("Allow", "POST")
+	})
+	mux.Handle(PairingsPath, wrongMethod)
+	mux.Handle(PairingsPath+"/state", wrongMethod)
+	mux.Handle("/", problem.Handler(log, func(_ http.ResponseWriter, r *http.Request) error {
+		return problem.New(http.StatusNotFound, "there is no resource at %s: check the path", r.URL.Path)
 	}))
 	return devices, mux
 }

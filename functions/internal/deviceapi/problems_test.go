@@ -48,6 +48,7 @@ func TestProblems(t *testing.T) {
 	}
 	const approve, state = "POST /api/devices", "POST /api/pairings/state"
 	add("", "GET /api/pairings", "another method", "")
+	add("", "GET /api/pairings/x", "an unknown path", "")
 	add("", state, "no code", `{}`)
 	add("", state, "an unknown code", `{"device_code":"x"}`)
 	add(b.asCash, approve, "a cashier", approval("BCDF-GHJK", "Bar", "viewer"))

@@ -56,6 +56,8 @@ func TestProblems(t *testing.T) {
 		{"GET /api/orders", "another method", "", nil},
 
 		{orders, "another media type", "total_amount=1", []string{"Content-Type", "text/plain"}},
+		{orders, "a compressed body", lunch, []string{"Content-Encoding", "gzip"}},
+		{orders, "another charset", lunch, []string{"Content-Type", "application/json; charset=latin1"}},
 		{orders, "a body over the limit", `{"reference":"` + strings.Repeat("x", problem.MaxBody) + `"}`, nil},
 		{orders, "not UTF-8", "{\"reference\":\"\xff\"}", nil},
 		{orders, "not JSON", "{total_amount:1}", nil},
@@ -115,6 +117,11 @@ func TestProblems(t *testing.T) {
 		method, path, _ := strings.Cut(c.request, " ")
 		res := b.do(t, call{method, ids.Replace(strings.Replace(path, "{id}", "UNKNOWN", 1)), c.body, c.header})
 		book.Add(t, strings.NewReplacer("PAID", "{id}", "OLD", "{id}", "CANCELLED", "{id}").Replace(c.request)+": "+c.what, res)
+	}
+	for _, name := range []string{"Authorization", "Content-Type"} {
+		r := newRequest(t, b, "POST", "/api/orders", lunch)
+		r.Header[name] = []string{r.Header.Get(name), r.Header.Get(name)}
+		book.Add(t, orders+": "+name+" twice", send(b, r))
 	}
 	r := newRequest(t, b, "POST", "/api/orders", "{")
 	r.Body = io.NopCloser(io.MultiReader(strings.NewReader("{"), broken{}))

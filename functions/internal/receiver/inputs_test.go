@@ -189,3 +189,15 @@ func TestEveryAttributeOfAnEventIsCleanOrRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestNoEventIsReadAsWhatItIsNot sends events that say they are compressed, or not UTF-8.
+func TestNoEventIsReadAsWhatItIsNot(t *testing.T) {
+	t.Parallel()
+	for name, value := range map[string]string{"Content-Encoding": "gzip", "Content-Type": "application/json; charset=iso-8859-1"} {
+		header := binary(t)
+		header.Set(name, value)
+		if e, refusal := post(t, header, wholeData); e != nil || !strings.Contains(refusal, `"status":415`) {
+			t.Errorf("%s: %s is handled, or %s, want 415", name, value, refusal)
+		}
+	}
+}

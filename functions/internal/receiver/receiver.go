@@ -179,6 +179,9 @@ func decode(w http.ResponseWriter, r *http.Request) (*cloudevents.Event, *proble
 	if p := checkMedia(r.Header); p != nil {
 		return nil, p
 	}
+	if p := problem.CheckEncoding(r.Header); p != nil {
+		return nil, p
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	var tooLarge *http.MaxBytesError
 	switch {
