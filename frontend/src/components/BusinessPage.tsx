@@ -2,6 +2,7 @@ import { type FormEvent, useId, useState } from 'react';
 import { useStore } from '../hooks/useStore';
 import { type Language, languages, t } from '../i18n/words';
 import type { Tenant, TenantSettings } from '../model/tenant';
+import { knownZones } from '../model/zone';
 import { messageOf, Problem } from '../services/problem';
 import type { TenantStore } from '../store/tenant';
 import { commonCurrencies, otherCurrencies } from './currencies';
@@ -43,7 +44,7 @@ function Settings({ tenant, store, onOutcome }: SettingsProps) {
   const id = useId();
   const [draft, setDraft] = useState<TenantSettings>(tenant);
   const [isSaving, setSaving] = useState(false);
-  const zones = Intl.supportedValuesOf('timeZone').filter((zone) => zone !== 'UTC');
+  const zones = knownZones().filter((zone) => zone !== 'UTC');
 
   async function submit(event: FormEvent): Promise<void> {
     event.preventDefault();

@@ -1,6 +1,6 @@
 import { fireEvent, render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { authorized } from '../services/authorized';
 import { preferencesClient } from '../services/preferences';
 import { preferencesStore } from '../store/preferences';
@@ -122,4 +122,32 @@ it('says that they could not be loaded, and tries again', async () => {
   expect(await screen.findByRole('alert')).toHaveTextContent('The server could not be reached.');
   await user.click(screen.getByRole('button', { name: 'Try again' }));
   expect(await screen.findByRole('group', { name: 'E-mail' })).toBeInTheDocument();
+});
+
+it('keeps a time zone that this browser does not know', async () => {
+  const unknown = 'Antarctica/Troll';
+  const known = Intl.DateTimeFormat;
+  vi.stubGlobal('Intl', {
+    ...Object.fromEntries(
+      Object.getOwnPropertyNames(Intl)
+        .filter((name) => name !== 'supportedValuesOf') // as before 2022
+        .map((name) => [name, Intl[name as keyof typeof Intl]]),
+    ),
+    DateTimeFormat: function format(tag: string, options?: Intl.DateTimeFormatOptions) {
+      if (options?.timeZone === unknown) throw new RangeError(`Invalid time zone specified: ${unknown}`);
+      return new known(tag, options);
+    },
+  });
+  try {
+    const { origin, user } = await setup((made) => {
+      made.accounts.set(email, { ...usualAccount(made.user(email)), time_zone: unknown });
+    });
+    expect(await screen.findByLabelText('Time zone')).toHaveValue(unknown);
+    await user.click(box('New orders', 'E-mail'));
+    await user.click(screen.getByRole('button', { name: 'Save' }));
+    expect(await screen.findByText('Saved.')).toBeInTheDocument();
+    expect(origin.accounts.get(email)).toMatchObject({ version: 2, time_zone: unknown });
+  } finally {
+    vi.unstubAllGlobals();
+  }
 });

@@ -1,6 +1,7 @@
 import { useId } from 'react';
 import { t } from '../i18n/words';
 import type { Preferences } from '../model/preferences';
+import { knownZones } from '../model/zone';
 
 export interface TimeZoneProps {
   readonly draft: Preferences;
@@ -41,5 +42,5 @@ export function TimeZone({ draft, onEdit }: TimeZoneProps) {
 
 /** Every zone that this browser knows; `also` is among them though it may be none of those. */
 function zones(also: string): readonly string[] {
-  return [...new Set(['UTC', also, ...Intl.supportedValuesOf('timeZone')])].sort();
+  return [...new Set(['UTC', also, ...knownZones()])].sort();
 }

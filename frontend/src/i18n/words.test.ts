@@ -1,8 +1,9 @@
+import { readdirSync } from 'node:fs';
 import { type MessageFormatElement, parse, TYPE } from '@formatjs/icu-messageformat-parser';
 import { describe, expect, it } from 'vitest';
 import en from './en.json';
 import id from './id.json';
-import { isolated, parts, t } from './words';
+import { isolated, languages, parts, t } from './words';
 
 /** The names of the values that a text takes. */
 function valuesOf(text: string): string[] {
@@ -18,6 +19,13 @@ function valuesOf(text: string): string[] {
 }
 
 describe('the catalogues', () => {
+  it('are of the languages that mails have', () => {
+    const mails = readdirSync(new URL('../../../internal/wording/catalogue', import.meta.url));
+    const page = readdirSync(new URL('.', import.meta.url)).filter((file) => file.endsWith('.json'));
+    expect(mails.sort()).toEqual([...languages].map((language) => `${language}.json`).sort());
+    expect(page.sort()).toEqual(mails);
+  });
+
   it('have the same texts', () => {
     expect(Object.keys(id)).toEqual(Object.keys(en));
   });

@@ -1,5 +1,10 @@
 /** Days of a time zone of the IANA database: a business's day begins by its own clock, not by this device's. */
 
+/** The names of time zones that this browser knows; none where it cannot say them (before 2022). */
+export function knownZones(): readonly string[] {
+  return 'supportedValuesOf' in Intl ? Intl.supportedValuesOf('timeZone') : [];
+}
+
 /** The day of a moment as an ISO date, such as 2026-11-24. */
 export function dayOf(at: number, zone: string): string {
   return new Date(Math.floor(at / 1000) * 1000 + offsetAt(at, zone)).toISOString().slice(0, 10);
