@@ -38,7 +38,7 @@ func TestBrokerSettings(t *testing.T) {
 const (
 	laptop     = 4000
 	kubernetes = 950
-	knative    = 600 + 400 + 325 + 125 + 120 + 150 + 200 // Serving, Kourier, Eventing, PingSource, Kafka control plane, broker (lowered), sink
+	knative    = 600 + 400 + 325 + 125 + 120 + 150 + 200 // Serving, Kourier, Eventing, PingSource, Kafka control plane, broker (lowered), two pods of the sink (halved)
 	function   = 50 + 25                                 // a pod and its queue-proxy
 )
 
@@ -108,4 +108,65 @@ func TestDeadLettersAreRedriven(t *testing.T) {
 			t.Errorf("it runs %q", args)
 		}
 	})
+}
+
+// TestDeadLettersAreTakenByTwoPods holds every sink of dead letters to a second pod, and to a disruption budget: what it does not
+// take for 25 s is dropped.
+func TestDeadLettersAreTakenByTwoPods(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, all []object) {
+		sinks := 0
+		for _, o := range all {
+			if o.Kind != "Trigger" {
+				continue
+			}
+			var spec struct {
+				Delivery struct {
+					DeadLetterSink struct {
+						Ref struct{ Kind, Name string }
+					} `yaml:"deadLetterSink"`
+				}
+			}
+			o.decode(t, &spec)
+			sinks++
+			sink := spec.Delivery.DeadLetterSink.Ref
+			if sink.Kind == "KafkaSink" {
+				continue // its pods are Knative's: k8s/kafka-broker/settings
+			}
+			d := find(all, "Deployment", sink.Name)
+			if d == nil {
+				t.Fatalf("Trigger %s has the dead-letter sink %+v, want a KafkaSink or the Service of a Deployment", o.Metadata.Name, sink)
+			}
+			var pods struct{ Replicas int }
+			d.decode(t, &pods)
+			if pods.Replicas < 2 || find(all, "PodDisruptionBudget", sink.Name) == nil {
+				t.Errorf("Deployment %s has %d replicas, want two and a PodDisruptionBudget", sink.Name, pods.Replicas)
+			}
+		}
+		if sinks == 0 {
+			t.Error("there are no Triggers")
+		}
+	})
+}
+
+// TestTheSinkGetsASecondPod runs that part of k8s/kafka-broker/settings with a kubectl that only tells what it was asked.
+func TestTheSinkGetsASecondPod(t *testing.T) {
+	t.Parallel()
+	for replicas, want := range map[string]bool{"1": true, "2": false, "5": false} {
+		script := `kubectl() { case "$*" in *jsonpath*) echo ` + replicas + ` ;; *) echo "$*" ;; esac; }
+source k8s/kafka-broker/settings && dead_letter_sink --context kind`
+		cmd := exec.CommandContext(t.Context(), "bash", "-c", script)
+		cmd.Dir = root
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		const scale = "--namespace knative-eventing --context kind scale deployment kafka-sink-receiver --replicas 2\n"
+		if got := strings.Contains(string(out), scale); got != want {
+			t.Errorf("with %s pods it runs\n%s", replicas, out)
+		}
+		if !strings.Contains(string(out), "apply --filename k8s/kafka-broker/dead-letter-sink.yaml\n") {
+			t.Errorf("it runs\n%s", out)
+		}
+	}
 }
