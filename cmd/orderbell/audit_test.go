@@ -10,6 +10,7 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/go-cmp/cmp"
 
+	"orderbell/cmd/orderbell/internal/deadletter"
 	"orderbell/internal/bus"
 	"orderbell/internal/dev/waittest"
 )
@@ -56,6 +57,21 @@ func TestCommandsAreInTheAuditTrail(t *testing.T) {
 	}
 	call(t, nil, "source", "allow", "/orderbell/test", "--tenant", "demo", "--data", data)
 	call(t, nil, "deadletter", "redrive", ids[good.ID()], "--data", data)
+	dropped := payment(t, newID(), newID(), time.Now().UTC(), 1)
+	if _, err := db.Exec(t.Context(), `INSERT INTO outbox (shard, event_id, source, type, tenant_id, order_id, data, occurred_at, sent_at)
+		VALUES (0, $1, '/orderbell/order-api', 'order_paid', 'demo', $2, $3, now(), now() - interval '10 minutes')`, dropped.ID(), dropped.Subject(), dropped.Data()); err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr, status := run(t, nil, "deadletter", "redrive", "--all", "--groups", "order-paid", "--data", data); status != 2 || !strings.Contains(stderr, "--groups finds") {
+		t.Errorf("--groups without --auto: exit status %d, %q", status, stderr)
+	}
+	said := call(t, nil, "deadletter", "redrive", "--auto", "--groups", "order-created,order-paid,order-status-updated", "--data", data)
+	repaired := strings.Contains(said, ", 1 repaired\n") // else the stack's own repair was first, which writes no audit trail
+	if l := letters(t, data); !slices.ContainsFunc(l, func(l deadletter.Letter) bool {
+		return l.EventID == dropped.ID() && strings.HasPrefix(l.Reason, "dropped by")
+	}) {
+		t.Errorf("no letter of the dropped event: %s%+v", said, l)
+	}
 
 	var got []string
 	for _, r := range parse[[]auditRecord](t, call(t, nil, "audit", "--json", "--data", data)) {
@@ -70,6 +86,9 @@ func TestCommandsAreInTheAuditTrail(t *testing.T) {
 		"corner-shop tenant.created tenant:corner-shop done", "demo deadletter.closed deadletter:" + ids[bad.ID()] + " done",
 		"demo deadletter.redriven deadletter:" + ids[good.ID()] + " done", "demo deadletter.redriven deadletter:" + ids[good.ID()] + " refused",
 		"demo source.allowed source:/orderbell/test done",
+	}
+	if repaired {
+		want = append(want, "demo deadletter.repaired deadletter:"+dropped.ID()+" done")
 	}
 	slices.Sort(want)
 	if said := call(t, nil, "audit", "--tenant", "-", "--data", data); !strings.Contains(said, "suppression.removed") {

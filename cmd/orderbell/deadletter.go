@@ -168,6 +168,7 @@ func newDeadLetterShowCommand(o *deadLetterOptions) *cobra.Command {
 func newDeadLetterRedriveCommand(o *deadLetterOptions) *cobra.Command {
 	var all, auto, dryRun bool
 	var rate int
+	var groups []string
 	cmd := &cobra.Command{
 		Use:   "redrive [ID…]",
 		Short: "Send the events of dead letters to their functions again",
@@ -178,13 +179,18 @@ broker tries again. Each waits 30 s after it was written, and twice as long for 
 an hour at most. A function that had a new letter in the last 30 s gets ten letters, and the others when it had none. An event
 whose first letter is older than three days is left to an operator. Run it every minute: nothing else is to be done after an outage.
 
+With --groups, the consumer groups of all Triggers, it also finds what the broker has dropped because the topic of dead letters did not
+take it: events of the outbox, sent at least five minutes ago, that all groups have passed, without a record (or, with REDIS_URL, not
+published) and without a dead letter. It writes their dead letters, 1,000 in a run at most, and later runs redrive them. A run looks at
+the last 15 minutes, and one in the first minute of an hour at the whole outbox.
+
 If the event was applied meanwhile, its function drops it as a duplicate. An event that still violates the contract is
 refused, and one whose source may not send events for its tenant (orderbell source). What is done is written to the audit trail
 of the database (DATABASE_URL). Exit status 1: a named letter was refused, or Kafka did not accept every event. Run the command again to continue.`,
 		Example: `  orderbell deadletter redrive 3-42
   orderbell deadletter redrive --all --reason 'no database' --dry-run
   orderbell deadletter redrive --all
-  orderbell deadletter redrive --auto --rate 100`,
+  orderbell deadletter redrive --auto --rate 100 --groups order-created,order-paid,order-status-updated`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			filtered := false
 			for _, name := range []string{"tenant", "reason", "since"} {
@@ -195,6 +201,8 @@ of the database (DATABASE_URL). Exit status 1: a named letter was refused, or Ka
 				return errors.New("redrive wants either ids, --all or --auto")
 			case len(args) > 0 && filtered:
 				return errors.New("--tenant, --reason and --since choose among --all: leave them out with ids")
+			case len(groups) > 0 && !auto:
+				return errors.New("--groups finds dropped events for --auto: leave it out without")
 			case rate < 0:
 				return fmt.Errorf("--rate is %d, want 0 or more", rate)
 			}
@@ -208,6 +216,8 @@ of the database (DATABASE_URL). Exit status 1: a named letter was refused, or Ka
 					err = errors.Join(err, o.database.record(ctx, cmd.ErrOrStderr(), "deadletter.redriven", user.Done, result.Redriven),
 						o.database.record(ctx, cmd.ErrOrStderr(), "deadletter.redriven", user.Refused, result.Refused))
 				}
+				dropped, repairErr := o.repair(ctx, cmd, office, groups, dryRun)
+				result.Repaired, err = dropped, errors.Join(err, repairErr)
 				if err == nil && len(args) > 0 && len(result.Refused) > 0 {
 					err = fmt.Errorf("refused %d of %d letters", len(result.Refused), len(result.Refused)+len(result.Redriven))
 				}
@@ -222,6 +232,7 @@ of the database (DATABASE_URL). Exit status 1: a named letter was refused, or Ka
 	cmd.Flags().BoolVar(&all, "all", false, "all letters that are neither redriven nor closed")
 	cmd.Flags().BoolVar(&auto, "auto", false, "all letters that failed for a reason that passes, when they are due")
 	cmd.Flags().IntVar(&rate, "rate", 0, "letters sent in a second at most; 0 is no limit")
+	cmd.Flags().StringSliceVar(&groups, "groups", nil, "consumer groups of the Triggers: find also what the broker has dropped")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print what would be sent, and send nothing")
 	return cmd
 }

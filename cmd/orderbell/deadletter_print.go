@@ -93,7 +93,14 @@ func printResult(cmd *cobra.Command, r deadletter.Result) error {
 		for _, l := range r.Refused {
 			row(w, "refused", l.ID, l.EventID, l.Obstacle)
 		}
-		_, _ = fmt.Fprintf(w, "%d %s, %d refused\n", len(r.Redriven), did, len(r.Refused))
+		for _, d := range r.Repaired {
+			row(w, "repaired", "", d.EventID, d.Type, d.Reason)
+		}
+		_, _ = fmt.Fprintf(w, "%d %s, %d refused", len(r.Redriven), did, len(r.Refused))
+		if len(r.Repaired) > 0 {
+			_, _ = fmt.Fprintf(w, ", %d repaired", len(r.Repaired))
+		}
+		_, _ = fmt.Fprintln(w)
 	})
 }
 

@@ -72,6 +72,14 @@ type Outgoing struct {
 	Same                       int       // of them, those with the row's data
 }
 
+// Sent is an event that the relay has sent, with the time of its record.
+type Sent struct {
+	event.Outgoing
+
+	SentAt     time.Time
+	RecordedAt time.Time // zero: it has no record
+}
+
 // Place is the position of a record in key order. The zero Place is before all records.
 type Place struct {
 	Day     time.Time

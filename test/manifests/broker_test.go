@@ -94,7 +94,17 @@ func TestDeadLettersAreRedriven(t *testing.T) {
 			JobTemplate struct {
 				Spec struct {
 					Template struct {
-						Spec struct{ Containers []struct{ Args []string } }
+						Spec struct {
+							Containers []struct {
+								Args []string
+								Env  []struct {
+									Name      string
+									ValueFrom struct {
+										ConfigMapKeyRef struct{ Name, Key string } `yaml:"configMapKeyRef"`
+									} `yaml:"valueFrom"`
+								}
+							}
+						}
 					}
 				}
 			} `yaml:"jobTemplate"`
@@ -104,14 +114,23 @@ func TestDeadLettersAreRedriven(t *testing.T) {
 		if len(containers) != 1 || spec.Schedule != "* * * * *" {
 			t.Fatalf("schedule %q with %d containers, want one every minute", spec.Schedule, len(containers))
 		}
-		if args := strings.Join(containers[0].Args, " "); !strings.HasPrefix(args, "deadletter redrive --auto --rate ") {
+		if args := strings.Join(containers[0].Args, " "); !strings.HasPrefix(args, "deadletter redrive --auto --rate ") || !strings.HasSuffix(args, " --groups $(RELAY_LAG_GROUPS)") {
 			t.Errorf("it runs %q", args)
+		}
+		groups := ""
+		for _, e := range containers[0].Env {
+			if from := e.ValueFrom.ConfigMapKeyRef; e.Name == "RELAY_LAG_GROUPS" {
+				groups = find(all, "ConfigMap", from.Name).Data[from.Key]
+			}
+		}
+		if groups == "" {
+			t.Error("RELAY_LAG_GROUPS names no group")
 		}
 	})
 }
 
 // TestDeadLettersAreTakenByTwoPods holds every sink of dead letters to a second pod, and to a disruption budget: what it does not
-// take for 25 s is dropped.
+// take for 25 s is dropped, and comes minutes later.
 func TestDeadLettersAreTakenByTwoPods(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, all []object) {

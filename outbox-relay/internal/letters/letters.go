@@ -35,6 +35,7 @@ type Reader interface {
 // The kinds of reasons: few, since each is a time series.
 const (
 	unavailable   = "unavailable"    // the function did not answer, or 5xx and the like: redrive --auto sends it again
+	dropped       = "dropped"        // the broker could not write the letter, and the repair did: redrive --auto sends it again
 	unknownSender = "unknown_sender" // 401 or 403: the function did not know the broker
 	refused       = "refused"        // any other refusal
 	notSent       = "not_sent"       // no function was asked: the relay or a scan found that the event is invalid
@@ -83,7 +84,7 @@ func (c *Counter) Open() map[string]int {
 	if !c.whole {
 		return nil
 	}
-	counts := map[string]int{unavailable: 0, unknownSender: 0, refused: 0, notSent: 0}
+	counts := map[string]int{unavailable: 0, dropped: 0, unknownSender: 0, refused: 0, notSent: 0}
 	for _, kind := range c.open {
 		counts[kind]++
 	}
@@ -175,8 +176,11 @@ func (c *Counter) take(r record.Record) {
 }
 
 func kind(letter cloudevents.Event) string {
-	if _, asked := cloudevent.Extension(letter, deadletter.ExtErrorDest); !asked {
+	switch dest, asked := cloudevent.Extension(letter, deadletter.ExtErrorDest); {
+	case !asked:
 		return notSent
+	case dest == deadletter.DestDropped:
+		return dropped
 	}
 	code, answered := cloudevent.Extension(letter, deadletter.ExtErrorCode)
 	status, err := strconv.Atoi(code)

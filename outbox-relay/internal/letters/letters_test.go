@@ -67,22 +67,25 @@ func TestOpenLettersAreCounted(t *testing.T) {
 	if got := c.Open(); got != nil {
 		t.Errorf("before the topic was read: %v", got)
 	}
-	check := func(what string, unavailable, unknown, refused, notSent int) {
+	check := func(what string, unavailable, dropped, unknown, refused, notSent int) {
 		t.Helper()
 		if err := c.Catch(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		want := map[string]int{"unavailable": unavailable, "unknown_sender": unknown, "refused": refused, "not_sent": notSent}
+		want := map[string]int{"unavailable": unavailable, "dropped": dropped, "unknown_sender": unknown, "refused": refused, "not_sent": notSent}
 		if diff := cmp.Diff(want, c.Open()); diff != "" {
 			t.Errorf("%s: %s", what, diff)
 		}
 	}
-	check("an empty topic", 0, 0, 0, 0)
+	check("an empty topic", 0, 0, 0, 0, 0)
 	silent, busy := p.add(letter(0), nil), p.add(letter(503), nil)
+	lost := letter(0)
+	lost.SetExtension(deadletter.ExtErrorDest, deadletter.DestDropped)
+	p.add(lost, nil)
 	p.add(letter(401), nil)
 	p.add(letter(400), nil)
 	p.add(cloudevents.NewEvent(), errors.New("not a CloudEvent"))
-	check("one of each", 2, 1, 1, 1)
+	check("one of each", 2, 1, 1, 1, 1)
 	redriven, err := deadletter.Redriven{Offset: silent, EventID: "x", At: time.Now()}.CloudEvent("1", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -93,18 +96,18 @@ func TestOpenLettersAreCounted(t *testing.T) {
 	}
 	p.add(redriven, nil)
 	p.add(closed, nil)
-	check("one redriven, one closed", 0, 1, 1, 1)
+	check("one redriven, one closed", 0, 1, 1, 1, 1)
 	if p.read != len(p.records) {
 		t.Errorf("%d records were read for %d", p.read, len(p.records))
 	}
-	p.first = 4
-	check("the topic has forgotten the oldest", 0, 0, 0, 1)
+	p.first = 5
+	check("the topic has forgotten the oldest", 0, 0, 0, 0, 1)
 	delivery := deadletter.AtRecord(letter(400), 0, 41)
 	p.add(delivery, nil)
 	p.add(delivery, nil)
-	check("a delivery with two letters is one", 0, 0, 1, 1)
+	check("a delivery with two letters is one", 0, 0, 0, 1, 1)
 	p.first = int64(len(p.records))
-	check("the topic has forgotten all", 0, 0, 0, 0)
+	check("the topic has forgotten all", 0, 0, 0, 0, 0)
 	p.add(delivery, nil)
-	check("a first letter that is forgotten hides no later one", 0, 0, 1, 0)
+	check("a first letter that is forgotten hides no later one", 0, 0, 0, 1, 0)
 }

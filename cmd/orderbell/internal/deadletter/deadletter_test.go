@@ -19,7 +19,7 @@ import (
 	"orderbell/internal/order"
 )
 
-const patience = 90 * time.Second
+const patience = 5 * time.Minute
 
 // testBundle is an office over a Kafka of its own.
 type testBundle struct {
@@ -27,6 +27,7 @@ type testBundle struct {
 
 	ctx      context.Context //nolint:containedctx // of one test
 	producer *bus.Producer
+	brokers  []string
 }
 
 func setup(t *testing.T) *testBundle {
@@ -61,7 +62,7 @@ func setup(t *testing.T) *testBundle {
 		Office: deadletter.Office{
 			Topics: deadletter.Topics{Events: c.Topic, DeadLetters: c.DeadLetterTopic}, Reader: reader, Bus: producer, Sources: sources{},
 		},
-		ctx: ctx, producer: producer,
+		ctx: ctx, producer: producer, brokers: c.Brokers,
 	}
 }
 

@@ -24,9 +24,10 @@ type Choice struct {
 
 // Result is the effect of a redrive or, in a dry run, the expected effect.
 type Result struct {
-	DryRun   bool     `json:"dry_run"`
-	Redriven []Letter `json:"redriven"`
-	Refused  []Letter `json:"refused"` // each with its obstacle
+	DryRun   bool      `json:"dry_run"`
+	Redriven []Letter  `json:"redriven"`
+	Refused  []Letter  `json:"refused"`            // each with its obstacle
+	Repaired []Dropped `json:"repaired,omitempty"` // of [Office.Repair]
 }
 
 // Redrive sends the letters' events to the topic of events again. Letters of one event with the same content are one

@@ -22,6 +22,7 @@ import (
 	"orderbell/cmd/orderbell/internal/seed"
 	"orderbell/internal/auth"
 	"orderbell/internal/bus"
+	"orderbell/internal/feed"
 	"orderbell/internal/origin"
 	"orderbell/internal/service"
 	"orderbell/internal/store/database"
@@ -146,6 +147,7 @@ func (s *Stack) start(ctx context.Context, listeners []net.Listener) error {
 type config struct {
 	Database database.Config
 	Bus      bus.Config
+	Redis    feed.Config
 	Auth     auth.Config
 }
 

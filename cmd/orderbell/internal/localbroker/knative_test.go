@@ -107,3 +107,32 @@ func TestMaxPollRecordsIsOfAllPartitions(t *testing.T) {
 		}
 	})
 }
+
+func TestADeadLetterIsRetriedAndThenDropped(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		refusals, letters int
+	}{"taken by the last retry": {6, 1}, "never taken": {1000, 0}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				bus := &refusing{failures: test.refusals}
+				trigger := paid("http://order-paid/")
+				trigger.Delivery = schedule(6, 200*time.Millisecond)
+				b, err := localbroker.New([]localbroker.Trigger{trigger}, localbroker.Topics{}, partitions{{Event: payment(t)}}, bus, slog.New(slog.DiscardHandler))
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.Through(&function{applied: map[string]time.Time{}, fails: func(string, time.Time) bool { return true }})
+				began := time.Now()
+				if err := b.Run(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				const want = 2*25200*time.Millisecond + 7*20*time.Millisecond // the function takes 20 ms
+				if took := time.Since(began); took != want || len(bus.sent) != test.letters {
+					t.Errorf("it took %s and wrote %d letters, want %s and %d", took, len(bus.sent), want, test.letters)
+				}
+			})
+		})
+	}
+}

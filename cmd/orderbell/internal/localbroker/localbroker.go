@@ -15,9 +15,10 @@
 //   - A failed event goes to the dead letters with the extension knativeerrordest, the subscriber's address; if the
 //     subscriber had answered, knativeerrorcode, its status, and knativeerrordata, base64 of the first 1024 bytes of the
 //     body if it has one, and each header kne-NAME as the extension NAME.
+//   - A dead letter that is not taken is retried by the same schedule, and then dropped with its event.
 //
-// It differs in two points: a dead letter is retried until Kafka acknowledges it, where Knative drops the event after its
-// retries; and a record that is no CloudEvent, or whose type no function takes, becomes a dead letter, where Knative skips it.
+// It differs in one point: a record that is no CloudEvent, or whose type no function takes, becomes a dead letter, where Knative
+// skips it.
 package localbroker
 
 import (
@@ -177,7 +178,7 @@ func (b *Broker) deliver(ctx context.Context, t Trigger, r record.Record, careta
 	e := deadletter.AtRecord(r.Event, r.Partition, r.Offset)
 	f := b.attempt(ctx, t, e)
 	for retry := 1; f != nil && f.retryable && retry <= t.Delivery.Retry; retry++ {
-		pause := t.Delivery.BackoffDelay << min(retry, 30) // more would overflow
+		pause := t.Delivery.pause(retry)
 		b.log.WarnContext(ctx, "event not delivered", "trigger", t.Name, "event_id", r.Event.ID(),
 			"err", f.err, "retry", retry, "in", pause)
 		if !backoff.Sleep(ctx, pause) {
@@ -192,7 +193,32 @@ func (b *Broker) deliver(ctx context.Context, t Trigger, r record.Record, careta
 		return context.Cause(ctx)
 	}
 	b.log.ErrorContext(ctx, "event becomes a dead letter", "trigger", t.Name, "event_id", r.Event.ID(), "err", f.err)
-	return b.publish(ctx, b.topics.DeadLetters, f.answer.DeadLetter(e))
+	return b.bury(ctx, t, f.answer.DeadLetter(e))
+}
+
+// bury writes letter as often as t allows. Its only error is the end of ctx.
+func (b *Broker) bury(ctx context.Context, t Trigger, letter cloudevents.Event) error {
+	for retry := 1; ; retry++ {
+		err := b.bus.Send(ctx, b.topics.DeadLetters, []cloudevents.Event{letter})[0]
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if retry > t.Delivery.Retry {
+			b.log.ErrorContext(ctx, "event is dropped: its dead letter was not taken", "trigger", t.Name, "event_id", letter.ID(), "err", err)
+			return nil
+		}
+		if !backoff.Sleep(ctx, t.Delivery.pause(retry)) {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// pause is the wait before a retry, 1 at first.
+func (d Delivery) pause(retry int) time.Duration {
+	return d.BackoffDelay << min(retry, 30) // more would overflow
 }
 
 // publish sends e until Kafka has it.

@@ -16,7 +16,6 @@ type place struct {
 }
 
 func (p *place) Consume(ctx context.Context, _ string, inFlight int, handle func(context.Context, record.Record) error) error {
-	var mu sync.Mutex
 	done := map[int]bool{}
 	slots := make(chan struct{}, inFlight)
 	var handlers sync.WaitGroup
@@ -44,8 +43,8 @@ func (p *place) Consume(ctx context.Context, _ string, inFlight int, handle func
 		r := p.topics[eventTopic][at]
 		p.mu.Unlock()
 		finish := func() {
-			mu.Lock()
-			defer mu.Unlock()
+			p.mu.Lock()
+			defer p.mu.Unlock()
 			done[at] = true
 			for done[p.next] {
 				p.next++

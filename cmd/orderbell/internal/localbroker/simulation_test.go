@@ -25,6 +25,7 @@ import (
 
 	"orderbell/cmd/orderbell/internal/deadletter"
 	"orderbell/cmd/orderbell/internal/localbroker"
+	"orderbell/internal/audit"
 	"orderbell/internal/event"
 	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/feed/message"
@@ -46,23 +47,29 @@ const (
 	loseRedriven    plant = "a redriven event is acknowledged and not written"
 	keepLastChange  plant = "a watcher keeps the change that came last, not the one with the highest version"
 	answerTooEarly  plant = "a function answers 202 before it has published"
+	dropForever     plant = "an event is not repaired that the broker has dropped"
 	historyEvents         = 12
 	historyOrders         = 3
-	simulatedOutage       = 2 * time.Minute // at most
+	simulatedOutage       = 3 * time.Minute // at most
 )
 
 func plants() []plant {
-	return []plant{markBeforeSend, applyTwice, publishTwice, commitFirst, loseLetters, loseRedriven, keepLastChange, answerTooEarly}
+	return []plant{markBeforeSend, applyTwice, publishTwice, commitFirst, loseLetters, loseRedriven, keepLastChange, answerTooEarly, dropForever}
 }
+
+// healed are mistakes that the repair makes up for, so they are found without it.
+func healed() []plant { return []plant{markBeforeSend, commitFirst, answerTooEarly} }
 
 // history is one run of the event path: a relay, the local broker, the pipeline of a function and the redrive, over stores in memory
 // and the clock of a synctest bubble. Everything that goes wrong is drawn from the seed, by the place where it happens and how often
 // that was reached, so that a seed repeats what happened.
 type history struct {
-	seed  uint64
-	plant plant
-	topic *kafka
-	calm  time.Time // nothing goes wrong from then on
+	seed    uint64
+	plant   plant
+	repairs bool
+	topic   *kafka
+	group   *place
+	calm    time.Time // nothing goes wrong from then on
 
 	mu       sync.Mutex
 	visits   map[string]int
@@ -71,6 +78,8 @@ type history struct {
 	marks    map[string]bool  // events that the feed knows
 	inStream map[string]int   // by event
 	versions map[string]int64 // of orders, as the database has them
+	recorded map[string]time.Time
+	outbox   []audit.Sent
 }
 
 var errSimulated = errors.New("simulated")
@@ -110,6 +119,7 @@ func (h *history) Apply(_ context.Context, e event.Event, _ user.Audience) (even
 	again := h.records[e.ID] > 0
 	if !again || h.plant == applyTwice {
 		h.records[e.ID]++
+		h.recorded[e.ID] = time.Now()
 	}
 	h.mu.Unlock()
 	if h.fails("applied "+e.ID, 4) {
@@ -153,7 +163,7 @@ func (h *history) Send(ctx context.Context, topic string, events []cloudevents.E
 		if e.Type() != string(event.OrderStatusUpdated) {
 			place = topic + " " + e.Type() + " " + e.Subject() // a note's id is new each time
 		}
-		if h.fails("send "+place, 4) {
+		if h.fails("send "+place, 4) || topic == letterTopic && h.refusesLetters() {
 			errs[i] = errSimulated
 			continue
 		}
@@ -212,12 +222,15 @@ func (h *history) run(t *testing.T) []string {
 	t.Helper()
 	h.topic, h.visits = newKafka(), map[string]int{}
 	h.records, h.marks, h.inStream, h.versions = map[string]int{}, map[string]bool{}, map[string]int{}, map[string]int64{}
+	h.recorded, h.outbox = map[string]time.Time{}, nil
+	h.group = &place{kafka: h.topic, early: h.plant == commitFirst}
 	h.calm = time.Now().Add(simulatedOutage)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	events := h.relay(ctx, &running)
 	running.Go(func() { h.broker(ctx, t) })
 	office := &deadletter.Office{Topics: deadletter.Topics{Events: eventTopic, DeadLetters: letterTopic}, Reader: h.topic, Bus: h}
+	repair := h.repair()
 	open := func() int {
 		letters, err := office.List(ctx, deadletter.Filter{Open: true})
 		if err != nil {
@@ -227,10 +240,13 @@ func (h *history) run(t *testing.T) []string {
 	}
 	for end := h.calm.Add(6 * time.Hour); time.Now().Before(end); {
 		time.Sleep(time.Minute)
-		if time.Now().After(h.calm.Add(2*time.Minute)) && open() == 0 {
+		if time.Now().After(h.calm.Add(2*time.Minute)) && open() == 0 && len(h.wrong(events, 0)) == 0 {
 			break
 		}
 		_, _ = office.Redrive(ctx, deadletter.Choice{Auto: true}, false) // what failed goes the next time
+		if h.repairs {
+			_, _ = office.Repair(ctx, repair, false)
+		}
 	}
 	cancel()
 	h.topic.close()
@@ -265,6 +281,7 @@ func (h *history) relay(ctx context.Context, running *sync.WaitGroup) []string {
 					break
 				}
 			}
+			h.mark(e)
 		}
 	})
 	return ids
@@ -283,12 +300,11 @@ func (h *history) id(name string) string {
 // broker runs the local broker, which dies now and then. It goes on at the first event that is not delivered.
 func (h *history) broker(ctx context.Context, t *testing.T) {
 	t.Helper()
-	position := &place{kafka: h.topic, early: h.plant == commitFirst}
 	for life := 0; ctx.Err() == nil; life++ {
 		b, err := localbroker.New([]localbroker.Trigger{{
 			Name: "order-status-updated", Type: event.OrderStatusUpdated, Subscriber: "http://order-status-updated/", InFlight: 5,
 			Delivery: schedule(6, 200*time.Millisecond),
-		}}, localbroker.Topics{Events: eventTopic, DeadLetters: letterTopic}, position, h, slog.New(slog.DiscardHandler))
+		}}, localbroker.Topics{Events: eventTopic, DeadLetters: letterTopic}, h.group, h, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Error(err)
 			return
@@ -296,7 +312,7 @@ func (h *history) broker(ctx context.Context, t *testing.T) {
 		b.Through(h)
 		living, die := context.WithCancel(ctx)
 		if time.Now().Before(h.calm) {
-			time.AfterFunc(time.Duration(h.random("life", life).Int64N(int64(40*time.Second)))+time.Second, die)
+			time.AfterFunc(time.Duration(h.random("life", life).Int64N(int64(2*time.Minute)))+time.Second, die) // a drop takes 51 s
 		}
 		_ = b.Run(living) // its only error is the end
 		die()
@@ -305,6 +321,8 @@ func (h *history) broker(ctx context.Context, t *testing.T) {
 
 // wrong compares everything with everything.
 func (h *history) wrong(events []string, open int) (found []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	for _, id := range events {
 		if n := h.records[id]; n != 1 {
 			found = append(found, fmt.Sprintf("event %s was applied %d times", id, n))
@@ -352,7 +370,7 @@ func TestAnyHistory(t *testing.T) {
 func simulate(t *testing.T, seed uint64, p plant) (wrong []string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		h := &history{seed: seed, plant: p}
+		h := &history{seed: seed, plant: p, repairs: p != dropForever && !slices.Contains(healed(), p)}
 		wrong = h.run(t)
 	})
 	return wrong
