@@ -40,17 +40,16 @@ type Store struct {
 	applySQL     string // apply.sql with numbered arguments
 	applyNames   []string
 	together     *gather.Group[application, applied]
-	crowds       crowds
+	crowds       *crowds
 }
 
 // New returns a store. mailDomain is the domain of Message-IDs.
 func New(pool *database.Pool, mailDomain string) *Store {
 	s := &Store{
-		pool: pool, mailDomain: mailDomain,
+		pool: pool, mailDomain: mailDomain, crowds: newCrowds(),
 		claimOfEvent: strings.Replace(claimSQL, "d.tenant_id = @tenant_id", "d.event_source = @source AND d.event_id = @event_id", 1),
 	}
 	s.applySQL, s.applyNames = numbered(applySQL)
-	s.crowds.tenants = map[string]struct{}{}
 	s.together = gather.New(gather.Limit{Batches: batches, Size: batchSize}, s.applyTogether)
 	return s
 }
@@ -93,7 +92,7 @@ func (s *Store) insert(ctx context.Context, e event.Event, audience user.Audienc
 	}
 	a := application{e, audience, data}
 	done := applied{err: errNotApplied}
-	if !s.crowds.has(e.Data.TenantID) {
+	if !s.crowds.large(e.Data.TenantID) {
 		if done, err = s.together.Do(ctx, a); err != nil {
 			return event.Receipt{}, err
 		}
@@ -104,11 +103,9 @@ func (s *Store) insert(ctx context.Context, e event.Event, audience user.Audienc
 	if done.err != nil || !done.row.Applied {
 		return event.Receipt{Outcome: event.Duplicate}, done.err
 	}
-	receipt := event.Receipt{
+	return event.Receipt{
 		Outcome: event.Applied, Recipients: recipients(done.row.UserIDs, done.row.NotificationIDs), DueMails: done.row.DueMails,
-	}
-	s.crowds.note(e.Data.TenantID, receipt)
-	return receipt, nil
+	}, nil
 }
 
 // receipt reads the result of the first delivery of e.

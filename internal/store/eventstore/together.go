@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -54,14 +53,14 @@ type applied struct {
 // errNotApplied marks an event that was left out of the batch, or whose batch was refused. It is retried alone.
 var errNotApplied = errors.New("not applied in a batch")
 
-// applyTogether applies events with one statement: all or none. It leaves out duplicates, and events whose type or
-// audience differs from the first.
+// applyTogether applies events with one statement: all or none. It leaves out duplicates, events whose type or audience
+// differs from the first, and all but one of a tenant whose audience is not known yet.
 func (s *Store) applyTogether(ctx context.Context, items []application) []applied {
 	results := make([]applied, len(items))
 	var batch []application
 	var of []int // their places in items
 	for i, a := range items {
-		if results[i].err = errNotApplied; a.fits(batch) {
+		if results[i].err = errNotApplied; a.fits(batch) && s.crowds.joins(a, batch) {
 			batch, of = append(batch, a), append(of, i)
 		}
 	}
@@ -105,47 +104,27 @@ func (s *Store) apply(ctx context.Context, batch []application) ([]appliedRow, e
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[appliedRow])
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[appliedRow])
+	for _, row := range all {
+		if row.Applied {
+			s.crowds.note(batch[row.N-1].Data.TenantID, max(len(row.UserIDs), row.DueMails))
+		}
+	}
+	return all, err
 }
 
+// applyAlone applies an event by a statement of its own. Statements of crowds take turns.
 func (s *Store) applyAlone(ctx context.Context, a application) (appliedRow, error) {
+	if s.crowds.large(a.Data.TenantID) {
+		leave, err := s.crowds.enter(ctx, a.Data.TenantID)
+		if err != nil {
+			return appliedRow{}, err
+		}
+		defer leave()
+	}
 	rows, err := s.apply(ctx, []application{a})
 	if err != nil {
 		return appliedRow{}, err
 	}
 	return rows[0], nil
-}
-
-// crowds has the tenants whose last event had many recipients. Their events are applied alone, because in a batch they
-// would delay the others. It is safe for concurrent use.
-type crowds struct {
-	mu      sync.Mutex
-	tenants map[string]struct{}
-}
-
-const (
-	crowd     = 64   // recipients: about 5 ms on the server
-	mostCrowd = 4096 // tenants in the set
-)
-
-func (c *crowds) has(tenantID string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, large := c.tenants[tenantID]
-	return large
-}
-
-func (c *crowds) note(tenantID string, r event.Receipt) {
-	large := max(len(r.Recipients), r.DueMails) > crowd
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case !large:
-		delete(c.tenants, tenantID)
-	case len(c.tenants) >= mostCrowd:
-		clear(c.tenants) // the next event of each adds it again
-		fallthrough
-	default:
-		c.tenants[tenantID] = struct{}{}
-	}
 }

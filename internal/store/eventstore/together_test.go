@@ -13,7 +13,6 @@ import (
 	"orderbell/internal/event"
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/eventstore"
-	"orderbell/internal/user"
 )
 
 // applyAtOnce applies events while the table of records is locked, until at least so many wait for their batch, and returns
@@ -120,46 +119,4 @@ func TestEventsShareATransaction(t *testing.T) {
 	if n := count(t, pool, "SELECT count(DISTINCT xmin::text) FROM event_records"); n != 4 {
 		t.Errorf("%d events took %d transactions, want two of one event and two of 16", len(events), n)
 	}
-}
-
-// TestACrowdGoesAlone has a tenant with many recipients: its events must not make those of others wait.
-func TestACrowdGoesAlone(t *testing.T) {
-	t.Parallel()
-	people := make([]person, 65)
-	for i := range people {
-		people[i] = person{id: testUser(1000 + i), role: user.Owner, noMail: true}
-	}
-	s, pool := setup(t, people...)
-	waiting := func(n int) {
-		t.Helper()
-		events := make([]event.Event, eventstore.Batches+1)
-		for i := range events {
-			events[i] = paid(t)
-		}
-		var applying sync.WaitGroup
-		defer applying.Wait()
-		tx, err := pool.Begin(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer tx.Rollback(context.WithoutCancel(t.Context())) //nolint:errcheck // it has done nothing
-		if _, err := tx.Exec(t.Context(), "LOCK TABLE event_records IN SHARE MODE"); err != nil {
-			t.Fatal(err)
-		}
-		for _, e := range events {
-			applying.Go(func() { apply(t, s, e) })
-		}
-		const held = `SELECT count(*) FROM pg_locks WHERE relation = 'event_records'::regclass AND NOT granted
-			AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
-		for deadline := time.Now().Add(time.Minute); s.Gathered() != n || count(t, pool, held) != len(events)-n; time.Sleep(time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("%d events wait for a batch, %d for the table; want %d and %d", s.Gathered(), count(t, pool, held), n, len(events)-n)
-			}
-		}
-	}
-	waiting(1) // its recipients are not known yet
-	waiting(0)
-	exec(t, pool, `UPDATE users SET notification_in_app_enabled = false WHERE tenant_id = 'demo' AND id <> $1`, people[0].id)
-	apply(t, s, paid(t)) // finds that there are few
-	waiting(1)
 }

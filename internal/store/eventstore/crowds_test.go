@@ -1,0 +1,146 @@
+package eventstore_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"orderbell/internal/event"
+	"orderbell/internal/store/database"
+	"orderbell/internal/store/eventstore"
+)
+
+// enough is one more recipient than an event may have and share a statement.
+const enough = 65
+
+// until waits until yes, and says what is so if it never is.
+func until(t *testing.T, yes func() bool, what func() string) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !yes(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal(what())
+		}
+	}
+}
+
+// held returns how many statements wait for the table of records.
+func held(t *testing.T, pool *database.Pool) int {
+	t.Helper()
+	return count(t, pool, `SELECT count(*) FROM pg_locks WHERE relation = 'event_records'::regclass AND NOT granted
+		AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`)
+}
+
+// whileHeld calls do while no record can be written.
+func whileHeld(t *testing.T, pool *database.Pool, do func()) {
+	t.Helper()
+	if err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+		_, err := tx.Exec(t.Context(), "LOCK TABLE event_records IN SHARE MODE")
+		if err == nil {
+			do()
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestACrowdGoesAlone has a tenant with many recipients: its events must not make those of others wait, in their batches or for a
+// connection.
+func TestACrowdGoesAlone(t *testing.T) {
+	t.Parallel()
+	s, pool := setup(t)
+	addCrowd(t, pool, "demo", enough)
+	waiting := func(gathered, inTurn, atTable int) {
+		t.Helper()
+		var applying sync.WaitGroup
+		defer applying.Wait()
+		whileHeld(t, pool, func() {
+			for range eventstore.Batches + 1 {
+				e := paid(t)
+				applying.Go(func() { apply(t, s, e) })
+			}
+			until(t, func() bool {
+				return s.Gathered() == gathered && s.InTurn() == inTurn && held(t, pool) == atTable
+			}, func() string {
+				return cmp.Diff([]int{gathered, inTurn, atTable}, []int{s.Gathered(), s.InTurn(), held(t, pool)})
+			})
+		})
+	}
+	waiting(1, 0, eventstore.Batches) // its recipients are not known yet
+	waiting(0, 3, 1)
+	exec(t, pool, `UPDATE users SET notification_in_app_enabled = false, notification_email_enabled = false WHERE tenant_id = 'demo'`)
+	apply(t, s, paid(t)) // finds that there are few
+	waiting(1, 0, eventstore.Batches)
+	if n := s.InTurn(); n != 0 {
+		t.Errorf("%d events are in turn when all are done", n)
+	}
+}
+
+// TestTheFirstEventsOfACrowdShareNoStatement has a burst of a tenant of which nothing is known.
+func TestTheFirstEventsOfACrowdShareNoStatement(t *testing.T) {
+	t.Parallel()
+	s, pool := setup(t)
+	addCrowd(t, pool, "demo", enough)
+	events := make([]event.Event, 20)
+	for i := range events {
+		events[i] = paid(t)
+	}
+	receipts, errs := applyAtOnce(t, s, pool, len(events)-eventstore.Batches, events)
+	for i, r := range receipts {
+		if errs[i] != nil || len(r.Recipients) != enough {
+			t.Errorf("%d recipients, %v", len(r.Recipients), errs[i])
+		}
+	}
+	if n := count(t, pool, "SELECT count(DISTINCT xmin::text) FROM event_records"); n != len(events) {
+		t.Errorf("%d events took %d transactions, want one each", len(events), n)
+	}
+	assertCounts(t, pool, len(events), enough*len(events), enough*len(events))
+}
+
+// TestCrowdsTakeTurns has one crowd with many events, and another with one that comes last.
+func TestCrowdsTakeTurns(t *testing.T) {
+	t.Parallel()
+	s, pool := setup(t)
+	addCrowd(t, pool, "demo", enough)
+	addCrowd(t, pool, "other", enough)
+	theirs := func() event.Event {
+		e := paid(t)
+		e.Data.TenantID = "other"
+		return encode(t, e)
+	}
+	apply(t, s, paid(t))
+	apply(t, s, theirs())
+	exec(t, pool, "TRUNCATE event_records")
+	var applying sync.WaitGroup
+	whileHeld(t, pool, func() {
+		begin := func(ctx context.Context, e event.Event, inTurn int, want error) {
+			applying.Go(func() {
+				if _, err := s.Apply(ctx, e, sellers()); !errors.Is(err, want) {
+					t.Errorf("got %v, want %v", err, want)
+				}
+			})
+			until(t, func() bool { return s.InTurn() == inTurn && held(t, pool) == 1 }, func() string { return "the event did not come" })
+		}
+		for n := range 6 {
+			begin(t.Context(), paid(t), n+1, nil)
+		}
+		given, giveUp := context.WithCancel(t.Context()) // who gives up leaves the place to the next one
+		begin(given, theirs(), 7, context.Canceled)      // waits among tenants
+		begin(t.Context(), theirs(), 8, nil)
+		begin(given, paid(t), 9, context.Canceled) // waits among its own tenant's events
+		giveUp()
+		until(t, func() bool { return s.InTurn() == 7 }, func() string { return "those that gave up are still in turn" })
+	})
+	until(t, func() bool { return s.InTurn() == 0 }, func() string { return "events wait for a turn that does not come" })
+	applying.Wait()
+	// Its place is the second one, or the third if it was about to wait when the first one ended.
+	place := count(t, pool, `SELECT n FROM (SELECT tenant_id, row_number() OVER (ORDER BY xmin::text::bigint) AS n FROM event_records) r WHERE tenant_id = 'other'`)
+	if all := count(t, pool, "SELECT count(*) FROM event_records"); all != 7 || place > 3 {
+		t.Errorf("of %d events the other tenant's was number %d, want 7 and 2", all, place)
+	}
+}
