@@ -219,6 +219,8 @@ test-real: bin/gotestsum build test/e2e/node_modules/.package-lock.json ## Run t
 	. .services/env; $(GO_TEST) -count=1 -tags real $$(go list ./... | grep -v -e /test/house)
 	$(say) 'one order through everything, on the real servers'
 	. .services/env; bin/orderbell dev --check
+	$(say) 'every route at the origin with the tokens of strangers, on the real servers'
+	. .services/env; go test -count=1 -tags tenants -run '^TestTheOrigin' ./test/tenants
 	$(say) 'end to end in Chromium, on the real servers'
 	tools/chromium.sh
 	. .services/env; npm --prefix test/e2e run --silent test
