@@ -1,6 +1,7 @@
 package functions_test
 
 import (
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -76,6 +77,10 @@ func TestRightsAreThoseOfNow(t *testing.T) {
 	}
 	if status, body := w.askWith(t, "DELETE /api/devices/{id}", asked{path: "/api/devices/" + lostDevice}, good); status != http.StatusNoContent {
 		t.Fatalf("the revocation of the device: %d %s", status, body)
+	}
+	// The row is revoked, too: the announcement is forgotten after a day, the device's token never expires.
+	if role, err := w.people.DeviceRole(t.Context(), "acme", lostDevice, user.HashSecret(secretOf("lost till"))); !errors.Is(err, user.ErrNotFound) {
+		t.Errorf("the revoked device has the role %q, %v", role, err)
 	}
 	before := w.rows(t)
 	for _, v := range []struct {
