@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"time"
@@ -12,6 +13,7 @@ import (
 // resync. It has no sharded pub/sub. Keys expire up to some tenths of a second late.
 type Redis struct {
 	server *miniredis.Miniredis
+	url    string
 	stop   chan struct{}
 	clock  sync.WaitGroup
 	once   sync.Once
@@ -30,6 +32,7 @@ func StartRedis() (*Redis, error) {
 	if err := r.server.Start(); err != nil {
 		return nil, fmt.Errorf("start the embedded Redis: %w", err)
 	}
+	r.url = "redis://" + r.server.Addr() + "/0"
 	r.clock.Go(r.expire)
 	return r, nil
 }
@@ -53,7 +56,20 @@ func (r *Redis) expire() {
 }
 
 // URL is the address for REDIS_URL.
-func (r *Redis) URL() string { return "redis://" + r.server.Addr() + "/0" }
+func (r *Redis) URL() string { return r.url }
+
+// Break closes every connection and refuses new ones until [Redis.Repair]. The data stay.
+func (r *Redis) Break() { r.server.Close() }
+
+// Repair serves again after [Redis.Break], at the same address and with the data of before. It fails if another program has
+// taken the port.
+func (r *Redis) Repair() error {
+	r.server.Ctx, r.server.CtxCancel = context.WithCancel(context.Background()) //nolint:gosec // Close calls it; it has ended the one of before
+	if err := r.server.Restart(); err != nil {
+		return fmt.Errorf("start the embedded Redis again: %w", err)
+	}
+	return nil
+}
 
 // Stop closes the server and every connection to it. A second call does nothing.
 func (r *Redis) Stop() {

@@ -1,6 +1,7 @@
 package embedded_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -52,6 +53,46 @@ func TestRedis(t *testing.T) {
 			t.Errorf("both servers are at %s", other.URL())
 		}
 	})
+}
+
+func TestABrokenRedisIsRefusedAndComesBackWithItsData(t *testing.T) {
+	t.Parallel()
+	server, err := embedded.StartRedis()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	options, err := redis.ParseURL(server.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	options.MaxRetries = -1
+	client := redis.NewClient(options)
+	t.Cleanup(func() { _ = client.Close() })
+	if err := client.Set(t.Context(), "kept", "1", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	before := server.URL()
+	server.Break()
+	if err := client.Ping(t.Context()).Err(); err == nil {
+		t.Error("a broken server answers")
+	}
+	if err := server.Repair(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := client.Get(t.Context(), "kept").Result(); err != nil || got != "1" {
+		t.Errorf("after the repair the key is %q, %v", got, err)
+	}
+	if server.URL() != before {
+		t.Errorf("it was at %s, and is at %s", before, server.URL())
+	}
+	if err := client.XAdd(t.Context(), &redis.XAddArgs{Stream: "s", Values: []string{"a", "b"}}).Err(); err != nil {
+		t.Fatal(err)
+	}
+	blocking := client.XRead(t.Context(), &redis.XReadArgs{Streams: []string{"s", "$"}, Block: 50 * time.Millisecond})
+	if err := blocking.Err(); !errors.Is(err, redis.Nil) {
+		t.Errorf("a command that blocks for a while ends with %v, want no entry", err)
+	}
 }
 
 // BenchmarkRedis measures one command beside many keys that expire, as the marks of events do: it must not depend on
