@@ -55,7 +55,8 @@ type Running struct {
 	mu      sync.Mutex
 	child   *process.Process // nil while it is down
 	ready   bool
-	ends    int // since the start, or since it was ready
+	ends    int           // since the start, or since it was ready
+	held    chan struct{} // closed by Release; nil while the program may run
 	lastErr error
 	words   string // the last ones of the process that ended last
 	stopErr error
@@ -100,6 +101,10 @@ func (r *Running) run(ctx context.Context) {
 		if time.Since(began) > settled {
 			again.Reset()
 		}
+		if r.awaitRelease(ctx) {
+			again.Reset()
+			continue
+		}
 		r.noteEnd(err)
 		pause := again.Next()
 		_, _ = fmt.Fprintf(r.program.Log, "ended (%s), starts again in %s\n", describe(err), pause.Round(time.Millisecond))
@@ -135,8 +140,50 @@ func (r *Running) runOnce(ctx context.Context) error {
 func (r *Running) setChild(child *process.Process) {
 	r.mu.Lock()
 	r.child = child
+	if child != nil && r.held != nil {
+		child.Kill() // it was being started when Hold was called
+	}
 	r.mu.Unlock()
 	r.changed()
+}
+
+// Hold kills the program, as a crash does, and keeps it down until [Running.Release].
+func (r *Running) Hold() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.held == nil {
+		r.held = make(chan struct{})
+	}
+	if r.child != nil {
+		r.child.Kill()
+	}
+}
+
+// Release lets the program start again after [Running.Hold].
+func (r *Running) Release() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.held != nil {
+		close(r.held)
+		r.held = nil
+	}
+}
+
+// awaitRelease returns true once a program that was held may run again, or ctx has ended. It returns false for one that is not
+// held.
+func (r *Running) awaitRelease(ctx context.Context) bool {
+	r.mu.Lock()
+	held := r.held
+	r.mu.Unlock()
+	if held == nil {
+		return false
+	}
+	_, _ = fmt.Fprintln(r.program.Log, "is kept down")
+	select {
+	case <-held:
+	case <-ctx.Done():
+	}
+	return true
 }
 
 func (r *Running) noteEnd(err error) {

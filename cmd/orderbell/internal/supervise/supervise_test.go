@@ -71,6 +71,46 @@ func TestACrashedProgramStartsAgain(t *testing.T) {
 	}
 }
 
+func TestAHeldProgramStaysDownUntilItIsReleased(t *testing.T) {
+	t.Parallel()
+	pids := make(chan int, 100)
+	var r *supervise.Running
+	created := make(chan struct{})
+	said := &log{}
+	r = supervise.Start(shell("exec sleep 1000", said), func() {
+		<-created
+		pids <- r.PID()
+	})
+	close(created)
+	first := receive(t, pids)
+	r.Hold()
+	r.Hold() // changes nothing
+	if pid := receive(t, pids); pid != 0 {
+		t.Errorf("process %d after Hold, want none", pid)
+	}
+	if err := syscall.Kill(first, 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("process %d after Hold: %v, want it gone", first, err)
+	}
+	select {
+	case pid := <-pids:
+		t.Errorf("process %d has started although the program is held", pid)
+	case <-time.After(100 * time.Millisecond): // a hundred of its pauses
+	}
+	r.Release()
+	second := receive(t, pids)
+	if second == 0 || second == first {
+		t.Errorf("process %d after Release, want a new one", second)
+	}
+	r.Hold()
+	receive(t, pids)
+	if err := r.Stop(); err != nil { // while it is held
+		t.Error(err)
+	}
+	if text := said.LastWords(); strings.Contains(text, "starts again") || !strings.Contains(text, "is kept down") {
+		t.Errorf("it said %q", text)
+	}
+}
+
 func receive(t *testing.T, pids <-chan int) int {
 	t.Helper()
 	select {
