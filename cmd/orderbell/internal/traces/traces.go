@@ -74,6 +74,28 @@ func (c *Collector) Trace(id string) []Span {
 	return spans
 }
 
+// Newest returns up to n of the traces that have all of the named spans, the newest first. The spans of each are in the order
+// of their start.
+func (c *Collector) Newest(n int, names ...string) [][]Span {
+	found := [][]Span{}
+	c.mu.Lock()
+	ids := slices.Clone(c.order)
+	c.mu.Unlock()
+	for _, id := range slices.Backward(ids) {
+		if len(found) == n {
+			break
+		}
+		spans := c.Trace(id)
+		missing := slices.ContainsFunc(names, func(name string) bool {
+			return !slices.ContainsFunc(spans, func(s Span) bool { return s.Name == name })
+		})
+		if !missing && len(spans) > 0 {
+			found = append(found, spans)
+		}
+	}
+	return found
+}
+
 func (c *Collector) take(w http.ResponseWriter, r *http.Request) {
 	var body io.Reader = http.MaxBytesReader(w, r.Body, maxBody)
 	if r.Header.Get("Content-Encoding") == "gzip" {

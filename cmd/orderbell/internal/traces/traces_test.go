@@ -24,7 +24,8 @@ import (
 // TestCollector pushes with OpenTelemetry's own exporter.
 func TestCollector(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(traces.NewCollector())
+	collector := traces.NewCollector()
+	server := httptest.NewServer(collector)
 	t.Cleanup(server.Close)
 	exporter, err := otlptracehttp.New(t.Context(), otlptracehttp.WithEndpointURL(server.URL+"/v1/traces"),
 		otlptracehttp.WithCompression(otlptracehttp.GzipCompression))
@@ -48,6 +49,15 @@ func TestCollector(t *testing.T) {
 	want := map[string]string{"http.response.status_code": "201", "orderbell.tenant_id": "demo", "orderbell.cold_start": "true"}
 	if diff := cmp.Diff(want, got[1].Attributes); diff != "" {
 		t.Error(diff)
+	}
+	_, other := provider.Tracer("test").Start(context.Background(), "GET /api/orders")
+	other.End()
+	newest := collector.Newest(5, tracing.SpanSend)
+	if len(newest) != 1 || len(newest[0]) != 2 || newest[0][0].TraceID != id {
+		t.Errorf("the newest traces with %s are %+v", tracing.SpanSend, newest)
+	}
+	if newest := collector.Newest(1); len(newest) != 1 || newest[0][0].Name != "GET /api/orders" {
+		t.Errorf("the newest trace is %+v", newest)
 	}
 	if unknown := string(get(t, server.URL+"/traces/none")); unknown != "[]\n" {
 		t.Errorf("an unknown trace is %q", unknown)
