@@ -32,6 +32,14 @@ type Frame struct {
 	At    time.Time // when it arrived
 }
 
+// Reloads reports whether f tells the client to load the snapshot (sse-contract.md).
+func (f Frame) Reloads() bool {
+	var ready struct {
+		Resumed *bool `json:"resumed"`
+	}
+	return f.Event == "resync" || f.Event == "ready" && json.Unmarshal(f.Data, &ready) == nil && ready.Resumed != nil && !*ready.Resumed
+}
+
 // Options choose the stream.
 type Options struct {
 	Origin      string // http://localhost:8080
