@@ -116,6 +116,7 @@ func printWelcome(c *console.Console, s *devstack.Stack, took time.Duration) {
 	if s.MailpitURL != "" {
 		c.Printf("  the mails  %s", s.MailpitURL)
 	}
+	c.Printf("  operations %s", s.Operations)
 	for _, b := range s.Businesses {
 		for _, p := range b.Users {
 			if !slices.Contains(p.Roles, user.Owner) {

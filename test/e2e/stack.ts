@@ -15,6 +15,7 @@ export interface Stack {
   readonly database_url: string;
   readonly event_sender_secret: string;
   readonly traces_url: string;
+  readonly operations_url: string;
   readonly programs: Readonly<Record<string, { readonly url: string; readonly pid: number }>>;
 }
 

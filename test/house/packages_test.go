@@ -132,6 +132,18 @@ func TestPackages(t *testing.T) {
 			}
 		}
 	})
+	t.Run("programs contain neither the operations page nor what it breaks", func(t *testing.T) {
+		t.Parallel()
+		for _, dir := range deployables(t) { // the page can stop servers: it is for one machine
+			for path := range strings.Lines(string(output(t, "go", "list", "-deps", "./"+dir))) {
+				for _, developers := range []string{"orderbell/cmd/orderbell/internal/opspage", "orderbell/cmd/orderbell/internal/devstack", "orderbell/internal/dev/"} {
+					if strings.HasPrefix(path, developers) {
+						t.Errorf("%s links %s", dir, strings.TrimSpace(path))
+					}
+				}
+			}
+		}
+	})
 	t.Run("nothing but tests imports a …test package", func(t *testing.T) {
 		t.Parallel()
 		for _, p := range all {

@@ -50,6 +50,7 @@ type Stack struct {
 	Businesses []seed.Business
 	Tokens     seed.Tokens
 	Origin     string // http://localhost:8080
+	Operations string // the address of the operations page
 
 	opts     Options
 	dir      *Dir
@@ -61,6 +62,7 @@ type Stack struct {
 	server   *origin.Server
 	spans    *spans
 	signIn   *signIn
+	ops      *operations
 	stateMu  sync.Mutex
 	ready    bool
 
@@ -137,6 +139,10 @@ func (s *Stack) start(ctx context.Context, listeners []net.Listener) error {
 		return err
 	}
 	s.serve(listeners)
+	if s.ops, err = s.startOperations(ctx); err != nil {
+		return err
+	}
+	s.Operations = s.ops.url
 	s.stateMu.Lock()
 	s.ready = true
 	s.stateMu.Unlock()
@@ -250,7 +256,7 @@ func frontEnd(dist fs.FS) http.Handler {
 func (s *Stack) State() State {
 	return State{
 		PID: os.Getpid(), Origin: s.Origin, MailpitURL: s.MailpitURL, DatabaseURL: s.DatabaseURL, RedisURL: s.RedisURL,
-		Brokers: s.Brokers, SMTPURL: s.SMTPURL, Secret: s.Tokens.Auth.DevSecret, SenderSecret: s.senderSecret, Programs: s.programs.states(), TracesURL: s.spans.address(),
+		Brokers: s.Brokers, SMTPURL: s.SMTPURL, Secret: s.Tokens.Auth.DevSecret, SenderSecret: s.senderSecret, Operations: s.Operations, Programs: s.programs.states(), TracesURL: s.spans.address(),
 	}
 }
 
@@ -295,9 +301,12 @@ func (s *Stack) Stop(ctx context.Context) error {
 	s.ready = false
 	s.stateMu.Unlock()
 	var err error
+	if s.ops != nil {
+		err = s.ops.stop(ctx)
+	}
 	if s.server != nil {
 		ctx, cancel := context.WithTimeout(ctx, streamPatience)
-		err = s.server.Stop(ctx)
+		err = errors.Join(err, s.server.Stop(ctx))
 		cancel()
 	}
 	if s.signIn != nil {

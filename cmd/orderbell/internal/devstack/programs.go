@@ -130,6 +130,11 @@ func (p *programs) routes() []origin.Route {
 	return routes
 }
 
+// named returns a program by its name, which is one of names.
+func (p *programs) named(name string) *supervise.Running {
+	return p.running[slices.Index(names(), name)]
+}
+
 func (p *programs) states() map[string]Program {
 	states := map[string]Program{}
 	for _, r := range p.running {

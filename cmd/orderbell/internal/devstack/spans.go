@@ -13,8 +13,9 @@ import (
 
 // spans keeps the recent spans of all programs. A nil one keeps none.
 type spans struct {
-	server *http.Server
-	url    string
+	collector *traces.Collector
+	server    *http.Server
+	url       string
 }
 
 // startSpans returns nil if the environment names another place for spans.
@@ -27,7 +28,8 @@ func startSpans(ctx context.Context) (*spans, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for spans: %w", err)
 	}
-	s := &spans{server: &http.Server{Handler: traces.NewCollector(), ReadHeaderTimeout: 10 * time.Second}, url: "http://" + listener.Addr().String()}
+	s := &spans{collector: traces.NewCollector(), url: "http://" + listener.Addr().String()}
+	s.server = &http.Server{Handler: s.collector, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = s.server.Serve(listener) }() // until stop
 	return s, nil
 }

@@ -21,6 +21,7 @@ type State struct {
 	SMTPURL     string             `json:"smtp_url"`
 	Secret      string             `json:"auth_dev_secret"`
 	TracesURL   string             `json:"traces_url"` // "" where OTEL_EXPORTER_OTLP_ENDPOINT is set
+	Operations  string             `json:"operations_url"`
 	Programs    map[string]Program `json:"programs"`
 
 	SenderSecret string `json:"event_sender_secret"`

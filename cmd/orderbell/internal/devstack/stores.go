@@ -35,8 +35,10 @@ type Stores struct {
 // stores are started in parallel: PostgreSQL takes as long as all the others.
 type stores struct {
 	Stores
-	ownPostgres bool       // started here
-	broken      chan error // receives one error if a server ends that no supervisor starts again
+	ownPostgres bool               // started here
+	redis       *embedded.Redis    // nil if the environment names another, as the next
+	mailpit     *supervise.Running //
+	broken      chan error         // receives one error if a server ends that no supervisor starts again
 	mu          sync.Mutex
 	stops       []func() error // in the order of their start
 }
@@ -130,7 +132,7 @@ func (s *stores) startRedis(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.RedisURL = server.URL()
+	s.RedisURL, s.redis = server.URL(), server
 	s.onStop(func() error { server.Stop(); return nil })
 	return nil
 }
@@ -145,6 +147,7 @@ func (s *stores) startMailpit(ctx context.Context, opts Options, dir *Dir) error
 		Name: "mailpit", Path: binary, Args: args, Env: []string{}, Ready: mailpit.Ready, Grace: grace, Log: voice(opts.Console, "mailpit"),
 	}, nil)
 	s.onStop(running.Stop)
+	s.mailpit = running
 	s.SMTPURL, s.MailpitURL = mailpit.SMTPURL(), mailpit.URL()
 	return running.WaitReady(ctx)
 }

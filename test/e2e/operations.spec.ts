@@ -1,0 +1,130 @@
+/**
+ * The operations page of `orderbell dev`: a new user breaks each part under a spike, and watches that nothing gets lost. It has a
+ * stack of its own, because it stops parts of it.
+ */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { type Browser, expect, type Page, test } from '@playwright/test';
+import type { AxeResults } from 'axe-core';
+import { readStack, repository } from './stack';
+import { startStack } from './start';
+
+test.describe.configure({ mode: 'serial', timeout: 600_000 });
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const report = join(repository, '.report', 'e2e');
+
+/** A function that is down makes dead letters, which are sent again when it has been well for half a minute. */
+const patience = { timeout: 240_000 };
+
+let running: { readonly data: string; readonly stop: () => Promise<void> };
+
+test.beforeAll(async () => {
+  const { REDIS_URL: _, SMTP_URL: __, MAILPIT_URL: ___, ...env } = process.env;
+  running = await startStack('operations.log', env);
+});
+
+test.afterAll(async () => {
+  await running.stop();
+});
+
+function address(): string {
+  const stack = readStack(running.data);
+  if (stack === undefined) throw new Error('the stack of its own is not ready');
+  return stack.operations_url;
+}
+
+async function open(browser: Browser, options: Parameters<Browser['newPage']>[0] = {}): Promise<Page> {
+  const page = await browser.newPage(options);
+  page.on('pageerror', (err) => expect(String(err), 'an error in the page').toBe(''));
+  page.on('console', (message) => expect(message.text()).not.toContain('Content Security Policy'));
+  await page.goto(address());
+  await expect(page.locator('#way')).toHaveAttribute('data-way', 'none', patience);
+  return page;
+}
+
+async function spike(page: Page, payments: number): Promise<void> {
+  await page.getByLabel('Payments').fill(String(payments));
+  await page.getByRole('button', { name: 'Make a spike' }).click();
+  await expect(page.locator('#spike-text')).toHaveText(`${payments} of ${payments} payments`, patience);
+}
+
+async function made(page: Page): Promise<number> {
+  return Number((await page.locator('#made').textContent())?.replaceAll(',', ''));
+}
+
+async function expectNothingLost(page: Page): Promise<void> {
+  await expect(page.locator('#way')).toHaveAttribute('data-way', 'none', patience);
+  await page.getByRole('button', { name: 'Verify' }).click();
+  await expect(page.locator('#verdict')).toContainText(
+    'Nothing is lost, and nothing is duplicated',
+    patience,
+  );
+}
+
+test('a spike arrives, and its way is shown', async ({ browser }) => {
+  const page = await open(browser);
+  const before = await made(page);
+  await spike(page, 5);
+  await expect.poll(() => made(page), patience).toBe(before + 10); // created and paid
+  await expectNothingLost(page);
+  for (const hop of ['order', 'outbox', 'kafka', 'function', 'redis', 'gateway', 'browser', 'mail'])
+    await expect(page.locator(`[data-hop="${hop}"] .took`), hop).toHaveText(/\d (ms|s)$/);
+  await expect(page.locator('#traces > li').first()).toContainText('POST');
+  await expect(page.locator('#mails a').first()).toHaveAttribute('href', /\/view\//);
+  await page.close();
+});
+
+for (const { hop, title } of [
+  { hop: 'redis', title: 'Redis' },
+  { hop: 'mail', title: 'the mail server' },
+  { hop: 'function', title: 'the function order-paid' },
+]) {
+  test(`${title} is broken under a spike, and nothing is lost`, async ({ browser }) => {
+    const page = await open(browser);
+    const card = page.locator(`[data-hop="${hop}"]`);
+    await card.getByRole('button', { name: `Break ${title}` }).click();
+    await expect(card).toHaveAttribute('data-state', 'broken');
+    await expect(card).toContainText(/Repairs itself in \d+ s/);
+    await spike(page, 5);
+    await expect(page.locator('#way')).toHaveAttribute('data-way', 'some');
+    await page.screenshot({ path: join(report, `operations-${hop}.png`), fullPage: true });
+    await card.getByRole('button', { name: `Repair ${title}` }).click();
+    await expect(card).toHaveAttribute('data-state', 'up', patience);
+    await expectNothingLost(page);
+    await page.close();
+  });
+}
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  for (const width of [1366, 360, 320]) {
+    test(`it is in order at ${width} px, ${colorScheme}`, async ({ browser }) => {
+      mkdirSync(report, { recursive: true });
+      const page = await open(browser, { colorScheme, viewport: { width, height: 800 } });
+      await expect(page.locator('#traces > li').first()).toBeVisible();
+      await page.screenshot({ path: join(report, `operations-${width}-${colorScheme}.png`), fullPage: true });
+      const content = await page.evaluate(() => document.documentElement.scrollWidth);
+      expect(content, 'nothing is wider than the screen').toBeLessThanOrEqual(width);
+      await page.evaluate(axe);
+      const found = await page.evaluate<AxeResults>(
+        "axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })",
+      );
+      expect(found.violations.map((v) => `${v.id}: ${v.nodes[0]?.html ?? ''}`)).toEqual([]);
+      await page.close();
+    });
+  }
+}
+
+test('the keyboard is enough', async ({ browser }) => {
+  const page = await open(browser);
+  const button = page.locator('[data-hop="redis"] button');
+  await button.focus();
+  await page.keyboard.press('Enter');
+  await expect(button).toHaveText('Repair Redis');
+  await expect(button).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(button).toHaveText('Break Redis', patience);
+  await expect(button).toBeFocused();
+  await page.close();
+});
