@@ -66,6 +66,11 @@ func TestTally(t *testing.T) {
 		VALUES (gen_random_uuid(), $1, $2, '/s', $3, 'order_paid', $4, '{}', 'm')`, tenant, ana, eventID, orderID)
 	arrived := audit.Tally{Made: 1, InInbox: 1, Seen: 1, Notifications: 1, Mails: 1}
 	expect("its mail is due", arrived, 1)
+	watched.Seen = []string{}
+	unseen := arrived
+	unseen.Seen, unseen.Apart = 0, 1
+	expect("it is in the inbox, and was not seen", unseen, 2)
+	watched.Seen = []string{eventID}
 
 	exec(`UPDATE email_deliveries SET reason = $1`, user.ByQuietHours)
 	deferred := arrived

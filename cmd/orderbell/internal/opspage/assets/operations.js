@@ -59,7 +59,7 @@ const time = (at) => clock.format(new Date(at));
 
 function duration(ms) {
   if (ms < 10) return `${ms.toFixed(1)} ms`;
-  return ms < 10_000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`;
+  return ms < 1000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
 
 const count = (n, one, many) => `${number.format(n)} ${n === 1 ? one : many}`;
@@ -175,7 +175,7 @@ function showHop(name, hop, state) {
 function showQueue(card, label, key, [waiting, oldest]) {
   const line = card.querySelector(`[data-queue="${key}"]`);
   line.dataset.waiting = waiting > 0 ? 'some' : 'none';
-  const age = oldest === undefined ? '' : `, ${duration(oldest * 1000)}`;
+  const age = oldest > 0 ? `, for ${duration(oldest * 1000)}` : '';
   setText(line, waiting === undefined ? `${label}: not known` : `${label}: ${number.format(waiting)}${age}`);
 }
 
