@@ -221,3 +221,17 @@ func TestALoadWithoutATokenDoesNotBegin(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestABlindLoadOpensNoStreamAndAwaitsNothing(t *testing.T) {
+	t.Parallel()
+	s := &shop{lose: func(int) bool { return true }}
+	r := s.load(t, load.OrderPlan{Tenants: []string{"a"}, Orders: 5, Pay: true, Blind: true, InFlight: 2, Patience: time.Hour})
+	if r.Planned != 10 || r.Accepted != 10 || r.Missing != 0 {
+		t.Errorf("%+v, want 5 orders created and paid, and none missing", r)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.streams) != 0 {
+		t.Errorf("streams of %d tenants were opened", len(s.streams))
+	}
+}
