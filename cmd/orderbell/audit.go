@@ -44,9 +44,9 @@ tenant: refused tokens whose signature is not good, and addresses that were take
 		PreRunE: func(*cobra.Command, []string) error {
 			switch {
 			case tenant != "" && tenant != user.NoTenant && !user.IsTenantID(tenant):
-				return fmt.Errorf("--tenant is %q, which names no tenant", tenant)
+				return fmt.Errorf("--tenant must be the id of a tenant, such as demo, not %q", tenant)
 			case most < 1:
-				return fmt.Errorf("--limit is %d, want 1 or more", most)
+				return fmt.Errorf("--limit must be 1 or more, not %d", most)
 			}
 			return nil
 		},

@@ -42,7 +42,7 @@ func missingSubcommand(cmd *cobra.Command, _ []string) error {
 			names = append(names, c.Name())
 		}
 	}
-	return fmt.Errorf("missing subcommand (available: %s)", strings.Join(names, ", "))
+	return fmt.Errorf("missing subcommand: use one of %s", strings.Join(names, ", "))
 }
 
 func execute(ctx context.Context, args []string, out, errOut io.Writer) int {

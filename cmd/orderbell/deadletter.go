@@ -106,7 +106,7 @@ func (s *databaseOfLetters) open(ctx context.Context) error {
 // SourceAllowed is asked for letters of other order services alone.
 func (s *databaseOfLetters) SourceAllowed(ctx context.Context, source, tenantID string) (bool, error) {
 	if err := s.open(ctx); err != nil {
-		return false, fmt.Errorf("the letter is of source %s: %w", source, err)
+		return false, fmt.Errorf("the dead letter is of source %s: %w", source, err)
 	}
 	return eventstore.New(s.pool, "").SourceAllowed(ctx, source, tenantID)
 }
@@ -198,13 +198,13 @@ of the database (DATABASE_URL). Exit status 1: a named letter was refused, or Ka
 			}
 			switch {
 			case all && auto || (all || auto) == (len(args) > 0):
-				return errors.New("redrive wants either ids, --all or --auto")
+				return errors.New("give the ids of dead letters, or --all, or --auto")
 			case len(args) > 0 && filtered:
-				return errors.New("--tenant, --reason and --since choose among --all: leave them out with ids")
+				return errors.New("--tenant, --reason and --since need --all: leave them out if you give ids")
 			case len(groups) > 0 && !auto:
-				return errors.New("--groups finds dropped events for --auto: leave it out without")
+				return errors.New("--groups needs --auto: leave it out without --auto")
 			case rate < 0:
-				return fmt.Errorf("--rate is %d, want 0 or more", rate)
+				return fmt.Errorf("--rate must be 0 or more, not %d", rate)
 			}
 			return nil
 		},
@@ -219,7 +219,7 @@ of the database (DATABASE_URL). Exit status 1: a named letter was refused, or Ka
 				dropped, repairErr := o.repair(ctx, cmd, office, groups, dryRun)
 				result.Repaired, err = dropped, errors.Join(err, repairErr)
 				if err == nil && len(args) > 0 && len(result.Refused) > 0 {
-					err = fmt.Errorf("refused %d of %d letters", len(result.Refused), len(result.Refused)+len(result.Redriven))
+					err = fmt.Errorf("%d of %d dead letters were refused: the reasons are above", len(result.Refused), len(result.Refused)+len(result.Redriven))
 				}
 				if o.asJSON {
 					return errors.Join(err, printJSON(cmd.OutOrStdout(), result))

@@ -40,10 +40,10 @@ func (s *databaseOfLetters) record(ctx context.Context, note io.Writer, action s
 	}
 	slices.SortFunc(all, func(a, b user.Record) int { return strings.Compare(a.TenantID, b.TenantID) })
 	if err := s.open(ctx); err != nil {
-		return fmt.Errorf("%d letters are not in the audit trail: %w", len(letters), err)
+		return fmt.Errorf("%d dead letters were changed without a record in the audit trail: %w", len(letters), err)
 	}
 	if err := userstore.New(s.pool).Record(ctx, all...); err != nil {
-		return fmt.Errorf("%d letters are not in the audit trail: %w", len(letters), err)
+		return fmt.Errorf("%d dead letters were changed without a record in the audit trail: %w", len(letters), err)
 	}
 	return nil
 }

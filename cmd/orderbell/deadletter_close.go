@@ -23,7 +23,7 @@ the topic; list --open and redrive --all leave them out. A letter that is named 
 		Args:    cobra.MinimumNArgs(1),
 		PreRunE: func(*cobra.Command, []string) error {
 			if strings.TrimSpace(because) == "" {
-				return errors.New("--because says why the letters will not be sent again")
+				return errors.New("--because is missing: say why the dead letters will not be sent again")
 			}
 			return nil
 		},
@@ -35,7 +35,7 @@ the topic; list --open and redrive --all leave them out. A letter that is named 
 					return err
 				}
 				if len(closed) == 0 {
-					return errors.New("nothing changed: the letters are closed or redriven already")
+					return errors.New("nothing changed: the dead letters are already closed or redriven")
 				}
 				if o.asJSON {
 					return printJSON(cmd.OutOrStdout(), closed)

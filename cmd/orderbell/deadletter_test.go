@@ -172,7 +172,7 @@ func TestDeadLetters(t *testing.T) {
 	waittest.Until(t, "the event of an outage is applied", func() bool { return trail(missed.ID()) == once })
 
 	// What cannot go is refused with its reason, and the others come back as letters of their own.
-	if _, stderr, status := run(t, nil, "deadletter", "redrive", "--data", data, garbage); status != 1 || !strings.Contains(stderr, "refused 1 of 1") {
+	if _, stderr, status := run(t, nil, "deadletter", "redrive", "--data", data, garbage); status != 1 || !strings.Contains(stderr, "1 of 1 dead letters were refused") {
 		t.Errorf("redrive of garbage: status %d, %s", status, stderr)
 	}
 	if _, stderr, status := run(t, nil, "deadletter", "redrive", "--data", data, "--all", "--json"); status != 0 {
@@ -228,12 +228,12 @@ func TestDeadLetterUsage(t *testing.T) {
 		status int
 		want   string
 	}{
-		"no subcommand":                    {[]string{"deadletter"}, 2, "missing subcommand (available: close, list, redrive, show)"},
-		"nothing to redrive":               {[]string{"deadletter", "redrive"}, 2, "redrive wants either ids, --all or --auto"},
-		"ids and all":                      {[]string{"deadletter", "redrive", "1-2", "--all"}, 2, "redrive wants either ids, --all or --auto"},
-		"a filter without all":             {[]string{"deadletter", "redrive", "1-2", "--tenant", "demo"}, 2, "leave them out with ids"},
-		"a since that is no time":          {[]string{"deadletter", "list", "--since", "yesterday"}, 2, "want how long ago"},
-		"a since in the future":            {[]string{"deadletter", "list", "--since", "-1h"}, 2, "want how long ago"},
+		"no subcommand":                    {[]string{"deadletter"}, 2, "missing subcommand: use one of close, list, redrive, show"},
+		"nothing to redrive":               {[]string{"deadletter", "redrive"}, 2, "give the ids of dead letters, or --all, or --auto"},
+		"ids and all":                      {[]string{"deadletter", "redrive", "1-2", "--all"}, 2, "give the ids of dead letters, or --all, or --auto"},
+		"a filter without all":             {[]string{"deadletter", "redrive", "1-2", "--tenant", "demo"}, 2, "leave them out if you give ids"},
+		"a since that is no time":          {[]string{"deadletter", "list", "--since", "yesterday"}, 2, "must be a duration"},
+		"a since in the future":            {[]string{"deadletter", "list", "--since", "-1h"}, 2, "must be a duration"},
 		"neither a stack nor a Kafka":      {[]string{"deadletter", "list"}, 1, "start it, or set KAFKA_BROKERS"},
 		"no argument to show":              {[]string{"deadletter", "show"}, 2, "accepts 1 arg(s), received 0"},
 		"a Kafka that is not there to ask": {[]string{"deadletter", "list"}, 1, "available brokers"},

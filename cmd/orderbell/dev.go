@@ -43,7 +43,7 @@ uses that server instead. MAILPIT_URL is the address of your own Mailpit, where 
 		Args: cobra.NoArgs,
 		PreRunE: func(cmd *cobra.Command, _ []string) error {
 			if o.check && (o.reset || cmd.Flags().Changed("data")) {
-				return errors.New("--check runs in a directory of its own: leave out --data and --reset")
+				return errors.New("--check uses a directory of its own: leave out --data and --reset")
 			}
 			return nil
 		},
@@ -105,7 +105,7 @@ func runDev(ctx context.Context, o devOptions) (err error) {
 // interrupted drops errors that a Ctrl-C during the start caused.
 func interrupted(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return errors.New("interrupted while starting; everything is stopped again")
+		return errors.New("interrupted while starting: everything was stopped")
 	}
 	return err
 }

@@ -55,7 +55,7 @@ func devicesOf(ctx context.Context, data, tenant string, do func(store *userstor
 func wantTenant(tenant *string) func(*cobra.Command, []string) error {
 	return func(*cobra.Command, []string) error {
 		if !user.IsTenantID(*tenant) {
-			return fmt.Errorf("--tenant is %q, which is not the id of a tenant", *tenant)
+			return fmt.Errorf("--tenant must be the id of a tenant, such as demo, not %q", *tenant)
 		}
 		return nil
 	}

@@ -31,7 +31,7 @@ func (o explainOptions) check() error {
 		}
 		given++
 		if _, err := uuid.Parse(id.value); err != nil {
-			return fmt.Errorf("--%s is %q, want the id of %s, such as %s", id.flag, id.value, id.of, example)
+			return fmt.Errorf("--%s must be the id of %s, such as %s, not %q", id.flag, id.of, example, id.value)
 		}
 	}
 	if o.reference != "" {
@@ -39,9 +39,9 @@ func (o explainOptions) check() error {
 	}
 	switch {
 	case given != 1:
-		return fmt.Errorf("want one of --event, --order, --reference and --mail, such as --event %s", example)
+		return fmt.Errorf("give one of --event, --order, --reference and --mail, such as --event %s", example)
 	case o.tenantID != "" && o.reference == "":
-		return fmt.Errorf("--tenant is %q, and only --reference needs a tenant", o.tenantID)
+		return fmt.Errorf("--tenant %q needs --reference: leave it out", o.tenantID)
 	}
 	return nil
 }
@@ -73,7 +73,7 @@ func (o explainOptions) events(ctx context.Context, store *auditstore.Store) (id
 	case o.mailID != "":
 		id, userID, err := store.EventOfMail(ctx, o.mailID)
 		if err == nil && id == "" {
-			err = fmt.Errorf("mail %s is not known, or not about an order: orderbell mail list has the mails and their ids", o.mailID)
+			err = fmt.Errorf("there is no mail %s about an order: orderbell mail list shows the ids", o.mailID)
 		}
 		return []string{id}, cmp.Or(o.email, userID), err
 	}
@@ -92,7 +92,7 @@ func eventsOf(ctx context.Context, store *auditstore.Store, tenantID, name strin
 	}
 	events, err := store.Events(ctx, orderID)
 	if err == nil && len(events) == 0 {
-		err = fmt.Errorf("nothing is known of order %s: it never was, or its days are forgotten", orderID)
+		err = fmt.Errorf("there is no order %s: it never existed, or its events were deleted after the retention time", orderID)
 	}
 	return events, err
 }
@@ -107,7 +107,7 @@ func orderOf(ctx context.Context, store *auditstore.Store, tenantID, name string
 		return "", err
 	}
 	if len(ids) == 0 {
-		return "", fmt.Errorf("no order has the reference %s; an order's id is a UUID", name)
+		return "", fmt.Errorf("no order has the reference %s: check it, or give the id of an order, a UUID", name)
 	}
 	return ids[0], nil
 }

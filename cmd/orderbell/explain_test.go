@@ -70,16 +70,16 @@ func TestExplain(t *testing.T) {
 		status int
 		want   string
 	}{
-		"no event":                    {nil, 2, "want one of --event, --order, --reference and --mail"},
-		"something that is no id":     {[]string{"--event", "paid"}, 2, `--event is "paid"`},
-		"an unknown event":            {[]string{"--event", strings.ReplaceAll(id, "0193", "0194")}, 1, "nothing is known of event"},
+		"no event":                    {nil, 2, "give one of --event, --order, --reference and --mail"},
+		"something that is no id":     {[]string{"--event", "paid"}, 2, `not "paid"`},
+		"an unknown event":            {[]string{"--event", strings.ReplaceAll(id, "0193", "0194")}, 1, "there is no event"},
 		"a user of another tenant":    {[]string{"--event", id, "--user", "a@b.example"}, 1, "has no user a@b.example"},
-		"two of them":                 {[]string{"--event", id, "--reference", "A-1"}, 2, "want one of"},
-		"an order that is no id":      {[]string{"--order", "A-1"}, 2, `--order is "A-1"`},
-		"an unknown order":            {[]string{"--order", id}, 1, "nothing is known of order " + id},
+		"two of them":                 {[]string{"--event", id, "--reference", "A-1"}, 2, "give one of"},
+		"an order that is no id":      {[]string{"--order", "A-1"}, 2, `not "A-1"`},
+		"an unknown order":            {[]string{"--order", id}, 1, "there is no order " + id},
 		"an unknown reference":        {[]string{"--reference", "B-1"}, 1, "no order has the reference B-1"},
-		"an unknown mail":             {[]string{"--mail", id}, 1, "mail " + id + " is not known"},
-		"a tenant of no reference":    {[]string{"--event", id, "--tenant", "demo"}, 2, "only --reference needs a tenant"},
+		"an unknown mail":             {[]string{"--mail", id}, 1, "there is no mail " + id},
+		"a tenant of no reference":    {[]string{"--event", id, "--tenant", "demo"}, 2, "needs --reference: leave it out"},
 		"something that is no option": {[]string{"--event", id, "--why"}, 2, "unknown flag"},
 	} {
 		if _, stderr, status := run(t, env, append([]string{"explain"}, test.args...)...); status != test.status || !strings.Contains(stderr, test.want) {

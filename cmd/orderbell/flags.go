@@ -29,7 +29,7 @@ func (m *moment) Set(s string) error {
 	}
 	ago, err := time.ParseDuration(s)
 	if err != nil || ago < 0 {
-		return fmt.Errorf("want how long ago, such as 90m, or a time, such as 2026-11-24T10:00:00Z or 2026-11-24")
+		return fmt.Errorf("must be a duration, such as 90m, or a time, such as 2026-11-24T10:00:00Z or 2026-11-24")
 	}
 	m.Time = m.now().Add(-ago)
 	return nil

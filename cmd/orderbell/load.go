@@ -64,11 +64,11 @@ Latency starts when the order changes, by the clock of order-api.
 				{"--per-user", o.perUser > 0},
 			} {
 				if !flag.good {
-					return fmt.Errorf("%s is too small", flag.name)
+					return fmt.Errorf("%s is too small: give a larger value", flag.name)
 				}
 			}
 			if o.orders != 0 && !(o.orders >= leastOrders && o.orders <= mostOrders) { // rejects NaN too
-				return fmt.Errorf("--orders %g: want 0, or %g to %d", o.orders, leastOrders, mostOrders)
+				return fmt.Errorf("--orders must be 0, or from %g to %d, not %g", leastOrders, mostOrders, o.orders)
 			}
 			return o.check()
 		},

@@ -75,19 +75,19 @@ queues after it.
 func (o *loadOrdersOptions) check(cmd *cobra.Command) error {
 	switch {
 	case o.newTenants < 0 || o.newTenants > 10_000:
-		return fmt.Errorf("--new-tenants %d: must be from 1 to 10000", o.newTenants)
+		return fmt.Errorf("--new-tenants must be from 1 to 10000, not %d", o.newTenants)
 	case (o.tenant == "") == (o.newTenants == 0):
 		return errors.New("give either --tenant or --new-tenants")
 	case o.spike < 0 || o.spike > mostSpike:
-		return fmt.Errorf("--spike %d: must be from 1 to %d", o.spike, mostSpike)
+		return fmt.Errorf("--spike must be from 1 to %d, not %d", mostSpike, o.spike)
 	case o.spike > 0 && (cmd.Flags().Changed("rate") || cmd.Flags().Changed("for")):
 		return errors.New("give either --spike or --rate and --for")
 	case !(o.plan.Rate >= leastOrders && o.plan.Rate <= 10*mostOrders): // rejects NaN too
-		return fmt.Errorf("--rate %g: must be from %g to %d", o.plan.Rate, leastOrders, 10*mostOrders)
+		return fmt.Errorf("--rate must be from %g to %d, not %g", leastOrders, 10*mostOrders, o.plan.Rate)
 	case o.duration <= 0 || o.plan.Patience <= 0:
 		return errors.New("--for and --patience must be more than 0")
 	case o.plan.InFlight < 1 || o.plan.InFlight > 10_000:
-		return fmt.Errorf("--in-flight %d: must be from 1 to 10000", o.plan.InFlight)
+		return fmt.Errorf("--in-flight must be from 1 to 10000, not %d", o.plan.InFlight)
 	}
 	if o.plan.Orders = o.spike; o.spike > 0 {
 		o.plan.Rate = 0
@@ -100,7 +100,7 @@ func (o *loadOrdersOptions) check(cmd *cobra.Command) error {
 	o.plan.Tenants = strings.Split(o.tenant, ",")
 	for _, tenant := range o.plan.Tenants {
 		if !user.IsTenantID(tenant) {
-			return fmt.Errorf("--tenant: %q is not a tenant id", tenant)
+			return fmt.Errorf("--tenant must be the id of a tenant, such as demo, not %q", tenant)
 		}
 	}
 	if len(o.plan.Tenants) > 1 && o.tokenFile != "" {

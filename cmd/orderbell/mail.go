@@ -61,12 +61,12 @@ func (o *mailOptions) filters(cmd *cobra.Command) {
 // check validates the filters.
 func (o *mailOptions) check(*cobra.Command, []string) error {
 	if o.most < 1 {
-		return fmt.Errorf("--limit is %d, want 1 or more", o.most)
+		return fmt.Errorf("--limit must be 1 or more, not %d", o.most)
 	}
 	for _, s := range o.statuses {
 		status := mail.Status(s)
 		if !slices.Contains([]mail.Status{mail.StatusDue, mail.StatusSent, mail.StatusFailed, mail.StatusSuppressed}, status) {
-			return fmt.Errorf("--status is %q, want due, sent, failed or suppressed", s)
+			return fmt.Errorf("--status must be due, sent, failed or suppressed, not %q", s)
 		}
 		o.filter.Statuses = append(o.filter.Statuses, status)
 	}
@@ -164,11 +164,11 @@ Exit status 1: no mail matches, a mail was refused, or nothing was changed.`,
   orderbell mail retry --all --tenant demo`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if o.all == (len(args) > 0) {
-				return errors.New("retry wants either ids or --all")
+				return errors.New("give the ids of mails, or --all")
 			}
 			for _, name := range []string{"tenant", "user", "reason", "status", "since", "limit"} {
 				if !o.all && cmd.Flags().Changed(name) {
-					return fmt.Errorf("--%s chooses among --all: leave it out with ids", name)
+					return fmt.Errorf("--%s needs --all: leave it out if you give ids", name)
 				}
 			}
 			return nil
@@ -230,7 +230,7 @@ func (o *mailOptions) retry(ctx context.Context, cmd *cobra.Command, store *even
 	case len(r.Retried)+len(r.Refused) == 0:
 		err = fmt.Errorf("nothing was changed: %w", errNoMail)
 	case len(r.Refused) > 0:
-		err = fmt.Errorf("refused %d of %d mails", len(r.Refused), len(r.Refused)+len(r.Retried))
+		err = fmt.Errorf("%d of %d mails were refused: the reasons are above", len(r.Refused), len(r.Refused)+len(r.Retried))
 	}
 	return errors.Join(o.printRetried(cmd, r), err)
 }

@@ -98,7 +98,7 @@ func (o *mailOptions) unsuppress(ctx context.Context, out io.Writer, store *even
 		}
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("nothing was changed: not suppressed: %s", strings.Join(missing, ", "))
+		return fmt.Errorf("nothing was changed: these addresses are not suppressed: %s", strings.Join(missing, ", "))
 	}
 	if !o.dryRun {
 		if listed, err = store.Unsuppress(ctx, listed, operator()); err != nil {

@@ -88,7 +88,7 @@ func TestMail(t *testing.T) {
 		}
 		return s
 	}
-	says(orderbell(1, "retry", "--all", "--dry-run", "--tenant", "demo"), "to be tried again", failed, "mail suppressions remove gone@demo.example", "refused 1 of 2")
+	says(orderbell(1, "retry", "--all", "--dry-run", "--tenant", "demo"), "to be tried again", failed, "mail suppressions remove gone@demo.example", "1 of 2 mails were refused")
 	if s := state(failed); s != "failed 12 0 t" {
 		t.Errorf("after a dry run the mail is %s", s)
 	}
@@ -112,7 +112,7 @@ func TestMail(t *testing.T) {
 
 	says(orderbell(0, "suppressions", "list"), "gone@demo.example", "550 5.1.1 user unknown")
 	says(orderbell(1, "suppressions", "list", "--reason", "quota"), "no suppressed address matches")
-	says(orderbell(1, "suppressions", "remove", "gone@demo.example", "ana@demo.example"), "nothing was changed: not suppressed: ana@demo.example")
+	says(orderbell(1, "suppressions", "remove", "gone@demo.example", "ana@demo.example"), "nothing was changed: these addresses are not suppressed: ana@demo.example")
 	says(orderbell(0, "suppressions", "remove", "--dry-run", "gone@demo.example"), "to be removed gone@demo.example")
 	says(orderbell(0, "suppressions", "remove", "Gone@demo.example"), "removed gone@demo.example")
 	says(orderbell(1, "suppressions", "list"), "no suppressed address matches")

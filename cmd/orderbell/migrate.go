@@ -79,7 +79,7 @@ func newMigrateDownCommand() *cobra.Command {
   orderbell migrate down 3    # the last three`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return fmt.Errorf("down takes one number of steps, not %d", len(args))
+				return fmt.Errorf("give one number of steps, not %d", len(args))
 			}
 			_, err := stepsDown(args)
 			return err
@@ -106,7 +106,7 @@ func stepsDown(args []string) (int, error) {
 	}
 	n, err := strconv.Atoi(args[0])
 	if err != nil || n < 1 {
-		return 0, fmt.Errorf("%q is not a number of steps: want 1 or more", args[0])
+		return 0, fmt.Errorf("the number of steps must be 1 or more, not %q", args[0])
 	}
 	return n, nil
 }
@@ -153,7 +153,7 @@ func newMigrateStatusCommand() *cobra.Command {
 			if err := show(cmd, status); err != nil || !status.Dirty {
 				return err
 			}
-			return fmt.Errorf("step %d is marked as cut off: `orderbell migrate up` finds out whether it is done and completes it", status.Version)
+			return fmt.Errorf("step %d was cut off: run orderbell migrate up, which completes it", status.Version)
 		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")

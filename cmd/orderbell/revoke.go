@@ -44,11 +44,11 @@ The command uses the database of DATABASE_URL and the Redis of REDIS_URL or, if 
 		PreRunE: func(*cobra.Command, []string) error {
 			switch {
 			case !user.IsTenantID(o.tenant):
-				return fmt.Errorf("--tenant is %q, which names no tenant", o.tenant)
+				return fmt.Errorf("--tenant must be the id of a tenant, such as demo, not %q", o.tenant)
 			case len(slices.DeleteFunc([]string{o.user, o.subject, o.tokenID}, func(s string) bool { return s == "" })) != 1:
-				return errors.New("want --user or --token-id or --subject, one of them")
+				return errors.New("give one of --user, --token-id and --subject")
 			case len(o.subject) > 255 || len(o.tokenID) > 1000:
-				return errors.New("want --subject of 255 bytes at most and --token-id of 1000 at most")
+				return errors.New("--subject can have at most 255 bytes, --token-id at most 1000")
 			}
 			return nil
 		},

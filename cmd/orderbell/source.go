@@ -83,9 +83,9 @@ func newSourceChangeCommand(data *string, verb, short, done string, change sourc
 			case args[0] == event.Source:
 				return fmt.Errorf("%s may send events for all tenants: that cannot be changed", event.Source)
 			case err != nil || args[0] == "" || len(args[0]) > event.MaxSource:
-				return fmt.Errorf("%q is not a CloudEvents source: want a URI reference of at most %d bytes", args[0], event.MaxSource)
+				return fmt.Errorf("a CloudEvents source must be a URI reference of at most %d bytes, not %q", event.MaxSource, args[0])
 			case !user.IsTenantID(tenant):
-				return fmt.Errorf("--tenant is %q, which is not the id of a tenant", tenant)
+				return fmt.Errorf("--tenant must be the id of a tenant, such as demo, not %q", tenant)
 			}
 			return nil
 		},
@@ -101,7 +101,7 @@ func newSourceChangeCommand(data *string, verb, short, done string, change sourc
 			case err != nil:
 				return err
 			case !changed && verb == "allow":
-				return fmt.Errorf("%s is allowed for %s already", args[0], tenant)
+				return fmt.Errorf("%s is already allowed for %s", args[0], tenant)
 			case !changed:
 				return fmt.Errorf("%s is not allowed for %s: nothing changed", args[0], tenant)
 			}

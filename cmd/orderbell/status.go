@@ -49,7 +49,7 @@ func (a *addresses) Decode(text string) error {
 	for one := range strings.SplitSeq(text, ",") {
 		name, address, ok := strings.Cut(strings.TrimSpace(one), "=")
 		if !ok || name == "" || address == "" {
-			return fmt.Errorf("%q is not NAME=URL", one)
+			return fmt.Errorf("--program must be NAME=URL, not %q", one)
 		}
 		(*a)[name] = address
 	}
@@ -75,7 +75,7 @@ or --group which consumer groups they have; a function that has scaled to zero s
 		Args: cobra.NoArgs,
 		PreRunE: func(*cobra.Command, []string) error {
 			if o.limit <= 0 {
-				return fmt.Errorf("--timeout is %s, want more than 0", o.limit)
+				return fmt.Errorf("--timeout must be more than 0, not %s", o.limit)
 			}
 			return nil
 		},
@@ -139,7 +139,7 @@ func (o *statusOptions) run(cmd *cobra.Command) error {
 		err = printParts(cmd, report)
 	}
 	if err == nil && !report.Well {
-		err = errors.New("not everything is well")
+		err = errors.New("some parts are not well: their lines say why")
 	}
 	return err
 }

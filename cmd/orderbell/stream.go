@@ -35,7 +35,7 @@ func (o *streamOptions) define(cmd *cobra.Command) {
 
 func (o *streamOptions) check() error {
 	if !user.IsTenantID(o.tenant) {
-		return fmt.Errorf("--tenant is %q, which names no tenant", o.tenant)
+		return fmt.Errorf("--tenant must be the id of a tenant, such as demo, not %q", o.tenant)
 	}
 	return nil
 }

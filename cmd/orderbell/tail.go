@@ -59,7 +59,7 @@ the gateway, the command opens it again and continues where it was. The state of
 		Args: cobra.NoArgs,
 		PreRunE: func(*cobra.Command, []string) error {
 			if show.Most < 0 {
-				return fmt.Errorf("--count is %d, want 0 or more", show.Most)
+				return fmt.Errorf("--count must be 0 or more, not %d", show.Most)
 			}
 			return o.check()
 		},

@@ -95,13 +95,13 @@ func (o *tenantOptions) check() error {
 	}
 	if o.id == "" {
 		if o.id = user.TenantID(o.name); o.id == "" {
-			return fmt.Errorf("--name is %q, of which no id can be made: say it with --id", o.name)
+			return fmt.Errorf("no id can be made of --name %q: give one by --id", o.name)
 		}
 	}
 	email, emailErr := address.Parse(o.email)
 	switch {
 	case !user.IsTenantID(o.id):
-		return fmt.Errorf("--id is %q, want 1 to 64 letters, digits, dots, dashes and underscores, the first a letter or digit", o.id)
+		return fmt.Errorf("--id must be 1 to 64 letters, digits, dots, dashes and underscores, the first a letter or digit, not %q", o.id)
 	case emailErr != nil:
 		return fmt.Errorf("--owner-email is %q: %w", o.email, emailErr)
 	case o.ownerName != "" && nameFault(o.ownerName) != "":
@@ -109,14 +109,14 @@ func (o *tenantOptions) check() error {
 	}
 	o.email = email
 	if _, known := order.MinorDigits(o.currency); !known {
-		return fmt.Errorf("--currency is %q, want a currency of ISO 4217 such as EUR or IDR", o.currency)
+		return fmt.Errorf("--currency must be a currency of ISO 4217 such as EUR or IDR, not %q", o.currency)
 	}
 	if !user.IsTimeZone(o.timeZone) {
-		return fmt.Errorf("--time-zone is %q, want a zone of the IANA database such as Asia/Jakarta", o.timeZone)
+		return fmt.Errorf("--time-zone must be a zone of the IANA database such as Asia/Jakarta, not %q", o.timeZone)
 	}
 	tag, err := language.Parse(o.locale)
 	if err != nil {
-		return fmt.Errorf("--locale is %q, want a language such as en or id", o.locale)
+		return fmt.Errorf("--locale must be a language such as en or id, not %q", o.locale)
 	}
 	o.locale = tag.String()
 	return nil
@@ -144,9 +144,9 @@ func (o *tenantOptions) create(ctx context.Context, store *userstore.Store) (use
 	}, operator())
 	switch {
 	case errors.Is(err, user.ErrNameTaken):
-		return owner, fmt.Errorf("there is a tenant called %s already: choose another --name", o.name)
+		return owner, fmt.Errorf("a tenant called %s already exists: choose another --name", o.name)
 	case errors.Is(err, user.ErrTenantTaken):
-		return owner, fmt.Errorf("there is a tenant with the id %s already: choose another --id", o.id)
+		return owner, fmt.Errorf("a tenant with the id %s already exists: choose another --id", o.id)
 	}
 	return owner, err
 }

@@ -13,6 +13,7 @@ import (
 
 	"orderbell/internal/service"
 	"orderbell/internal/store/userstore"
+	"orderbell/internal/text"
 	"orderbell/internal/user"
 )
 
@@ -88,29 +89,29 @@ func changeLimits(cmd *cobra.Command, store *userstore.Store, tenantID string, c
 // limitChanges reads the arguments of tenant limits.
 func limitChanges(args []string) (map[user.Limit]*int64, error) {
 	if !user.IsTenantID(args[0]) {
-		return nil, fmt.Errorf("%q is not the id of a tenant", args[0])
+		return nil, fmt.Errorf("TENANT must be the id of a tenant, such as demo, not %q", args[0])
 	}
 	if len(args) == 1 {
 		return nil, nil
 	}
 	changes := map[user.Limit]*int64{}
 	if (args[1] != "set" && args[1] != "unset") || len(args) == 2 {
-		return nil, errors.New("tenant limits wants TENANT, TENANT set LIMIT=VALUE…, or TENANT unset LIMIT…")
+		return nil, errors.New("give TENANT, or TENANT set LIMIT=VALUE…, or TENANT unset LIMIT…")
 	}
 	for _, arg := range args[2:] {
-		name, text, hasValue := strings.Cut(arg, "=")
+		name, given, hasValue := strings.Cut(arg, "=")
 		limit := user.Limit(name)
 		if !limit.Valid() {
-			return nil, fmt.Errorf("%q is not a limit, want one of %v", name, user.LimitNames())
+			return nil, fmt.Errorf("LIMIT must be one of %s, not %q", text.List(user.LimitNames()), name)
 		}
 		if hasValue != (args[1] == "set") {
-			return nil, fmt.Errorf("%s %q: set wants LIMIT=VALUE, unset wants LIMIT", args[1], arg)
+			return nil, fmt.Errorf("%s %q: use set LIMIT=VALUE, or unset LIMIT", args[1], arg)
 		}
 		changes[limit] = nil
 		if hasValue {
-			value, err := strconv.ParseInt(text, 10, 64)
+			value, err := strconv.ParseInt(given, 10, 64)
 			if err != nil || value < limit.Least() {
-				return nil, fmt.Errorf("%s is %q, want a whole number, %d or more", limit, text, limit.Least())
+				return nil, fmt.Errorf("%s must be a whole number, %d or more, not %q", limit, limit.Least(), given)
 			}
 			changes[limit] = &value
 		}

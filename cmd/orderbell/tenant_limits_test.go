@@ -34,10 +34,10 @@ func TestTenantLimits(t *testing.T) {
 	}{
 		"a tenant that does not exist":               {[]string{"nowhere"}, "there is no tenant nowhere", 1},
 		"a limit of a tenant that does not exist":    {[]string{"nowhere", "set", "max_users=3"}, "there is no tenant nowhere", 1},
-		"a limit that does not exist":                {[]string{"corner-shop", "set", "users=3"}, `"users" is not a limit`, 2},
-		"a value that is too small":                  {[]string{"corner-shop", "set", "max_users=0"}, `max_users is "0", want a whole number, 1 or more`, 2},
-		"a value for unset":                          {[]string{"corner-shop", "unset", "max_users=1"}, "unset wants LIMIT", 2},
-		"another word":                               {[]string{"corner-shop", "show", "max_users"}, "tenant limits wants", 2},
+		"a limit that does not exist":                {[]string{"corner-shop", "set", "users=3"}, `not "users"`, 2},
+		"a value that is too small":                  {[]string{"corner-shop", "set", "max_users=0"}, `max_users must be a whole number, 1 or more, not "0"`, 2},
+		"a value for unset":                          {[]string{"corner-shop", "unset", "max_users=1"}, "or unset LIMIT", 2},
+		"another word":                               {[]string{"corner-shop", "show", "max_users"}, "give TENANT", 2},
 		"a default that would stop everybody's work": {[]string{"corner-shop"}, "TENANT_MAX_USERS is 0, want 1 or more", 1},
 	} {
 		of := env

@@ -82,8 +82,8 @@ func TestTenant(t *testing.T) {
 		args []string
 		says string
 	}{
-		"a name that is taken": {[]string{"--name", "CORNER shop", "--owner-email", "eve@shop.example"}, "there is a tenant called CORNER shop already"},
-		"an id that is taken":  {[]string{"--name", "Corner-Shop", "--owner-email", "eve@shop.example"}, "there is a tenant with the id corner-shop already"},
+		"a name that is taken": {[]string{"--name", "CORNER shop", "--owner-email", "eve@shop.example"}, "a tenant called CORNER shop already exists"},
+		"an id that is taken":  {[]string{"--name", "Corner-Shop", "--owner-email", "eve@shop.example"}, "a tenant with the id corner-shop already exists"},
 	} {
 		if _, stderr, status := run(t, env, append([]string{"tenant", "create"}, c.args...)...); status != 1 || !strings.Contains(stderr, c.says) {
 			t.Errorf("%s: exit status %d and %q, want 1 and %q", what, status, stderr, c.says)

@@ -37,7 +37,7 @@ that runs on the data directory.`,
 		Args: cobra.NoArgs,
 		PreRunE: func(*cobra.Command, []string) error {
 			if o.ttl < time.Second {
-				return fmt.Errorf("--ttl is %s, want 1s or more", o.ttl)
+				return fmt.Errorf("--ttl must be 1s or more, not %s", o.ttl)
 			}
 			return nil
 		},

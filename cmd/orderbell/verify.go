@@ -55,15 +55,15 @@ on the data directory. SSE_REPLAY_BUFFER_TTL_SECONDS must have the functions' va
 		PreRunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case cmd.Flags().Changed("window") && (!o.since.IsZero() || !o.until.IsZero()):
-				return errors.New("--window is up to now: leave out --since and --until")
+				return errors.New("--window ends now: leave it out, or leave out --since and --until")
 			case o.window <= 0:
-				return fmt.Errorf("--window is %s, want more than 0", o.window)
+				return fmt.Errorf("--window must be more than 0, not %s", o.window)
 			case o.settle < 0:
-				return fmt.Errorf("--settle is %s, want 0 or more", o.settle)
+				return fmt.Errorf("--settle must be 0 or more, not %s", o.settle)
 			case o.most < 0:
-				return fmt.Errorf("--limit is %d, want 0 or more", o.most)
+				return fmt.Errorf("--limit must be 0 or more, not %d", o.most)
 			case !o.since.IsZero() && !o.until.IsZero() && !o.since.Before(o.until.Time):
-				return errors.New("--since is not before --until")
+				return errors.New("--since must be before --until")
 			}
 			return nil
 		},
@@ -165,9 +165,9 @@ func (o *verifyOptions) run(cmd *cobra.Command) (err error) {
 	case err != nil:
 		return err
 	case report.Total > 0:
-		return fmt.Errorf("%d offenders", report.Total)
+		return fmt.Errorf("%d offenders: the report names them", report.Total)
 	case report.Skipped > 0:
-		return fmt.Errorf("%d of %d checks could not run", report.Skipped, len(report.Checks))
+		return fmt.Errorf("%d of %d checks could not run: the report says why", report.Skipped, len(report.Checks))
 	}
 	return nil
 }

@@ -129,9 +129,9 @@ func TestVerifyUsage(t *testing.T) {
 		want   string
 	}{
 		"a window and a since":        {[]string{"--window", "1h", "--since", "2h"}, 2, "leave out --since and --until"},
-		"a window of nothing":         {[]string{"--window", "0s"}, 2, "want more than 0"},
-		"a window that is backwards":  {[]string{"--since", "1h", "--until", "2h"}, 2, "--since is not before --until"},
-		"a settle time below nothing": {[]string{"--settle", "-1s"}, 2, "want 0 or more"},
+		"a window of nothing":         {[]string{"--window", "0s"}, 2, "must be more than 0"},
+		"a window that is backwards":  {[]string{"--since", "1h", "--until", "2h"}, 2, "--since must be before --until"},
+		"a settle time below nothing": {[]string{"--settle", "-1s"}, 2, "must be 0 or more"},
 		"neither stack nor database":  {nil, 1, "start it, or set DATABASE_URL and REDIS_URL"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -48,7 +48,7 @@ func Event(ctx context.Context, store Store, eventID, email string) ([]Account, 
 		return nil, err
 	}
 	if len(stories) == 0 {
-		return nil, fmt.Errorf("nothing is known of event %s: it never was, or its day is forgotten", eventID)
+		return nil, fmt.Errorf("there is no event %s: it never existed, or it was deleted after the retention time", eventID)
 	}
 	accounts := make([]Account, len(stories))
 	for i, s := range stories {

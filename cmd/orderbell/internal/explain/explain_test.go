@@ -293,7 +293,7 @@ func TestWay(t *testing.T) {
 
 	store := auditstore.New(w.pool)
 	for want, ask := range map[string][2]string{
-		"nothing is known of event":       {uuid.NewString(), ""},
+		"there is no event":               {uuid.NewString(), ""},
 		"tenant demo, whose event it is":  {id, "owner@kopi.example"},
 		"has no user owner@demo.example2": {id, "owner@demo.example2"},
 	} {
