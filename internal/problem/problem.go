@@ -249,7 +249,7 @@ func decodeProblem(err error) error {
 
 // jsonType names the JSON that a Go type is decoded from.
 func jsonType(t reflect.Type) string {
-	switch t.Kind() {
+	switch t.Kind() { //nolint:exhaustive // those of the requests
 	case reflect.Bool:
 		return "true or false"
 	case reflect.Int, reflect.Int64:

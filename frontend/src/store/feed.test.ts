@@ -75,7 +75,10 @@ describe('opening', () => {
   it('tries again when the snapshot fails, and says why meanwhile', async () => {
     const origin = new FakeOrigin();
     origin.create();
-    origin.answerOnce('/api/orders/snapshot', problem(503, 'the service is temporarily unavailable: try again in a second'));
+    origin.answerOnce(
+      '/api/orders/snapshot',
+      problem(503, 'the service is temporarily unavailable: try again in a second'),
+    );
     const feed = open(origin);
     await settle();
     expect(feed.loading.getSnapshot()).toEqual({
