@@ -115,7 +115,7 @@ func TestTwoTokensAreRefusedOnEveryRoute(t *testing.T) {
 			r.Header["Authorization"] = both
 			answer := httptest.NewRecorder()
 			w.handler().ServeHTTP(answer, r)
-			if answer.Code != http.StatusUnauthorized || !strings.Contains(answer.Body.String(), "occurs more than once") {
+			if answer.Code != http.StatusUnauthorized || !strings.Contains(answer.Body.String(), "must occur once") {
 				t.Errorf("%s %s: %d %s, want 401", in.Method, in.Path, answer.Code, answer.Body)
 			}
 		}

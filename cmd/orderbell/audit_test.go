@@ -62,7 +62,7 @@ func TestCommandsAreInTheAuditTrail(t *testing.T) {
 		VALUES (0, $1, '/orderbell/order-api', 'order_paid', 'demo', $2, $3, now(), now() - interval '10 minutes')`, dropped.ID(), dropped.Subject(), dropped.Data()); err != nil {
 		t.Fatal(err)
 	}
-	if _, stderr, status := run(t, nil, "deadletter", "redrive", "--all", "--groups", "order-paid", "--data", data); status != 2 || !strings.Contains(stderr, "--groups finds") {
+	if _, stderr, status := run(t, nil, "deadletter", "redrive", "--all", "--groups", "order-paid", "--data", data); status != 2 || !strings.Contains(stderr, "--groups needs --auto") {
 		t.Errorf("--groups without --auto: exit status %d, %q", status, stderr)
 	}
 	said := call(t, nil, "deadletter", "redrive", "--auto", "--groups", "order-created,order-paid,order-status-updated", "--data", data)

@@ -78,7 +78,7 @@ func (d *dev) checkStatus(t *testing.T, data string) {
 func TestStatusUsage(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{
-		"--timeout is 0s":     {"--timeout", "0s"},
+		"--timeout must be":   {"--timeout", "0s"},
 		"or name a --program": nil,
 	} {
 		if _, stderr, code := run(t, nil, append([]string{"status"}, args...)...); code == 0 || !strings.Contains(stderr, want) {
