@@ -214,7 +214,7 @@ func (c *Courier) next(ctx context.Context, line mail.Line, claim func(context.C
 	if ctx.Err() != nil {
 		return stop // the server is not to blame
 	}
-	c.report(ctx, err)
+	c.report(ctx, err, false)
 	var failure *mail.SendError
 	switch {
 	case c.server.down():

@@ -51,8 +51,7 @@ func (c *Courier) ofEvent(ctx context.Context, line mail.Line, tenantID string, 
 ) bool {
 	defer close(tried)
 	defer c.turns.leave(tenantID)
-	if err := line.Open(ctx); err != nil {
-		c.reportOpen(ctx, err)
+	if err := c.open(ctx, line); err != nil {
 		return false
 	}
 	state := c.next(ctx, line, claim, nil) // one at least, however long the connection took

@@ -82,6 +82,9 @@ func (c *Courier) Sweep(ctx context.Context, workers int, stopAt time.Time) (Tal
 	c.server.newSweep()
 	errs := make(chan error, workers)
 	started := min(workers, waiting)
+	if c.server.unreachable() {
+		started = max(started, 1) // other processes may have sent all mails: that the server is back must show without one
+	}
 	for range started {
 		go func() { errs <- c.sweepLine(ctx, stopAt, tally) }()
 	}
@@ -104,8 +107,7 @@ func (c *Courier) sweepLine(ctx context.Context, stopAt time.Time, tally *tallyi
 	result := make(chan error, 1)
 	done := c.goWith(ctx, line, func(ctx context.Context) {
 		for state := goOn; state != stop && !c.draining.Load() && time.Now().Before(stopAt); state = c.turn(ctx, line, tally) {
-			if err := line.Open(ctx); err != nil { // no claims while the server is down
-				c.reportOpen(ctx, err)
+			if err := c.open(ctx, line); err != nil { // no claims while the server is down
 				result <- &serverError{err}
 				return
 			}

@@ -25,16 +25,17 @@ type trouble struct {
 	since   time.Time // zero: there is no trouble
 	reason  string
 	retryAt time.Time // of events
+	away    bool      // the last failure was that no connection could be opened
 }
 
-// note records the result of a mail or a connection. It returns whether trouble began or ended with it.
-func (t *trouble) note(err error, now time.Time) (began, ended bool) {
+// note records the result of a mail or, if opening, of a connection. It returns whether trouble began or ended with it.
+func (t *trouble) note(err error, opening bool, now time.Time) (began, ended bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var failure *mail.SendError
 	if err == nil {
 		ended = !t.since.IsZero()
-		t.held, t.since, t.reason = 0, time.Time{}, ""
+		t.held, t.since, t.reason, t.away = 0, time.Time{}, "", false
 		return false, ended
 	}
 	if !errors.As(err, &failure) || failure.Fate != mail.Held {
@@ -47,7 +48,7 @@ func (t *trouble) note(err error, now time.Time) (began, ended bool) {
 	if began {
 		t.since = now
 	}
-	t.held, t.reason, t.retryAt = max(t.held, heldLimit), failure.Err.Error(), now.Add(pause)
+	t.held, t.reason, t.retryAt, t.away = max(t.held, heldLimit), failure.Err.Error(), now.Add(pause), opening
 	return began, false
 }
 
@@ -56,6 +57,13 @@ func (t *trouble) newSweep() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.held = 0
+}
+
+// unreachable reports whether there is trouble that a connection ends.
+func (t *trouble) unreachable() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.away
 }
 
 // down reports whether the server has just rejected so many mails that a further try is useless.
@@ -79,9 +87,9 @@ func (t *trouble) mayTry(now time.Time) bool {
 	return true
 }
 
-// report records the result of a mail or a connection. It logs one line when trouble begins and one when it ends.
-func (c *Courier) report(ctx context.Context, err error) {
-	switch began, ended := c.server.note(err, time.Now()); {
+// report records the result of a mail or, if opening, of a connection. It logs one line when trouble begins and one when it ends.
+func (c *Courier) report(ctx context.Context, err error, opening bool) {
+	switch began, ended := c.server.note(err, opening, time.Now()); {
 	case began:
 		c.log.Log(ctx, slog.LevelError, "the SMTP server takes no mail of ours, mails stay due", "err", err)
 		c.meters.blocked.Record(ctx, 1)
@@ -91,11 +99,14 @@ func (c *Courier) report(ctx context.Context, err error) {
 	}
 }
 
-// reportOpen is report of a connection that could not be opened. A drain that stopped it says nothing of the server.
-func (c *Courier) reportOpen(ctx context.Context, err error) {
-	if ctx.Err() == nil {
-		c.report(ctx, err)
+// open opens a connection and reports how that went, unless a drain stopped it. A connection ends only the trouble that there was
+// none: whether mails are taken shows with the next one.
+func (c *Courier) open(ctx context.Context, line mail.Line) error {
+	err := line.Open(ctx)
+	if ctx.Err() == nil && (err != nil || c.server.unreachable()) {
+		c.report(ctx, err, true)
 	}
+	return err
 }
 
 // Trouble says since when and why the SMTP server rejects all mails; "" while it accepts them. It is a detail of

@@ -42,13 +42,13 @@ func TestServerThatRefusesUs(t *testing.T) {
 		if got := b.Trouble(); !strings.Contains(got, "550 5.4.5 daily quota exceeded") || !strings.Contains(got, "since 20") {
 			t.Errorf("readiness says %q", got)
 		}
-		if got := b.gauge(t, "orderbell.mail.blocked"); got != 1 {
+		if got := b.blocked(t); got != 1 {
 			t.Errorf("the metric is %d", got)
 		}
 		b.send = nil
 		b.assertSweep(t, delivery.Tally{Waiting: 40, Sent: 40})
-		if len(b.sent) != 40 || b.Trouble() != "" || b.gauge(t, "orderbell.mail.blocked") != 0 {
-			t.Errorf("%d sent, readiness says %q, the metric %d", len(b.sent), b.Trouble(), b.gauge(t, "orderbell.mail.blocked"))
+		if len(b.sent) != 40 || b.Trouble() != "" || b.blocked(t) != 0 {
+			t.Errorf("%d sent, readiness says %q, the metric %d", len(b.sent), b.Trouble(), b.blocked(t))
 		}
 		if lines := strings.Count(b.log.String(), "\n"); lines != 2 {
 			t.Errorf("%d lines in the log:\n%s", lines, b.log)
@@ -129,11 +129,46 @@ func TestServerThatRefusesUs(t *testing.T) {
 			t.Errorf("%d lines in the log:\n%s", lines, b.log)
 		}
 	})
+	t.Run("that the server is back shows without a mail, unless it was mails that it refused", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, config())
+		b.due(t, "order")
+		away := func() error {
+			return &mail.SendError{Fate: mail.Held, Sender: true, Err: errors.New("connection refused")}
+		}
+		b.open = away
+		if _, err := b.sweep(t); err == nil {
+			t.Error("no error")
+		}
+		b.exec(`UPDATE email_deliveries SET status = 'sent', sent_at = now()`) // by another process
+		if _, err := b.sweep(t); err == nil || b.Trouble() == "" {
+			t.Errorf("the server is away still; error %v, readiness says %q", err, b.Trouble())
+		}
+		b.open = nil
+		b.assertSweep(t, delivery.Tally{})
+		if got := b.blocked(t); b.Trouble() != "" || got != 0 {
+			t.Errorf("the server is back; readiness says %q, the metric %d", b.Trouble(), got)
+		}
+
+		b.due(t, "order")
+		b.send = func(mail.Mail) error {
+			return &mail.SendError{Fate: mail.Held, Code: 553, Sender: true, Err: errors.New("553 5.7.1 not your domain")}
+		}
+		if _, err := b.sweep(t); err != nil {
+			t.Fatal(err)
+		}
+		b.exec(`UPDATE email_deliveries SET next_attempt_at = now() + interval '1 hour' WHERE status = 'due'`)
+		b.assertSweep(t, delivery.Tally{})
+		if b.Trouble() == "" {
+			t.Error("the server refuses mails, and readiness says nothing")
+		}
+	})
 }
 
-// gauge returns the last value of a gauge.
-func (b *testBundle) gauge(t *testing.T, name string) int64 {
+// blocked returns the last value of the gauge that an alert watches.
+func (b *testBundle) blocked(t *testing.T) int64 {
 	t.Helper()
+	const name = "orderbell.mail.blocked"
 	var all metricdata.ResourceMetrics
 	if err := b.metrics.Collect(t.Context(), &all); err != nil {
 		t.Fatal(err)
