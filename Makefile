@@ -212,8 +212,8 @@ test-e2e: build test/e2e/node_modules/.package-lock.json ## Run the page in Chro
 	tools/chromium.sh
 	npm --prefix test/e2e run --silent test
 
-# The specs of the page that depend on its servers; the others are about the page alone.
-REAL_SPECS := access harms lists orders outage owner preferences staff stream tabs twice
+# The specs that depend on Redis and Kafka. The others are about the page and PostgreSQL, which is real on embedded stores too.
+REAL_SPECS := lists orders outage owner stream tabs twice
 
 .PHONY: test-real
 test-real: bin/gotestsum build test/e2e/node_modules/.package-lock.json ## Run the tests against the servers of test/services/up
