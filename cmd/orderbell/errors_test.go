@@ -2,12 +2,10 @@ package main_test
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"orderbell/internal/dev/goldentest"
 	"orderbell/internal/store/database/databasetest"
 )
 
@@ -135,16 +133,5 @@ func TestErrors(t *testing.T) {
 	for _, args := range nothingMatches {
 		add("    # with a database", env, strings.Fields(args))
 	}
-	if os.Getenv("UPDATE_GOLDEN") != "" {
-		if err := os.WriteFile(golden, []byte(all.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), all.String()); diff != "" {
-		t.Errorf("errors (-%s +program; UPDATE_GOLDEN=1 writes it):\n%s", golden, diff)
-	}
+	goldentest.Compare(t, golden, all.String())
 }

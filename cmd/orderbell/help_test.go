@@ -1,11 +1,10 @@
 package main_test
 
 import (
-	"os"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"orderbell/internal/dev/goldentest"
 )
 
 // TestHelp compares the help of every command with one golden file, which a reviewer reads in one sitting.
@@ -33,18 +32,7 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	write(nil)
-	if os.Getenv("UPDATE_GOLDEN") != "" {
-		if err := os.WriteFile(golden, []byte(all.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), all.String()); diff != "" {
-		t.Errorf("help texts (-%s +program; UPDATE_GOLDEN=1 writes it):\n%s", golden, diff)
-	}
+	goldentest.Compare(t, golden, all.String())
 }
 
 func TestVersion(t *testing.T) {

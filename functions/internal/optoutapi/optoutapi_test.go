@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -18,6 +17,7 @@ import (
 
 	"orderbell/functions/internal/mail/optout"
 	"orderbell/functions/internal/optoutapi"
+	"orderbell/internal/dev/goldentest"
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/store/userstore"
@@ -261,17 +261,5 @@ func TestPages(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	page := do(b.api, "GET", b.link(0)).Body.String()
-	path := filepath.Join("testdata", "ask.golden.html")
-	if os.Getenv("UPDATE_GOLDEN") != "" {
-		if err := os.WriteFile(path, []byte(page), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), page); diff != "" {
-		t.Errorf("%s, run with UPDATE_GOLDEN=1 to update it:\n%s", path, diff)
-	}
+	goldentest.Compare(t, filepath.Join("testdata", "ask.golden.html"), page)
 }

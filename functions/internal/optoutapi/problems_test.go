@@ -5,16 +5,14 @@ import (
 	"html"
 	"log/slog"
 	"net/http"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"orderbell/functions/internal/mail/optout"
 	"orderbell/functions/internal/optoutapi"
+	"orderbell/internal/dev/goldentest"
 	"orderbell/internal/problem/problemtest"
 	"orderbell/internal/store/userstore"
 )
@@ -75,16 +73,5 @@ func TestProblems(t *testing.T) {
 	b.exec(t, `DELETE FROM users`)
 	add(b.api, "POST", b.link(0), "the user was removed")
 
-	if os.Getenv("UPDATE_GOLDEN") != "" {
-		if err := os.WriteFile(problemtest.File, []byte(book.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(problemtest.File)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), book.String()); diff != "" {
-		t.Errorf("refusals (-%s +API; UPDATE_GOLDEN=1 writes it):\n%s", problemtest.File, diff)
-	}
+	goldentest.Compare(t, problemtest.File, book.String())
 }

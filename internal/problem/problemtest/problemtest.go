@@ -5,13 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"orderbell/internal/dev/goldentest"
 	"orderbell/internal/problem"
 )
 
@@ -49,19 +47,5 @@ func (b *Book) Add(t *testing.T, request string, res *http.Response) {
 // Compare compares the problems with the package's [File]. UPDATE_GOLDEN=1 writes it.
 func (b *Book) Compare(t *testing.T) {
 	t.Helper()
-	if os.Getenv("UPDATE_GOLDEN") != "" {
-		if err := os.MkdirAll("testdata", 0o750); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(File, []byte(b.text.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(File)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), b.text.String()); diff != "" {
-		t.Errorf("problems (-%s +API; UPDATE_GOLDEN=1 writes it):\n%s", File, diff)
-	}
+	goldentest.Compare(t, File, b.text.String())
 }

@@ -2,7 +2,6 @@ package ordermail_test
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"golang.org/x/net/html"
 
 	"orderbell/functions/internal/mail/ordermail"
+	"orderbell/internal/dev/goldentest"
 	"orderbell/internal/event"
 	"orderbell/internal/mail"
 	"orderbell/internal/order"
@@ -45,19 +45,7 @@ func write(t *testing.T, links func(mail.Due) ordermail.Links, d mail.Due) mail.
 
 func golden(t *testing.T, name, got string) {
 	t.Helper()
-	path := filepath.Join("testdata", name)
-	if os.Getenv("UPDATE_GOLDEN") != "" {
-		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got), run with UPDATE_GOLDEN=1 to update it:\n%s", path, diff)
-	}
+	goldentest.Compare(t, filepath.Join("testdata", name), got)
 }
 
 func TestWrite(t *testing.T) {
