@@ -20,7 +20,7 @@ func Compare(tb testing.TB, path, got string) {
 			tb.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile(path)
+	want, err := os.ReadFile(path) //nolint:gosec // a test names it
 	if err != nil {
 		tb.Fatal(err)
 	}
