@@ -2,7 +2,8 @@ package event
 
 import (
 	"fmt"
-	"strings"
+
+	"orderbell/internal/text"
 )
 
 // InvalidError is an event that violates the contract. A function answers it with 400 and Reason in the header
@@ -30,10 +31,4 @@ func ForeignSource(source, tenantID string) error {
 }
 
 // Clip shortens untrusted text for an error.
-func Clip(s string) string {
-	const most = 80
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
-}
+func Clip(s string) string { return text.Clip(s, 80) }

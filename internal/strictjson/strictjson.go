@@ -23,7 +23,8 @@ type Fault struct {
 func (f *Fault) Error() string { return f.Field + " " + f.Detail }
 
 // Check returns the first fault of raw, which is to be decoded into v, a pointer to a struct or nil. The names of v's inner
-// structs are checked too, also those in slices and maps: none of them may be null, nor an element. Malformed JSON has no fault here: the decoder reports it.
+// structs are checked too, also those in slices and maps: none of them may be null, nor an element. Malformed JSON has no fault
+// here: the decoder reports it.
 func Check(raw []byte, v any) *Fault {
 	c := checker{next: reflect.TypeOf(v)}
 	dec := json.NewDecoder(bytes.NewReader(raw))

@@ -63,6 +63,15 @@ func List[T ~string](values []T) string {
 	return strings.Join(names, ", ")
 }
 
+// Clip returns at most so many bytes of s, and an ellipsis where there are more. What is left is UTF-8: a cut within a character
+// removes that.
+func Clip(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
+
 // Fault returns what is wrong with a name, with the code point at fault, or "". An empty name has no fault: the caller
 // decides whether it may be empty.
 func Fault(s string) string {

@@ -99,8 +99,11 @@ func IsParent(s string) bool { return parentPattern.MatchString(s) }
 
 // IsState says whether s may be handed on as a tracestate: a list of W3C Trace Context of at most [MaxState] bytes.
 func IsState(s string) bool {
+	if len(s) > MaxState {
+		return false
+	}
 	_, err := trace.ParseTraceState(s)
-	return err == nil && len(s) <= MaxState
+	return err == nil
 }
 
 // ID returns the id of the trace that a traceparent names, or "".

@@ -27,6 +27,7 @@ import (
 	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/problem"
 	"orderbell/internal/strictjson"
+	"orderbell/internal/text"
 	"orderbell/internal/tracing"
 )
 
@@ -205,12 +206,7 @@ func decode(w http.ResponseWriter, r *http.Request) (*cloudevents.Event, *proble
 
 // malformed returns the refusal of what is no CloudEvent. The SDK's errors repeat what was sent.
 func malformed(err error) *problem.Problem {
-	const most = 400
-	said := err.Error()
-	if len(said) > most {
-		said = strings.ToValidUTF8(said[:most], "") + "…"
-	}
-	return problem.New(http.StatusBadRequest, "malformed CloudEvent: %s", said)
+	return problem.New(http.StatusBadRequest, "malformed CloudEvent: %s", text.Clip(err.Error(), 400))
 }
 
 // checkOnce refuses an attribute that occurs twice, of which the SDK would take one, and text that is no text.

@@ -19,7 +19,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,6 +29,7 @@ import (
 
 	"orderbell/internal/backoff"
 	"orderbell/internal/mail"
+	"orderbell/internal/text"
 	"orderbell/internal/tracing"
 )
 
@@ -55,7 +55,7 @@ const (
 	renewal = lease / 3
 	// heldMax is the longest pause of a held mail, so that it is sent soon after the repair.
 	heldMax = 10 * time.Minute
-	// maxReason bounds the stored text of a server's answer.
+	// maxReason bounds the stored text of a server's answer, in bytes.
 	maxReason = 500
 )
 
@@ -301,10 +301,10 @@ func (c *Courier) judge(due mail.Due, err error) (mail.Mark, outcome) {
 		return mail.Mark{Status: mail.StatusSent}, sent
 	}
 	counted := due.Attempt - due.Held
-	m := mail.Mark{Status: mail.StatusDue, Reason: clip(err.Error()), RetryAfter: c.delay(counted)}
+	m := mail.Mark{Status: mail.StatusDue, Reason: text.Clip(err.Error(), maxReason), RetryAfter: c.delay(counted)}
 	var failure *mail.SendError
 	if errors.As(err, &failure) {
-		m.Reason, m.Ambiguous = clip(failure.Err.Error()), failure.Fate == mail.Unknown
+		m.Reason, m.Ambiguous = text.Clip(failure.Err.Error(), maxReason), failure.Fate == mail.Unknown
 		switch failure.Fate {
 		case mail.Refused:
 			m.Status, m.NoMailbox = mail.StatusFailed, failure.NoMailbox
@@ -316,7 +316,7 @@ func (c *Courier) judge(due mail.Due, err error) (mail.Mark, outcome) {
 		}
 	}
 	if counted >= c.cfg.MaxAttempts {
-		m.Status, m.Reason = mail.StatusFailed, clip(fmt.Sprintf("given up after %d attempts: %s", c.cfg.MaxAttempts, m.Reason))
+		m.Status, m.Reason = mail.StatusFailed, text.Clip(fmt.Sprintf("given up after %d attempts: %s", c.cfg.MaxAttempts, m.Reason), maxReason)
 		return m, failed
 	}
 	return m, retry
@@ -347,11 +347,4 @@ func (c *Courier) mark(ctx context.Context, due mail.Due, m mail.Mark) {
 			return
 		}
 	}
-}
-
-func clip(s string) string {
-	if len(s) > maxReason {
-		return strings.ToValidUTF8(s[:maxReason], "") + "…" // the cut may be within a character, which no row takes
-	}
-	return s
 }
