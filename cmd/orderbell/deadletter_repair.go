@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -34,10 +33,7 @@ func (o *deadLetterOptions) repair(ctx context.Context, cmd *cobra.Command, offi
 		return nil, err
 	}
 	defer admin.Close()
-	r := deadletter.Repair{Outbox: auditstore.New(o.database.pool), Groups: groups, Settle: deadletter.Settle, Oldest: func(ctx context.Context, group string) (time.Time, error) {
-		w, err := admin.Waiting(ctx, group)
-		return w.Oldest, err
-	}}
+	r := deadletter.Repair{Outbox: auditstore.New(o.database.pool), Groups: groups, Settle: deadletter.Settle, Oldest: admin.Oldest}
 	if os.Getenv("REDIS_URL") != "" {
 		var redis feed.Config
 		if err := service.Load(&redis); err != nil {

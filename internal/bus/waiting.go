@@ -15,6 +15,12 @@ type Waiting struct {
 	Oldest   time.Time // when the oldest of them was written; zero without one
 }
 
+// Oldest returns the Oldest of [Admin.Waiting].
+func (a *Admin) Oldest(ctx context.Context, group string) (time.Time, error) {
+	w, err := a.Waiting(ctx, group)
+	return w.Oldest, err
+}
+
 // Waiting returns the number of messages of the topic of events that group has not committed, and the time of the
 // oldest. It reads the oldest such message of each partition.
 func (a *Admin) Waiting(ctx context.Context, group string) (Waiting, error) {

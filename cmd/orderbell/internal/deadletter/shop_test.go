@@ -124,10 +124,7 @@ func (s *shop) run() {
 	t.Cleanup(admin.Close)
 	s.repair = deadletter.Repair{
 		Outbox: auditstore.New(s.pool), Feed: s.feed, Replay: replay, Settle: deadletter.Settle,
-		Oldest: func(ctx context.Context, group string) (time.Time, error) {
-			w, err := admin.Waiting(ctx, group)
-			return w.Oldest, err
-		},
+		Oldest: admin.Oldest,
 	}
 	for _, trigger := range triggers {
 		s.repair.Groups = append(s.repair.Groups, trigger.Name)

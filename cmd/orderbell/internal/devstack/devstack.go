@@ -139,7 +139,7 @@ func (s *Stack) start(ctx context.Context, listeners []net.Listener) error {
 		return err
 	}
 	s.serve(listeners)
-	if s.ops, err = s.startOperations(ctx); err != nil {
+	if s.ops, err = s.startOperations(ctx, cfg); err != nil {
 		return err
 	}
 	s.Operations = s.ops.url

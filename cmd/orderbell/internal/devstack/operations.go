@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"orderbell/cmd/orderbell/internal/auditstore"
-	"orderbell/cmd/orderbell/internal/deadletter"
 	"orderbell/cmd/orderbell/internal/load"
 	"orderbell/cmd/orderbell/internal/opspage"
 	"orderbell/cmd/orderbell/internal/status"
@@ -20,7 +19,6 @@ import (
 	"orderbell/internal/bus"
 	"orderbell/internal/feed"
 	"orderbell/internal/origin"
-	"orderbell/internal/service"
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/eventstore"
 	"orderbell/internal/store/outbox"
@@ -42,21 +40,10 @@ type operations struct {
 	url    string
 	page   *opspage.Page
 	server *origin.Server
-	ends   []func()
+	ends   ends
 }
 
-// operationsConfig is what the page reads from the environment, where all servers are.
-type operationsConfig struct {
-	Database database.Config
-	Bus      bus.Config
-	Feed     feed.Config
-}
-
-func (s *Stack) startOperations(ctx context.Context) (_ *operations, err error) {
-	var cfg operationsConfig
-	if err := service.Load(&cfg); err != nil {
-		return nil, err
-	}
+func (s *Stack) startOperations(ctx context.Context, cfg config) (_ *operations, err error) {
 	o := &operations{}
 	defer func() {
 		if err != nil {
@@ -68,13 +55,13 @@ func (s *Stack) startOperations(ctx context.Context) (_ *operations, err error) 
 	if err != nil {
 		return nil, err
 	}
-	o.ends = append(o.ends, pool.Close)
-	watchers, err := feed.Open(cfg.Feed)
+	o.ends.add(pool.Close)
+	watchers, err := feed.Open(cfg.Redis)
 	if err != nil {
 		return nil, err
 	}
-	o.ends = append(o.ends, func() { _ = watchers.Close() }) // it was only read
-	letters, err := o.letters(cfg.Bus, pool)
+	o.ends.add(func() { _ = watchers.Close() }) // it was only read
+	letters, err := o.ends.office(cfg.Bus, pool)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +93,7 @@ func (s *Stack) startOperations(ctx context.Context) (_ *operations, err error) 
 			return plan.Run(ctx)
 		},
 		Verify: func(ctx context.Context, since time.Time) ([]verify.Report, error) {
-			return s.verifyAll(ctx, store, watchers, cfg.Feed.ReplayTTL.Duration(), tenants, since)
+			return s.verifyAll(ctx, store, watchers, cfg.Redis.ReplayTTL.Duration(), tenants, since)
 		},
 	}
 	if s.spans != nil {
@@ -129,24 +116,6 @@ func (s *Stack) serviceToken(account, tenant string, role user.Role) (string, er
 	return s.Tokens.Auth.Sign(auth.Principal{UserID: account, TenantID: tenant, Roles: []user.Role{role}, Expires: now.Add(TokenTTL)}, now)
 }
 
-// letters returns the dead letters of the topic.
-func (o *operations) letters(cfg bus.Config, pool *database.Pool) (*deadletter.Office, error) {
-	reader, err := bus.NewReader(cfg)
-	if err != nil {
-		return nil, err
-	}
-	o.ends = append(o.ends, reader.Close)
-	producer, err := bus.NewProducer(cfg)
-	if err != nil {
-		return nil, err
-	}
-	o.ends = append(o.ends, producer.Close)
-	return &deadletter.Office{
-		Topics: deadletter.Topics{Events: cfg.Topic, DeadLetters: cfg.DeadLetterTopic}, Reader: reader, Bus: producer,
-		Sources: eventstore.New(pool, ""), PerSecond: redriveRate,
-	}, nil
-}
-
 // lags returns probes of the consumer groups, named lag of GROUP.
 func (o *operations) lags(cfg bus.Config) ([]status.Probe, error) {
 	var probes []status.Probe
@@ -155,7 +124,7 @@ func (o *operations) lags(cfg bus.Config) ([]status.Probe, error) {
 		if err != nil {
 			return nil, err
 		}
-		o.ends = append(o.ends, admin.Close)
+		o.ends.add(admin.Close)
 		probes = append(probes, status.Probe{Kind: status.Queue, Name: "lag of " + group, Ask: func(ctx context.Context) (status.Finding, error) {
 			lag, err := admin.Lag(ctx, group)
 			var waiting int64
@@ -249,7 +218,5 @@ func (o *operations) end() {
 	if o.page != nil {
 		o.page.Close()
 	}
-	for _, end := range slices.Backward(o.ends) {
-		end()
-	}
+	o.ends.run()
 }

@@ -11,7 +11,6 @@ import (
 	"orderbell/internal/bus"
 	"orderbell/internal/feed"
 	"orderbell/internal/store/database"
-	"orderbell/internal/store/eventstore"
 )
 
 const (
@@ -29,57 +28,41 @@ type redriver struct {
 	done   chan struct{}
 }
 
-func startRedriver(ctx context.Context, cfg config, log *slog.Logger) (*redriver, error) {
+func startRedriver(ctx context.Context, cfg config, log *slog.Logger) (_ *redriver, err error) {
+	var ends ends
+	defer func() {
+		if err != nil {
+			ends.run()
+		}
+	}()
 	pool, err := database.Open(ctx, cfg.Database, "orderbell-redrive")
 	if err != nil {
 		return nil, err
 	}
-	reader, err := bus.NewReader(cfg.Bus)
+	ends.add(pool.Close)
+	office, err := ends.office(cfg.Bus, pool)
 	if err != nil {
-		pool.Close()
-		return nil, err
-	}
-	producer, err := bus.NewProducer(cfg.Bus)
-	if err != nil {
-		reader.Close()
-		pool.Close()
 		return nil, err
 	}
 	admin, err := bus.NewAdmin(cfg.Bus)
 	if err != nil {
-		producer.Close()
-		reader.Close()
-		pool.Close()
 		return nil, err
 	}
+	ends.add(admin.Close)
 	published, err := feed.Open(cfg.Redis)
 	if err != nil {
-		admin.Close()
-		producer.Close()
-		reader.Close()
-		pool.Close()
 		return nil, err
 	}
-	office := &deadletter.Office{
-		Topics: deadletter.Topics{Events: cfg.Bus.Topic, DeadLetters: cfg.Bus.DeadLetterTopic},
-		Reader: reader, Bus: producer, Sources: eventstore.New(pool, ""), PerSecond: redriveRate,
-	}
+	ends.add(func() { _ = published.Close() }) // it was only read from
 	repair := deadletter.Repair{
 		Outbox: auditstore.New(pool), Groups: Groups(), Feed: published, Replay: cfg.Redis.ReplayTTL.Duration(), Settle: deadletter.Settle,
-		Oldest: func(ctx context.Context, group string) (time.Time, error) {
-			w, err := admin.Waiting(ctx, group)
-			return w.Oldest, err
-		},
+		Oldest: admin.Oldest,
 	}
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	r := &redriver{cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(r.done)
-		defer pool.Close()
-		defer reader.Close()
-		defer producer.Close()
-		defer admin.Close()
-		defer published.Close() //nolint:errcheck // it was only read from
+		defer ends.run()
 		redriveAlways(running, office, repair, log)
 	}()
 	return r, nil

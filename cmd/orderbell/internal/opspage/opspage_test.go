@@ -21,10 +21,9 @@ import (
 	"orderbell/cmd/orderbell/internal/verify"
 	"orderbell/cmd/orderbell/internal/watch"
 	"orderbell/internal/audit"
+	"orderbell/internal/dev/waittest"
 	"orderbell/internal/tracing"
 )
-
-const limit = 60 * time.Second
 
 // world is what a page under test shows and acts on.
 type world struct {
@@ -191,17 +190,13 @@ func state(t *testing.T, server *httptest.Server) (s opspage.State) {
 }
 
 // await returns the first state that is as wanted.
-func await(t *testing.T, server *httptest.Server, what string, wanted func(opspage.State) bool) opspage.State {
+func await(t *testing.T, server *httptest.Server, what string, wanted func(opspage.State) bool) (s opspage.State) {
 	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(limit); time.Now().Before(deadline); <-tick.C {
-		if s := state(t, server); wanted(s) {
-			return s
-		}
-	}
-	t.Fatalf("it is not so after %s that %s", limit, what)
-	return opspage.State{}
+	waittest.Until(t, what, func() bool {
+		s = state(t, server)
+		return wanted(s)
+	})
+	return s
 }
 
 func TestOnlyItsOwnPageOfThisMachineMayAct(t *testing.T) {
