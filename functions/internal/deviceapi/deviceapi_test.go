@@ -57,8 +57,8 @@ func setup(t *testing.T) bundle {
 	return b
 }
 
-// do sends a request and decodes the answer of the wanted status.
-func do[T any](t *testing.T, b bundle, token, method, path, body string, status int) (v T) {
+// send sends a request to the API that has its path.
+func (b bundle) send(t *testing.T, token, method, path, body string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
 	if token != "" {
@@ -73,6 +73,13 @@ func do[T any](t *testing.T, b bundle, token, method, path, body string, status 
 	} else {
 		b.devices.ServeHTTP(w, r)
 	}
+	return w
+}
+
+// do sends a request and decodes the answer of the wanted status.
+func do[T any](t *testing.T, b bundle, token, method, path, body string, status int) (v T) {
+	t.Helper()
+	w := b.send(t, token, method, path, body)
 	if w.Code != status {
 		t.Fatalf("%s %s: %d %s, want %d", method, path, w.Code, w.Body, status)
 	}

@@ -33,18 +33,7 @@ func TestProblems(t *testing.T) {
 	add := func(token, request, what, body string) {
 		t.Helper()
 		method, path, _ := strings.Cut(request, " ")
-		r := httptest.NewRequestWithContext(t.Context(), method, ids.Replace(path), strings.NewReader(body))
-		r.Header.Set("Authorization", "Bearer "+token)
-		if body != "" {
-			r.Header.Set("Content-Type", "application/json")
-		}
-		w := httptest.NewRecorder()
-		if strings.HasPrefix(path, deviceapi.PairingsPath) {
-			b.pairings.ServeHTTP(w, r)
-		} else {
-			b.devices.ServeHTTP(w, r)
-		}
-		book.Add(t, request+": "+what, w.Result())
+		book.Add(t, request+": "+what, b.send(t, token, method, ids.Replace(path), body).Result())
 	}
 	const approve, state = "POST /api/devices", "POST /api/pairings/state"
 	add("", "GET /api/pairings", "another method", "")

@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"orderbell/internal/dev/embedded"
+	"orderbell/internal/feed/feedtest"
 )
 
 // limit is generous: the machine may be busy.
@@ -16,17 +17,7 @@ const limit = 60 * time.Second
 
 func TestRedis(t *testing.T) {
 	t.Parallel()
-	server, err := embedded.StartRedis()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Stop)
-	options, err := redis.ParseURL(server.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := redis.NewClient(options)
-	t.Cleanup(func() { _ = client.Close() })
+	server, client := feedtest.InMemory(t)
 
 	t.Run("keys expire by the clock", func(t *testing.T) {
 		t.Parallel()
@@ -57,18 +48,7 @@ func TestRedis(t *testing.T) {
 
 func TestABrokenRedisIsRefusedAndComesBackWithItsData(t *testing.T) {
 	t.Parallel()
-	server, err := embedded.StartRedis()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Stop)
-	options, err := redis.ParseURL(server.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	options.MaxRetries = -1
-	client := redis.NewClient(options)
-	t.Cleanup(func() { _ = client.Close() })
+	server, client := feedtest.InMemory(t)
 	if err := client.Set(t.Context(), "kept", "1", 0).Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -100,17 +80,7 @@ func TestABrokenRedisIsRefusedAndComesBackWithItsData(t *testing.T) {
 func BenchmarkRedis(b *testing.B) {
 	for _, keys := range []int{100, 30_000} {
 		b.Run(fmt.Sprintf("%d keys", keys), func(b *testing.B) {
-			server, err := embedded.StartRedis()
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.Cleanup(server.Stop)
-			options, err := redis.ParseURL(server.URL())
-			if err != nil {
-				b.Fatal(err)
-			}
-			client := redis.NewClient(options)
-			b.Cleanup(func() { _ = client.Close() })
+			_, client := feedtest.InMemory(b)
 			for from := 0; from < keys; from += 1000 {
 				pipe := client.Pipeline()
 				for i := from; i < min(from+1000, keys); i++ {

@@ -21,11 +21,11 @@ import (
 	"orderbell/cmd/orderbell/internal/deadletter"
 	"orderbell/cmd/orderbell/internal/localbroker"
 	"orderbell/internal/bus"
-	"orderbell/internal/dev/embedded"
 	"orderbell/internal/duration"
 	"orderbell/internal/event"
 	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/feed"
+	"orderbell/internal/feed/feedtest"
 	"orderbell/internal/feed/message"
 	"orderbell/internal/order"
 	"orderbell/internal/pipeline"
@@ -62,21 +62,12 @@ func openShop(t *testing.T) *shop {
 	s.orders, s.outbox = orderstore.New(s.pool), outbox.New(s.pool)
 	s.exec(`INSERT INTO tenants (id, name) VALUES ('demo', 'Demo')`)
 	s.exec(`INSERT INTO users (id, tenant_id, email, roles, notification_in_app_events) VALUES (gen_random_uuid(), 'demo', 'cook@x.example', '{kitchen}', '{order_created}')`)
-	server, err := embedded.StartRedis()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Stop)
+	server, client := feedtest.InMemory(t)
+	var err error
 	if s.feed, err = feed.Open(feed.Config{URL: server.URL(), ReplayTTL: duration.Seconds(replay), ReplayMax: 4096, ReplayBytes: 8 << 20, Sharded: "auto"}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.feed.Close() })
-	options, err := redis.ParseURL(server.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := redis.NewClient(options)
-	t.Cleanup(func() { _ = client.Close() })
 	// The stream began well before, so Redis has lost nothing.
 	old := strconv.FormatInt(time.Now().Add(2*time.Minute-replay).UnixMilli(), 10) + "-0"
 	if err := client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders:{demo}:stream", ID: old, Values: []string{"p", "0-0", "d", "{}"}}).Err(); err != nil {

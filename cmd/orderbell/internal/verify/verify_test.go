@@ -19,7 +19,6 @@ import (
 	"orderbell/cmd/orderbell/internal/auditstore"
 	"orderbell/cmd/orderbell/internal/verify"
 	"orderbell/internal/audit"
-	"orderbell/internal/dev/embedded"
 	"orderbell/internal/duration"
 	"orderbell/internal/event"
 	"orderbell/internal/event/cloudevent"
@@ -57,21 +56,13 @@ func setup(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, pool: databasetest.New(t), box: &mailpit{}, began: time.Now().Add(-time.Second)}
 	w.orders, w.outbox, w.events = orderstore.New(w.pool), outbox.New(w.pool), eventstore.New(w.pool, "orderbell.example")
-	server, err := embedded.StartRedis()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Stop)
+	server, client := feedtest.InMemory(t)
+	var err error
 	if w.feed, err = feed.Open(feed.Config{URL: server.URL(), ReplayTTL: duration.Seconds(replayTTL), ReplayMax: 4096, ReplayBytes: 8 << 20, Sharded: "auto"}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.feed.Close() })
-	options, err := redis.ParseURL(server.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.redis = redis.NewClient(options)
-	t.Cleanup(func() { _ = w.redis.Close() })
+	w.redis = client
 	w.pipe, err = pipeline.New(pipeline.Config{RetentionDays: 45}, w.events, w.feed, nil, slog.New(slog.DiscardHandler), noop.Meter{})
 	if err != nil {
 		t.Fatal(err)

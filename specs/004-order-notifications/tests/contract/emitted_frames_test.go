@@ -44,17 +44,7 @@ type stage struct {
 
 func newStage(t *testing.T, gateway string, seen *sync.Map) stage {
 	t.Helper()
-	server, err := embedded.StartRedis()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Stop)
-	options, err := redis.ParseURL(server.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := redis.NewClient(options)
-	t.Cleanup(func() { _ = client.Close() })
+	server, client := feedtest.InMemory(t)
 	return stage{
 		gateway: gateway, server: server, redis: client, feed: feedtest.Open(t, feedtest.Config(server.URL())),
 		events: golden(t, eventsDir), schemas: readFrameSchemas(t), examples: frameExamples(t), seen: seen,
