@@ -275,7 +275,7 @@ func tokenFile(t *testing.T, tenant string) string {
 // TestTailShowsSinceWhenItIsOutOfDate has Redis stop under an open stream, and come back.
 func TestTailShowsSinceWhenItIsOutOfDate(t *testing.T) {
 	t.Parallel()
-	redis, addr, tenant := miniredis.RunT(t), "127.0.0.1:"+programtest.Port(t), feedtest.Tenant()
+	redis, addr, tenant := feedtest.Restartable(t), "127.0.0.1:"+programtest.Port(t), feedtest.Tenant()
 	gateway(t, redis, addr)
 	cmd := orderbell(t, []string{streamSecret}, "tail", "--tenant", tenant, "--url", "http://"+addr)
 	errOut, err := cmd.StderrPipe()

@@ -84,7 +84,7 @@ func TestErrorsAreTemporary(t *testing.T) {
 
 func TestFollowersAreConfirmedAgainAfterALostConnection(t *testing.T) {
 	t.Parallel()
-	server := miniredis.RunT(t)
+	server := feedtest.Restartable(t)
 	f := feedtest.Open(t, feedtest.Config("redis://"+server.Addr()))
 	sink := feedtest.Run(t, f)
 	tenants := map[string]bool{feedtest.Tenant(): true, feedtest.Tenant(): true}

@@ -6,37 +6,64 @@ import (
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"sync"
 )
 
 // Ports that FreePort hands out. Linux, macOS and Windows take the local ports of outgoing connections from 32768 on, and
-// Kubernetes the ports of its nodes from 30000 on: below that only a server takes a port.
+// Kubernetes the ports of its nodes from 30000 on: below that only a server takes a port. test/services/up takes its own
+// from 10000 to 19999.
 const (
 	firstPort = 20000
 	ports     = 10000
 	portTries = 100
 )
 
-// FreePort returns a port of 127.0.0.1 that nothing listens on now, and that no outgoing connection gets. It is chosen at
-// random: another program is unlikely to ask for the same one before its user listens there.
-func FreePort(ctx context.Context) (int, error) {
-	var lc net.ListenConfig
+// reserved has the ports that this process has handed out, each as a UDP socket of that number, which nothing else here
+// uses: the kernel gives such a socket once, to one process, and takes it back when the process ends.
+var reserved struct { //nolint:gochecknoglobals // as the ports are: there is one set per machine
+	sync.Mutex
+	sockets []net.PacketConn
+}
+
+// FreePort returns a TCP port of 127.0.0.1 that nothing listens on now, that no outgoing connection gets, and that no
+// other call of FreePort on this machine returns while this process runs: a port can be handed out before its user
+// listens there, and again be listened on after the user's crash.
+func FreePort() (int, error) {
 	var err error
 	for range portTries {
 		port := firstPort + rand.IntN(ports)
-		var listener net.Listener
-		if listener, err = lc.Listen(ctx, "tcp", loopback(port)); err != nil {
-			continue
-		}
-		if err = listener.Close(); err == nil {
+		if err = reserve(port); err == nil {
 			return port, nil
 		}
 	}
 	return 0, fmt.Errorf("find a free port from %d on: %w", firstPort, err)
 }
 
+// reserve fails if the port is in use or handed out.
+func reserve(port int) error {
+	ctx := context.Background() // nothing here waits
+	var lc net.ListenConfig
+	socket, err := lc.ListenPacket(ctx, "udp4", loopback(port))
+	if err != nil {
+		return err //nolint:wrapcheck // it names the port
+	}
+	listener, err := lc.Listen(ctx, "tcp4", loopback(port))
+	if err == nil {
+		err = listener.Close()
+	}
+	if err != nil {
+		_ = socket.Close()
+		return err //nolint:wrapcheck // it names the port
+	}
+	reserved.Lock()
+	defer reserved.Unlock()
+	reserved.sockets = append(reserved.sockets, socket)
+	return nil
+}
+
 // FreeAddr returns the address, host:port, of a [FreePort].
-func FreeAddr(ctx context.Context) (string, error) {
-	port, err := FreePort(ctx)
+func FreeAddr() (string, error) {
+	port, err := FreePort()
 	if err != nil {
 		return "", err
 	}

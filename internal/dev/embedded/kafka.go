@@ -24,7 +24,14 @@ type KafkaOptions struct {
 
 // StartKafka starts a broker on loopback, without topics.
 func StartKafka(options KafkaOptions) (*Kafka, error) {
-	settings := []kfake.Opt{kfake.Ports(options.Port), kfake.ClusterID("orderbell")}
+	port := options.Port
+	if port == 0 {
+		var err error
+		if port, err = FreePort(); err != nil {
+			return nil, err
+		}
+	}
+	settings := []kfake.Opt{kfake.Ports(port), kfake.ClusterID("orderbell")}
 	if options.DataDir != "" {
 		settings = append(settings, kfake.DataDir(options.DataDir))
 	}

@@ -30,10 +30,10 @@ func NewMailpit(ctx context.Context, binary, database string) (*Mailpit, error) 
 	}
 	m := &Mailpit{binary: binary, database: database}
 	var err error
-	if m.web, err = FreeAddr(ctx); err != nil {
+	if m.web, err = FreeAddr(); err != nil {
 		return nil, err
 	}
-	if m.smtp, err = FreeAddr(ctx); err != nil {
+	if m.smtp, err = FreeAddr(); err != nil {
 		return nil, err
 	}
 	return m, nil

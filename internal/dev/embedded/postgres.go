@@ -93,7 +93,7 @@ func startPostgresIn(ctx context.Context, opts PostgresOptions, programs string,
 	for try := 1; ; try++ {
 		port := opts.Port
 		if port == 0 {
-			if port, err = FreePort(ctx); err != nil {
+			if port, err = FreePort(); err != nil {
 				return nil, err
 			}
 		}

@@ -28,8 +28,12 @@ const (
 
 // StartRedis starts an empty server on a free loopback port.
 func StartRedis() (*Redis, error) {
+	addr, err := FreeAddr()
+	if err != nil {
+		return nil, err
+	}
 	r := &Redis{server: miniredis.NewMiniRedis(), stop: make(chan struct{})}
-	if err := r.server.Start(); err != nil {
+	if err := r.server.StartAddr(addr); err != nil {
 		return nil, fmt.Errorf("start the embedded Redis: %w", err)
 	}
 	r.url = "redis://" + r.server.Addr() + "/0"

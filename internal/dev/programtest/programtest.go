@@ -72,7 +72,7 @@ func (p *Program) WaitReady(tb testing.TB) *Program {
 // Port returns a port of 127.0.0.1 that nothing listens on, for a program that cannot take PORT=0.
 func Port(tb testing.TB) string {
 	tb.Helper()
-	port, err := embedded.FreePort(tb.Context())
+	port, err := embedded.FreePort()
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package feedtest
 import (
 	"testing"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 
 	"orderbell/internal/dev/embedded"
@@ -23,4 +24,19 @@ func InMemory(tb testing.TB) (*embedded.Redis, *redis.Client) {
 	client := redis.NewClient(options)
 	tb.Cleanup(func() { _ = client.Close() })
 	return server, client
+}
+
+// Restartable starts a Redis that the test may close and restart: no other program gets its port in between.
+func Restartable(tb testing.TB) *miniredis.Miniredis {
+	tb.Helper()
+	addr, err := embedded.FreeAddr()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	server := miniredis.NewMiniRedis()
+	if err := server.StartAddr(addr); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(server.Close)
+	return server
 }

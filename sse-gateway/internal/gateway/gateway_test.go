@@ -76,7 +76,7 @@ func config(redisURL string) gateway.Config {
 
 func setup(t *testing.T, change ...func(*gateway.Config)) *bundle {
 	t.Helper()
-	redis := miniredis.RunT(t)
+	redis := feedtest.Restartable(t)
 	cfg := config("redis://" + redis.Addr())
 	for _, f := range change {
 		f(&cfg)

@@ -65,7 +65,7 @@ func checkPrograms(binDir string) error {
 func startPrograms(ctx context.Context, opts Options, origin string, spans []string, databaseURLs map[string]string, changed func()) (*programs, error) {
 	p := &programs{urls: map[string]*url.URL{}}
 	for _, name := range names() {
-		addr, err := embedded.FreeAddr(ctx)
+		addr, err := embedded.FreeAddr()
 		if err != nil {
 			return nil, err
 		}

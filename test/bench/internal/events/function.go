@@ -53,7 +53,7 @@ type running struct {
 
 // start starts the program and returns when it takes connections.
 func (p program) start(ctx context.Context, s servers, address string, conns int) (*running, error) {
-	listen, err := embedded.FreeAddr(ctx)
+	listen, err := embedded.FreeAddr()
 	if err != nil {
 		return nil, fmt.Errorf("find a port: %w", err)
 	}

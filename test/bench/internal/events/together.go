@@ -116,7 +116,7 @@ func together(ctx context.Context, s servers, o Options) ([]figure, error) {
 
 // startAll starts orderbell dev on the servers, and returns when it says where it is.
 func startAll(ctx context.Context, s servers, o Options, address, data string) ([]string, *process.Process, error) {
-	listen, err := embedded.FreeAddr(ctx)
+	listen, err := embedded.FreeAddr()
 	if err != nil {
 		return nil, nil, fmt.Errorf("find a port: %w", err)
 	}
