@@ -212,6 +212,11 @@ test-e2e: build test/e2e/node_modules/.package-lock.json ## Run the page in Chro
 	tools/chromium.sh
 	npm --prefix test/e2e run --silent test
 
+# The packages whose tests use a server: through databasetest, or in files of their own for real servers.
+USES_DATABASE := {{$$p := .ForTest}}{{range .Deps}}{{if eq . "orderbell/internal/store/database/databasetest"}}{{$$p}}{{"\n"}}{{end}}{{end}}
+REAL_PACKAGES = { go list -test -f '$(USES_DATABASE)' ./...; \
+	go list $$(grep -rl --include='*_test.go' '^//go:build real$$' . | xargs -n 1 dirname); } | sort -u
+
 # The specs that depend on Redis and Kafka. The others are about the page and PostgreSQL, which is real on embedded stores too.
 REAL_SPECS := lists orders outage owner stream tabs twice
 
@@ -219,7 +224,7 @@ REAL_SPECS := lists orders outage owner stream tabs twice
 test-real: bin/gotestsum build test/e2e/node_modules/.package-lock.json ## Run the tests against the servers of test/services/up
 	@test -s .services/env || { echo 'no servers: test/services/up starts them' >&2; exit 1; }
 	$(say) 'Go tests on real PostgreSQL, Redis and Kafka'
-	. .services/env; $(GO_TEST) -count=1 -tags real $$(go list ./... | grep -v -e /test/house)
+	. .services/env; $(GO_TEST) -count=1 -tags real $$($(REAL_PACKAGES))
 	$(say) 'one order through everything, on the real servers'
 	. .services/env; bin/orderbell dev --check
 	$(say) 'every route at the origin with the tokens of strangers, on the real servers'
