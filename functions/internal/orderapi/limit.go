@@ -96,6 +96,7 @@ func (l *limited) take(ctx context.Context, tenantID string) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	now = l.now() // others may have taken an order while this one waited for its limit
 	b.left = min(b.rate, b.left+now.Sub(b.filled).Seconds()*b.rate)
 	b.filled = now
 	if b.left < 1 {

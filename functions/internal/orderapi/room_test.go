@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"orderbell/internal/order"
@@ -56,4 +57,36 @@ func TestManyTenantsKeepTheirLimits(t *testing.T) {
 	if len(l.buckets) > maxBuckets/2 {
 		t.Errorf("%d tenants are remembered, want those alone that were not quiet", len(l.buckets))
 	}
+}
+
+// slow is a database that answers the reads of limits one by one, each when it is told.
+type slow struct{ answer chan struct{} }
+
+func (s slow) Limits(context.Context, string) (user.Limits, error) {
+	<-s.answer
+	return user.Limits{}, nil
+}
+
+// TestASlowReadOfTheLimitCostsNoOrder has an order that began earlier, and waited for its limit, after one that did not wait.
+func TestASlowReadOfTheLimitCostsNoOrder(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		database := slow{make(chan struct{})}
+		l := Limited(taker{}, database, user.DefaultLimits{OrdersPerSecond: 5})
+		errs := make(chan error, 2)
+		create := func() { _, err := l.Create(t.Context(), order.Order{}, order.Request{TenantID: "demo"}); errs <- err }
+		go create()
+		synctest.Wait()
+		<-time.After(2 * time.Second)
+		go create()
+		synctest.Wait()
+		for range 2 {
+			database.answer <- struct{}{}
+		}
+		for range 2 {
+			if err := <-errs; err != nil {
+				t.Error(err)
+			}
+		}
+	})
 }
