@@ -20,8 +20,8 @@ import (
 type Sink interface {
 	// Published is called for each message on a followed tenant's channel.
 	Published(tenantID string, p message.Published)
-	// Expected is called when the tenant's order has changed: this event is to be published soon.
-	Expected(tenantID, eventID string)
+	// Expected is called when orders of the tenant have changed: the event of the last commit is to be published soon.
+	Expected(tenantID string, commits []message.Commit)
 	// Confirmed is called when a tenant's subscription begins, also after a reconnect. Earlier messages may have been
 	// missed.
 	Confirmed(tenantID string)
@@ -278,8 +278,8 @@ func (f *Feed) deliver(m *redis.Message, sink Sink) {
 		f.toldOfRevocation(m.Payload)
 		return
 	}
-	if eventID, ok := expected(m.Payload); ok {
-		sink.Expected(tenant, eventID)
+	if commits, ok := expected(m.Payload); ok {
+		sink.Expected(tenant, commits)
 		return
 	}
 	p, ok := ParsePayload(m.Payload)

@@ -3,27 +3,41 @@ package feed
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"strings"
 	"time"
+
+	"orderbell/internal/feed/message"
 )
 
 // hints is the channel that wakes the relays. No tenant's id begins with "~".
 const hints = "orders:{~outbox}"
 
-// expectPrefix begins a message of a tenant's channel that names an event to come. What is published begins with a digit.
+// expectPrefix begins a message of a tenant's channel that names an event to come: its id and, after a space, the JSON array
+// of the [message.Commit] that led to it. What is published begins with a digit.
 const expectPrefix = "expect "
+
+// Bounds of the commits in one message. Those beyond are shown when their events come.
+const (
+	maxCommits     = 64
+	maxCommitBytes = 64 << 10
+)
 
 // maxEventID is longer than every event id.
 const maxEventID = 64
 
-// Committed tells the relays that a transaction with events has committed, and the watchers of each tenant which of its
-// events is to come: one that does not come shows that something on its way is down. Nothing is kept of it. The relays are told
-// first, since the event waits for them.
-func (f *Feed) Committed(ctx context.Context, latest map[string]string) error {
-	errs := append(make([]error, 0, len(latest)+1), f.Hint(ctx))
-	for tenantID, eventID := range latest {
-		errs = append(errs, f.tell.Run(ctx, f.client, []string{channel(tenantID)}, expectPrefix+eventID, f.cfg.Sharded).Err())
+// Committed tells the relays that changes have been committed, and the watchers of each tenant what its orders are now and
+// which event is to come, that of the tenant's last commit: an event that does not come shows that something on its way is
+// down. Nothing is kept of it. The relays are told first, since the events wait for them.
+func (f *Feed) Committed(ctx context.Context, commits map[string][]message.Commit) error {
+	errs := append(make([]error, 0, len(commits)+1), f.Hint(ctx))
+	for tenantID, those := range commits {
+		payload, err := expectation(those)
+		if err == nil {
+			err = f.tell.Run(ctx, f.client, []string{channel(tenantID)}, payload, f.cfg.Sharded).Err()
+		}
+		errs = append(errs, err)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return wrap("tell of a commit", err)
@@ -31,10 +45,42 @@ func (f *Feed) Committed(ctx context.Context, latest map[string]string) error {
 	return nil
 }
 
-// expected returns the event that a message of a tenant's channel says is to come, if it is such a message.
-func expected(payload string) (eventID string, ok bool) {
-	eventID, ok = strings.CutPrefix(payload, expectPrefix)
-	return eventID, ok && eventID != "" && len(eventID) <= maxEventID
+// expectation returns the message that tells of at least one commit.
+func expectation(commits []message.Commit) (string, error) {
+	bytes := 0
+	from := len(commits)
+	for ; from > 0 && len(commits)-from < maxCommits; from-- {
+		if bytes += len(commits[from-1].Data); bytes > maxCommitBytes {
+			break
+		}
+	}
+	list, err := json.Marshal(commits[from:])
+	if err != nil {
+		return "", wrap("encode commits", err)
+	}
+	return expectPrefix + commits[len(commits)-1].EventID + " " + string(list), nil
+}
+
+// expected returns the commits that a message of a tenant's channel tells of, if it is such a message. The last one's event is
+// to come.
+func expected(payload string) (commits []message.Commit, ok bool) {
+	rest, ok := strings.CutPrefix(payload, expectPrefix)
+	if !ok {
+		return nil, false
+	}
+	eventID, list, _ := strings.Cut(rest, " ")
+	if list != "" && json.Unmarshal([]byte(list), &commits) != nil {
+		return nil, false
+	}
+	if len(commits) == 0 || commits[len(commits)-1].EventID != eventID {
+		commits = append(commits, message.Commit{EventID: eventID}) // an older order-api sends no list
+	}
+	for _, c := range commits {
+		if c.EventID == "" || len(c.EventID) > maxEventID {
+			return nil, false
+		}
+	}
+	return commits, true
 }
 
 // Hint tells the relays that a transaction with events has committed. Only relays that listen at that moment receive

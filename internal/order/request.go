@@ -22,6 +22,8 @@ type Answer struct {
 
 	// EventID is the id of the change's event; "" if this request changed nothing.
 	EventID string
+	// Event is the data of that event, a JSON object.
+	Event []byte
 
 	// DuplicateOf is, for a new order, the id of another order of the tenant with the same reference that is open or
 	// was created in the last [DuplicateWithin]; "" without one.

@@ -96,6 +96,7 @@ describe('the golden frames', () => {
       'notification',
       'notification_read',
       'order',
+      'order_committed',
       'overloaded',
       'ready',
       'resync',

@@ -43,6 +43,7 @@ describe('parseFrame', () => {
     ],
     ['live', { since: '2026-11-24T10:00:00Z' }, { kind: 'live' }],
     ['order_paid', data, { kind: 'order', type: 'order_paid', order }],
+    ['order_committed', data, { kind: 'order_committed', order }],
     ['order_paid', { ...data, added_by_a_newer_server: 1 }, { kind: 'order', type: 'order_paid', order }],
     [
       'order_paid',

@@ -32,6 +32,8 @@ export type Frame =
       /** W3C trace context, of a change whose trace is sampled. */
       readonly trace?: string;
     }
+  /** An order whose event has not come yet. */
+  | { readonly kind: 'order_committed'; readonly order: Order }
   | { readonly kind: 'notification'; readonly notification: Notification }
   /** The person has read, in this tab or another. */
   | { readonly kind: 'notification_read'; readonly reading: Reading }
@@ -79,6 +81,8 @@ export function parseFrame(name: string, data: string): Frame {
       return { kind: name, since: time(fields(parseJSON(data, name), name), 'since', name) };
     case 'live':
       return { kind: name };
+    case 'order_committed':
+      return { kind: name, order: parseEventData(parseJSON(data, name)) };
     case 'notification':
       return { kind: 'notification', notification: parseNotification(parseJSON(data, name)) };
     case 'notification_read':

@@ -158,6 +158,21 @@ describe('frames', () => {
     expect(feed.store.getSnapshot().orders).toEqual(truth(origin));
   });
 
+  it('shows an order before its event, and announces it with its event', async () => {
+    const { origin, feed, told, first } = await setup();
+    const paid = { ...first, status: 'paid' as const, version: 2 };
+    origin.write(frame('order_committed', eventData(paid), '0'));
+    await settle();
+    const shown = () => feed.store.getSnapshot().orders.find((o) => o.orderId === first.order_id);
+    expect(shown()).toMatchObject({ status: 'paid', version: 2 });
+    expect(told).toHaveLength(0);
+    origin.advance(first.order_id, 'paid');
+    origin.write(frame('order_committed', eventData(first), '0')); // late, and out of date
+    await settle();
+    expect(told).toHaveLength(1);
+    expect(shown()).toMatchObject({ status: 'paid', version: 2 });
+  });
+
   it('does not load faster than once a second, however many ask', async () => {
     const { origin } = await setup();
     for (let i = 0; i < 50; i += 1) {

@@ -224,6 +224,9 @@ export function openFeed(options: FeedOptions): Feed {
         store.apply(frame.order);
         if (frame.trace !== undefined) receipts.came(id, frame.trace);
         return;
+      case 'order_committed':
+        store.apply(frame.order);
+        return;
       case 'notification':
         store.apply(frame.notification.order);
         announce(frame.notification);

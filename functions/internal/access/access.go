@@ -63,7 +63,7 @@ func (ignore) Published(string, message.Published) {}
 func (ignore) Confirmed(string)                    {}
 
 // Expected implements [feed.Sink].
-func (ignore) Expected(string, string) {}
+func (ignore) Expected(string, []message.Commit) {}
 
 // Lost implements [feed.Sink].
 func (ignore) Lost(string, time.Time) {}

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"orderbell/internal/feed/message"
 	"orderbell/internal/order"
 )
 
@@ -13,28 +14,30 @@ const (
 	hintPause = 2 * time.Millisecond
 	// hintTimeout is how long a hint may take. A relay finds the events by itself soon after.
 	hintTimeout = time.Second
+	// mostCommits bounds what waits for a slow Redis. The events of older commits show those.
+	mostCommits = 64
 )
 
-// hinted is a store that wakes the relay after each commit, and tells the gateways which event is to come.
+// hinted is a store that wakes the relay after each commit, and tells the gateways what the order is now.
 type hinted struct {
 	Store
 
 	news chan struct{}
 
 	mu     sync.Mutex
-	latest map[string]string // event ids by tenant, since the last hint
+	latest map[string][]message.Commit // by tenant, since the last hint
 }
 
-// Hinted returns store with a call of publish after each committed change, until ctx ends. publish gets the latest event of
-// each tenant that has one. Calls run one at a time in the background: they delay no answer, and a burst of changes shares
-// one. An error of publish is dropped, since the relay also looks into the outbox without hints.
-func Hinted(ctx context.Context, store Store, publish func(ctx context.Context, latest map[string]string) error) Store {
-	h := &hinted{Store: store, news: make(chan struct{}, 1), latest: map[string]string{}}
+// Hinted returns store with a call of publish after each committed change, until ctx ends. publish gets the latest commits of
+// each tenant that has some, at most [mostCommits]. Calls run one at a time in the background: they delay no answer, and a burst
+// of changes shares one. An error of publish is dropped, since the relay also looks into the outbox without hints.
+func Hinted(ctx context.Context, store Store, publish func(ctx context.Context, latest map[string][]message.Commit) error) Store {
+	h := &hinted{Store: store, news: make(chan struct{}, 1), latest: map[string][]message.Commit{}}
 	go h.run(ctx, publish)
 	return h
 }
 
-func (h *hinted) run(ctx context.Context, publish func(context.Context, map[string]string) error) {
+func (h *hinted) run(ctx context.Context, publish func(context.Context, map[string][]message.Commit) error) {
 	pause := time.NewTicker(hintPause)
 	defer pause.Stop()
 	for {
@@ -45,7 +48,7 @@ func (h *hinted) run(ctx context.Context, publish func(context.Context, map[stri
 		}
 		h.mu.Lock()
 		latest := h.latest
-		h.latest = map[string]string{}
+		h.latest = map[string][]message.Commit{}
 		h.mu.Unlock()
 		attempt, cancel := context.WithTimeout(ctx, hintTimeout)
 		_ = publish(attempt, latest)
@@ -65,7 +68,8 @@ func (h *hinted) tell(tenantID string, a order.Answer, err error) (order.Answer,
 	}
 	if a.EventID != "" {
 		h.mu.Lock()
-		h.latest[tenantID] = a.EventID
+		commits := append(h.latest[tenantID], message.Commit{EventID: a.EventID, Data: a.Event})
+		h.latest[tenantID] = commits[max(0, len(commits)-mostCommits):]
 		h.mu.Unlock()
 	}
 	select {

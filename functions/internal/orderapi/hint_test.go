@@ -3,6 +3,7 @@ package orderapi_test
 import (
 	"context"
 	"errors"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbell/functions/internal/orderapi"
+	"orderbell/internal/feed/message"
 	"orderbell/internal/order"
 )
 
@@ -21,7 +23,7 @@ type fails struct {
 }
 
 func (f *fails) Create(_ context.Context, o order.Order, _ order.Request) (order.Answer, error) {
-	return order.Answer{EventID: o.Reference}, f.err
+	return order.Answer{EventID: o.Reference, Event: []byte(`{"reference":"` + o.Reference + `"}`)}, f.err
 }
 
 func (f *fails) Change(context.Context, string, order.Status, order.Request) (order.Answer, error) {
@@ -32,6 +34,11 @@ func (f *fails) Undo(context.Context, string, int64, []order.Status, order.Reque
 	return order.Answer{}, f.err
 }
 
+// told is what is told of the commit of an order with that reference.
+func told(eventID string) message.Commit {
+	return message.Commit{EventID: eventID, Data: []byte(`{"reference":"` + eventID + `"}`)}
+}
+
 func TestEachCommitWakesTheRelay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -40,7 +47,7 @@ func TestEachCommitWakesTheRelay(t *testing.T) {
 		published := 0
 		release := make(chan struct{})
 		under := &fails{}
-		store := orderapi.Hinted(ctx, under, func(context.Context, map[string]string) error {
+		store := orderapi.Hinted(ctx, under, func(context.Context, map[string][]message.Commit) error {
 			published++
 			<-release
 			return errors.New("no Redis") // changes nothing
@@ -88,15 +95,15 @@ func TestEachCommitWakesTheRelay(t *testing.T) {
 	})
 }
 
-func TestEachTenantHearsOfItsLatestEvent(t *testing.T) {
+func TestEachTenantHearsOfItsCommits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		got := make(chan map[string]string, 10)
+		got := make(chan map[string][]message.Commit, 10)
 		release := make(chan struct{})
 		under := &fails{}
-		store := orderapi.Hinted(ctx, under, func(_ context.Context, latest map[string]string) error {
+		store := orderapi.Hinted(ctx, under, func(_ context.Context, latest map[string][]message.Commit) error {
 			got <- latest
 			<-release
 			return nil
@@ -108,7 +115,7 @@ func TestEachTenantHearsOfItsLatestEvent(t *testing.T) {
 			}
 		}
 		commit("demo", "1")
-		if diff := cmp.Diff(map[string]string{"demo": "1"}, <-got); diff != "" {
+		if diff := cmp.Diff(map[string][]message.Commit{"demo": {told("1")}}, <-got); diff != "" {
 			t.Error(diff)
 		}
 		commit("demo", "2") // while the first hint is on its way
@@ -116,8 +123,15 @@ func TestEachTenantHearsOfItsLatestEvent(t *testing.T) {
 		commit("demo", "4")
 		commit("kopi", "") // a repeated request: nothing is done, and nothing is to come
 		release <- struct{}{}
-		if diff := cmp.Diff(map[string]string{"demo": "4", "kopi": "3"}, <-got); diff != "" {
+		if diff := cmp.Diff(map[string][]message.Commit{"demo": {told("2"), told("4")}, "kopi": {told("3")}}, <-got); diff != "" {
 			t.Error(diff)
+		}
+		for n := range 100 {
+			commit("demo", strconv.Itoa(n))
+		}
+		release <- struct{}{}
+		if latest := (<-got)["demo"]; len(latest) != 64 || latest[63].EventID != "99" {
+			t.Errorf("of 100 commits that wait, %d are told of, the last one is %+v, want the latest 64", len(latest), latest[len(latest)-1])
 		}
 		close(release)
 	})

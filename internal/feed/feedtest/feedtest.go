@@ -93,9 +93,6 @@ type Sink struct {
 	Promises chan Promise
 }
 
-// Promise is a call of [Sink.Expected].
-type Promise struct{ TenantID, EventID string }
-
 // Loss is a call of [Sink.Lost].
 type Loss struct {
 	TenantID string
@@ -109,9 +106,6 @@ func (s Sink) Published(tenantID string, p message.Published) {
 
 // Confirmed implements [feed.Sink].
 func (s Sink) Confirmed(tenantID string) { s.C <- Heard{TenantID: tenantID, Confirmed: true} }
-
-// Expected implements [feed.Sink].
-func (s Sink) Expected(tenantID, eventID string) { s.Promises <- Promise{tenantID, eventID} }
 
 // Lost implements [feed.Sink].
 func (s Sink) Lost(tenantID string, since time.Time) { s.Losses <- Loss{tenantID, since} }

@@ -26,6 +26,12 @@ type Message struct {
 	Again bool `json:"again,omitempty"`
 }
 
+// Commit is a change of an order that has been committed, and whose event is to come.
+type Commit struct {
+	EventID string          `json:"id"`
+	Data    json.RawMessage `json:"data,omitempty"` // the event's data, a JSON object; nil: not told
+}
+
 // NotificationRead is the event that tells a user's other tabs which notifications were read. It exists only in the
 // feed, not in the topic.
 const NotificationRead event.Type = "notification_read"

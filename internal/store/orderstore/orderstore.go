@@ -203,7 +203,7 @@ func arguments(r order.Request, id string, status order.Status, eventID string) 
 func (s *Store) write(ctx context.Context, tenantID, query string, args ...any) (order.Answer, error) {
 	return database.CollectOne(ctx, s.pool, tenantID, func(row pgx.CollectableRow) (order.Answer, error) {
 		var a order.Answer
-		err := row.Scan(append(fields(&a.Order), &a.DuplicateOf)...)
+		err := row.Scan(append(fields(&a.Order), &a.DuplicateOf, &a.Event)...)
 		a.Order = inUTC(a.Order)
 		return a, err
 	}, query, args...)

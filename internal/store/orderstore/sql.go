@@ -21,18 +21,21 @@ a AS (
         UNION ALL SELECT name FROM devices WHERE tenant_id = $1::text AND id = $9::uuid) AS actor), '') AS actor_name
 ),
 r AS (SELECT ` + text.SaidSQL + ` AS shown_reference FROM (SELECT reference AS said FROM o) AS o),
-e AS (
-    INSERT INTO outbox (shard, event_id, source, type, tenant_id, order_id, data, occurred_at, traceparent, tracestate)
-    SELECT $4::smallint, $5::uuid, '` + event.Source + `', $6::text, tenant_id, id, convert_to(
+w AS (
+    SELECT convert_to(
         '{"order_id":"' || id || '","tenant_id":' || to_json(tenant_id) || ',"status":"' || status || '"' ||
         CASE shown_reference WHEN '' THEN '' ELSE ',"reference":' || to_json(shown_reference) END ||
         ',"total_amount":' || total_amount || ',"currency":"' || currency || '","version":' || version ||
         ',"timestamp":"' || to_char(updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '"' ||
         CASE undone WHEN '' THEN '' ELSE ',"undone":"' || undone || '"' END ||
         CASE $8::text WHEN '' THEN '' ELSE ',"actor":{"user_id":' || to_json($8::text) ||
-            CASE actor_name WHEN '' THEN '' ELSE ',"name":' || to_json(actor_name) END || '}' END || '}', 'UTF8'),
-        updated_at, $7::text, $10::text
+            CASE actor_name WHEN '' THEN '' ELSE ',"name":' || to_json(actor_name) END || '}' END || '}', 'UTF8') AS event_data
     FROM o, a, r
+),
+e AS (
+    INSERT INTO outbox (shard, event_id, source, type, tenant_id, order_id, data, occurred_at, traceparent, tracestate)
+    SELECT $4::smallint, $5::uuid, '` + event.Source + `', $6::text, tenant_id, id, event_data, updated_at, $7::text, $10::text
+    FROM o, w
 ),
 h AS (
     INSERT INTO order_changes (tenant_id, order_id, version, status, undone, event_id, actor_id, actor_name,
@@ -64,7 +67,7 @@ d AS (
 const open = `'submitted', 'paid', 'preparing', 'ready'`
 
 const created = `
-SELECT ` + columns + `, coalesce((SELECT id::text FROM d), '') FROM o`
+SELECT ` + columns + `, coalesce((SELECT id::text FROM d), ''), event_data FROM o, w`
 
 const createSQL = `WITH` + newPart + `,
 o AS (INSERT INTO orders (` + columns + `) SELECT ` + columns + ` FROM n RETURNING ` + columns + `, '' AS undone),` + eventPart + created
@@ -109,7 +112,7 @@ o AS (
 
 // changed is the answer of a change. $3 is cast because an undo does not use it.
 const changed = `
-SELECT ` + columns + `, '' FROM o WHERE $3::text IS NOT NULL`
+SELECT ` + columns + `, '', event_data FROM o, w WHERE $3::text IS NOT NULL`
 
 const changeSQL = `WITH` + changePart + eventPart + changed
 

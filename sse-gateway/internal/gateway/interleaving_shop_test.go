@@ -159,18 +159,22 @@ func (s *shop) snapshot(user string) snapshot {
 	return got
 }
 
-func (s *shop) create(t *testing.T) {
+func (s *shop) create(t *testing.T) message.Commit {
 	t.Helper()
-	if _, err := s.orders.Create(t.Context(), order.Order{TotalAmount: 1250, Currency: "EUR"}, order.Request{TenantID: s.tenant}); err != nil {
+	made, err := s.orders.Create(t.Context(), order.Order{TotalAmount: 1250, Currency: "EUR"}, order.Request{TenantID: s.tenant})
+	if err != nil {
 		t.Fatal(err)
 	}
+	return message.Commit{EventID: made.EventID, Data: made.Event}
 }
 
-func (s *shop) advance(t *testing.T, id string, next order.Status) {
+func (s *shop) advance(t *testing.T, id string, next order.Status) message.Commit {
 	t.Helper()
-	if _, err := s.orders.Change(t.Context(), id, next, order.Request{TenantID: s.tenant}); err != nil {
+	changed, err := s.orders.Change(t.Context(), id, next, order.Request{TenantID: s.tenant})
+	if err != nil {
 		t.Fatal(err)
 	}
+	return message.Commit{EventID: changed.EventID, Data: changed.Event}
 }
 
 // handle is one delivery of an event to its function, which a may befall.

@@ -11,6 +11,7 @@ import (
 
 	"orderbell/internal/event"
 	"orderbell/internal/event/cloudevent"
+	"orderbell/internal/feed/message"
 	"orderbell/internal/order"
 )
 
@@ -32,7 +33,7 @@ func TestAnyInterleaving(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s := openShop(t)
-			likely := []happening{create, create, change, change, change, relay, relay, relay, deliver, deliver, deliver, deliver, again}
+			likely := []happening{create, create, change, change, change, tell, tell, relay, relay, relay, deliver, deliver, deliver, deliver, again}
 			for h, n := range tt.troubles {
 				likely = append(likely, slices.Repeat([]happening{h}, n)...)
 			}
@@ -67,6 +68,7 @@ type happening string
 const (
 	create   happening = "an order is made"
 	change   happening = "an order changes"
+	tell     happening = "watchers are told of a commit, late perhaps, or again"
 	relay    happening = "the relay sends"
 	deliver  happening = "an event is delivered"
 	again    happening = "an event that was delivered comes again"
@@ -85,6 +87,7 @@ type run struct {
 	*shop
 
 	watchers []*watcher
+	commits  []message.Commit
 	underWay []event.Event // the broker has them, and no function has answered with 202
 	done     []event.Event
 	forgot   bool // Redis has lost some of its memory
@@ -95,9 +98,16 @@ func (r *run) happen(t *testing.T, rt *rapid.T, h happening) {
 	someone := func() *watcher { return r.watchers[rapid.IntRange(0, 1).Draw(rt, "watcher")] }
 	switch h {
 	case create:
-		r.create(t)
+		r.commits = append(r.commits, r.create(t))
 	case change:
 		r.change(t, rt)
+	case tell:
+		if len(r.commits) > 0 {
+			c := r.commits[rapid.IntRange(0, len(r.commits)-1).Draw(rt, "commit")]
+			if err := r.feed.Committed(t.Context(), map[string][]message.Commit{r.tenant: {c}}); err != nil {
+				t.Fatal(err)
+			}
+		}
 	case relay:
 		r.relay(t, rapid.IntRange(0, 3).Draw(rt, "0: it dies before its mark") > 0)
 	case deliver:
@@ -136,7 +146,7 @@ func (r *run) change(t *testing.T, rt *rapid.T) {
 	slices.SortFunc(open, func(a, b order.Order) int { return a.CreatedAt.Compare(b.CreatedAt) })
 	o := open[rapid.IntRange(0, len(open)-1).Draw(rt, "order")]
 	next := o.Status.Next()
-	r.advance(t, o.ID, next[rapid.IntRange(0, len(next)-1).Draw(rt, "status")])
+	r.commits = append(r.commits, r.advance(t, o.ID, next[rapid.IntRange(0, len(next)-1).Draw(rt, "status")]))
 }
 
 // relay takes what is in the outbox to the broker. If it dies before its mark, it will send all of it again.

@@ -31,6 +31,7 @@ func (h *Handler) Observe(meter metric.Meter) error {
 	refused := b.counter("orderbell.sse.refusals", "Streams refused; instance_full, tenant_full and user_full are quotas. Labels: reason.")
 	holes := b.counter("orderbell.sse.holes_read", "Reads of a tenant's stream that found messages which pub/sub had lost.")
 	lost := b.counter("orderbell.sse.streams_lost", "Parts of a tenant's stream that Redis lost: all of its clients had to load the snapshot.")
+	early := b.counter("orderbell.sse.early_frames", "Orders shown before their event came, because it took longer than 30 ms.")
 	if b.err != nil {
 		return fmt.Errorf("set up metrics: %w", b.err)
 	}
@@ -50,6 +51,7 @@ func (h *Handler) Observe(meter metric.Meter) error {
 		o.ObserveInt64(stalls, h.pool.Counts.Stalls.Load())
 		o.ObserveInt64(holes, h.deps.Logs.Counts.HolesRead.Load())
 		o.ObserveInt64(lost, h.deps.Logs.Counts.StreamsLost.Load())
+		o.ObserveInt64(early, h.deps.Logs.Counts.EarlyFrames.Load())
 		for _, why := range fanout.Reasons() {
 			o.ObserveInt64(ends, h.pool.Counts.Ends[why].Load(), reason(why.String()))
 		}

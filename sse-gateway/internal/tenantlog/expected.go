@@ -3,6 +3,8 @@ package tenantlog
 import (
 	"slices"
 	"time"
+
+	"orderbell/internal/feed/message"
 )
 
 // How the events that order-api says are to come are waited for.
@@ -27,17 +29,22 @@ type expectation struct {
 	late    bool      // it was not there
 }
 
-// Expected takes the word of order-api that an event is to come. If it does not, something between the outbox and Redis is
-// down, which no probe of Redis shows.
-func (l *Logs) Expected(tenantID, eventID string) {
+// Expected takes the word of order-api that orders have changed, and that the event of the last commit is to come. If it does
+// not, something between the outbox and Redis is down, which no probe of Redis shows.
+func (l *Logs) Expected(tenantID string, commits []message.Commit) {
 	log := l.find(tenantID)
-	if log == nil {
+	if log == nil || len(commits) == 0 {
 		return
 	}
-	log.mu.Lock()
-	defer log.mu.Unlock()
-	if log.warm && log.last.EventID != eventID && len(log.expected) < mostExpected {
-		log.expected = append(log.expected, expectation{eventID: eventID, at: time.Now()})
+	log.expectEvent(commits[len(commits)-1].EventID)
+	l.showEarly(log, commits)
+}
+
+func (l *Log) expectEvent(eventID string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.warm && l.last.EventID != eventID && len(l.expected) < mostExpected {
+		l.expected = append(l.expected, expectation{eventID: eventID, at: time.Now()})
 	}
 }
 
@@ -45,6 +52,9 @@ func (l *Logs) Expected(tenantID, eventID string) {
 func (l *Log) came(eventID string) {
 	if i := slices.IndexFunc(l.expected, func(e expectation) bool { return e.eventID == eventID }); i >= 0 {
 		l.expected = slices.Delete(l.expected, i, i+1)
+	}
+	if i := slices.Index(l.early, eventID); i >= 0 {
+		l.early = slices.Delete(l.early, i, i+1)
 	}
 }
 

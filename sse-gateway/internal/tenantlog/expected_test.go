@@ -37,6 +37,9 @@ func (m *marked) Read(context.Context, string, message.Position, int) ([]message
 	return nil, message.Tail{}, nil
 }
 
+// to is the commit of an event, as an order-api tells of it that does not send the order.
+func to(eventID string) []message.Commit { return []message.Commit{{EventID: eventID}} }
+
 // well is a Redis that every probe comes back from.
 type well struct{}
 
@@ -51,34 +54,34 @@ func TestAnEventThatDoesNotComeDegradesTheFeed(t *testing.T) {
 		until         time.Duration
 	}{
 		"it came in time": {
-			before: func(l *tenantlog.Logs, _ *marked) { l.Expected("demo", order.Message.ID) },
+			before: func(l *tenantlog.Logs, _ *marked) { l.Expected("demo", to(order.Message.ID)) },
 			after:  func(l *tenantlog.Logs, _ *marked) { l.Published("demo", order) },
 		},
 		"it is told of after it came": {
 			before: func(l *tenantlog.Logs, m *marked) {
 				m.mark("an event of the past")
-				l.Expected("demo", "an event of the past")
+				l.Expected("demo", to("an event of the past"))
 			},
 		},
 		"it does not come": {
-			before:   func(l *tenantlog.Logs, _ *marked) { l.Expected("demo", "a lost event") },
+			before:   func(l *tenantlog.Logs, _ *marked) { l.Expected("demo", to("a lost event")) },
 			degraded: 5 * time.Second,
 			until:    5*time.Minute + time.Second, // the list was read since
 		},
 		"it comes late": {
-			before:   func(l *tenantlog.Logs, _ *marked) { l.Expected("demo", order.Message.ID) },
+			before:   func(l *tenantlog.Logs, _ *marked) { l.Expected("demo", to(order.Message.ID)) },
 			after:    func(l *tenantlog.Logs, _ *marked) { l.Published("demo", order) },
 			degraded: 5 * time.Second,
 			until:    20*time.Second + time.Second,
 		},
 		"it came where this log did not hear of it": {
-			before:   func(l *tenantlog.Logs, _ *marked) { l.Expected("demo", "elsewhere") },
+			before:   func(l *tenantlog.Logs, _ *marked) { l.Expected("demo", to("elsewhere")) },
 			after:    func(_ *tenantlog.Logs, m *marked) { m.mark("elsewhere") },
 			degraded: 5 * time.Second,
 			until:    30 * time.Second,
 		},
 		"another tenant's": {
-			before: func(l *tenantlog.Logs, _ *marked) { l.Expected("kopi", "a lost event") },
+			before: func(l *tenantlog.Logs, _ *marked) { l.Expected("kopi", to("a lost event")) },
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

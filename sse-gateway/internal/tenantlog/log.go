@@ -47,6 +47,7 @@ type Log struct {
 	missing  time.Time        // while catching: since when no read has succeeded
 	lost     time.Time        // since when the subscription is lost; zero: it is active
 	expected []expectation    // the events that must arrive, oldest first
+	early    []string         // the events whose orders are shown without them unless they come in time
 	told     Degraded         // what the clients were told last; zero: the feed is guaranteed
 	proving  bool             // the interruption is over, and the missed messages are read
 	wakers   []Waker          // replaced, never changed, so that it can be read without the lock

@@ -139,7 +139,7 @@ func (a *Arrivals) Published(_ string, p message.Published) {
 func (a *Arrivals) Confirmed(string) {}
 
 // Expected implements feed.Sink.
-func (a *Arrivals) Expected(string, string) {}
+func (a *Arrivals) Expected(string, []message.Commit) {}
 
 // Lost implements feed.Sink.
 func (a *Arrivals) Lost(string, time.Time) {}

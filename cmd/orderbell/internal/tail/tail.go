@@ -108,6 +108,8 @@ func (s *show) frame(f watch.Frame) error {
 		return nil
 	case "token_expiring":
 		return nil // the next attempt has a new one
+	case "order_committed":
+		return nil // its event follows
 	}
 	s.shown++
 	if s.JSON {

@@ -218,6 +218,22 @@ func TestFramesOfTheGateway(t *testing.T) {
 		}
 	})
 
+	t.Run("when an event takes longer than its order", func(t *testing.T) {
+		t.Parallel()
+		s := newStage(t, gateway, &seen)
+		s.publish(t, "order_created")
+		w := open(t, s.start(t), visitor{user: watcher})
+		s.skip(t, w)
+		paid := feedMessage(t, s.events, "order_paid")
+		commits := map[string][]message.Commit{tenant: {{EventID: paid.ID, Data: paid.Data}}}
+		if err := s.feed.Committed(t.Context(), commits); err != nil {
+			t.Fatal(err)
+		}
+		s.sees(t, w, "order_committed")
+		s.publish(t, "order_paid")
+		s.sees(t, w, "notification", "order_paid")
+	})
+
 	t.Run("when the stream does not reach back", func(t *testing.T) {
 		t.Parallel()
 		s := newStage(t, gateway, &seen)
