@@ -196,6 +196,7 @@ func printOrderLoad(cmd *cobra.Command, r load.OrderReport) error {
 			console.Seconds(r.Sent), float64(r.Accepted)/max(r.Sent.Seconds(), 0.001)))
 		row(w, "late", quantiles(r.Late))
 		row(w, "answered", quantiles(r.Answer))
+		row(w, "shown", quantiles(r.Shown))
 		row(w, "visible", quantiles(r.Visible))
 		queue := fmt.Sprintf("%d events at most, empty %s after the last answer", r.Queue, console.Seconds(r.Drained))
 		if r.Unsent >= 0 {

@@ -41,6 +41,7 @@ type OrderReport struct {
 	Late     Quantiles      `json:"late"`              // from the planned moment of a request to its start
 	Answer   Quantiles      `json:"answer"`            // from the start of a request to its answer
 	Visible  Quantiles      `json:"visible"`           // from the start of a request to its event on the screen
+	Shown    Quantiles      `json:"shown"`             // from the start of a request to the order on the screen, before its event or with it
 	Queue    int            `json:"queue_events"`      // the most events accepted and not yet on a screen
 	Unsent   int64          `json:"unsent_events"`     // the most events in the outbox; -1: not known
 	Resyncs  int64          `json:"resyncs"`           // times that a stream was told to load the snapshot
@@ -64,7 +65,7 @@ type orderRun struct {
 	tokens map[string]string
 	began  time.Time
 
-	late, answer, visible histogram
+	late, answer, visible, shown histogram
 
 	mu       sync.Mutex
 	report   OrderReport
@@ -80,6 +81,7 @@ type orderRun struct {
 type passage struct {
 	tenant        string
 	started, seen time.Time
+	shown         time.Time // no later than seen
 }
 
 // Run creates the orders, waits for their events, and reports. If ctx ends, it returns the partial report.
@@ -218,6 +220,9 @@ func (r *orderRun) request(ctx context.Context, tenant string, kind event.Type, 
 	r.second().Accepted++
 	p := r.passage(tenant, id, kind)
 	p.started = started
+	if !p.shown.IsZero() {
+		r.shown.add(p.shown.Sub(started))
+	}
 	if p.seen.IsZero() {
 		r.open++
 		r.report.Queue = max(r.report.Queue, r.open)
@@ -232,19 +237,27 @@ func (r *orderRun) saw(tenant string, f watch.Frame) {
 	if f.Reloads() {
 		r.reload(tenant, f.At)
 	}
-	if !event.Type(f.Event).Valid() {
+	kind, early := event.Type(f.Event), f.Event == "order_committed"
+	if !early && !kind.Valid() {
 		return
 	}
-	var data struct {
-		OrderID string `json:"order_id"`
-	}
+	var data event.Data
 	if err := json.Unmarshal(f.Data, &data); err != nil {
 		return // never seen, so it will be missing
 	}
+	if early {
+		kind = data.Type()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	p := r.passage(tenant, data.OrderID, event.Type(f.Event))
-	if !p.seen.IsZero() {
+	p := r.passage(tenant, data.OrderID, kind)
+	if p.shown.IsZero() {
+		p.shown = f.At
+		if !p.started.IsZero() {
+			r.shown.add(p.shown.Sub(p.started))
+		}
+	}
+	if early || !p.seen.IsZero() {
 		return
 	}
 	p.seen, r.lastSeen = f.At, f.At
@@ -358,7 +371,7 @@ func (r *orderRun) sum() OrderReport {
 	if end := r.began.Add(report.Sent); r.lastSeen.After(end) {
 		report.Drained = r.lastSeen.Sub(end)
 	}
-	report.Late, report.Answer, report.Visible = r.late.quantiles(), r.answer.quantiles(), r.visible.quantiles()
+	report.Late, report.Answer, report.Visible, report.Shown = r.late.quantiles(), r.answer.quantiles(), r.visible.quantiles(), r.shown.quantiles()
 	report.Limit = report.Bottleneck()
 	return report
 }

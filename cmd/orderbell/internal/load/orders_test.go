@@ -63,12 +63,14 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	id, kind := fmt.Sprintf("order-%d", n), "order_created"
+	id, kind, status := fmt.Sprintf("order-%d", n), "order_created", "submitted"
 	if strings.HasSuffix(r.URL.Path, "/pay") {
-		id, kind = strings.Split(r.URL.Path, "/")[3], "order_paid"
+		id, kind, status = strings.Split(r.URL.Path, "/")[3], "order_paid", "paid"
 	}
 	if s.lose == nil || !s.lose(n) {
 		frame := fmt.Sprintf("id: e%d\nevent: %s\ndata: {\"order_id\":%q}\n\n", n, kind, id)
+		early := fmt.Sprintf("id: 0\nevent: order_committed\ndata: {\"order_id\":%q,\"status\":%q}\n\n", id, status)
+		time.AfterFunc(s.delay/10, func() { s.stream(tenant) <- early })
 		time.AfterFunc(s.delay, func() { s.stream(tenant) <- frame })
 	}
 	w.WriteHeader(http.StatusCreated)
@@ -98,6 +100,9 @@ func TestOrdersBecomeVisible(t *testing.T) {
 	}
 	if r.Visible.P50 < 100*time.Millisecond || r.Visible.P50 > r.Visible.Most || r.Answer.P50 <= 0 || r.Queue < 1 || r.Sent < 500*time.Millisecond {
 		t.Errorf("%+v, want 100 ms and more until a change is visible", r)
+	}
+	if r.Shown.P50 < 10*time.Millisecond || r.Shown.P50 >= r.Visible.P50 {
+		t.Errorf("%+v, want 10 ms and more until an order is shown, and less than to its event", r)
 	}
 	accepted, seen := 0, 0
 	for _, second := range r.Seconds {
