@@ -12,11 +12,11 @@ import (
 	"testing"
 )
 
-// apiPackages build the problems of the HTTP APIs and of the gateway.
+// apiPackages build the problems of the HTTP APIs and of the gateway, and the reasons of dead letters.
 var apiPackages = []string{ //nolint:gochecknoglobals // a table
 	"functions/internal/access", "functions/internal/deviceapi", "functions/internal/inboxapi", "functions/internal/optoutapi",
-	"functions/internal/orderapi", "functions/internal/route", "functions/internal/userapi", "internal/address", "internal/auth",
-	"internal/order", "internal/origin", "internal/problem", "internal/rights", "internal/server", "internal/store/orderstore", "internal/strictjson", "internal/text",
+	"functions/internal/orderapi", "functions/internal/receiver", "functions/internal/route", "functions/internal/userapi", "internal/address",
+	"internal/auth", "internal/event", "internal/event/cloudevent", "internal/order", "internal/origin", "internal/problem", "internal/rights", "internal/server", "internal/store/orderstore", "internal/strictjson", "internal/text",
 	"internal/user", "sse-gateway/internal/stream",
 }
 
@@ -38,7 +38,6 @@ var sayers = map[string]bool{ //nolint:gochecknoglobals // a table
 
 // unseen are texts that no request of a test gets.
 var unseen = map[string]string{ //nolint:gochecknoglobals // a table
-	"the body is not valid JSON: %s":                   "the decoder has no such error; the text with the byte is there",
 	"too many tills wait for approval":                 "10,000 open pairings",
 	"an e-mail address can have at most %d characters": "a domain of that length is refused before",
 }
@@ -121,7 +120,7 @@ func problemTexts(t *testing.T, folder string) map[string]string {
 					collect(detail)
 				}
 			case *ast.CompositeLit:
-				if kind := lastName(n.Type); kind == "FieldError" || kind == "Fault" || kind == "UndoError" {
+				if kind := lastName(n.Type); kind == "FieldError" || kind == "Fault" || kind == "UndoError" || kind == "InvalidError" {
 					collect(n)
 				}
 			}
