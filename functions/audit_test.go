@@ -92,11 +92,11 @@ func TestTheAuditTrail(t *testing.T) {
 	of, gone := "acme user:"+w.owner.ID, "acme user:"+viewer.ID
 	want := []string{
 		of + " device.paired  done 1 name canary, role kitchen", // by setup
-		of + " sign_in 203.0.113.7 refused 1 token is expired",
+		of + " sign_in 203.0.113.7 refused 1 the token has expired: sign in again",
 		of + " user.changed 203.0.113.7 done 1 roles [manager] are [viewer]",
 		of + " user.removed 203.0.113.7 done 1 address vi@acme.example, roles [viewer]",
 		gone + " request 203.0.113.7 refused 2 PATCH /api/users/{id}: this request needs one of the roles owner, manager",
-		"-  sign_in 198.51.100.9 refused 1 token signature is invalid",
+		"-  sign_in 198.51.100.9 refused 1 the token's signature is not valid: sign in again",
 	}
 	slices.Sort(want)
 	if diff := cmp.Diff(want, got); diff != "" {

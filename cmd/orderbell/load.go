@@ -53,18 +53,18 @@ Latency starts when the order changes, by the clock of order-api.
 		Args: cobra.NoArgs,
 		PreRunE: func(*cobra.Command, []string) error {
 			for _, flag := range []struct {
-				name string
-				good bool
+				name, least string
+				good        bool
 			}{
-				{"--clients", o.plan.Clients > 0},
-				{"--for", o.plan.For > 0},
-				{"--settle", o.plan.Settle >= 0},
-				{"--connect-timeout", o.plan.Patience > 0},
-				{"--connect-at-once", o.plan.AtOnce > 0},
-				{"--per-user", o.perUser > 0},
+				{"--clients", "1 or more", o.plan.Clients > 0},
+				{"--for", "more than 0s", o.plan.For > 0},
+				{"--settle", "0s or more", o.plan.Settle >= 0},
+				{"--connect-timeout", "more than 0s", o.plan.Patience > 0},
+				{"--connect-at-once", "1 or more", o.plan.AtOnce > 0},
+				{"--per-user", "1 or more", o.perUser > 0},
 			} {
 				if !flag.good {
-					return fmt.Errorf("%s is too small: give a larger value", flag.name)
+					return fmt.Errorf("%s must be %s", flag.name, flag.least)
 				}
 			}
 			if o.orders != 0 && !(o.orders >= leastOrders && o.orders <= mostOrders) { // rejects NaN too

@@ -143,23 +143,6 @@ func (v *Verifier) Verify(token string) (Principal, error) {
 	return v.of(token).verify(token)
 }
 
-func reason(err error) error {
-	for _, ours := range []error{errNoKey, errCritical} {
-		if errors.Is(err, ours) {
-			return ours
-		}
-	}
-	for _, known := range []error{
-		jwt.ErrTokenExpired, jwt.ErrTokenNotValidYet, jwt.ErrTokenUsedBeforeIssued, jwt.ErrTokenInvalidIssuer,
-		jwt.ErrTokenInvalidAudience, jwt.ErrTokenRequiredClaimMissing, jwt.ErrTokenSignatureInvalid, jwt.ErrTokenMalformed,
-	} {
-		if errors.Is(err, known) {
-			return known
-		}
-	}
-	return errors.New("token is not valid")
-}
-
 type contextKey struct{}
 
 // Who returns the principal of a request that passed [Verifier.Require].
@@ -174,7 +157,7 @@ func Who(r *http.Request) (Principal, error) {
 // Bearer returns the request's token, or a 401 problem by RFC 6750.
 func Bearer(r *http.Request) (string, error) {
 	if len(r.Header.Values("Authorization")) > 1 { // the next program might take the other one
-		return "", problem.New(http.StatusUnauthorized, "the header Authorization must occur once").
+		return "", problem.New(http.StatusUnauthorized, "the header Authorization must occur once: send one token").
 			With("WWW-Authenticate", `Bearer error="invalid_request"`)
 	}
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"orderbell/internal/text"
 	"orderbell/internal/user"
 )
 
@@ -35,7 +36,7 @@ func (n *RoleNames) Decode(s string) error {
 func (n RoleNames) check() error {
 	for _, theirs := range slices.Sorted(maps.Keys(n)) {
 		if ours := user.Role(n[theirs]); !ours.Valid() {
-			return fmt.Errorf("%s:%s is not a role; use one of %v", theirs, ours, user.Roles())
+			return fmt.Errorf("%s:%s is not a role: use one of %s", theirs, ours, text.List(user.Roles()))
 		}
 	}
 	return nil
@@ -66,9 +67,9 @@ func (c Config) tenant(claims jwt.MapClaims) (string, error) {
 	tenant, _ := claim.(string)
 	switch {
 	case !user.IsTenantID(tenant):
-		return "", fmt.Errorf("the token's claim %s does not name a tenant", c.TenantClaim)
+		return "", fmt.Errorf("the token's claim %s does not name one tenant: correct the identity provider, or AUTH_TENANT_CLAIM", c.TenantClaim)
 	case c.Tenant != "" && tenant != c.Tenant:
-		return "", fmt.Errorf("the token's claim %s names a tenant for which its provider may not issue tokens", c.TenantClaim)
+		return "", fmt.Errorf("the token's claim %s names a tenant for which its provider may not issue tokens: compare it with AUTH_TENANT", c.TenantClaim)
 	}
 	return tenant, nil
 }

@@ -124,7 +124,7 @@ func (i *issuer) verify(token string) (Principal, error) {
 	case err != nil:
 		err = reason(err)
 	case !parsed.Valid:
-		return Principal{}, errors.New("token is not valid")
+		return Principal{}, reason(nil)
 	default:
 		if err = i.cfg.strictClaims(token, claims, time.Now()); err == nil {
 			err = wrong
@@ -152,9 +152,9 @@ func (i *issuer) read(claims jwt.MapClaims) (Principal, error) {
 	}
 	var wrong error
 	if p.UserID == "" || len(p.UserID) > 255 {
-		p.UserID, wrong = "", fmt.Errorf("the token's claim %s is missing or longer than 255 bytes", i.cfg.UserClaim)
+		p.UserID, wrong = "", fmt.Errorf("the token's claim %s is missing or longer than 255 bytes: correct the identity provider, or AUTH_USER_CLAIM", i.cfg.UserClaim)
 	} else if fault := text.Fault(p.UserID); fault != "" { // it is part of events
-		p.UserID, wrong = "", fmt.Errorf("the token's claim %s %s", i.cfg.UserClaim, fault)
+		p.UserID, wrong = "", fmt.Errorf("the token's claim %s %s: correct the identity provider", i.cfg.UserClaim, fault)
 	}
 	tenant, err := i.cfg.tenant(claims)
 	if err == nil {

@@ -23,7 +23,7 @@ const (
 )
 
 // errNoKey says that a token's key is unknown and could not be fetched.
-var errNoKey = errors.New("the keys of the identity provider cannot be loaded now: try again in a second")
+var errNoKey = errors.New("the keys of the identity provider cannot be loaded: try again in a second")
 
 // keySet is the provider's key set at its JWKS URL (RFC 7517).
 //

@@ -130,24 +130,24 @@ func (cfg SenderConfig) keySet(ctx context.Context) (*keySet, error) {
 func (s *Senders) Check(r *http.Request) *problem.Problem {
 	token, err := Bearer(r)
 	if err != nil {
-		return unknownSender("the sender is unknown: the header Authorization: Bearer is missing")
+		return unknownSender("the header Authorization: Bearer is missing" + compare)
 	}
 	if s.secret != nil {
 		if subtle.ConstantTimeCompare([]byte(token), s.secret) != 1 {
-			return unknownSender("the sender is unknown: its secret is not the one of EVENT_SENDER_SECRET")
+			return unknownSender("its secret is not the one of EVENT_SENDER_SECRET: set the same one for both programs")
 		}
 		return nil
 	}
 	claims := jwt.MapClaims{}
 	if _, err := s.parser.ParseWithClaims(token, claims, s.keys); err != nil {
 		if s.passing(err) {
-			return problem.New(http.StatusServiceUnavailable, "the sender cannot be verified now: %s", passingReason(err))
+			return problem.New(http.StatusServiceUnavailable, "the sender cannot be verified now: %s", senderReason(err))
 		}
-		return unknownSender("the sender is unknown: " + reason(err).Error())
+		return unknownSender(senderReason(err) + compare)
 	}
 	subject, _ := claims["sub"].(string)
 	if !slices.Contains(s.subjects, subject) {
-		return problem.New(http.StatusForbidden, "the sender %q may not send events to this function", subject)
+		return problem.New(http.StatusForbidden, "the sender %q may not send events to this function: add it to EVENT_OIDC_SUBJECTS if it should", subject)
 	}
 	return nil
 }
@@ -165,13 +165,9 @@ func (s *Senders) passing(err error) bool {
 	return errors.Is(err, jwt.ErrTokenExpired) || errors.Is(err, jwt.ErrTokenNotValidYet) || errors.Is(err, jwt.ErrTokenUsedBeforeIssued)
 }
 
-func passingReason(err error) string {
-	if errors.Is(err, jwkset.ErrKeyNotFound) {
-		return "the key of its token is not known"
-	}
-	return reason(err).Error()
-}
+// compare is what an operator does next.
+const compare = "; compare EVENT_OIDC_* of the function with the cluster (docs/troubleshooting.md)"
 
 func unknownSender(detail string) *problem.Problem {
-	return problem.New(http.StatusUnauthorized, "%s", detail).With("WWW-Authenticate", "Bearer")
+	return problem.New(http.StatusUnauthorized, "the sender is unknown: %s", detail).With("WWW-Authenticate", "Bearer")
 }

@@ -111,7 +111,7 @@ func TestSendersInACluster(t *testing.T) {
 		"a token that never ends":                 {sent(t, ours, func(c jwt.MapClaims) { delete(c, "exp") }), 401, ""},
 		"a token that has just expired":           {sent(t, ours, claim("exp", ago)), 503, "expired"},
 		"an expired token of another audience":    {sent(t, ours, func(c jwt.MapClaims) { c["exp"], c["aud"] = ago, "x" }), 401, ""},
-		"a key that the API server has not known": {sent(t, newKey(t, "tomorrow's"), nil), 503, "the key of its token is not known"},
+		"a key that the API server has not known": {sent(t, newKey(t, "tomorrow's"), nil), 503, "the key that signed the token is unknown"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, detail := senderStatus(t, senders, tt.header)

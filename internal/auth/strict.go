@@ -27,12 +27,12 @@ const (
 
 var (
 	// errCritical refuses critical headers (RFC 7515 §4.1.11), of which none is supported.
-	errCritical = errors.New("the token's header has the member crit: extensions are not supported")
+	errCritical = errors.New("the token's header has the member crit, but no extension is supported: correct the identity provider")
 	// errNotText refuses what two readers may read differently (RFC 7519 §7.2).
-	errNotText = errors.New("the token is not UTF-8")
+	errNotText = errors.New("the token's header or claims are not UTF-8: correct the identity provider")
 	// errNoIssue refuses a token that no revocation of its user could be compared with, and whose lifetime is not known (RFC 9068
 	// §2.2 wants the claim in access tokens).
-	errNoIssue = errors.New("the token has no claim iat, the time of its issue")
+	errNoIssue = errors.New("the token has no claim iat, the time of its issue: correct the identity provider")
 )
 
 // checkStrict refuses a configuration that disables a check. A variable that is set but empty, such as from a missing
@@ -76,12 +76,12 @@ func (c Config) strictClaims(token string, claims jwt.MapClaims, now time.Time) 
 			return errNotText
 		}
 		if fault := strictjson.Check(text, nil); fault != nil {
-			return fmt.Errorf("the token's member %w", fault)
+			return fmt.Errorf("the token's member %w: correct the identity provider", fault)
 		}
 	}
 	exp, err := claims.GetExpirationTime()
 	if err != nil || exp == nil {
-		return jwt.ErrTokenRequiredClaimMissing
+		return reason(jwt.ErrTokenRequiredClaimMissing)
 	}
 	iat, err := claims.GetIssuedAt()
 	if err != nil || iat == nil {
@@ -92,7 +92,7 @@ func (c Config) strictClaims(token string, claims jwt.MapClaims, now time.Time) 
 		since = iat.Time
 	}
 	if exp.Sub(since) > c.MaxLifetime+c.Leeway {
-		return fmt.Errorf("the token is valid for more than %s", c.MaxLifetime)
+		return fmt.Errorf("the token is valid for more than %s: have the identity provider issue shorter ones, or raise AUTH_MAX_LIFETIME", c.MaxLifetime)
 	}
 	return nil
 }

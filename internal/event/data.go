@@ -40,12 +40,8 @@ func ParseData(raw []byte) (Data, error) {
 	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	if err := dec.Decode(&wire); err != nil {
-		var wrong *json.UnmarshalTypeError
-		if errors.As(err, &wrong) && wrong.Field != "" {
-			field := strings.TrimPrefix(wrong.Field, "Data.") // the embedded struct
-			return Data{}, Invalid("data."+field, "is a JSON %s, want %s", Clip(wrong.Value), wrong.Type)
-		}
-		return Data{}, Invalid("data", "is not the JSON object of the contract: %s", Clip(err.Error()))
+		fault := strictjson.Explain(err)
+		return Data{}, Invalid(strings.TrimSuffix("data."+fault.Field, "."), "%s", Clip(fault.Detail))
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return Data{}, Invalid("data", "has more than one JSON value")
@@ -86,7 +82,7 @@ func (d Data) check() error {
 	case !user.IsTenantID(d.TenantID):
 		return Invalid("data.tenant_id", "%q is not 1 to 64 letters, digits, dots, dashes or underscores", Clip(d.TenantID))
 	case !d.Status.Valid():
-		return Invalid("data.status", "%q is unknown, want one of %v", Clip(string(d.Status)), order.Statuses())
+		return Invalid("data.status", "%q is unknown: use one of %s", Clip(string(d.Status)), text.List(order.Statuses()))
 	case utf8.RuneCountInString(d.Reference) > order.MaxReference:
 		return Invalid("data.reference", "is longer than %d characters", order.MaxReference)
 	case text.Fault(d.Reference) != "":
@@ -96,13 +92,13 @@ func (d Data) check() error {
 	case !order.IsCurrency(d.Currency):
 		return Invalid("data.currency", "%q is not three capital letters", Clip(d.Currency))
 	case d.Version < 1 || d.Version > 1<<31-1:
-		return Invalid("data.version", "is %d, want 1 or more", d.Version)
+		return Invalid("data.version", "is %d, want 1 to %d", d.Version, 1<<31-1)
 	case d.Timestamp.UTC().Year() < 1970 || d.Timestamp.UTC().Year() > 9999: // in no zone may it be a year that RFC 3339 cannot write
 		return Invalid("data.timestamp", "is %s, want one of the years 1970 to 9999", d.Timestamp.Format(time.RFC3339))
 	case d.Undone != "" && !d.Undone.CanBeUndone():
-		return Invalid("data.undone", "is %q, must be one of %v", Clip(string(d.Undone)), order.Undoable())
+		return Invalid("data.undone", "%q cannot be undone: use one of %s", Clip(string(d.Undone)), text.List(order.Undoable()))
 	case d.Undone != "" && !d.Status.CanBecome(d.Undone):
-		return Invalid("data.undone", "is %s, which does not follow %s", d.Undone, d.Status)
+		return Invalid("data.undone", "is %s, but an order that is %s cannot become %s", d.Undone, d.Status, d.Undone)
 	}
 	return d.Actor.check()
 }

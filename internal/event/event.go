@@ -101,10 +101,10 @@ type Recipient struct {
 // event further in the future than [MaxSkew].
 func (e Event) CheckAge(now time.Time, keepDays int) error {
 	if oldest := now.UTC().Truncate(24*time.Hour).AddDate(0, 0, -keepDays); e.Day().Before(oldest) {
-		return Invalid("time", "%s is before %s, the oldest day kept", e.Time.Format(time.RFC3339), oldest.Format(time.DateOnly))
+		return Invalid("time", "%s is before %s, the oldest day that is kept: the event can no longer be applied", e.Time.Format(time.RFC3339), oldest.Format(time.DateOnly))
 	}
 	if e.Time.After(now.Add(MaxSkew)) {
-		return Invalid("time", "%s is more than %s ahead of %s", e.Time.Format(time.RFC3339), MaxSkew, now.UTC().Format(time.RFC3339))
+		return Invalid("time", "%s is more than an hour ahead of %s: correct the publisher's clock", e.Time.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 	}
 	return nil
 }

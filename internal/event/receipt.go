@@ -18,4 +18,4 @@ type Receipt struct {
 
 // ErrPayloadConflict is an event whose source and id were used before with another type, time or data. It is an
 // *[InvalidError]: the correct one is not known, so the second becomes a dead letter.
-var ErrPayloadConflict error = &InvalidError{Field: "id", Reason: "came before with another type, time or data"}
+var ErrPayloadConflict error = &InvalidError{Field: "id", Reason: "was used before with another type, time or data: give each event an id of its own"}

@@ -18,6 +18,9 @@ import (
 // index is the page of the single-page application. It is served for every path without a file.
 const index = "index.html"
 
+// noFile is the answer to a browser that has a page of an older build.
+const noFile = "there is no such file in this release: reload the page"
+
 // Files serves the built front end. It opens a file for each request, so that a new build is served without a restart
 // and no file is held in memory. Compressed variants of files in assets/ are used if the build made them.
 type Files struct {
@@ -49,7 +52,7 @@ func NewFiles(dist fs.FS) (*Files, error) {
 func (f *Files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "only GET and HEAD", http.StatusMethodNotAllowed)
+		http.Error(w, r.Method+" is not a method of the page: use GET or HEAD", http.StatusMethodNotAllowed)
 		return
 	}
 	name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
@@ -57,14 +60,14 @@ func (f *Files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		name = index
 	}
 	if strings.HasSuffix(name, ".map") { // source maps are not secret, but 5 times as large as the page
-		http.NotFound(w, r)
+		http.Error(w, noFile, http.StatusNotFound)
 		return
 	}
 	file, err := f.open(name)
 	if err != nil {
 		// A missing script is 404: the page in its place would be a syntax error in the browser.
-		if path.Ext(name) != "" {
-			http.NotFound(w, r)
+		if name != index && path.Ext(name) != "" {
+			http.Error(w, noFile, http.StatusNotFound)
 			return
 		}
 		name = index
@@ -95,7 +98,7 @@ func (f *Files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	etag, err := f.etag(stored, file)
 	if err != nil {
-		http.Error(w, "the file cannot be read", http.StatusInternalServerError)
+		http.Error(w, "the file cannot be read: try again, or report it to the operator", http.StatusInternalServerError)
 		return
 	}
 	h.Set("ETag", etag)

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"os"
 	"strings"
 	"syscall"
 	"time"
@@ -86,21 +85,18 @@ func newProxy(route Route, transport http.RoundTripper, headers Headers, logger 
 		FlushInterval: -1, // events must not be buffered
 		ErrorLog:      logger,
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			if r.Context().Err() != nil {
-				return // the client left
-			}
-			logger.Printf("%s %s: %v", r.Method, route.Path, err) // the rest of the path may be secret
 			headers.complete(w.Header())
 			var tooLarge *http.MaxBytesError
 			switch {
 			case errors.As(err, &tooLarge):
 				problem.New(http.StatusRequestEntityTooLarge, "the body must have at most %d bytes", tooLarge.Limit).Write(w)
 				return
-			case errors.Is(err, os.ErrDeadlineExceeded):
+			case r.Context().Err() != nil: // net/http cancels it for a body that is late too; a client that has left does not read this
 				problem.New(http.StatusRequestTimeout, "the request did not arrive completely in time: send it again").Write(w)
 				return
 			}
-			problem.New(http.StatusBadGateway, "the program that serves %s does not answer; try again soon", r.URL.Path).
+			logger.Printf("%s %s: %v", r.Method, route.Path, err) // the rest of the path may be secret
+			problem.New(http.StatusBadGateway, "the program that serves %s does not answer: try again in a second", r.URL.Path).
 				With("Retry-After", "1").Write(w)
 		},
 	}

@@ -98,7 +98,7 @@ func TestRouting(t *testing.T) {
 		{"the page", "/", answer{200, page}},
 		{"a path of the application", "/orders/7", answer{200, page}},
 		{"a script", "/assets/app-1a.js", answer{200, "export {}"}},
-		{"a script of an old build", "/assets/app-00.js", answer{404, "404 page not found\n"}},
+		{"a script of an old build", "/assets/app-00.js", answer{404, "there is no such file in this release: reload the page\n"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -10,8 +10,6 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
-	"reflect"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -227,49 +225,14 @@ func Decode(body []byte, v any) error {
 }
 
 func decodeProblem(err error) error {
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) {
-		if wrong.Field == "" {
-			return New(http.StatusBadRequest, "the body must be a JSON object; it is a JSON %s", wrong.Value)
-		}
-		return Field(jsonPath(wrong.Field), "must be %s; it is a JSON %s", jsonType(wrong.Type), wrong.Value)
-	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		return Field(strings.Trim(name, `"`), "is not a field of this request")
 	}
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
-		return New(http.StatusBadRequest, "the body is not valid JSON: %s at byte %d", syntax.Error(), syntax.Offset)
+	fault := strictjson.Explain(err)
+	if fault.Field == "" {
+		return New(http.StatusBadRequest, "the body %s", fault.Detail)
 	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return New(http.StatusBadRequest, "the body is empty or ends within its JSON")
-	}
-	return New(http.StatusBadRequest, "the body is not valid JSON: %s", err)
-}
-
-// jsonType names the JSON that a Go type is decoded from.
-func jsonType(t reflect.Type) string {
-	switch t.Kind() { //nolint:exhaustive // those of the requests
-	case reflect.Bool:
-		return "true or false"
-	case reflect.Int, reflect.Int64:
-		return "an integer"
-	case reflect.String:
-		return "a string"
-	case reflect.Slice:
-		return "an array"
-	default:
-		return "an object"
-	}
-}
-
-// jsonPath returns a field's path without the embedded structs that encoding/json names in it by their Go names: our own
-// fields are in lower case.
-func jsonPath(field string) string {
-	steps := slices.DeleteFunc(strings.Split(field, "."), func(step string) bool {
-		return step != "" && step[0] >= 'A' && step[0] <= 'Z'
-	})
-	return strings.Join(steps, ".")
+	return Field(fault.Field, "%s", fault.Detail)
 }
 
 // WriteJSON answers with v.

@@ -171,7 +171,7 @@ func (l *Limits) guard(h http.Handler) http.Handler {
 		address := l.counted(from)
 		if !l.enter(address, 0) {
 			l.Refused.Add(1)
-			problem.New(http.StatusTooManyRequests, "%s has %d requests in progress, the most that are allowed: wait until one has ended", address, l.cfg.MaxPerAddress).
+			problem.New(http.StatusTooManyRequests, "the address %s has as many requests in progress as it may have (%d): wait until one has ended", address, l.cfg.MaxPerAddress).
 				With("Retry-After", "1").Write(w)
 			return
 		}

@@ -64,11 +64,23 @@ func Load(cfg any) error {
 			if allowed != "" {
 				return notOneOf(name, parse.Value, allowed)
 			}
-			return fmt.Errorf("environment variable %s: %q is not a %s: %w", name, parse.Value, parse.TypeName, parse.Err)
+			if kind := kinds()[parse.TypeName]; kind != "" {
+				return fmt.Errorf("environment variable %s is %q, want %s (see .env.example)", name, parse.Value, kind)
+			}
+			return fmt.Errorf("environment variable %s is %q: %w (see .env.example)", name, parse.Value, parse.Err)
+		}
+		var missing string
+		if _, no := fmt.Sscanf(err.Error(), "required key %s missing value", &missing); no == nil {
+			return fmt.Errorf("environment variable %s is not set: .env.example explains it", missing)
 		}
 		return fmt.Errorf("environment: %w", err)
 	}
 	return check(reflect.ValueOf(cfg).Elem())
+}
+
+// kinds are the types of variables that Go parses by itself, in words.
+func kinds() map[string]string {
+	return map[string]string{"time.Duration": "a duration such as 30s", "int": "a whole number", "int64": "a whole number", "float64": "a number"}
 }
 
 // check rejects a required variable that is set but empty, such as from a missing key of a Secret; envconfig accepts
@@ -81,7 +93,7 @@ func check(v reflect.Value) error {
 				return err
 			}
 		} else if t.Tag.Get("required") == "true" && f.IsZero() {
-			return fmt.Errorf("environment variable %s is empty", t.Tag.Get("envconfig"))
+			return fmt.Errorf("environment variable %s is empty: .env.example explains it", t.Tag.Get("envconfig"))
 		}
 		if allowed := t.Tag.Get("oneof"); allowed != "" && !slices.Contains(strings.Split(allowed, ","), fmt.Sprint(f.Interface())) {
 			return notOneOf(t.Tag.Get("envconfig"), fmt.Sprint(f.Interface()), allowed)

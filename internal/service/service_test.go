@@ -42,10 +42,10 @@ func TestLoad(t *testing.T) { //nolint:paralleltest // the environment is the pr
 	}{
 		"everything is there":             {map[string]string{"STORE_URL": "x", "KEEP_SECONDS": "5"}, ""},
 		"a value that is not listed":      {map[string]string{"STORE_URL": "x", "STORE_MODE": "true"}, `STORE_MODE is "true", want one of fast, safe`},
-		"a required variable is missing":  {nil, "STORE_URL"},
+		"a required variable is missing":  {nil, "environment variable STORE_URL is not set: .env.example explains it"},
 		"a required variable is empty":    {map[string]string{"STORE_URL": ""}, "STORE_URL is empty"},
 		"a value that Check rejects":      {map[string]string{"STORE_URL": "wrong"}, "STORE_URL is wrong"},
-		"a number of seconds with a unit": {map[string]string{"STORE_URL": "x", "KEEP_SECONDS": "5s"}, "variable KEEP_SECONDS:"},
+		"a number of seconds with a unit": {map[string]string{"STORE_URL": "x", "KEEP_SECONDS": "5s"}, `variable KEEP_SECONDS is "5s": `},
 		"a number of seconds below zero":  {map[string]string{"STORE_URL": "x", "KEEP_SECONDS": "-1"}, "KEEP_SECONDS"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -67,13 +67,15 @@ func TestLoad(t *testing.T) { //nolint:paralleltest // the environment is the pr
 
 func TestValuesThatEveryProgramLists(t *testing.T) { //nolint:paralleltest // the environment is the process's
 	for name, c := range map[string]struct{ variable, value, want string }{
-		"a level in small letters": {"LOG_LEVEL", "debug", ""},
-		"a level of its own":       {"LOG_LEVEL", "INFO+2", `LOG_LEVEL is "INFO+2", want one of DEBUG, INFO, WARN, ERROR`},
-		"an unknown level":         {"LOG_LEVEL", "VERBOSE", `LOG_LEVEL is "VERBOSE", want one of DEBUG, INFO, WARN, ERROR`},
-		"an empty level":           {"LOG_LEVEL", "", `LOG_LEVEL is "", want one of DEBUG, INFO, WARN, ERROR`},
-		"an unknown format":        {"LOG_FORMAT", "logfmt", `LOG_FORMAT is "logfmt", want one of json, text`},
-		"an unknown sampler":       {"OTEL_TRACES_SAMPLER", "always", `OTEL_TRACES_SAMPLER is "always", want one of always_on, always_off, traceidratio, parent`},
-		"no truth value":           {"TEST_TLS", "maybe", `TEST_TLS is "maybe", want one of true, false`},
+		"a level in small letters":  {"LOG_LEVEL", "debug", ""},
+		"a level of its own":        {"LOG_LEVEL", "INFO+2", `LOG_LEVEL is "INFO+2", want one of DEBUG, INFO, WARN, ERROR`},
+		"an unknown level":          {"LOG_LEVEL", "VERBOSE", `LOG_LEVEL is "VERBOSE", want one of DEBUG, INFO, WARN, ERROR`},
+		"an empty level":            {"LOG_LEVEL", "", `LOG_LEVEL is "", want one of DEBUG, INFO, WARN, ERROR`},
+		"an unknown format":         {"LOG_FORMAT", "logfmt", `LOG_FORMAT is "logfmt", want one of json, text`},
+		"an unknown sampler":        {"OTEL_TRACES_SAMPLER", "always", `OTEL_TRACES_SAMPLER is "always", want one of always_on, always_off, traceidratio, parent`},
+		"a duration without a unit": {"SHUTDOWN_TIMEOUT", "20", `SHUTDOWN_TIMEOUT is "20", want a duration such as 30s (see .env.example)`},
+		"a port in words":           {"PORT", "http", `PORT is "http", want a whole number (see .env.example)`},
+		"no truth value":            {"TEST_TLS", "maybe", `TEST_TLS is "maybe", want one of true, false`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv(c.variable, c.value)

@@ -180,7 +180,7 @@ export class FakeOrigin {
   #answer(request: Recorded, signal: AbortSignal | undefined): Response {
     if (request.path === '/dev/users') return json(200, this.users);
     const user = this.users.find((u) => request.headers.get('Authorization') === `Bearer ${u.token}`);
-    if (user === undefined) return problem(401, 'token is expired');
+    if (user === undefined) return problem(401, 'the token has expired: sign in again');
     const [, , noun, id, verb] = request.path.split('/');
     if (request.path === '/api/sse/notifications') return this.#stream(user, request, signal);
     if (noun === 'me') return this.#me(user, request);

@@ -52,7 +52,7 @@ func Only(t event.Type, next func(context.Context, event.Event) error) Handle {
 			return err
 		}
 		if e.Type != t {
-			return &event.InvalidError{Field: "type", Reason: fmt.Sprintf("is %s, this function takes %s", e.Type, t)}
+			return &event.InvalidError{Field: "type", Reason: fmt.Sprintf("is %s, but this function takes %s: correct the filter of its Trigger", e.Type, t)}
 		}
 		return next(ctx, e)
 	}
@@ -187,40 +187,41 @@ func decode(w http.ResponseWriter, r *http.Request) (*cloudevents.Event, *proble
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return nil, problem.New(http.StatusRequestEntityTooLarge, "the event is larger than %d bytes", MaxBody)
+		return nil, problem.New(http.StatusRequestEntityTooLarge, "the event must have at most %d bytes", MaxBody)
 	case err != nil:
-		return nil, problem.New(http.StatusBadRequest, "the event could not be read: %v", err)
+		return nil, problem.New(http.StatusBadRequest, "the event could not be read to its end: %v", err)
 	}
-	if err := checkOnce(r.Header, body); err != nil {
+	if err := checkOnce(r.Header); err != nil {
 		return nil, malformed(err)
+	}
+	version := r.Header.Get("ce-specversion")
+	if strings.HasPrefix(strings.ToLower(r.Header.Get("Content-Type")), cloudevents.ApplicationCloudEventsJSON) {
+		var fault *strictjson.Fault
+		if version, fault = checkStructured(body); fault != nil {
+			return nil, malformed(fault)
+		}
+	}
+	if version != cloudevents.VersionV1 {
+		return nil, problem.New(http.StatusBadRequest, "CloudEvents %s is not supported: use %s", event.Clip(version), cloudevents.VersionV1)
 	}
 	ce, err := toEvent(r.Context(), r.Header, body)
 	if err != nil {
 		return nil, malformed(err)
-	}
-	if ce.SpecVersion() != cloudevents.VersionV1 {
-		return nil, problem.New(http.StatusBadRequest, "CloudEvents %s is not supported: use %s", event.Clip(ce.SpecVersion()), cloudevents.VersionV1)
 	}
 	return ce, nil
 }
 
 // malformed returns the refusal of what is no CloudEvent. The SDK's errors repeat what was sent.
 func malformed(err error) *problem.Problem {
-	return problem.New(http.StatusBadRequest, "malformed CloudEvent: %s", text.Clip(err.Error(), 400))
+	return problem.New(http.StatusBadRequest, "malformed CloudEvent: %s", text.Clip(event.Printable(err.Error()), 400))
 }
 
-// checkOnce refuses an attribute that occurs twice, of which the SDK would take one, and text that is no text.
-func checkOnce(header http.Header, body []byte) error {
+// checkOnce refuses an attribute that occurs twice, of which the SDK would take one.
+func checkOnce(header http.Header) error {
 	for name, values := range header {
 		if strings.HasPrefix(name, "Ce-") && len(values) > 1 {
 			return fmt.Errorf("header %s occurs more than once", strings.ToLower(name))
 		}
-	}
-	if !strings.HasPrefix(strings.ToLower(header.Get("Content-Type")), cloudevents.ApplicationCloudEventsJSON) {
-		return nil
-	}
-	if fault := strictjson.Check(body, nil); fault != nil {
-		return fault
 	}
 	return nil
 }
@@ -230,7 +231,7 @@ func checkOnce(header http.Header, body []byte) error {
 func toEvent(ctx context.Context, header http.Header, body []byte) (ce *cloudevents.Event, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			ce, err = nil, fmt.Errorf("%v", v)
+			ce, err = nil, errors.New("an attribute has no name or cannot be read")
 		}
 	}()
 	return binding.ToEvent(ctx, cehttp.NewMessage(header, io.NopCloser(bytes.NewReader(body))))
@@ -241,7 +242,7 @@ func checkMedia(header http.Header) *problem.Problem {
 	given := header.Get("Content-Type")
 	media, _, err := mime.ParseMediaType(given)
 	if given != "" && err != nil {
-		return problem.New(http.StatusUnsupportedMediaType, "Content-Type %q cannot be read", given)
+		return problem.New(http.StatusUnsupportedMediaType, "Content-Type %q is malformed: use %s", given, cloudevents.ApplicationJSON)
 	}
 	binary := header.Get("ce-specversion") != ""
 	switch {

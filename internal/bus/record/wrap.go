@@ -10,6 +10,7 @@ import (
 	"orderbell/internal/event"
 	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/event/deadletter"
+	"orderbell/internal/text"
 )
 
 // DeadLetter returns the dead letter of a record that no function takes: it is not a CloudEvent, or of an unknown type. Source is who writes
@@ -22,7 +23,7 @@ func (r Record) DeadLetter(source string) (cloudevents.Event, bool) {
 		return cloudevents.Event{}, false
 	}
 	letter := deadletter.AtRecord(r.Event, r.Partition, r.Offset)
-	letter.SetExtension(deadletter.ExtReason, fmt.Sprintf("type %q is unknown, want one of %v", event.Clip(r.Event.Type()), event.Types()))
+	letter.SetExtension(deadletter.ExtReason, fmt.Sprintf("type %q is unknown: use one of %s", event.Clip(r.Event.Type()), text.List(event.Types())))
 	return letter, true
 }
 

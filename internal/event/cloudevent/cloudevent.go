@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderbell/internal/event"
+	"orderbell/internal/text"
 	"orderbell/internal/tracing"
 )
 
@@ -61,16 +62,16 @@ func New(e event.Event) (cloudevents.Event, error) {
 // no function, or reach it out of order.
 func FromOutbox(o event.Outgoing) (cloudevents.Event, error) {
 	if !o.Type.Valid() {
-		return cloudevents.Event{}, event.Invalid("type", "%q is unknown, want one of %v", event.Clip(string(o.Type)), event.Types())
+		return cloudevents.Event{}, event.Invalid("type", "%q is unknown: use one of %s", event.Clip(string(o.Type)), text.List(event.Types()))
 	}
 	data, err := event.ParseData(o.Raw)
 	switch {
 	case err != nil:
 		return cloudevents.Event{}, err
 	case data.OrderID != o.OrderID:
-		return cloudevents.Event{}, event.Invalid("data.order_id", "is %s, but the event is order %s's", data.OrderID, o.OrderID)
+		return cloudevents.Event{}, event.Invalid("data.order_id", "is %s, but the row is of order %s", data.OrderID, o.OrderID)
 	case data.TenantID != o.TenantID:
-		return cloudevents.Event{}, event.Invalid("data.tenant_id", "is %s, but the event is tenant %s's", data.TenantID, o.TenantID)
+		return cloudevents.Event{}, event.Invalid("data.tenant_id", "is %s, but the row is of tenant %s", data.TenantID, o.TenantID)
 	}
 	e := event.Event{ID: o.ID, Source: o.Source, Type: o.Type, Time: o.Time, TraceParent: o.TraceParent, TraceState: o.TraceState, Data: data, Raw: o.Raw}
 	ce, err := New(e)
@@ -83,6 +84,11 @@ func FromOutbox(o event.Outgoing) (cloudevents.Event, error) {
 // Parse reads an event of the topic and checks the whole contract, extensions included. Its error is always an
 // *[event.InvalidError] that names the field.
 func Parse(ce cloudevents.Event) (event.Event, error) {
+	for _, required := range []struct{ name, value string }{{"id", ce.ID()}, {"source", ce.Source()}, {"type", ce.Type()}} {
+		if required.value == "" {
+			return event.Event{}, event.Invalid(required.name, "is missing")
+		}
+	}
 	if err := ce.Validate(); err != nil {
 		return event.Event{}, event.Invalid("", "%s", strings.Join(strings.Fields(err.Error()), " "))
 	}
@@ -96,7 +102,7 @@ func Parse(ce cloudevents.Event) (event.Event, error) {
 	case len(e.Source) > event.MaxSource:
 		return event.Event{}, event.Invalid("source", "has %d bytes, want at most %d", len(e.Source), event.MaxSource)
 	case !e.Type.Valid():
-		return event.Event{}, event.Invalid("type", "%q is unknown, want one of %v", event.Clip(ce.Type()), event.Types())
+		return event.Event{}, event.Invalid("type", "%q is unknown: use one of %s", event.Clip(ce.Type()), text.List(event.Types()))
 	case ce.Time().IsZero():
 		return event.Event{}, event.Invalid("time", "is missing")
 	case ce.DataMediaType() != cloudevents.ApplicationJSON:
@@ -109,10 +115,10 @@ func Parse(ce cloudevents.Event) (event.Event, error) {
 		return event.Event{}, err
 	}
 	if e.Data.Undone != "" && e.Type != event.OrderStatusUpdated {
-		return event.Event{}, event.Invalid("data.undone", "is of %s alone, not of %s", event.OrderStatusUpdated, e.Type)
+		return event.Event{}, event.Invalid("data.undone", "needs the type %s, not %s", event.OrderStatusUpdated, e.Type)
 	}
 	if e.Data.Type() != e.Type {
-		return event.Event{}, event.Invalid("data.status", "%q does not go with type %s", e.Data.Status, e.Type)
+		return event.Event{}, event.Invalid("data.status", "%q needs the type %s, not %s", e.Data.Status, e.Data.Type(), e.Type)
 	}
 	if s, ok := Extension(ce, ExtTraceParent); ok && tracing.IsParent(s) {
 		e.TraceParent = s // a malformed one is ignored, as W3C Trace Context requires

@@ -104,8 +104,8 @@ func TestParse(t *testing.T) {
 		"a sequence that is not the version": {func(ce *cloudevents.Event) { ce.SetExtension("sequence", "1") }, `sequence is "1", but data.version is "2"`},
 		"a status of another type":           {field("status", "ready"), "data.status"},
 		"an unknown status":                  {field("status", "eaten"), `data.status "eaten"`},
-		"an amount as text":                  {field("total_amount", "125000"), "data.total_amount is a JSON string"},
-		"an amount with a fraction":          {field("total_amount", 1250.5), "data.total_amount is a JSON number"},
+		"an amount as text":                  {field("total_amount", "125000"), "data.total_amount must be an integer; it is a JSON string"},
+		"an amount with a fraction":          {field("total_amount", 1250.5), "data.total_amount must be an integer; it is a JSON number"},
 		"a negative amount":                  {field("total_amount", -1), "data.total_amount is -1"},
 		"a made-up currency":                 {field("currency", "Rp"), "data.currency"},
 		"version zero":                       {field("version", 0), "data.version is 0"},
@@ -114,11 +114,11 @@ func TestParse(t *testing.T) {
 		"a reference of two lines":           {field("reference", "A\n1"), "data.reference contains U+000A"},
 		"a reference that is too long":       {field("reference", strings.Repeat("é", 65)), "data.reference is longer"},
 		"an order id that is no UUID":        {field("order_id", "42"), `data.order_id "42"`},
-		"data that is an array":              {func(ce *cloudevents.Event) { ce.DataEncoded = []byte("[]") }, "data is not the JSON object"},
+		"data that is an array":              {func(ce *cloudevents.Event) { ce.DataEncoded = []byte("[]") }, "data must be a JSON object"},
 		"data with something after it":       {func(ce *cloudevents.Event) { ce.DataEncoded = append(ce.DataEncoded, "{}"...) }, "more than one JSON value"},
 		"data that is not UTF-8":             {func(ce *cloudevents.Event) { ce.DataEncoded = []byte("\"\xff\"") }, "not UTF-8"},
 		"data larger than an order ever":     {func(ce *cloudevents.Event) { ce.DataEncoded = make([]byte, event.MaxData+1) }, "data has 65537 bytes"},
-		"no data":                            {func(ce *cloudevents.Event) { ce.DataEncoded = nil }, "data is not the JSON object"},
+		"no data":                            {func(ce *cloudevents.Event) { ce.DataEncoded = nil }, "data is empty"},
 	} {
 		t.Run(name+" is refused", func(t *testing.T) {
 			t.Parallel()

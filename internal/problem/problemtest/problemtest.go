@@ -4,6 +4,7 @@ package problemtest
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"regexp"
 	"strings"
@@ -42,6 +43,17 @@ func (b *Book) Add(t *testing.T, request string, res *http.Response) {
 		_, _ = fmt.Fprintf(&b.text, "    limit: %s\n", p.Limit)
 	}
 	b.text.WriteByte('\n')
+}
+
+// AddText writes down an answer in plain text, which is for a browser.
+func (b *Book) AddText(t *testing.T, request string, res *http.Response) {
+	t.Helper()
+	defer func() { _ = res.Body.Close() }()
+	said, err := io.ReadAll(res.Body)
+	if kind := res.Header.Get("Content-Type"); err != nil || res.StatusCode < http.StatusBadRequest || kind != "text/plain; charset=utf-8" {
+		t.Errorf("%s: %s in %q is not a refusal in plain text: %v", request, res.Status, kind, err)
+	}
+	_, _ = fmt.Fprintf(&b.text, "%s\n  %d %s (plain text)\n  %s\n\n", request, res.StatusCode, http.StatusText(res.StatusCode), strings.TrimSpace(string(said)))
 }
 
 // Compare compares the problems with the package's [File]. UPDATE_GOLDEN=1 writes it.

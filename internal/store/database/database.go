@@ -150,11 +150,27 @@ func Wrap(doing string, err error) error {
 		return nil
 	}
 	wrapped := fmt.Errorf("%s: %w", doing, err)
+	if connect := new(pgconn.ConnectError); errors.As(err, &connect) {
+		wrapped = &unreachableError{doing, err}
+	}
 	if isTemporary(err) {
 		return &TemporaryError{wrapped}
 	}
 	return wrapped
 }
+
+// unreachableError is a connection that failed, in one line: pgconn has a line for each address, often the same.
+type unreachableError struct {
+	doing string
+	err   error
+}
+
+func (e *unreachableError) Error() string {
+	lines := strings.Split(strings.TrimSpace(e.err.Error()), "\n")
+	return e.doing + ": the database cannot be reached: " + strings.TrimSpace(lines[len(lines)-1]) + "; check DATABASE_URL"
+}
+
+func (e *unreachableError) Unwrap() error { return e.err }
 
 func isTemporary(err error) bool {
 	// SQLSTATEs and classes of them (PostgreSQL, appendix A) that are temporary.

@@ -119,7 +119,7 @@ func TestAnEventOfAnUnknownTypeIsNotSkipped(t *testing.T) {
 	want := e.Clone()
 	want.SetExtension("knativekafkapartition", "3")
 	want.SetExtension("knativekafkaoffset", "41")
-	want.SetExtension("reason", `type "order_shipped" is unknown, want one of [order_created order_paid order_status_updated]`)
+	want.SetExtension("reason", `type "order_shipped" is unknown: use one of order_created, order_paid, order_status_updated`)
 	if diff := cmp.Diff(want.String(), bus.sent[0].String()); diff != "" {
 		t.Error(diff)
 	}

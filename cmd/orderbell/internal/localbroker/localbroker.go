@@ -37,6 +37,7 @@ import (
 	"orderbell/internal/bus/record"
 	"orderbell/internal/event"
 	"orderbell/internal/event/deadletter"
+	"orderbell/internal/text"
 )
 
 // Trigger sends the events of one type to one subscriber.
@@ -118,7 +119,7 @@ func (t Trigger) check() error {
 	case t.Name == "":
 		return errors.New("it has no name")
 	case !t.Type.Valid():
-		return fmt.Errorf("type %q is unknown, want one of %v", t.Type, event.Types())
+		return fmt.Errorf("type %q is unknown: use one of %s", t.Type, text.List(event.Types()))
 	case err != nil || (subscriber.Scheme != "http" && subscriber.Scheme != "https") || subscriber.Host == "":
 		return fmt.Errorf("subscriber %q is no http URL", t.Subscriber)
 	case t.InFlight < 1:
