@@ -20,20 +20,20 @@ var apiPackages = []string{ //nolint:gochecknoglobals // a table
 	"internal/user", "sse-gateway/internal/stream",
 }
 
-// detailOf says which argument of a function is the text of a problem; -1 is the last.
+// detailOf is the index of the argument with a problem's text, by function; -1 means the last.
 var detailOf = map[string]int{ //nolint:gochecknoglobals // a table
 	"New": 1, "Field": 1, "BadParameter": 1, "InvalidToken": 0, "tooMany": 0, "add": -1, "conflict": -1, "allowed": -1,
 }
 
-// sayers are functions of which every text is part of a problem.
+// sayers are functions whose string literals are all parts of problems.
 var sayers = map[string]bool{ //nolint:gochecknoglobals // a table
 	"internal/text.Fault": true, "internal/address.Parse": true, "internal/address.checkLocal": true, "internal/address.Domain": true,
 	"internal/order.Error": true,
 }
 
-// unseen are texts that no request of a test gets.
+// unseen are texts that no test produces, each with the reason.
 var unseen = map[string]string{ //nolint:gochecknoglobals // a table
-	"the body is not valid JSON: %s":                   "the decoder has no such error; the text with the byte is there",
+	"the body is not valid JSON: %s":                   "the decoder has no such error; the text with the position is tested",
 	"too many tills wait for approval":                 "10,000 open pairings",
 	"an e-mail address can have at most %d characters": "a domain of that length is refused before",
 }
@@ -57,7 +57,7 @@ func TestEveryProblemIsInAGoldenFile(t *testing.T) {
 		}
 	}
 	if found < 80 {
-		t.Errorf("only %d texts of problems are found", found)
+		t.Errorf("found only %d texts of problems", found)
 	}
 }
 
@@ -66,7 +66,7 @@ var (
 	wording = regexp.MustCompile(`[a-z] [a-z]`)
 )
 
-// asPattern matches what a format may become.
+// asPattern returns a pattern that matches the results of a format.
 func asPattern(format string) *regexp.Regexp {
 	parts := verb.Split(format, -1)
 	for i, part := range parts {
@@ -75,7 +75,7 @@ func asPattern(format string) *regexp.Regexp {
 	return regexp.MustCompile(strings.Join(parts, ".+"))
 }
 
-// problemTexts returns the texts of problems in a package, with their places.
+// problemTexts returns the texts of problems in a package, with their positions.
 func problemTexts(t *testing.T, folder string) map[string]string {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Join(root, folder))

@@ -26,11 +26,11 @@ var retired = []struct { //nolint:gochecknoglobals // a table
 // user is what a user of a tenant is called. The page's sources and its tests still have identifiers of the older name.
 const person = "user"
 
-// allowed are uses that mean something else.
+// allowed matches lines in which a retired word means something else.
 var allowed = regexp.MustCompile(`"nobody"|nobody@|mail\.hello|history\.nobody|account postgres|else nobody|nor nobody|NoBody|no such \(user|\(user\|recipient`)
 
-// worded says whether the words of a file are checked. Not checked are migrations, which never change once they have landed,
-// the glossary, the history, and what tests hold against the programs.
+// worded says whether the words of a file are checked. Not checked are migrations, which must not change once they are applied, the
+// glossary, the changelog, and tests with expected texts.
 func worded(name string) bool {
 	switch {
 	case strings.HasPrefix(name, "migrations/"), strings.HasPrefix(name, "test/house/"), strings.Contains(name, "/testdata/"),
