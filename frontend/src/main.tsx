@@ -11,10 +11,10 @@ import { access } from './store/access';
 import { alerts } from './store/alerts';
 import { openClient } from './store/client';
 import { clock } from './store/clock';
+import { demoUsersStore } from './store/demoUsers';
 import { keepListIn } from './store/keptList';
 import { followBusiness, startLanguage } from './store/language';
 import { network } from './store/network';
-import { peopleStore } from './store/people';
 import { place } from './store/place';
 import { wakeLock } from './store/wakeLock';
 import './styles/base.css';
@@ -82,7 +82,7 @@ createRoot(root).render(
   <StrictMode>
     <App
       client={client}
-      people={peopleStore(fetcher)}
+      demoUsers={demoUsersStore(fetcher)}
       clock={clock()}
       place={place(window)}
       device={device}

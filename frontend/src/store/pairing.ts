@@ -41,7 +41,7 @@ export interface PairingOptions {
   readonly random?: () => number;
 }
 
-/** Milliseconds before another try, while the server is away. */
+/** Milliseconds before the next attempt while the server is down. */
 const backoff = { first: 1000, most: 30_000 };
 
 export function pairing(options: PairingOptions): Pairing {
