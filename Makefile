@@ -162,7 +162,7 @@ check-dashboards: ## Grafana dashboards: as tools/dashboards writes them
 	diff -ru $(DASHBOARDS) .cache/dashboards || { echo 'make dashboards writes them' >&2; exit 1; }
 
 .PHONY: audit
-audit: bin/govulncheck ## Ask the vulnerability databases about all dependencies (needs the network; says so where they are away)
+audit: bin/govulncheck ## Ask the vulnerability databases about all dependencies (needs the network; reports databases that it cannot reach)
 	$(say) 'known vulnerabilities: govulncheck and npm audit'
 	tools/audit.sh
 
