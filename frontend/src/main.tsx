@@ -50,7 +50,7 @@ const client = openClient({
   origin: window.location.origin,
   renew: (session: Session) => (session.by === 'provider' ? ways.renew(session) : renewed(fetcher, session)),
   onSignOut: (session) => {
-    // Without a network this till is signed out all the same; the provider's own session ends by its own rules.
+    // Without a network, sign out this till anyway. The provider's session then expires by its own rules.
     if (session.by === 'provider' && window.navigator.onLine) ways.signOut(session).catch(() => undefined);
   },
   network: device.network,
@@ -67,7 +67,7 @@ if (arrived !== undefined) {
   client.signIn(arrived.session);
 }
 
-// Timers of a sleeping device run late: the user's return is the better moment.
+// Timers are late after a device has slept, so also act when the user returns.
 document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible') retryNow();
 });

@@ -40,11 +40,11 @@ export interface AppProps {
   readonly clock: Observable<number>;
   readonly place: Place;
   readonly device: Device;
-  /** The ways in outside development. */
+  /** The ways to sign in outside development. */
   readonly access?: Access;
 }
 
-/** What belongs to this device, for all who sign in on it. */
+/** The settings of this device, for all users who sign in on it. */
 export interface Device {
   readonly wakeLock: WakeLock;
   readonly network: Observable<boolean>;
@@ -65,7 +65,7 @@ export function App({ client, demoUsers, clock, place, device, access }: AppProp
       />
     );
   }
-  // The key makes another user's page a new page: no half-typed order goes over to another tenant.
+  // The key mounts a new page for another user, so that a half-typed order cannot reach another tenant.
   const { session, feed } = state;
   return (
     <PlaceContext value={place}>
@@ -113,7 +113,7 @@ function Workspace({ session, feed, demoUsers, clock, device, onSignIn, onSignOu
   );
   useEffect(() => {
     device.alerts.count(unread);
-    return () => device.alerts.count(0); // who is signed out has none
+    return () => device.alerts.count(0); // no unread notifications after signing out
   }, [device, unread]);
   const sells = maySell(session.roles);
   const leads = mayLead(session.roles);

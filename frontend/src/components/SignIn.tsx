@@ -124,7 +124,7 @@ function TokenBox({
   );
 }
 
-/** In a cluster for development, which has no provider and no demo users. */
+/** For development clusters, which have no provider and no demo users. */
 function ClusterTokenBox({
   access,
   onSignIn,

@@ -57,7 +57,7 @@ export function TopBar(props: TopBarProps) {
   );
 }
 
-/** The address belongs to the router: skipping moves the focus alone. */
+/** The router owns the address, so the skip link only moves the focus. */
 function skip(): void {
   const target = document.querySelector<HTMLElement>('#orders, main');
   target?.setAttribute('tabindex', '-1');
