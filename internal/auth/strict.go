@@ -30,8 +30,8 @@ var (
 	errCritical = errors.New("the token's header has the member crit: extensions are not supported")
 	// errNotText refuses what two readers may read differently (RFC 7519 §7.2).
 	errNotText = errors.New("the token is not UTF-8")
-	// errNoIssue refuses a token that no revocation of its user could be compared with, and whose lifetime is not known (RFC 9068
-	// §2.2 wants the claim in access tokens).
+	// errNoIssue refuses a token without iat: its lifetime is unknown, and it could not be compared with a revocation of its user
+	// (RFC 9068 §2.2 requires the claim in access tokens).
 	errNoIssue = errors.New("the token has no claim iat, the time of its issue")
 )
 

@@ -11,15 +11,15 @@ import (
 // hints is the channel that wakes the relays. No tenant's id begins with "~".
 const hints = "orders:{~outbox}"
 
-// expectPrefix begins a message of a tenant's channel that names an event to come. What is published begins with a digit.
+// expectPrefix begins a message of a tenant's channel that announces an event. Published messages begin with a digit.
 const expectPrefix = "expect "
 
 // maxEventID is longer than every event id.
 const maxEventID = 64
 
-// Committed tells the relays that a transaction with events has committed, and the watchers of each tenant which of its
-// events is to come: one that does not come shows that something on its way is down. Nothing is kept of it. The relays are told
-// first, since the event waits for them.
+// Committed tells the relays that a transaction with events has committed, and announces the event to the watchers of each tenant:
+// if it does not arrive, a part of its path is down. Nothing is stored. The relays are told first, because the event waits for
+// them.
 func (f *Feed) Committed(ctx context.Context, latest map[string]string) error {
 	errs := append(make([]error, 0, len(latest)+1), f.Hint(ctx))
 	for tenantID, eventID := range latest {
@@ -31,7 +31,7 @@ func (f *Feed) Committed(ctx context.Context, latest map[string]string) error {
 	return nil
 }
 
-// expected returns the event that a message of a tenant's channel says is to come, if it is such a message.
+// expected returns the announced event if the message is an announcement.
 func expected(payload string) (eventID string, ok bool) {
 	eventID, ok = strings.CutPrefix(payload, expectPrefix)
 	return eventID, ok && eventID != "" && len(eventID) <= maxEventID

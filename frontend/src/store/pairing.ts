@@ -8,7 +8,7 @@ import type { Session } from '../services/session';
 import { announcer, type Observable } from './observable';
 
 export type PairingState =
-  /** Requests a code; `problem` says why there is none yet, or is "". */
+  /** Requests a code; `problem` says why there is no code yet, or is "". */
   | { readonly kind: 'beginning'; readonly problem: string }
   /** Waits for a manager; `problem` says why the last poll failed, or is "". */
   | {

@@ -9,13 +9,13 @@ import (
 )
 
 const (
-	// hintPause bounds the hints of an instance under load. The relay is awake then anyway.
+	// hintPause limits the rate of hints under load, when the relay is busy anyway.
 	hintPause = 2 * time.Millisecond
-	// hintTimeout is how long a hint may take. A relay finds the events by itself soon after.
+	// hintTimeout is the time limit of a hint. Without it, the relay finds the events soon after.
 	hintTimeout = time.Second
 )
 
-// hinted is a store that wakes the relay after each commit, and tells the gateways which event is to come.
+// hinted is a store that wakes the relay after each commit, and announces the event to the gateways.
 type hinted struct {
 	Store
 
