@@ -1,7 +1,7 @@
-# Orderbell: every job of a developer and of CI, each with a line of help. `make` alone prints them.
+# Orderbell: every task of developers and CI, each with a line of help. `make` without a target prints them.
 #
-# What a job needs, it makes first: tools into bin/, npm packages, Chromium. After the first run nothing is fetched, and
-# nothing is built that has not changed.
+# Each target first installs what it needs: tools in bin/, npm packages, Chromium. Later runs download nothing, and rebuild only
+# what has changed.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -66,7 +66,7 @@ bin/govulncheck: tools/audit/go.mod tools/audit/go.sum
 	CGO_ENABLED=0 go -C tools/audit build -trimpath -ldflags='-s -w' -o ../../$@ golang.org/x/vuln/cmd/govulncheck
 	touch $@
 
-# The servers that the gateway is measured against stay out of the product's module graph.
+# The servers of the comparison are in their own module, so that the product does not depend on them.
 bin/bench: go.mod go.sum $(shell find test/bench internal -type f -not -name '*_test.go')
 	$(say) 'building $@'
 	CGO_ENABLED=0 go -C test/bench build -trimpath -o ../../$@ .
@@ -162,7 +162,7 @@ check-dashboards: ## Grafana dashboards: as tools/dashboards writes them
 	diff -ru $(DASHBOARDS) .cache/dashboards || { echo 'make dashboards writes them' >&2; exit 1; }
 
 .PHONY: audit
-audit: bin/govulncheck ## Ask the vulnerability databases about all dependencies (needs the network; says so where they are away)
+audit: bin/govulncheck ## Ask the vulnerability databases about all dependencies (needs the network; reports databases that it cannot reach)
 	$(say) 'known vulnerabilities: govulncheck and npm audit'
 	tools/audit.sh
 
@@ -195,7 +195,7 @@ conformance: bin/gotestsum bin/.programs test/e2e/node_modules/.package-lock.jso
 	tools/chromium.sh
 	$(GO_TEST) -count=1 -tags conformance -parallel 16 ./test/conformance # most of them wait most of the time
 
-# The seed is fixed, so that a run fails for a change of the tree alone; others are for API_ARGS.
+# The seed is fixed, so that a run fails only because of a change in the tree. Set another one with API_ARGS.
 .PHONY: test-api
 test-api: bin/.programs bin/mailpit ## Hold the running APIs to the OpenAPI document (API_ARGS="--seed 7 --max-examples 200" for more)
 	$(say) 'order-api, user-api and sse-gateway as the OpenAPI document has them: Schemathesis'

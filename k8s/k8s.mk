@@ -1,4 +1,4 @@
-# Make's part about Kubernetes: included by the Makefile.
+# The targets for Kubernetes, included by the Makefile.
 
 K8S_TOOLS := bin/kustomize bin/kubeconform bin/kind
 OVERLAYS := channel kind production

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Asks the vulnerability databases about every dependency: govulncheck for each Go module, npm audit for each lock file.
+# Checks every dependency against the vulnerability databases: govulncheck for each Go module, npm audit for each lock file.
 #
-# Exit codes: 0 nothing known; 1 a vulnerability was found; 2 a database cannot be reached, so nothing is known of what it
-# would have said; 3 a tool failed for another reason. A finding counts more than a database that is away.
+# Exit codes: 0 nothing known; 1 a vulnerability was found; 2 a database is unreachable, so some dependencies were not checked;
+# 3 a tool failed for another reason. 1 takes precedence over 2.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 3
 

@@ -82,7 +82,7 @@ func (o *deadLetterOptions) withOffice(cmd *cobra.Command, do func(context.Conte
 	})
 }
 
-// databaseOfLetters has the sources of events and the audit trail. It connects when the first of them is needed.
+// databaseOfLetters gives access to the sources of events and the audit trail. It connects at the first use.
 type databaseOfLetters struct {
 	data string
 	pool *database.Pool
@@ -103,7 +103,7 @@ func (s *databaseOfLetters) open(ctx context.Context) error {
 	return err
 }
 
-// SourceAllowed is asked for letters of other order services alone.
+// SourceAllowed is called only for dead letters of other order services.
 func (s *databaseOfLetters) SourceAllowed(ctx context.Context, source, tenantID string) (bool, error) {
 	if err := s.open(ctx); err != nil {
 		return false, fmt.Errorf("the dead letter is of source %s: %w", source, err)

@@ -15,8 +15,8 @@ import (
 	"orderbell/internal/user"
 )
 
-// repair writes the letters of events that the broker has dropped, and the audit trail of them. Without REDIS_URL it does not
-// look at what was published.
+// repair writes the dead letters of events that the broker has dropped, and records this in the audit trail. Without REDIS_URL it
+// does not check which events were published.
 func (o *deadLetterOptions) repair(ctx context.Context, cmd *cobra.Command, office *deadletter.Office, groups []string, dryRun bool) (dropped []deadletter.Dropped, err error) {
 	if len(groups) == 0 {
 		return nil, nil

@@ -33,8 +33,8 @@ valid, so that none comes back to life.
 earlier than it says, since the issuer's clock may be ahead: a user who signs in at once is refused until that has passed.
 --subject does the same for a service account, which is no user. --token-id revokes one token by its claim jti.
 
-The revocation is kept in the database, with a record of the audit trail, and announced by Redis. If Redis is away the command
-fails, and the revocation holds within a minute all the same. Run it again to end streams at once.
+The revocation is kept in the database, with a record of the audit trail, and announced by Redis. If Redis is down the command
+fails, but the revocation takes effect within a minute. Run it again to end streams at once.
 
 The command uses the database of DATABASE_URL and the Redis of REDIS_URL or, if that is not set, of the orderbell dev that runs on the data directory.`,
 		Example: `  orderbell revoke --tenant demo --user cashier@demo.example

@@ -11,10 +11,10 @@ import { access } from './store/access';
 import { alerts } from './store/alerts';
 import { openClient } from './store/client';
 import { clock } from './store/clock';
+import { demoUsersStore } from './store/demoUsers';
 import { keepListIn } from './store/keptList';
 import { followBusiness, startLanguage } from './store/language';
 import { network } from './store/network';
-import { peopleStore } from './store/people';
 import { place } from './store/place';
 import { wakeLock } from './store/wakeLock';
 import './styles/base.css';
@@ -50,7 +50,7 @@ const client = openClient({
   origin: window.location.origin,
   renew: (session: Session) => (session.by === 'provider' ? ways.renew(session) : renewed(fetcher, session)),
   onSignOut: (session) => {
-    // Without a network this till is signed out all the same; the provider's own session ends by its own rules.
+    // Without a network, sign out this till anyway. The provider's session then expires by its own rules.
     if (session.by === 'provider' && window.navigator.onLine) ways.signOut(session).catch(() => undefined);
   },
   network: device.network,
@@ -67,7 +67,7 @@ if (arrived !== undefined) {
   client.signIn(arrived.session);
 }
 
-// Timers of a sleeping device run late: the user's return is the better moment.
+// Timers are late after a device has slept, so also act when the user returns.
 document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible') retryNow();
 });
@@ -82,7 +82,7 @@ createRoot(root).render(
   <StrictMode>
     <App
       client={client}
-      people={peopleStore(fetcher)}
+      demoUsers={demoUsersStore(fetcher)}
       clock={clock()}
       place={place(window)}
       device={device}

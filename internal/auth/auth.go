@@ -77,7 +77,7 @@ type Rights interface {
 	// Current returns p with the current roles. Its error is a *[problem.Problem], or is Temporary if the roles cannot
 	// be read now.
 	Current(ctx context.Context, p Principal) (Principal, error)
-	// Refused takes note of a request that was refused, for the audit trail. It must not block.
+	// Refused records a refused request for the audit trail. It must not block.
 	Refused(what user.Record)
 }
 
@@ -212,8 +212,8 @@ const (
 	request = "request" // the user may not do what they ask for
 )
 
-// Refused has the audit trail take note of a request that err refuses: one of 401 or 403, and no other. P is the
-// caller, as far as the token's signature was good.
+// Refused records a request that err refuses with 401 or 403 in the audit trail. P is the caller if the token's signature is
+// valid.
 func (v *Verifier) Refused(r *http.Request, p Principal, err error) {
 	var refusal *problem.Problem
 	if v == nil || v.rights == nil || !errors.As(err, &refusal) {
@@ -236,8 +236,8 @@ func (v *Verifier) Refused(r *http.Request, p Principal, err error) {
 	v.rights.Refused(what)
 }
 
-// Require lets a request pass to next if its token holds one of the roles: 401 without a good token, 403 without a
-// role.
+// Require passes a request to next if its token has one of the roles. Otherwise it answers 401 for an invalid token and 403 for a
+// missing role.
 func (v *Verifier) Require(roles []user.Role, next http.Handler) http.Handler {
 	return problem.Handler(v.log(), func(w http.ResponseWriter, r *http.Request) error {
 		p, err := v.Authenticate(r)

@@ -24,11 +24,10 @@ func DeviceToken(tenantID, deviceID, secret string) string {
 	return devicePrefix + tenantID + "." + deviceID + "." + secret
 }
 
-// ErrDevice is the same for everything that is wrong with the token of a device.
+// ErrDevice is the error of every invalid token of a device, whatever the fault.
 var ErrDevice = errors.New("no paired device has this token, or the device was revoked: pair it again")
 
-// device returns whose token it is, if it is the token of a device. It only reads the token: [Rights] knows whether the secret is
-// the device's.
+// device returns the principal of a device's token. It only reads the token; [Rights] checks the secret.
 func device(token string) (p Principal, is bool, err error) {
 	rest, is := strings.CutPrefix(token, devicePrefix)
 	if !is {

@@ -103,7 +103,7 @@ func (v *Verifier) of(token string) *issuer {
 	return v.issuers[0]
 }
 
-// claimsError refuses a token whose signature is good.
+// claimsError refuses a token with a valid signature.
 type claimsError struct {
 	error
 	who Principal // what the claims say as far as they can be read, for the audit trail alone
@@ -114,7 +114,7 @@ func (e *claimsError) Unwrap() error { return e.error }
 // verify returns the token's principal.
 func (i *issuer) verify(token string) (Principal, error) {
 	claims := jwt.MapClaims{}
-	// The parser looks at the claims when it has verified the signature.
+	// The parser checks the claims after it has verified the signature.
 	parsed, err := i.parser.ParseWithClaims(token, claims, i.keys)
 	if err != nil && !errors.Is(err, jwt.ErrTokenInvalidClaims) {
 		return Principal{}, reason(err)
@@ -136,7 +136,7 @@ func (i *issuer) verify(token string) (Principal, error) {
 	return p, nil
 }
 
-// read returns who the claims speak of, or that together with what is wrong.
+// read returns the principal of the claims and, if they are invalid, the error as well.
 func (i *issuer) read(claims jwt.MapClaims) (Principal, error) {
 	p := Principal{Roles: i.cfg.roles(claims)}
 	p.UserID, _ = find(claims, i.cfg.UserClaim).(string)

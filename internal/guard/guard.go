@@ -1,4 +1,4 @@
-// Package guard bounds how often one name may do something: an address, a user, a tenant. It counts on this instance alone.
+// Package guard limits the rate of actions per name, such as an address, a user or a tenant. Each instance counts by itself.
 package guard
 
 import (
@@ -8,10 +8,10 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// maxNames bounds the memory of a guard. When it is full, it forgets all: strangers with so many addresses have other ways.
+// maxNames bounds the memory of a guard. A full guard is cleared: an attacker with so many addresses could avoid the limit anyway.
 const maxNames = 10_000
 
-// Guard lets each name do something so many times in a period.
+// Guard limits the rate of each name.
 type Guard struct {
 	most   int
 	period time.Duration
@@ -20,12 +20,12 @@ type Guard struct {
 	used map[string]*rate.Limiter
 }
 
-// New returns a guard that lets each name act most times at once, and then once each period/most.
+// New returns a guard that permits each name a burst of most actions, and then one per period/most.
 func New(most int, period time.Duration) *Guard {
 	return &Guard{most: most, period: period, used: map[string]*rate.Limiter{}}
 }
 
-// Take counts one, and returns 0, or how long name has to wait. What has to wait is not counted.
+// Take counts an action and returns 0 if it is permitted. Otherwise it returns the time to wait and counts nothing.
 func (g *Guard) Take(name string) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -43,7 +43,7 @@ func (g *Guard) Take(name string) time.Duration {
 	return g.period / time.Duration(g.most)
 }
 
-// Wait returns how long name has to wait, without counting.
+// Wait returns the time that name has to wait, without counting.
 func (g *Guard) Wait(name string) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()

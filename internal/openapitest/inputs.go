@@ -14,7 +14,7 @@ type Field struct {
 	In   string // query, header or path; "" for a field of a body
 }
 
-// Inputs are what a route takes.
+// Inputs are the inputs of a route.
 type Inputs struct {
 	Operation
 
@@ -22,7 +22,7 @@ type Inputs struct {
 	Parameters []Field
 }
 
-// Inputs returns every route with what it takes, so that a test of inputs has new ones by itself.
+// Inputs returns every route with its inputs, so that a test of inputs includes new ones automatically.
 func (d *Document) Inputs() []Inputs {
 	var all []Inputs
 	for _, o := range d.Operations() {

@@ -1,4 +1,4 @@
-// Package openapitest holds the answers of HTTP APIs to their OpenAPI document.
+// Package openapitest checks the responses of HTTP APIs against their OpenAPI document.
 package openapitest
 
 import (
@@ -17,7 +17,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// resource is what the schema compiler calls the document.
+// resource is the name of the document in the schema compiler.
 const resource = "openapi.json"
 
 // Document is an OpenAPI document. Its methods are for one goroutine at a time.
@@ -105,8 +105,8 @@ func object(node any) map[string]any {
 	return o
 }
 
-// Check fails the test if the document does not have this answer: its status for the route, each header that it says is always
-// there, its media type, and what its schema says of the body. The path is that of the request, without a query.
+// Check fails the test if the response does not match the document: the status of the route, the required headers, the media type,
+// and the schema of the body. The path is that of the request, without a query.
 func (d *Document) Check(tb testing.TB, method, path string, status int, header http.Header, body []byte) {
 	tb.Helper()
 	template, operation := d.operation(method, path)
@@ -155,7 +155,7 @@ func (d *Document) Check(tb testing.TB, method, path string, status int, header 
 	}
 }
 
-// operation returns the path of the document that a request's path is of, one without variables first, and its operation.
+// operation returns the path of the document that matches a request's path, preferring one without variables, and its operation.
 func (d *Document) operation(method, path string) (template string, operation map[string]any) {
 	paths := object(d.tree["paths"])
 	if operation := object(object(paths[path])[strings.ToLower(method)]); operation != nil {
@@ -182,7 +182,7 @@ func matches(template, path string) bool {
 	return true
 }
 
-// follow returns a node and where it is, after its reference if it is one.
+// follow returns a node and its location, after following its reference if it is one.
 func (d *Document) follow(at string, node any) (string, map[string]any) {
 	ref, ok := object(node)["$ref"].(string)
 	if !ok {
@@ -195,7 +195,7 @@ func (d *Document) follow(at string, node any) (string, map[string]any) {
 	return d.follow(ref, found)
 }
 
-// escaped writes a name as a part of a JSON pointer in a URL's fragment.
+// escaped encodes a name as a part of a JSON pointer in a URL's fragment.
 func escaped(name string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D").Replace(name)
 }

@@ -2,8 +2,8 @@ package order
 
 import "strings"
 
-// minorDigits returns how many decimals an amount of a currency has, by specs/004-order-notifications/contracts/minor-units.json;
-// a test of the contract holds the two together.
+// minorDigits returns the number of decimals of each currency, as in specs/004-order-notifications/contracts/minor-units.json. A
+// test of the contract compares the two.
 func minorDigits() map[int]string {
 	return map[int]string{
 		0: "BIF CLP DJF GNF IDR ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
@@ -18,8 +18,8 @@ func minorDigits() map[int]string {
 	}
 }
 
-// MinorDigits returns how many decimals an amount of the currency has: total_amount counts 10^-digits of it. It returns
-// false for an unknown code.
+// MinorDigits returns the number of decimals of the currency: total_amount is in units of 10^-digits. It returns false for an
+// unknown code.
 func MinorDigits(currency string) (digits int, known bool) {
 	if !IsCurrency(currency) {
 		return 0, false

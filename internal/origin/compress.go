@@ -8,16 +8,16 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// streams is the path of answers that are never compressed (docs/adr/0005): a frame is sent as it comes.
+// streams is the path of responses that are never compressed (docs/adr/0005), because each frame is sent at once.
 const streams = "/api/sse"
 
-// compressed has h answer in gzip where the client takes it and the answer is worth it: JSON, problems, pages, but not what is
-// encoded already, as the files of the build are.
+// compressed compresses the responses of h with gzip if the client accepts it and they are large enough: JSON, problems and pages,
+// but not responses that are already encoded, such as the files of the build.
 //
-// It holds no memory for a client between two writes, so that slow readers cost nothing: a page of 500 orders becomes a fifth
-// of its size rather than a sixth. The ETag stays: it names the version of an order or a user, for If-Match, and no ranges are
-// served of what is compressed here. Tokens are in a header that no other site can make a browser send, so that a guess of a
-// secret by the size of an answer (BREACH) has nothing to begin with.
+// It holds no memory for a client between two writes, so that slow readers cost nothing. The price is compression to a fifth
+// instead of a sixth for a page of 500 orders. The ETag does not change: it names the version of an order or a user, for If-Match,
+// and no ranges of compressed responses are served. Another site cannot guess secrets by the size of responses (BREACH), because
+// it cannot make a browser send the header with the token.
 func compressed(h http.Handler) http.Handler {
 	wrap, err := gzhttp.NewWrapper(
 		gzhttp.CompressionLevel(gzip.StatelessCompression),
@@ -31,5 +31,5 @@ func compressed(h http.Handler) http.Handler {
 	return wrap(h)
 }
 
-// worthwhile is how many bytes an answer has to have: less than that fits a packet anyhow.
+// worthwhile is the smallest size to compress, in bytes: a smaller response fits into one packet anyway.
 const worthwhile = 1024

@@ -108,8 +108,8 @@ func (f *Files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, name, time.Time{}, file) // type by extension, ranges, If-None-Match
 }
 
-// contentType returns the type of what the page is made of, with its character set where it is text. The system's own table
-// is not asked for these: it differs from one machine to another, and has no character set for some.
+// contentType returns the media type of the page's files, with the character set for text. It does not use the system's table, which
+// differs between machines and has no character set for some types.
 func contentType(name string) string {
 	switch path.Ext(name) {
 	case ".html":

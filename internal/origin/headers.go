@@ -17,7 +17,8 @@ type Headers struct {
 	connect []string // the origins beside its own that the page talks to
 }
 
-// policy lets the page load from its own origin only and talk to that and to the identity provider, and no other page frame it.
+// policy permits the page to load from its own origin only, and to connect to that and to the identity provider. No page may frame
+// it.
 func (h Headers) policy() string {
 	const rest = "base-uri 'none'; form-action 'none'; object-src 'none'; frame-ancestors 'none'"
 	if len(h.connect) == 0 {

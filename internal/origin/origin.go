@@ -101,7 +101,7 @@ func newProxy(route Route, transport http.RoundTripper, headers Headers, logger 
 		},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// ReverseProxy would drop what cannot be parsed, and the program would answer another question.
+		// ReverseProxy would drop a query parameter that cannot be parsed, and the program would answer a different request.
 		var refused *problem.Problem
 		if err := problem.CheckQuery(r); errors.As(err, &refused) {
 			headers.complete(w.Header())
@@ -121,7 +121,7 @@ const (
 func newTransport() *http.Transport {
 	var dialer net.Dialer
 	return &http.Transport{
-		// No proxy, no timeout on answers: a stream may be silent for as long as it likes.
+		// No proxy and no timeout of responses, because a stream may be silent for long.
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			ctx, cancel := context.WithTimeout(ctx, dialPatience)
 			defer cancel()

@@ -1,7 +1,7 @@
 package origin
 
-// Paths returns the paths of the API that a program serves, as prefixes of whole segments: what an origin passes on to it. A test
-// of functions/ holds them to the programs' routes and to the OpenAPI document.
+// Paths returns the paths of the API that a program serves, as prefixes of whole segments. An origin routes them to the program. A
+// test of functions/ compares them with the programs' routes and the OpenAPI document.
 func Paths(program string) []string {
 	switch program {
 	case "order-api":

@@ -155,7 +155,7 @@ func (p *Pipeline) handle(ctx context.Context, e event.Event) (event.Outcome, er
 	return receipt.Outcome, nil
 }
 
-// about says in the span of the delivery what is delivered.
+// about adds attributes of the event to the span of the delivery.
 func about(ctx context.Context, e event.Event) {
 	if span := trace.SpanFromContext(ctx); span.IsRecording() {
 		span.SetAttributes(
@@ -174,7 +174,7 @@ func (p *Pipeline) apply(ctx context.Context, e event.Event, audience user.Audie
 	return receipt, err //nolint:wrapcheck // the store's
 }
 
-// publish hands the message on with the trace of its own span: what follows from it is in the gateways.
+// publish publishes the message with the trace of its own span, which the gateways continue.
 func (p *Pipeline) publish(ctx context.Context, tenantID string, m message.Message) error {
 	ctx, span := tracing.Start(ctx, tracing.SpanPublish, trace.WithSpanKind(trace.SpanKindProducer))
 	if parent := tracing.Of(ctx); parent.TraceParent != "" {

@@ -9,7 +9,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// What a program keeps of refusals until it writes them: an attack with ever new tokens must cost little.
+// Bounds of the refusals that a program holds until it writes them, so that an attack with ever new tokens costs little.
 const (
 	refusalsEvery   = 5 * time.Second
 	maxTenants      = 200

@@ -83,8 +83,8 @@ func newTelemetry(ctx context.Context, name string, cfg Config) (*telemetry, err
 	return t, nil
 }
 
-// about is what pushed metrics and spans say of their program. Several instances push at the same time, so each has an id:
-// host:port, where the host is the pod. OTEL_RESOURCE_ATTRIBUTES may say more, or otherwise.
+// about is the resource of pushed metrics and spans. Several instances push at the same time, so each has an id: host:port, where
+// the host is the pod. OTEL_RESOURCE_ATTRIBUTES may add or override attributes.
 func about(ctx context.Context, name string, cfg Config) (*resource.Resource, error) {
 	host, err := os.Hostname()
 	if err != nil {

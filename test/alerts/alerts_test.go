@@ -1,10 +1,10 @@
 //go:build alerts
 
-// Package alerts_test brings every alert of k8s/components/observability to firing by the fault that it is for, and sees it
-// resolve: `orderbell dev` runs on stores that can be taken away, and a real Prometheus scrapes every program. `make alerts` runs
-// it; the table that it prints is also written to .report/alerts.md.
+// Package alerts_test causes the fault of every alert in k8s/components/observability, and checks that the alert fires and then
+// resolves. `orderbell dev` runs on stores that the test can cut off, and a real Prometheus scrapes every program. `make alerts`
+// runs it; the table that it prints is also written to .report/alerts.md.
 //
-// Rules wait for minutes and hours. The test shortens every duration of the same file, and nothing else: see rules.go.
+// The rules wait for minutes and hours. The test shortens every duration in them and changes nothing else: see rules_test.go.
 package alerts_test
 
 import (
@@ -15,13 +15,13 @@ import (
 	"time"
 )
 
-// fault is something that breaks, and the alerts that have to say so.
+// fault is one way to break the system, with the alerts that have to fire.
 type fault struct {
 	name   string
 	alerts []string
-	strike func(context.Context) error // returns when the fault is there
+	inject func(context.Context) error // returns when the fault has begun
 	heal   func(context.Context) error
-	since  time.Time // when it began, if there is no strike; zero: just now
+	since  time.Time // when the fault began, if there is no inject; zero means now
 }
 
 func TestAlerts(t *testing.T) {
@@ -35,9 +35,9 @@ func TestAlerts(t *testing.T) {
 		alerts: []string{"OrderbellVerifyOverdue"}, heal: w.verify(""),
 	})
 	w.verified = time.Now()
-	ended := w.trade(ctx)
+	ended := w.startTrade(ctx)
 	t.Run("at the same time", func(t *testing.T) {
-		for _, f := range w.together() {
+		for _, f := range w.independentFaults() {
 			t.Run(f.alerts[0], func(t *testing.T) {
 				t.Parallel()
 				w.run(t, f)
@@ -50,31 +50,31 @@ func TestAlerts(t *testing.T) {
 	w.queryDashboards(t)
 	cancel()
 	<-ended
-	for _, f := range w.verdicts() {
+	for _, f := range w.verifyFaults() {
 		w.run(t, f)
 	}
 	for _, name := range w.prometheus.rules {
 		if !slices.ContainsFunc(w.seen, func(s sighting) bool { return s.alert == name }) {
-			t.Errorf("%s has no fault here: add one", name)
+			t.Errorf("no fault of this test makes %s fire: add one", name)
 		}
 	}
 }
 
-// run brings f about, waits until its alerts fire, ends it, and waits until they have resolved.
+// run injects f, waits until its alerts fire, ends it, and waits until they have resolved.
 func (w *world) run(t *testing.T, f fault) {
 	t.Helper()
 	ctx := t.Context()
-	if f.strike != nil {
+	if f.inject != nil {
 		if err := w.prometheus.await(ctx, f.alerts, false); err != nil {
 			t.Fatalf("before %s: %v", f.name, err)
 		}
 	}
-	struck := time.Now()
+	injected := time.Now()
 	if !f.since.IsZero() {
-		struck = f.since
+		injected = f.since
 	}
-	if f.strike != nil {
-		if err := f.strike(ctx); err != nil {
+	if f.inject != nil {
+		if err := f.inject(ctx); err != nil {
 			t.Fatalf("%s: %v", f.name, err)
 		}
 	}
@@ -90,7 +90,7 @@ func (w *world) run(t *testing.T, f fault) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, name := range f.alerts {
-		fired, resolved := w.prometheus.times(name, struck, healed)
+		fired, resolved := w.prometheus.times(name, injected, healed)
 		w.seen = append(w.seen, sighting{alert: name, fault: f.name, fired: fired, resolved: resolved, also: also})
 		t.Logf("%s: fired after %.0f s, resolved after %.0f s", name, fired.Seconds(), resolved.Seconds())
 	}

@@ -16,7 +16,7 @@ import (
 	"orderbell/internal/backoff"
 )
 
-// busy is something that goes on from start to stop.
+// busy is work that goes on from start to stop.
 type busy struct {
 	work   func(context.Context)
 	cancel context.CancelFunc
@@ -39,7 +39,7 @@ func (b *busy) stop(context.Context) error {
 	return nil
 }
 
-// repeat calls do, again after each pause, until the end.
+// repeat calls do until the end, with a pause after each call.
 func repeat(pause time.Duration, do func(context.Context)) *busy {
 	return &busy{work: func(ctx context.Context) {
 		for ok := true; ok; ok = backoff.Sleep(ctx, pause) {
@@ -48,7 +48,7 @@ func repeat(pause time.Duration, do func(context.Context)) *busy {
 	}}
 }
 
-// token is a demo user's.
+// token returns the token of a demo user.
 func (w *world) token(email string) string {
 	for _, u := range w.users {
 		if u.Email == email {
@@ -58,8 +58,9 @@ func (w *world) token(email string) string {
 	return ""
 }
 
-// trade sells and pays, lists orders and watches the stream until ctx ends, whatever fails. The channel is closed after it.
-func (w *world) trade(ctx context.Context) <-chan struct{} {
+// startTrade creates, pays and lists orders and reads the stream until ctx ends. It ignores errors. The channel is closed when
+// it has stopped.
+func (w *world) startTrade(ctx context.Context) <-chan struct{} {
 	token := w.token("owner@demo.example")
 	var all sync.WaitGroup
 	all.Go(func() {
@@ -99,7 +100,7 @@ func (w *world) order(ctx context.Context, token, reference string) (id string, 
 	return order.ID, err
 }
 
-// sell makes n orders of the other business.
+// sell creates n orders of the other tenant.
 func (w *world) sell(ctx context.Context, n int) error {
 	token := w.token("owner@kopi.example")
 	var next atomic.Int64
@@ -128,7 +129,7 @@ func (w *world) sell(ctx context.Context, n int) error {
 	return err
 }
 
-// stream opens a stream of the user; nil: it was refused.
+// stream opens a stream of the user. It returns nil if it was refused.
 func (w *world) stream(ctx context.Context, email string) io.ReadCloser {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.state.Programs["sse-gateway"].URL+"/api/sse/notifications", nil)
 	if err != nil {
@@ -146,8 +147,8 @@ func (w *world) stream(ctx context.Context, email string) io.ReadCloser {
 	return response.Body
 }
 
-// crowd takes all places but one of the gateway, with the one of trade. Then, again and again, a user asks for one more than it may
-// have, and somebody for one more than the instance has.
+// crowd opens streams until the gateway has one place left, the stream of startTrade included. Then it repeatedly opens one stream
+// more than a user may have, and one more than the instance may have.
 func (w *world) crowd() *busy {
 	return &busy{work: func(ctx context.Context) {
 		full, last, other := "owner@demo.example", "kitchen@kopi.example", "viewer@kopi.example"
@@ -163,7 +164,7 @@ func (w *world) crowd() *busy {
 			w.try(ctx, full)
 			one, release := context.WithCancel(ctx)
 			w.hold(one, last)
-			for range 3 { // it takes a moment to be refused
+			for range 3 { // the gateway needs a moment to count the last stream
 				w.try(ctx, other)
 			}
 			release()
@@ -171,7 +172,7 @@ func (w *world) crowd() *busy {
 	}}
 }
 
-// hold opens a stream and keeps it until ctx ends.
+// hold opens a stream and keeps it open until ctx ends.
 func (w *world) hold(ctx context.Context, email string) {
 	body := w.stream(ctx, email)
 	if body == nil {
@@ -183,7 +184,7 @@ func (w *world) hold(ctx context.Context, email string) {
 	}()
 }
 
-// try opens a stream that is refused. A refusal is a status, or a frame and the end.
+// try opens a stream that is to be refused, by a status or by a frame and the end of the stream.
 func (w *world) try(ctx context.Context, email string) {
 	ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
 	defer cancel()
@@ -193,14 +194,14 @@ func (w *world) try(ctx context.Context, email string) {
 	}
 }
 
-// strangers ask with a token that is none.
-func (w *world) strangers() *busy {
+// invalidTokens sends requests with an invalid token.
+func (w *world) invalidTokens() *busy {
 	return repeat(20*time.Millisecond, func(ctx context.Context) {
 		_, _, _ = call(ctx, http.MethodGet, w.state.Origin+"/api/orders/snapshot", "not-a-token", "")
 	})
 }
 
-// stalls has outbox-relay stand still for most of the time. It stays in view of Prometheus.
+// stalls stops outbox-relay most of the time, but lets it run long enough for Prometheus to scrape it.
 func (w *world) stalls() *busy {
 	return &busy{work: func(ctx context.Context) {
 		for ctx.Err() == nil {

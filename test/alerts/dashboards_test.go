@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// queryDashboards runs every query of every dashboard against Prometheus, which has to know it and to have data for it.
+// queryDashboards runs every query of every dashboard in Prometheus, which has to accept it and to have data for it.
 func (w *world) queryDashboards(t *testing.T) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(component, "dashboards", "*.json"))
@@ -36,7 +36,7 @@ func (w *world) queryDashboards(t *testing.T) {
 		for _, p := range board.Panels {
 			for _, target := range p.Targets {
 				queries++
-				// The whole run: what a fault did minutes ago is data, too.
+				// Ten minutes include the faults from the beginning of the run.
 				expr := strings.ReplaceAll(target.Expr, "$__rate_interval", "10m")
 				body, err := get(t.Context(), w.prometheus.url+"/api/v1/query?query="+url.QueryEscape(expr))
 				var answer struct {
@@ -51,5 +51,5 @@ func (w *world) queryDashboards(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d queries of %d dashboards were asked", queries, len(files))
+	t.Logf("ran %d queries of %d dashboards", queries, len(files))
 }

@@ -20,13 +20,13 @@ import (
 	"orderbell/internal/event/deadletter"
 )
 
-// together are faults that do not disturb each other.
-func (w *world) together() []fault {
-	crowd, strangers := w.crowd(), w.strangers()
+// independentFaults do not affect each other's alerts.
+func (w *world) independentFaults() []fault {
+	crowd, invalidTokens := w.crowd(), w.invalidTokens()
 	return []fault{
 		{
-			name: "order-created hangs (SIGSTOP), and 1,100 orders come", alerts: []string{"OrderbellConsumerLag"},
-			strike: func(ctx context.Context) error {
+			name: "order-created hangs (SIGSTOP), and 1,100 orders arrive", alerts: []string{"OrderbellConsumerLag"},
+			inject: func(ctx context.Context) error {
 				if err := w.signal("order-created", syscall.SIGSTOP); err != nil {
 					return err
 				}
@@ -35,24 +35,24 @@ func (w *world) together() []fault {
 			heal: func(context.Context) error { return w.signal("order-created", syscall.SIGCONT) },
 		},
 		{
-			name:   "an event breaks the contract, and the letter of an event that met an outage of 17 minutes is in the topic; then both are closed",
-			alerts: []string{"OrderbellDeadLetters", "OrderbellDeadLettersStay"}, strike: w.sendLetters, heal: w.closeLetters,
+			name:   "a dead letter of an invalid event and a dead letter of an outage are open; then both are closed",
+			alerts: []string{"OrderbellDeadLetters", "OrderbellDeadLettersStay"}, inject: w.sendDeadLetters, heal: w.closeDeadLetters,
 		},
 		{
 			name:   fmt.Sprintf("clients open more streams than a user (%d) and an instance (%d) may have", streamsOfUser, streamsOfInstance),
-			alerts: []string{"OrderbellGatewayFull", "OrderbellGatewayNearlyFull", "OrderbellTenantOverQuota"}, strike: crowd.start, heal: crowd.stop,
+			alerts: []string{"OrderbellGatewayFull", "OrderbellGatewayNearlyFull", "OrderbellTenantOverQuota"}, inject: crowd.start, heal: crowd.stop,
 		},
 		{
 			name: "the identity provider of an order-api answers 502", alerts: []string{"OrderbellKeysOld"},
-			strike: func(context.Context) error { w.provides.Store(false); return nil },
+			inject: func(context.Context) error { w.provides.Store(false); return nil },
 			heal:   func(context.Context) error { w.provides.Store(true); return nil },
 		},
 		{
-			name: "a client asks with a bad token without end", alerts: []string{"OrderbellTokensRefused"}, strike: strangers.start, heal: strangers.stop,
+			name: "a client keeps sending an invalid token", alerts: []string{"OrderbellTokensRefused"}, inject: invalidTokens.start, heal: invalidTokens.stop,
 		},
 		{
 			name: "delivery-sweeper hangs (SIGSTOP), and the coming days have no partitions", alerts: []string{"OrderbellDaysMissing"},
-			strike: func(ctx context.Context) error {
+			inject: func(ctx context.Context) error {
 				if err := w.signal("delivery-sweeper", syscall.SIGSTOP); err != nil {
 					return err
 				}
@@ -63,7 +63,7 @@ func (w *world) together() []fault {
 	}
 }
 
-// outages are faults of which each disturbs everything.
+// outages are faults that affect other alerts, so they run one after the other.
 func (w *world) outages() []fault {
 	stalls := w.stalls()
 	shut := func(g *gate) func(context.Context) error {
@@ -75,37 +75,37 @@ func (w *world) outages() []fault {
 	return []fault{
 		{
 			name: "Kafka stops", alerts: []string{"OrderbellRelayStuck"},
-			strike: func(context.Context) error { w.kafka.Stop(); return nil },
+			inject: func(context.Context) error { w.kafka.Stop(); return nil },
 			heal: func(context.Context) (err error) {
 				w.kafka, err = embedded.StartKafka(w.kafkaOptions)
 				return err
 			},
 		},
 		{
-			name:   "outbox-relay stands still for 2 s again and again",
-			alerts: []string{"OrderbellRelaySlow", "OrderbellOrdersVisibleLate", "OrderbellOrdersVisibleBudget"}, strike: stalls.start, heal: stalls.stop,
+			name:   "outbox-relay stops for 2 s repeatedly",
+			alerts: []string{"OrderbellRelaySlow", "OrderbellOrdersVisibleLate", "OrderbellOrdersVisibleBudget"}, inject: stalls.start, heal: stalls.stop,
 		},
-		{name: "Redis is away", alerts: []string{"OrderbellRedisErrors", "OrderbellEventsRefused"}, strike: shut(w.redis), heal: open(w.redis)},
+		{name: "Redis is unreachable", alerts: []string{"OrderbellRedisErrors", "OrderbellEventsRefused"}, inject: shut(w.redis), heal: open(w.redis)},
 		{
-			name: "Redis starts again, empty", alerts: []string{"OrderbellStreamsLost"}, strike: w.emptyRedis,
+			name: "Redis restarts without its data", alerts: []string{"OrderbellStreamsLost"}, inject: w.emptyRedis,
 			heal: func(context.Context) error { return nil },
 		},
-		{name: "PostgreSQL is away", alerts: []string{"OrderbellAPIErrors"}, strike: shut(w.database), heal: open(w.database)},
-		{name: "the SMTP server is away", alerts: []string{"OrderbellMailsFail", "OrderbellMailsLate"}, strike: shut(w.smtp), heal: open(w.smtp)},
+		{name: "PostgreSQL is unreachable", alerts: []string{"OrderbellAPIErrors"}, inject: shut(w.database), heal: open(w.database)},
+		{name: "the SMTP server is unreachable", alerts: []string{"OrderbellMailsFail", "OrderbellMailsLate"}, inject: shut(w.smtp), heal: open(w.smtp)},
 		{
 			name: "outbox-relay hangs (SIGSTOP)", alerts: []string{"OrderbellProgramDown"},
-			strike: func(context.Context) error { return w.signal("outbox-relay", syscall.SIGSTOP) },
+			inject: func(context.Context) error { return w.signal("outbox-relay", syscall.SIGSTOP) },
 			heal:   func(context.Context) error { return w.signal("outbox-relay", syscall.SIGCONT) },
 		},
 		{
-			name: "one of two order-api is killed", alerts: []string{"OrderbellInstanceDown"},
-			strike: func(context.Context) error { w.second.Kill(); <-w.second.Done(); return nil }, heal: w.runSecond,
+			name: "one of two instances of order-api is killed", alerts: []string{"OrderbellInstanceDown"},
+			inject: func(context.Context) error { w.second.Kill(); <-w.second.Done(); return nil }, heal: w.runSecond,
 		},
 	}
 }
 
-// verdicts are what `orderbell verify` has to say. No order may be under way.
-func (w *world) verdicts() []fault {
+// verifyFaults are those that `orderbell verify` finds. No order may be in progress.
+func (w *world) verifyFaults() []fault {
 	failing := func(env ...string) func(context.Context) error {
 		return func(ctx context.Context) error {
 			if out, err := w.orderbell(ctx, env, w.verifyArgs()...); err == nil {
@@ -120,33 +120,33 @@ func (w *world) verdicts() []fault {
 			since: w.verified, heal: w.verify(""),
 		},
 		{
-			name: "`orderbell verify` after a notification was deleted; then it is there again", alerts: []string{"OrderbellVerifyFoundLosses"},
-			strike: func(ctx context.Context) error {
-				_, err := w.db.Exec(ctx, `CREATE TABLE taken AS WITH t AS (
+			name: "`orderbell verify` after a notification was deleted; then it is restored", alerts: []string{"OrderbellVerifyFoundLosses"},
+			inject: func(ctx context.Context) error {
+				_, err := w.db.Exec(ctx, `CREATE TABLE deleted AS WITH t AS (
 					DELETE FROM notifications WHERE id = (SELECT id FROM notifications LIMIT 1) RETURNING *) SELECT * FROM t`)
 				if err != nil {
 					return err
 				}
 				return failing()(ctx)
 			},
-			heal: w.verify(`INSERT INTO notifications SELECT * FROM taken`),
+			heal: w.verify(`INSERT INTO notifications SELECT * FROM deleted`),
 		},
 		{
-			name: "`orderbell verify` while Redis is away", alerts: []string{"OrderbellVerifyOverdue"},
-			strike: failing("REDIS_URL=redis://127.0.0.1:1"), heal: w.verify(""),
+			name: "`orderbell verify` while Redis is unreachable", alerts: []string{"OrderbellVerifyOverdue"},
+			inject: failing("REDIS_URL=redis://127.0.0.1:1"), heal: w.verify(""),
 		},
 	}
 }
 
 func (w *world) verifyArgs() []string {
 	args := []string{"verify", "--settle", "3s"}
-	if since := w.forgot; !since.IsZero() {
+	if since := w.redisLost; !since.IsZero() {
 		args = append(args, "--feed-since", since.UTC().Format(time.RFC3339Nano))
 	}
 	return args
 }
 
-// verify executes the SQL, if there is some, and returns when a run of verify has found nothing.
+// verify executes the SQL, if any, and returns when a run of verify has found nothing.
 func (w *world) verify(sql string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		if sql != "" {
@@ -169,9 +169,9 @@ func (w *world) signal(name string, sig syscall.Signal) error {
 	return syscall.Kill(w.state.Programs[name].PID, sig)
 }
 
-// sendLetters puts an event without an amount into the topic, which the function refuses, and one into the topic of dead letters,
-// as the broker does when its tries are used up.
-func (w *world) sendLetters(ctx context.Context) error {
+// sendDeadLetters sends an event without an amount to the topic, which the function refuses, and an event to the topic of dead
+// letters, as the broker does after its last attempt.
+func (w *world) sendDeadLetters(ctx context.Context) error {
 	producer, err := bus.NewProducer(bus.Config{Brokers: []string{w.kafka.Brokers()}, Topic: "orders.events", DeadLetterTopic: "orders.dead-letters"})
 	if err != nil {
 		return err
@@ -196,7 +196,7 @@ func (w *world) sendLetters(ctx context.Context) error {
 		producer.Send(ctx, "orders.dead-letters", []cloudevents.Event{letter})[0])
 }
 
-func (w *world) closeLetters(ctx context.Context) error {
+func (w *world) closeDeadLetters(ctx context.Context) error {
 	out, err := w.orderbell(ctx, nil, "deadletter", "list", "--open", "--json")
 	if err != nil {
 		return err
@@ -233,10 +233,10 @@ func (w *world) emptyRedis(ctx context.Context) error {
 	if w.memory, err = embedded.StartRedis(); err != nil {
 		return err
 	}
-	if !backoff.Sleep(ctx, time.Second) { // programs find out
+	if !backoff.Sleep(ctx, time.Second) { // the programs detect it meanwhile
 		return ctx.Err()
 	}
 	w.redis.set(false, strings.TrimSuffix(strings.TrimPrefix(w.memory.URL(), "redis://"), "/0"))
-	w.forgot = time.Now().Add(5 * time.Second) // what came while they connected may be there or not
+	w.redisLost = time.Now().Add(5 * time.Second) // entries published while they reconnected may be missing
 	return nil
 }

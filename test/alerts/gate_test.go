@@ -10,10 +10,10 @@ import (
 	"testing"
 )
 
-// gate stands between the programs and a store. While it is shut there is no way to the store: what is connected is cut, and
-// what connects is turned away.
+// gate is a proxy between the programs and a store. While it is shut, the store is unreachable: open connections are closed, and
+// new ones are refused.
 type gate struct {
-	url string // the store's, by way of the gate
+	url string // of the store, through the gate
 
 	mu     sync.Mutex
 	target string // host:port
@@ -47,7 +47,7 @@ func newGate(t *testing.T, store string) *gate {
 	return g
 }
 
-// set shuts or opens the gate. target is another store from now on, if it is not empty.
+// set shuts or opens the gate. If target is not empty, new connections go to that store.
 func (g *gate) set(shut bool, target string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

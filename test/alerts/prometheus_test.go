@@ -23,17 +23,17 @@ import (
 	"orderbell/internal/dev/programtest"
 )
 
-// prometheus is a running one, with what its alerts did.
+// prometheus is a running Prometheus, with the history of its alerts.
 type prometheus struct {
 	url   string
 	rules []string // the names of all alerts
 
 	mu      sync.Mutex
 	history map[string][]change
-	trouble error // of the last look
+	trouble error // of the last query
 }
 
-// change is an alert that began to fire, or ended.
+// change is the time at which an alert began to fire or resolved.
 type change struct {
 	at     time.Time
 	firing bool
@@ -119,7 +119,7 @@ func (p *prometheus) firing(ctx context.Context) (map[string]bool, error) {
 	return names, nil
 }
 
-// await waits until all of the alerts fire, or none does.
+// await waits until all of the alerts fire, or until none of them fires.
 func (p *prometheus) await(ctx context.Context, alerts []string, fire bool) error {
 	deadline := time.Now().Add(patience)
 	for {
@@ -146,7 +146,7 @@ func (p *prometheus) await(ctx context.Context, alerts []string, fire bool) erro
 	}
 }
 
-// others returns what fires besides the alerts.
+// others returns the other alerts that fire.
 func (p *prometheus) others(alerts []string) []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -160,14 +160,14 @@ func (p *prometheus) others(alerts []string) []string {
 	return names
 }
 
-// times returns how long after struck the alert fired, and how long after healed it resolved.
-func (p *prometheus) times(alert string, struck, healed time.Time) (fired, resolved time.Duration) {
+// times returns the time from injected until the alert fired, and from healed until it resolved.
+func (p *prometheus) times(alert string, injected, healed time.Time) (fired, resolved time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range p.history[alert] {
 		switch {
-		case c.firing && c.at.After(struck) && fired == 0:
-			fired = c.at.Sub(struck)
+		case c.firing && c.at.After(injected) && fired == 0:
+			fired = c.at.Sub(injected)
 		case !c.firing && c.at.After(healed) && resolved == 0:
 			resolved = c.at.Sub(healed)
 		}
@@ -175,7 +175,7 @@ func (p *prometheus) times(alert string, struck, healed time.Time) (fired, resol
 	return fired, resolved
 }
 
-// get returns the body of a successful answer.
+// get returns the body of a successful response.
 func get(ctx context.Context, url string) ([]byte, error) {
 	status, body, err := call(ctx, http.MethodGet, url, "", "")
 	if err == nil && status >= http.StatusMultipleChoices {

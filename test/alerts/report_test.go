@@ -22,7 +22,7 @@ type sighting struct {
 func (w *world) report(t *testing.T) {
 	t.Helper()
 	var b strings.Builder
-	fmt.Fprintf(&b, "an hour of the rules is %s here, and no duration is less than %s; %s in all\n\n", w.pace.hour, w.pace.least, time.Since(w.began).Round(time.Second))
+	fmt.Fprintf(&b, "one hour in the rules is shortened to %s, and every duration to at least %s; the run took %s\n\n", w.pace.hour, w.pace.least, time.Since(w.started).Round(time.Second))
 	b.WriteString("| alert | fault | fired after | resolved after | also firing |\n|---|---|---|---|---|\n")
 	for _, s := range w.seen {
 		fmt.Fprintf(&b, "| %s | %s | %.0f s | %.0f s | %s |\n", s.alert, s.fault, s.fired.Seconds(), s.resolved.Seconds(),

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// pace is how the rules' durations are shortened: an hour takes pace.hour, and nothing less than pace.least.
+// pace says how the rules' durations are shortened: an hour to pace.hour, and none to less than pace.least.
 type pace struct{ hour, least time.Duration }
 
 var (
@@ -20,8 +20,8 @@ var (
 	ages     = regexp.MustCompile(`(\d+(?:\.\d+)?) \* (60|3600)\b`)
 )
 
-// shorten returns the rules with every duration shortened: of for, of ranges, and ages, which the rules write as N * 60 and
-// N * 3600.
+// shorten returns the rules with every duration shortened: those of for, those of ranges, and ages, which the rules write as
+// N * 60 and N * 3600.
 func (p pace) shorten(rules string) string {
 	units := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "60": time.Minute, "3600": time.Hour}
 	rules = duration.ReplaceAllStringFunc(rules, func(text string) string {
@@ -69,7 +69,7 @@ func shortened(t *testing.T, p pace, dir string) (files, alerts []string) {
 		files = append(files, file)
 	}
 	if len(alerts) == 0 {
-		t.Fatalf("there are no alerts in %s", component)
+		t.Fatalf("found no alerts in %s", component)
 	}
 	return files, alerts
 }

@@ -30,7 +30,7 @@ import (
 // root is the top of the tree as seen from this folder.
 const root = "../.."
 
-// patience is for a busy machine: what takes longer is broken.
+// patience is long enough for a busy machine.
 const patience = 3 * time.Minute
 
 // Limits that a few clients reach.
@@ -39,24 +39,24 @@ const (
 	streamsOfUser     = 5
 )
 
-// world is `orderbell dev` on stores of this test, which it can take away, and a second order-api, whose tokens are an identity
-// provider's.
+// world is `orderbell dev` on stores that the test can cut off, and a second order-api, which checks tokens with an identity
+// provider.
 type world struct {
-	data  string
-	log   *os.File
-	began time.Time
-	pace  pace
-	state state
-	users []person
-	env   []string // of the programs
+	data    string
+	log     *os.File
+	started time.Time
+	pace    pace
+	state   state
+	users   []demoUser
+	env     []string // of the programs
 
 	database, redis, smtp *gate
 	kafka                 *embedded.Kafka
 	kafkaOptions          embedded.KafkaOptions
 	memory                *embedded.Redis
-	verified              time.Time     // when verify ran for the first time
-	forgot                time.Time     // when Redis lost its memory
-	db                    *pgxpool.Pool // past the gate
+	verified              time.Time     // the first run of verify
+	redisLost             time.Time     // when Redis lost its data
+	db                    *pgxpool.Pool // without the gate
 	provider              *httptest.Server
 	provides              atomic.Bool // the identity provider answers
 	second                *process.Process
@@ -67,14 +67,14 @@ type world struct {
 	seen       []sighting
 }
 
-// person is a demo user.
-type person struct {
+// demoUser is an entry of /dev/users.
+type demoUser struct {
 	TenantID string `json:"tenant_id"`
 	Email    string `json:"email"`
 	Token    string `json:"token"`
 }
 
-// state is what `orderbell dev` says of itself.
+// state is the content of dev.json, the state file of `orderbell dev`.
 type state struct {
 	Origin   string `json:"origin"`
 	Programs map[string]struct {
@@ -85,8 +85,8 @@ type state struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	// An hour is five seconds, a day two minutes. Eight seconds are enough scrapes for a rate.
-	w := &world{data: filepath.Join(t.TempDir(), "dev"), began: time.Now(), pace: pace{hour: 5 * time.Second, least: 8 * time.Second}}
+	// An hour becomes five seconds, a day two minutes. Eight seconds have enough scrapes for a rate.
+	w := &world{data: filepath.Join(t.TempDir(), "dev"), started: time.Now(), pace: pace{hour: 5 * time.Second, least: 8 * time.Second}}
 	if !testing.Short() {
 		w.pace = pace{hour: 20 * time.Second, least: 30 * time.Second}
 	}
@@ -124,7 +124,7 @@ func (w *world) startStores(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.kafka.Stop() })
-	// What starts again has to be where it was.
+	// A restarted Kafka must have the same port.
 	if _, err := fmt.Sscanf(w.kafka.Brokers(), "127.0.0.1:%d", &w.kafkaOptions.Port); err != nil {
 		t.Fatalf("address of Kafka: %v", err)
 	}
@@ -145,7 +145,7 @@ func (w *world) startStores(t *testing.T) {
 		"SMTP_CONNECT_TIMEOUT=2s", "SMTP_COMMAND_TIMEOUT=2s", "SMTP_FINAL_TIMEOUT=2s")
 }
 
-// startDev starts `orderbell dev` and returns when all of it is ready.
+// startDev starts `orderbell dev` and returns when every program is ready.
 func (w *world) startDev(t *testing.T) {
 	t.Helper()
 	dist := t.TempDir()
@@ -157,7 +157,7 @@ func (w *world) startDev(t *testing.T) {
 	cmd.Stdout, cmd.Stderr = w.log, w.log
 	running, err := process.Start(cmd)
 	if err != nil {
-		t.Fatalf("%v (make build makes it)", err)
+		t.Fatalf("%v (run make build first)", err)
 	}
 	t.Cleanup(func() {
 		if err := running.Stop(time.Minute); err != nil {
@@ -185,7 +185,7 @@ func (w *world) startDev(t *testing.T) {
 	}
 }
 
-// startSecond starts the second order-api. Its identity provider has no keys, and answers while provides is set.
+// startSecond starts the second order-api. Its identity provider has no keys. It answers 502 unless provides is set.
 func (w *world) startSecond(t *testing.T) {
 	t.Helper()
 	w.provides.Store(true)
@@ -221,7 +221,7 @@ func (w *world) runSecond(ctx context.Context) error {
 	})
 }
 
-// targets are the programs that Prometheus scrapes, by name.
+// targets returns the addresses of the programs that Prometheus scrapes, by name.
 func (w *world) targets() map[string]string {
 	all := map[string]string{"order-api-2": w.secondAddress}
 	for name, p := range w.state.Programs {
@@ -230,7 +230,7 @@ func (w *world) targets() map[string]string {
 	return all
 }
 
-// orderbell runs a command of `orderbell` against the programs and stores of this test, env above.
+// orderbell runs a command of `orderbell` on the programs and stores of this test. env overrides its environment.
 func (w *world) orderbell(ctx context.Context, env []string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, filepath.Join(root, "bin", "orderbell"), append(args, "--data", w.data)...)
 	cmd.Env = append(append(os.Environ(), "DATABASE_URL="+w.database.url), env...)
@@ -273,7 +273,7 @@ func eventually(t *testing.T, what string, try func() error) {
 	}
 }
 
-// await tries until there is no error, for [patience].
+// await calls try until it returns nil, for at most [patience].
 func await(ctx context.Context, what string, try func() error) error {
 	deadline := time.Now().Add(patience)
 	for {

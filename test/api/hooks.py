@@ -1,4 +1,4 @@
-"""What Schemathesis has to know of the document's own formats, and of keys that are good for one request alone."""
+"""Tells Schemathesis how to generate values of the document's own formats, and a new Idempotency-Key for each request."""
 
 import base64
 import datetime
@@ -15,7 +15,7 @@ LAST_INSTANT = 253402300800_000_000  # the year 10000, in microseconds
 
 
 def cursor(at: int, identity: uuid.UUID) -> str:
-    """A place in a list, as functions/internal/route writes it."""
+    """A page cursor, as functions/internal/route writes it."""
     return base64.urlsafe_b64encode(at.to_bytes(8, "big") + identity.bytes).decode()
 
 
@@ -27,8 +27,8 @@ CURRENCIES = " ".join(" ".join(lines) for lines in json.loads(MINOR_UNITS.read_t
 schemathesis.openapi.format("day", st.dates(datetime.date(1970, 1, 2), datetime.date(9998, 12, 30)).map(str))
 schemathesis.openapi.format("iso-4217", st.sampled_from(CURRENCIES))
 schemathesis.openapi.format("language-tag", st.sampled_from(["en", "id", "en-GB", "de", "zh-Hant"]))
-# Names by the rule of text.json: its cases, and others of visible characters, spaces and joiners. The patterns of the document
-# say exactly what is allowed; to generate from them takes too long.
+# Names by the rule of text.json: its cases, and others of visible characters, spaces and joiners. Generating them from the
+# patterns of the document, which define exactly what is allowed, would take too long.
 NAMES = json.loads((MINOR_UNITS.parent / "text.json").read_text())["accepted"]
 VISIBLE = st.characters(exclude_categories=("C", "Z", "M"), exclude_characters="\u2800\u115f\u1160\u3164\uffa0\ufffc")
 UNITS = st.one_of(VISIBLE, st.builds("{}{}".format, VISIBLE, st.sampled_from("\u200c\u200d\ufe0f\u0301")), st.just(" "))
@@ -39,7 +39,7 @@ schemathesis.openapi.format("time-zone", st.sampled_from(sorted(zoneinfo.availab
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Gives each right request a key of its own: with one that was used before it is rightly refused."""
+    """Gives each valid request a new key, because a key that was used before is refused."""
     headers = case.headers or {}
     if "Idempotency-Key" in headers and case.meta and case.meta.generation.mode == GenerationMode.POSITIVE:
         headers["Idempotency-Key"] = str(uuid.uuid4())

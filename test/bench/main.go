@@ -1,5 +1,5 @@
-// Command bench measures the gateway against other servers of event streams, and the event path against what bounds it,
-// side by side on one machine (Linux).
+// Command bench compares the gateway with other servers of event streams, and the event path with its upper bounds, on one Linux
+// machine.
 package main
 
 import (
@@ -25,7 +25,7 @@ func main() {
 	}
 }
 
-// run is one of the things that a process of this program may be.
+// run is one mode of this program.
 func run(ctx context.Context, args []string) error {
 	switch {
 	case len(args) == 2 && args[0] == "serve":

@@ -16,7 +16,7 @@ import (
 	"orderbell/internal/backoff"
 )
 
-// audit is what `orderbell verify --json` answers.
+// audit is the output of `orderbell verify --json`.
 type audit struct {
 	Checks []struct {
 		Name      string
@@ -34,15 +34,15 @@ type audit struct {
 	}
 }
 
-// looked is how many events, notifications, e-mails and entries were compared in all.
-func (a audit) looked() (n int64) {
+// checked returns the number of events, notifications, mails and stream entries that were compared.
+func (a audit) checked() (n int64) {
 	for _, c := range a.Checks {
 		n += c.Looked
 	}
 	return n
 }
 
-// err is nil if nothing is lost or duplicated.
+// err returns nil if nothing is lost or duplicated.
 func (a audit) err() error {
 	if a.Total == 0 {
 		return nil
@@ -54,31 +54,31 @@ func (a audit) err() error {
 	return fmt.Errorf("%s", text)
 }
 
-// audit runs `orderbell verify` over the events since then, past the proxies. Redis is asked for what came after forgot.
-func (w *world) audit(ctx context.Context, since, forgot time.Time) (a audit, err error) {
+// audit runs `orderbell verify` over the events after since, without the proxies. In Redis it expects the events after redisLost.
+func (w *world) audit(ctx context.Context, since, redisLost time.Time) (a audit, err error) {
 	args := []string{"verify", "--json", "--settle", "0s", "--since", since.UTC().Format(time.RFC3339Nano)}
-	if !forgot.IsZero() {
-		args = append(args, "--feed-since", forgot.UTC().Format(time.RFC3339Nano))
+	if !redisLost.IsZero() {
+		args = append(args, "--feed-since", redisLost.UTC().Format(time.RFC3339Nano))
 	}
 	cmd := exec.CommandContext(ctx, filepath.Join(root, "bin", "orderbell"), args...)
 	cmd.Env = append(os.Environ(), w.addresses...)
-	var complaint strings.Builder
-	cmd.Stderr = &complaint
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
 	out, failed := cmd.Output()
 	if err := json.Unmarshal(out, &a); err != nil {
-		return a, fmt.Errorf("orderbell verify: %w (%w) %s", failed, err, complaint.String())
+		return a, fmt.Errorf("orderbell verify: %w (%w) %s", failed, err, stderr.String())
 	}
 	if (failed == nil) != (a.Total == 0) {
-		return a, fmt.Errorf("orderbell verify counts %d offenders and ends with %w: %s", a.Total, failed, complaint.String())
+		return a, fmt.Errorf("orderbell verify counts %d offenders and ends with %w: %s", a.Total, failed, stderr.String())
 	}
 	return a, nil
 }
 
-// awaitClean returns what `orderbell verify` finds once nothing offends, or when patience has passed.
+// awaitClean repeats `orderbell verify` until it finds nothing or patience has passed, and returns the last result.
 func (w *world) awaitClean(t *testing.T, since time.Time, patience time.Duration) (a audit, err error) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); ; {
-		a, err = w.audit(t.Context(), since, w.forgot)
+		a, err = w.audit(t.Context(), since, w.redisLost)
 		if err == nil {
 			err = a.err()
 		}
@@ -88,14 +88,14 @@ func (w *world) awaitClean(t *testing.T, since time.Time, patience time.Duration
 	}
 }
 
-// verifyAll holds everything that the run left against everything else once more, when no e-mail is due any more.
+// verifyAll runs `orderbell verify` over the whole run. No mail is due at this point.
 func (w *world) verifyAll(t *testing.T, r *report) {
 	t.Helper()
 	var err error
-	if r.audit, err = w.awaitClean(t, r.begun, patience); err != nil {
+	if r.audit, err = w.awaitClean(t, r.started, patience); err != nil {
 		t.Error(err)
 	}
 	for _, c := range r.audit.Checks {
-		t.Logf("%s: %d looked at, %d offenders", c.Name, c.Looked, c.Offenders)
+		t.Logf("%s: %d checked, %d offenders", c.Name, c.Looked, c.Offenders)
 	}
 }

@@ -10,34 +10,34 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// breakByHand shows that the run could have failed: it breaks one thing after the other in what the last fault has left,
-// and expects the check of that thing to name it.
-func (w *world) breakByHand(t *testing.T) {
+// plantDamage shows that the checks can fail: it damages the data of the last fault in one place at a time, and expects the
+// check of that place to name the damaged row.
+func (w *world) plantDamage(t *testing.T) {
 	e := w.last
 	if e == nil {
-		t.Fatal("no fault ran")
+		t.Fatal("no fault ran before")
 	}
-	mails := e.shops[2].id
-	var victim, order string // a paid event of the shop that mails
+	mails := e.tenants[2].id
+	var victim, order string // an order_paid event of the tenant with mails
 	if err := w.db.QueryRow(t.Context(), `SELECT event_id::text, order_id::text FROM outbox WHERE tenant_id = $1 AND type = 'order_paid'
 		ORDER BY id DESC LIMIT 1`, mails).Scan(&victim, &order); err != nil {
 		t.Fatal(err)
 	}
 	for _, b := range []struct{ harm, arg, what, names string }{
 		{`DELETE FROM outbox WHERE event_id = $1`, victim, "order whose changes are not in the outbox", order},
-		{`UPDATE outbox SET sent_at = NULL WHERE event_id = $1`, victim, "event that did not leave", victim},
+		{`UPDATE outbox SET sent_at = NULL WHERE event_id = $1`, victim, "event that was not sent", victim},
 		{`DELETE FROM event_records WHERE event_id = $1`, victim, "event without a record", victim},
 		{`INSERT INTO event_records (event_day, source, event_id, type, tenant_id, order_id, order_version, data_hash, data, occurred_at, decisions)
 			SELECT event_day, source || '/again', event_id, type, tenant_id, order_id, order_version, data_hash, data, occurred_at, decisions
 			FROM event_records WHERE event_id = $1`, victim, "event with several records", victim},
-		{`DELETE FROM notifications WHERE event_id = $1`, victim, "person who was not told in the inbox", victim},
+		{`DELETE FROM notifications WHERE event_id = $1`, victim, "user without a notification", victim},
 		{`INSERT INTO notifications (id, tenant_id, user_id, event_source, event_id, event_type, order_id, data)
 			SELECT gen_random_uuid(), tenant_id, user_id, event_source || '/again', event_id, event_type, order_id, data
-			FROM notifications WHERE event_id = $1 LIMIT 1`, victim, "person who was told in the inbox too often", victim},
-		{`DELETE FROM email_deliveries WHERE event_id = $1`, victim, "person who has no e-mail due", victim},
-		{`UPDATE orders SET version = version - 1 WHERE id = $1`, order, "order or change that was answered and is not there", order},
-		{`UPDATE orders SET status = 'refunded' WHERE id = $1`, order, "order that owner of " + mails + " sees wrongly", order},
-		{`UPDATE orders SET status = 'refunded' WHERE id = $1`, order, "order that cashier of " + mails + " sees wrongly", order},
+			FROM notifications WHERE event_id = $1 LIMIT 1`, victim, "user with a notification too many", victim},
+		{`DELETE FROM email_deliveries WHERE event_id = $1`, victim, "user without a mail", victim},
+		{`UPDATE orders SET version = version - 1 WHERE id = $1`, order, "order or change that was acknowledged and is missing", order},
+		{`UPDATE orders SET status = 'refunded' WHERE id = $1`, order, "order with a wrong state in the list of the owner of " + mails, order},
+		{`UPDATE orders SET status = 'refunded' WHERE id = $1`, order, "order with a wrong state in the list of the cashier of " + mails, order},
 	} {
 		tx, err := w.db.Begin(t.Context())
 		if err != nil {
@@ -64,18 +64,18 @@ func (w *world) breakByHand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.expect(t, w.db, "event that is twice in the stream of "+mails, id)
+	w.expect(t, w.db, "event that is duplicated in the stream of "+mails, id)
 	if err := w.memory.XDel(t.Context(), stream, entries[0].ID, again).Err(); err != nil {
 		t.Fatal(err)
 	}
 	w.expect(t, w.db, "event that is not in the stream of "+mails, id)
-	// Last, for it stays: the row that `orderbell verify` is to name.
+	// Last, because it is not undone: `orderbell verify` has to name this row.
 	var user string
 	if err := w.db.QueryRow(t.Context(), `DELETE FROM notifications WHERE event_id = $1 AND user_id = $2 RETURNING user_id::text`,
-		victim, e.shops[2].owner().id).Scan(&user); err != nil {
+		victim, e.tenants[2].owner().id).Scan(&user); err != nil {
 		t.Fatal(err)
 	}
-	a, err := w.audit(t.Context(), e.began, w.forgot)
+	a, err := w.audit(t.Context(), e.started, w.redisLost)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func (w *world) breakByHand(t *testing.T) {
 		named = named || o.Check == "notifications" && o.EventID == victim && o.UserID == user
 	}
 	if !named {
-		t.Errorf("the notification of event %s for %s is gone, and orderbell verify says %v", victim, user, a.err())
+		t.Errorf("the notification of event %s for %s was deleted, and orderbell verify reports %v", victim, user, a.err())
 	}
 	t.Log(a.err())
 }
@@ -101,5 +101,5 @@ func (w *world) expect(t *testing.T, q querier, what, id string) {
 			return
 		}
 	}
-	t.Errorf("%q does not name %s, but there is %v", what, id, found)
+	t.Errorf("%q does not name %s; found %v", what, id, found)
 }

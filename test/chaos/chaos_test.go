@@ -1,11 +1,11 @@
 //go:build chaos
 
-// Package chaos_test breaks everything that Orderbell stands on, and its own programs, under a load of orders, and then
-// looks whether anything was lost or done twice. `make chaos` runs it on real servers; `make chaos-short` breaks everything
-// once.
+// Package chaos_test injects faults into Orderbell's programs, servers and network under a load of orders. After each fault
+// it checks that nothing was lost or duplicated. `make chaos` runs five rounds on real servers; `make chaos-short` injects
+// each fault once.
 //
-// What is random comes from CHAOS_SEED, which is printed: the order of the faults, what is hit, when and for how long. A
-// machine never runs the same way twice, so a seed repeats the blows, not what they hit.
+// CHAOS_SEED decides the order of the faults, their targets, times and durations. The test prints it. Timing differs from
+// run to run, so a seed repeats the faults, but not the work that they interrupt.
 package chaos_test
 
 import (
@@ -17,12 +17,12 @@ import (
 	"time"
 )
 
-// setting returns a number of the environment, or standard.
-func setting(t *testing.T, name string, standard uint64) uint64 {
+// setting returns a number from the environment, or fallback.
+func setting(t *testing.T, name string, fallback uint64) uint64 {
 	t.Helper()
 	text := os.Getenv(name)
 	if text == "" {
-		return standard
+		return fallback
 	}
 	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
@@ -39,14 +39,14 @@ func TestChaos(t *testing.T) {
 	}
 	t.Logf("CHAOS_SEED=%d CHAOS_ROUNDS=%d", seed, rounds)
 	w := newWorld(t, randomFor(seed, "mail"))
-	r := &report{target: target, seed: seed, rounds: rounds, begun: time.Now()}
+	r := &report{target: target, seed: seed, rounds: rounds, started: time.Now()}
 	defer r.write(t)
-	w.suffer(t, r, faults)
-	t.Run("what is broken by hand is named", w.breakByHand)
+	w.runFaults(t, r, faults)
+	t.Run("the checks find planted damage", w.plantDamage)
 }
 
-// suffer has all faults in each round, in an order that the seed decides, and looks afterwards at what the load left.
-func (w *world) suffer(t *testing.T, r *report, all func() []fault) {
+// runFaults injects every fault once a round, in an order that the seed decides, and then checks the data of the whole run.
+func (w *world) runFaults(t *testing.T, r *report, all func() []fault) {
 	t.Helper()
 	for round := range r.rounds {
 		for _, f := range inOrder(all(), randomFor(r.seed, "order"+strconv.FormatUint(round, 10))) {
@@ -55,29 +55,29 @@ func (w *world) suffer(t *testing.T, r *report, all func() []fault) {
 				name += ", round " + strconv.FormatUint(round+1, 10)
 			}
 			if !t.Run(name, func(t *testing.T) { w.episode(t, r, f, name) }) {
-				t.Fatal("later faults would show this damage again")
+				t.Fatal("stop: the checks after later faults would find the same damage")
 			}
 		}
 	}
-	t.Run("every e-mail arrives or fails with its reason", func(t *testing.T) { w.settleLetters(t, r) })
+	t.Run("every e-mail arrives or fails with its reason", func(t *testing.T) { w.awaitMails(t, r) })
 	t.Run("every dead letter was redriven", func(t *testing.T) { w.countDeadLetters(t, r) })
-	t.Run("orderbell verify finds everything in its place", func(t *testing.T) { w.verifyAll(t, r) })
+	t.Run("orderbell verify finds nothing lost or duplicated", func(t *testing.T) { w.verifyAll(t, r) })
 }
 
-// randomFor returns numbers that the seed and the purpose decide, whatever else has drawn some.
+// randomFor returns a generator that depends on the seed and the purpose only.
 func randomFor(seed uint64, purpose string) *rand.Rand {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(purpose))
 	return rand.New(rand.NewPCG(seed, h.Sum64()))
 }
 
-// inOrder shuffles the faults within two halves: those that may leave a letter in a dead process's hands come first,
-// and its lease of three minutes runs out while the others run.
+// inOrder shuffles the faults. Those that may leave a mail leased to a dead process come first: its lease of three minutes
+// expires while the others run.
 func inOrder(all []fault, random *rand.Rand) []fault {
 	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	var early, late []fault
 	for _, f := range all {
-		if f.holdsLetters {
+		if f.leavesLeases {
 			early = append(early, f)
 		} else {
 			late = append(late, f)

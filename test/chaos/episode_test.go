@@ -19,61 +19,61 @@ import (
 	"orderbell/internal/backoff"
 )
 
-// episode is one fault with shops, watchers and a load of its own.
+// episode is one fault with its own tenants, watchers and load.
 type episode struct {
 	w        *world
 	t        *testing.T
 	name     string
 	random   *rand.Rand
-	shops    []shop
-	shopOf   map[string]string // order to shop
+	tenants  []tenant
+	tenantOf map[string]string // order to tenant
 	watchers []*watcher
 	load     *load
-	began    time.Time
+	started  time.Time
 	hits     int // faults injected
 }
 
 const (
-	// before and after are how long the load runs without a fault.
+	// before and after are the times that the load runs without a fault.
 	before = time.Second
 	after  = time.Second
 )
 
-// episode brings the fault about and returns when everything is as promised, or has had time to be.
+// episode injects the fault, and returns when every promise holds or the time for that is over.
 func (w *world) episode(t *testing.T, r *report, f fault, name string) {
 	t.Helper()
-	e := &episode{w: w, t: t, name: name, random: randomFor(r.seed, name), shopOf: map[string]string{}, began: time.Now()}
-	e.shops = w.openShops(t, fmt.Sprintf("c%d", len(r.rows)))
-	row := &row{fault: name, shops: e.shops}
+	e := &episode{w: w, t: t, name: name, random: randomFor(r.seed, name), tenantOf: map[string]string{}, started: time.Now()}
+	e.tenants = w.createTenants(t, fmt.Sprintf("c%d", len(r.rows)))
+	row := &row{fault: name, tenants: e.tenants}
 	r.rows = append(r.rows, row)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	e.watchers = w.watch(ctx, t, e.shops)
-	e.load = w.serve(ctx, t, e.shops, r.seed)
+	e.watchers = w.watch(ctx, t, e.tenants)
+	e.load = w.startLoad(ctx, t, e.tenants, r.seed)
 	stopped := false
 	defer func() {
 		if !stopped {
-			e.load.cancel() // the fault has failed
+			e.load.cancel() // the test failed during the fault
 		}
 	}()
 	e.wait(before)
-	f.strike(e)
+	f.inject(e)
 	healed := time.Now()
 	row.injected = e.hits
-	recovered, late := e.awaitRecovery(healed)
+	recovery, late := e.awaitRecovery(healed)
 	e.wait(after)
 	e.load.stop(t)
 	stopped = true
-	still := patience
+	remaining := patience
 	if late != nil {
 		t.Error(late)
-		still = 0 // there was time enough
+		remaining = 0 // awaitRecovery has used it
 	}
-	found := e.awaitQuiet(still)
+	found := e.awaitConsistency(remaining)
 	if len(found) > 0 {
-		still = 0
+		remaining = 0
 	}
-	a, err := w.awaitClean(t, e.began, still)
+	a, err := w.awaitClean(t, e.started, remaining)
 	if err != nil {
 		t.Error(err)
 	}
@@ -84,7 +84,7 @@ func (w *world) episode(t *testing.T, r *report, f fault, name string) {
 		row.again += x.again
 		row.resyncs += x.resyncs
 	}
-	row.events, row.orders, row.recovery, row.took = e.countEvents(), e.load.orders, recovered, e.load.took
+	row.events, row.orders, row.recovery, row.took = e.countEvents(), e.load.orders, recovery, e.load.took
 	for _, f := range found {
 		row.add(f)
 		t.Error(f)
@@ -98,29 +98,29 @@ func (e *episode) wait(d time.Duration) {
 	}
 }
 
-// between returns a time of this range, to the millisecond.
+// between returns a random duration in this range, in whole milliseconds.
 func (e *episode) between(least, most time.Duration) time.Duration {
 	return least + time.Duration(e.random.Int64N(int64((most-least)/time.Millisecond)+1))*time.Millisecond
 }
 
-// awaitRecovery returns how long it took, from the end of the fault, until all that was ordered before was recorded and
-// in every watcher's list, while the load went on.
+// awaitRecovery returns the time from the end of the fault until every order that was placed before its end was recorded and
+// in every watcher's list. The load goes on meanwhile.
 func (e *episode) awaitRecovery(healed time.Time) (took time.Duration, late error) {
 	e.t.Helper()
 	var last int64
-	var kept map[string]entry
+	var stored map[string]entry
 	ctx := e.t.Context()
 	eventually(e.t, patience, "the database", func() (err error) {
 		if err := e.w.db.QueryRow(ctx, `SELECT coalesce(max(id), 0) FROM outbox`).Scan(&last); err != nil {
 			return err
 		}
-		kept, err = e.stored(ctx, e.w.db)
+		stored, err = e.stored(ctx, e.w.db)
 		return err
 	})
-	shopOf := maps.Clone(e.shopOf)
-	late = await(e.t, patience, "what was ordered during the fault to arrive", func() error {
+	tenantOf := maps.Clone(e.tenantOf)
+	late = await(e.t, patience, "the events of the fault to be recorded and in every list", func() error {
 		missing, err := rows(ctx, e.w.db, `SELECT o.event_id::text FROM outbox o LEFT JOIN event_records r ON r.event_id = o.event_id
-			WHERE o.tenant_id = ANY ($1) AND o.id <= $2 AND r.event_id IS NULL`, ids(e.shops), last)
+			WHERE o.tenant_id = ANY ($1) AND o.id <= $2 AND r.event_id IS NULL`, ids(e.tenants), last)
 		if err != nil {
 			return err
 		}
@@ -128,8 +128,8 @@ func (e *episode) awaitRecovery(healed time.Time) (took time.Duration, late erro
 			return fmt.Errorf("%d events are not recorded, such as %s", len(missing), missing[0])
 		}
 		for _, x := range e.watchers {
-			if n := x.isBehind(kept, shopOf); n > 0 {
-				return fmt.Errorf("%s has %d orders of another time", x.name, n)
+			if n := x.countStale(stored, tenantOf); n > 0 {
+				return fmt.Errorf("%s has %d orders with an old version", x.name, n)
 			}
 		}
 		return nil
@@ -137,28 +137,28 @@ func (e *episode) awaitRecovery(healed time.Time) (took time.Duration, late erro
 	return time.Since(healed), late
 }
 
-// isBehind counts the orders that the watcher knows in a lower version.
-func (x *watcher) isBehind(kept map[string]entry, shopOf map[string]string) int {
+// countStale returns the number of orders whose version in the watcher's list is lower than the stored one.
+func (x *watcher) countStale(stored map[string]entry, tenantOf map[string]string) int {
 	list := x.orders()
 	n := 0
-	for id, want := range kept {
-		if shopOf[id] == x.shop.id && list[id].Version < want.Version {
+	for id, want := range stored {
+		if tenantOf[id] == x.tenant.id && list[id].Version < want.Version {
 			n++
 		}
 	}
 	return n
 }
 
-// awaitQuiet returns what is not as promised when patience has passed.
-func (e *episode) awaitQuiet(patience time.Duration) []finding {
+// awaitConsistency repeats verify until every promise holds or patience has passed, and returns the last findings.
+func (e *episode) awaitConsistency(patience time.Duration) []finding {
 	e.t.Helper()
-	deadline, told := time.Now().Add(patience), time.Now()
+	deadline, logged := time.Now().Add(patience), time.Now()
 	for {
 		found, err := e.verify(e.t.Context(), e.w.db)
 		if err == nil && len(found) == 0 {
 			return nil
 		}
-		told = progress(e.t, told, "everything to be as promised", errors.Join(err, fmt.Errorf("%v", found)))
+		logged = progress(e.t, logged, "every promise to hold", errors.Join(err, fmt.Errorf("%v", found)))
 		if time.Now().After(deadline) {
 			if err != nil {
 				e.t.Error(err)
@@ -171,24 +171,24 @@ func (e *episode) awaitQuiet(patience time.Duration) []finding {
 
 func (e *episode) countEvents() (n int) {
 	e.t.Helper()
-	eventually(e.t, patience, "the database to count", func() error {
-		return e.w.db.QueryRow(e.t.Context(), `SELECT count(*) FROM outbox WHERE tenant_id = ANY ($1)`, ids(e.shops)).Scan(&n)
+	eventually(e.t, patience, "the database to count the events", func() error {
+		return e.w.db.QueryRow(e.t.Context(), `SELECT count(*) FROM outbox WHERE tenant_id = ANY ($1)`, ids(e.tenants)).Scan(&n)
 	})
 	return n
 }
 
-// answers returns the highest version of each order that the API has answered with.
+// answers returns the highest acknowledged version of each order.
 func (l *load) answers() map[string]int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return maps.Clone(l.acked)
 }
 
-// settleLetters waits until no e-mail is due any more, and completes the report's rows.
-func (w *world) settleLetters(t *testing.T, r *report) {
+// awaitMails waits until no mail is due, and completes the report's rows.
+func (w *world) awaitMails(t *testing.T, r *report) {
 	t.Helper()
-	began := time.Now()
-	// A letter in the hands of a process that was killed is free when its lease of three minutes is over.
+	started := time.Now()
+	// A mail that was leased to a killed process is free when the lease of three minutes expires.
 	const leases = 5 * time.Minute
 	due := func() error {
 		var n int
@@ -199,16 +199,16 @@ func (w *world) settleLetters(t *testing.T, r *report) {
 		return err
 	}
 	eventually(t, leases, "the e-mails to be sent", due)
-	t.Logf("the last e-mail was sent %.1f s after the last fault", time.Since(began).Seconds())
-	copies, err := w.inboxes(t.Context())
+	t.Logf("the last e-mail was sent %.1f s after the last fault", time.Since(started).Seconds())
+	copies, err := w.mailpitCopies(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, row := range r.rows {
-		if row.letters, err = w.letters(t.Context(), row.shops, copies); err != nil {
+		if row.mails, err = w.mails(t.Context(), row.tenants, copies); err != nil {
 			t.Fatal(err)
 		}
-		for _, f := range row.letters.found {
+		for _, f := range row.mails.found {
 			row.add(f)
 			t.Errorf("%s: %s", row.fault, f)
 		}

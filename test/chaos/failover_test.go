@@ -15,8 +15,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// failOverPostgres has the sessions that are open turn read-only while new ones can write, as after a failover with a
-// virtual address that leaves old connections open, and back.
+// failOverPostgres makes open sessions read-only while new ones can write, as after a failover with a virtual address that
+// leaves old connections open. At the end it undoes this.
 func failOverPostgres(e *episode) {
 	conn, err := e.w.db.Acquire(e.t.Context())
 	if err != nil {
@@ -39,35 +39,35 @@ func failOverPostgres(e *episode) {
 	e.awaitOwnRecovery()
 }
 
-// awaitOwnRecovery returns when the programs have recovered by themselves, while the fault goes on: orders are taken again,
-// recorded, and in every watcher's list. A fault that ends too early repairs what the programs should have repaired.
+// awaitOwnRecovery returns when the programs have recovered while the fault still lasts: they accept and record orders
+// again, and every watcher's list has them. If the fault ended earlier, its end would do what the programs have to do.
 func (e *episode) awaitOwnRecovery() {
 	e.t.Helper()
-	began := time.Now()
+	started := time.Now()
 	count := func() (n int, err error) {
-		err = e.w.db.QueryRow(e.t.Context(), `SELECT count(*) FROM outbox WHERE tenant_id = ANY ($1)`, ids(e.shops)).Scan(&n)
+		err = e.w.db.QueryRow(e.t.Context(), `SELECT count(*) FROM outbox WHERE tenant_id = ANY ($1)`, ids(e.tenants)).Scan(&n)
 		return n, err
 	}
-	e.wait(time.Second) // whatever was under way at the switch has ended
+	e.wait(time.Second) // the requests in flight at the switch end
 	first, err := count()
 	if err != nil {
 		e.t.Fatal(err)
 	}
 	const some = 50 // a quarter of a second's orders
-	eventually(e.t, patience, "orders to be taken during the fault", func() error {
+	eventually(e.t, patience, "orders to be accepted during the fault", func() error {
 		if n, err := count(); err != nil || n < first+some {
-			return fmt.Errorf("%d were, error %w", n-first, err)
+			return fmt.Errorf("%d were accepted, error %w", n-first, err)
 		}
 		return nil
 	})
 	if _, late := e.awaitRecovery(time.Now()); late != nil {
 		e.t.Fatal(late)
 	}
-	e.t.Logf("the programs recovered %.1f s after the switch, while it lasted", time.Since(began).Seconds())
+	e.t.Logf("the programs recovered %.1f s after the switch, while it lasted", time.Since(started).Seconds())
 }
 
-// failOverRedis has a replica take over, and back again. Old connections stay with the demoted master, which lives on as
-// a replica that is cut off.
+// failOverRedis promotes a replica, and then switches back. Old connections stay with the demoted master, which goes on as a
+// replica without a master.
 func failOverRedis(e *episode) {
 	ctx := context.WithoutCancel(e.t.Context())
 	port := programtest.Port(e.t)
@@ -79,20 +79,20 @@ func failOverRedis(e *episode) {
 	first, second := e.w.redis.target, net.JoinHostPort("127.0.0.1", port)
 	for _, move := range [][2]string{{first, second}, {second, first}} {
 		if err := takeOver(ctx, e, move[0], move[1]); err != nil {
-			e.t.Fatalf("hand Redis over from %s to %s: %v", move[0], move[1], err)
+			e.t.Fatalf("switch Redis over from %s to %s: %v", move[0], move[1], err)
 		}
 		e.hits++
 		e.awaitOwnRecovery()
 	}
 }
 
-// takeOver makes the server at to the master in place of the one at from, with all that from has. Only new connections
+// takeOver copies the data of the master at from to the server at to, and makes that the master. Only new connections
 // reach it.
 func takeOver(ctx context.Context, e *episode, from, to string) error {
 	master := redis.NewClient(&redis.Options{Addr: from, Protocol: 2, MaxRetries: -1})
-	defer master.Close() //nolint:errcheck // only asked
+	defer master.Close() //nolint:errcheck // only read
 	replica := redis.NewClient(&redis.Options{Addr: to, Protocol: 2, MaxRetries: 10})
-	defer replica.Close() //nolint:errcheck // only asked
+	defer replica.Close() //nolint:errcheck // only read
 	host, port, err := net.SplitHostPort(from)
 	if err != nil {
 		return err
@@ -116,7 +116,7 @@ func takeOver(ctx context.Context, e *episode, from, to string) error {
 			return nil
 		}
 	}
-	eventually(e.t, patience, "the replica to be in step", inStep(false))
+	eventually(e.t, patience, "the replica to be connected", inStep(false))
 	if err := master.Do(ctx, "CLIENT", "PAUSE", 2000, "WRITE").Err(); err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func takeOver(ctx context.Context, e *episode, from, to string) error {
 	return master.ReplicaOf(ctx, "127.0.0.1", "1").Err()
 }
 
-// field returns a field of INFO's answer.
+// field returns a field of INFO's output.
 func field(info, name string) string {
 	_, rest, _ := strings.Cut(info, name+":")
 	value, _, _ := strings.Cut(rest, "\r\n")

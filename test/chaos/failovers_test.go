@@ -13,7 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// failovers are what happens to stores that have replicas. CI has each of them once.
+// failovers are the faults of stores that have replicas. CI injects each of them once.
 func failovers() []fault {
 	return []fault{
 		{"PostgreSQL's primary killed, its synchronous standby promoted", promotePostgres, true},
@@ -26,14 +26,14 @@ func failovers() []fault {
 	}
 }
 
-// allFailovers are also those that take minutes on a busy machine, and what there is without a fault.
+// allFailovers adds those that take minutes on a busy machine, and a run without a fault.
 func allFailovers() []fault {
 	return append(failovers(),
 		fault{"none, to compare with", func(e *episode) { e.wait(4 * time.Second) }, false},
 		fault{"each Kafka broker stopped and started", rollBrokers, false})
 }
 
-// TestFailover has stores with replicas fail over under load. `make chaos-failover` runs it.
+// TestFailover makes stores with replicas fail over under load. `make chaos-failover` runs it.
 func TestFailover(t *testing.T) {
 	seed := setting(t, "CHAOS_SEED", uint64(time.Now().UnixNano())%1_000_000)
 	rounds, target, all := setting(t, "CHAOS_ROUNDS", 3), "chaos-failover", allFailovers
@@ -42,12 +42,12 @@ func TestFailover(t *testing.T) {
 	}
 	t.Logf("CHAOS_SEED=%d CHAOS_ROUNDS=%d", seed, rounds)
 	w := newReplicatedWorld(t, randomFor(seed, "mail"))
-	r := &report{target: target, seed: seed, rounds: rounds, begun: time.Now()}
+	r := &report{target: target, seed: seed, rounds: rounds, started: time.Now()}
 	defer r.write(t)
-	w.suffer(t, r, all)
+	w.runFaults(t, r, all)
 }
 
-// newReplicatedWorld is a world whose stores have replicas.
+// newReplicatedWorld returns a world whose stores have replicas.
 func newReplicatedWorld(t *testing.T, random *rand.Rand) *world {
 	t.Helper()
 	w := prepareWorld(t, random)
@@ -64,7 +64,7 @@ func newReplicatedWorld(t *testing.T, random *rand.Rand) *world {
 	return w
 }
 
-// killMaster kills Redis's master. What it had not told its replica is lost, so Redis is asked for what came later.
+// killMaster kills Redis's master. Entries that it had not replicated are lost, so the checks in Redis begin after the failover.
 func killMaster(e *episode) {
 	r := e.w.replicas
 	old := r.awaitRedis(e.t, "none")
@@ -73,14 +73,14 @@ func killMaster(e *episode) {
 	e.wait(4 * time.Second)
 	r.redis[old].start(e.t)
 	r.awaitRedis(e.t, old)
-	e.w.forgot = time.Now()
+	e.w.redisLost = time.Now()
 }
 
-// one returns one of the brokers.
-func (e *episode) one() *server { return e.w.replicas.brokers[e.random.IntN(3)] }
+// anyBroker returns a random broker.
+func (e *episode) anyBroker() *server { return e.w.replicas.brokers[e.random.IntN(3)] }
 
 func killBroker(e *episode) {
-	b := e.one()
+	b := e.anyBroker()
 	b.kill()
 	e.hits++
 	e.wait(e.between(2*time.Second, 9*time.Second))
@@ -88,23 +88,23 @@ func killBroker(e *episode) {
 	e.w.replicas.awaitInSync(e.t)
 }
 
-// demoteMaster has the sentinels swap master and replica. The subscribers of the old master stay with it.
+// demoteMaster makes the sentinels swap master and replica. The subscribers of the old master stay connected to it.
 func demoteMaster(e *episode) {
 	r := e.w.replicas
 	old := r.awaitRedis(e.t, "none")
 	s := redis.NewSentinelClient(&redis.Options{Addr: r.sentinels[0], Protocol: 2})
-	defer s.Close() //nolint:errcheck // only asked
+	defer s.Close() //nolint:errcheck // only read
 	if err := s.Failover(e.t.Context(), masterName).Err(); err != nil {
 		e.t.Fatal(err)
 	}
 	e.hits++
 	r.awaitRedis(e.t, old)
-	e.w.forgot = time.Now()
+	e.w.redisLost = time.Now()
 	e.wait(3 * time.Second)
 }
 
-// freezeMaster stops Redis's master for longer than the sentinels wait. Its connections stay open, and when it goes on it is
-// a master until the sentinels demote it.
+// freezeMaster stops Redis's master for longer than the sentinels wait. Its connections stay open. When it continues, it acts
+// as a master until the sentinels demote it.
 func freezeMaster(e *episode) {
 	r := e.w.replicas
 	old := r.awaitRedis(e.t, "none")
@@ -113,11 +113,11 @@ func freezeMaster(e *episode) {
 	e.wait(6 * time.Second)
 	r.redis[old].signal(e.t, syscall.SIGCONT)
 	r.awaitRedis(e.t, old)
-	e.w.forgot = time.Now()
+	e.w.redisLost = time.Now()
 }
 
 func freezeBroker(e *episode) {
-	b := e.one()
+	b := e.anyBroker()
 	b.signal(e.t, syscall.SIGSTOP)
 	e.hits++
 	e.wait(12 * time.Second)

@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-var errEarly = errors.New("too few have yet")
+var errEarly = errors.New("too few have so far")
 
-// fault is something that goes wrong. strike returns when it is over, and counts in hits what it did.
+// fault is one way to break the system. inject returns when the fault is over, and counts its steps in hits.
 type fault struct {
 	name         string
-	strike       func(e *episode)
-	holdsLetters bool // e-mails may stay under a dead process's lease
+	inject       func(e *episode)
+	leavesLeases bool // mails may stay leased to a dead process
 }
 
 func faults() []fault {
@@ -50,10 +50,10 @@ func faults() []fault {
 	}
 }
 
-// The functions that take events.
+// functions returns the names of the functions that take events.
 func functions() []string { return []string{"order-created", "order-paid", "order-status-updated"} }
 
-// kill kills the programs as the kernel would.
+// kill sends SIGKILL to the programs.
 func (e *episode) kill(names ...string) {
 	for _, name := range names {
 		e.w.signal(e.t, name, syscall.SIGKILL)
@@ -75,8 +75,8 @@ func killPrograms(e *episode) {
 	e.w.awaitPrograms(e.t)
 }
 
-// killAtArrows holds up one step of an event's way, so that the programs are caught right before or after it, and kills
-// them there.
+// killAtArrows delays one step of an event's path, so that the programs are stopped directly before or after it, and kills
+// them at that point.
 func killAtArrows(e *episode) {
 	w := e.w
 	arrows := []struct {
@@ -84,7 +84,7 @@ func killAtArrows(e *episode) {
 		victims []string
 	}{
 		{func() { w.postgres.hold(up) }, functions()},                     // before the commit
-		{func() { w.postgres.hold(down) }, functions()},                   // committed, and the function does not know
+		{func() { w.postgres.hold(down) }, functions()},                   // committed, not answered
 		{func() { w.redis.hold(up) }, functions()},                        // committed, not published
 		{func() { w.redis.hold(down) }, functions()},                      // published, not answered
 		{func() { w.postgres.hold(down) }, []string{"order-api"}},         // ordered, not answered
@@ -111,10 +111,10 @@ func (w *world) calm() {
 	for _, p := range []*proxy{w.postgres, w.redis, w.kafka, w.streams} {
 		p.release()
 	}
-	w.smtp.set(mailWell)
+	w.smtp.set(mailHealthy)
 }
 
-// powerCut kills `orderbell dev`, its broker among it, and the kernel every program with it.
+// powerCut kills `orderbell dev` with its broker. The kernel then kills every program.
 func powerCut(e *episode) {
 	times := 2
 	if testing.Short() {
@@ -154,9 +154,9 @@ func emptyRedis(e *episode) {
 	e.w.script(e.t, "down", "redis")
 	e.hits++
 	e.wait(e.between(0, time.Second))
-	e.w.forgot = time.Now()
+	e.w.redisLost = time.Now()
 	e.w.script(e.t, "up", "--empty", "redis")
-	e.w.forgot = time.Now() // what came while it was starting may be there or not
+	e.w.redisLost = time.Now() // events published during the start may be missing
 }
 
 // cutConnections resets the connections to one server after the other.
@@ -170,9 +170,9 @@ func cutConnections(e *episode) {
 			e.wait(e.between(50*time.Millisecond, 500*time.Millisecond))
 		}
 	}
-	// And for a while no connection succeeds.
+	// Then no connection succeeds for a while.
 	for _, p := range proxies {
-		p.turnAway()
+		p.refuseAll()
 		e.hits++
 		e.wait(e.between(500*time.Millisecond, time.Second))
 		p.release()
@@ -194,7 +194,7 @@ func holdDirections(e *episode) {
 	}
 }
 
-// halfOpen lets the connections of a moment die without either end knowing, in each way once.
+// halfOpen makes the current connections half-open, once in each direction and once in both.
 func halfOpen(which func(*world) *proxy) func(*episode) {
 	return func(e *episode) {
 		all := ways()
@@ -218,18 +218,18 @@ func breakStreams(e *episode) {
 	e.wait(time.Second)
 }
 
-// mailFails breaks the mail server until some letters have met it. The programs knock seldom at a server that fails.
+// mailFails breaks the mail server until it has affected some mails. The programs rarely connect to a server that fails.
 func mailFails(f mailFault) func(*episode) {
 	return func(e *episode) {
 		e.w.smtp.set(f)
 		least := 1 + e.random.IntN(4)
-		eventually(e.t, patience, "letters to meet the fault", func() error {
-			if e.w.smtp.met() < least {
+		eventually(e.t, patience, "mails to be affected by the fault", func() error {
+			if e.w.smtp.affected() < least {
 				return errEarly
 			}
 			return nil
 		})
 		e.wait(e.between(time.Second, 2*time.Second))
-		e.hits += e.w.smtp.set(mailWell)
+		e.hits += e.w.smtp.set(mailHealthy)
 	}
 }

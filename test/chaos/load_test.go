@@ -19,35 +19,35 @@ import (
 )
 
 const (
-	// rate is how many orders a second are offered.
+	// rate is the number of orders offered per second.
 	rate = 200
-	// tills is how many requests are under way at once.
+	// tills is the number of concurrent requests.
 	tills = 64
 )
 
-// load is a stream of orders: half of them are paid, some are prepared and completed as well, and some cancelled. Every
-// call is tried until it is answered, under an Idempotency-Key.
+// load offers orders: half of them are paid, some are also prepared and completed, and some are cancelled. Each call has an
+// Idempotency-Key and is retried until it is answered.
 type load struct {
-	origin string
-	client *http.Client
-	cancel context.CancelFunc
-	begun  time.Time
-	done   sync.WaitGroup
+	origin  string
+	client  *http.Client
+	cancel  context.CancelFunc
+	started time.Time
+	done    sync.WaitGroup
 
 	mu     sync.Mutex
-	acked  map[string]int64 // the highest version of each order that was answered
+	acked  map[string]int64 // the highest acknowledged version of each order
 	orders int
 	took   time.Duration
 	errs   []error
 }
 
-// serve offers orders to the shops until stop.
-func (w *world) serve(ctx context.Context, t *testing.T, shops []shop, seed uint64) *load {
+// startLoad offers orders of the tenants until stop.
+func (w *world) startLoad(ctx context.Context, t *testing.T, tenants []tenant, seed uint64) *load {
 	t.Helper()
 	ctx, cancel := context.WithCancel(ctx)
 	transport := &http.Transport{MaxIdleConnsPerHost: tills, ResponseHeaderTimeout: 15 * time.Second}
 	l := &load{
-		origin: "http://127.0.0.1:" + w.port, acked: map[string]int64{}, cancel: cancel, begun: time.Now(),
+		origin: "http://127.0.0.1:" + w.port, acked: map[string]int64{}, cancel: cancel, started: time.Now(),
 		client: &http.Client{Transport: transport},
 	}
 	tickets := make(chan int, 100_000)
@@ -61,7 +61,7 @@ func (w *world) serve(ctx context.Context, t *testing.T, shops []shop, seed uint
 				return
 			case <-tick.C:
 			}
-			for due := int(time.Since(l.begun).Seconds() * rate); n < due; n++ {
+			for due := int(time.Since(l.started).Seconds() * rate); n < due; n++ {
 				tickets <- n
 			}
 		}
@@ -70,22 +70,22 @@ func (w *world) serve(ctx context.Context, t *testing.T, shops []shop, seed uint
 		l.done.Go(func() {
 			for n := range tickets {
 				if ctx.Err() != nil {
-					return // what had to wait until now is not ordered any more
+					return // drop the orders that are still queued
 				}
-				l.order(t.Context(), randomFor(seed, strconv.Itoa(n)), shops, n)
+				l.order(t.Context(), randomFor(seed, strconv.Itoa(n)), tenants, n)
 			}
 		})
 	}
 	return l
 }
 
-// stop ends the offers and returns when the calls under way are answered.
+// stop ends the load and returns when the calls in flight are answered.
 func (l *load) stop(t *testing.T) {
 	t.Helper()
 	l.cancel()
 	l.done.Wait()
 	l.client.CloseIdleConnections()
-	l.took = time.Since(l.begun)
+	l.took = time.Since(l.started)
 	for i, err := range l.errs {
 		if i == 5 {
 			t.Errorf("… and %d more", len(l.errs)-i)
@@ -95,11 +95,11 @@ func (l *load) stop(t *testing.T) {
 	}
 }
 
-// order takes order n through its life.
-func (l *load) order(ctx context.Context, random *rand.Rand, shops []shop, n int) {
-	s := shops[n%2] // of ten orders one goes to the shop that mails
+// order creates order n and moves it through its states.
+func (l *load) order(ctx context.Context, random *rand.Rand, tenants []tenant, n int) {
+	s := tenants[n%2] // one order of ten goes to the tenant with mails
 	if n%10 == 9 {
-		s = shops[2]
+		s = tenants[2]
 	}
 	key := fmt.Sprintf("%s-%d", s.id, n)
 	id, err := l.call(ctx, s, key, "/api/orders", map[string]any{"reference": fmt.Sprint(n), "total_amount": 125000, "currency": "IDR"})
@@ -137,8 +137,8 @@ func (l *load) fail(err error) {
 	l.errs = append(l.errs, err)
 }
 
-// call posts body until the answer says yes or no, and returns the order's id.
-func (l *load) call(ctx context.Context, s shop, key, path string, body map[string]any) (string, error) {
+// call posts body until the API accepts or rejects it, and returns the order's id.
+func (l *load) call(ctx context.Context, s tenant, key, path string, body map[string]any) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var raw []byte
@@ -166,7 +166,7 @@ func (l *load) call(ctx context.Context, s shop, key, path string, body map[stri
 	}
 }
 
-func (l *load) once(ctx context.Context, s shop, key, path string, body []byte) (id string, version int64, again bool, err error) {
+func (l *load) once(ctx context.Context, s tenant, key, path string, body []byte) (id string, version int64, again bool, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, l.origin+path, bytes.NewReader(body))
 	if err != nil {
 		return "", 0, false, err

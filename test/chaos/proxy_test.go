@@ -18,7 +18,7 @@ const (
 	down                  // from the server to the programs
 )
 
-// proxy stands between programs and a server, and does what networks do.
+// proxy is between the programs and a server, and simulates faults of a network.
 type proxy struct {
 	address  string // where the programs connect
 	listener net.Listener
@@ -34,7 +34,7 @@ type proxy struct {
 // line is one connection through a proxy.
 type line struct {
 	client, server *net.TCPConn
-	lost           [2]bool // what is sent in this direction vanishes; guarded by the proxy's mu
+	lost           [2]bool // data in this direction is dropped; guarded by the proxy's mu
 }
 
 func newProxy(t *testing.T, target string) *proxy {
@@ -112,7 +112,7 @@ func (p *proxy) connect(client *net.TCPConn, target string) {
 	_ = server.Close()
 }
 
-// pass copies one direction until its sender is done or the line is cut.
+// pass copies one direction until its sender closes it or the line is cut.
 func (p *proxy) pass(l *line, d direction, to, from *net.TCPConn) {
 	buffer := make([]byte, 16<<10)
 	for {
@@ -135,7 +135,7 @@ func (p *proxy) pass(l *line, d direction, to, from *net.TCPConn) {
 	}
 }
 
-// mayPass waits while the direction is held. It is false where what was sent is to vanish.
+// mayPass waits while the direction is held. It returns false if the data is to be dropped.
 func (p *proxy) mayPass(l *line, d direction) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -145,7 +145,7 @@ func (p *proxy) mayPass(l *line, d direction) bool {
 	return !l.lost[d]
 }
 
-// hold keeps what is sent in the directions back, on old and new connections, until release.
+// hold delays data in the directions, on old and new connections, until release.
 func (p *proxy) hold(ways ...direction) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -162,8 +162,8 @@ func (p *proxy) release() {
 	p.changed.Broadcast()
 }
 
-// lose makes the connections of this moment half-open: neither end hears of it, and what is sent in the directions
-// vanishes for good. New connections work.
+// lose makes the current connections half-open: it drops all further data in the directions, and neither end is notified. New
+// connections work.
 func (p *proxy) lose(ways ...direction) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -174,7 +174,7 @@ func (p *proxy) lose(ways ...direction) {
 	}
 }
 
-// cut resets the connections of this moment.
+// cut resets the current connections.
 func (p *proxy) cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -184,8 +184,8 @@ func (p *proxy) cut() {
 	}
 }
 
-// turnAway resets every new connection, until release, and those of this moment.
-func (p *proxy) turnAway() {
+// refuseAll resets the current connections, and every new one until release.
+func (p *proxy) refuseAll() {
 	p.mu.Lock()
 	p.refuse = true
 	p.mu.Unlock()

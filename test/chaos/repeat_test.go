@@ -18,19 +18,19 @@ import (
 	"orderbell/internal/event/cloudevent"
 )
 
-// repeater delivers events again: past the broker, and through Kafka.
+// repeater delivers events again: directly to the functions, and through Kafka.
 type repeater struct {
 	e      *episode
 	urls   map[event.Type]string
-	secret string // of the local broker, whose part it takes
+	secret string // of the local broker, as whose deliveries the events are sent
 	client *http.Client
 
 	mu   sync.Mutex
 	bad  []string
-	hits int
+	hits int // deliveries that succeeded
 }
 
-// repeatEvents delivers each event of some seconds one to four times beside the one that the broker makes.
+// repeatEvents delivers each event of four seconds one to four times, in addition to the broker's own delivery.
 func repeatEvents(e *episode) {
 	s, err := e.w.state()
 	if err != nil {
@@ -82,7 +82,7 @@ func repeatEvents(e *episode) {
 // newEvents returns the outbox rows of the episode after last.
 func (e *episode) newEvents(last *int64) []event.Outgoing {
 	r, err := e.w.db.Query(e.t.Context(), `SELECT id, event_id::text, source, type, tenant_id, order_id::text, occurred_at, traceparent, tracestate, data
-		FROM outbox WHERE tenant_id = ANY ($1) AND id > $2 ORDER BY id`, ids(e.shops), *last)
+		FROM outbox WHERE tenant_id = ANY ($1) AND id > $2 ORDER BY id`, ids(e.tenants), *last)
 	if err != nil {
 		e.t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func (r *repeater) post(ctx context.Context, ce cloudevents.Event) {
 		return
 	}
 	drain(resp.Body)
-	// 409 and 503 ask for another try, which the broker's own delivery is.
+	// 409 and 503 ask for a retry. The broker's own delivery serves as the retry.
 	if resp.StatusCode != http.StatusAccepted && resp.StatusCode != http.StatusConflict && resp.StatusCode != http.StatusServiceUnavailable {
 		err = fmt.Errorf("event %s delivered again: %s %s", ce.ID(), resp.Status, resp.Header.Get("Kne-Reason"))
 	}

@@ -49,7 +49,7 @@ func (s *server) start(t *testing.T) {
 	s.cmd, s.ended = cmd, ended
 }
 
-// kill ends the process as a power cut does.
+// kill ends the process with SIGKILL and waits for it.
 func (s *server) kill() {
 	if s.cmd == nil {
 		return
@@ -58,14 +58,14 @@ func (s *server) kill() {
 	<-s.ended
 }
 
-// stop ends the process in order.
+// stop ends the process with SIGTERM and waits for it.
 func (s *server) stop(t *testing.T) {
 	t.Helper()
 	s.signal(t, syscall.SIGTERM)
 	<-s.ended
 }
 
-// signal sends sig to the process, such as SIGSTOP: then it is cut off from all others, and its connections stay open.
+// signal sends sig to the process. A process stopped by SIGSTOP answers nothing, but its connections stay open.
 func (s *server) signal(t *testing.T, sig syscall.Signal) {
 	t.Helper()
 	if err := s.cmd.Process.Signal(sig); err != nil {
@@ -73,8 +73,8 @@ func (s *server) signal(t *testing.T, sig syscall.Signal) {
 	}
 }
 
-// replicas are stores that fail over: three Kafka brokers of which two must have an event, and a Redis master with a replica
-// that three sentinels watch. PostgreSQL gets its standby when it is to fail over.
+// replicas are stores that fail over: three Kafka brokers, two of which must have an event before it is acknowledged, and a
+// Redis master with one replica and three sentinels. PostgreSQL gets its standby in the case that fails it over.
 type replicas struct {
 	brokers   [3]*server
 	addresses []string // of the brokers
@@ -83,13 +83,13 @@ type replicas struct {
 	sentinels []string           // addresses
 }
 
-// slow is for three JVMs that start at once on a busy machine.
+// slow is long enough for three JVMs that start at the same time on a busy machine.
 const slow = 5 * time.Minute
 
 // masterName is what the sentinels call the Redis master.
 const masterName = "orders"
 
-// startReplicas starts Kafka and Redis, and makes the topics.
+// startReplicas starts Kafka and Redis, and creates the topics.
 func startReplicas(t *testing.T, dir string) *replicas {
 	t.Helper()
 	r := &replicas{redis: map[string]*server{}}
@@ -162,11 +162,11 @@ func (r *replicas) awaitInSync(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		defer client.Close() //nolint:errcheck // only asked
+		defer client.Close() //nolint:errcheck // only read
 		for _, name := range []string{topic, deadLetters, "__consumer_offsets"} {
 			partitions, err := client.Partitions(name)
 			if name == "__consumer_offsets" && errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
-				continue // made by the first group
+				continue // created by the first consumer group
 			}
 			if err != nil {
 				return err
@@ -224,7 +224,7 @@ func (r *replicas) redisURL() string {
 	return "redis://" + r.sentinels[0] + "/0?master_name=" + masterName + "&addr=" + r.sentinels[1] + "&addr=" + r.sentinels[2]
 }
 
-// awaitRedis returns the address of the master when all sentinels name the same one, which is not old and has its replica.
+// awaitRedis waits until all sentinels name the same master, other than old, and its replica is online. It returns its address.
 func (r *replicas) awaitRedis(t *testing.T, old string) (master string) {
 	t.Helper()
 	eventually(t, patience, "the sentinels to agree on a master with a replica", func() error {
@@ -232,7 +232,7 @@ func (r *replicas) awaitRedis(t *testing.T, old string) (master string) {
 		for _, address := range r.sentinels {
 			s := redis.NewSentinelClient(&redis.Options{Addr: address, Protocol: 2, MaxRetries: -1})
 			at, err := s.GetMasterAddrByName(t.Context(), masterName).Result()
-			if err == nil && old == "" { // at the start: all three know each other
+			if err == nil && old == "" { // at the start: each sentinel must know the other two
 				var others []map[string]string
 				if others, err = s.Sentinels(t.Context(), masterName).Result(); err == nil && len(others) != 2 {
 					err = fmt.Errorf("sentinel %s knows %d others", address, len(others))
@@ -255,7 +255,7 @@ func (r *replicas) awaitRedis(t *testing.T, old string) (master string) {
 
 func hasReplica(ctx context.Context, master string) error {
 	c := redis.NewClient(&redis.Options{Addr: master, Protocol: 2, MaxRetries: -1})
-	defer c.Close() //nolint:errcheck // only asked
+	defer c.Close() //nolint:errcheck // only read
 	info, err := c.Info(ctx, "replication").Result()
 	if err != nil {
 		return err

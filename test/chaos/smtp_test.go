@@ -15,22 +15,22 @@ import (
 	"time"
 )
 
-// mailFault is what is wrong with the mail server.
+// mailFault is a fault of the mail server.
 type mailFault int
 
 const (
-	mailWell     mailFault = iota
+	mailHealthy  mailFault = iota
 	mailRefuses            // connections are reset
 	mailStalls             // nothing is answered any more
 	mailLater              // 451 to a recipient, or to DATA
 	mailNever              // 550 to every recipient
-	mailOurs               // 553 to our sender, or 550 to a complete letter for our quota: no letter may fail of it
-	mailHangsUp            // the line drops after DATA; half of the letters have arrived then
-	mailForgets            // the letter arrives, its 250 never comes, and the line stays
+	mailOurs               // 553 for our sender, or 550 after DATA for our quota: no mail may fail because of these
+	mailHangsUp            // the connection drops after DATA; half of the mails have arrived by then
+	mailForgets            // the mail arrives, its 250 is never sent, and the connection stays open
 	smtpPatience = 5 * time.Second
 )
 
-// smtpProxy stands before the mail server and knows its protocol.
+// smtpProxy is a proxy of the mail server that understands SMTP.
 type smtpProxy struct {
 	address string
 	target  string
@@ -39,7 +39,7 @@ type smtpProxy struct {
 	changed *sync.Cond
 	fault   mailFault
 	random  *rand.Rand
-	hits    int // letters and connections that met the fault
+	hits    int // mails and connections that the fault affected
 	conns   map[net.Conn]bool
 	closed  bool
 }
@@ -66,16 +66,17 @@ func newSMTPProxy(t *testing.T, random *rand.Rand) *smtpProxy {
 		p.mu.Lock()
 		p.closed = true
 		p.mu.Unlock()
-		p.set(mailWell)
+		p.set(mailHealthy)
 	})
 	return p
 }
 
-// set brings a fault about and returns how often the one before was met. Refusing ends the connections of this moment.
+// set changes the fault and returns how many mails and connections the previous one affected. mailRefuses also closes the
+// open connections.
 func (p *smtpProxy) set(f mailFault) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	met := p.hits
+	affected := p.hits
 	p.fault, p.hits = f, 0
 	if f == mailRefuses || p.closed {
 		for c := range p.conns {
@@ -83,11 +84,11 @@ func (p *smtpProxy) set(f mailFault) int {
 		}
 	}
 	p.changed.Broadcast()
-	return met
+	return affected
 }
 
-// meets says whether the fault is one of these now, and counts it.
-func (p *smtpProxy) meets(faults ...mailFault) bool {
+// fails says whether the current fault is one of these, and counts it.
+func (p *smtpProxy) fails(faults ...mailFault) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, f := range faults {
@@ -99,8 +100,8 @@ func (p *smtpProxy) meets(faults ...mailFault) bool {
 	return false
 }
 
-// met is how often the fault of this moment was met so far.
-func (p *smtpProxy) met() int {
+// affected returns how many mails and connections the current fault has affected so far.
+func (p *smtpProxy) affected() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.hits
@@ -112,23 +113,23 @@ func (p *smtpProxy) coin() bool {
 	return p.random.IntN(2) == 0
 }
 
-// wait returns when the server does not stall any more.
+// wait returns when the current fault is none of these.
 func (p *smtpProxy) wait(faults ...mailFault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for !p.closed {
-		stalls := false
+		waits := false
 		for _, f := range faults {
-			stalls = stalls || p.fault == f
+			waits = waits || p.fault == f
 		}
-		if !stalls {
+		if !waits {
 			return
 		}
 		p.changed.Wait()
 	}
 }
 
-var errHangUp = errors.New("the line is to drop")
+var errHangUp = errors.New("drop the connection")
 
 // session is one connection.
 type session struct {
@@ -139,7 +140,7 @@ type session struct {
 
 func (p *smtpProxy) serve(client net.Conn) {
 	defer client.Close() //nolint:errcheck // a proxy's end
-	if p.meets(mailRefuses) {
+	if p.fails(mailRefuses) {
 		if c, ok := client.(*net.TCPConn); ok {
 			reset(c)
 		}
@@ -168,14 +169,14 @@ func (p *smtpProxy) serve(client net.Conn) {
 	}
 }
 
-// reply brings one reply of the server to the client.
+// reply passes one reply of the server to the client.
 func (s *session) reply() error {
 	for {
 		text, err := s.from.ReadString('\n')
 		if err != nil {
 			return err
 		}
-		if s.p.meets(mailStalls) {
+		if s.p.fails(mailStalls) {
 			s.p.wait(mailStalls)
 		}
 		if _, err := io.WriteString(s.client, text); err != nil {
@@ -187,7 +188,7 @@ func (s *session) reply() error {
 	}
 }
 
-// command takes one command to the server and its reply back, or answers it with the fault.
+// command passes one command to the server and its reply back, or answers with the fault.
 func (s *session) command() error {
 	text, err := s.fromClient.ReadString('\n')
 	if err != nil {
@@ -195,14 +196,14 @@ func (s *session) command() error {
 	}
 	verb := strings.ToUpper(text)
 	switch {
-	case strings.HasPrefix(verb, "RCPT") && s.p.meets(mailNever):
+	case strings.HasPrefix(verb, "RCPT") && s.p.fails(mailNever):
 		_, err := io.WriteString(s.client, recipientGone+" this mailbox is disabled\r\n")
 		return err
-	case strings.HasPrefix(verb, "RCPT") && s.p.coin() && s.p.meets(mailLater),
-		strings.HasPrefix(verb, "DATA") && s.p.meets(mailLater):
+	case strings.HasPrefix(verb, "RCPT") && s.p.coin() && s.p.fails(mailLater),
+		strings.HasPrefix(verb, "DATA") && s.p.fails(mailLater):
 		_, err := io.WriteString(s.client, "451 4.3.0 try later\r\n")
 		return err
-	case strings.HasPrefix(verb, "MAIL") && s.p.coin() && s.p.meets(mailOurs):
+	case strings.HasPrefix(verb, "MAIL") && s.p.coin() && s.p.fails(mailOurs):
 		_, err := io.WriteString(s.client, "553 5.7.1 sender address rejected: not owned by this user\r\n")
 		return err
 	}
@@ -218,7 +219,7 @@ func (s *session) command() error {
 	return s.message()
 }
 
-// message takes a letter to the server.
+// message passes the text of a mail to the server.
 func (s *session) message() error {
 	for {
 		text, err := s.fromClient.ReadString('\n')
@@ -226,19 +227,19 @@ func (s *session) message() error {
 			return err
 		}
 		last := text == ".\r\n"
-		if last && s.p.meets(mailHangsUp) {
-			if s.p.coin() { // the server has the letter all the same
+		if last && s.p.fails(mailHangsUp) {
+			if s.p.coin() { // the server receives the mail nevertheless
 				if _, err := io.WriteString(s.server, text); err == nil {
 					_, _ = s.from.ReadString('\n')
 				}
 			}
 			return errHangUp
 		}
-		if last && s.p.meets(mailOurs) {
+		if last && s.p.fails(mailOurs) {
 			if _, err := io.WriteString(s.client, "550 5.4.5 daily sending quota exceeded\r\n"); err != nil {
 				return err
 			}
-			return errHangUp // the server does not know of the end
+			return errHangUp // the server never sees the end of the mail
 		}
 		if _, err := io.WriteString(s.server, text); err != nil {
 			return err
@@ -246,7 +247,7 @@ func (s *session) message() error {
 		if !last {
 			continue
 		}
-		if s.p.meets(mailForgets) {
+		if s.p.fails(mailForgets) {
 			_, _ = s.from.ReadString('\n')
 			s.p.wait(mailForgets)
 			return errHangUp

@@ -18,7 +18,7 @@ import (
 	"orderbell/internal/dev/programtest"
 )
 
-// standby is a PostgreSQL server that follows the one that the programs use.
+// standby is a PostgreSQL server that replicates the primary, which the programs use.
 type standby struct {
 	*server
 
@@ -26,7 +26,8 @@ type standby struct {
 	link    *proxy // between it and its primary
 }
 
-// startStandby copies the primary and follows it. Synchronous: the primary answers a commit only when the standby has it.
+// startStandby copies the primary and starts replication. If it is synchronous, the primary acknowledges a commit only when
+// the standby has it.
 func (w *world) startStandby(e *episode, synchronous bool) *standby {
 	t := e.t
 	bin := postgresBin(t)
@@ -41,7 +42,7 @@ func (w *world) startStandby(e *episode, synchronous bool) *standby {
 	var as []string
 	if os.Geteuid() == 0 { // PostgreSQL refuses to run as root
 		as = []string{"setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"}
-		own(t, data)
+		chown(t, data)
 	}
 	host, primaryPort, _ := strings.Cut(s.link.address, ":")
 	backup := append(append([]string{}, as...), filepath.Join(bin, "pg_basebackup"), "-h", host, "-p", primaryPort, "-U", "orderbell",
@@ -75,9 +76,9 @@ func (w *world) startStandby(e *episode, synchronous bool) *standby {
 	return s
 }
 
-// forgetStandbys has the copy wait for no standby once it is promoted: the primary that it was copied from may wait for one. It is a
-// line of the file and no argument of the server, because ALTER SYSTEM does not outrank an argument, and this server may get a
-// standby itself.
+// forgetStandbys clears synchronous_standby_names in the copy. The primary may wait for a standby, and the copy must not once it
+// is promoted. The setting is in the file and not an argument of the server, because ALTER SYSTEM could not override an
+// argument, and this server may get a standby itself later.
 func forgetStandbys(t *testing.T, data string) {
 	t.Helper()
 	settings, err := os.OpenFile(filepath.Join(data, "postgresql.auto.conf"), os.O_APPEND|os.O_WRONLY, 0)
@@ -104,7 +105,7 @@ func (w *world) promote(e *episode, s *standby) {
 		e.t.Fatalf("promote the standby: %v %s", err, out)
 	}
 	if out, err := psql(`SELECT pg_is_in_recovery()`); err != nil || out != "f" {
-		e.t.Fatalf("the promoted standby is in recovery: %v %s", err, out)
+		e.t.Fatalf("the promoted standby is still in recovery: %v %s", err, out)
 	}
 	for _, p := range []*proxy{w.postgres, w.own} {
 		p.setTarget(s.address)
@@ -113,7 +114,7 @@ func (w *world) promote(e *episode, s *standby) {
 	w.primary = s
 }
 
-// endPrimary ends the primary of now, whatever it is, as a power cut does.
+// endPrimary kills the old primary: a promoted standby, or the first server if old is nil.
 func (w *world) endPrimary(e *episode, old *standby) {
 	if old != nil {
 		old.kill()
@@ -122,7 +123,7 @@ func (w *world) endPrimary(e *episode, old *standby) {
 	w.script(e.t, "down", "--kill", "postgres")
 }
 
-// promotePostgres kills the primary and promotes its synchronous standby: every commit that was answered is there.
+// promotePostgres kills the primary and promotes its synchronous standby, which has every acknowledged commit.
 func promotePostgres(e *episode) {
 	old := e.w.primary
 	s := e.w.startStandby(e, true)
@@ -132,8 +133,8 @@ func promotePostgres(e *episode) {
 	e.w.promote(e, s)
 }
 
-// isolatePostgres cuts the primary off from its synchronous standby, and promotes that, while the programs' open connections
-// stay with the old primary for ten seconds. What they commit there is not answered.
+// isolatePostgres cuts the primary off from its synchronous standby and promotes the standby. For ten seconds the programs' open
+// connections stay with the old primary, which acknowledges no commit.
 func isolatePostgres(e *episode) {
 	old := e.w.primary
 	s := e.w.startStandby(e, true)
@@ -155,8 +156,8 @@ func postgresBin(t *testing.T) string {
 	return filepath.Dir(all[len(all)-1])
 }
 
-// own gives the folder to the user postgres.
-func own(t *testing.T, dir string) {
+// chown makes the user postgres the owner of the folder.
+func chown(t *testing.T, dir string) {
 	t.Helper()
 	u, err := user.Lookup("postgres")
 	if err != nil {

@@ -14,11 +14,11 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// finding is one kind of thing that is not as promised.
+// finding is one broken promise, with the ids that break it.
 type finding struct {
-	what  string
-	twice bool // too many rather than too few
-	which []string
+	what      string
+	duplicate bool // too many rather than too few
+	which     []string
 }
 
 func (f finding) String() string {
@@ -29,28 +29,28 @@ func (f finding) String() string {
 	return fmt.Sprintf("%d × %s: %s", len(f.which), f.what, strings.Join(first, ", "))
 }
 
-// querier is the database, or a transaction that will be taken back.
+// querier is the database, or a transaction that will be rolled back.
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// promise is what a query finds broken: it returns the offenders among the tenants $1.
+// promise is checked by a query that returns the offenders among the tenants $1.
 type promise struct {
-	what  string
-	twice bool
-	sql   string
+	what      string // what an offender is
+	duplicate bool
+	sql       string
 }
 
 func promises() []promise {
 	return []promise{
 		{"order whose changes are not in the outbox", false, `
 			SELECT id::text FROM (
-				SELECT id, version AS owed, 0 AS there FROM orders WHERE tenant_id = ANY ($1)
+				SELECT id, version AS expected, 0 AS found FROM orders WHERE tenant_id = ANY ($1)
 				UNION ALL SELECT order_id, 0, 1 FROM outbox WHERE tenant_id = ANY ($1)
-			) x GROUP BY id HAVING sum(owed) <> sum(there)`},
-		{"order made twice by one request", true, `
+			) x GROUP BY id HAVING sum(expected) <> sum(found)`},
+		{"order created twice by one request", true, `
 			SELECT min(id::text) FROM orders WHERE tenant_id = ANY ($1) GROUP BY tenant_id, reference HAVING count(*) > 1`},
-		{"event that did not leave", false, `
+		{"event that was not sent", false, `
 			SELECT event_id::text FROM outbox WHERE tenant_id = ANY ($1) AND sent_at IS NULL`},
 		{"event without a record", false, `
 			SELECT o.event_id::text FROM outbox o LEFT JOIN event_records r ON r.event_id = o.event_id
@@ -60,14 +60,14 @@ func promises() []promise {
 		{"record of an event that was never sent", true, `
 			SELECT r.event_id::text FROM event_records r LEFT JOIN outbox o ON o.event_id = r.event_id
 			WHERE r.tenant_id = ANY ($1) AND o.event_id IS NULL`},
-		{"person who was not told in the inbox", false, missing("notifications", "notification_in_app_enabled")},
-		{"person who was told in the inbox too often", true, extra("notifications", "notification_in_app_enabled")},
-		{"person who has no e-mail due", false, missing("email_deliveries", "notification_email_enabled")},
-		{"person who has an e-mail too many", true, extra("email_deliveries", "notification_email_enabled")},
+		{"user without a notification", false, missing("notifications", "notification_in_app_enabled")},
+		{"user with a notification too many", true, extra("notifications", "notification_in_app_enabled")},
+		{"user without a mail", false, missing("email_deliveries", "notification_email_enabled")},
+		{"user with a mail too many", true, extra("email_deliveries", "notification_email_enabled")},
 	}
 }
 
-// eligible are the users of tenants $1 who are to be told of each payment.
+// eligible selects the recipients of each payment among the users of the tenants $1.
 const eligible = `
 	SELECT o.event_id, u.id AS user_id FROM outbox o JOIN users u ON u.tenant_id = o.tenant_id
 	WHERE o.tenant_id = ANY ($1) AND o.type = 'order_paid' AND u.roles && ARRAY['owner', 'manager', 'cashier'] AND u.`
@@ -91,79 +91,79 @@ func rows(ctx context.Context, q querier, sql string, args ...any) ([]string, er
 	return pgx.CollectRows(r, pgx.RowTo[string])
 }
 
-// verify returns what is not as promised in the shops of an episode. The e-mails have their own, see [world.letters].
+// verify returns the broken promises in the tenants of an episode, except those of mails: see [world.mails].
 func (e *episode) verify(ctx context.Context, q querier) ([]finding, error) {
 	var found []finding
-	add := func(what string, twice bool, which []string) {
+	add := func(what string, duplicate bool, which []string) {
 		if len(which) > 0 {
-			found = append(found, finding{what, twice, which})
+			found = append(found, finding{what, duplicate, which})
 		}
 	}
 	for _, p := range promises() {
-		which, err := rows(ctx, q, p.sql, ids(e.shops))
+		which, err := rows(ctx, q, p.sql, ids(e.tenants))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.what, err)
 		}
-		add(p.what, p.twice, which)
+		add(p.what, p.duplicate, which)
 	}
-	kept, err := e.stored(ctx, q)
+	stored, err := e.stored(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	var forgotten []string
+	var lost []string
 	for id, version := range e.load.answers() {
-		if kept[id].Version < version {
-			forgotten = append(forgotten, id)
+		if stored[id].Version < version {
+			lost = append(lost, id)
 		}
 	}
-	add("order or change that was answered and is not there", false, forgotten)
+	add("order or change that was acknowledged and is missing", false, lost)
 	if err := e.verifyStreams(ctx, q, add); err != nil {
 		return nil, err
 	}
 	for _, x := range e.watchers {
-		if wrong := x.differs(kept, e.shopOf); len(wrong) > 0 {
-			add("order that "+x.name+" sees wrongly", false, wrong)
+		if wrong := x.differs(stored, e.tenantOf); len(wrong) > 0 {
+			add("order with a wrong state in the list of the "+x.name, false, wrong)
 		}
-		told, err := rows(ctx, q, `SELECT n.id::text FROM notifications n JOIN users u ON u.id = n.user_id
-			WHERE n.tenant_id = $1 AND u.roles && ARRAY[$2]`, x.shop.id, strings.Fields(x.name)[0])
+		want, err := rows(ctx, q, `SELECT n.id::text FROM notifications n JOIN users u ON u.id = n.user_id
+			WHERE n.tenant_id = $1 AND u.roles && ARRAY[$2]`, x.tenant.id, strings.Fields(x.name)[0])
 		if err != nil {
 			return nil, err
 		}
-		untold, invented := x.notifications(told)
-		add("notification that "+x.name+" did not get", false, untold)
-		add("notification of nothing to "+x.name, true, invented)
+		missing, unexpected := x.notifications(want)
+		add("notification that the "+x.name+" did not receive", false, missing)
+		add("notification to the "+x.name+" that does not exist", true, unexpected)
 	}
 	return found, nil
 }
 
-// stored returns the orders as the database has them, and notes whose they are.
+// stored returns the orders in the database, and records the tenant of each in tenantOf.
 func (e *episode) stored(ctx context.Context, q querier) (map[string]entry, error) {
-	r, err := q.Query(ctx, `SELECT id::text, tenant_id, version, status FROM orders WHERE tenant_id = ANY ($1)`, ids(e.shops))
+	r, err := q.Query(ctx, `SELECT id::text, tenant_id, version, status FROM orders WHERE tenant_id = ANY ($1)`, ids(e.tenants))
 	if err != nil {
 		return nil, err
 	}
-	kept := map[string]entry{}
+	stored := map[string]entry{}
 	var id, tenant, status string
 	var version int64
 	_, err = pgx.ForEachRow(r, []any{&id, &tenant, &version, &status}, func() error {
-		kept[id] = entry{version, status}
-		e.shopOf[id] = tenant
+		stored[id] = entry{version, status}
+		e.tenantOf[id] = tenant
 		return nil
 	})
-	return kept, err
+	return stored, err
 }
 
-// differs returns the orders of which the watcher knows another state than the database.
-func (x *watcher) differs(kept map[string]entry, shopOf map[string]string) []string {
+// differs returns the orders whose state in the watcher's list is not the database's.
+func (x *watcher) differs(stored map[string]entry, tenantOf map[string]string) []string {
 	var wrong []string
 	list := x.orders()
-	for id, want := range kept {
-		if shopOf[id] == x.shop.id && list[id] != want {
+	for id, want := range stored {
+		if tenantOf[id] == x.tenant.id && list[id] != want {
 			wrong = append(wrong, id)
 		}
 	}
 	for id := range list {
-		if _, ok := kept[id]; !ok {
+		if _, ok := stored[id]; !ok {
 			wrong = append(wrong, id)
 		}
 	}
@@ -171,34 +171,34 @@ func (x *watcher) differs(kept map[string]entry, shopOf map[string]string) []str
 	return wrong
 }
 
-// notifications compares what the watcher was told with what it should have been.
-func (x *watcher) notifications(want []string) (untold, invented []string) {
+// notifications compares the notifications that the watcher received with those it should have received.
+func (x *watcher) notifications(want []string) (missing, unexpected []string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	known := map[string]bool{}
 	for _, id := range want {
 		known[id] = true
 		if !x.news[id] && !x.missed {
-			untold = append(untold, id)
+			missing = append(missing, id)
 		}
 	}
 	for id := range x.news {
 		if !known[id] {
-			invented = append(invented, id)
+			unexpected = append(unexpected, id)
 		}
 	}
-	return untold, invented
+	return missing, unexpected
 }
 
-// verifyStreams looks for every event in Redis: once, if it came after the last time that Redis lost its memory.
+// verifyStreams checks that each event that was recorded after Redis last lost data is in Redis exactly once.
 func (e *episode) verifyStreams(ctx context.Context, q querier, add func(string, bool, []string)) error {
-	for _, s := range e.shops {
+	for _, s := range e.tenants {
 		messages, err := e.w.memory.XRange(ctx, "orders:{"+s.id+"}:stream", "-", "+").Result()
 		if err != nil {
 			return err
 		}
-		since := e.w.forgot
-		if len(messages) >= e.w.rings { // the oldest were cut off
+		since := e.w.redisLost
+		if len(messages) >= e.w.streamLength { // the oldest were cut off
 			var ms int64
 			if _, err := fmt.Sscanf(messages[0].ID, "%d-", &ms); err != nil {
 				return err
@@ -219,10 +219,10 @@ func (e *episode) verifyStreams(ctx context.Context, q querier, add func(string,
 		if err != nil {
 			return err
 		}
-		var unheard, repeated []string
+		var missing, repeated []string
 		for _, id := range want {
 			if times[id] == 0 {
-				unheard = append(unheard, id)
+				missing = append(missing, id)
 			}
 		}
 		for id, n := range times {
@@ -230,13 +230,13 @@ func (e *episode) verifyStreams(ctx context.Context, q querier, add func(string,
 				repeated = append(repeated, id)
 			}
 		}
-		add("event that is not in the stream of "+s.id, false, unheard)
-		add("event that is twice in the stream of "+s.id, true, repeated)
+		add("event that is not in the stream of "+s.id, false, missing)
+		add("event that is duplicated in the stream of "+s.id, true, repeated)
 	}
 	return nil
 }
 
-// eventOf returns the event that a stream's entry carries.
+// eventOf returns the id of the event in a stream's entry.
 func eventOf(m redis.XMessage) (string, error) {
 	var payload struct{ ID string }
 	text, _ := m.Values["d"].(string)

@@ -25,11 +25,11 @@ import (
 
 const (
 	streamPath = "/api/sse/notifications"
-	// silence is what a watcher takes for an end; the heartbeat of this run is 2 s.
+	// silence is the time after which a watcher closes a stream without data. The gateway sends heartbeats every 2 s.
 	silence = 10 * time.Second
 )
 
-// entry is what a watcher's list says of an order.
+// entry is an order in a watcher's list.
 type entry struct {
 	Version int64  `json:"version"`
 	Status  string `json:"status"`
@@ -41,10 +41,10 @@ type frame struct {
 	data      []byte
 }
 
-// watcher is a client by the stream's contract: a list of orders kept by version, from stream and snapshot alike.
+// watcher is a client that follows the stream's contract: it keeps a list of orders by version, from stream and snapshot.
 type watcher struct {
 	name   string
-	shop   shop
+	tenant tenant
 	token  string
 	stream string // the origin, through the streams' proxy
 	origin string // for the snapshot
@@ -53,30 +53,30 @@ type watcher struct {
 
 	mu      sync.Mutex
 	list    map[string]entry
-	news    map[string]bool // notifications by id
+	news    map[string]bool // ids of notifications
 	frames  int
-	again   int // frames of events that were there before
+	again   int // frames with an event that the watcher already had
 	seen    map[string]bool
 	resyncs int
 	loads   int
-	missed  bool // a resync happened, so that notifications are in the inbox alone
+	missed  bool // after a resync: notifications may be in the inbox only
 	last    string
 	retry   time.Duration
 	ready   bool
 }
 
-// watch opens streams to every shop: the owner and the viewer by the WHATWG's rules, the cashier with r3labs/sse.
-func (w *world) watch(ctx context.Context, t *testing.T, shops []shop) []*watcher {
+// watch opens three streams of each tenant: owner and viewer follow the WHATWG's rules, the cashier uses r3labs/sse.
+func (w *world) watch(ctx context.Context, t *testing.T, tenants []tenant) []*watcher {
 	t.Helper()
 	var all []*watcher
-	for _, s := range shops {
-		for _, p := range s.people {
+	for _, s := range tenants {
+		for _, p := range s.users {
 			if p.role == "manager" {
 				continue
 			}
 			watcher := &watcher{
-				name: string(p.role) + " of " + s.id, shop: s, token: p.token, stream: "http://" + w.streams.address,
-				origin: "http://127.0.0.1:" + w.port, client: impatient(), list: map[string]entry{}, news: map[string]bool{},
+				name: string(p.role) + " of " + s.id, tenant: s, token: p.token, stream: "http://" + w.streams.address,
+				origin: "http://127.0.0.1:" + w.port, client: idleTimeoutClient(), list: map[string]entry{}, news: map[string]bool{},
 				seen: map[string]bool{}, retry: time.Second, ended: make(chan struct{}),
 			}
 			follow := watcher.follow
@@ -97,7 +97,7 @@ func (w *world) watch(ctx context.Context, t *testing.T, shops []shop) []*watche
 			ready := x.ready
 			x.mu.Unlock()
 			if !ready {
-				return errors.New(x.name + " waits")
+				return errors.New(x.name + " has no stream yet")
 			}
 		}
 		return nil
@@ -105,8 +105,8 @@ func (w *world) watch(ctx context.Context, t *testing.T, shops []shop) []*watche
 	return all
 }
 
-// impatient returns a client whose connections end when nothing has come for a while: a line can be dead at one end.
-func impatient() *http.Client {
+// idleTimeoutClient returns a client that closes a connection when no data has arrived for a while, because it may be half-open.
+func idleTimeoutClient() *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			c, err := (&net.Dialer{Timeout: silence}).DialContext(ctx, network, address)
@@ -125,7 +125,7 @@ func (c *impatientConn) Read(b []byte) (int, error) {
 	return c.Conn.Read(b)
 }
 
-// follow reads the stream, and comes back when it ends, until ctx ends.
+// follow reads the stream, and opens it again when it ends, until ctx ends.
 func (x *watcher) follow(ctx context.Context) {
 	failures := 0
 	for ctx.Err() == nil {
@@ -141,7 +141,7 @@ func (x *watcher) follow(ctx context.Context) {
 	}
 }
 
-// open reads one stream to its end and says whether there was one.
+// open reads one stream to its end. It returns false if the stream could not be opened.
 func (x *watcher) open(ctx context.Context) bool {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, x.stream+streamPath, nil)
 	if err != nil {
@@ -158,7 +158,7 @@ func (x *watcher) open(ctx context.Context) bool {
 	if err != nil {
 		return false
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read, and never to an end
+	defer resp.Body.Close() //nolint:errcheck // only read
 	if resp.StatusCode != http.StatusOK {
 		return false
 	}
@@ -191,14 +191,14 @@ func (x *watcher) open(ctx context.Context) bool {
 	return true
 }
 
-// followR3labs does the same with the client that most Go programs take.
+// followR3labs does the same with the most widely used client for Go.
 func (x *watcher) followR3labs(ctx context.Context) {
 	client := sse.NewClient(x.stream + streamPath)
 	client.Connection = x.client
 	client.Headers["Authorization"] = "Bearer " + x.token
-	client.ReconnectStrategy = &steady{ctx: ctx}
+	client.ReconnectStrategy = &constantBackOff{ctx: ctx}
 	for ctx.Err() == nil {
-		// The client takes a clean end for the end of all; the stream has none before ctx.
+		// The client does not reconnect after a clean end. A stream may end cleanly before ctx does.
 		_ = client.SubscribeRawWithContext(ctx, func(e *sse.Event) {
 			x.take(ctx, frame{id: string(e.ID), event: string(e.Event), data: e.Data})
 		})
@@ -206,17 +206,17 @@ func (x *watcher) followR3labs(ctx context.Context) {
 	}
 }
 
-// steady is a pause of a second between r3labs/sse's attempts.
-type steady struct{ ctx context.Context }
+// constantBackOff makes r3labs/sse wait a second between attempts.
+type constantBackOff struct{ ctx context.Context }
 
-func (s *steady) NextBackOff() time.Duration {
+func (s *constantBackOff) NextBackOff() time.Duration {
 	if s.ctx.Err() != nil {
 		return -1
 	}
 	return time.Second
 }
 
-func (s *steady) Reset() {}
+func (s *constantBackOff) Reset() {}
 
 func (x *watcher) take(ctx context.Context, f frame) {
 	var data struct {
@@ -226,7 +226,7 @@ func (x *watcher) take(ctx context.Context, f frame) {
 		Resumed        bool   `json:"resumed"`
 	}
 	if err := json.Unmarshal(f.data, &data); err != nil {
-		return // heartbeats of r3labs/sse among them
+		return // such as heartbeats, which r3labs/sse passes on
 	}
 	x.mu.Lock()
 	x.last = f.id
@@ -234,7 +234,7 @@ func (x *watcher) take(ctx context.Context, f frame) {
 	load := false
 	switch f.event {
 	case "ready":
-		// The contract has the snapshot loaded after this frame only, so nothing can fall between the two.
+		// The contract says to load the snapshot after this frame: then no event is lost between the two.
 		load, x.ready = !data.Resumed, true
 	case "resync":
 		x.resyncs++
@@ -261,7 +261,7 @@ func (x *watcher) put(id string, e entry) {
 	}
 }
 
-// load takes over the snapshot, however long its server is away.
+// load loads the snapshot, and retries until it succeeds or ctx ends.
 func (x *watcher) load(ctx context.Context) {
 	for {
 		err := x.loadOnce(ctx)
@@ -310,7 +310,7 @@ func (x *watcher) loadOnce(ctx context.Context) error {
 	}
 }
 
-// orders returns the list as it is now.
+// orders returns a copy of the list.
 func (x *watcher) orders() map[string]entry {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -33,46 +33,46 @@ const root = "../.."
 // secret signs the tokens of this run.
 const secret = "chaos-chaos-chaos-chaos-chaos-chaos"
 
-// world is real servers with proxies in front, and `orderbell dev` with every program on them.
+// world is the real servers with proxies in front of them, and `orderbell dev` with every program.
 type world struct {
-	services string // where the servers keep their things
-	data     string // where `orderbell dev` does
-	log      *os.File
-	port     string // of the origin
-	rings    int    // how many events of a tenant Redis keeps
+	services     string // the servers' data folder
+	data         string // the data folder of `orderbell dev`
+	log          *os.File
+	port         string // of the origin
+	streamLength int    // the number of events that Redis keeps of a tenant
 
 	postgres, redis, kafka *proxy // between the programs and the servers
 	streams                *proxy // between the watchers and the origin
 	smtp                   *smtpProxy
 
-	// Past the proxies, for what the tests themselves want to know.
-	own     *proxy // the tests' way to PostgreSQL, which no fault touches
+	// The tests' own connections. No fault touches them.
+	own     *proxy // to PostgreSQL
 	db      *pgxpool.Pool
 	memory  *redis.Client
 	mailpit string
 
-	addresses []string // of the servers, as variables of the environment
+	addresses []string // of the servers, as environment variables
 	brokers   []string // Kafka's, as the programs reach them
 	redisURL  string   // as the programs reach it
 
-	replicas *replicas  // nil where each store is one server
-	primary  *standby   // that was promoted; nil before
+	replicas *replicas  // nil if each store is one server
+	primary  *standby   // the promoted standby; nil before the first failover
 	t        *testing.T // of the whole run
 
-	producer *bus.Producer
-	dev      *process.Process
-	forgot   time.Time // when Redis lost its memory last
-	last     *episode  // that ran to its end
+	producer  *bus.Producer
+	dev       *process.Process
+	redisLost time.Time // when Redis last lost data
+	last      *episode  // the last one that ran to its end
 }
 
-// patience is for a busy machine: what takes longer is broken.
+// patience is long enough for a busy machine.
 const patience = 2 * time.Minute
 
-// newWorld is a world whose stores are one server each.
+// newWorld returns a world in which each store is one server.
 func newWorld(t *testing.T, random *rand.Rand) *world {
 	t.Helper()
 	w := prepareWorld(t, random)
-	w.script(t, "down", "--kill") // what a run that was killed has left
+	w.script(t, "down", "--kill") // servers of an earlier run that was killed
 	t.Cleanup(func() { w.script(t, "down", "--kill") })
 	w.script(t, "up", "--empty")
 	w.connect(t)
@@ -80,14 +80,14 @@ func newWorld(t *testing.T, random *rand.Rand) *world {
 	return w
 }
 
-// prepareWorld is a world without servers and programs.
+// prepareWorld returns a world without servers and programs.
 func prepareWorld(t *testing.T, random *rand.Rand) *world {
 	t.Helper()
 	top, err := filepath.Abs(root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{services: filepath.Join(top, ".services", "chaos"), data: t.TempDir(), port: programtest.Port(t), rings: 4096, t: t}
+	w := &world{services: filepath.Join(top, ".services", "chaos"), data: t.TempDir(), port: programtest.Port(t), streamLength: 4096, t: t}
 	if err := os.MkdirAll(filepath.Join(top, ".report"), 0o750); err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func (w *world) run(t *testing.T) {
 // script runs test/services/up or down for this run's own servers.
 func (w *world) script(t *testing.T, name string, args ...string) {
 	t.Helper()
-	cmd := exec.Command(filepath.Join(root, "test", "services", name), args...) //nolint:noctx // also when the test is over
+	cmd := exec.Command(filepath.Join(root, "test", "services", name), args...) //nolint:noctx // it also runs after the test
 	cmd.Env = append(os.Environ(), "SERVICES_DIR="+w.services, "SERVICES_KAFKA_ADVERTISED="+w.kafka.address, "MP_MAX_MESSAGES=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("test/services/%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
@@ -159,7 +159,7 @@ func (w *world) connect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The planner knows nothing of tenants that are a second old, takes them for empty, and would compare each row with each.
+	// The planner has no statistics of tenants that are a second old. It would choose nested loops and compare every pair of rows.
 	pc.ConnConfig.RuntimeParams["enable_nestloop"] = "off"
 	pc.ConnConfig.RuntimeParams["statement_timeout"] = "60s"
 	if w.db, err = pgxpool.NewWithConfig(t.Context(), pc); err != nil {
@@ -189,14 +189,14 @@ const (
 	deadLetters = "orders.dead-letters"
 )
 
-// startDev starts `orderbell dev` and returns when all of it is ready.
+// startDev starts `orderbell dev` and returns when every program is ready.
 func (w *world) startDev(t *testing.T) {
 	t.Helper()
 	cmd := exec.Command(filepath.Join(root, "bin", "orderbell"), "dev", "--data", w.data) //nolint:noctx // process.Process ends it
 	cmd.Env = append(os.Environ(), "PORT="+w.port, "AUTH_DEV_SECRET="+secret, "MAILPIT_URL="+w.mailpit,
 		"DATABASE_URL=postgres://orderbell@"+w.postgres.address+"/orderbell?sslmode=disable",
 		"REDIS_URL="+w.redisURL, "KAFKA_BROKERS="+strings.Join(w.brokers, ","), "SMTP_URL=smtp://"+w.smtp.address,
-		// The patience of production would be hours.
+		// With production's values the mails would be retried for hours.
 		"EMAIL_RETRY_BASE=1s", "EMAIL_RETRY_MAX=5s", "EMAIL_MAX_ATTEMPTS=50", "SMTP_CONNECT_TIMEOUT=5s", "SMTP_COMMAND_TIMEOUT=5s", "SMTP_FINAL_TIMEOUT=5s", "TENANT_MAILS_PER_HOUR=1000000",
 		"SSE_HEARTBEAT_SECONDS=2",
 	)
@@ -213,13 +213,13 @@ func (w *world) startDev(t *testing.T) {
 		}
 		s, err := w.state()
 		if err == nil && s.PID != w.dev.PID() {
-			err = fmt.Errorf("process %d is not ours", s.PID)
+			err = fmt.Errorf("dev.json is of another process, %d", s.PID)
 		}
 		return err
 	})
 }
 
-// state is what `orderbell dev` says of itself.
+// state is the content of dev.json, the state file of `orderbell dev`.
 type state struct {
 	PID      int
 	Programs map[string]struct {
@@ -237,7 +237,7 @@ func (w *world) state() (s state, err error) {
 	return s, json.Unmarshal(content, &s)
 }
 
-// programs are those that `orderbell dev` runs.
+// programs returns the names of the programs that `orderbell dev` runs.
 func (w *world) programs(t *testing.T) []string {
 	t.Helper()
 	s, err := w.state()
@@ -251,7 +251,7 @@ func (w *world) programs(t *testing.T) []string {
 	return sorted(names)
 }
 
-// signal sends sig to the named program's process once it has one, and returns when that process is gone.
+// signal waits until the program has a process, sends sig to it, and returns when the process has ended.
 func (w *world) signal(t *testing.T, name string, sig syscall.Signal) {
 	t.Helper()
 	var pid int
@@ -270,7 +270,7 @@ func (w *world) signal(t *testing.T, name string, sig syscall.Signal) {
 	}
 	eventually(t, patience, fmt.Sprintf("process %d of %s to end", pid, name), func() error {
 		if isRunning(pid) {
-			return errors.New("it runs")
+			return errors.New("it is still running")
 		}
 		return nil
 	})
@@ -298,7 +298,7 @@ func (w *world) awaitPrograms(t *testing.T) {
 	})
 }
 
-// eventually asks cond every 100 ms until it has no error.
+// eventually calls cond every 100 ms until it returns nil, and fails the test after patience.
 func eventually(t *testing.T, patience time.Duration, what string, cond func() error) {
 	t.Helper()
 	if err := await(t, patience, what, cond); err != nil {
@@ -306,31 +306,31 @@ func eventually(t *testing.T, patience time.Duration, what string, cond func() e
 	}
 }
 
-// await is eventually for a caller who goes on without.
+// await is like eventually, but returns the error.
 func await(t *testing.T, patience time.Duration, what string, cond func() error) error {
 	t.Helper()
-	began, told := time.Now(), time.Now()
+	started, logged := time.Now(), time.Now()
 	for {
 		err := cond()
 		if err == nil {
 			return nil
 		}
-		if time.Since(began) > patience {
+		if time.Since(started) > patience {
 			return fmt.Errorf("waited %s for %s: %w", patience, what, err)
 		}
-		told = progress(t, told, what, err)
+		logged = progress(t, logged, what, err)
 		if !backoff.Sleep(t.Context(), 100*time.Millisecond) {
 			return t.Context().Err()
 		}
 	}
 }
 
-// progress says now and then what is waited for.
-func progress(t *testing.T, told time.Time, what string, err error) time.Time {
+// progress logs every ten seconds what the test waits for. It returns the time of the last log line.
+func progress(t *testing.T, logged time.Time, what string, err error) time.Time {
 	t.Helper()
 	const often = 10 * time.Second
-	if time.Since(told) < often {
-		return told
+	if time.Since(logged) < often {
+		return logged
 	}
 	t.Logf("%s: waiting for %s: %v", time.Now().UTC().Format(time.TimeOnly), what, err)
 	return time.Now()

@@ -20,7 +20,7 @@ import (
 	"orderbell/internal/backoff"
 )
 
-// api is a till: it takes orders and payments over HTTP, as the page does.
+// api is a client of the HTTP API: it creates and pays orders, as the page does.
 type api struct {
 	origin string
 	token  string
@@ -137,11 +137,11 @@ type frame struct {
 	at        time.Time
 }
 
-// watcher is a browser by the WHATWG's rules: it comes back with Last-Event-ID after the retry it was told.
+// watcher is a client that follows the WHATWG's rules: it reconnects with Last-Event-ID after the retry time of the stream.
 type watcher struct {
 	mu      sync.Mutex
-	events  map[string]int // order events by id, and how often each came
-	frames  []frame        // kept only if keep
+	events  map[string]int // how often each order event arrived, by id
+	frames  []frame        // only if keep is set
 	keep    bool
 	resyncs int
 	opens   int
@@ -160,7 +160,7 @@ func watch(ctx context.Context, client *http.Client, origin, token string, keep 
 	go func() {
 		defer close(w.ended)
 		for ctx.Err() == nil {
-			_ = w.open(ctx, client, origin, token) // a stream always ends; what counts is that nothing is missed
+			_ = w.open(ctx, client, origin, token) // the end of a stream is no error: the test checks for missing events
 			w.mu.Lock()
 			pause := w.retry
 			w.mu.Unlock()
@@ -247,7 +247,7 @@ func (w *watcher) take(f frame) {
 	}
 }
 
-// has returns how many different order events came, how many came again, and how often the stream said resync.
+// has returns the numbers of different order events, repeated order events, and resync frames.
 func (w *watcher) has() (events, again, resyncs int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -257,7 +257,7 @@ func (w *watcher) has() (events, again, resyncs int) {
 	return len(w.events), again, w.resyncs
 }
 
-// find waits for a frame that match accepts.
+// find waits for a frame that match accepts, and returns it.
 func (w *watcher) find(t *testing.T, patience time.Duration, what string, match func(frame) bool) frame {
 	t.Helper()
 	var found frame
@@ -270,12 +270,12 @@ func (w *watcher) find(t *testing.T, patience time.Duration, what string, match 
 				return nil
 			}
 		}
-		return fmt.Errorf("%d frames, none of them is it", len(w.frames))
+		return fmt.Errorf("none of %d frames matches", len(w.frames))
 	})
 	return found
 }
 
-// eventually asks cond every 50 ms until it has no error.
+// eventually calls cond every 50 ms until it returns nil.
 func eventually(t *testing.T, patience time.Duration, what string, cond func() error) {
 	t.Helper()
 	deadline := time.Now().Add(patience)

@@ -1,7 +1,7 @@
 //go:build cluster
 
-// Package cluster_test tries Orderbell on a real Kubernetes with Knative: from zero, in a spike, while pods are killed and
-// releases are rolled. test/cluster/run brings up what it needs.
+// Package cluster_test tests Orderbell on a real Kubernetes with Knative: starts from zero, a spike, killed pods and rolled
+// releases. test/cluster/run starts what it needs.
 package cluster_test
 
 import (
@@ -24,18 +24,18 @@ func TestCluster(t *testing.T) {
 	}{
 		{"everything becomes ready", w.testReady},
 		{"images are small, run without root and list their content", w.testImages},
-		{"a program that misses something says so", w.testBadInput},
+		{"a program with a missing dependency names it", w.testBadInput},
 		{"one order reaches a watcher from zero", w.testFirstOrder},
-		{"a spike of payments is neither lost nor doubled", w.testSpike},
-		{"a rollout of the gateway costs its watchers no event", w.testRollout},
-		{"a release that never gets ready takes no event", w.testStillborn(letters)},
+		{"a spike of payments is neither lost nor duplicated", w.testSpike},
+		{"a rollout of the gateway loses no event of its watchers", w.testRollout},
+		{"a release that never gets ready takes no event", w.testUnreadyRelease(letters)},
 		{"a release that fails is rolled back without loss", w.testBadRelease(letters)},
-		{"a poison event becomes a dead letter and blocks nothing", w.testPoison(letters)},
-		{"a pod of another namespace sends nothing in", w.testStranger},
-		{"e-mails that wait are swept", w.testSweep},
+		{"an invalid event becomes a dead letter and blocks nothing", w.testInvalidEvent(letters)},
+		{"a pod of another namespace cannot send events", w.testForeignPod},
+		{"due mails are swept", w.testSweep},
 		{"what is stored is consistent", w.consistent},
 	} {
-		// Each builds on the one before: what comes after a failure would only repeat it.
+		// Each step needs the one before, so stop at the first failure.
 		if !t.Run(step.name, step.run) {
 			return
 		}
@@ -58,7 +58,7 @@ func (w *world) testReady(t *testing.T) {
 	deployments := "/apis/apps/v1/namespaces/" + namespace + "/deployments"
 	for _, name := range w.names(t, deployments) {
 		if strings.Contains(name, "-deployment") {
-			continue // a revision's own, which is at zero by and by
+			continue // a Deployment of a revision: Knative scales it to zero
 		}
 		eventually(t, 3*time.Minute, "deployment "+name, func() error {
 			status, message, err := w.kube.condition(t.Context(), deployments+"/"+name, "Available")
@@ -136,8 +136,8 @@ func (w *world) testFirstOrder(t *testing.T) {
 	w.report.figure(t, "back at zero after", "%s", seconds(w.zero(t)))
 }
 
-// reportStart takes apart how a program came up from zero, by what the API server showed of its pod and what the program
-// logged. The answer may be there before either says so.
+// reportStart reports the phases of a start from zero, from the states of the pod and the program's log. The first response
+// may arrive before either shows it.
 func (w *world) reportStart(t *testing.T, program string, began, answered time.Time) {
 	t.Helper()
 	var m milestones
@@ -156,7 +156,7 @@ func (w *world) reportStart(t *testing.T, program string, began, answered time.T
 		seconds(m.ready.Sub(serving)), seconds(answered.Sub(m.ready)))
 }
 
-// servingSince is when a pod's program said that it serves.
+// servingSince returns the time at which the program in the pod logged that it serves.
 func (w *world) servingSince(ctx context.Context, m milestones) (time.Time, error) {
 	log, err := w.kube.logs(ctx, m.name, m.program)
 	if err != nil {
@@ -171,7 +171,7 @@ func (w *world) servingSince(ctx context.Context, m milestones) (time.Time, erro
 			return said.Time, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("pod %s does not say that it serves", m.name)
+	return time.Time{}, fmt.Errorf("the log of pod %s does not say that it serves", m.name)
 }
 
 func (w *world) testRollout(t *testing.T) {
@@ -218,7 +218,7 @@ func (w *world) testRollout(t *testing.T) {
 				return
 			}
 		}
-		t.Error("the rollout outlasted the orders")
+		t.Error("the load ended before the rollout did")
 	})
 	began := time.Now()
 	const deployment = "/apis/apps/v1/namespaces/" + namespace + "/deployments/sse-gateway"
@@ -263,11 +263,11 @@ func (w *world) testRollout(t *testing.T) {
 	w.report.figure(t, "gateway rolled under 1,000 watchers", "%s, %d events, %d reconnects, 0 lost, %d sent again, %d resyncs",
 		seconds(rolled), len(want), opens-watchers, again, resyncs)
 	if resyncs > 0 {
-		t.Errorf("%d streams said resync, want none: the replay has what they missed", resyncs)
+		t.Errorf("%d streams sent resync, want none: the replay has the missed events", resyncs)
 	}
 }
 
-// misses returns how many of the events did not come.
+// misses returns how many of the events did not arrive.
 func (w *watcher) misses(ids []string) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()

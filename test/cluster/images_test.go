@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// mostImage is what an image may weigh, as a registry counts: compressed.
+// mostImage is the largest permitted size of an image, compressed, in bytes.
 const mostImage = 20 << 20
 
 func (w *world) testImages(t *testing.T) {
@@ -49,8 +49,8 @@ func (w *world) testImages(t *testing.T) {
 	w.report.figure(t, "their bills of materials (SPDX)", "%d, of %d packages in all", len(sizes), modules)
 }
 
-// materials reads the bill of materials that lies beside an image in the registry, and returns how many packages it has:
-// the image, and each Go module in the program.
+// materials reads the bill of materials of an image in the registry, and returns the number of its packages: the image, and each
+// Go module in the program.
 func materials(t *testing.T, registry, name, digest string) int {
 	t.Helper()
 	layers := manifestOf(t, registry, name, strings.Replace(digest, ":", "-", 1)+".sbom").Layers

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// testBadInput starts programs that cannot work, and reads what they say of it.
+// testBadInput starts programs whose dependencies are missing, and checks what they log.
 func (w *world) testBadInput(t *testing.T) {
 	w.exec(t, `DROP DATABASE IF EXISTS empty`)
 	w.exec(t, `CREATE DATABASE empty`)
@@ -33,7 +33,7 @@ func (w *world) testBadInput(t *testing.T) {
 			name := "bad-" + tc.name
 			w.startPod(t, name, tc.program, tc.env)
 			var line string
-			eventually(t, 2*time.Minute, "the line that says what is missing", func() error {
+			eventually(t, 2*time.Minute, "the log line that names what is missing", func() error {
 				log, err := w.kube.logs(t.Context(), name, "program")
 				if err != nil {
 					return err
@@ -70,7 +70,7 @@ func (w *world) testBadInput(t *testing.T) {
 			}
 		})
 	}
-	w.report.figure(t, "missing Secret, unreachable PostgreSQL and Redis, empty schema", "each said in one line of the log, never ready")
+	w.report.figure(t, "missing Secret, unreachable PostgreSQL and Redis, empty schema", "each named in one line of the log, never ready")
 }
 
 func containsAll(s string, parts []string) bool {
@@ -105,8 +105,8 @@ func (w *world) startPod(t *testing.T, name, program string, variables map[strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = w.kube.kill(t.Context(), name) // of a run before
-	eventually(t, time.Minute, "pod "+name+" to be made", func() error {
+	_ = w.kube.kill(t.Context(), name) // of an earlier run
+	eventually(t, time.Minute, "pod "+name+" to be created", func() error {
 		return w.kube.do(t.Context(), http.MethodPost, podsPath, "application/json", body, nil)
 	})
 }

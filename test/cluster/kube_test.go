@@ -18,7 +18,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// kube speaks to the API server of the cluster under test.
+// kube is a client of the API server of the cluster under test.
 type kube struct {
 	server string
 	client *http.Client
@@ -122,7 +122,7 @@ func (k *kube) patch(ctx context.Context, path string, operations ...map[string]
 	return k.do(ctx, http.MethodPatch, path, "application/json-patch+json", body, nil)
 }
 
-// kill deletes a pod without any grace.
+// kill deletes a pod with a grace period of zero.
 func (k *kube) kill(ctx context.Context, name string) error {
 	return k.do(ctx, http.MethodDelete, "/api/v1/namespaces/"+namespace+"/pods/"+name+"?gracePeriodSeconds=0", "", nil, nil)
 }

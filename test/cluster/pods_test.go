@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// podState is a pod as one of its changes showed it.
+// podState is the state of a pod after a change.
 type podState struct {
 	Metadata struct {
 		Name              string
@@ -48,13 +48,13 @@ func (p podState) is(condition string) bool {
 
 func (p podState) program() string { return p.Metadata.Labels["app.kubernetes.io/name"] }
 
-// milestones are when a pod came to each state, by this machine's clock.
+// milestones are the times at which a pod reached each state, by this machine's clock.
 type milestones struct {
 	name, program                     string
 	created, scheduled, ready, leaves time.Time
 }
 
-// podWatch follows the pods of the namespace.
+// podWatch watches the pods of the namespace.
 type podWatch struct {
 	mu      sync.Mutex
 	pods    map[string]podState
@@ -63,13 +63,13 @@ type podWatch struct {
 	changed chan struct{}
 }
 
-// sample is how many pods of each function were ready at a time.
+// sample is the number of ready pods of each function at one time.
 type sample struct {
 	at    time.Time
 	ready map[string]int
 }
 
-// watchPods follows pods until ctx ends.
+// watchPods watches pods until ctx ends.
 func (k *kube) watchPods(ctx context.Context, t *testing.T) *podWatch {
 	t.Helper()
 	w := &podWatch{pods: map[string]podState{}, seen: map[string]*milestones{}, changed: make(chan struct{})}
@@ -131,7 +131,7 @@ func (w *podWatch) follow(ctx context.Context, k *kube, version string) error {
 			return err
 		}
 		if event.Type == "ERROR" {
-			return errors.New("the watch is too old")
+			return errors.New("the watch has expired")
 		}
 		w.apply(event.Type, event.Object)
 	}
@@ -172,7 +172,7 @@ func (w *podWatch) apply(kind string, p podState) {
 	w.changed = make(chan struct{})
 }
 
-// until waits for cond over the pods, and returns how long that took.
+// until waits until cond is true of the pods, and returns how long that took.
 func (w *podWatch) until(t *testing.T, patience time.Duration, what string, cond func([]podState) bool) time.Duration {
 	t.Helper()
 	began := time.Now()
@@ -212,13 +212,13 @@ func (w *podWatch) of(revision string) string {
 	return ""
 }
 
-// isFunction says whether a pod is of a Knative Service.
+// isFunction says whether a pod belongs to a Knative Service.
 func isFunction(p podState) bool { return p.Metadata.Labels["serving.knative.dev/service"] != "" }
 
-// noFunctions is the condition of zero.
+// noFunctions says whether every function is scaled to zero.
 func noFunctions(pods []podState) bool { return !slices.ContainsFunc(pods, isFunction) }
 
-// started returns the milestones of that pod of program, created after since, that was ready first.
+// started returns the milestones of the first pod of program that got ready, of those created after since.
 func (w *podWatch) started(program string, since time.Time) (milestones, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -27,7 +27,7 @@ import (
 
 const paidService = services + "order-paid"
 
-// revisions returns the latest revision made and the latest that got ready.
+// revisions returns the latest revision and the latest ready revision.
 func (w *world) revisions(t *testing.T) (created, ready string) {
 	t.Helper()
 	var o struct {
@@ -42,7 +42,7 @@ func (w *world) revisions(t *testing.T) (created, ready string) {
 	return o.Status.Created, o.Status.Ready
 }
 
-func (w *world) testStillborn(letters *deadLetters) func(*testing.T) {
+func (w *world) testUnreadyRelease(letters *deadLetters) func(*testing.T) {
 	return func(t *testing.T) {
 		_, good := w.revisions(t)
 		const env = "/spec/template/spec/containers/0/env/"
@@ -51,7 +51,7 @@ func (w *world) testStillborn(letters *deadLetters) func(*testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, 3*time.Minute, "a pod of the bad release to say what is wrong", func() error {
+		eventually(t, 3*time.Minute, "a pod of the bad release to log its error", func() error {
 			bad, _ := w.revisions(t)
 			if bad == good {
 				return errors.New("there is no new revision")
@@ -62,11 +62,11 @@ func (w *world) testStillborn(letters *deadLetters) func(*testing.T) {
 			}
 			log, err := w.kube.logs(t.Context(), name, "order-paid")
 			if err == nil && !strings.Contains(log, "LOG_LEVEL") {
-				err = fmt.Errorf("its log does not say what is wrong: %s", log)
+				err = fmt.Errorf("its log does not have the error: %s", log)
 			}
 			return err
 		})
-		for _, id := range w.submittedOrders(t, "stillborn", 20) {
+		for _, id := range w.submittedOrders(t, "unready", 20) {
 			if err := w.till.pay(t.Context(), id); err != nil {
 				t.Fatal(err)
 			}
@@ -77,11 +77,11 @@ func (w *world) testStillborn(letters *deadLetters) func(*testing.T) {
 		}
 		w.restore(t, map[string]any{"op": "remove", "path": env + "0"})
 		letters.none(t)
-		w.report.figure(t, "a release that never gets ready", "took no event; 20 payments went to the one before")
+		w.report.figure(t, "a release that never gets ready", "took no event; 20 payments went to the release before")
 	}
 }
 
-// restore applies patches that bring the good release back, and waits until it is there.
+// restore applies patches that restore the good release, and waits until it is ready.
 func (w *world) restore(t *testing.T, patches ...map[string]any) {
 	t.Helper()
 	if err := w.kube.patch(t.Context(), paidService, patches...); err != nil {
@@ -111,7 +111,7 @@ func (w *world) testBadRelease(letters *deadLetters) func(*testing.T) {
 		eventually(t, 3*time.Minute, "the faulty release to take the traffic", func() error {
 			created, ready := w.revisions(t)
 			if ready == good || created != ready {
-				return fmt.Errorf("revision %s is made, %s ready", created, ready)
+				return fmt.Errorf("the latest revision is %s, the latest ready one is %s", created, ready)
 			}
 			status, message, err := w.kube.condition(t.Context(), paidService, "Ready")
 			if err == nil && status != "True" {
@@ -125,10 +125,10 @@ func (w *world) testBadRelease(letters *deadLetters) func(*testing.T) {
 			}
 		}
 		if n := w.backlog(t, "order_paid"); n != len(ids) {
-			t.Errorf("%d payments wait, want all %d: the release is not faulty", n, len(ids))
+			t.Errorf("%d payments are waiting, want all %d: the release is not faulty", n, len(ids))
 		}
 		began := time.Now()
-		// What an operator does first: traffic back to the revision before.
+		// As an operator does first: route the traffic back to the previous revision.
 		if err := w.kube.merge(t.Context(), paidService, map[string]any{"spec": map[string]any{
 			"traffic": []map[string]any{{"revisionName": good, "percent": 100}},
 		}}); err != nil {
@@ -158,7 +158,7 @@ func image(t *testing.T, name string) string {
 	return ""
 }
 
-func (w *world) testPoison(letters *deadLetters) func(*testing.T) {
+func (w *world) testInvalidEvent(letters *deadLetters) func(*testing.T) {
 	return func(t *testing.T) {
 		var cfg bus.Config
 		if err := service.Load(&cfg); err != nil {
@@ -169,30 +169,30 @@ func (w *world) testPoison(letters *deadLetters) func(*testing.T) {
 			t.Fatal(err)
 		}
 		defer producer.Close()
-		id := w.submittedOrders(t, "poison", 1)[0]
-		poison := cloudevents.NewEvent()
-		poison.SetID(uuid.Must(uuid.NewV7()).String())
-		poison.SetSource("/orderbell/order-api")
-		poison.SetType("order_paid")
-		poison.SetSubject(id)
-		poison.SetTime(time.Now())
-		poison.SetExtension(cloudevent.ExtPartitionKey, id)
-		poison.SetExtension(cloudevent.ExtTenantID, "somebody-else")
-		poison.SetExtension(cloudevent.ExtSequence, "2")
-		if err := poison.SetData(cloudevents.ApplicationJSON, map[string]any{
+		id := w.submittedOrders(t, "invalid", 1)[0]
+		invalid := cloudevents.NewEvent()
+		invalid.SetID(uuid.Must(uuid.NewV7()).String())
+		invalid.SetSource("/orderbell/order-api")
+		invalid.SetType("order_paid")
+		invalid.SetSubject(id)
+		invalid.SetTime(time.Now())
+		invalid.SetExtension(cloudevent.ExtPartitionKey, id)
+		invalid.SetExtension(cloudevent.ExtTenantID, "somebody-else")
+		invalid.SetExtension(cloudevent.ExtSequence, "2")
+		if err := invalid.SetData(cloudevents.ApplicationJSON, map[string]any{
 			"order_id": id, "tenant_id": tenant, "status": "paid", "total_amount": 1, "currency": "IDR", "version": 2, "timestamp": time.Now(),
 		}); err != nil {
 			t.Fatal(err)
 		}
 		began := time.Now()
-		if err := errors.Join(producer.Send(t.Context(), cfg.Topic, []cloudevents.Event{poison})...); err != nil {
+		if err := errors.Join(producer.Send(t.Context(), cfg.Topic, []cloudevents.Event{invalid})...); err != nil {
 			t.Fatal(err)
 		}
 		// The next event of its order follows it in the same partition.
 		if err := w.till.pay(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
-		letter := letters.find(t, poison.ID())
+		letter := letters.find(t, invalid.ID())
 		took := time.Since(began)
 		for name, want := range map[string]string{
 			deadletter.ExtErrorCode: "400", cloudevent.ExtTenantID: "somebody-else",
@@ -204,11 +204,11 @@ func (w *world) testPoison(letters *deadLetters) func(*testing.T) {
 		}
 		t.Logf("dead letter: %s", letter)
 		w.drained(t, 2*time.Minute, "order_paid")
-		w.report.figure(t, "a poison event", "in the topic of dead letters after %s, the next event delivered after %s", seconds(took), seconds(time.Since(began)))
+		w.report.figure(t, "an invalid event", "in the topic of dead letters after %s, the next event delivered after %s", seconds(took), seconds(time.Since(began)))
 	}
 }
 
-// deadLetters are what came to the topic of dead letters.
+// deadLetters reads the topic of dead letters.
 type deadLetters struct {
 	mu   sync.Mutex
 	seen []cloudevents.Event
@@ -245,7 +245,7 @@ func readDeadLetters(t *testing.T) *deadLetters {
 	return letters
 }
 
-// none fails if an event was refused. Dead letters of an outage are redriven by the CronJob redrive; drained waits for their events.
+// none fails if an event was refused. The CronJob redrive redrives dead letters of an outage; drained waits for their events.
 func (d *deadLetters) none(t *testing.T) {
 	t.Helper()
 	d.mu.Lock()
@@ -274,12 +274,12 @@ func (d *deadLetters) find(t *testing.T, id string) cloudevents.Event {
 				return nil
 			}
 		}
-		return fmt.Errorf("%d dead letters, none of them is it", len(d.seen))
+		return fmt.Errorf("none of %d dead letters is of the event", len(d.seen))
 	})
 	return found
 }
 
-// now is the database's time, which events are stamped with.
+// now returns the database's time, which is the time of events.
 func (w *world) now(t *testing.T) time.Time {
 	t.Helper()
 	var at time.Time
@@ -289,7 +289,7 @@ func (w *world) now(t *testing.T) time.Time {
 	return at
 }
 
-// events returns the ids of events of a type that were written since.
+// events returns the ids of the events of a type that were written after since.
 func (w *world) events(t *testing.T, kind string, since time.Time) []string {
 	t.Helper()
 	rows, err := w.db.Query(t.Context(), `SELECT event_id::text FROM outbox WHERE tenant_id = $1 AND type = $2 AND created_at >= $3`,

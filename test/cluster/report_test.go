@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// report collects the figures; it is written after each step, so that a failed run has them too.
+// report collects the figures. It is written after each step, so that a failed run has figures, too.
 type report struct {
 	folder string
 	rows   []string // of the table
@@ -40,14 +40,14 @@ func (r *report) write(t *testing.T) {
 	}
 }
 
-// seconds writes a duration as the table has it.
+// seconds formats a duration for the table.
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
 
 // plot draws ready pods of each function, and events waiting, over time.
 func (r *report) plot(t *testing.T, name, title string, samples []sample, waiting []point) {
 	t.Helper()
 	if len(samples) == 0 {
-		t.Fatal("nothing was seen of the pods")
+		t.Fatal("no samples of the pods")
 	}
 	const width, height, left, bottom, top = 900, 360, 60, 40, 50
 	begin, end := samples[0].at, samples[len(samples)-1].at
@@ -117,7 +117,7 @@ func (r *report) plot(t *testing.T, name, title string, samples []sample, waitin
 	r.write(t)
 }
 
-// point is how many events waited at a time.
+// point is the number of events that waited at one time.
 type point struct {
 	at time.Time
 	n  int

@@ -18,10 +18,10 @@ import (
 
 const strangers = "orderbell-strangers"
 
-// testStranger lets a pod of another namespace send a forged payment to everything that takes events.
-func (w *world) testStranger(t *testing.T) {
+// testForeignPod checks that everything that takes events refuses a forged payment from a pod of another namespace.
+func (w *world) testForeignPod(t *testing.T) {
 	core := "/api/v1/namespaces"
-	// Left by a run before, it is in use again: the pod below has a name of its own.
+	// The namespace may exist from an earlier run. The pod below has a new name.
 	_ = w.kube.do(t.Context(), http.MethodPost, core, "application/json", []byte(`{"metadata":{"name":"`+strangers+`"}}`), nil)
 	t.Cleanup(func() {
 		if err := w.kube.do(context.WithoutCancel(t.Context()), http.MethodDelete, core+"/"+strangers, "", nil, nil); err != nil {
@@ -64,18 +64,18 @@ func (w *world) testStranger(t *testing.T) {
 	}
 	var made struct{ Metadata struct{ Name string } }
 	pods := core + "/" + strangers + "/pods"
-	eventually(t, time.Minute, "the stranger to be made", func() error { // its namespace's service account comes a little later
+	eventually(t, time.Minute, "the foreign pod to be created", func() error { // the service account of its namespace is created a little later
 		return w.kube.do(t.Context(), http.MethodPost, pods, "application/json", pod, &made)
 	})
 	var log string
-	eventually(t, 4*time.Minute, "the stranger to be answered", func() error {
+	eventually(t, 4*time.Minute, "the foreign pod to get its answers", func() error {
 		if log, err = w.kube.text(t.Context(), pods+"/"+made.Metadata.Name+"/log"); err == nil && !strings.HasSuffix(log, "done\n") {
 			err = fmt.Errorf("its log is\n%s", log)
 		}
 		return err
 	})
-	t.Logf("the stranger:\n%s", log)
-	// A network policy that is enforced answers nothing at all.
+	t.Logf("the log of the foreign pod:\n%s", log)
+	// An error means that a NetworkPolicy dropped the request.
 	refused := regexp.MustCompile(`(?m)^(http://\S+) token=(true|false) (status 40[13] |error )`)
 	if got := len(refused.FindAllString(log, -1)); got != 2*len(targets) {
 		t.Errorf("%d of %d requests were refused", got, 2*len(targets))
@@ -86,12 +86,12 @@ func (w *world) testStranger(t *testing.T) {
 		}
 	}
 	if n := w.count(t, `SELECT (SELECT count(*) FROM event_records WHERE event_id = $1) + (SELECT count(*) FROM notifications WHERE event_id = $1)`, id); n != 0 {
-		t.Errorf("the forged payment left %d rows", n)
+		t.Errorf("the forged payment created %d rows", n)
 	}
 	w.report.figure(t, "a forged payment from a pod of another namespace", "refused by function, broker and dead-letter address, with and without a token of its own")
 }
 
-// text returns an answer as it is.
+// text returns a response's body as a string.
 func (k *kube) text(ctx context.Context, path string) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, k.server+path, nil)
 	if err != nil {

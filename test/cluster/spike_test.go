@@ -38,7 +38,7 @@ func (w *world) testSpike(t *testing.T) {
 	}
 	taken := time.Since(began)
 	w.drained(t, 10*time.Minute, "order_created")
-	w.report.figure(t, fmt.Sprintf("%d orders created", n), "taken in %s (%.0f/s), all in their records after %s",
+	w.report.figure(t, fmt.Sprintf("%d orders created", n), "created in %s (%.0f/s), all recorded after %s",
 		seconds(taken), float64(n)/taken.Seconds(), seconds(time.Since(began)))
 	w.report.figure(t, "back at zero after", "%s", seconds(w.zero(t)))
 
@@ -66,7 +66,7 @@ func (w *world) testSpike(t *testing.T) {
 	}
 	eventually(t, 2*time.Minute, "every payment to reach the watcher", func() error {
 		if got, _, resyncs := v.has(); got != n {
-			return fmt.Errorf("%d of %d events came, and %d resyncs", got, n, resyncs)
+			return fmt.Errorf("%d of %d events arrived, and %d resyncs", got, n, resyncs)
 		}
 		return nil
 	})
@@ -77,9 +77,9 @@ func (w *world) testSpike(t *testing.T) {
 		most = max(most, s.ready["order-paid"])
 	}
 	w.report.figure(t, fmt.Sprintf("spike of %d payments", n), "taken in %s (%.0f/s), drained after %s (%.0f/s), %d pods of order-paid at most, "+
-		"0 lost, %d frames again, %d resyncs", seconds(taken), float64(n)/taken.Seconds(), seconds(drained), float64(n)/drained.Seconds(), most, again, resyncs)
+		"0 lost, %d repeated frames, %d resyncs", seconds(taken), float64(n)/taken.Seconds(), seconds(drained), float64(n)/drained.Seconds(), most, again, resyncs)
 	if most < 2 {
-		t.Errorf("order-paid had %d pods at most, want it to scale out", most)
+		t.Errorf("order-paid had %d pods at most, want more: it has to scale out", most)
 	}
 	w.consistent(t)
 	w.report.figure(t, "back at zero after the spike", "%s", seconds(w.zero(t)))
@@ -87,7 +87,7 @@ func (w *world) testSpike(t *testing.T) {
 		w.pods.between(began, time.Now()), waiting)
 }
 
-// killOne kills a ready pod of program once so many payments are in their records, and returns its name.
+// killOne kills a ready pod of program once the given number of payments is recorded, and returns its name.
 func (w *world) killOne(ctx context.Context, program string, after int) string {
 	for {
 		select {
@@ -118,7 +118,7 @@ func (w *podWatch) ready(program string) string {
 	return ""
 }
 
-// paidOrders returns n orders that are paid and no more.
+// paidOrders returns n orders with the status paid.
 func (w *world) paidOrders(t *testing.T, n int) []string {
 	t.Helper()
 	rows, err := w.db.Query(t.Context(), `SELECT id::text FROM orders WHERE tenant_id = $1 AND status = 'paid' LIMIT $2`, tenant, n)
@@ -128,7 +128,7 @@ func (w *world) paidOrders(t *testing.T, n int) []string {
 	return column(t, rows)
 }
 
-// submittedOrders makes n orders that can be paid.
+// submittedOrders creates n orders that can be paid.
 func (w *world) submittedOrders(t *testing.T, name string, n int) []string {
 	t.Helper()
 	ids := make([]string, n)

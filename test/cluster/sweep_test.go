@@ -13,12 +13,12 @@ import (
 	"github.com/google/uuid"
 )
 
-// testSweep has due e-mails sent by delivery-sweeper, woken as its PingSource would, but now rather than by the clock.
+// testSweep sends the request of the PingSource to delivery-sweeper at once, and checks that it sends the due mails.
 func (w *world) testSweep(t *testing.T) {
 	due := func() int {
 		return w.count(t, `SELECT count(*) FROM email_deliveries WHERE tenant_id = $1 AND status = 'due'`, tenant)
 	}
-	// What failed for want of time waits for its next attempt; the test does not.
+	// Mails that timed out wait for their next attempt. Make them due now.
 	w.exec(t, `UPDATE email_deliveries SET next_attempt_at = now() WHERE tenant_id = $1 AND status = 'due'`, tenant)
 	w.exec(t, `UPDATE email_deliveries SET status = 'due', sent_at = NULL, next_attempt_at = now() WHERE id IN
 		(SELECT id FROM email_deliveries WHERE tenant_id = $1 AND status = 'sent' LIMIT 10)`, tenant)
@@ -54,11 +54,11 @@ func (w *world) testSweep(t *testing.T) {
 	came := arrived(t) - w.mails
 	sent := w.count(t, `SELECT count(*) FROM email_deliveries WHERE tenant_id = $1 AND status = 'sent'`, tenant)
 	unsure := w.count(t, `SELECT coalesce(sum(ambiguous), 0) FROM email_deliveries WHERE tenant_id = $1`, tenant)
-	again := min(before, 10)                       // made due above, though they had been sent
-	if came < sent || came > sent+unsure+again+1 { // one may be under way where a pod was killed
-		t.Errorf("%d e-mails arrived, %d were sent and %d may have been sent twice", came, sent, unsure+again)
+	again := min(before, 10)                       // made due above although they had been sent
+	if came < sent || came > sent+unsure+again+1 { // one may be in transit where a pod was killed
+		t.Errorf("%d mails arrived, %d were sent and %d may have been sent twice", came, sent, unsure+again)
 	}
-	w.report.figure(t, "e-mails", "%d sent, %d arrived, of which 10 were sent again on purpose", sent, came)
+	w.report.figure(t, "e-mails", "%d sent, %d arrived, 10 of them sent again on purpose", sent, came)
 }
 
 // sourceToken returns a token that delivery-sweeper's PingSource would send.
@@ -87,7 +87,7 @@ func (w *world) sourceToken(t *testing.T) string {
 	return request.Status.Token
 }
 
-// arrived is how many e-mails Mailpit has taken since it was started.
+// arrived returns the number of mails that Mailpit has accepted since it started.
 func arrived(t *testing.T) int {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, env(t, "MAILPIT_URL")+"/api/v1/info", nil)

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// verified is what `orderbell verify --json` says.
+// verified is the output of `orderbell verify --json`.
 type verified struct {
 	Checks []struct {
 		Name      string
@@ -36,7 +36,7 @@ func (v verified) looked(check string) int {
 	return -1
 }
 
-// verify asks the operator's tool about this run's tenant, up to now. The mailbox is left out: it keeps few mails.
+// verify runs `orderbell verify` for this run's tenant. It leaves out the mailbox, because Mailpit keeps the last mails only.
 func (w *world) verify(t *testing.T) (v verified, err error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), env(t, "CLUSTER_ORDERBELL"), "verify", "--tenant", tenant, "--settle", "0s", "--json")
@@ -51,14 +51,14 @@ func (w *world) verify(t *testing.T) (v verified, err error) {
 	case v.Total > 0:
 		return v, fmt.Errorf("%d offenders, the first of them: %v", v.Total, v.Offenders)
 	case ended != nil:
-		return v, fmt.Errorf("orderbell verify named no event: %w, %s", ended, stderr.String())
+		return v, fmt.Errorf("orderbell verify printed no result: %w, %s", ended, stderr.String())
 	default:
 		return v, nil
 	}
 }
 
-// consistent has `orderbell verify` compare the stores: nothing lost or duplicated. What is still on its way gets a
-// minute; what is lost or double stays so.
+// consistent checks with `orderbell verify` that nothing is lost or duplicated. Events in transit have a minute to arrive; lost
+// or duplicated ones are still found after it.
 func (w *world) consistent(t *testing.T) {
 	t.Helper()
 	var v verified
@@ -68,12 +68,12 @@ func (w *world) consistent(t *testing.T) {
 	})
 	events := w.count(t, `SELECT count(*) FROM outbox WHERE tenant_id = $1`, tenant)
 	payments := w.count(t, `SELECT count(*) FROM outbox WHERE tenant_id = $1 AND type = 'order_paid'`, tenant)
-	// That it looked at everything: the tenant's owner alone is told of payments, by both ways.
+	// Check that it compared everything: the tenant's owner alone has a notification and a mail of each payment.
 	for check, want := range map[string]int{
 		"orders": events, "outbox": events, "records": events, "notifications": payments, "e-mails": payments,
 	} {
 		if got := v.looked(check); got != want {
-			t.Errorf("orderbell verify looked at %d %s, want all %d", got, check, want)
+			t.Errorf("orderbell verify checked %d %s, want all %d", got, check, want)
 		}
 	}
 	if v.Mails.Failed > 0 {

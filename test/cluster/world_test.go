@@ -21,10 +21,10 @@ import (
 	"orderbell/internal/user"
 )
 
-// workers is how many requests of the tills are under way at once.
+// workers is the number of concurrent requests.
 const workers = 100
 
-// tenant is this run's own, so that it can run again on what an earlier run left.
+// tenant is new in each run, so that a run does not depend on the data of an earlier one.
 var tenant = "cluster-" + strconv.FormatInt(time.Now().Unix(), 36) //nolint:gochecknoglobals // constant in a run
 
 // env returns a variable that test/cluster/run sets.
@@ -32,7 +32,7 @@ func env(t *testing.T, name string) string {
 	t.Helper()
 	v := os.Getenv(name)
 	if v == "" {
-		t.Fatalf("%s is not set: test/cluster/run runs these tests", name)
+		t.Fatalf("%s is not set: run these tests with test/cluster/run", name)
 	}
 	return v
 }
@@ -70,7 +70,7 @@ func newWorld(ctx context.Context, t *testing.T) *world {
 	return w
 }
 
-// seed makes the tenant: an owner who takes e-mail, and more who do not, to watch with.
+// seed creates the tenant with an owner who receives mails, and users without mails for the watchers.
 func (w *world) seed(t *testing.T) {
 	t.Helper()
 	w.exec(t, `INSERT INTO tenants (id, name) VALUES ($1, 'Cluster') ON CONFLICT DO NOTHING`, tenant)
@@ -124,7 +124,7 @@ func (w *world) token(t *testing.T, userID string) string {
 	})
 }
 
-// watch opens a stream for the i-th user and waits until it stands.
+// watch opens a stream of the i-th user and waits until it is ready.
 func (w *world) watch(ctx context.Context, t *testing.T, i int, keep bool) *watcher {
 	t.Helper()
 	v := watch(ctx, w.browser, w.gateway, w.token(t, w.users[i%len(w.users)]), keep)
@@ -137,7 +137,7 @@ func (w *world) watch(ctx context.Context, t *testing.T, i int, keep bool) *watc
 	return v
 }
 
-// zero waits until no function has a pod, and returns how long that took.
+// zero waits until every function is scaled to zero, and returns how long that took.
 func (w *world) zero(t *testing.T) time.Duration {
 	t.Helper()
 	return w.pods.until(t, 6*time.Minute, "no pod of any function", noFunctions)
@@ -155,7 +155,7 @@ func (w *world) ready(t *testing.T, path string) {
 	})
 }
 
-// backlog is how many events of a type have left order-api and are in no record yet.
+// backlog returns the number of events of a type that are in the outbox and not recorded yet.
 func (w *world) backlog(t *testing.T, kind string) int {
 	t.Helper()
 	return w.count(t, backlogSQL, tenant, kind)
@@ -164,10 +164,10 @@ func (w *world) backlog(t *testing.T, kind string) int {
 const backlogSQL = `SELECT count(*) FROM outbox o WHERE tenant_id = $1 AND type = $2 AND NOT EXISTS
 	(SELECT 1 FROM event_records r WHERE r.event_id = o.event_id)`
 
-// drained waits until every event of a type is in its record.
+// drained waits until every event of a type is recorded.
 func (w *world) drained(t *testing.T, patience time.Duration, kind string) {
 	t.Helper()
-	eventually(t, patience, "all events of type "+kind+" to be in their records", func() error {
+	eventually(t, patience, "all events of type "+kind+" to be recorded", func() error {
 		if n := w.backlog(t, kind); n > 0 {
 			return fmt.Errorf("%d wait", n)
 		}
@@ -175,7 +175,7 @@ func (w *world) drained(t *testing.T, patience time.Duration, kind string) {
 	})
 }
 
-// follow measures the backlog of a type twice a second until stop is called, which returns what it saw.
+// follow measures the backlog of a type twice a second until stop is called, which returns the measurements.
 func (w *world) follow(t *testing.T, kind string) (stop func() []point) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -200,11 +200,11 @@ func (w *world) follow(t *testing.T, kind string) (stop func() []point) {
 	}
 }
 
-// named returns a frame's order, for frames of orders.
+// order returns the id of the frame's order, or "".
 func (f frame) order() string {
 	var data struct {
 		OrderID string `json:"order_id"`
 	}
-	_ = json.Unmarshal(f.data, &data) // not an order's frame: it matches nothing
+	_ = json.Unmarshal(f.data, &data) // "" if it is not a frame of an order
 	return data.OrderID
 }

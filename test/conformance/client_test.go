@@ -23,12 +23,12 @@ type kind struct {
 	name  string
 	start func(t *testing.T, name string) opener
 
-	obeysRetry  bool // waits as long as the stream's retry: says
-	retries503  bool // comes back after a 503
-	wholeFrames bool // drops a frame whose end was cut off, as the standard wants
+	obeysRetry  bool // waits for the time in the stream's retry field
+	retries503  bool // reconnects after a 503
+	wholeFrames bool // drops an incomplete frame at the end of a stream, as the standard says
 }
 
-// opener opens a stream of its kind, which goes on until the test ends.
+// opener opens a stream of its kind. The stream goes on until the test ends.
 type opener func(t *testing.T, url string) *stream
 
 func kinds() []kind {
@@ -48,7 +48,7 @@ type report struct {
 	Event  string
 	Data   string
 	State  int // after an error: [connecting] or [closed]
-	Status int // of an error, where the client tells
+	Status int // of an error, if the client reports it
 }
 
 // The states of an event source (WHATWG HTML §9.2).
@@ -57,12 +57,12 @@ const (
 	closed     = 2
 )
 
-// stream is a client's stream as its user sees it.
+// stream is the events of a client's stream, as its API reports them.
 type stream struct{ reports chan report }
 
 const patience = 60 * time.Second
 
-// next returns what happens next.
+// next returns the next report.
 func (s *stream) next(t *testing.T) report {
 	t.Helper()
 	return s.await(t, "report", func(report) bool { return true })
@@ -80,7 +80,7 @@ func (s *stream) failure(t *testing.T) report {
 	return s.await(t, "error", func(r report) bool { return r.What == "error" })
 }
 
-// await returns the next report that is wanted.
+// await skips reports until the wanted one, and returns it.
 func (s *stream) await(t *testing.T, what string, wanted func(report) bool) report {
 	t.Helper()
 	over := time.After(patience)
@@ -91,10 +91,10 @@ func (s *stream) await(t *testing.T, what string, wanted func(report) bool) repo
 				return r
 			}
 			if r.State == closed {
-				t.Fatalf("the stream ended for good: %+v", r)
+				t.Fatalf("the client closed the stream: %+v", r)
 			}
 		case <-over:
-			t.Fatalf("no %s came for %s", what, patience)
+			t.Fatalf("no %s within %s", what, patience)
 		}
 	}
 }
@@ -157,7 +157,7 @@ func startNode(t *testing.T, name string) opener {
 	}
 }
 
-// chromium returns the machine's browser, or "" if Playwright is to find its own.
+// chromium returns the path of the machine's browser, or "" to use Playwright's.
 func chromium() string {
 	if path := os.Getenv("CHROMIUM_PATH"); path != "" {
 		return path
@@ -182,11 +182,11 @@ func startR3labs(*testing.T, string) opener {
 		var running sync.WaitGroup
 		running.Go(func() {
 			_ = client.SubscribeRawWithContext(ctx, func(e *sse.Event) {
-				if len(e.Event) > 0 || len(e.Data) > 0 { // else a block of retry: alone, which it hands out too
+				if len(e.Event) > 0 || len(e.Data) > 0 { // otherwise a block with retry: only, which it also passes on
 					s.reports <- report{What: "event", ID: string(e.ID), Event: string(e.Event), Data: string(e.Data)}
 				}
 			})
-			// It is here for good: refused, or content with the end of a stream.
+			// The client has stopped: the stream was refused, or it ended cleanly.
 			s.reports <- report{What: "error", State: closed, Status: attempts.status}
 		})
 		t.Cleanup(func() {
@@ -197,14 +197,14 @@ func startR3labs(*testing.T, string) opener {
 	}
 }
 
-// attempts says when the client of r3labs/sse comes back, which is its user's to say.
+// attempts decides when the client of r3labs/sse reconnects. The library leaves this to its caller.
 type attempts struct {
 	over   <-chan struct{}
 	stream *stream
 	status int
 }
 
-// NextBackOff is called after the end of each stream but a complete one.
+// NextBackOff is called after the end of each stream, unless it ended cleanly.
 func (a *attempts) NextBackOff() time.Duration {
 	const never = -1
 	select {

@@ -1,15 +1,14 @@
 /**
- * The clients that run in Node.js or Chromium, many streams of one kind at once. Started as `node clients.js KIND`, it
- * takes commands from its input, {"stream":1,"open":"http://…"}, and says what happens on its output, both a line each:
- * {"stream":1,"what":"open"}, "event" with id, event and data, "error" with the client's readyState and, if it tells, the
- * status.
+ * Runs the clients for Node.js and Chromium, many streams of one kind in one process. `node clients.js KIND` reads commands from
+ * its input, one per line: {"stream":1,"open":"http://…"}. It writes reports to its output, one per line:
+ * {"stream":1,"what":"open"}, "event" with id, event and data, or "error" with the client's readyState and the status, if known.
  */
 import { createInterface } from 'node:readline';
 import { EventSource } from 'eventsource';
 import { createParser } from 'eventsource-parser';
 import { chromium } from 'playwright-core';
 
-/** Events have names: a listener is for one name, so all of the contract's are listed. */
+/** The contract's event names. An EventSource needs a listener for each of them. */
 const names = [
   'ready',
   'order_created',
@@ -85,7 +84,7 @@ function startEventSource() {
   };
 }
 
-/** Starts a client that keeps the contract's rules, written around npm's eventsource-parser. */
+/** Starts a client that follows the contract's rules, built on npm's eventsource-parser. */
 function startParser() {
   return {
     open(stream, url) {
@@ -112,7 +111,7 @@ async function follow(stream, url) {
         await response.body?.cancel();
       }
     } catch {
-      // the stream was cut, or the gateway is down: reconnect
+      // The stream was cut, or the gateway is down: reconnect.
     }
     if (status === 204 || status === 401 || status === 403) {
       say({ stream, what: 'error', state: closed, status });
@@ -148,4 +147,4 @@ for await (const line of createInterface({ input: process.stdin })) {
   await clients.open(stream, open);
 }
 await clients.close();
-process.exit(0); // streams that are open would keep it running
+process.exit(0); // open streams would keep the process running

@@ -33,19 +33,19 @@ func TestConformance(t *testing.T) {
 			t.Parallel()
 			open := k.start(t, k.name)
 			for name, scenario := range map[string]func(*testing.T, bundle){
-				"text arrives as it was sent, in writes of one byte":     textOneByte,
-				"text arrives as it was sent, in chunks of one byte":     textOneByteChunks,
-				"text arrives as it was sent, with CRLF at ends":         textCRLF,
-				"large frames arrive whole":                              largeFrames,
-				"comments are no events":                                 comments,
-				"a cut line is bridged by the last id":                   cutLine,
-				"a line cut in the middle of a frame":                    cutFrame,
-				"an overloaded gateway is come back to":                  overloaded,
-				"401 ends it":                                            unauthorized,
-				"403 ends it":                                            forbidden,
-				"204 ends it":                                            dismissed,
+				"text arrives as it was sent, in writes of one byte": textOneByte,
+				"text arrives as it was sent, in chunks of one byte": textOneByteChunks,
+				"text arrives as it was sent, with CRLF at ends":     textCRLF,
+				"large frames arrive whole":                          largeFrames,
+				"comments are not events":                            comments,
+				"a cut connection resumes after the last id":         cutLine,
+				"a connection cut in the middle of a frame":          cutFrame,
+				"clients reconnect to an overloaded gateway":         overloaded,
+				"401 ends it": unauthorized,
+				"403 ends it": forbidden,
+				"204 ends it": dismissed,
 				"503 of something in front of the gateway":               unavailable,
-				"a feed that is not guaranteed is announced":             degraded,
+				"a degraded feed is announced":                           degraded,
 				"an unknown last id leads to the snapshot, not an error": unknownID,
 			} {
 				t.Run(name, func(t *testing.T) {
@@ -89,10 +89,10 @@ func anonymous(r report) report {
 	return r
 }
 
-// sees checks that the next event is the message's frame, its text included.
+// sees checks that the next event is the message's frame, including its text.
 func (s *stream) sees(t *testing.T, m message.Message) {
 	t.Helper()
-	// What is said of the feed may come between: a machine that stands still for 3 s makes it degraded.
+	// Frames about the feed may arrive in between: if the machine pauses for 3 s, the feed becomes degraded.
 	got := s.await(t, "order", func(r report) bool { return r.What == "event" && r.Event != "degraded" && r.Event != "live" })
 	if got.Event != string(m.Event) || got.ID != m.ID {
 		t.Fatalf("got %s %s, want %s %s", got.Event, got.ID, m.Event, m.ID)
@@ -119,18 +119,18 @@ func textCRLF(t *testing.T, b bundle) {
 	})
 	text(t, b)
 	if !strings.Contains(b.front.text(), "\r\n\r\n") {
-		t.Error("the front rewrote nothing")
+		t.Error("the proxy rewrote nothing")
 	}
 }
 
-// text sends what could break a frame or a character.
+// text sends characters that could break a frame or be split themselves.
 func text(t *testing.T, b bundle) {
 	t.Helper()
 	s := b.begin(t)
 	for _, reference := range []string{
 		"A-1042",
 		"ü€漢字🧾👩‍🍳 Kopi Susu é",            // characters of two to four bytes, joined and combined ones
-		"\ufeff\u2028\u2029\u0085\u00a0x", // a byte order mark, and what some take for ends of lines
+		"\ufeff\u2028\u2029\u0085\u00a0x", // a byte order mark, and characters that some parsers treat as line ends
 		"a\r\nb\rc\nd\n\ndata: e\n\nid: f",
 		" leading: colon", ": comment", "\x00\x01\x7f", "",
 	} {
@@ -154,7 +154,7 @@ func text(t *testing.T, b bundle) {
 func largeFrames(t *testing.T, b bundle) {
 	b.front.set(func() { b.front.sizes = []int{4093, 1, 1009, 7, 16_381} })
 	s := b.begin(t)
-	reference := strings.Repeat("é", event.MaxData/2-120) // about as much as an event may have
+	reference := strings.Repeat("é", event.MaxData/2-120) // nearly the largest permitted event
 	for range 3 {
 		m := b.publish(t, reference, event.Recipient{UserID: userID, NotificationID: "n-1"})
 		if r := s.event(t); r.Event != "notification" || len(r.Data) < event.MaxData {
@@ -186,12 +186,12 @@ func cutLine(t *testing.T, b bundle) {
 	b.resumes(t, s, first, missed...)
 	asked := b.front.asked()
 	if len(asked) != 2 || asked[0].lastEventID != "" || asked[1].lastEventID != first.ID {
-		t.Errorf("it asked with %+v, want the second request to name %s", asked, first.ID)
+		t.Errorf("the requests were %+v, want the second to have Last-Event-ID %s", asked, first.ID)
 	}
 	if b.obeysRetry {
 		said := retryField.FindStringSubmatch(b.front.text())
 		if said == nil {
-			t.Fatal("the stream does not say when to come back")
+			t.Fatal("the stream has no retry field")
 		}
 		ms, err := strconv.Atoi(said[1])
 		if err != nil {
@@ -199,16 +199,16 @@ func cutLine(t *testing.T, b bundle) {
 		}
 		// Timers are not exact, and some count from the last byte.
 		if waited := asked[1].at.Sub(cut) + 100*time.Millisecond; waited < time.Duration(ms)*time.Millisecond {
-			t.Errorf("it came back after %s, want %d ms", waited, ms)
+			t.Errorf("it reconnected after %s, want %d ms", waited, ms)
 		}
 	}
 }
 
-// resumes checks that a stream continues after an event, with what was missed and nothing else.
+// resumes checks that a stream continues after an event, with the missed events and no others.
 func (b bundle) resumes(t *testing.T, s *stream, last message.Message, missed ...message.Message) {
 	t.Helper()
 	if r := s.event(t); r.Event != "ready" || r.ID != last.ID || !strings.Contains(r.Data, `"resumed":true`) {
-		t.Fatalf("it came back to %+v, want a resumed stream after %s", r, last.ID)
+		t.Fatalf("after reconnecting: %+v, want a stream that resumes after %s", r, last.ID)
 	}
 	for _, m := range append(missed, b.publish(t, "live again")) {
 		s.sees(t, m)
@@ -222,7 +222,7 @@ func cutFrame(t *testing.T, b bundle) {
 	b.front.set(func() { b.front.allow = 150 }) // the id and the beginning of the data
 	half := b.publish(t, "the frame that is cut")
 	if !b.wholeFrames {
-		// It hands out what it has, and resumes after it: who uses this client must keep it from seeing half a frame.
+		// It passes on the incomplete frame and resumes after it. A user of this client must prevent that.
 		if r := s.event(t); r.ID != half.ID || json.Valid([]byte(r.Data)) {
 			t.Errorf("got %+v, want half a frame", r)
 		}
@@ -232,7 +232,7 @@ func cutFrame(t *testing.T, b bundle) {
 }
 
 func overloaded(t *testing.T, b bundle) {
-	for range 2 { // what one user may have
+	for range 2 { // the limit of one user
 		b.begin(t)
 	}
 	s := b.open(t, b.front.url())
@@ -245,7 +245,7 @@ func overloaded(t *testing.T, b bundle) {
 	}
 }
 
-// ends checks that a client is refused with the status and never asks again.
+// ends checks that a client stops after it is refused with the status.
 func (b bundle) ends(t *testing.T, s *stream, status int) {
 	t.Helper()
 	r := s.failure(t)
@@ -255,11 +255,11 @@ func (b bundle) ends(t *testing.T, s *stream, status int) {
 	asked := len(b.front.asked())
 	time.Sleep(quiet)
 	if again := len(b.front.asked()) - asked; again != 0 || len(s.reports) > 0 {
-		t.Errorf("it asked %d times more", again)
+		t.Errorf("it sent %d more requests", again)
 	}
 }
 
-// quiet is longer than any of the clients waits before it comes back, where no stream has told it a time.
+// quiet is longer than the default time after which any of the clients reconnects.
 const quiet = 4 * time.Second
 
 func unauthorized(t *testing.T, b bundle) {
@@ -292,7 +292,7 @@ func unavailable(t *testing.T, b bundle) {
 		b.front.answers = []string{"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"}
 	})
 	s := b.open(t, b.front.url())
-	if !b.retries503 { // which is why the gateway itself refuses event sources with 200 and an event
+	if !b.retries503 { // for this reason the gateway refuses event sources with 200 and an event
 		b.ends(t, s, http.StatusServiceUnavailable)
 		return
 	}

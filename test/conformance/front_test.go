@@ -17,18 +17,18 @@ import (
 	"time"
 )
 
-// front stands between clients and a gateway, as an ingress does: it sends the token that an event source cannot send,
-// passes answers on in writes as small as the test wants, and can fail in the ways that networks do.
+// front is a proxy in front of a gateway, like an ingress. It adds the token, which an event source cannot send, splits responses
+// into writes of the sizes that a test sets, and simulates faults of a network.
 type front struct {
 	listener net.Listener
 
 	mu       sync.Mutex
 	gateway  string // host:port; "": no gateway
 	bearer   string
-	sizes    []int                    // of the writes, in turn; none: as they come
-	rewrite  func(body []byte) []byte // of the stream's bytes; nil: they are passed on as they are, chunks included
-	answers  []string                 // given instead of the gateway's, one for each request
-	allow    int                      // bytes of answers that are passed on before the lines are cut; < 0: no end
+	sizes    []int                    // of the writes, in turn; empty: unchanged
+	rewrite  func(body []byte) []byte // of the stream's bytes; nil: they are passed on unchanged, including chunks
+	answers  []string                 // sent instead of the gateway's responses, one per request
+	allow    int                      // bytes that are passed on before the connection is cut; < 0: no limit
 	requests []request
 	passed   bytes.Buffer
 	conns    map[net.Conn]struct{}
@@ -72,7 +72,7 @@ func (f *front) url() string {
 	return "http://" + f.listener.Addr().String() + "/api/sse/notifications"
 }
 
-// set changes what the front does from now on.
+// set changes the settings of the front.
 func (f *front) set(change func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -86,7 +86,7 @@ func (f *front) asked() []request {
 	return append([]request(nil), f.requests...)
 }
 
-// text returns what was passed on so far.
+// text returns the bytes that were passed on so far.
 func (f *front) text() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -103,7 +103,7 @@ func (f *front) cut() {
 }
 
 func reset(conn net.Conn) {
-	_ = conn.(*net.TCPConn).SetLinger(0) // a close is a reset then
+	_ = conn.(*net.TCPConn).SetLinger(0) // then close sends a reset
 	_ = conn.Close()
 }
 
@@ -128,7 +128,7 @@ func (f *front) serve(near net.Conn) {
 	defer f.release(near)
 	r, err := http.ReadRequest(bufio.NewReader(near))
 	if err != nil {
-		return // a browser opens connections ahead of need
+		return // a browser opens unused connections in advance
 	}
 	if !strings.HasPrefix(r.URL.Path, "/api/") {
 		_, _ = fmt.Fprintf(near, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(page), page)
@@ -157,7 +157,7 @@ func (f *front) serve(near net.Conn) {
 	}
 	f.hold(far)
 	defer f.release(far)
-	go func() { // when the client leaves, so do we
+	go func() { // close the gateway's connection when the client closes its own
 		_, _ = io.Copy(io.Discard, near)
 		_ = far.Close()
 	}()
@@ -165,12 +165,12 @@ func (f *front) serve(near net.Conn) {
 	r.Close = true
 	if err := r.Write(far); err != nil {
 		reset(near)
-	} else if err := f.pass(near, far, r); !errors.Is(err, io.EOF) { // else the gateway has closed it: so does the front
+	} else if err := f.pass(near, far, r); !errors.Is(err, io.EOF) { // otherwise the gateway has closed it, and the front does the same
 		reset(near)
 	}
 }
 
-// pass passes an answer on.
+// pass passes on a response.
 func (f *front) pass(near io.Writer, far io.Reader, r *http.Request) error {
 	f.mu.Lock()
 	rewrite := f.rewrite
@@ -185,7 +185,7 @@ func (f *front) pass(near io.Writer, far io.Reader, r *http.Request) error {
 	defer answer.Body.Close() //nolint:errcheck // far is closed too
 	var head bytes.Buffer
 	fmt.Fprintf(&head, "HTTP/1.1 %s\r\nTransfer-Encoding: chunked\r\n", answer.Status)
-	_ = answer.Header.Write(&head) // a buffer takes everything
+	_ = answer.Header.Write(&head) // a buffer returns no errors
 	head.WriteString("\r\n")
 	if _, err := near.Write(head.Bytes()); err != nil {
 		return err
@@ -195,7 +195,7 @@ func (f *front) pass(near io.Writer, far io.Reader, r *http.Request) error {
 	})
 }
 
-// copy passes bytes on in pieces, each one write.
+// copy passes on bytes in pieces, with one write each.
 func (f *front) copy(near io.Writer, far io.Reader, wrap func([]byte) []byte) error {
 	buf := make([]byte, 32<<10)
 	for turn := 0; ; {
@@ -217,7 +217,7 @@ func (f *front) copy(near io.Writer, far io.Reader, wrap func([]byte) []byte) er
 	}
 }
 
-// portion returns the next piece of rest, or nil if no more is allowed.
+// portion returns the next piece of rest, or nil if the limit is reached.
 func (f *front) portion(rest []byte, turn int) []byte {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -226,7 +226,7 @@ func (f *front) portion(rest []byte, turn int) []byte {
 		size = min(size, f.sizes[turn%len(f.sizes)])
 	}
 	if f.allow == 0 {
-		f.allow = -1 // the next connection is whole again
+		f.allow = -1 // the next connection has no limit
 		return nil
 	}
 	if f.allow > 0 {
@@ -237,7 +237,7 @@ func (f *front) portion(rest []byte, turn int) []byte {
 	return rest[:size]
 }
 
-// rewritten is a body that something on the way changes.
+// rewritten is a body that the front changes.
 type rewritten struct {
 	io.Reader
 	change func([]byte) []byte

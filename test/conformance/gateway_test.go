@@ -1,8 +1,8 @@
 //go:build conformance
 
-// Package conformance_test drives the gateway's program with clients that users use: the event source of Chromium, npm's
-// eventsource, a client around npm's eventsource-parser, and the client of r3labs/sse. Between them and the gateway stands
-// a line that breaks answers into small writes, cuts, and answers in the gateway's stead.
+// Package conformance_test tests the gateway's program with clients that are in use: Chromium's EventSource, npm's eventsource, a
+// client built on npm's eventsource-parser, and the client of r3labs/sse. Between them and the gateway is a proxy that splits
+// responses into small writes, cuts connections, and answers in place of the gateway.
 package conformance_test
 
 import (
@@ -25,8 +25,8 @@ import (
 // binary is what `make build` built.
 const binary = "../../bin/sse-gateway"
 
-// startGateway runs the gateway's program until the test ends, as it is installed but for a quick heart, two streams a
-// user, and the variables.
+// startGateway runs the gateway's program until the test ends, with its default settings except for short heartbeats, two streams
+// per user, and the given variables.
 func startGateway(t *testing.T, redis *miniredis.Miniredis, variables ...string) *programtest.Program {
 	t.Helper()
 	env := append(os.Environ(), "REDIS_URL=redis://"+redis.Addr(), "AUTH_JWKS_URL=", "AUTH_DEV_SECRET="+authtest.Secret,
@@ -34,7 +34,7 @@ func startGateway(t *testing.T, redis *miniredis.Miniredis, variables ...string)
 	return programtest.Start(t, binary, append(env, variables...)...).WaitReady(t)
 }
 
-// bundle is one client's world: a tenant of its own, and a front before the gateway.
+// bundle is the environment of one client: its own tenant, and a front.
 type bundle struct {
 	kind
 

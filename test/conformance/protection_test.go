@@ -20,7 +20,7 @@ import (
 	"orderbell/internal/feed/feedtest"
 )
 
-// dial opens a bare connection to the gateway.
+// dial opens a TCP connection to the gateway.
 func dial(t *testing.T, g *programtest.Program) net.Conn {
 	t.Helper()
 	var d net.Dialer
@@ -41,7 +41,7 @@ func TestHeadersHaveALimit(t *testing.T) {
 	b := bundle{tenant: feedtest.Tenant()}
 	for size, want := range map[int]int{14 << 10: http.StatusOK, 24 << 10: http.StatusRequestHeaderFieldsTooLarge, 1 << 20: http.StatusRequestHeaderFieldsTooLarge} {
 		conn := dial(t, g)
-		go func() { // the answer comes before all of it is sent
+		go func() { // the response arrives before the request is complete
 			_, _ = fmt.Fprintf(conn, "GET /api/sse/notifications HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nX: %s\r\n\r\n",
 				b.token(t), strings.Repeat("x", size))
 		}()
@@ -81,7 +81,7 @@ func TestSlowRequestsAreCut(t *testing.T) {
 	}
 }
 
-// TestAFloodIsRefusedCheaply has a full gateway refuse clients that come as fast as they can, while a stream goes on.
+// TestAFloodIsRefusedCheaply opens streams of a full gateway as fast as possible, while another stream must go on.
 func TestAFloodIsRefusedCheaply(t *testing.T) {
 	t.Parallel()
 	const flood, workers = 4000, 8
@@ -103,7 +103,7 @@ func TestAFloodIsRefusedCheaply(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				r.Header.Set("Authorization", "Bearer not even looked at")
+				r.Header.Set("Authorization", "Bearer not-checked")
 				response, err := http.DefaultClient.Do(r)
 				if err != nil {
 					t.Error(err)
@@ -122,6 +122,6 @@ func TestAFloodIsRefusedCheaply(t *testing.T) {
 	wait.Wait()
 	s.sees(t, b.publish(t, "after it"))
 	if asked := redis.CommandCount() - redisBefore; asked > flood/10 {
-		t.Errorf("Redis was asked %d times for %d refusals", asked, flood)
+		t.Errorf("Redis got %d commands for %d refusals", asked, flood)
 	}
 }

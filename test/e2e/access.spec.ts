@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Page } from '@playwright/test';
 import type { AxeResults } from 'axe-core';
-import { newReference, Person } from './people';
 import { runningStack } from './stack';
 import { expect, test } from './till';
+import { ApiUser, newReference } from './users';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** What axe-core finds wrong with the page by WCAG 2.2 AA, one line a finding. */
+/** What axe-core reports for the page by WCAG 2.2 AA, one line per finding. */
 async function findings(page: Page): Promise<string[]> {
   await page.evaluate(axe);
   const results = await page.evaluate<AxeResults>(
@@ -21,7 +21,7 @@ async function findings(page: Page): Promise<string[]> {
 
 for (const colorScheme of ['light', 'dark'] as const) {
   test(`axe finds nothing, ${colorScheme}`, async ({ openTill, browser }) => {
-    const owner = await Person.named('owner@demo.example');
+    const owner = await ApiUser.named('owner@demo.example');
     for (const status of ['preparing', 'ready', 'completed', 'refunded']) {
       await owner.changeStatus(await owner.pay(await owner.create(newReference())), status);
     }

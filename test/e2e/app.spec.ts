@@ -1,18 +1,18 @@
-/** The page as an app on a till: it is installed, opens without a network, outlives updates, and prints an order. */
+/** The page as an app on a till: it can be installed, opens without a network, keeps working after an update, and prints an order. */
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { BrowserContext, Page } from '@playwright/test';
-import { newReference, Person } from './people';
 import { Line } from './proxy';
 import { repository, runningStack } from './stack';
 import { expect, Till, test } from './till';
+import { ApiUser, newReference } from './users';
 
 const report = join(repository, '.report');
 
 test.use({ serviceWorkers: 'allow' });
 
-/** The page is kept by the browser, and so is the list: both take a moment after the page is live. */
+/** The browser stores the page and the list shortly after the page is live. */
 async function kept(page: Page): Promise<void> {
   await page.waitForFunction(async () => {
     const worker = await navigator.serviceWorker.getRegistration();
@@ -57,7 +57,7 @@ for (const { name, colorScheme, viewport } of [
     const context = await inEnglish(await browser.newContext({ colorScheme, viewport }));
     const first = await context.newPage();
     const till = await signInToStay(first, 'cashier@demo.example');
-    const { reference } = await (await Person.named('owner@demo.example')).create(newReference());
+    const { reference } = await (await ApiUser.named('owner@demo.example')).create(newReference());
     await first.goto(`${runningStack().origin}/#/?sort=newest`);
     await expect(till.order(reference)).toBeVisible();
     await first.reload();
@@ -83,7 +83,7 @@ for (const { name, colorScheme, viewport } of [
     await expect(create).toHaveAttribute('aria-disabled', 'true');
     await again.page.getByLabel('Amount').fill('9.75');
     expect(await again.page.locator('.top').evaluate((top) => top.clientHeight)).toBe(heightOfTop);
-    // Nothing is pushed out of the screen, however long the badge's text is.
+    // Nothing leaves the screen, even with the longest text of the badge.
     expect(await again.page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBe(0);
     await again.page.screenshot({ path: join(report, `e2e-offline-${name}.png`) });
 
@@ -95,7 +95,7 @@ for (const { name, colorScheme, viewport } of [
     await again.page.getByRole('button', { name: /^Account of/ }).click();
     await again.page.getByRole('button', { name: 'Sign out' }).click();
     await expect(again.page.getByRole('button', { name: 'Sign in', exact: true })).toBeVisible();
-    // Signing out visits the provider, so the page may be on its way.
+    // Signing out redirects to the provider, so the page may still be loading.
     await expect(async () => expect(await keptLists(again.page)).toEqual([])).toPass();
     await again.page.close();
     await context.setOffline(true);
@@ -107,12 +107,10 @@ for (const { name, colorScheme, viewport } of [
   });
 }
 
-test('a page opens with the last list while the server is away, and says since when', async ({
-  openTill,
-}) => {
+test('a page opens with the last list and its time while the server is unreachable', async ({ openTill }) => {
   const line = await Line.to(runningStack().origin);
   const till = await openTill('cashier@demo.example', { at: line.origin });
-  const { reference } = await (await Person.named('owner@demo.example')).create(newReference());
+  const { reference } = await (await ApiUser.named('owner@demo.example')).create(newReference());
   await expect(till.order(reference)).toBeVisible();
   await kept(till.page);
   await expect
@@ -127,7 +125,7 @@ test('a page opens with the last list while the server is away, and says since w
   await line.close();
 });
 
-/** An origin that gets another build while pages of the last one are open. */
+/** An origin that gets a new build while pages of the old one are open. */
 async function updating(origin: string) {
   let isUpdated = false;
   const far = new URL(origin);
@@ -160,7 +158,7 @@ async function updating(origin: string) {
   };
 }
 
-/** What counts of the next build's: it takes over at once. */
+/** The relevant part of the next build's service worker: it takes over at once. */
 const newWorker = `
 self.addEventListener('install', () => self.skipWaiting());
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));
@@ -181,7 +179,7 @@ test('an update of the app does not break an open till', async ({ openTill }) =>
     await registration?.update();
     await changed;
   });
-  // Parts of the page that were not loaded before the update.
+  // Open parts of the page that were not loaded before the update.
   await till.page.goto(`${server.origin}/#/preferences`);
   await expect(till.page.getByRole('heading', { name: 'Preferences' })).toBeVisible();
   await till.page.goto(`${server.origin}/#/staff`);
@@ -210,7 +208,7 @@ test('the app can be installed, with icons of the sizes that its manifest names'
   expect(installabilityErrors.map((e) => e.errorId).filter((id) => id !== 'in-incognito')).toEqual([]);
 });
 
-test('a kitchen screen stays on, if it is chosen', async ({ openTill }) => {
+test('a kitchen screen stays on if the setting is chosen', async ({ openTill }) => {
   const till = await openTill('kitchen@demo.example');
   await till.page.context().grantPermissions(['screen-wake-lock']);
   await till.page.goto(`${runningStack().origin}/#/preferences`);
@@ -224,7 +222,7 @@ test('a kitchen screen stays on, if it is chosen', async ({ openTill }) => {
   await till.page.screenshot({ path: join(report, 'e2e-device.png') });
 });
 
-test('a device calls for attention as it was chosen, once it was touched', async ({ openTill }) => {
+test('a device calls for attention as its settings say, after a first touch', async ({ openTill }) => {
   const till = await openTill('cashier@demo.example');
   await kept(till.page);
   await till.page.context().grantPermissions(['notifications']);
@@ -233,7 +231,7 @@ test('a device calls for attention as it was chosen, once it was touched', async
   const browser = till.page.getByRole('checkbox', { name: 'Notifications of the browser' });
   await expect(sound).not.toBeChecked();
   await sound.check();
-  await browser.click(); // it asks the browser, and is checked when that has answered
+  await browser.click(); // it asks the browser for permission, and is checked after the answer
   await expect(browser).toBeChecked();
   await expect(till.page.getByText('The browser does not allow')).toHaveCount(0);
   await sound.scrollIntoViewIfNeeded();
@@ -246,7 +244,7 @@ test('a device calls for attention as it was chosen, once it was touched', async
 
   await expect(till.connection).toHaveAttribute('data-state', 'live');
   await till.page.evaluate(() => Object.defineProperty(document, 'hidden', { get: () => true }));
-  const owner = await Person.named('owner@demo.example');
+  const owner = await ApiUser.named('owner@demo.example');
   const order = await owner.create(newReference());
   await owner.pay(order);
   await expect
@@ -259,8 +257,8 @@ test('a device calls for attention as it was chosen, once it was touched', async
     .toContain(order.reference);
 });
 
-test('one order is printed on one sheet, without what only a screen can use', async ({ openTill }) => {
-  const { reference, order_id } = await (await Person.named('owner@demo.example')).create(newReference());
+test('an order is printed on one sheet, without the controls of the screen', async ({ openTill }) => {
+  const { reference, order_id } = await (await ApiUser.named('owner@demo.example')).create(newReference());
   const till = await openTill('cashier@demo.example', { colorScheme: 'dark' });
   await till.page.goto(`${runningStack().origin}/#/orders/${order_id}`);
   await expect(till.page.getByRole('heading', { name: reference })).toBeVisible();

@@ -1,7 +1,8 @@
-/** A till that is paired by a code, over the APIs of the running stack: its token, its orders, its stream, and their end. */
-import { Person } from './people';
+/** A till that is paired by a code, through the APIs: its token, its orders, its stream, and the end of all three. */
+
 import { runningStack } from './stack';
 import { expect, test } from './till';
+import { ApiUser } from './users';
 
 interface Answer {
   readonly status: number;
@@ -59,5 +60,5 @@ test('a paired till works as itself, and its stream ends within a second of its 
   expect(Date.now() - revokedAt).toBeLessThan(1000);
   expect((await call('POST', '/api/orders', token, { total_amount: 1, currency: 'EUR' })).status).toBe(401);
   expect((await call('GET', '/api/orders/snapshot', token)).status).toBe(401);
-  await (await Person.named('manager@demo.example')).me(); // the manager's own token is good
+  await (await ApiUser.named('manager@demo.example')).me(); // the manager's own token is still valid
 });

@@ -1,7 +1,7 @@
-/** Nothing moves under a pointer: an order that leaves the list by a tap leaves a gap of its height, with Undo. */
+/** Nothing moves under a pointer: when a tap removes an order from the list, a gap of the same height with Undo remains. */
 import type { Page } from '@playwright/test';
-import { newReference, Person } from './people';
 import { expect, test } from './till';
+import { ApiUser, newReference } from './users';
 
 const screens = [
   { name: 'a desktop', viewport: { width: 1366, height: 900 } },
@@ -9,7 +9,7 @@ const screens = [
   { name: 'a phone', viewport: { width: 320, height: 700 }, hasTouch: true },
 ] as const;
 
-/** Where everything in the list is that a finger may be about to hit, but for the order with this reference. */
+/** The positions of all touch targets in the list, except those of the order with this reference. */
 function places(page: Page, reference: string): Promise<Record<string, number[]>> {
   return page.evaluate((without) => {
     const found: Record<string, number[]> = {};
@@ -17,7 +17,7 @@ function places(page: Page, reference: string): Promise<Record<string, number[]>
       if (order.textContent?.includes(without) === true) continue;
       for (const [i, element] of [order, ...order.querySelectorAll('button, a')].entries()) {
         const { x, y, width, height } = element.getBoundingClientRect();
-        // On the page, not in the window: to press something may scroll.
+        // Positions on the page, not in the window, because a click may scroll.
         found[`${order.dataset['orderId'] ?? ''} ${String(i)}`] = [x, y + window.scrollY, width, height];
       }
     }
@@ -25,7 +25,7 @@ function places(page: Page, reference: string): Promise<Record<string, number[]>
   }, reference);
 }
 
-/** What is no longer where it was, by more than the pixel that rounding may make. */
+/** The targets that have moved by more than one pixel, which rounding may cause. */
 function moved(before: Record<string, number[]>, after: Record<string, number[]>): string[] {
   return Object.entries(before)
     .filter(([id, box]) => box.some((value, i) => Math.abs(value - (after[id]?.[i] ?? -1000)) > 1))
@@ -39,14 +39,14 @@ for (const { name, ...options } of screens) {
     }) => {
       const prefix = newReference();
       const [leaving, changing] = [`${prefix}-A`, `${prefix}-B`];
-      const owner = await Person.named('owner@demo.example');
+      const owner = await ApiUser.named('owner@demo.example');
       await owner.pay(await owner.create(`${prefix}-C`));
       await owner.create(changing);
       await owner.pay(await owner.create(leaving));
       const till = await openTill('owner@demo.example', options);
       await till.page.getByLabel('View').selectOption(view);
       await till.page.getByRole('searchbox').fill(prefix);
-      // Orders of other tests change at the same time, so only those of this one may be in the list.
+      // Orders of other tests change at the same time, so the list may show only those of this test.
       await expect(till.page.locator('[data-order-id]').filter({ hasNotText: prefix })).toHaveCount(0);
       const row = (reference: string) => till.page.locator('[data-order-id]').filter({ hasText: reference });
       await expect(row(leaving)).toBeVisible();

@@ -1,7 +1,7 @@
-/** What once did harm at a till: each of these fails on a page that does it again. */
+/** Regression tests of faults that once harmed the work at a till. */
 import type { Locator } from '@playwright/test';
-import { newReference, Person } from './people';
 import { expect, test } from './till';
+import { ApiUser, newReference } from './users';
 
 async function boxOf(locator: Locator): Promise<{ x: number; y: number; width: number; height: number }> {
   const box = await locator.boundingBox();
@@ -12,7 +12,7 @@ async function boxOf(locator: Locator): Promise<{ x: number; y: number; width: n
 test('another till’s sale changes no currency here', async ({ openTill }) => {
   const reference = newReference();
   const till = await openTill('owner@kopi.example');
-  const colleague = await Person.named('owner@kopi.example');
+  const colleague = await ApiUser.named('owner@kopi.example');
   await expect(till.page.getByLabel('Currency')).toHaveValue('IDR');
   await till.page.getByLabel('Amount').fill('125000');
   const elsewhere = newReference();
@@ -26,7 +26,7 @@ test('another till’s sale changes no currency here', async ({ openTill }) => {
 });
 
 test('a second tap hits no other order, and a new order moves none', async ({ openTill }) => {
-  const owner = await Person.named('owner@demo.example');
+  const owner = await ApiUser.named('owner@demo.example');
   const [first, second] = [newReference(), newReference()];
   for (const reference of [second, first]) await owner.pay(await owner.create(reference));
   const till = await openTill('owner@demo.example', {
@@ -36,7 +36,7 @@ test('a second tap hits no other order, and a new order moves none', async ({ op
   const button = till.order(first).getByRole('button', { name: 'Start preparing' });
   await button.scrollIntoViewIfNeeded();
   const complete = till.order(first).getByRole('button', { name: 'Complete' });
-  // A touch says that somebody works in the list: from here on, other tests' orders wait too.
+  // After a touch the list holds back new orders, including those of other tests.
   await till.order(first).locator('.order-facts').tap();
   await expect(till.page.getByTestId('orders')).toHaveAttribute('data-settling', 'false');
   const { x, y, width, height } = await boxOf(complete);
@@ -51,9 +51,9 @@ test('a second tap hits no other order, and a new order moves none', async ({ op
   await expect(till.order(second)).toHaveAttribute('data-status', 'paid');
 });
 
-test('orders are there, and work, without the gateway', async ({ openTill }) => {
+test('orders can be seen and changed without the gateway', async ({ openTill }) => {
   const [reference, another] = [newReference(), newReference()];
-  const order = await (await Person.named('owner@demo.example')).create(reference);
+  const order = await (await ApiUser.named('owner@demo.example')).create(reference);
   const till = await openTill('cashier@demo.example');
   await till.page.route('**/api/sse/**', (route) => route.abort());
   await till.page.reload();
@@ -64,8 +64,8 @@ test('orders are there, and work, without the gateway', async ({ openTill }) => 
   await till.create('3.50', another);
   await expect(till.page.getByText(`Order ${another} created.`)).toBeVisible();
   await till.find(reference);
-  // What others do is seen when the list is read again.
-  await (await Person.named('kitchen@demo.example')).changeStatus(order, 'ready');
+  // Changes by others appear when the list is loaded again.
+  await (await ApiUser.named('kitchen@demo.example')).changeStatus(order, 'ready');
   await expect(till.order(reference)).toHaveAttribute('data-status', 'ready');
 });
 
@@ -79,19 +79,19 @@ test('the badge does not say Live while the browser is offline', async ({ openTi
   await expect(till.page.getByTestId('caught-up')).toContainText('Live again.');
 });
 
-test('the bell reads what was seen, and no more', async ({ openTill }) => {
-  const owner = await Person.named('owner@demo.example');
+test('the bell marks only the notifications that were in view as read', async ({ openTill }) => {
+  const owner = await ApiUser.named('owner@demo.example');
   for (let i = 0; i < 30; i += 1) await owner.pay(await owner.create(newReference()));
   // No other test reads this user's notifications.
   const till = await openTill('manager@kopi.example');
-  const theirs = await Person.named('owner@kopi.example');
+  const theirs = await ApiUser.named('owner@kopi.example');
   for (let i = 0; i < 30; i += 1) await theirs.pay(await theirs.create(newReference(), 1000, 'IDR'));
   const bell = till.page.getByRole('button', { name: /^Notifications/ });
   await expect(till.page.getByTestId('notification')).toHaveCount(30, { timeout: 60_000 });
   await bell.click();
   const rows = till.page.getByTestId('notification');
   await expect(rows.first()).toBeInViewport();
-  await till.page.waitForTimeout(1000); // what is in view counts as seen after half a second
+  await till.page.waitForTimeout(1000); // a notification in view is marked as read after half a second
   await till.page.keyboard.press('Escape');
   await expect.poll(async () => Number(await till.page.getByTestId('unread').textContent())).toBeLessThan(30);
   expect(Number(await till.page.getByTestId('unread').textContent()), 'those out of sight').toBeGreaterThan(
@@ -99,13 +99,13 @@ test('the bell reads what was seen, and no more', async ({ openTill }) => {
   );
 });
 
-test('a request without an answer is tried again, and sells once', async ({ openTill }) => {
+test('a request without a response is retried, and creates one order', async ({ openTill }) => {
   const reference = newReference();
   const till = await openTill('cashier@demo.example');
   const keys: (string | undefined)[] = [];
   await till.page.route('**/api/orders', async (route) => {
     keys.push(route.request().headers()['idempotency-key']);
-    if (keys.length > 1) await route.continue(); // the first never gets an answer
+    if (keys.length > 1) await route.continue(); // the first request never gets a response
   });
   await till.create('9.75', reference);
   await expect(till.page.getByText(`Order ${reference} created.`)).toBeVisible();
@@ -114,7 +114,9 @@ test('a request without an answer is tried again, and sells once', async ({ open
   await expect(till.order(reference)).toHaveCount(1);
 });
 
-test('a half-typed order outlives a reload, and an unclear amount is asked for', async ({ openTill }) => {
+test('a half-typed order survives a reload, and an ambiguous amount needs confirmation', async ({
+  openTill,
+}) => {
   const reference = newReference();
   const till = await openTill('owner@kopi.example');
   await till.page.getByLabel('Amount').fill('125.000');

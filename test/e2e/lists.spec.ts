@@ -1,9 +1,9 @@
-/** The list as cashiers, kitchens and owners ask for it: today and what is open, older orders by date, one order by search. */
+/** The list's views for cashiers, kitchens and owners: today and open orders, older orders by date, one order by search. */
 import { writeOrders } from './past';
-import { newReference, Person } from './people';
 import { expect, test } from './till';
+import { ApiUser, newReference } from './users';
 
-test('older orders come by date, page by page, and not at the start', async ({ openTill }) => {
+test('older orders are shown by date, page by page, and not at the start', async ({ openTill }) => {
   const prefix = `${newReference()}-`;
   await writeOrders({ tenant: 'kopi', count: 150, daysAgo: 40, prefix });
   const open = `${newReference()}`;
@@ -26,15 +26,15 @@ test('older orders come by date, page by page, and not at the start', async ({ o
   await till.page.getByRole('button', { name: 'Load older orders' }).click();
   await expect(till.page.getByText('151 orders', { exact: true })).toBeVisible();
 
-  // The address keeps all of it.
+  // The address contains the whole view.
   await till.page.reload();
   await expect(till.page.getByText('100 orders loaded')).toBeVisible();
   await expect(till.page.getByRole('radio', { name: 'All 151' })).toBeChecked();
 });
 
-test('a search says what another filter, or another year, has', async ({ openTill }) => {
+test('a search says how many results other filters or years have', async ({ openTill }) => {
   const [today, old] = [newReference(), newReference()];
-  const owner = await Person.named('owner@demo.example');
+  const owner = await ApiUser.named('owner@demo.example');
   await owner.changeStatus(await owner.create(today, 4242), 'cancelled');
   await writeOrders({ tenant: 'demo', count: 1, daysAgo: 500, prefix: old });
   const till = await openTill('viewer@demo.example');
@@ -58,10 +58,10 @@ test('a kitchen sees the oldest first, with a mark on what is late', async ({ op
   const reference = newReference();
   await writeOrders({ tenant: 'demo', count: 1, daysAgo: 1, prefix: reference, status: 'paid' });
   const fresh = newReference();
-  const owner = await Person.named('owner@demo.example');
+  const owner = await ApiUser.named('owner@demo.example');
   await owner.pay(await owner.create(fresh));
   const till = await openTill('kitchen@demo.example');
-  await till.page.goto(`${till.page.url().split('#')[0] ?? ''}#/`); // without the tests' own order
+  await till.page.goto(`${till.page.url().split('#')[0] ?? ''}#/`); // without the order's reference, which tests use to find their own
   await expect(till.page.getByLabel('Sort by')).toHaveValue('oldest');
   const old = till.order(`${reference}1`);
   await expect(old).toHaveAttribute('data-lateness', 'late');
@@ -71,7 +71,7 @@ test('a kitchen sees the oldest first, with a mark on what is late', async ({ op
 
 for (const width of [320, 360]) {
   test(`everything fits a phone of ${String(width)} px`, async ({ openTill }) => {
-    const owner = await Person.named('owner@demo.example');
+    const owner = await ApiUser.named('owner@demo.example');
     const order = await owner.create('A reference as long as a receipt line, of sixty-four characters.');
     const till = await openTill('manager@demo.example', { viewport: { width, height: 700 }, hasTouch: true });
     await till.page.getByRole('searchbox').fill(order.reference);
@@ -104,15 +104,15 @@ for (const width of [320, 360]) {
           .map((select) => select.selectedOptions[0]?.text),
       }));
       expect(content, `${view}: nothing is wider than the screen`).toBeLessThanOrEqual(width);
-      expect(cut, `${view}: controls that stick out`).toEqual([]);
-      expect(short, `${view}: choices that are cut off`).toEqual([]);
+      expect(cut, `${view}: controls outside the screen`).toEqual([]);
+      expect(short, `${view}: choices with clipped text`).toEqual([]);
     }
   });
 }
 
-test('the table sorts by its heads', async ({ openTill }) => {
+test('a click on a column head sorts the table', async ({ openTill }) => {
   const [small, large] = [newReference(), newReference()];
-  const owner = await Person.named('owner@kopi.example');
+  const owner = await ApiUser.named('owner@kopi.example');
   await owner.create(large, 99_000_000, 'IDR');
   await owner.create(small, 1000, 'IDR');
   const till = await openTill('viewer@kopi.example', { viewport: { width: 1280, height: 900 } });

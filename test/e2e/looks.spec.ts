@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { newReference, Person } from './people';
 import { repository, runningStack } from './stack';
 import { expect, test } from './till';
+import { ApiUser, newReference } from './users';
 
-/** Pictures for a person to look at, and the one thing about looks that a machine can tell: nothing sticks out. */
+/** Screenshots for a review, and the one property of the layout that a test can check: nothing leaves the screen. */
 const report = join(repository, '.report');
 
 const kinds = [
@@ -21,7 +21,7 @@ for (const { name, ...options } of kinds) {
     await page.screenshot({ path: join(report, `e2e-${name}-sign-in.png`) });
     await page.close();
 
-    const owner = await Person.named('owner@demo.example');
+    const owner = await ApiUser.named('owner@demo.example');
     await owner.create(newReference(), 1990);
     await owner.create('', 450);
     await owner.changeStatus(await owner.pay(await owner.create(newReference(), 125_050)), 'ready');
@@ -30,7 +30,7 @@ for (const { name, ...options } of kinds) {
     const unpaid = await owner.create(newReference(), 3400);
     const [paid] = await Promise.all([
       owner.pay(unpaid),
-      expect(till.toasts.filter({ hasText: unpaid.reference })).toBeVisible(), // it shows for some seconds
+      expect(till.toasts.filter({ hasText: unpaid.reference })).toBeVisible(), // it is shown for some seconds
     ]);
     await expect(till.order(paid.reference)).toHaveAttribute('data-status', 'paid');
     await till.page.screenshot({ path: join(report, `e2e-${name}.png`) });

@@ -1,4 +1,4 @@
-/** What Mailpit got. */
+/** The mails that Mailpit has received. */
 import { runningStack } from './stack';
 
 export interface Mail {
@@ -20,7 +20,7 @@ export async function mailsAbout(reference: string): Promise<Mail[]> {
   return messages.flatMap((m) => m.To.map((to) => ({ id: m.ID, to: to.Address, subject: m.Subject })));
 }
 
-/** Who got a mail about the reference: one entry a mail, sorted. */
+/** The recipients of mails about the reference: one entry per mail, sorted. */
 export async function mailedAbout(reference: string): Promise<string[]> {
   return (await mailsAbout(reference)).map((mail) => mail.to).sort();
 }
@@ -29,14 +29,14 @@ export async function textOf(mail: Mail): Promise<string> {
   return (await ask<{ Text: string }>(`/api/v1/message/${mail.id}`)).Text;
 }
 
-/** Where the mail's headers say that one click ends the mails. */
+/** The address in the mail's List-Unsubscribe header. */
 export async function unsubscribeLink(mail: Mail): Promise<string> {
   const headers = await ask<Record<string, string[]>>(`/api/v1/message/${mail.id}/headers`);
   if (headers['List-Unsubscribe-Post']?.[0] !== 'List-Unsubscribe=One-Click') throw new Error('no one-click');
   return (headers['List-Unsubscribe']?.[0] ?? '').replace(/^<|>$/g, '');
 }
 
-/** The page that the mail's HTML is. */
+/** The mail's HTML part. */
 export function pageOf(mail: Mail): string {
   return `${runningStack().mailpit_url}/view/${mail.id}.html`;
 }

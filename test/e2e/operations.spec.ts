@@ -1,6 +1,6 @@
 /**
- * The operations page of `orderbell dev`: a new user breaks each part under a spike, and watches that nothing gets lost. It has a
- * stack of its own, because it stops parts of it.
+ * The operations page of `orderbell dev`: it breaks each part under a spike of orders and shows that nothing is lost. It has a stack
+ * of its own, because it stops parts of it.
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -15,12 +15,12 @@ test.describe.configure({ mode: 'serial', timeout: 600_000 });
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const report = join(repository, '.report', 'e2e');
 
-/** A function that is down makes dead letters, which are sent again when it has been well for half a minute. */
+/** Events of a function that is down become dead letters, which are redriven when it has worked for half a minute. */
 const patience = { timeout: 240_000 };
 
 let running: { readonly data: string; readonly stop: () => Promise<void> };
 
-/** Names of the surroundings' servers. This stack has its own: it breaks some of them, and shares none with the other tests. */
+/** Variables with the addresses of servers. This stack has its own servers, because it breaks some of them. */
 const servers = ['DATABASE_URL', 'REDIS_URL', 'KAFKA_BROKERS', 'SMTP_URL', 'MAILPIT_URL'];
 
 test.beforeAll(async () => {
@@ -66,7 +66,7 @@ async function expectNothingLost(page: Page): Promise<void> {
   );
 }
 
-test('a spike arrives, and its way is shown', async ({ browser }) => {
+test('the page shows the path of a spike', async ({ browser }) => {
   const page = await open(browser);
   const before = await made(page);
   await spike(page, 5);
@@ -102,7 +102,7 @@ for (const { hop, title } of [
 
 for (const colorScheme of ['light', 'dark'] as const) {
   for (const width of [1366, 360, 320]) {
-    test(`it is in order at ${width} px, ${colorScheme}`, async ({ browser }) => {
+    test(`the page is accessible and fits ${width} px, ${colorScheme}`, async ({ browser }) => {
       mkdirSync(report, { recursive: true });
       const page = await open(browser, { colorScheme, viewport: { width, height: 800 } });
       await expect(page.locator('#traces > li').first()).toBeVisible();
@@ -119,7 +119,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
   }
 }
 
-test('the keyboard is enough', async ({ browser }) => {
+test('the page can be used with the keyboard alone', async ({ browser }) => {
   const page = await open(browser);
   const button = page.locator('[data-hop="redis"] button');
   await button.focus();

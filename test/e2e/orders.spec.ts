@@ -1,10 +1,8 @@
 import { mailedAbout, mailsAbout, textOf } from './mails';
-import { newReference, Person } from './people';
 import { expect, test } from './till';
+import { ApiUser, newReference } from './users';
 
-test('an order created on one till appears on the others of the business, and nowhere else', async ({
-  openTill,
-}) => {
+test('an order created on one till appears on the other tills of the business only', async ({ openTill }) => {
   const reference = newReference();
   const cashier = await openTill('cashier@demo.example');
   const kitchen = await openTill('kitchen@demo.example');
@@ -17,22 +15,22 @@ test('an order created on one till appears on the others of the business, and no
     await expect(till.order(reference)).toHaveAttribute('data-status', 'submitted');
   }
 
-  // An order of theirs that came later is there: whatever was to come of the first would be too.
+  // A later order of the other business is shown, so the first order would be shown, too, if it were going to be.
   const theirs = newReference();
-  await (await Person.named('owner@kopi.example')).create(theirs, 125_000, 'IDR');
+  await (await ApiUser.named('owner@kopi.example')).create(theirs, 125_000, 'IDR');
   await expect(elsewhere.order(theirs)).toContainText('IDR 125,000');
   await expect(elsewhere.order(reference)).toHaveCount(0);
   await expect(cashier.order(theirs)).toHaveCount(0);
 });
 
-test('a payment shows on every till, rings for those it concerns, and mails each of them once', async ({
+test('a payment appears on every till, and each recipient gets a notification and one mail', async ({
   openTill,
 }) => {
   const reference = newReference();
   const cashier = await openTill('cashier@demo.example');
   const owner = await openTill('owner@demo.example');
   const kitchen = await openTill('kitchen@demo.example');
-  // What is read is read on every till of the person: the manager's inbox is this test's alone.
+  // A notification is read on every till of the user. Only this test uses the manager's inbox.
   const [manager, otherTill] = [
     await openTill('manager@demo.example'),
     await openTill('manager@demo.example'),
@@ -40,7 +38,7 @@ test('a payment shows on every till, rings for those it concerns, and mails each
 
   await cashier.create('8', reference);
   await Promise.all([
-    // It shows for some seconds: who looks later may be too late.
+    // It is shown for some seconds only, so check it first.
     expect(owner.toasts.filter({ hasText: reference })).toContainText(`Order ${reference} was paid: €8.00`),
     cashier.press('Take payment', reference),
   ]);
@@ -61,20 +59,20 @@ test('a payment shows on every till, rings for those it concerns, and mails each
   await expect(row).toBeVisible();
   await expect(row).toContainText('Unread');
   await expect(rowOf(otherTill)).toContainText('Unread');
-  await row.getByRole('link').click(); // leads to the order, and reads this one
+  await row.getByRole('link').click(); // opens the order, and marks this notification as read
   await expect(manager.page.getByRole('heading', { name: reference, level: 2 })).toBeVisible();
   await expect(row).toBeHidden();
   for (const till of [manager, otherTill]) {
-    await expect(rowOf(till)).not.toContainText('Unread'); // others may ring meanwhile: this one is read
+    await expect(rowOf(till)).not.toContainText('Unread'); // others may arrive meanwhile: this one is read
   }
   await otherTill.page.reload();
-  await expect(rowOf(otherTill)).toHaveCount(1); // the inbox is the server's
+  await expect(rowOf(otherTill)).toHaveCount(1); // the inbox is stored on the server
   await expect(rowOf(otherTill)).not.toContainText('Unread');
 });
 
-test('each person takes the order as far as their role goes', async ({ openTill }) => {
+test('each user changes the order as far as their role permits', async ({ openTill }) => {
   const reference = newReference();
-  const order = await (await Person.named('owner@demo.example')).create(reference);
+  const order = await (await ApiUser.named('owner@demo.example')).create(reference);
   const cashier = await openTill('cashier@demo.example');
   const kitchen = await openTill('kitchen@demo.example');
   const viewer = await openTill('viewer@demo.example');
@@ -106,9 +104,9 @@ test('each person takes the order as far as their role goes', async ({ openTill 
   expect(order.version).toBe(1);
 });
 
-test('a reload keeps the person and the orders; signing out does not', async ({ openTill }) => {
+test('a reload keeps the user and the orders; signing out does not', async ({ openTill }) => {
   const reference = newReference();
-  await (await Person.named('owner@demo.example')).create(reference);
+  await (await ApiUser.named('owner@demo.example')).create(reference);
   const till = await openTill('owner@demo.example');
   await expect(till.order(reference)).toBeVisible();
   await till.page.reload();

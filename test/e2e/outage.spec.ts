@@ -1,17 +1,17 @@
 /**
- * What a page says and does while a part is down. It has a stack of its own with a Redis of its own, so that it may stop
- * every part, one after the other.
+ * What the page shows and does while a part is down. The test has its own stack and its own Redis, so that it can stop one part
+ * after the other.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
-import { newReference, Person } from './people';
 import { readStack, type Stack } from './stack';
 import { startStack } from './start';
 import { expect, type Till, test } from './till';
+import { ApiUser, newReference } from './users';
 
 test.describe.configure({ mode: 'serial', timeout: 300_000 });
 
-/** The contract says five seconds; a busy machine may take some more to draw. */
+/** The contract says five seconds; a busy machine may need longer to render. */
 const soon = { timeout: 10_000 };
 const patience = { timeout: 90_000 };
 
@@ -40,13 +40,13 @@ class Redis {
     return one;
   }
 
-  /** Starts the server, empty. */
+  /** Starts the server without data. */
   async again(): Promise<void> {
     const args = ['--port', String(this.port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
     const server = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#server = server;
     await new Promise<void>((resolve, reject) => {
-      server.on('error', (err) => reject(new Error(`${err.message}: Debian's package redis-server has it`)));
+      server.on('error', (err) => reject(new Error(`${err.message}: install Debian's package redis-server`)));
       server.on('exit', (code) => reject(new Error(`redis-server ended with ${String(code)}`)));
       server.stdout.on('data', (text: Buffer) => {
         if (text.includes('Ready to accept connections')) resolve();
@@ -72,18 +72,18 @@ function stack(): Stack {
 
 function pidOf(name: string): number {
   const found = stack().programs[name];
-  // 0 is between two of its processes; a signal to 0 would reach these tests themselves.
+  // 0 means that the program is restarting; a signal to 0 would reach the tests themselves.
   if (found === undefined || found.pid < 2) throw new Error(`orderbell dev runs no ${name}`);
   return found.pid;
 }
 
-/** Kills a program whenever it comes back, until the returned function is called. */
+/** Kills a program each time it has restarted, until the returned function is called. */
 function keepDown(name: string): () => void {
   const kill = () => {
     try {
       process.kill(pidOf(name), 'SIGKILL');
     } catch {
-      // between two of its processes
+      // The program is restarting.
     }
   };
   kill();
@@ -97,7 +97,7 @@ async function expectNotLive(till: Till): Promise<void> {
   test.info().annotations.push({ type: 'said so after', description: `${String(Date.now() - began)} ms` });
 }
 
-/** The page sells and works on, without the stream. */
+/** Orders can be created and changed without the stream. */
 async function expectToWork(till: Till): Promise<void> {
   const reference = newReference();
   await till.create('7.50', reference);
@@ -135,7 +135,7 @@ test.afterAll(async () => {
 async function setup(openTill: (email: string, options: { at: string }) => Promise<Till>) {
   const { origin } = stack();
   const till = await openTill('owner@demo.example', { at: origin });
-  return { till, colleague: await Person.named('cashier@demo.example', origin), reference: newReference() };
+  return { till, colleague: await ApiUser.named('cashier@demo.example', origin), reference: newReference() };
 }
 
 test('the gateway hangs', async ({ openTill }) => {
@@ -159,7 +159,7 @@ test('the gateway is stopped', async ({ openTill }) => {
     await expectNotLive(till);
     await colleague.create(reference);
     await expectToWork(till);
-    // What others do is seen when the list is read again.
+    // Changes by others appear when the list is loaded again.
     await expect(till.order(reference)).toHaveCount(1);
   } finally {
     letGo();
@@ -167,7 +167,7 @@ test('the gateway is stopped', async ({ openTill }) => {
   await expectToCatchUp(till, reference);
 });
 
-test('Redis is stopped, and comes back empty', async ({ openTill }) => {
+test('Redis is stopped, and restarts without its data', async ({ openTill }) => {
   const { till, colleague, reference } = await setup(openTill);
   await redis.stop();
   try {
@@ -181,7 +181,7 @@ test('Redis is stopped, and comes back empty', async ({ openTill }) => {
 });
 
 for (const name of ['outbox-relay', 'order-created']) {
-  test(`${name} hangs: Redis is well, and the page does not say Live`, async ({ openTill }) => {
+  test(`${name} hangs: Redis works, and the page does not say Live`, async ({ openTill }) => {
     const { till, colleague, reference } = await setup(openTill);
     const pid = pidOf(name);
     process.kill(pid, 'SIGSTOP');
@@ -213,7 +213,7 @@ test('a leading tab that hangs is replaced', async ({ openTill }) => {
     while (Date.now() < until);
   });
   await colleague.create(reference);
-  // Long before the first tab goes on. The other one says only briefly, or not at all, that it is not live.
+  // Long before the first tab continues. The other tab is not live for a short time, or stays live.
   await expect(page.getByRole('article', { name: reference, exact: true })).toHaveCount(1, soon);
   await expect(other).toHaveText('Live', soon);
   await hung;

@@ -1,9 +1,9 @@
-/** The outbox, where a test can do what a relay does that dies between sending and marking: send again. */
+/** Makes the relay send an event again, as after a crash between sending and marking. */
 import pg from 'pg';
 import { runningStack } from './stack';
 import { expect } from './till';
 
-/** The relay sends the order's event of that type once more, the same event by every byte. Returns when it has. */
+/** Makes the relay send the order's event of that type again, unchanged. Returns when it is sent. */
 export async function sendAgain(orderId: string, type: string): Promise<void> {
   const client = new pg.Client({ connectionString: runningStack().database_url });
   await client.connect();

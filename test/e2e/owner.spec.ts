@@ -1,11 +1,11 @@
-/** What owners and managers come for: an order's history, the business's day, and its settings. */
+/** What owners and managers use: an order's history, the day's figures, and the settings of the business. */
 import { query, writeOrders } from './past';
-import { newReference, Person } from './people';
 import { expect, test } from './till';
+import { ApiUser, newReference } from './users';
 
-test('an order tells who changed it, who was told, and why somebody was not', async ({ openTill }) => {
+test('an order shows who changed it, who was notified, and why a user was not', async ({ openTill }) => {
   const reference = newReference();
-  const cashier = await Person.named('cashier@demo.example');
+  const cashier = await ApiUser.named('cashier@demo.example');
   await cashier.pay(await cashier.create(reference));
   const till = await openTill('manager@demo.example');
   await (await till.find(reference)).getByRole('link', { name: reference }).click();
@@ -14,14 +14,14 @@ test('an order tells who changed it, who was told, and why somebody was not', as
   await expect(changes.first()).toContainText('Paid');
   await expect(changes.first()).toContainText(/by Cashier/);
   await changes.first().getByText('Who was told').click();
-  // The page asks again until the function has decided.
+  // The page loads again until the function has decided.
   await expect(changes.first().getByTestId('told').filter({ hasText: 'inbox: told' }).first()).toBeVisible();
   await expect(
     changes.first().getByTestId('told').filter({ hasText: 'not told (not for this role)' }).first(),
   ).toBeVisible();
 
-  // A change is seen at once, and the address leads here again.
-  await (await Person.named('kitchen@demo.example')).changeStatus(
+  // A change is shown at once, and the address opens the same order.
+  await (await ApiUser.named('kitchen@demo.example')).changeStatus(
     await till.page.evaluate(() => ({ order_id: location.hash.split('/').at(-1) ?? '' }) as never),
     'ready',
   );
@@ -30,9 +30,9 @@ test('an order tells who changed it, who was told, and why somebody was not', as
   await expect(changes).toHaveCount(3);
 });
 
-test('a viewer sees nothing of what was decided about others', async ({ openTill }) => {
+test('a viewer does not see the decisions about other users', async ({ openTill }) => {
   const reference = newReference();
-  const cashier = await Person.named('cashier@demo.example');
+  const cashier = await ApiUser.named('cashier@demo.example');
   await cashier.pay(await cashier.create(reference));
   const till = await openTill('viewer@demo.example');
   await (await till.find(reference)).getByRole('link', { name: reference }).click();
@@ -43,9 +43,9 @@ test('a viewer sees nothing of what was decided about others', async ({ openTill
   await expect(till.page.getByRole('link', { name: 'Today', includeHidden: true })).toHaveCount(0);
 });
 
-test('the day’s takings are live, with yesterday’s beside them', async ({ openTill }) => {
+test('the day’s sales are live, next to those of yesterday', async ({ openTill }) => {
   // Another test counts the notifications of the other business.
-  const owner = await Person.named('owner@demo.example');
+  const owner = await ApiUser.named('owner@demo.example');
   await writeOrders({ tenant: 'demo', count: 3, daysAgo: 1, prefix: newReference() });
   await query(`INSERT INTO order_changes (tenant_id, order_id, version, status, event_id, total_amount, currency, changed_at)
     SELECT 'demo', gen_random_uuid(), 2, 'paid', gen_random_uuid(), 777, 'CHF', now() - interval '1 day'`);
@@ -65,7 +65,7 @@ test('the day’s takings are live, with yesterday’s beside them', async ({ op
   await expect.poll(async () => Number.parseInt((await completed.textContent()) ?? '', 10)).toBe(was + 1);
 });
 
-test('the owner’s settings are every till’s, and no other user’s to change', async ({ openTill }) => {
+test('the owner’s settings apply to every till, and no other user can change them', async ({ openTill }) => {
   const till = await openTill('owner@kopi.example');
   const colleague = await openTill('manager@kopi.example');
   await expect(

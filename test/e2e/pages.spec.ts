@@ -1,7 +1,7 @@
-/** Every page on the narrowest phone: nothing is wider than it, and every control is large enough for a finger. */
+/** Every page on the narrowest phone: nothing is wider than the screen, and every control is large enough for a finger. */
 import type { Page } from '@playwright/test';
-import { newReference, Person } from './people';
 import { expect, test } from './till';
+import { ApiUser, newReference } from './users';
 
 const width = 320;
 
@@ -12,7 +12,7 @@ function smallControls(page: Page): Promise<string[]> {
       .filter((element) => element.checkVisibility({ visibilityProperty: true }))
       .filter((element) => !element.matches('.skip'))
       .filter((element) => getComputedStyle(element).display !== 'inline')
-      .map((element) => element.closest('label') ?? element) // what a finger may press for it
+      .map((element) => element.closest('label') ?? element) // the label is a touch target, too
       .filter((element) => {
         const { width: across, height: down } = element.getBoundingClientRect();
         return across > 1 && (Math.ceil(down) < 44 || Math.ceil(across) < 44);
@@ -25,7 +25,7 @@ function smallControls(page: Page): Promise<string[]> {
 }
 
 test('every page fits a phone and a finger', async ({ openTill }) => {
-  const owner = await Person.named('owner@demo.example');
+  const owner = await ApiUser.named('owner@demo.example');
   const order = await owner.pay(await owner.create(newReference()));
   const till = await openTill('owner@demo.example', { viewport: { width, height: 700 }, hasTouch: true });
   const heading = till.page.getByRole('heading', { level: 2 });

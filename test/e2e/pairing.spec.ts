@@ -1,13 +1,13 @@
-/** A till is paired by a code that a manager approves on a phone, works as itself, and is revoked by its name. */
+/** A till is paired with a code that a manager approves on a phone, works under its own name, and is revoked. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Locator, Page } from '@playwright/test';
 import type { AxeResults } from 'axe-core';
 import pg from 'pg';
-import { newReference, Person } from './people';
 import { repository, runningStack } from './stack';
 import { expect, Till, test } from './till';
+import { ApiUser, newReference } from './users';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const report = join(repository, '.report');
@@ -20,7 +20,7 @@ const screens = [
   { name: 'phone', viewport: { width: 320, height: 780 }, colorScheme: 'dark' },
 ] as const;
 
-/** Nothing is wrong for axe, wider than the screen, or too small for a finger. */
+/** axe finds nothing, nothing is wider than the screen, and no control is too small for a finger. */
 async function check(page: Page, picture = ''): Promise<void> {
   if (picture !== '')
     await page.screenshot({ path: join(report, `e2e-pairing-${picture}.png`), fullPage: true });
@@ -44,7 +44,7 @@ async function check(page: Page, picture = ''): Promise<void> {
   expect(small, 'controls of less than 44 px').toEqual([]);
 }
 
-/** The page of a till without a user, which closes with the test. */
+/** The page of a till without a user. It is closed at the end of the test. */
 async function openPage(
   browser: Browser,
   options: BrowserContextOptions = {},
@@ -74,7 +74,7 @@ async function openDevices(page: Page): Promise<void> {
   await expect(page.getByRole('heading', { name: 'Paired devices' })).toBeVisible();
 }
 
-/** Types a code and a name, up to the question whether they are right. */
+/** Types a code and a name, and waits for the confirmation dialog. */
 async function typeCode(page: Page, code: string, name: string): Promise<Locator> {
   await page.getByLabel('Code on the till').fill(code);
   await page.getByLabel('Name').fill(name);
@@ -101,7 +101,7 @@ for (const { name: screen, ...options } of screens) {
     browser,
     openTill,
   }) => {
-    test.slow(); // two browsers, and axe in each state
+    test.slow(); // it uses two browsers, and runs axe in each state
     const name = newName();
     const page = await openPage(browser, options);
     await expect(page.getByRole('button', { name: 'Pair this till' })).toBeVisible();
@@ -133,7 +133,7 @@ for (const { name: screen, ...options } of screens) {
     const till = new Till(page);
     await expect(till.connection).toHaveAttribute('data-state', 'live');
     await expect(page.getByRole('button', { name: `Account of ${name}` })).toBeVisible();
-    const { reference } = await (await Person.named('owner@demo.example')).create(newReference());
+    const { reference } = await (await ApiUser.named('owner@demo.example')).create(newReference());
     await expect(till.order(reference), 'another user’s order comes live').toBeVisible();
     if (screen === 'desktop') {
       const own = newReference(); // a phone opens its form first
@@ -174,10 +174,7 @@ for (const { name: screen, ...options } of screens) {
   });
 }
 
-test('a code that has expired is said to have, is refused, and is replaced by one tap', async ({
-  browser,
-  openTill,
-}) => {
+test('an expired code is refused with the reason, and one tap replaces it', async ({ browser, openTill }) => {
   const page = await openPage(browser);
   await page.clock.install();
   await page.reload();
@@ -210,7 +207,7 @@ test('a code that has expired is said to have, is refused, and is replaced by on
   await page.context().close();
 });
 
-test('a wrong code and a name that is taken are refused plainly, and what was typed stays', async ({
+test('a wrong code and a name in use are refused with the reason, and the input stays', async ({
   browser,
   openTill,
 }) => {
@@ -240,7 +237,7 @@ test('a wrong code and a name that is taken are refused plainly, and what was ty
   }
 });
 
-test('a server that is away is said to be, and the till goes on by itself', async ({ browser }) => {
+test('the till says that the server is unreachable, and continues by itself', async ({ browser }) => {
   const page = await openPage(browser);
   await page.route('**/api/pairings', (route) => route.abort());
   await page.getByRole('button', { name: 'Pair this till' }).click();
@@ -259,7 +256,7 @@ test('a server that is away is said to be, and the till goes on by itself', asyn
   await page.context().close();
 });
 
-test('a paired till is signed out by a second press, and pairs no other till', async ({
+test('a paired till is signed out after a confirmation, and cannot pair another till', async ({
   browser,
   openTill,
 }) => {

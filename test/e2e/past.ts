@@ -1,11 +1,11 @@
-/** Orders of earlier days, which no API makes: they are written where order-api keeps them. */
+/** Orders of earlier days. No API creates them, so they are written to order-api's tables. */
 import pg from 'pg';
 import { runningStack } from './stack';
 
 export interface Past {
   readonly tenant: string;
   readonly count: number;
-  /** The newest was made so many days ago, each other a minute before the last. */
+  /** The age of the newest order in days. Each other order is one minute older than the one before. */
   readonly daysAgo: number;
   readonly prefix: string;
   readonly status?: string;

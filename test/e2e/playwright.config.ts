@@ -25,19 +25,19 @@ export default defineConfig({
   fullyParallel: true,
   workers: 2,
   forbidOnly: true,
-  retries: 0, // what fails now and then is broken
-  timeout: 120_000, // a machine of two cores runs the browser and all programs at once
+  retries: 0, // a test that sometimes fails is broken
+  timeout: 120_000, // the browser and all programs may share two cores
   expect: { timeout: 30_000 },
   use: {
     locale: 'en-US',
     timezoneId: 'UTC',
-    serviceWorkers: 'block', // they would answer before a route of a test does; app.spec.ts has them
+    serviceWorkers: 'block', // they would answer before a test's route does; app.spec.ts allows them
     trace: 'retain-on-failure',
     screenshot: 'only-on-failure',
     launchOptions: {
       ...(chromium === undefined ? {} : { executablePath: chromium }),
       chromiumSandbox: process.getuid?.() !== 0, // Chromium refuses its sandbox to root
-      // Nothing but the pages under test is to be asked for.
+      // The browser must request nothing except the pages under test.
       args: [
         '--disable-background-networking',
         '--disable-component-update',

@@ -1,15 +1,15 @@
 import { join } from 'node:path';
 import { type Mail, mailsAbout, pageOf, unsubscribeLink } from './mails';
-import { newReference, Person } from './people';
 import { repository, runningStack } from './stack';
 import { expect, type Till, test } from './till';
+import { ApiUser, newReference } from './users';
 
-/** No other test is about the mails of this business. */
+/** No other test uses the mails of this business. */
 const email = 'owner@kopi.example';
 const report = join(repository, '.report');
 
-/** Sells something, and returns the mail that the owner gets of it. */
-async function mailOfASale(owner: Person): Promise<Mail> {
+/** Creates and pays an order, and returns the owner's mail about it. */
+async function mailOfASale(owner: ApiUser): Promise<Mail> {
   const reference = newReference();
   await owner.pay(await owner.create(reference, 125_000, 'IDR'));
   const ours = async () => (await mailsAbout(reference)).find((mail) => mail.to === email);
@@ -23,8 +23,10 @@ function emailSwitch({ page }: Pick<Till, 'page'>) {
   return page.getByRole('checkbox', { name: 'Send me e-mail' });
 }
 
-test('a mail’s link ends the mails by a button, and the page begins them again', async ({ browser }) => {
-  const owner = await Person.named(email);
+test('the page of a mail’s link stops the mails with a button, and the preferences start them again', async ({
+  browser,
+}) => {
+  const owner = await ApiUser.named(email);
   const mail = await mailOfASale(owner);
   const link = await unsubscribeLink(mail);
   const context = await browser.newContext({ viewport: { width: 720, height: 900 } });
@@ -60,7 +62,7 @@ test('a mail’s link ends the mails by a button, and the page begins them again
   expect(forged?.status()).toBe(400);
   await page.screenshot({ path: join(report, 'e2e-unsubscribe-forged.png') });
 
-  // As a mail program does it, without a page (RFC 8058).
+  // As a mail client does, without a page (RFC 8058).
   const response = await fetch(await unsubscribeLink(await mailOfASale(owner)), {
     method: 'POST',
     headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
@@ -95,7 +97,7 @@ for (const { name, ...options } of [
     }));
     expect(content, 'nothing is wider than the screen').toBeLessThanOrEqual(width);
     await page.getByRole('link', { name: 'Back to the orders' }).click();
-    await expect(page.getByRole('heading', { name: 'New order' })).toHaveCount(0); // a viewer sells nothing
+    await expect(page.getByRole('heading', { name: 'New order' })).toHaveCount(0); // a viewer cannot create orders
     await expect(page.getByRole('checkbox', { name: 'Keep e-mail back' })).toHaveCount(0);
   });
 }

@@ -1,4 +1,4 @@
-/** A line between browser and origin that can be cut. */
+/** A proxy between browser and origin that can cut connections. */
 
 import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Server, type Socket } from 'node:net';
@@ -12,7 +12,7 @@ export class Line {
     this.#server = server;
   }
 
-  /** Opens a line to an origin such as http://localhost:8080. */
+  /** Opens a proxy of an origin such as http://localhost:8080. */
   static async to(origin: string): Promise<Line> {
     const { port } = new URL(origin);
     const server = createServer();
@@ -26,7 +26,7 @@ export class Line {
     return `http://localhost:${String((this.#server.address() as AddressInfo).port)}`;
   }
 
-  /** Every connection breaks, and no new one comes about. */
+  /** Closes every connection and refuses new ones. */
   cut(): void {
     this.#isCut = true;
     for (const socket of this.#sockets) socket.resetAndDestroy();

@@ -1,12 +1,12 @@
-/** Signing in as users do outside development: at an OpenID provider, which `orderbell dev` runs at an origin of its own. */
+/** Signing in as in production: at an OpenID provider, which `orderbell dev` runs at its own origin. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Browser, Page } from '@playwright/test';
 import type { AxeResults } from 'axe-core';
-import { newReference, Person } from './people';
 import { repository, runningStack } from './stack';
 import { expect, Till, test } from './till';
+import { ApiUser, newReference } from './users';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const report = join(repository, '.report');
@@ -23,7 +23,7 @@ async function open(browser: Browser, options: Parameters<Browser['newContext']>
   return context.newPage();
 }
 
-/** Signs in at the provider, from wherever the page is. */
+/** Signs in at the provider from any page. */
 async function signIn(page: Page, email: string, { stays = false } = {}): Promise<Till> {
   if (stays) await page.getByRole('checkbox', { name: 'Stay signed in on this till' }).check();
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
@@ -51,21 +51,21 @@ for (const { name, ...options } of screens) {
       expect(await findings(page)).toEqual([]);
       await page.screenshot({ path: join(report, `e2e-signin-${name}-${colorScheme}.png`) });
       const till = await signIn(page, 'manager@demo.example');
-      // The user goes on where they were, and no code or state stays in the address.
+      // The user returns to the same page, and the address has no code or state.
       expect(new URL(page.url()).pathname + new URL(page.url()).hash).toBe('/#/preferences');
       expect(new URL(page.url()).search).toBe('');
       await expect(page.getByText('To manager@demo.example.')).toBeVisible();
 
       const reference = newReference();
       await page.goto(`${runningStack().origin}/#/?sort=newest`);
-      await (await Person.named('owner@demo.example')).create(reference);
+      await (await ApiUser.named('owner@demo.example')).create(reference);
       await expect(till.order(reference)).toBeVisible();
       await page.reload();
       await expect(till.order(reference)).toBeVisible();
 
       await page.getByRole('button', { name: /^Account of/ }).click();
       await page.getByRole('button', { name: 'Sign out' }).click();
-      await page.waitForURL(`${runningStack().origin}/`); // by way of the provider, which ends the session
+      await page.waitForURL(`${runningStack().origin}/`); // through the provider, which ends the session
       await expect(page.getByRole('button', { name: 'Sign in', exact: true })).toBeVisible();
       await page.reload();
       await expect(page.getByRole('button', { name: 'Sign in', exact: true })).toBeVisible();
@@ -84,9 +84,7 @@ function stored(page: Page): Promise<string[]> {
   );
 }
 
-test('a token is renewed again and again without an order missed, and without a word', async ({
-  browser,
-}) => {
+test('a token is renewed repeatedly, without a missed order and without a message', async ({ browser }) => {
   const page = await open(browser);
   const renewals: string[] = [];
   page.on('request', (request) => {
@@ -103,8 +101,8 @@ test('a token is renewed again and again without an order missed, and without a 
       attributes: true,
     });
   });
-  const owner = await Person.named('owner@demo.example');
-  // Each order is seen as it comes. Tokens are good for 45 s here, and the stream says so 30 s before.
+  const owner = await ApiUser.named('owner@demo.example');
+  // Each order appears at once. Tokens are valid for 45 s here, and the stream warns 30 s before they expire.
   while (renewals.length < 2) {
     const { reference } = await owner.create(newReference());
     await expect(till.order(reference)).toBeVisible();
@@ -118,7 +116,7 @@ test('a token is renewed again and again without an order missed, and without a 
   await page.context().close();
 });
 
-test('who stays signed in on a till is so in each tab, and after the browser is closed', async ({
+test('a user who stays signed in is signed in in each tab, and after the browser was closed', async ({
   browser,
 }) => {
   const page = await open(browser);
@@ -135,7 +133,7 @@ test('who stays signed in on a till is so in each tab, and after the browser is 
   }
   await again.close();
 
-  // Without it, another tab knows nothing.
+  // Without that choice, another tab is not signed in.
   const other = await open(browser);
   await other.goto(runningStack().origin);
   await signIn(other, 'cashier@kopi.example');
@@ -145,7 +143,7 @@ test('who stays signed in on a till is so in each tab, and after the browser is 
   await other.context().close();
 });
 
-test('a session that the provider ends leads to the sign-in page, which says so', async ({ browser }) => {
+test('when the provider ends the session, the sign-in page opens and says why', async ({ browser }) => {
   const page = await open(browser);
   await page.goto(`${runningStack().origin}/#/?sort=newest`);
   const till = await signIn(page, 'cashier@demo.example');
@@ -164,13 +162,13 @@ test('a session that the provider ends leads to the sign-in page, which says so'
   await page.context().close();
 });
 
-test('an answer to a question that this browser did not ask signs no user in', async ({ browser }) => {
+test('a response of the provider to another browser’s request signs no user in', async ({ browser }) => {
   const page = await open(browser);
   await page.goto(`${runningStack().origin}/signed-in?code=stolen&state=of-another-browser`);
   await expect(page.getByRole('alert')).toContainText('You are not signed in');
   expect(await stored(page)).toEqual([]);
   expect(page.url()).toBe(`${runningStack().origin}/#/`);
-  await signIn(page, 'viewer@demo.example'); // and the way in is still there
+  await signIn(page, 'viewer@demo.example'); // signing in still works
 
   const refused = await open(browser);
   await refused.goto(runningStack().origin);

@@ -1,4 +1,4 @@
-/** Order services of others, and the tenants that they may speak for. */
+/** Other order services, and the tenants for which they may publish events. */
 import pg from 'pg';
 import { runningStack } from './stack';
 

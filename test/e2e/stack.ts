@@ -1,4 +1,4 @@
-/** The running `orderbell dev`: where its parts are, by the file that it keeps in its data directory. */
+/** The running `orderbell dev`: the addresses of its programs, from the state file in its data directory. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

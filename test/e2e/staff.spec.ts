@@ -4,9 +4,9 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import type { AxeResults } from 'axe-core';
-import { newReference } from './people';
 import { repository } from './stack';
 import { expect, test } from './till';
+import { newReference } from './users';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const report = join(repository, '.report');
@@ -18,7 +18,7 @@ const screens = [
 ] as const;
 
 async function findings(page: Page): Promise<string[]> {
-  await page.evaluate('scrollTo(0, 0)'); // what the top bar covers is no small target
+  await page.evaluate('scrollTo(0, 0)'); // a control that the top bar covers would count as too small
   await page.evaluate(axe);
   const results = await page.evaluate<AxeResults>(
     "axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })",
@@ -78,7 +78,7 @@ for (const { name, ...options } of screens) {
   }
 }
 
-test('refusals are said plainly: the last owner, oneself, and an owner under a manager', async ({
+test('refusals give the reason: the last owner, oneself, and a manager who changes an owner', async ({
   openTill,
 }) => {
   const { page } = await openTill('owner@kopi.example');
@@ -107,7 +107,7 @@ test('refusals are said plainly: the last owner, oneself, and an owner under a m
   await expect(cashier.page.getByRole('link', { name: 'Staff' })).toHaveCount(0);
 });
 
-test('a change of roles by somebody else is not overwritten', async ({ openTill }) => {
+test('a change of roles by another user is not overwritten', async ({ openTill }) => {
   const email = `${newReference().toLowerCase()}@demo.example`;
   const one = await openTill('owner@demo.example');
   await openStaff(one.page);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dataVariable, readStack, repository } from './stack';
 
-/** Long enough for a slow machine to make a database cluster and start every program. */
+/** Long enough for a slow machine to create a database cluster and start every program. */
 const startPatience = 180_000;
 const stopPatience = 60_000;
 
@@ -26,7 +26,7 @@ export async function startStack(
   mkdirSync(report, { recursive: true });
   const log = join(report, logName);
   const child = spawn(join(repository, 'bin', 'orderbell'), ['dev', '--data', data], {
-    env: { ...env, PORT: '0', DEV_TOKEN_LIFE: '45s' }, // short enough to see renewals
+    env: { ...env, PORT: '0', DEV_TOKEN_LIFE: '45s' }, // short enough for renewals during a test
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const output = createWriteStream(log);

@@ -1,19 +1,19 @@
 import type { Page, Request } from '@playwright/test';
-import { newReference, Person } from './people';
 import { Line } from './proxy';
 import { program, runningStack } from './stack';
 import { expect, test } from './till';
+import { ApiUser, newReference } from './users';
 
-/** The page's requests from now on. */
+/** Records the page's requests from now on. */
 function requestsOf(page: Page): { to(path: string): Request[] } {
   const requests: Request[] = [];
   page.on('request', (request) => requests.push(request));
   return { to: (path) => requests.filter((r) => new URL(r.url()).pathname === path) };
 }
 
-test('a cut line loses nothing: what happened meanwhile is replayed, once', async ({ openTill }) => {
+test('a cut connection loses nothing: the missed events are replayed once', async ({ openTill }) => {
   const [paid, created] = [newReference(), newReference()];
-  const colleague = await Person.named('cashier@demo.example');
+  const colleague = await ApiUser.named('cashier@demo.example');
   const order = await colleague.create(paid);
   const line = await Line.to(runningStack().origin);
   try {
@@ -30,7 +30,7 @@ test('a cut line loses nothing: what happened meanwhile is replayed, once', asyn
 
     line.mend();
     await expect(till.connection).toHaveText('Live');
-    const afterwards = requestsOf(till.page); // before, the page reads the list again every ten seconds
+    const afterwards = requestsOf(till.page); // while disconnected, the page loads the list every ten seconds
     await expect(till.order(created)).toHaveCount(1);
     await expect(till.order(paid)).toHaveAttribute('data-status', 'preparing');
     await expect(till.page.getByTestId('stale')).toHaveCount(0);
@@ -39,16 +39,16 @@ test('a cut line loses nothing: what happened meanwhile is replayed, once', asyn
 
     const resumed = requests.to('/api/sse/notifications').at(-1);
     expect(await resumed?.headerValue('Last-Event-ID')).toMatch(/./);
-    // The list's own reading that the cut interrupted may be repeated; the replay asks for no other.
+    // The page may repeat a load of the list that the cut interrupted. The replay needs no other.
     expect(afterwards.to('/api/orders/snapshot').length, 'the replay was enough').toBeLessThanOrEqual(1);
   } finally {
     await line.close();
   }
 });
 
-test('a killed gateway loses nothing: the page comes back to the next one', async ({ openTill }) => {
+test('a killed gateway loses nothing: the page reconnects to the next one', async ({ openTill }) => {
   const [before, after] = [newReference(), newReference()];
-  const colleague = await Person.named('cashier@demo.example');
+  const colleague = await ApiUser.named('cashier@demo.example');
   const order = await colleague.create(before);
   const till = await openTill('owner@demo.example');
   await expect(till.order(before)).toHaveAttribute('data-status', 'submitted');

@@ -1,6 +1,6 @@
-import { newReference, Person } from './people';
 import { runningStack } from './stack';
 import { expect, Till, test } from './till';
+import { ApiUser, newReference } from './users';
 
 const tabs = 20;
 
@@ -27,10 +27,10 @@ test('twenty tabs share one stream, and all of them work', async ({ openTill }) 
   await expect(first.page.getByText(`Order ${reference} created.`)).toBeVisible();
   for (const tab of others) await expect(tab.order(reference)).toHaveCount(1);
 
-  // Another tab takes over, and what happens then is seen in all of them.
+  // Another tab takes over, and later changes appear in all of them.
   await first.page.close();
   const later = newReference();
-  await (await Person.named('owner@demo.example')).create(later);
+  await (await ApiUser.named('owner@demo.example')).create(later);
   for (const tab of others) await expect(tab.order(later)).toHaveCount(1);
   expect(streams).toBe(1);
 });

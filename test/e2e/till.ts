@@ -1,9 +1,9 @@
-/** A browser of one person, and the tests' fixtures. */
+/** A browser of one user, and the tests' fixtures. */
 import { type BrowserContextOptions, test as base, expect, type Locator, type Page } from '@playwright/test';
 import { runningStack } from './stack';
 
 export interface TillOptions extends BrowserContextOptions {
-  /** Where the page is opened, if not at the stack's own origin. */
+  /** The origin of the page, if it is not the stack's own. */
   readonly at?: string;
   readonly language?: 'en' | 'id';
 }
@@ -19,12 +19,12 @@ export class Till {
     this.toasts = page.getByTestId('toast');
   }
 
-  /** The cards of an order: one, if all is well. */
+  /** The cards of an order: exactly one if nothing is duplicated. */
   order(reference: string): Locator {
     return this.page.getByRole('article', { name: reference, exact: true });
   }
 
-  /** Shows an order alone: other tests' orders may push it out of sight, and what is out of sight is not in the document. */
+  /** Shows only this order. Other tests' orders could move it out of view, and the document has only orders in view. */
   async find(reference: string): Promise<Locator> {
     await this.page.getByRole('searchbox').fill(reference);
     return this.order(reference);
@@ -40,7 +40,7 @@ export class Till {
     await this.page.getByRole('button', { name: `${button} ${reference}`, exact: true }).click();
   }
 
-  /** Refunds or cancels, which asks once more. */
+  /** Refunds or cancels the order, and confirms it. */
   async pressFinal(button: 'Refund' | 'Cancel', reference: string): Promise<void> {
     await this.press(button === 'Cancel' ? 'Cancel order' : button, reference);
     await this.page
@@ -50,13 +50,13 @@ export class Till {
   }
 
   async showAll(): Promise<void> {
-    await this.page.locator('label', { hasText: /^All/ }).click(); // it is what one sees of the radio button
+    await this.page.locator('label', { hasText: /^All/ }).click(); // the visible part of the radio button
     await expect(this.page.getByRole('radio', { name: /^All/ })).toBeChecked();
   }
 }
 
 interface Fixtures {
-  /** Opens the page in a browser context of its own and signs in. */
+  /** Opens the page in a new browser context and signs in. */
   readonly openTill: (email: string, options?: TillOptions) => Promise<Till>;
 }
 
@@ -67,7 +67,7 @@ export const test = base.extend<Fixtures>({
     await use(async (email, { at, language = 'en', ...options } = {}) => {
       const context = await browser.newContext(options);
       close.push(() => context.close());
-      // The business's language is the page's: these tests read English, wherever they sell.
+      // The page uses the language of the business. These tests expect English in every business.
       await context.addInitScript((kept) => localStorage.setItem('orderbell.language', kept), language);
       const page = await context.newPage();
       page.on('pageerror', (err) => broken.push(String(err)));

@@ -1,10 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { mailedAbout } from './mails';
 import { sendAgain } from './outbox';
-import { newReference, Person } from './people';
 import { allowSource } from './sources';
 import { program, runningStack } from './stack';
 import { expect, test } from './till';
+import { ApiUser, newReference } from './users';
 
 const concerned = ['cashier@demo.example', 'manager@demo.example', 'owner@demo.example'];
 
@@ -22,7 +22,7 @@ interface EventData {
   readonly timestamp: string;
 }
 
-/** Delivers an event to a function as the broker does, and returns the answer's status. */
+/** Delivers an event to a function as the broker does, and returns the status of the response. */
 async function deliver(to: string, event: Event): Promise<number> {
   const data = JSON.parse(event.data) as EventData;
   const response = await fetch(program(to).url, {
@@ -45,9 +45,9 @@ async function deliver(to: string, event: Event): Promise<number> {
   return response.status;
 }
 
-test('an event that is sent again is seen once and mailed once', async ({ openTill }) => {
+test('an event that is sent again appears once and is mailed once', async ({ openTill }) => {
   const [reference, later] = [newReference(), newReference()];
-  const cashier = await Person.named('cashier@demo.example');
+  const cashier = await ApiUser.named('cashier@demo.example');
   const till = await openTill('owner@demo.example');
   const order = await cashier.pay(await cashier.create(reference));
   await expect.poll(() => mailedAbout(reference)).toEqual(concerned);
@@ -56,7 +56,7 @@ test('an event that is sent again is seen once and mailed once', async ({ openTi
   for (let i = 0; i < 3; i += 1) await sendAgain(order.order_id, 'order_paid');
   await sendAgain(order.order_id, 'order_created');
 
-  // A payment that was sent after them is mailed and shown: whatever they were to cause would be too.
+  // A later payment is mailed and shown, so all effects of the repeated events would have appeared by now.
   await cashier.pay(await cashier.create(later));
   await expect.poll(() => mailedAbout(later)).toEqual(concerned);
   await expect(till.order(later)).toHaveAttribute('data-status', 'paid');
@@ -66,7 +66,7 @@ test('an event that is sent again is seen once and mailed once', async ({ openTi
   await expect(till.page.getByTestId('notification').filter({ hasText: reference })).toHaveCount(1);
 });
 
-test('another order service’s event, delivered five times at once, is one order and one mail each', async ({
+test('an event of another order service, delivered five times at once, creates one order and one mail per recipient', async ({
   openTill,
 }) => {
   const [reference, later] = [newReference(), newReference()];
@@ -88,11 +88,11 @@ test('another order service’s event, delivered five times at once, is one orde
     }),
   };
   const answers = await Promise.all([1, 2, 3, 4, 5].map(() => deliver('order-paid', event)));
-  // A lock conflict asks for a retry; what was taken in was taken in once.
+  // A lock conflict answers with a status that asks for a retry. The event was applied once.
   expect(new Set(answers)).toContain(202);
   for (const status of answers) expect([202, 409]).toContain(status);
 
-  const cashier = await Person.named('cashier@demo.example');
+  const cashier = await ApiUser.named('cashier@demo.example');
   await cashier.pay(await cashier.create(later));
   await expect.poll(() => mailedAbout(later)).toEqual(concerned);
   await expect.poll(() => mailedAbout(reference)).toEqual(concerned);

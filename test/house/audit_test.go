@@ -30,7 +30,7 @@ var (
 	pinnedImage = regexp.MustCompile(`@sha256:[0-9a-f]{64}$`)
 )
 
-// TestActionsAndImagesArePinned holds what builds and runs to its digests: whoever moves a tag changes nothing here.
+// TestActionsAndImagesArePinned checks that actions and images are pinned by digest, so that a moved tag has no effect.
 func TestActionsAndImagesArePinned(t *testing.T) {
 	t.Parallel()
 	actions, images := 0, 0
@@ -62,12 +62,12 @@ func TestActionsAndImagesArePinned(t *testing.T) {
 		}
 	}
 	if actions == 0 || images < 3 {
-		t.Errorf("found %d actions and %d images, want some: the test looks in the wrong places", actions, images)
+		t.Errorf("found %d actions and %d images, want some of each", actions, images)
 	}
 }
 
-// TestAuditSaysWhatItDoesNotKnow runs tools/audit.sh with stand-ins for the two tools.
-func TestAuditSaysWhatItDoesNotKnow(t *testing.T) {
+// TestAuditReportsWhatItCannotCheck runs tools/audit.sh with fakes of the two tools.
+func TestAuditReportsWhatItCannotCheck(t *testing.T) {
 	t.Parallel()
 	stand := func(output string, status int) string {
 		name := filepath.Join(t.TempDir(), "tool")
@@ -84,13 +84,13 @@ func TestAuditSaysWhatItDoesNotKnow(t *testing.T) {
 		status           int
 		want             string
 	}{
-		"nothing is known":             {fine, fine, 0, "nothing is known against any dependency"},
-		"a Go module is vulnerable":    {stand("Vulnerability #1: GO-2026-0001", 3), fine, 1, "VULNERABLE   govulncheck ."},
-		"an npm package is vulnerable": {fine, stand("1 high severity vulnerability", 1), 1, "VULNERABLE   npm audit frontend/package-lock.json"},
-		"vuln.go.dev is away":          {stand(noHost, 1), fine, 2, "NOT CHECKED  govulncheck ."},
-		"the registry audits nothing":  {fine, stand("npm error 405 Method Not Allowed - POST /-/npm/v1/security/audits/quick", 1), 2, "NOT CHECKED  npm audit"},
-		"one is away, one is not":      {stand(noHost, 1), stand("1 high severity vulnerability", 1), 1, "NOT CHECKED  govulncheck"},
-		"a tool fails":                 {stand("govulncheck: loading packages: syntax error", 1), fine, 3, "FAILED       govulncheck"},
+		"nothing is known":               {fine, fine, 0, "nothing is known against any dependency"},
+		"a Go module is vulnerable":      {stand("Vulnerability #1: GO-2026-0001", 3), fine, 1, "VULNERABLE   govulncheck ."},
+		"an npm package is vulnerable":   {fine, stand("1 high severity vulnerability", 1), 1, "VULNERABLE   npm audit frontend/package-lock.json"},
+		"vuln.go.dev is unreachable":     {stand(noHost, 1), fine, 2, "NOT CHECKED  govulncheck ."},
+		"the registry audits nothing":    {fine, stand("npm error 405 Method Not Allowed - POST /-/npm/v1/security/audits/quick", 1), 2, "NOT CHECKED  npm audit"},
+		"one is unreachable, one is not": {stand(noHost, 1), stand("1 high severity vulnerability", 1), 1, "NOT CHECKED  govulncheck"},
+		"a tool fails":                   {stand("govulncheck: loading packages: syntax error", 1), fine, 3, "FAILED       govulncheck"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

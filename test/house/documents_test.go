@@ -55,7 +55,7 @@ func TestMakeTargets(t *testing.T) {
 		for _, name := range append(documents(t), ".ci/run") {
 			for _, m := range makeUse.FindAllStringSubmatch(read(t, name), -1) {
 				if !targets[m[1]] {
-					t.Errorf("%s names make %s, which is no target", name, m[1])
+					t.Errorf("%s names make %s, which does not exist", name, m[1])
 				}
 			}
 		}
@@ -84,7 +84,7 @@ func TestDocumentsNameWhatExists(t *testing.T) {
 			token := m[1]
 			first, _, nested := strings.Cut(token, "/")
 			if !pathInCode.MatchString(token) || !nested && path.Ext(token) == "" || !top[first] {
-				continue // not a path of the tree: code, a route, a folder that is built
+				continue // not a path of the tree: code, a route, a build output
 			}
 			if !exists(token) && !exists(filepath.Join(path.Dir(name), token)) {
 				t.Errorf("%s names %s, which does not exist", name, token)

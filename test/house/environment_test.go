@@ -20,7 +20,7 @@ type variable struct {
 	files    []string // that declare it
 	standard string   // its default
 	allowed  string   // its values, if they are listed: "a, b, c"
-	words    string   // that explain it
+	words    string   // its explanation
 	required bool
 }
 
@@ -63,10 +63,10 @@ func declared(t *testing.T) map[string]variable {
 	return all
 }
 
-// envLine is a variable of .env.example: after a # with its default, or without one with an example.
+// envLine matches a variable of .env.example: commented out with its default, or set to an example.
 var envLine = regexp.MustCompile(`^(# )?([A-Z][A-Z0-9_]*)=(.*)$`)
 
-// explained returns the variables of .env.example, of which each has words above it.
+// explained returns the variables of .env.example, and checks that each has an explanation above it.
 func explained(t *testing.T) map[string]variable {
 	t.Helper()
 	all := map[string]variable{}
@@ -118,9 +118,9 @@ func TestEnvironment(t *testing.T) {
 			case !w.required && w.standard != v.standard:
 				t.Errorf("%s says that %s is %q by default, but it is %q", envExample, name, w.standard, v.standard)
 			case v.allowed == "" && strings.Contains(w.words, ": one of "):
-				t.Errorf("%s lists values of %s, which the code does not hold it to: it needs the tag oneof", envExample, name)
+				t.Errorf("%s lists the values of %s, but the code does not check them: add the tag oneof", envExample, name)
 			case !strings.Contains(w.words, v.allowed):
-				t.Errorf("%s says of %s:%s; the code takes one of %q", envExample, name, w.words, v.allowed)
+				t.Errorf("%s explains %s:%s; the code accepts one of %q", envExample, name, w.words, v.allowed)
 			}
 		}
 		for name := range words {
@@ -144,5 +144,5 @@ func TestEnvironment(t *testing.T) {
 	})
 }
 
-// setVariable is a line of a file that kustomize makes a ConfigMap of.
+// setVariable matches a line of a file from which kustomize generates a ConfigMap.
 var setVariable = regexp.MustCompile(`(?m)^([A-Z][A-Z0-9_]*)=`)

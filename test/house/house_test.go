@@ -1,5 +1,5 @@
-// Package house_test keeps the house rules that no linter knows: which package may import which, that each environment
-// variable is declared once and explained, that documents name only what exists. `make check` runs it.
+// Package house_test checks rules that no linter has: which package may import which, that each environment variable is declared
+// once and explained, that documents name only what exists. `make check` runs it.
 package house_test
 
 import (
@@ -15,10 +15,10 @@ import (
 	"testing"
 )
 
-// root is the top of the tree as seen from this folder.
+// root is the path of the top of the tree from this folder.
 const root = "../.."
 
-// pkg is what `go list` says of a package of this module.
+// pkg is a package of this module, as `go list` prints it.
 type pkg struct {
 	ImportPath   string
 	Dir          string
@@ -29,7 +29,7 @@ type pkg struct {
 	Imports      []string
 }
 
-// path is the package's folder from the top of the tree.
+// path returns the package's folder relative to the top of the tree.
 func (p pkg) path() string { return strings.TrimPrefix(p.ImportPath, "orderbell/") }
 
 func packages(t *testing.T) []pkg {
@@ -47,7 +47,7 @@ func packages(t *testing.T) []pkg {
 		all = append(all, p)
 	}
 	if len(all) == 0 {
-		t.Fatal("go list knows no package")
+		t.Fatal("go list prints no package")
 	}
 	return all
 }
@@ -66,13 +66,13 @@ func output(t *testing.T, name string, args ...string) []byte {
 	return out
 }
 
-// files returns the files of the tree, from its top, that git keeps or would keep: what is built or fetched is out.
+// files returns the files of the tree that git tracks or does not ignore, relative to its top.
 func files(t *testing.T) []string {
 	t.Helper()
 	out := output(t, "git", "ls-files", "--cached", "--others", "--exclude-standard", "-z")
 	names := slices.DeleteFunc(strings.Split(string(out), "\x00"), func(name string) bool {
 		info, err := os.Stat(filepath.Join(root, name))
-		return name == "" || err != nil || !info.Mode().IsRegular() // deleted, but git does not know yet
+		return name == "" || err != nil || !info.Mode().IsRegular() // deleted, but not yet in git
 	})
 	if len(names) == 0 {
 		t.Fatal("git lists no file")

@@ -9,13 +9,13 @@ import (
 	"testing"
 )
 
-// plan is where every package is named with its kind.
+// plan is the document that lists every package with its kind.
 const plan = "specs/004-order-notifications/plan.md"
 
 // planRow is one row of it: folder, kind, and after a comma the store that an adapter is for.
 var planRow = regexp.MustCompile("(?m)^\\| `([^`]+)` \\| (domain|edge|adapter|logic|main)(?:, (\\w+))?[^|]*\\|")
 
-// kinds returns the kind of each package in the plan's table, by folder. A row that ends in /… is for all below it.
+// kinds returns the kind of each package in the plan's table, by folder. A row that ends in /… covers all packages below it.
 func kinds(t *testing.T) map[string]string {
 	t.Helper()
 	byPath := map[string]string{}
@@ -31,7 +31,8 @@ func kinds(t *testing.T) map[string]string {
 	return byPath
 }
 
-// kindOf returns what p is: the kind of the plan, "main", "test" for what only tests import, or "" if the plan lacks it.
+// kindOf returns the kind of p: the one in the plan, "main", "test" for a package that only tests import, or "" if the plan does
+// not list p.
 func kindOf(p pkg, byPath map[string]string) string {
 	path := p.path()
 	switch {
@@ -53,8 +54,8 @@ func kindOf(p pkg, byPath map[string]string) string {
 	return ""
 }
 
-// mayImport is the picture of the style guide: arrows only point down, and adapters do not know each other, but that
-// all PostgreSQL stores stand on internal/store/database.
+// mayImport says which kind may import which: dependencies point one way, and adapters do not import each other, except that every
+// PostgreSQL store uses internal/store/database.
 func mayImport(from, to string, imported pkg) bool {
 	switch from {
 	case "domain":
@@ -134,7 +135,7 @@ func TestPackages(t *testing.T) {
 	})
 	t.Run("programs contain neither the operations page nor what it breaks", func(t *testing.T) {
 		t.Parallel()
-		for _, dir := range deployables(t) { // the page can stop servers: it is for one machine
+		for _, dir := range deployables(t) { // the page can stop servers, and is for development only
 			for path := range strings.Lines(string(output(t, "go", "list", "-deps", "./"+dir))) {
 				for _, developers := range []string{"orderbell/cmd/orderbell/internal/opspage", "orderbell/cmd/orderbell/internal/devstack", "orderbell/internal/dev/"} {
 					if strings.HasPrefix(path, developers) {

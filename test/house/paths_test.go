@@ -9,10 +9,10 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// written is a path of the API in a string of Go or TypeScript.
+// written matches a path of the API in a string of Go or TypeScript.
 var written = regexp.MustCompile("[\"'`](/api/[^\"'`?\\s]*)")
 
-// TestPathsOfTheAPIAreDocumented holds the paths that programs, the page and operators' commands use to the OpenAPI document.
+// TestPathsOfTheAPIAreDocumented checks that the paths that programs, the page and operators' commands use are in the OpenAPI document.
 func TestPathsOfTheAPIAreDocumented(t *testing.T) {
 	t.Parallel()
 	var doc struct {
@@ -38,7 +38,7 @@ func TestPathsOfTheAPIAreDocumented(t *testing.T) {
 		}
 	}
 	if found < 40 {
-		t.Errorf("%d paths were found", found)
+		t.Errorf("found only %d paths", found)
 	}
 	for path, want := range map[string]bool{
 		"/api/orders": true, "/api/orders/": true, "/api/sse": true, "/api/orders/${id}/pay": true, "/api/users${query}": true,
@@ -50,7 +50,7 @@ func TestPathsOfTheAPIAreDocumented(t *testing.T) {
 	}
 }
 
-// documented says whether a path is one of the document, or the first segments of one. An expression stands for any segment.
+// documented says whether a path, or a path that begins with it, is in the document. An expression matches any segment.
 func documented(used string, paths map[string]any) bool {
 	used, _, _ = strings.Cut(strings.TrimSuffix(used, "/"), "${query}")
 	got := strings.Split(used, "/")

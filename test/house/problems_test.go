@@ -20,7 +20,7 @@ var apiPackages = []string{ //nolint:gochecknoglobals // a table
 	"internal/user", "sse-gateway/internal/stream",
 }
 
-// detailOf says which argument of a function is the text of a problem; -1 is the last.
+// detailOf is the index of the argument with a problem's text, by function; -1 means the last.
 var detailOf = map[string]int{ //nolint:gochecknoglobals // a table
 	"New": 1, "Field": 1, "BadParameter": 1, "InvalidToken": 0, "tooMany": 0, "add": -1, "conflict": -1, "allowed": -1,
 	"Error": 1, "Invalid": 1, "unknownSender": 0,
@@ -36,7 +36,7 @@ var sayers = map[string]bool{ //nolint:gochecknoglobals // a table
 	"internal/auth.tenant": true, "internal/auth.read": true,
 }
 
-// unseen are texts that no request of a test gets.
+// unseen are texts that no test produces, each with the reason.
 var unseen = map[string]string{ //nolint:gochecknoglobals // a table
 	"too many tills wait for approval":                 "10,000 open pairings",
 	"an e-mail address can have at most %d characters": "a domain of that length is refused before",
@@ -61,7 +61,7 @@ func TestEveryProblemIsInAGoldenFile(t *testing.T) {
 		}
 	}
 	if found < 80 {
-		t.Errorf("only %d texts of problems are found", found)
+		t.Errorf("found only %d texts of problems", found)
 	}
 }
 
@@ -70,7 +70,7 @@ var (
 	wording = regexp.MustCompile(`[a-z] [a-z]`)
 )
 
-// asPattern matches what a format may become.
+// asPattern returns a pattern that matches the results of a format.
 func asPattern(format string) *regexp.Regexp {
 	parts := verb.Split(format, -1)
 	for i, part := range parts {
@@ -79,7 +79,7 @@ func asPattern(format string) *regexp.Regexp {
 	return regexp.MustCompile(strings.Join(parts, ".+"))
 }
 
-// problemTexts returns the texts of problems in a package, with their places.
+// problemTexts returns the texts of problems in a package, with their positions.
 func problemTexts(t *testing.T, folder string) map[string]string {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Join(root, folder))

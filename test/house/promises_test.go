@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// named is a test, a file with tests, or the folder of the names before it.
+// named matches a test, a file with tests, or the folder of the names before it.
 var named = regexp.MustCompile("`([^`]+)`| in ([a-z][\\w./-]*\\w)")
 
-// TestEveryPromiseHasItsTest reads the table of docs/security.md: each promise names tests, and they exist where it says.
+// TestEveryPromiseHasItsTest checks the table of docs/security.md: each promise names tests, and they exist in the named folder.
 func TestEveryPromiseHasItsTest(t *testing.T) {
 	t.Parallel()
 	_, text, _ := strings.Cut(read(t, "docs/security.md"), "\n## Promises\n")
@@ -29,7 +29,7 @@ func TestEveryPromiseHasItsTest(t *testing.T) {
 			case name != "" && strings.Contains(name, "/"):
 				tests++
 				if !exists(name) {
-					t.Errorf("%s: there is no %s", promise, name)
+					t.Errorf("%s: %s does not exist", promise, name)
 				}
 			case name != "":
 				names = append(names, name)
@@ -48,7 +48,7 @@ func TestEveryPromiseHasItsTest(t *testing.T) {
 		}
 	}
 	if rows < 40 {
-		t.Errorf("%d promises were read", rows)
+		t.Errorf("found only %d promises", rows)
 	}
 }
 

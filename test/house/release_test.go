@@ -49,7 +49,7 @@ func TestCodeOwnersNameWhatExists(t *testing.T) {
 	}
 }
 
-// TestRelease runs the script of the release with stand-ins for ko and go, which write down how they were called.
+// TestRelease runs the script of the release with fakes of ko and go that record their arguments.
 func TestRelease(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

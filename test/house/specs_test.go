@@ -30,7 +30,7 @@ func goTests(t *testing.T) map[string]bool {
 	return names
 }
 
-// missing returns what a text of the specification names and the tree does not have.
+// missing returns the tests and files that a text of the specification names and that do not exist.
 func missing(t *testing.T, text string, tests map[string]bool) []string {
 	t.Helper()
 	var gone []string
@@ -76,7 +76,7 @@ func TestTheSpecificationNamesTestsThatExist(t *testing.T) {
 	}
 }
 
-// TestSpecificationsAreNumberedAndComplete runs the check of `make check-specs` over trees with a fault.
+// TestSpecificationsAreNumberedAndComplete runs the check of `make check-specs` on invalid trees.
 func TestSpecificationsAreNumberedAndComplete(t *testing.T) {
 	t.Parallel()
 	files := []string{"spec.md", "plan.md", "research.md", "quickstart.md", "tasks.md", "contracts/openapi.yaml"}

@@ -16,11 +16,11 @@ import (
 )
 
 const (
-	mostLinesOfMain = 50  // a main connects things; what it does lies in packages with tests
-	mostLinesOfFile = 400 // what a reader holds in mind
+	mostLinesOfMain = 50  // a main only connects packages, which have tests
+	mostLinesOfFile = 400 // a reader can remember this much
 )
 
-// source says whether users write and read the file as code.
+// source says whether the file is hand-written code.
 func source(name string) bool {
 	switch path.Ext(name) {
 	case ".go", ".ts", ".tsx", ".js", ".mjs", ".sh", ".sql", ".css":
@@ -45,8 +45,8 @@ func TestFileLengths(t *testing.T) {
 	}
 }
 
-// ofThisMachine returns what ties a tree to the machine and the network it is checked on: where the checkout and its user
-// are at home, and the hosts that Go fetches from.
+// ofThisMachine returns texts that are specific to the machine and network of the checkout: its folder, the home of its user, and
+// the hosts from which Go downloads.
 func ofThisMachine(t *testing.T) []string {
 	t.Helper()
 	checkout, err := filepath.Abs(root)
@@ -81,8 +81,8 @@ func TestNoMachineInTheTree(t *testing.T) {
 	}
 }
 
-// TestLockFilesNameNoRegistry holds npm's lock files to versions and hashes: whose registry they were made with is not
-// everybody's.
+// TestLockFilesNameNoRegistry checks that npm's lock files have versions and hashes, but not the registry of the machine that wrote
+// them.
 func TestLockFilesNameNoRegistry(t *testing.T) {
 	t.Parallel()
 	locks := 0
@@ -97,7 +97,7 @@ func TestLockFilesNameNoRegistry(t *testing.T) {
 		}
 	}
 	if locks == 0 {
-		t.Fatal("there are no lock files")
+		t.Fatal("found no lock files")
 	}
 }
 
@@ -123,25 +123,25 @@ func TestMigrations(t *testing.T) {
 			halves[number] = map[string]string{}
 		}
 		if other := halves[number][match[3]]; other != "" {
-			t.Errorf("number %06d is taken twice: %s and %s", number, other, match[2])
+			t.Errorf("two migrations have the number %06d: %s and %s", number, other, match[2])
 		}
 		halves[number][match[3]] = match[2]
 	}
 	if len(halves) == 0 {
-		t.Fatal("there are no migrations")
+		t.Fatal("found no migrations")
 	}
 	for i, number := range slices.Sorted(maps.Keys(halves)) {
 		if number != i+1 {
 			t.Fatalf("migration %06d follows %06d: the numbers have a gap", number, i)
 		}
 		if pair := halves[number]; pair["up"] == "" || pair["up"] != pair["down"] {
-			t.Errorf("migration %06d is no pair: up %q, down %q", number, pair["up"], pair["down"])
+			t.Errorf("migration %06d needs one up and one down file, has up %q, down %q", number, pair["up"], pair["down"])
 		}
 	}
 }
 
-// deployables returns the folder of each program that runs in a cluster: those under functions/, and at the top those
-// that are always there.
+// deployables returns the folder of each program that runs in a cluster: the functions, and the long-running programs at the top
+// of the tree.
 func deployables(t *testing.T) []string {
 	t.Helper()
 	var dirs []string
@@ -156,7 +156,7 @@ func deployables(t *testing.T) []string {
 
 func TestDeployables(t *testing.T) {
 	t.Parallel()
-	t.Run("the program is called as its folder", func(t *testing.T) {
+	t.Run("the program has the name of its folder", func(t *testing.T) {
 		t.Parallel()
 		for _, dir := range deployables(t) {
 			if want := fmt.Sprintf("service.Main(%q", path.Base(dir)); !strings.Contains(read(t, dir+"/main.go"), want) {
@@ -179,7 +179,7 @@ func TestDeployables(t *testing.T) {
 	})
 }
 
-// instrument is a call that makes a metric.
+// instrument matches a call that creates a metric.
 var instrument = regexp.MustCompile(`(?:Counter|Gauge|Histogram|\.gauge|\.counter)\(\s*"([^"]*)"`)
 
 func TestMetricsHaveOnePrefixAndOneStyle(t *testing.T) {
@@ -193,11 +193,11 @@ func TestMetricsHaveOnePrefixAndOneStyle(t *testing.T) {
 		for _, call := range instrument.FindAllStringSubmatch(read(t, name), -1) {
 			found++
 			if !style.MatchString(call[1]) {
-				t.Errorf("%s: the metric %q does not read as orderbell.noun.quantity", name, call[1])
+				t.Errorf("%s: the name of the metric %q does not have the form orderbell.noun.quantity", name, call[1])
 			}
 		}
 	}
 	if found < 20 {
-		t.Errorf("%d metrics were found", found)
+		t.Errorf("found only %d metrics", found)
 	}
 }

@@ -9,8 +9,7 @@ import (
 	"testing"
 )
 
-// TestBrokerSettings runs the part of k8s/kafka-broker/settings that edits the ConfigMap, on the lines that Knative's
-// release has.
+// TestBrokerSettings runs the part of k8s/kafka-broker/settings that edits the ConfigMap, on the text of Knative's release.
 func TestBrokerSettings(t *testing.T) {
 	t.Parallel()
 	const release = `data:
@@ -42,8 +41,8 @@ const (
 	function   = 50 + 25                                 // a pod and its queue-proxy
 )
 
-// TestKindFitsALaptop adds up what the pods of overlay kind ask for: with all that always runs, six functions still fit on
-// four cores.
+// TestKindFitsALaptop adds up the CPU requests of overlay kind: the pods that always run and six functions must fit on four
+// cores.
 func TestKindFitsALaptop(t *testing.T) {
 	t.Parallel()
 	always := 0
@@ -81,13 +80,13 @@ func TestKindFitsALaptop(t *testing.T) {
 	t.Logf("overlay kind requests %d thousandths of a core", always)
 }
 
-// TestDeadLettersAreRedriven holds every overlay to the CronJob that sends dead letters of outages again.
+// TestDeadLettersAreRedriven checks that every overlay has the CronJob that redrives dead letters of outages.
 func TestDeadLettersAreRedriven(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, all []object) {
 		job := find(all, "CronJob", "redrive")
 		if job == nil {
-			t.Fatal("there is no CronJob redrive")
+			t.Fatal("the overlay has no CronJob redrive")
 		}
 		var spec struct {
 			Schedule    string
@@ -129,8 +128,8 @@ func TestDeadLettersAreRedriven(t *testing.T) {
 	})
 }
 
-// TestDeadLettersAreTakenByTwoPods holds every sink of dead letters to a second pod, and to a disruption budget: what it does not
-// take for 25 s is dropped, and comes minutes later.
+// TestDeadLettersAreTakenByTwoPods checks that every sink of dead letters has two pods and a disruption budget. A dead letter that
+// the sink does not take within 25 s is dropped, and its event is delivered minutes later.
 func TestDeadLettersAreTakenByTwoPods(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, all []object) {
@@ -163,12 +162,12 @@ func TestDeadLettersAreTakenByTwoPods(t *testing.T) {
 			}
 		}
 		if sinks == 0 {
-			t.Error("there are no Triggers")
+			t.Error("the overlay has no Triggers")
 		}
 	})
 }
 
-// TestTheSinkGetsASecondPod runs that part of k8s/kafka-broker/settings with a kubectl that only tells what it was asked.
+// TestTheSinkGetsASecondPod runs that part of k8s/kafka-broker/settings with a fake kubectl that prints its arguments.
 func TestTheSinkGetsASecondPod(t *testing.T) {
 	t.Parallel()
 	for replicas, want := range map[string]bool{"1": true, "2": false, "5": false} {

@@ -26,7 +26,7 @@ type artifact struct {
 	} `yaml:"ko"`
 }
 
-// artifacts returns those of skaffold.yaml, and those that its profiles add.
+// artifacts returns the artifacts of skaffold.yaml, including those that its profiles add.
 func artifacts(t *testing.T) []artifact {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(root, "skaffold.yaml"))
@@ -61,8 +61,8 @@ func artifacts(t *testing.T) []artifact {
 	return all
 }
 
-// TestImages holds the files by which Skaffold knows that an image has changed to those that it is made of: one that is
-// not listed is changed, and what is deployed is the image of before.
+// TestImages checks that skaffold.yaml lists every file from which an image is built. Skaffold does not rebuild an image when a
+// file changes that is not listed, and so deploys the old one.
 func TestImages(t *testing.T) {
 	t.Parallel()
 	all := artifacts(t)
@@ -78,7 +78,7 @@ func TestImages(t *testing.T) {
 			}
 			for _, file := range made {
 				if !listed(a.Ko.Dependencies.Paths, file) {
-					t.Errorf("image %s is made of %s too, which its dependencies do not list", a.Image, file)
+					t.Errorf("image %s is also built from %s, which its dependencies do not list", a.Image, file)
 				}
 			}
 		})
@@ -133,7 +133,7 @@ func bundled(t *testing.T) []string {
 	for _, pattern := range []string{"*.html", "*.ts", "package*.json", "tsconfig.json", "public/*", "src/*", "src/*/*"} {
 		found, err := filepath.Glob(filepath.Join(root, "frontend", pattern))
 		if err != nil || len(found) == 0 {
-			t.Fatalf("there is no frontend/%s: %v", pattern, err)
+			t.Fatalf("frontend/%s does not exist: %v", pattern, err)
 		}
 		for _, name := range found {
 			absolute, err := filepath.Abs(name)
@@ -146,7 +146,7 @@ func bundled(t *testing.T) []string {
 	return files
 }
 
-// inTree is an absolute name as seen from the top of the tree.
+// inTree returns an absolute name relative to the top of the tree.
 func inTree(t *testing.T, name string) string {
 	t.Helper()
 	top, err := filepath.Abs(root)

@@ -1,7 +1,7 @@
 //go:build manifests
 
-// Package manifests_test holds the rendered overlays to rules that no schema knows: that what they set is what the
-// programs read, that connections suffice, that nothing is lost for want of a sink. `make manifests` renders and runs it.
+// Package manifests_test checks rules of the rendered overlays that no schema can express: the programs read every variable that
+// is set, there are enough database connections, every dead letter has a sink. `make manifests` renders the overlays and runs it.
 package manifests_test
 
 import (
@@ -44,7 +44,7 @@ func (o object) group() string {
 	return group
 }
 
-// decode reads the object's specification.
+// decode decodes the object's specification.
 func (o object) decode(t *testing.T, into any) {
 	t.Helper()
 	if err := o.Spec.Decode(into); err != nil {
@@ -52,7 +52,7 @@ func (o object) decode(t *testing.T, into any) {
 	}
 }
 
-// pod is the part of a pod's specification that the rules are about.
+// pod is the part of a pod's specification that the tests check.
 type pod struct {
 	ServiceAccountName string           `yaml:"serviceAccountName"`
 	AutomountToken     *bool            `yaml:"automountServiceAccountToken"`
@@ -111,20 +111,20 @@ type security struct {
 	Seccomp      struct{ Type string } `yaml:"seccompProfile"`
 }
 
-// nonRoot says whether s refuses root.
+// nonRoot says whether s forbids to run as root.
 func (s security) nonRoot() bool { return s.RunAsNonRoot != nil && *s.RunAsNonRoot }
 
-// workload is an object that makes pods.
+// workload is an object that creates pods.
 type workload struct {
 	object
 	replicas    int
-	numbered    bool              // replicas are said
+	numbered    bool              // replicas are set
 	annotations map[string]string // of the pods
 	labels      map[string]string // of the pods
 	pod         pod
 }
 
-// ours says whether the pods run a program of this tree.
+// ours says whether the pods run one of Orderbell's programs.
 func (w workload) ours() bool {
 	name := w.pod.Containers[0].Image
 	return name == "orderbell" || slices.Contains(programs(), name)
@@ -145,7 +145,7 @@ func functions() []string {
 	return names
 }
 
-// folder is where the program called name has its main.
+// folder returns the folder of the program's main.
 func folder(name string) string {
 	switch {
 	case name == "orderbell":
@@ -171,7 +171,7 @@ func load(t *testing.T, overlay string) []object {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(root, ".cache", "manifests", overlay+".yaml"))
 	if err != nil {
-		t.Fatalf("%v: make manifests renders it", err)
+		t.Fatalf("%v: run make manifests, which renders it", err)
 	}
 	var all []object
 	for decoder := yaml.NewDecoder(bytes.NewReader(content)); ; {
@@ -233,8 +233,7 @@ func find(all []object, kind, name string) *object {
 	return nil
 }
 
-// settings returns what w's first container gets from ConfigMaps and literals, and the names it gets from Secrets with
-// an empty value.
+// settings returns the environment of w's first container. Variables from Secrets have an empty value.
 func settings(t *testing.T, all []object, w workload) map[string]string {
 	t.Helper()
 	got := map[string]string{}
@@ -246,7 +245,7 @@ func settings(t *testing.T, all []object, w workload) map[string]string {
 		}
 		m := find(all, "ConfigMap", from.ConfigMapRef.Name)
 		if m == nil {
-			t.Errorf("%s names ConfigMap %s, which is not there", w.Metadata.Name, from.ConfigMapRef.Name)
+			t.Errorf("%s names ConfigMap %s, which does not exist", w.Metadata.Name, from.ConfigMapRef.Name)
 			continue
 		}
 		for k, v := range m.Data {

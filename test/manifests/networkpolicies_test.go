@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestStoresAreReached lets each program out to the stores whose address it is given, and to no others.
+// TestStoresAreReached checks that NetworkPolicies let each program connect to the stores whose addresses it gets, and to no others.
 func TestStoresAreReached(t *testing.T) {
 	t.Parallel()
 	policies := map[string]string{
@@ -22,19 +22,19 @@ func TestStoresAreReached(t *testing.T) {
 				}
 				_, given := settings(t, all, w)[address]
 				if may := slices.Contains(allowed, w.Metadata.Name); may != given {
-					t.Errorf("%s is given %s: %t, and let out by NetworkPolicy %s: %t", w.Metadata.Name, address, given, policy, may)
+					t.Errorf("%s has the variable %s: %t; NetworkPolicy %s lets it connect: %t", w.Metadata.Name, address, given, policy, may)
 				}
 			}
 		}
 	})
 }
 
-// selected returns the programs that a NetworkPolicy is for.
+// selected returns the programs that a NetworkPolicy selects.
 func selected(t *testing.T, all []object, policy string) []string {
 	t.Helper()
 	o := find(all, "NetworkPolicy", policy)
 	if o == nil {
-		t.Fatalf("there is no NetworkPolicy %s", policy)
+		t.Fatalf("NetworkPolicy %s does not exist", policy)
 	}
 	var spec struct {
 		PodSelector struct {

@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "write the PrometheusRule") //nolint:goc
 
 const observability = "k8s/components/observability/"
 
-// text returns a file of the component, without lines that are comments.
+// text returns a file of the component without comment lines.
 func text(t *testing.T, name string) string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(root, observability+name))
@@ -29,7 +29,7 @@ func text(t *testing.T, name string) string {
 	return regexp.MustCompile(`(?m)^\s*#.*\n`).ReplaceAllString(string(content), "")
 }
 
-// TestPrometheusRule holds the operator's object to the rule files, of which it is made.
+// TestPrometheusRule checks that the operator's PrometheusRule is generated from the current rule files.
 func TestPrometheusRule(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(filepath.Join(root, observability, "rules", "*.yaml"))
@@ -64,7 +64,7 @@ func TestPrometheusRule(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(written) != b.String() {
-		t.Errorf("%s is not what the rules say: write it with -update", file)
+		t.Errorf("%s differs from the rule files: run this test with -update", file)
 	}
 	var rule struct {
 		Spec struct {
@@ -76,7 +76,7 @@ func TestPrometheusRule(t *testing.T) {
 	}
 }
 
-// TestEachAlertHasItsSection holds the rules to the operator's document: each alert is in its table, and its link has a section.
+// TestEachAlertHasItsSection checks the operator's document: each alert is in its table, and each link of an alert has a section.
 func TestEachAlertHasItsSection(t *testing.T) {
 	t.Parallel()
 	content, err := os.ReadFile(filepath.Join(root, "docs/ORDER_NOTIFICATIONS_OPERATIONS.md"))
@@ -98,7 +98,7 @@ func TestEachAlertHasItsSection(t *testing.T) {
 			t.Errorf("%s is not in the table of alerts", a[1])
 		}
 		if !slices.Contains(sections, links[i][1]) {
-			t.Errorf("%s links to #%s, which is no section", a[1], links[i][1])
+			t.Errorf("%s links to #%s, which does not exist", a[1], links[i][1])
 		}
 	}
 }
@@ -124,7 +124,7 @@ func TestTheAutoscalersMetricIsServed(t *testing.T) {
 	each(t, func(t *testing.T, all []object) {
 		hpa := find(all, "HorizontalPodAutoscaler", "sse-gateway")
 		if hpa == nil {
-			t.Fatal("there is no HorizontalPodAutoscaler sse-gateway")
+			t.Fatal("the overlay has no HorizontalPodAutoscaler sse-gateway")
 		}
 		if !strings.Contains(hpa.raw, "name: "+metric) {
 			t.Errorf("the autoscaler does not read %s:\n%s", metric, hpa.raw)
@@ -132,17 +132,17 @@ func TestTheAutoscalersMetricIsServed(t *testing.T) {
 	})
 }
 
-// TestTheNightHasItsVerify holds every overlay to the jobs of an operator.
+// TestTheNightHasItsVerify checks that every overlay has the operator's jobs.
 func TestTheNightHasItsVerify(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, all []object) {
 		for _, name := range []string{"verify", "status"} {
 			if find(all, "CronJob", name) == nil {
-				t.Errorf("there is no CronJob %s", name)
+				t.Errorf("the overlay has no CronJob %s", name)
 			}
 		}
 		if find(all, "ConfigMap", "orderbell-alerts") == nil {
-			t.Error("there is no ConfigMap orderbell-alerts")
+			t.Error("the overlay has no ConfigMap orderbell-alerts")
 		}
 	})
 }

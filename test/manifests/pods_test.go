@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// TestRestricted holds every pod to the restricted Pod Security Standard and to a little more.
+// TestRestricted checks that every pod meets the restricted Pod Security Standard and some stricter rules.
 func TestRestricted(t *testing.T) {
 	t.Parallel()
 	// Kafka's image writes its configuration when it starts.
@@ -19,11 +19,11 @@ func TestRestricted(t *testing.T) {
 		for _, w := range workloads(t, all) {
 			name := w.Kind + " " + w.Metadata.Name
 			if got := w.labels["app.kubernetes.io/name"]; got != w.Metadata.Name {
-				t.Errorf("the pods of %s are labelled %q: no NetworkPolicy finds them", name, got)
+				t.Errorf("the pods of %s are labelled %q: no NetworkPolicy selects them", name, got)
 			}
 			account := find(all, "ServiceAccount", w.pod.ServiceAccountName)
 			mounted := account == nil || !strings.Contains(account.raw, "automountServiceAccountToken: false")
-			if w.pod.AutomountToken != nil { // it has the last word
+			if w.pod.AutomountToken != nil { // it overrides the service account's setting
 				mounted = *w.pod.AutomountToken
 			}
 			if mounted {
@@ -38,16 +38,16 @@ func TestRestricted(t *testing.T) {
 				t.Errorf("%s may run as root", name)
 			}
 			if own.Escalation == nil || *own.Escalation || !slices.Equal(own.Capabilities.Drop, []string{"ALL"}) {
-				t.Errorf("%s may gain rights", name)
+				t.Errorf("%s allows privilege escalation", name)
 			}
 			if own.Seccomp.Type != "RuntimeDefault" && outer.Seccomp.Type != "RuntimeDefault" {
 				t.Errorf("%s has no seccomp profile", name)
 			}
 			if !own.ReadOnlyRoot && !slices.Contains(writesRoot, w.Metadata.Name) {
-				t.Errorf("%s may write its root", name)
+				t.Errorf("%s has a writable root file system", name)
 			}
 			if c.Resources.Requests["cpu"] == "" || c.Resources.Requests["memory"] == "" || c.Resources.Limits["memory"] == "" {
-				t.Errorf("%s does not say what it needs: %+v", name, c.Resources)
+				t.Errorf("%s does not set its resources: %+v", name, c.Resources)
 			}
 			if len(c.Readiness) == 0 && w.Kind != "Job" {
 				t.Errorf("%s has no readiness probe", name)
@@ -56,7 +56,7 @@ func TestRestricted(t *testing.T) {
 	})
 }
 
-// TestSecrets keeps secrets out of the manifests; the overlay kind has some, for development.
+// TestSecrets checks that the manifests have no secrets, except those for development in overlay kind.
 func TestSecrets(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, all []object) {
@@ -79,14 +79,14 @@ func TestSecrets(t *testing.T) {
 				case e.ValueFrom == nil || e.ValueFrom.SecretKeyRef == nil:
 					t.Errorf("%s has %s as a literal, want a ConfigMap or a Secret", w.Metadata.Name, e.Name)
 				case !e.ValueFrom.SecretKeyRef.Optional:
-					t.Errorf("%s cannot start without the Secret of %s, so it cannot say that it is missing", w.Metadata.Name, e.Name)
+					t.Errorf("%s does not start without the Secret of %s: make it optional, so that the program can log that it is missing", w.Metadata.Name, e.Name)
 				}
 			}
 		}
 	})
 }
 
-// TestGateway holds the gateway to what a rollout without a lost event needs.
+// TestGateway checks the settings with which a rollout of the gateway loses no event.
 func TestGateway(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, all []object) {

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// labelSelector is Kubernetes's. An empty one selects everything.
+// labelSelector is Kubernetes's label selector. An empty one selects everything.
 type labelSelector struct {
 	MatchLabels      map[string]string `yaml:"matchLabels"`
 	MatchExpressions []struct {
@@ -55,7 +55,7 @@ func (s labelSelector) String() string {
 	return strings.Join(all, " ")
 }
 
-// networkPolicy is the part of the specification that is about who is let in.
+// networkPolicy is the ingress part of the specification.
 type networkPolicy struct {
 	PodSelector labelSelector `yaml:"podSelector"`
 	PolicyTypes []string      `yaml:"policyTypes"`
@@ -69,7 +69,7 @@ type networkPolicy struct {
 	}
 }
 
-// lets returns who is let in, and to which port, as "8080 from anywhere".
+// lets returns the permitted sources with their ports, such as "8080 from anywhere".
 func (p networkPolicy) lets(t *testing.T) (all []string) {
 	t.Helper()
 	for _, rule := range p.Ingress {
@@ -100,12 +100,12 @@ func (p networkPolicy) lets(t *testing.T) (all []string) {
 	return all
 }
 
-// TestWhoReachesWhat lists, for the pods of each overlay, all that the NetworkPolicies let in: what is needed and no more. What
-// is not here does not reach a program's metrics, either.
+// TestWhoReachesWhat lists the ingress that the NetworkPolicies of each overlay permit: only what is needed. Other sources cannot
+// reach the programs' metrics, either.
 func TestWhoReachesWhat(t *testing.T) {
 	t.Parallel()
 	const (
-		public     = "8080 from anywhere" // the front end has no metrics; the gateway's are kept from the public by the routes of TestWhatIsPublic
+		public     = "8080 from anywhere" // the front end has no metrics; the routes of TestWhatIsPublic do not lead to the gateway's
 		status     = "8080 from own pods status"
 		monitoring = "8080 from namespaces monitoring"
 		knative    = "8012 8112 8022 9090 9091 from namespaces knative-serving knative-ingress kourier-system istio-system contour-internal contour-external"
@@ -147,7 +147,7 @@ func TestWhoReachesWhat(t *testing.T) {
 				}
 			}
 			if !denied {
-				t.Error("no NetworkPolicy denies what the others do not let in")
+				t.Error("no NetworkPolicy denies ingress by default")
 			}
 			for _, lines := range []map[string][]string{want, got} {
 				for name, some := range lines {
@@ -157,13 +157,13 @@ func TestWhoReachesWhat(t *testing.T) {
 				}
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("needed (-) and let in (+): %s", diff)
+				t.Errorf("needed (-) and permitted (+): %s", diff)
 			}
 		})
 	}
 }
 
-// TestWhatIsPublic lists what of each overlay is reached from outside of the cluster: the page, and the gateway's streams without
+// TestWhatIsPublic lists what is reachable from outside the cluster in each overlay: the page and the gateway's streams, but not
 // its metrics.
 func TestWhatIsPublic(t *testing.T) {
 	t.Parallel()
@@ -181,7 +181,7 @@ func TestWhatIsPublic(t *testing.T) {
 				case o.Kind == "Ingress":
 					got = append(got, routed(t, o)...)
 				case slices.Contains([]string{"HTTPRoute", "Gateway", "DomainMapping", "VirtualService"}, o.Kind):
-					t.Errorf("this test does not know what %s %s opens", o.Kind, o.Metadata.Name)
+					t.Errorf("this test does not know what %s %s makes public", o.Kind, o.Metadata.Name)
 				case o.group() == "serving.knative.dev" && o.Kind == "Service":
 					if o.Metadata.Labels["networking.knative.dev/visibility"] != "cluster-local" {
 						got = append(got, "Knative's ingress to "+o.Metadata.Name)
@@ -200,13 +200,13 @@ func TestWhatIsPublic(t *testing.T) {
 			}
 			slices.Sort(got)
 			if diff := cmp.Diff(want[overlay], got); diff != "" {
-				t.Errorf("public as it should be (-) and as it is (+): %s", diff)
+				t.Errorf("public: expected (-) and actual (+): %s", diff)
 			}
 		})
 	}
 }
 
-// routed returns the paths of an Ingress with the Services that they lead to.
+// routed returns the paths of an Ingress with their Services.
 func routed(t *testing.T, o object) (all []string) {
 	t.Helper()
 	type backend struct {

@@ -8,11 +8,11 @@ import (
 	"testing"
 )
 
-// hashed is a name to which kustomize has appended the hash of the content.
+// hashed matches a name to which kustomize has appended the hash of the content.
 var hashed = regexp.MustCompile(`-[a-z0-9]{10}$`)
 
-// TestReleases holds objects to what they meet when they are there already: the next release must get through, and undo
-// nothing that the cluster has decided since.
+// TestReleases checks that a release can be applied over an earlier one: no immutable field changes, and nothing that an
+// autoscaler has set is overwritten.
 func TestReleases(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, all []object) {
@@ -31,7 +31,7 @@ func TestReleases(t *testing.T) {
 				}
 				o.decode(t, &spec)
 				if spec.Target.Kind != "Deployment" || find(all, spec.Target.Kind, spec.Target.Name) == nil {
-					t.Errorf("HorizontalPodAutoscaler %s scales %+v, which is no Deployment here", o.Metadata.Name, spec.Target)
+					t.Errorf("HorizontalPodAutoscaler %s scales %+v, which is not a Deployment of the overlay", o.Metadata.Name, spec.Target)
 				}
 				scaled[spec.Target.Name] = true
 			}
@@ -42,14 +42,14 @@ func TestReleases(t *testing.T) {
 			}
 			name := w.Metadata.Name
 			if scaled[name] && w.numbered {
-				t.Errorf("Deployment %s sets %d replicas, and so takes back what its autoscaler has done", name, w.replicas)
+				t.Errorf("Deployment %s sets %d replicas, which overwrites the number that its autoscaler has set", name, w.replicas)
 			}
 			for _, term := range w.pod.Affinity.Apart.Required {
 				if !slices.Contains(term.Keys, "pod-template-hash") {
-					t.Errorf("Deployment %s keeps its new pods from its old ones: a rollout needs a node more than there are pods", name)
+					t.Errorf("the anti-affinity of Deployment %s also applies between old and new pods: a rollout needs one node more than pods", name)
 				}
 				if scaled[name] {
-					t.Errorf("Deployment %s has an autoscaler, and no more pods than there are nodes", name)
+					t.Errorf("Deployment %s has an autoscaler, but cannot have more pods than there are nodes", name)
 				}
 			}
 		}

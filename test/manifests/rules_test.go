@@ -17,20 +17,20 @@ import (
 
 var variable = regexp.MustCompile("envconfig:\"([A-Z0-9_]+)\"([^`]*)`")
 
-// unused are variables of packages that a program has without that part of them: delivery-sweeper shares no more than
-// the mail with the functions. The cluster test starts it without.
+// unused are variables of packages of which a program does not use that part: delivery-sweeper shares only mails with the
+// functions. The cluster test starts it without them.
 var unused = map[string][]string{ //nolint:gochecknoglobals // a table; Go has no constant ones
 	"functions/delivery-sweeper": {"REDIS_URL"},
 }
 
-// declared returns the variables that the program in dir reads, and whether it must have each.
+// declared returns the variables that the program in dir reads, and whether each is required.
 func declared(t *testing.T, dir string) map[string]bool {
 	t.Helper()
 	once, _ := lists.LoadOrStore(dir, sync.OnceValue(func() map[string]bool { return list(t, dir) }))
 	return once.(func() map[string]bool)()
 }
 
-var lists sync.Map //nolint:gochecknoglobals // by folder: go list takes its time, and parallel tests ask for the same
+var lists sync.Map //nolint:gochecknoglobals // by folder: go list is slow, and parallel tests need the same lists
 
 func list(t *testing.T, dir string) map[string]bool {
 	t.Helper()
@@ -71,17 +71,18 @@ func TestVariables(t *testing.T) {
 			}
 			for name, required := range reads {
 				if _, ok := got[name]; !ok && required && image != "orderbell" && !slices.Contains(byImage, name) {
-					t.Errorf("%s does not set %s, which the program must have", w.Metadata.Name, name)
+					t.Errorf("%s does not set %s, which the program requires", w.Metadata.Name, name)
 				}
 			}
 		}
 	})
 }
 
-// reserved are connections for superusers, a migration and a user with psql.
+// reserved is the number of connections for superusers, a migration and an operator with psql.
 const reserved = 10
 
-// TestConnections counts what all programs may take at full scale, while one of them is being rolled and so runs twice.
+// TestConnections counts the connections of all programs at full scale, during the rollout of one of them, which then has twice
+// as many.
 func TestConnections(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, all []object) {
@@ -95,7 +96,7 @@ func TestConnections(t *testing.T) {
 			}
 			pool, err := strconv.Atoi(settings(t, all, w)["DATABASE_MAX_CONNS"])
 			if err != nil {
-				t.Errorf("%s does not say DATABASE_MAX_CONNS", w.Metadata.Name)
+				t.Errorf("%s does not set DATABASE_MAX_CONNS", w.Metadata.Name)
 				continue
 			}
 			instances := w.replicas
@@ -111,12 +112,12 @@ func TestConnections(t *testing.T) {
 		limit := connections(t, all)
 		t.Logf("all at full scale: %d connections, and %d more while one is rolled, of %d", sum, most, limit)
 		if sum == 0 || sum+most+reserved > limit {
-			t.Errorf("programs may take %d + %d connections, %d are reserved, and there are %d", sum, most, reserved, limit)
+			t.Errorf("programs may open %d + %d connections and %d are reserved, but the server allows %d", sum, most, reserved, limit)
 		}
 	})
 }
 
-// connections is what PostgreSQL, or the PgBouncer before it, lets in.
+// connections returns the number of connections that PostgreSQL, or the PgBouncer in front of it, allows.
 func connections(t *testing.T, all []object) int {
 	t.Helper()
 	for _, o := range all {
@@ -138,7 +139,7 @@ func number(t *testing.T, s string) int {
 	return n
 }
 
-// TestPool holds PgBouncer to what the managed server lets in: its pools on each replica, and what goes around it.
+// TestPool checks that PgBouncer's pools on all replicas and the direct connections do not exceed what the managed server allows.
 func TestPool(t *testing.T) {
 	t.Parallel()
 	all := load(t, "production")
@@ -165,7 +166,7 @@ func TestPool(t *testing.T) {
 	limit := number(t, find(all, "Namespace", "orderbell").Metadata.Annotations["orderbell.example/postgres-connections"])
 	t.Logf("PgBouncer may open %d connections, others %d directly, of %d", pooled, direct, limit)
 	if bouncers == 0 || pooled+direct+reserved > limit {
-		t.Errorf("%d pooled + %d direct connections, %d reserved, and the server has %d", pooled, direct, reserved, limit)
+		t.Errorf("%d pooled + %d direct connections and %d are reserved, but the server allows %d", pooled, direct, reserved, limit)
 	}
 }
 
@@ -176,7 +177,7 @@ func TestFunctions(t *testing.T) {
 		t.Fatal(err)
 	}
 	each(t, func(t *testing.T, all []object) {
-		triggered := map[string]string{} // function → what wakes it
+		triggered := map[string]string{} // function → what triggers it
 		for _, o := range all {
 			if o.Kind == "Trigger" || o.Kind == "PingSource" {
 				triggered[o.Metadata.Name] = o.Kind
@@ -204,8 +205,8 @@ func TestFunctions(t *testing.T) {
 				t.Errorf("%s has no artifact in skaffold.yaml", name)
 			}
 			if _, mails := declared(t, folder(w.pod.Containers[0].Image))["SMTP_FINAL_TIMEOUT"]; mails && w.pod.TimeoutSeconds != 600 {
-				// Knative gives a pod that stops timeoutSeconds, of which 600 are the most unless the cluster allows more.
-				t.Errorf("%s has timeoutSeconds %d, want 600: a mail whose answer takes as long as RFC 5321 allows would be sent twice", name, w.pod.TimeoutSeconds)
+				// Knative gives a pod timeoutSeconds to stop: at most 600 unless the cluster allows more.
+				t.Errorf("%s has timeoutSeconds %d, want 600: a mail server may answer as late as RFC 5321 allows, and the mail would be sent twice", name, w.pod.TimeoutSeconds)
 			}
 			want := "Trigger"
 			switch {
@@ -215,13 +216,13 @@ func TestFunctions(t *testing.T) {
 				want = "PingSource"
 			}
 			if triggered[name] != want {
-				t.Errorf("%s is woken by %q, want %q", name, triggered[name], want)
+				t.Errorf("%s is triggered by %q, want %q", name, triggered[name], want)
 			}
 		}
 	})
 }
 
-// TestDelivery holds each Trigger to what keeps events: a whole delivery of its own, since the Broker's is not merged.
+// TestDelivery checks that each Trigger has a complete delivery specification, because Knative does not merge it with the Broker's.
 func TestDelivery(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, all []object) {
@@ -248,12 +249,12 @@ func TestDelivery(t *testing.T) {
 			if d.Retry < 5 || d.BackoffPolicy != "exponential" || d.BackoffDelay == "" || d.Timeout == "" {
 				t.Errorf("%s %s has the delivery %+v, want retries, exponential backoff and a timeout", o.Kind, o.Metadata.Name, d)
 			}
-			// redrive --auto (cmd/orderbell/internal/deadletter) takes a function as well that has had no dead letter for 30 s.
+			// redrive --auto (cmd/orderbell/internal/deadletter) regards a function as healthy after 30 s without a dead letter.
 			if waits := seconds(t, strings.TrimPrefix(d.BackoffDelay, "PT")) * (1<<(d.Retry+1) - 2); waits >= 30*time.Second {
-				t.Errorf("%s %s retries for %s, want less than 30s: longer outages are the redrive's", o.Kind, o.Metadata.Name, waits)
+				t.Errorf("%s %s retries for %s, want less than 30s: the redrive handles longer outages", o.Kind, o.Metadata.Name, waits)
 			}
 			if sink := d.DeadLetterSink.Ref; find(all, sink.Kind, sink.Name) == nil {
-				t.Errorf("%s %s has the dead-letter sink %+v, which is not there", o.Kind, o.Metadata.Name, sink)
+				t.Errorf("%s %s has the dead-letter sink %+v, which does not exist", o.Kind, o.Metadata.Name, sink)
 			}
 			if o.Kind == "Broker" {
 				continue

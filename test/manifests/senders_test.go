@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestSenders holds each program that takes events to the audience and the service accounts of what sends to it, and
-// everything else that takes events to an EventPolicy.
+// TestSenders checks that each program that takes events expects the audience and the service accounts of its senders, and that
+// everything else that takes events has an EventPolicy.
 func TestSenders(t *testing.T) {
 	t.Parallel()
 	groups := map[string]string{"Trigger": "eventing.knative.dev", "PingSource": "sources.knative.dev"}
@@ -37,7 +37,7 @@ func TestSenders(t *testing.T) {
 			}
 			o.decode(t, &spec)
 			audience := spec.Subscriber.Audience + spec.Sink.Audience
-			// As Knative names it (pkg/auth/serviceaccount.go); a longer one would be cut and given a hash.
+			// Knative's name for it (pkg/auth/serviceaccount.go). It would shorten a longer name and append a hash.
 			account := o.Metadata.Name + "-oidc-" + group + "-" + strings.ToLower(o.Kind)
 			if len(account) > 63 {
 				t.Errorf("the service account %s is longer than 63 characters", account)
@@ -54,7 +54,7 @@ func TestSenders(t *testing.T) {
 			triggers++
 			sink := spec.Delivery.DeadLetterSink
 			if sink.Ref.Kind == "KafkaSink" {
-				continue // its EventPolicy is looked at below
+				continue // its EventPolicy is checked below
 			}
 			to := programs[sink.Ref.Name]
 			if sink.Audience == "" || to["EVENT_OIDC_AUDIENCE"] != sink.Audience || !strings.Contains(to["EVENT_OIDC_SUBJECTS"], subject) {
@@ -63,7 +63,7 @@ func TestSenders(t *testing.T) {
 			}
 		}
 		if taken != 4 || triggers != 3 {
-			t.Errorf("%d senders and %d Triggers were looked at, want 4 and 3", taken, triggers)
+			t.Errorf("checked %d senders and %d Triggers, want 4 and 3", taken, triggers)
 		}
 		for _, kind := range []string{"Broker", "KafkaSink"} {
 			for _, o := range all {
@@ -75,7 +75,7 @@ func TestSenders(t *testing.T) {
 	})
 }
 
-// policed says whether an EventPolicy names who may send to an object.
+// policed says whether an EventPolicy names the permitted senders of an object.
 func policed(t *testing.T, all []object, kind, name string) bool {
 	t.Helper()
 	for _, o := range all {

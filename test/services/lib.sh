@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# Shared by up and down: where each service keeps its things.
+# Shared by up and down: the files of each service.
 #
 #   .services/<name>/port   chosen once, then kept, so that a restart is found at the same address
 #   .services/<name>/pid    of the running server
-#   .services/<name>/log    what it said
-#   .services/<name>/data   what it stores
+#   .services/<name>/log    its log
+#   .services/<name>/data   its data
 #   .services/env           addresses to export: . .services/env
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -26,7 +26,7 @@ known() {
 	return 1
 }
 
-# running NAME: its pid file names a live process that is really this service's (pids are used again).
+# running NAME: the process in its pid file is alive and is this service (the system reuses pids).
 running() {
 	local pid
 	[[ -s $services/$1/pid ]] || return 1
@@ -46,7 +46,7 @@ mark_of() {
 
 port_of() { cat "$services/$1/${2:-port}" 2>/dev/null || true; }
 
-# postgres_data: PostgreSQL's folder; elsewhere if its unprivileged user cannot enter this tree.
+# postgres_data: PostgreSQL's data folder; outside this tree if the user postgres cannot enter the tree.
 postgres_data() {
 	if [[ -s $services/postgres/elsewhere ]]; then
 		cat "$services/postgres/elsewhere"

@@ -1,6 +1,6 @@
 //go:build tenants
 
-// Package tenants_test measures what one tenant at its worst does to another, on a whole stack.
+// Package tenants_test measures, on a complete stack, how much a tenant with the highest permitted load affects another.
 package tenants_test
 
 import (
@@ -32,11 +32,11 @@ import (
 
 const (
 	noisy, quiet = "demo", "kopi"
-	// patience is for a busy machine.
+	// patience is long enough for a busy machine.
 	patience = 2 * time.Minute
 )
 
-// stack is a running `orderbell dev`, with the limits that a tenant has by default.
+// stack is a running `orderbell dev` with the default limits of a tenant.
 type stack struct {
 	Origin      string `json:"origin"`
 	MailpitURL  string `json:"mailpit_url"`
@@ -92,7 +92,7 @@ func start(t *testing.T) *stack {
 	return s
 }
 
-// call asks the API as the tenant's owner. The status is 0 where there was no answer.
+// call sends a request to the API as the tenant's owner. The status is 0 if there was no response.
 func (s *stack) call(ctx context.Context, client *http.Client, tenant, method, path, body string) (status int, answer []byte) {
 	r, err := http.NewRequestWithContext(ctx, method, s.Origin+path, strings.NewReader(body))
 	if err != nil {
@@ -133,10 +133,10 @@ func (s *stack) watch(ctx context.Context, tenant string, seen func(line string)
 	}
 }
 
-// figures are what the quiet tenant sees.
+// figures are the quiet tenant's latencies.
 type figures struct {
 	P50, P99 time.Duration // from the beginning of POST /api/orders to the frame on the stream
-	Mail     time.Duration // the longest from a payment to the mail at the mail server
+	Mail     time.Duration // the longest time from a payment to its mail at the mail server
 	Orders   int
 }
 
@@ -144,7 +144,7 @@ func (f figures) String() string {
 	return fmt.Sprintf("%d orders: p50 %s, p99 %s, slowest mail %s", f.Orders, f.P50.Round(100*time.Microsecond), f.P99.Round(100*time.Microsecond), f.Mail.Round(10*time.Millisecond))
 }
 
-// measure has the quiet tenant sell at ten orders a second, and pay each tenth.
+// measure creates ten orders a second of the quiet tenant, and pays every tenth.
 func (s *stack) measure(t *testing.T, orders int) figures {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -191,7 +191,7 @@ func (s *stack) measure(t *testing.T, orders int) figures {
 			}
 		}
 	}
-	waittest.Until(t, "the quiet tenant's orders are on its screen", func() bool {
+	waittest.Until(t, "the quiet tenant's orders are on its stream", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
 		return len(came) >= orders
@@ -206,7 +206,7 @@ func (s *stack) measure(t *testing.T, orders int) figures {
 	return f
 }
 
-// slowestMail waits until the owner of the quiet tenant has a mail of each payment, and returns the longest time of one.
+// slowestMail waits until the quiet tenant's owner has a mail of each payment, and returns the longest time that one took.
 func (s *stack) slowestMail(t *testing.T, paid map[string]time.Time) (longest time.Duration) {
 	t.Helper()
 	waittest.Until(t, "the quiet tenant has its mails", func() bool {
@@ -243,7 +243,7 @@ func keys(m map[string]time.Time) func(func(string) bool) {
 	}
 }
 
-// disturb has the noisy tenant do its worst until the returned function is called, which says what it has done.
+// disturb produces the highest permitted load of the noisy tenant until the returned function is called, which returns a summary.
 func (s *stack) disturb(t *testing.T) (stop func() string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -288,7 +288,7 @@ func (s *stack) disturb(t *testing.T) (stop func() string) {
 	return func() string {
 		cancel()
 		all.Wait()
-		return fmt.Sprintf("%d orders made and paid, %d snapshots, %d refusals", orders.Load(), read.Load(), refused.Load())
+		return fmt.Sprintf("%d orders created and paid, %d snapshots, %d refusals", orders.Load(), read.Load(), refused.Load())
 	}
 }
 
@@ -301,8 +301,8 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// TestNoisyNeighbour compares the quiet tenant alone with the quiet tenant beside a tenant at its worst: as many users as it may
-// have, who all get a mail of everything, as many orders as it can make, 150 readers and 50 streams.
+// TestNoisyNeighbour measures the quiet tenant alone and next to a tenant with the highest permitted load: as many users as it may
+// have, all with mails of everything, as many orders as it can create, 150 readers and 50 streams.
 func TestNoisyNeighbour(t *testing.T) {
 	s := start(t)
 	orders := 300
@@ -315,7 +315,7 @@ func TestNoisyNeighbour(t *testing.T) {
 	if _, err := s.db.Exec(t.Context(), crowd, noisy); err != nil {
 		t.Fatal(err)
 	}
-	s.measure(t, 20) // so that programs and caches are warm
+	s.measure(t, 20) // warm up programs and caches
 	alone := s.measure(t, orders)
 	t.Logf("quiet:  %s", alone)
 	stop := s.disturb(t)
@@ -332,6 +332,6 @@ func TestNoisyNeighbour(t *testing.T) {
 		t.Errorf("a mail of the quiet tenant is %s late", beside.Mail)
 	}
 	if beside.P99 > 2*alone.P99 {
-		t.Errorf("p99 from order to screen is %s beside a noisy tenant and %s alone: more than 2 times", beside.P99, alone.P99)
+		t.Errorf("p99 from order to stream is %s beside a noisy tenant and %s alone: more than twice as long", beside.P99, alone.P99)
 	}
 }

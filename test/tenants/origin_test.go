@@ -18,7 +18,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// TestTheOriginKeepsItsRightsAndMetrics asks the one origin of a running stack, on the stores of the environment or embedded ones.
+// TestTheOriginKeepsItsRightsAndMetrics runs on the stores of the environment, or on embedded ones.
 func TestTheOriginKeepsItsRightsAndMetrics(t *testing.T) {
 	s := start(t)
 	t.Run("each route refuses a token that is not of a user of its business", s.rights)
@@ -41,13 +41,13 @@ func (s *stack) rights(t *testing.T) {
 		token string
 		want  int
 	}{
-		"a stranger":                 {"", 401},
-		"another issuer's user":      {authtest.Token(t, authtest.Config(strings.Repeat("another secret", 4)), auth.Principal{UserID: owner(quiet), TenantID: quiet}), 401},
-		"an expired token":           {token(quiet, owner(quiet), -time.Hour), 401},
-		"a user who does not exist":  {token(quiet, uuid.NewString(), time.Hour), 403},
-		"another business's owner":   {token(quiet, owner(noisy), time.Hour), 403},
-		"a business that is none":    {token("nowhere", owner(quiet), time.Hour), 403},
-		"a device that was not made": {auth.DeviceToken(quiet, uuid.NewString(), strings.Repeat("s", 43)), 401},
+		"a stranger":                {"", 401},
+		"another issuer's user":     {authtest.Token(t, authtest.Config(strings.Repeat("another secret", 4)), auth.Principal{UserID: owner(quiet), TenantID: quiet}), 401},
+		"an expired token":          {token(quiet, owner(quiet), -time.Hour), 401},
+		"a user who does not exist": {token(quiet, uuid.NewString(), time.Hour), 403},
+		"another business's owner":  {token(quiet, owner(noisy), time.Hour), 403},
+		"an unknown business":       {token("nowhere", owner(quiet), time.Hour), 403},
+		"an unknown device":         {auth.DeviceToken(quiet, uuid.NewString(), strings.Repeat("s", 43)), 401},
 	}
 	routes := 0
 	for _, o := range openapitest.Read(t, "../../specs/004-order-notifications/contracts/openapi.yaml").Operations() {
@@ -70,16 +70,16 @@ func (s *stack) rights(t *testing.T) {
 			}
 			_ = answer.Body.Close()
 			if answer.StatusCode != c.want {
-				t.Errorf("%s %s by %s is answered %d, want %d", o.Method, o.Path, who, answer.StatusCode, c.want)
+				t.Errorf("%s %s by %s: status %d, want %d", o.Method, o.Path, who, answer.StatusCode, c.want)
 			}
 		}
 	}
 	if routes < 25 {
-		t.Errorf("%d routes were walked", routes)
+		t.Errorf("only %d routes were tested", routes)
 	}
 }
 
-// metrics sends paths as they are, since clients of Go and browsers clean them first.
+// metrics writes the paths to the connection itself, because Go's client and browsers would normalize them.
 func (s *stack) metrics(t *testing.T) {
 	for _, path := range []string{
 		"/metrics", "/metrics/", "/metrics/list", "//metrics", "/%6detrics", "/api/metrics", "/api/sse/metrics", "/api/sse/../../metrics",

@@ -9,11 +9,11 @@ export interface AmountInputProps
   readonly inputRef: Ref<HTMLInputElement>;
 }
 
-/** A field for an amount that shows its digits in groups of three while they are typed, and keeps the caret's place. */
+/** A field for an amount that groups its digits by three while the user types, and keeps the position of the caret. */
 export function AmountInput({ typed, onType, inputRef, ...rest }: AmountInputProps) {
   const shown = inGroups(typed);
   const field = useRef<HTMLInputElement>(null);
-  /** How many typed characters stand before the caret; undefined if it is where the browser puts it. */
+  /** The number of typed characters before the caret; undefined if the browser has already placed it. */
   const caret = useRef<number>(undefined);
 
   useLayoutEffect(() => {
@@ -32,7 +32,7 @@ export function AmountInput({ typed, onType, inputRef, ...rest }: AmountInputPro
     let next = ungrouped(value);
     caret.current = before;
     if (next === typed && value.length < shown.length) {
-      // Only the space between two groups was deleted: the digit before it was meant.
+      // Only the space between two groups was deleted, so delete the digit before it.
       next = typed.slice(0, Math.max(0, before - 1)) + typed.slice(before);
       caret.current = Math.max(0, before - 1);
     }

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { keepIn } from '../services/session';
 import { type Client, openClient } from '../store/client';
 import { clock } from '../store/clock';
-import { peopleStore } from '../store/people';
+import { demoUsersStore } from '../store/demoUsers';
 import { place } from '../store/place';
 import { plainDevice } from '../testing/device';
 import { FakeOrigin } from '../testing/fakeOrigin';
@@ -26,7 +26,7 @@ function setup(prepare?: (origin: FakeOrigin) => void) {
   render(
     <App
       client={client}
-      people={peopleStore(origin.fetch)}
+      demoUsers={demoUsersStore(origin.fetch)}
       clock={clock(() => Date.parse('2026-11-24T11:00:00Z'))}
       place={place(window)}
       device={plainDevice}
@@ -78,7 +78,7 @@ describe('signing in', () => {
     render(
       <App
         client={client as Client}
-        people={peopleStore(new FakeOrigin().fetch)}
+        demoUsers={demoUsersStore(new FakeOrigin().fetch)}
         clock={clock()}
         place={place(window)}
         device={plainDevice}
@@ -233,7 +233,7 @@ describe('a tap that hit the wrong order', () => {
 });
 
 describe('an order', () => {
-  it('is taken along by the buttons of the person’s roles', async () => {
+  it('is taken along by the buttons of the user’s roles', async () => {
     const { user } = await signedIn('cashier', (o) => void o.create('demo', 'A-1'));
     await user.click(screen.getByRole('button', { name: 'Take payment A-1' }));
     await waitFor(() => expect(card('A-1')).toHaveAttribute('data-status', 'paid'));

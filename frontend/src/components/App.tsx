@@ -8,10 +8,10 @@ import type { Session } from '../services/session';
 import type { Access } from '../store/access';
 import type { Alerts } from '../store/alerts';
 import type { Client } from '../store/client';
+import type { DemoUsersStore } from '../store/demoUsers';
 import { keepDraftIn } from '../store/draft';
 import type { Feed } from '../store/feed';
 import type { Observable } from '../store/observable';
-import type { PeopleStore } from '../store/people';
 import type { Place } from '../store/place';
 import { shortcutStore } from '../store/shortcuts';
 import type { WakeLock } from '../store/wakeLock';
@@ -36,43 +36,43 @@ const BusinessPage = lazy(async () => ({ default: (await import('./BusinessPage'
 
 export interface AppProps {
   readonly client: Client;
-  readonly people: PeopleStore;
+  readonly demoUsers: DemoUsersStore;
   readonly clock: Observable<number>;
   readonly place: Place;
   readonly device: Device;
-  /** The ways in outside development. */
+  /** The ways to sign in outside development. */
   readonly access?: Access;
 }
 
-/** What belongs to this device, for all who sign in on it. */
+/** The settings of this device, for all users who sign in on it. */
 export interface Device {
   readonly wakeLock: WakeLock;
   readonly network: Observable<boolean>;
   readonly alerts: Alerts;
 }
 
-export function App({ client, people, clock, place, device, access }: AppProps) {
+export function App({ client, demoUsers, clock, place, device, access }: AppProps) {
   const state = useStore(client);
   const language = useStore(currentLanguage);
   if (state.kind === 'signed_out') {
     return (
       <SignIn
         key={language}
-        people={people}
+        demoUsers={demoUsers}
         notice={state.notice}
         onSignIn={client.signIn}
         {...(access === undefined ? {} : { access: { access, returnTo: place.getSnapshot() } })}
       />
     );
   }
-  // The key makes another user's page a new page: no half-typed order goes over to another tenant.
+  // The key mounts a new page for another user, so that a half-typed order cannot reach another tenant.
   const { session, feed } = state;
   return (
     <PlaceContext value={place}>
       <Router hook={useHashPath} hrefs={useHashPath.hrefs}>
         <Workspace
           key={`${session.tenantId} ${session.email} ${language}`}
-          {...{ session, feed, people, clock, device }}
+          {...{ session, feed, demoUsers, clock, device }}
           onSignIn={client.signIn}
           onSignOut={client.signOut}
         />
@@ -86,7 +86,7 @@ const shortcutsUsed = shortcutStore(window.localStorage);
 interface WorkspaceProps {
   readonly session: Session;
   readonly feed: Feed;
-  readonly people: PeopleStore;
+  readonly demoUsers: DemoUsersStore;
   readonly clock: Observable<number>;
   readonly device: Device;
   readonly onSignIn: (session: Session) => void;
@@ -94,7 +94,7 @@ interface WorkspaceProps {
 }
 
 /** The page of a user who is signed in. */
-function Workspace({ session, feed, people, clock, device, onSignIn, onSignOut }: WorkspaceProps) {
+function Workspace({ session, feed, demoUsers, clock, device, onSignIn, onSignOut }: WorkspaceProps) {
   const { unread } = useStore(feed.inbox);
   const tenant = useStore(feed.tenant);
   const tenantName = tenant.kind === 'ready' ? tenant.tenant.name : session.tenantName;
@@ -113,7 +113,7 @@ function Workspace({ session, feed, people, clock, device, onSignIn, onSignOut }
   );
   useEffect(() => {
     device.alerts.count(unread);
-    return () => device.alerts.count(0); // who is signed out has none
+    return () => device.alerts.count(0); // no unread notifications after signing out
   }, [device, unread]);
   const sells = maySell(session.roles);
   const leads = mayLead(session.roles);
@@ -121,7 +121,7 @@ function Workspace({ session, feed, people, clock, device, onSignIn, onSignOut }
     <>
       <title>{`${unread > 0 ? `(${String(unread)}) ` : ''}${tenantName} · Orderbell`}</title>
       <TopBar
-        {...{ session, tenantName, feed, people, clock, onSignIn }}
+        {...{ session, tenantName, feed, demoUsers, clock, onSignIn }}
         onSignOut={session.by === 'device' ? () => setLeaving(true) : onSignOut}
         onKeys={showKeys}
       />

@@ -8,14 +8,14 @@ export interface Bar {
 export interface BarsProps {
   readonly title: string;
   readonly bars: readonly Bar[];
-  /** Which labels stand below: each so many. */
+  /** The distance between two labels below the columns. */
   readonly every: number;
 }
 
 const width = 10;
 const height = 80;
 
-/** A small chart of columns. For those who do not see it, it is a table. */
+/** A small column chart. For screen readers it is a table. */
 export function Bars({ title, bars, every }: BarsProps) {
   const most = Math.max(1, ...bars.flatMap(({ value, before = 0 }) => [value, before]));
   const scaled = (value: number) => (value / most) * height;

@@ -8,7 +8,7 @@ import type { TenantStore } from '../store/tenant';
 import { commonCurrencies, otherCurrencies } from './currencies';
 import { SettingsPage } from './SettingsPage';
 
-/** Where owners choose what belongs to the business: its currency, language and clock. */
+/** The page where owners set the currency, language and time zone of the business. */
 export function BusinessPage({ store }: { readonly store: TenantStore }) {
   const state = useStore(store);
   const [outcome, setOutcome] = useState<Outcome>({ kind: 'none' });
@@ -132,7 +132,7 @@ function Choice({ id, label, detail, value, options, onChange }: ChoiceProps) {
   );
 }
 
-/** The choices, and what is chosen already though this page does not offer it. */
+/** The choices, including the current one even if this page does not offer it. */
 function withOwn<T extends string>(choices: readonly T[], own: T): readonly T[] {
   return choices.includes(own) ? choices : [own, ...choices];
 }

@@ -8,11 +8,11 @@ export interface ConfirmDialogProps {
   readonly onKeep: () => void;
   readonly confirm: string;
   readonly onConfirm: () => void;
-  /** What is confirmed adds something, and ends nothing. */
+  /** Whether the action adds something, rather than ending something. */
   readonly isSafe?: boolean;
 }
 
-/** Asks once more. Its two answers are far apart. */
+/** A confirmation dialog. Its two buttons are far apart. */
 export function ConfirmDialog(props: ConfirmDialogProps) {
   const { title, children, keep, onKeep, confirm, onConfirm, isSafe = false } = props;
   return (

@@ -4,7 +4,7 @@ import { clockTime } from '../model/time';
 import type { Freshness, Why } from '../store/freshness';
 import type { Observable } from '../store/observable';
 
-/** Whether what the page shows is what is so. */
+/** Shows whether the page is current. */
 export function ConnectionBadge({ freshness }: { readonly freshness: Observable<Freshness> }) {
   const state = useStore(freshness);
   return (
@@ -36,7 +36,7 @@ const reasons: Readonly<Record<Why, Key>> = {
   closed: 'stale.closed',
 };
 
-/** Why the list may be old, and what was missed once it is not. The line is always there, so that nothing moves. */
+/** Why the list may be old and, once it is current again, what was missed. The line always has its space, so that nothing moves. */
 export function FreshnessLine({ freshness, onRetry }: FreshnessLineProps) {
   const state = useStore(freshness);
   if (state.kind === 'stale') {
@@ -64,7 +64,7 @@ export function FreshnessLine({ freshness, onRetry }: FreshnessLineProps) {
   return null;
 }
 
-/** What the user has instead, and what still works. */
+/** What the page shows instead, and what still works. */
 function outlook({ since, why }: Extract<Freshness, { kind: 'stale' }>): string {
   const time = clockTime(since, Date.now());
   if (why === 'offline') return since === 0 ? t('stale.offlineEmpty') : t('stale.offlineAsOf', { time });

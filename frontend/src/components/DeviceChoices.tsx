@@ -4,7 +4,7 @@ import { t } from '../i18n/words';
 import { alertKinds } from '../store/alerts';
 import type { Device } from './App';
 
-/** What this device does, for all who sign in on it: kept here, at once. */
+/** Settings of this device, for all users who sign in on it. A change is stored at once. */
 export function DeviceChoices({ wakeLock, alerts }: Pick<Device, 'wakeLock' | 'alerts'>) {
   const id = useId();
   const { choices, needsTouch } = useStore(alerts);

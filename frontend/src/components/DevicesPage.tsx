@@ -19,10 +19,10 @@ export interface DevicesPageProps {
 
 /** Characters, by openapi.yaml. */
 const longestName = 200;
-/** Milliseconds between two readings of what is connected. */
+/** Milliseconds between two loads of the list. */
 const rereading = 15_000;
 
-/** Where owners and managers pair tills and screens, see which are connected, and revoke them. */
+/** The page where owners and managers pair tills and screens, see which are connected, and revoke them. */
 export function DevicesPage({ ask, clock }: DevicesPageProps) {
   const [store] = useState(() => deviceStore(deviceClient(ask)));
   const state = useStore(store);

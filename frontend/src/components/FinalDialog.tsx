@@ -13,7 +13,7 @@ export interface FinalDialogProps {
   readonly onConfirm: () => void;
 }
 
-/** Asks once more before money or an order is gone: it names both. */
+/** Confirms a refund or a cancellation. It names the order and the amount. */
 export function FinalDialog({ order, name, status, onKeep, onConfirm }: FinalDialogProps) {
   const amount = formatMoney(order.totalAmount, order.currency);
   return (

@@ -1,4 +1,4 @@
-/** Decoration only: every icon stands beside a text or in a labelled button. */
+/** Decoration only: every icon is next to a text or in a labelled button. */
 export function BellIcon() {
   return (
     <svg className="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">

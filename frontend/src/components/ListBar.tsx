@@ -5,16 +5,16 @@ import type { Loading } from '../store/snapshot';
 export interface ListBarProps {
   readonly loading: Loading;
   readonly archive: Archive;
-  /** Whether the list shows the open orders and those of today, and nothing of the archive. */
+  /** Whether the list shows only the open orders and those of today. */
   readonly isCurrent: boolean;
-  /** How many orders are shown, and how many wait to be. */
+  /** The numbers of shown orders and of new orders that are held back. */
   readonly count: number;
   readonly news: number;
   readonly onArrange: () => void;
   readonly onRetry: () => void;
 }
 
-/** The line above the orders. It is always there: what it says moves nothing. */
+/** The line above the orders. It always has its space, so that a new text moves nothing. */
 export function ListBar(props: ListBarProps) {
   return <div className="list-bar">{props.news > 0 ? <News {...props} /> : <State {...props} />}</div>;
 }

@@ -26,7 +26,7 @@ export interface ListHeadProps {
 
 const groups = ['active', 'done', 'all'] as const;
 
-/** What the list shows and how: each choice is a part of the address. */
+/** The controls for what the list shows and how. Each choice is part of the address. */
 export function ListHead(props: ListHeadProps) {
   const { titleId, filter, sort, view, period, today, search, counts, onChange } = props;
   const id = useId();

@@ -4,12 +4,12 @@ import { Dialog, Heading, Modal, ModalOverlay } from 'react-aria-components';
 export interface ModalDialogProps {
   readonly role?: 'dialog' | 'alertdialog';
   readonly title: ReactNode;
-  /** Escape, or a press beside the dialog. */
+  /** Escape, or a click outside the dialog. */
   readonly onClose: () => void;
   readonly children: ReactNode;
 }
 
-/** A dialog over the page, open for as long as it is drawn. */
+/** A modal dialog that is open while it is mounted. */
 export function ModalDialog({ role = 'dialog', title, onClose, children }: ModalDialogProps) {
   return (
     <ModalOverlay

@@ -41,7 +41,7 @@ export function NewOrder({ create, businessCurrency, draft: keeper, network = al
   const amountInput = useRef<HTMLInputElement>(null);
   const referenceInput = useRef<HTMLInputElement>(null);
 
-  // Only the business and this till decide: what others sell in changes nothing here.
+  // The currency depends on the business and this till only, not on the orders of other tills.
   const currency = draft.currency || businessCurrency;
   const isForeign = businessCurrency !== '' && currency !== businessCurrency;
   const parsed = parseAmount(draft.amount, currency);
@@ -76,7 +76,7 @@ export function NewOrder({ create, businessCurrency, draft: keeper, network = al
     try {
       const made = await create(order, keeper.keyFor(order));
       keeper.forgetKey();
-      // The chosen currency stays until somebody at this till chooses another.
+      // The chosen currency stays until a user at this till chooses another.
       edit({ amount: '', reference: '' });
       setSending({ kind: 'created', name: orderName(made) });
       amountInput.current?.focus();
@@ -203,7 +203,7 @@ export function NewOrder({ create, businessCurrency, draft: keeper, network = al
   );
 }
 
-/** A problem of a field is shown there, any other below the form. */
+/** A problem of a field is shown at the field, any other below the form. */
 function failure(err: unknown): Sending {
   const problems = err instanceof Problem ? err.errors : [];
   const fields = new Map(problems.map((problem) => [problem.field, problem.detail]));

@@ -9,7 +9,7 @@ import { FreshnessLine } from './ConnectionBadge';
 import { Say } from './Say';
 import { notificationKey } from './texts';
 
-/** Long enough to read twice; the bell keeps what was missed. */
+/** Long enough to read twice; the bell lists missed notifications. */
 const shownFor = 8000;
 
 /**

@@ -7,7 +7,7 @@ import { statusText } from './texts';
 
 export interface NoOrdersProps {
   readonly filter: Filter;
-  /** As listing wants it: in lower case, without spaces at its ends. */
+  /** In lower case and trimmed, as listing expects it. */
   readonly search: string;
   readonly isCurrent: boolean;
   readonly feed: Feed;
@@ -15,7 +15,7 @@ export interface NoOrdersProps {
   readonly onShow: (change: Readonly<Record<string, string>>) => void;
 }
 
-/** Why nothing is shown, and where there would be something. */
+/** Explains why the list is empty, and links to views that are not. */
 export function NoOrders({ filter, search, isCurrent, feed, onShow }: NoOrdersProps) {
   const { orders } = useStore(feed.store);
   const loading = useStore(feed.loading);
@@ -42,10 +42,10 @@ export function NoOrders({ filter, search, isCurrent, feed, onShow }: NoOrdersPr
   );
 }
 
-/** While somebody types, nothing is asked for. */
+/** No search while the user types. */
 const typingPause = 400;
 
-/** Looks for orders of any age at order-api; what it finds is in the store then. Says whether it still looks. */
+/** Searches order-api for orders of any age and puts them into the store. Returns whether the search is still running. */
 function useOlder(feed: Feed, search: string): boolean {
   const [looked, setLooked] = useState('');
   useEffect(() => {
@@ -54,7 +54,7 @@ function useOlder(feed: Feed, search: string): boolean {
     const timer = setTimeout(() => {
       feed
         .find(search, stop.signal)
-        .catch(() => []) // out of reach: what is loaded is all there is
+        .catch(() => []) // unreachable: show the loaded orders only
         .finally(() => setLooked(search));
     }, typingPause);
     return () => {

@@ -17,7 +17,7 @@ export interface NotificationPanelProps {
   readonly clock: Observable<number>;
 }
 
-/** The bell with the count of unread notifications, and their list. What was in view is read once the list is closed. */
+/** The bell with the number of unread notifications, and their list. Those that were in view are marked as read on closing. */
 export function NotificationPanel({ inbox, clock }: NotificationPanelProps) {
   const { notices, unread, more, problem } = useStore(inbox);
   const now = useStore(clock);
@@ -178,10 +178,10 @@ function useSeenRows(
 
 const inViewFor = 500;
 
-/** The end of what is loaded: when it comes into view, the next page is loaded. `count` tells a new end from the last. */
+/** The end of the loaded list: when it comes into view, the next page is loaded. `count` changes with each page. */
 function LoadOnSight({ count, onSight }: { readonly count: number; readonly onSight: () => void }) {
   const end = useRef<HTMLParagraphElement>(null);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another count is another end
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new count means a new end
   useEffect(() => {
     if (end.current === null || typeof IntersectionObserver === 'undefined') return;
     const observer = new IntersectionObserver((entries) => {

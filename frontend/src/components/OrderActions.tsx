@@ -14,7 +14,7 @@ export interface OrderActionsProps {
 
 type Acting =
   | { readonly kind: 'idle' }
-  /** A dialog repeats the order: this cannot be undone. */
+  /** A dialog confirms the action, because it cannot be undone. */
   | { readonly kind: 'confirming'; readonly status: FinalStatus }
   | { readonly kind: 'working'; readonly status: Status }
   | { readonly kind: 'failed'; readonly message: string };
@@ -33,7 +33,7 @@ export function OrderActions({ order, name, roles, advance }: OrderActionsProps)
     try {
       await advance(order.orderId, status);
       setActing({ kind: 'idle' });
-      card?.focus({ preventScroll: true }); // the pressed button goes with its state
+      card?.focus({ preventScroll: true }); // the pressed button disappears with the change
     } catch (err) {
       setActing({ kind: 'failed', message: messageOf(err) });
     }
@@ -43,11 +43,11 @@ export function OrderActions({ order, name, roles, advance }: OrderActionsProps)
     <div className="actions">
       {next.map((status, i) => (
         <button
-          key={`${order.status} ${status}`} // another button after each change: a second tap must not hit the next step
+          key={`${order.status} ${status}`} // a new button after each change, so that a second tap cannot trigger the next step
           type="button"
           className={buttonClass(status, i)}
           aria-disabled={isWorking}
-          aria-busy={isWorking && acting.status === status} // shown without another text: its width moves the neighbours
+          aria-busy={isWorking && acting.status === status} // shown without a different text, whose width would move the neighbours
           onClick={(event) => {
             if (isFinal(status)) setActing({ kind: 'confirming', status });
             else void act(status, event.currentTarget.closest<HTMLElement>('article, tr'));

@@ -16,7 +16,7 @@ export interface OrderCardProps {
   readonly advance: (orderId: string, status: Status) => Promise<Order>;
 }
 
-/** One order. Drawn again only when it, or its age in words or colour, changes. */
+/** One order. It renders again only when the order, or the text or colour of its age, changes. */
 export const OrderCard = memo(Card, (before, after) => {
   return (
     before.order === after.order &&
@@ -56,7 +56,7 @@ function Card({ order, roles, now, places, advance }: OrderCardProps) {
       data-status={order.status}
       data-version={order.version}
       data-lateness={lateness}
-      // Odd and even versions flash by animations of different names: each change starts one.
+      // Odd and even versions use animations with different names, so that each change starts one.
       data-flash={order.version === firstVersion.current ? undefined : order.version % 2}
     >
       <div className="order-head">

@@ -18,7 +18,7 @@ type Undoing =
   | { readonly kind: 'working' }
   | { readonly kind: 'failed'; readonly message: string };
 
-/** Where an order stood that no longer belongs here: nothing else takes its place while somebody works in the list. */
+/** The gap of an order that left the list. No other order takes its place while the user works in the list. */
 export function OrderGap({ places, ...props }: OrderGapProps & { readonly places: Places }) {
   const gap = useRef<HTMLDivElement>(null);
   useGapKept(gap, props.order.orderId, places);
@@ -29,7 +29,7 @@ export function OrderGap({ places, ...props }: OrderGapProps & { readonly places
   );
 }
 
-/** What became of the order, and Undo. */
+/** The order's new state, and Undo. */
 export function GapContent({ order, canUndo, undo }: OrderGapProps) {
   const [undoing, setUndoing] = useState<Undoing>({ kind: 'idle' });
   const isWorking = undoing.kind === 'working';

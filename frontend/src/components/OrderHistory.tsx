@@ -9,21 +9,21 @@ import { statusText } from './texts';
 
 export interface OrderHistoryProps {
   readonly id: string;
-  /** Of the order as the page knows it: another version has another history. */
+  /** The version of the order in the page: a new version has a new history. */
   readonly version: number;
   /** Milliseconds since 1970. */
   readonly now: number;
   readonly feed: Feed;
 }
 
-/** What happened to an order: who, when, by which event, who was told and why somebody was not. */
+/** An order's history: who changed it, when, with which event, who was notified, and why a user was not. */
 export function OrderHistory({ id, version, now, feed }: OrderHistoryProps) {
   const [history, setHistory] = useState<History>();
   const [problem, setProblem] = useState('');
 
-  // The functions decide a moment after the change: until they have, the history is asked for again.
+  // The functions decide shortly after the change. Until then, load the history again.
   const isDecided = history?.changes[0]?.decided === true && history.changes[0].version >= version;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another version is a reason to ask
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new version has a new history
   useEffect(() => {
     let isOver = false;
     const ask = () =>
@@ -112,7 +112,7 @@ const reasons: Readonly<Record<string, Key>> = {
   'quiet hours': 'reason.quiet_hours',
 };
 
-/** In the page's words where it knows the reason; a mail server's own words stay as they are. */
+/** A known reason in the page's language; a mail server's own text unchanged. */
 function reasonText({ outcome, reason }: Told): string {
   if (reason === '' || outcome === 'deferred') return '';
   const known = reasons[reason];

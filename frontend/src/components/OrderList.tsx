@@ -26,7 +26,7 @@ export interface OrderListProps {
   readonly clock: Observable<number>;
 }
 
-/** The orders that answer the address: days, filter, search, sort and view are in its query, so that a reload keeps them. */
+/** The list of orders. Days, filter, search, sort order and view are in the address's query, so that a reload keeps them. */
 export function OrderList({ feed, roles, clock }: OrderListProps) {
   const id = useId();
   const rows = useRef<HTMLDivElement>(null);
@@ -109,7 +109,7 @@ function beforeChanges(undoable: ReadonlyMap<string, Undoable>): (order: Order) 
   };
 }
 
-/** Has what the list asks for loaded, where that is more than the current orders. */
+/** Loads the orders of the list from the archive if it needs more than the current orders. */
 function useArchive(feed: Feed, filter: Filter, period: Period): void {
   useEffect(() => {
     feed.archive.ask(period.kind === 'current' ? undefined : { filter, period });

@@ -21,7 +21,7 @@ export interface OrderPageProps {
   readonly tenantName: string;
 }
 
-/** One order by itself: where notifications and mails lead. */
+/** The page of one order, to which notifications and mails link. */
 export function OrderPage({ id, feed, roles, clock, tenantName }: OrderPageProps) {
   const { orders } = useStore(feed.store);
   const now = useStore(clock);

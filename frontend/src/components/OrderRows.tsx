@@ -9,14 +9,14 @@ import { OrderGap } from './OrderGap';
 export interface OrderRowsProps {
   readonly ids: readonly string[];
   readonly orders: readonly Order[];
-  /** Whether an order still belongs where it stands. */
+  /** Whether an order still belongs in the list. */
   readonly belongs: (order: Order) => boolean;
   /** Whether the user's own last change of an order can still be undone. */
   readonly canUndo: (order: Order) => boolean;
   readonly feed: Feed;
   readonly roles: readonly Role[];
   readonly now: number;
-  /** Of a moment ago: its controls take no press yet. */
+  /** The list has just changed: its controls ignore clicks for a moment. */
   readonly settling: boolean;
   readonly places: Places;
 }
@@ -33,7 +33,7 @@ function oneARow(): number {
   return 1;
 }
 
-/** The orders as cards, or one a line. */
+/** The orders as cards, or one per line. */
 export function OrderRows({ view, ...props }: OrderRowsProps & { readonly view: 'cards' | 'compact' }) {
   const { ids, orders, belongs, canUndo, feed, roles, now, settling, places } = props;
   const list = useRef<HTMLUListElement>(null);
@@ -48,7 +48,7 @@ export function OrderRows({ view, ...props }: OrderRowsProps & { readonly view: 
     gap: rowGap,
   });
 
-  // The orders are direct children, whatever row they are in: one that changes its row keeps its element, and the focus.
+  // All orders are direct children, so that an order that moves to another row keeps its element and the focus.
   return (
     <ul
       ref={list}
@@ -64,7 +64,7 @@ export function OrderRows({ view, ...props }: OrderRowsProps & { readonly view: 
       {rows.flatMap((index) =>
         ids.slice(index * columns, (index + 1) * columns).map((id, column) => {
           const order = byId.get(id);
-          // Cards of a row are equally high: the first stands for all.
+          // The cards of a row have the same height, so measure the first.
           return (
             <li key={id} ref={column === 0 ? measure : null} data-index={index}>
               {order !== undefined &&

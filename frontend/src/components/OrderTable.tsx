@@ -15,9 +15,9 @@ import { statusText } from './texts';
 
 interface Column {
   readonly name: Key;
-  /** What a press on its head sorts by. */
+  /** The sort key of the column. */
   readonly sorts?: Sort;
-  /** Not shown where there is little room. */
+  /** Hidden on narrow screens. */
   readonly isWide?: boolean;
 }
 
@@ -37,7 +37,7 @@ export interface OrderTableProps extends OrderRowsProps {
   readonly onSort: (sort: Sort) => void;
 }
 
-/** The orders as a table. Only the rows in sight are there, so each says which of all it is. */
+/** The orders as a table. It renders only the rows in view, so each has its index among all rows. */
 export function OrderTable(props: OrderTableProps) {
   const { ids, orders, belongs, canUndo, feed, roles, now, settling, places, sort, onSort } = props;
   const body = useRef<HTMLTableSectionElement>(null);

@@ -1,4 +1,4 @@
-/** What became of a change that the user asked for. */
+/** The outcome of a change that the user made. */
 export interface Said {
   readonly problem: string;
   readonly done: string;

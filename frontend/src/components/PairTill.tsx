@@ -11,7 +11,7 @@ export interface PairTillProps {
   readonly onCancel: () => void;
 }
 
-/** The code of a till that waits for a manager's approval, to be read from across a counter. */
+/** The code of a till that waits for a manager's approval, large enough to read across a counter. */
 export function PairTill({ onPaired, onCancel }: PairTillProps) {
   const [till] = useState(() =>
     pairing({

@@ -65,7 +65,7 @@ export function PeriodSelect({ period, today, onChange }: PeriodSelectProps) {
     </>
   );
 
-  /** The other end goes along where it would be on the wrong side; a half-typed date changes nothing. */
+  /** If `from` would be after `to`, both get the new date. A half-typed date changes nothing. */
   function change(end: { from: string } | { to: string }): void {
     if (period.kind !== 'days') return;
     const next = { ...period, ...end };

@@ -58,7 +58,7 @@ it('shows what is chosen, and saves what is changed', async () => {
   expect(origin.accounts.get(email)).toMatchObject({ version: 3, quiet_hours: '' });
 });
 
-it('says which events are not for the person’s role', async () => {
+it('says which events are not for the user’s role', async () => {
   await setup(undefined, 'kitchen@demo.example');
   expect(screen.getAllByText('(not for your role)')).toHaveLength(2);
   expect(box('Paid orders (not for your role)', 'E-mail')).toBeChecked();

@@ -27,7 +27,7 @@ export interface PreferencesPageProps {
   readonly device: Device;
 }
 
-/** Where users choose their notifications, the channels, and when no e-mail comes. */
+/** The page where users choose their notifications, the channels, and their quiet hours. */
 export function PreferencesPage({ store, device }: PreferencesPageProps) {
   const state = useStore(store);
   useEffect(() => {

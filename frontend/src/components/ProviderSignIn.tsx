@@ -5,7 +5,7 @@ import type { Access } from '../store/access';
 
 export interface ProviderSignInProps {
   readonly access: Access;
-  /** Where in the page the user goes on. */
+  /** The address in the page to return to. */
   readonly returnTo: string;
 }
 

@@ -7,7 +7,7 @@ export interface QuietHoursProps {
   readonly onEdit: (change: Partial<Preferences>) => void;
 }
 
-/** What most people mean by a night. */
+/** The usual night. */
 const usualNight = '22:00-07:00';
 
 export function QuietHours({ draft, onEdit }: QuietHoursProps) {

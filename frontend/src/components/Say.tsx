@@ -1,7 +1,7 @@
 import { Fragment, type ReactNode } from 'react';
 import { type Key, parts } from '../i18n/words';
 
-/** A text of the catalogue with elements in it: what users wrote goes in as <bdi>, which keeps its direction to itself. */
+/** A text of the catalogue with elements in it. Texts of users are in <bdi>, which isolates their direction. */
 export function Say({ id, ...values }: { readonly id: Key } & Readonly<Record<string, ReactNode>>) {
   return parts<ReactNode>(id as Key, values as Record<string, ReactNode>).map((part, i) => (
     // biome-ignore lint/suspicious/noArrayIndexKey: the parts of one text keep their order

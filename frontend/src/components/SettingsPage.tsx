@@ -12,7 +12,7 @@ export interface SettingsPageProps {
   readonly children: ReactNode;
 }
 
-/** The frame of a page with settings: the way back, the title, and why there is nothing to set yet. */
+/** The frame of a settings page: the link back, the title, and the reason if the settings cannot be shown yet. */
 export function SettingsPage({ id, title, state, load, children }: SettingsPageProps) {
   return (
     <main id={id} className="page preferences">

@@ -13,7 +13,7 @@ export interface ShortcutsProps {
   readonly onOpen: (isOpen: boolean) => void;
 }
 
-/** What the keys of a page do. Only the list of shortcuts works everywhere when they are switched off: from the menu. */
+/** The shortcuts of the page. When they are switched off, the list of shortcuts can still be opened from the menu. */
 export function Shortcuts({ store, onOrders, isOpen, onOpen }: ShortcutsProps) {
   const areUsed = useStore(store);
   const [wanted, setWanted] = useState<Shortcut>();
@@ -35,7 +35,7 @@ export function Shortcuts({ store, onOrders, isOpen, onOpen }: ShortcutsProps) {
     return () => document.removeEventListener('keydown', press);
   }, [areUsed, onOrders, onOpen]);
 
-  // The list is drawn by now, if the key had to go to it first.
+  // By now the list is rendered, if the shortcut had to open it first.
   useEffect(() => {
     if (wanted === undefined) return;
     focusOn(wanted);
@@ -49,7 +49,7 @@ export function Shortcuts({ store, onOrders, isOpen, onOpen }: ShortcutsProps) {
   ) : null;
 }
 
-/** Whether what the shortcut leads to is on the page. */
+/** Whether the target of the shortcut is on the page. */
 function focusOn(shortcut: Shortcut): boolean {
   const places: Partial<Record<Shortcut, string>> = {
     find: '#orders input[type="search"]',

@@ -4,7 +4,7 @@ import { t } from '../i18n/words';
 import { messageOf } from '../services/problem';
 import { pairingKey, type Session, sessionFromToken } from '../services/session';
 import type { Access } from '../store/access';
-import type { PeopleStore } from '../store/people';
+import type { DemoUsersStore } from '../store/demoUsers';
 import { BellIcon } from './Icons';
 import { ProviderSignIn, type ProviderSignInProps } from './ProviderSignIn';
 import { rolesText } from './texts';
@@ -13,7 +13,7 @@ const pairTill = () => import('./PairTill');
 const PairTill = lazy(async () => ({ default: (await pairTill()).PairTill }));
 
 export interface SignInProps {
-  readonly people: PeopleStore;
+  readonly demoUsers: DemoUsersStore;
   /** Why the user has to sign in again; may be empty. */
   readonly notice: string;
   readonly onSignIn: (session: Session) => void;
@@ -23,7 +23,7 @@ export interface SignInProps {
 export function SignIn({ notice, ...ways }: SignInProps) {
   const [isPairing, setPairing] = useState(() => window.sessionStorage.getItem(pairingKey) !== null);
   useEffect(() => {
-    // It is there when it is needed, also if the server is away by then.
+    // Load it now, because the server may be down when it is needed.
     pairTill().catch(() => undefined);
   }, []);
   return (
@@ -53,8 +53,8 @@ interface WaysProps extends Omit<SignInProps, 'notice'> {
   readonly onPair: () => void;
 }
 
-function Ways({ people, onSignIn, access, onPair }: WaysProps) {
-  const state = useStore(people);
+function Ways({ demoUsers, onSignIn, access, onPair }: WaysProps) {
+  const state = useStore(demoUsers);
   const id = useId();
   return (
     <>
@@ -71,7 +71,7 @@ function Ways({ people, onSignIn, access, onPair }: WaysProps) {
       {state.kind === 'failed' && (
         <p className="notice" role="alert">
           {state.message}{' '}
-          <button type="button" className="button button-quiet" onClick={people.load}>
+          <button type="button" className="button button-quiet" onClick={demoUsers.load}>
             {t('tryAgain')}
           </button>
         </p>
@@ -84,15 +84,15 @@ function Ways({ people, onSignIn, access, onPair }: WaysProps) {
               <h2 id={`tenant-${tenant.id}`}>
                 <bdi>{tenant.name}</bdi>
               </h2>
-              <ul className="people">
+              <ul className="demo-users">
                 {tenant.users.map((user) => (
                   <li key={user.email}>
-                    <button type="button" className="person" onClick={() => onSignIn(user)}>
-                      <span className="person-name">
+                    <button type="button" className="demo-user" onClick={() => onSignIn(user)}>
+                      <span className="demo-user-name">
                         <bdi>{user.name}</bdi>
                       </span>{' '}
-                      <span className="person-roles">{rolesText(user.roles)}</span>{' '}
-                      <span className="person-email">{user.email}</span>
+                      <span className="demo-user-roles">{rolesText(user.roles)}</span>{' '}
+                      <span className="demo-user-email">{user.email}</span>
                     </button>
                   </li>
                 ))}
@@ -124,7 +124,7 @@ function TokenBox({
   );
 }
 
-/** In a cluster for development, which has no provider and no demo users. */
+/** For development clusters, which have no provider and no demo users. */
 function ClusterTokenBox({
   access,
   onSignIn,

@@ -15,14 +15,14 @@ export interface StaffPageProps {
   readonly session: Session;
 }
 
-/** Where owners and managers add, change and remove the users of their business. */
+/** The page where owners and managers add, change and remove the users of their business. */
 export function StaffPage({ ask, session }: StaffPageProps) {
   const [store] = useState(() => staffStore(staffClient(ask)));
   const state = useStore(store);
   useEffect(() => {
     void store.load();
   }, [store]);
-  // A manager makes no owner, and changes none: the API refuses it.
+  // The API refuses a manager who adds or changes an owner.
   const isOwner = session.roles.includes('owner');
   const grantable = allRoles.filter((role) => isOwner || role !== 'owner');
   return (
@@ -138,7 +138,7 @@ interface StaffRowProps {
   readonly store: StaffStore;
   readonly grantable: readonly Role[];
   readonly isSelf: boolean;
-  /** Nothing of the user can be changed by who looks. */
+  /** The signed-in user may not change this user. */
   readonly isFixed: boolean;
 }
 

@@ -8,7 +8,7 @@ export interface TimeZoneProps {
   readonly onEdit: (change: Partial<Preferences>) => void;
 }
 
-/** The user's time zone, which their mails and quiet hours follow; always asked, since UTC is hardly anybody's. */
+/** The user's time zone, for mails and quiet hours. The page always asks for it, because the default, UTC, is rarely right. */
 export function TimeZone({ draft, onEdit }: TimeZoneProps) {
   const id = useId();
   const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -40,7 +40,7 @@ export function TimeZone({ draft, onEdit }: TimeZoneProps) {
   );
 }
 
-/** Every zone that this browser knows; `also` is among them though it may be none of those. */
+/** Every zone that this browser knows, and `also`. */
 function zones(also: string): readonly string[] {
   return [...new Set(['UTC', also, ...knownZones()])].sort();
 }

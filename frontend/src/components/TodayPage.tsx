@@ -12,7 +12,7 @@ import type { Feed } from '../store/feed';
 import { Bars } from './Bars';
 import { statusText } from './texts';
 
-/** A day of the business beside the day before: takings, states, payments by hour and how far its orders have come. */
+/** A day of the business next to the day before: sales, states, payments by hour. */
 export function TodayPage({ feed }: { readonly feed: Feed }) {
   const timeZone = useTimeZone(feed.tenant);
   const [query, change] = useQuery();
@@ -49,12 +49,12 @@ export function TodayPage({ feed }: { readonly feed: Feed }) {
   );
 }
 
-/** At most so often the day is asked for again, however many orders change. */
+/** The shortest time between two loads, however many orders change. */
 const pace = 2000;
-/** Without a change, the minutes go by all the same. */
+/** The time between two loads without a change: the minutes of the chart move on. */
 const atRest = 60_000;
 
-/** The day, read again after each change that the stream tells of. */
+/** The day's figures, loaded again after each change on the stream. */
 function useSummary(feed: Feed, date: string): { summary: Summary | undefined; problem: string } {
   const [summary, setSummary] = useState<Summary>();
   const [problem, setProblem] = useState('');
@@ -149,7 +149,7 @@ function TakingsOf({ takings, before }: { readonly takings: Takings; readonly be
   );
 }
 
-/** More may be refunded on a day than is paid. */
+/** May be negative: refunds of a day may exceed its payments. */
 function signedMoney(amount: number, currency: string): string {
   return `${amount < 0 ? '−' : ''}${formatMoney(Math.abs(amount), currency)}`;
 }

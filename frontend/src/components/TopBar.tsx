@@ -4,9 +4,9 @@ import { useStore } from '../hooks/useStore';
 import { t } from '../i18n/words';
 import { mayLead } from '../model/order';
 import type { Session } from '../services/session';
+import type { DemoUsersStore } from '../store/demoUsers';
 import type { Feed } from '../store/feed';
 import type { Observable } from '../store/observable';
-import type { PeopleStore } from '../store/people';
 import { ConnectionBadge } from './ConnectionBadge';
 import { BellIcon, PersonIcon } from './Icons';
 import { LanguageChoice } from './LanguageChoice';
@@ -19,7 +19,7 @@ export interface TopBarProps {
   readonly session: Session;
   readonly tenantName: string;
   readonly feed: Feed;
-  readonly people: PeopleStore;
+  readonly demoUsers: DemoUsersStore;
   readonly clock: Observable<number>;
   readonly onSignIn: (session: Session) => void;
   readonly onSignOut: () => void;
@@ -28,7 +28,7 @@ export interface TopBarProps {
 }
 
 export function TopBar(props: TopBarProps) {
-  const { session, tenantName, feed, people, clock, onSignIn, onSignOut, onKeys } = props;
+  const { session, tenantName, feed, demoUsers, clock, onSignIn, onSignOut, onKeys } = props;
   return (
     <header className="top">
       <button type="button" className="skip" onClick={skip}>
@@ -44,20 +44,20 @@ export function TopBar(props: TopBarProps) {
         </h1>
         <ConnectionBadge freshness={feed.freshness} />
         <NotificationPanel inbox={feed.inbox} clock={clock} />
-        <button type="button" className="round-button" popoverTarget="person-menu" aria-haspopup="true">
+        <button type="button" className="round-button" popoverTarget="account-menu" aria-haspopup="true">
           <PersonIcon />
           <span className="hidden">
             <Say id="account.of" name={<bdi>{session.name}</bdi>} />
           </span>
         </button>
-        <PersonMenu {...{ session, people, onSignIn, onSignOut, onKeys }} />
+        <AccountMenu {...{ session, demoUsers, onSignIn, onSignOut, onKeys }} />
       </div>
       <NewsLine feed={feed} />
     </header>
   );
 }
 
-/** The address belongs to the router: skipping moves the focus alone. */
+/** The router owns the address, so the skip link only moves the focus. */
 function skip(): void {
   const target = document.querySelector<HTMLElement>('#orders, main');
   target?.setAttribute('tabindex', '-1');
@@ -68,12 +68,12 @@ function closePanel(event: MouseEvent<HTMLElement>): void {
   event.currentTarget.closest<HTMLElement>('[popover]')?.hidePopover();
 }
 
-type PersonMenuProps = Pick<TopBarProps, 'session' | 'people' | 'onSignIn' | 'onSignOut' | 'onKeys'>;
+type AccountMenuProps = Pick<TopBarProps, 'session' | 'demoUsers' | 'onSignIn' | 'onSignOut' | 'onKeys'>;
 
-function PersonMenu({ session, people, onSignIn, onSignOut, onKeys }: PersonMenuProps) {
-  const state = useStore(people);
+function AccountMenu({ session, demoUsers, onSignIn, onSignOut, onKeys }: AccountMenuProps) {
+  const state = useStore(demoUsers);
   return (
-    <section id="person-menu" className="panel" popover="auto" aria-label={t('account')}>
+    <section id="account-menu" className="panel" popover="auto" aria-label={t('account')}>
       <p className="panel-head">
         <strong>
           <bdi>{session.name}</bdi>
@@ -120,7 +120,7 @@ function PersonMenu({ session, people, onSignIn, onSignOut, onKeys }: PersonMenu
       <button
         type="button"
         className="switch"
-        popoverTarget="person-menu"
+        popoverTarget="account-menu"
         popoverTargetAction="hide"
         onClick={onKeys}
       >
@@ -129,7 +129,7 @@ function PersonMenu({ session, people, onSignIn, onSignOut, onKeys }: PersonMenu
       <button
         type="button"
         className="button button-wide"
-        popoverTarget="person-menu"
+        popoverTarget="account-menu"
         popoverTargetAction="hide"
         onClick={onSignOut}
       >

@@ -11,7 +11,7 @@ export function rolesText(roles: readonly Role[]): string {
   return roles.map((role) => t(`role.${role}`)).join(', ');
 }
 
-/** A notification's text and what goes into it, for <Say>. */
+/** A notification's text and its values, for <Say>. */
 export function notificationKey({ type, order }: Notification): Key {
   switch (type) {
     case 'order_created':

@@ -1,9 +1,9 @@
 import { type RefObject, useEffect, useState } from 'react';
 
-/** How long somebody counts as working in the list after their last touch, key or move of the mouse in it. */
+/** How long the user counts as working in the list after the last touch, key or mouse move in it. */
 const workingFor = 8000;
 
-/** Whether somebody works in the element: then nothing in it may move. */
+/** Whether the user works in the element. Then nothing in it may move. */
 export function useWorking(element: RefObject<HTMLElement | null>): boolean {
   const [working, setWorking] = useState(false);
   useEffect(() => {
@@ -27,18 +27,18 @@ export function useWorking(element: RefObject<HTMLElement | null>): boolean {
 const signs = ['pointerdown', 'pointermove', 'keydown', 'focusin', 'wheel', 'touchmove'] as const;
 
 export interface Arrangement {
-  /** What stands in the list, in its order: also what would no longer belong there. */
+  /** The entries of the list in their order, including those that no longer belong there. */
   readonly ids: readonly string[];
-  /** How many wait to be shown. */
+  /** The number of held-back entries. */
   readonly news: number;
   /** Arranges the list as it should be now. */
   arrange(): void;
 }
 
 /**
- * Keeps every order at its place while somebody works in the list: those that no longer belong leave a gap, new ones wait,
- * except those that come after the last one and so move nothing. `key` names the question (filter, search, sort): another
- * question is answered at once.
+ * Keeps every order at its place while the user works in the list. Orders that no longer belong leave a gap. New ones are held
+ * back, except those after the last one, which move nothing. `key` identifies filter, search and sort order: with a new key the
+ * list changes at once.
  */
 export function useArrangement(wanted: readonly string[], key: string, working: boolean): Arrangement {
   const [kept, setKept] = useState({ key, ids: wanted });
@@ -59,10 +59,10 @@ function withEnd(kept: readonly string[], wanted: readonly string[]): readonly s
   return end.length === 0 || end.length === wanted.length ? kept : [...kept, ...end];
 }
 
-/** How long a control ignores taps after it came to its place: a finger that was under way meant something else. */
+/** How long a control ignores taps after it has moved: the user may have aimed at another one. */
 export const settleFor = 400;
 
-/** Whether the list was arranged again a moment ago, so that another control may be under the finger. */
+/** Whether the list was rearranged a moment ago, so that another control may be under the finger. */
 export function useSettling(ids: readonly string[]): boolean {
   const [last, setLast] = useState(ids);
   const [settling, setSettling] = useState(false);
@@ -70,7 +70,7 @@ export function useSettling(ids: readonly string[]): boolean {
     setLast(ids);
     if (!startsWith(ids, last)) setSettling(true);
   }
-  // biome-ignore lint/correctness/useExhaustiveDependencies: each arrangement begins the time again
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each arrangement restarts the timer
   useEffect(() => {
     if (!settling) return;
     const timer = setTimeout(() => setSettling(false), settleFor);

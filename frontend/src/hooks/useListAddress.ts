@@ -16,7 +16,7 @@ export interface ListAddress {
   readonly change: (change: Readonly<Record<string, string | undefined>>) => void;
 }
 
-/** What the address asks of the list. Kitchens work from the oldest order on. */
+/** The list's settings in the address. For kitchens the default is oldest first. */
 export function useListAddress(roles: readonly Role[]): ListAddress {
   const [query, change] = useQuery();
   const kitchenOnly = roles.length > 0 && roles.every((role) => role === 'kitchen');

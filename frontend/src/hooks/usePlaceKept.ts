@@ -1,6 +1,6 @@
 import { type RefObject, useLayoutEffect } from 'react';
 
-/** What a list knows of the places of its orders. */
+/** What a list stores about the places of its orders. */
 export interface Places {
   /** The last height of each order that left its place, in pixels. */
   readonly heights: Map<string, number>;
@@ -13,8 +13,8 @@ export function newPlaces(): Places {
 }
 
 /**
- * Keeps the height and the focus at an order's place, through its card, its gap and back. An order that leaves the list with
- * the focus inside hands it to the list: the browser would drop it.
+ * Keeps the height and the focus at an order's place when its card becomes a gap and back. When an order with the focus leaves the
+ * list, the focus moves to the list; the browser would drop it.
  */
 export function usePlaceKept(element: RefObject<HTMLElement | null>, orderId: string, places: Places): void {
   useLayoutEffect(() => {
@@ -31,7 +31,7 @@ export function usePlaceKept(element: RefObject<HTMLElement | null>, orderId: st
   }, [element, orderId, places]);
 }
 
-/** As usePlaceKept, for what stands in for an order: it is as high as the order was. */
+/** Like usePlaceKept, for the gap of an order, which has the order's last height. */
 export function useGapKept(element: RefObject<HTMLElement | null>, orderId: string, places: Places): void {
   useLayoutEffect(() => {
     const height = places.heights.get(orderId);

@@ -1,7 +1,7 @@
 import { useSyncExternalStore } from 'react';
 import type { Observable } from '../store/observable';
 
-/** The one way components watch what lives outside React. */
+/** Subscribes a component to a store outside React. */
 export function useStore<T>(store: Observable<T>): T {
   return useSyncExternalStore(store.subscribe, store.getSnapshot);
 }

@@ -13,7 +13,7 @@ export interface VirtualRowsOptions {
 
 export interface VirtualRows {
   readonly columns: number;
-  /** The rows that are in sight, and some around them. */
+  /** The rows in view, and some around them. */
   readonly rows: readonly number[];
   /** The space of the rows before and after those, in pixels. */
   readonly above: number;
@@ -22,7 +22,7 @@ export interface VirtualRows {
   readonly measure: (element: Element | null) => void;
 }
 
-/** The rows of a long list that are in sight: ten thousand orders cost no more than a screen full. */
+/** The rows of a long list that are in view, so that ten thousand orders cost no more than one screen. */
 export function useVirtualRows({ list, ids, columnsFor, height, gap }: VirtualRowsOptions): VirtualRows {
   const [columns, setColumns] = useState(1);
   const [offset, setOffset] = useState(0);

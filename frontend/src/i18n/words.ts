@@ -1,6 +1,6 @@
 /**
- * The page's texts, from catalogues of ICU messages. English is always there; another language is loaded when it is chosen.
- * The language is one for the page: a change draws the whole page again.
+ * The page's texts, from catalogues of ICU messages. English is built in; other languages are loaded when they are chosen. The
+ * whole page has one language and renders again when it changes.
  */
 import { IntlMessageFormat } from 'intl-messageformat';
 import en from './en.json';
@@ -53,7 +53,7 @@ function message(key: Key): IntlMessageFormat {
   return format;
 }
 
-/** A text as a string, for attributes and errors. What users wrote goes in through `isolated`. */
+/** A text as a string, for attributes and errors. Pass texts of users through `isolated`. */
 export function t(key: Key, values: Values = {}): string {
   return String(message(key).format(values));
 }
@@ -64,7 +64,7 @@ export function parts<T>(key: Key, values: Readonly<Record<string, string | numb
   return Array.isArray(result) ? result : [result as string | T];
 }
 
-/** Text of unknown direction within a sentence (UAX #9: FSI … PDI): an Arabic reference must not turn the amount around. */
+/** Isolates text of unknown direction within a sentence (UAX #9: FSI … PDI), so that an Arabic reference cannot reorder the amount. */
 export function isolated(text: string): string {
   return /^[\x20-\x7e]*$/.test(text) ? text : `\u2068${text}\u2069`;
 }

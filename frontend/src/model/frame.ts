@@ -16,13 +16,13 @@ import {
 } from './wire';
 
 export type Frame =
-  /** The subscription exists. Without `resumed` what happened before is in the snapshot. */
+  /** The subscription exists. Without `resumed` earlier changes are in the snapshot. */
   | {
       readonly kind: 'ready';
       readonly resumed: boolean;
-      /** Whether the gateway guarantees the feed; a gateway that does not say so does. */
+      /** Whether the gateway guarantees the feed; true if the field is missing. */
       readonly live: boolean;
-      /** A byte comes at least this often, in milliseconds; 0 if the gateway does not say. */
+      /** The stream sends a byte at least this often, in milliseconds; 0 if the gateway does not say. */
       readonly heartbeat: number;
     }
   | {
@@ -35,27 +35,27 @@ export type Frame =
   /** An order whose event has not come yet. */
   | { readonly kind: 'order_committed'; readonly order: Order }
   | { readonly kind: 'notification'; readonly notification: Notification }
-  /** The person has read, in this tab or another. */
+  /** The user has read notifications, in this tab or another. */
   | { readonly kind: 'notification_read'; readonly reading: Reading }
-  /** The replay buffer could not bridge the gap; `snapshot` is the address that can. */
+  /** The gateway cannot replay all missed events; `snapshot` is the address of the list to load instead. */
   | { readonly kind: 'resync'; readonly reason: string; readonly snapshot: string }
   /** What happened after `since` (ms since 1970) may be missing, until a `live` frame. */
   | { readonly kind: 'degraded'; readonly since: number }
-  /** The feed is guaranteed again: what was missed came before this frame. */
+  /** The feed is guaranteed again: all missed events came before this frame. */
   | { readonly kind: 'live' }
-  /** The gateway is full and closes the stream; `retry:` said when to come back. */
+  /** The gateway is full and closes the stream; `retry:` says when to reconnect. */
   | { readonly kind: 'overloaded' }
   /** The stream will end with its token. */
   | { readonly kind: 'token_expiring' }
   /** A name that a newer gateway uses. */
   | { readonly kind: 'unknown'; readonly name: string };
 
-/** What a person has read just now. */
+/** What a user has just read. */
 export interface Reading {
   readonly notificationIds: readonly string[];
-  /** Everything that the stream told of before, named or not. */
+  /** All notifications of earlier frames, whether listed or not. */
   readonly all: boolean;
-  /** How many are left. */
+  /** The number of unread notifications that remain. */
   readonly unread: number;
 }
 
@@ -66,7 +66,7 @@ export interface Notification {
   readonly order: Order;
 }
 
-/** Reads one frame; throws a WireError that says what breaks the contract. */
+/** Parses one frame. Throws a WireError that says how it breaks the contract. */
 export function parseFrame(name: string, data: string): Frame {
   if (isEventType(name)) {
     const value = parseJSON(data, name);

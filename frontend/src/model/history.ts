@@ -1,4 +1,4 @@
-/** An order's history: who changed it and when, who was told, and why somebody was not. */
+/** An order's history: who changed it and when, who was notified, and why a user was not. */
 import { type Actor, type Status, statuses } from './order';
 import { fields, flag, integer, list, oneOf, optionalText, text, time } from './wire';
 
@@ -14,7 +14,7 @@ export interface Told {
   readonly name: string;
   readonly channel: Channel;
   readonly outcome: Outcome;
-  /** As the server says it; "" without one. */
+  /** In the server's words; "" without one. */
   readonly reason: string;
 }
 
@@ -27,7 +27,7 @@ export interface Change {
   readonly at: number;
   readonly eventId: string;
   readonly actor?: Actor;
-  /** Whether a function has decided who is told. */
+  /** Whether a function has decided who is notified. */
   readonly decided: boolean;
   readonly told: readonly Told[];
   /** How many decisions the server left out. */

@@ -1,4 +1,4 @@
-/** A person's notifications, as the inbox keeps them. */
+/** A user's notifications. */
 import { type Notification, parseNotification } from './frame';
 import { fields, integer, list, optionalText } from './wire';
 

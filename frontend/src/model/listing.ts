@@ -17,7 +17,7 @@ export interface Question {
   readonly since: number;
   /** In lower case, without spaces at its ends. */
   readonly search: string;
-  /** What an order was before a change that its user can still undo: it keeps its place among those it belonged to. */
+  /** An order before a change that the user can still undo. It keeps its place in the list meanwhile. */
   readonly before: (order: Order) => Order | undefined;
 }
 
@@ -52,7 +52,7 @@ function amountDigits(order: Order): string {
   return formatMoney(order.totalAmount, order.currency).replace(/[^\d]/g, '');
 }
 
-/** The orders (newest first) that answer the question, sorted. */
+/** The orders (newest first) that match, sorted. */
 export function answer(
   orders: readonly Order[],
   { filter, sort, search, inPeriod, since, before }: Question,

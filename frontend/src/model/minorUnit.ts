@@ -1,7 +1,6 @@
 /**
- * How many decimals an amount of a currency has, by specs/004-order-notifications/contracts/minor-units.json; a test holds the
- * two together. Written down rather than asked of Intl: browsers of different years disagree, and an amount must not grow a
- * hundredfold with an update.
+ * The number of decimals of each currency, as in specs/004-order-notifications/contracts/minor-units.json, which a test checks. It
+ * does not use Intl, because browsers of different versions disagree, and an update must not change an amount by a factor of 100.
  */
 const digits: Readonly<Record<number, string>> = {
   0: 'BIF CLP DJF GNF IDR ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF',

@@ -5,10 +5,10 @@ import { minorDigits } from './minorUnit';
 /** The server's bound (internal/order MaxAmount); a number keeps every integer up to 2^53. */
 export const maxAmount = 1_000_000_000_000;
 
-/** Shows an amount in the person's own format, such as "IDR 125,000" for 125000 IDR. */
+/** Formats an amount for the user's language, such as "IDR 125,000" for 125000 IDR. */
 export function formatMoney(totalAmount: number, currency: string): string {
   const digits = minorDigits(currency);
-  if (digits === undefined) return t('money.minorUnits', { currency, amount: totalAmount }); // nothing is guessed
+  if (digits === undefined) return t('money.minorUnits', { currency, amount: totalAmount }); // the decimals are unknown
   return formatOf(locale(), currency, digits).format(decimal(totalAmount, digits));
 }
 
@@ -33,15 +33,15 @@ function formatOf(tag: string, currency: string, digits: number): Intl.NumberFor
 export type ParsedAmount =
   | { readonly kind: 'ok'; readonly totalAmount: number }
   | { readonly kind: 'problem'; readonly problem: string }
-  /** One separator with three digits after it: thousands or decimals? The user says which of these amounts is meant. */
+  /** One separator with three digits after it may separate thousands or decimals. The user chooses one of these amounts. */
   | { readonly kind: 'ask'; readonly amounts: readonly number[] };
 
 /** Spaces of every kind, apostrophes and what this page puts between groups of three digits: never a decimal separator. */
 const grouping = /[\s\u00a0\u2009\u202f'’]/g;
 
 /**
- * Reads what a user typed, in major units. A point or a comma is the decimal separator where it can be nothing else; with
- * three digits after it, it could separate thousands as well, and the user is asked. Nothing is guessed.
+ * Parses what a user typed, in major units. A point or a comma is the decimal separator unless it could also separate thousands,
+ * with three digits after it. Then the result is ambiguous, and the user is asked.
  */
 export function parseAmount(typed: string, currency: string): ParsedAmount {
   const digits = minorDigits(currency) ?? 0; // of an unknown currency, the minor unit itself
@@ -129,7 +129,7 @@ function example(digits: number): string {
 /** Between groups of three digits in a field: no language takes it for a decimal separator. */
 const groupSpace = '\u202f';
 
-/** What is typed, with its whole part in groups of three, as long as only digits stand there. */
+/** The typed text with its whole part in groups of three, if that has only digits. */
 export function inGroups(typed: string): string {
   const match = /^(\d{4,})([.,]\d*)?$/.exec(typed);
   if (match === null) return typed;
@@ -137,7 +137,7 @@ export function inGroups(typed: string): string {
   return whole.replace(/\B(?=(\d{3})+$)/g, groupSpace) + rest;
 }
 
-/** What is typed after an edit of a field that showed it in groups: the spaces are the page's own. */
+/** The typed text after an edit of a field that shows groups: removes the spaces that the page has added. */
 export function ungrouped(shown: string): string {
   return shown.replaceAll(groupSpace, '');
 }

@@ -1,4 +1,4 @@
-/** The rules of an order's life as a screen needs them; the server's internal/order has the last word. */
+/** The rules of an order's states that the page needs. The server's internal/order decides. */
 
 export const statuses = [
   'submitted',
@@ -24,7 +24,7 @@ export interface Actor {
 export interface Order {
   readonly orderId: string;
   readonly tenantId: string;
-  /** The number people call out, such as A-1042; may be empty. */
+  /** The number that is called out, such as A-1042; may be empty. */
   readonly reference: string;
   readonly status: Status;
   /** In the currency's minor unit. */
@@ -62,12 +62,12 @@ function hasAny(held: readonly Role[], wanted: readonly Role[]): boolean {
   return held.some((role) => wanted.includes(role));
 }
 
-/** Whether a person with these roles creates orders and takes payments. */
+/** Whether a user with these roles may create orders and take payments. */
 export function maySell(held: readonly Role[]): boolean {
   return hasAny(held, sellers);
 }
 
-/** Whether a user with these roles sees the business's day. */
+/** Whether a user with these roles may see the day's figures. */
 export function mayLead(held: readonly Role[]): boolean {
   return hasAny(held, ['owner', 'manager']);
 }
@@ -77,12 +77,12 @@ function movers(next: Status): readonly Role[] {
   return next === 'paid' || next === 'cancelled' || next === 'refunded' ? sellers : workers;
 }
 
-/** The states a person with these roles may move an order to, the natural next step first. */
+/** The states to which a user with these roles may move an order, the usual next step first. */
 export function nextStatuses(status: Status, held: readonly Role[]): readonly Status[] {
   return following[status].filter((next) => hasAny(held, movers(next)));
 }
 
-/** Whether nothing more is to be done for the order, at the counter or in the kitchen. */
+/** Whether the order needs no more work at the counter or in the kitchen. */
 export function isDone(status: Status): boolean {
   return status === 'completed' || status === 'cancelled' || status === 'refunded';
 }
@@ -92,14 +92,14 @@ export type Lateness = 'fresh' | 'waiting' | 'late' | 'done';
 /** Minutes after which an open order is late. */
 const lateAfter = 20;
 
-/** An open order has waited long after half of the time in which it becomes late. */
+/** An open order counts as long waiting after half of the time after which it is late. */
 export function latenessOf(order: Order, now: number): Lateness {
   if (isDone(order.status)) return 'done';
   const minutes = (now - order.createdAt) / 60_000;
   return minutes >= lateAfter ? 'late' : minutes >= lateAfter / 2 ? 'waiting' : 'fresh';
 }
 
-/** What people call the order: its reference, or the end of its id, where UUIDs of one second still differ. */
+/** The order's name for users: its reference, or the end of its id, in which UUIDs of the same second differ. */
 export function orderName(order: Pick<Order, 'reference' | 'orderId'>): string {
   return order.reference === '' ? `#${order.orderId.slice(-6)}` : order.reference;
 }
@@ -112,8 +112,8 @@ export function byNewest(a: Order, b: Order): number {
 }
 
 /**
- * What is known after hearing of an order twice, in whatever order: the higher version, and the earliest creation. Of one
- * version, only order-api says how long it can be undone: its answer may come before the event or after it.
+ * Merges two states of an order, which may arrive in any order: the higher version and the earliest creation win. Of one version,
+ * only order-api says how long it can be undone, and its response may arrive before the event or after it.
  * Commutative, associative and idempotent, so replays, overtaking events and snapshots cannot disagree.
  */
 export function newest(a: Order, b: Order): Order {

@@ -1,4 +1,4 @@
-/** What a person wants to be told of, as user-api keeps it. */
+/** The notifications and mails that a user wants, as stored by user-api. */
 import type { Role } from './order';
 import {
   type EventType,
@@ -20,11 +20,11 @@ export interface Preferences {
   readonly inAppEvents: readonly EventType[];
   /** Of the IANA database. */
   readonly timeZone: string;
-  /** 22:00-07:00 by that zone's clock: no e-mail comes then, but behind; "" for none. */
+  /** Such as 22:00-07:00 in that zone: mails of that time are sent after it; "" for none. */
   readonly quietHours: string;
 }
 
-/** Somebody's preferences, the address that mails go to, and the version that a change is meant for. */
+/** A user's preferences, the address for mails, and the version that a change is based on. */
 export interface Account {
   readonly email: string;
   readonly roles: readonly Role[];
@@ -49,7 +49,7 @@ export function parseAccount(value: unknown): Account {
   };
 }
 
-/** Whether anybody with these roles is told of such events at all, whatever they choose. */
+/** Whether users with these roles can be recipients of such events. */
 export function concerns(type: EventType, roles: readonly Role[]): boolean {
   const told: readonly Role[] =
     type === 'order_paid' ? ['owner', 'manager', 'cashier'] : ['owner', 'manager', 'cashier', 'kitchen'];

@@ -1,6 +1,6 @@
 /**
- * What a name may contain, such as the reference of an order: internal/text has the rule and the reasons, the contracts'
- * text.json the cases. A test of the contract holds the classes to the server's.
+ * The characters that a name, such as the reference of an order, may contain. internal/text has the rule and the reasons, the
+ * contracts' text.json the cases. A test of the contract compares the character classes with the server's.
  */
 
 /** Invisible, or changes how the text around it is shown. */
@@ -21,7 +21,7 @@ export type TextFault =
   /** The character, such as U+202E, is invisible or changes the text around it, or has nothing to stand on. */
   { readonly kind: 'character'; readonly point: string } | { readonly kind: 'invisible' };
 
-/** What is wrong with a name, or undefined. An empty one has no fault. */
+/** The fault of a name, or undefined. An empty name has none. */
 export function textFault(name: string): TextFault | undefined {
   if (name === '') return undefined;
   const at = anyRefused.exec(name)?.[0] ?? loneJoiner.exec(name)?.[1];

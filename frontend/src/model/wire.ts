@@ -1,6 +1,6 @@
 /**
- * From `unknown` to the model: everything that comes over the wire passes here once and is typed from then on. Unknown
- * fields are left alone, so that a newer server can add some.
+ * Converts `unknown` to the model: every payload is checked here once and is typed afterwards. Unknown fields are ignored, so that
+ * a newer server can add some.
  */
 import { type Actor, type Order, type Role, roles, type Status, statuses } from './order';
 
@@ -61,7 +61,7 @@ export function oneOf<T extends string>(allowed: readonly T[], value: unknown, w
   return found;
 }
 
-/** An RFC 3339 time as milliseconds since 1970. Without its offset Date.parse would take this machine's zone. */
+/** An RFC 3339 time as milliseconds since 1970. Without an offset Date.parse would use this machine's zone. */
 export function time(of: Fields, field: string, where: string): number {
   const value = text(of, field, where);
   const at = /(?:Z|[+-]\d\d:\d\d)$/i.test(value) ? Date.parse(value) : Number.NaN;

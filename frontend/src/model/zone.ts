@@ -1,6 +1,6 @@
 /** Days of a time zone of the IANA database: a business's day begins by its own clock, not by this device's. */
 
-/** The names of time zones that this browser knows; none where it cannot say them (before 2022). */
+/** The names of the time zones that this browser knows; empty if it cannot list them (before 2022). */
 export function knownZones(): readonly string[] {
   return 'supportedValuesOf' in Intl ? Intl.supportedValuesOf('timeZone') : [];
 }

@@ -1,6 +1,6 @@
-/** The page as an app: it opens without a network, and outlives an update of the server. */
+/** The page as an app: it opens without a network, and keeps working after an update of the server. */
 
-/** Has the browser keep the page. Nothing depends on it: plain http and private windows have no service worker. */
+/** Lets the browser store the page. This is optional: plain http and private windows have no service worker. */
 export async function keepPage(page: Window): Promise<void> {
   try {
     await page.navigator.serviceWorker?.register('/sw.js');
@@ -13,7 +13,7 @@ const reloadedKey = 'orderbell.reloaded';
 /** Milliseconds in which a second reload would be a loop. */
 const once = 60_000;
 
-/** A part of the page that the server no longer has, since there is a newer build: the page is loaded again, as that one. */
+/** If the server no longer has a part of the page, because there is a newer build, the page is reloaded. */
 export function reloadWhenOutdated(page: Window, now: () => number = Date.now): void {
   page.addEventListener('vite:preloadError', (event) => {
     const last = Number(page.sessionStorage.getItem(reloadedKey) ?? '0');

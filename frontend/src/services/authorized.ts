@@ -1,14 +1,14 @@
-/** Calls of the APIs by a person who is signed in. */
+/** Calls of the APIs as the signed-in user. */
 import { pause } from './pause';
 import { call, type Fetch, Problem } from './problem';
 
-/** Whose token goes with each call, read again each time. `renew` gets another one after a 401, false if it cannot. */
+/** The token for each call, read each time. `renew` gets a new one after a 401, and returns false if it cannot. */
 export interface Credentials {
   token(): string;
   renew(): Promise<boolean>;
 }
 
-/** Fetches as `call` does, with the token; once more with a fresh one if it is no longer good. */
+/** Like `call`, with the token; after a 401 it retries once with a new one. */
 export type Ask = (path: string, init?: RequestInit) => Promise<Response>;
 
 export function authorized(fetcher: Fetch, credentials: Credentials): Ask {
@@ -33,12 +33,12 @@ export function authorized(fetcher: Fetch, credentials: Credentials): Ask {
   }
 }
 
-/** Milliseconds before the second and the third try of a request. */
+/** Milliseconds before the second and the third attempt of a request. */
 const retryDelays = [1000, 3000];
 
 /**
- * Tries a request that carries an Idempotency-Key again if no answer came, or if a server says that it is out of reach.
- * The key makes this safe: the first try may have had its effect, and its answer may have been lost.
+ * Retries a request with an Idempotency-Key if there was no response, or if a proxy says that the server is unreachable.
+ * The key makes this safe: the first attempt may have been applied and its response lost.
  */
 export function retrying(ask: Ask): Ask {
   return async (path, init) => {
@@ -54,7 +54,7 @@ export function retrying(ask: Ask): Ask {
   };
 }
 
-/** Whether no answer came, or a server said that it is out of reach: a later try may do better. */
+/** Whether there was no response, or a proxy said that the server is unreachable: a later attempt may succeed. */
 export function isAway(err: unknown): boolean {
   return err instanceof Problem && [0, 502, 503, 504].includes(err.status);
 }

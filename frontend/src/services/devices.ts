@@ -4,7 +4,7 @@ import { fields, flag, list, oneOf, optionalText, text, time } from '../model/wi
 import { type Ask, sending } from './authorized';
 import { readJSON } from './problem';
 
-/** What a device may be: none leads a business. */
+/** The roles that a device may have: neither owner nor manager. */
 export const deviceRoles = ['cashier', 'kitchen', 'viewer'] as const satisfies readonly Role[];
 export type DeviceRole = (typeof deviceRoles)[number];
 

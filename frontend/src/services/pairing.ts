@@ -1,4 +1,4 @@
-/** How a till without a user gets a token of its own: it shows a code, and asks until a manager has approved it (docs/adr/0018). */
+/** How a till without a user gets a token: it shows a code, and polls until a manager has approved it (docs/adr/0018). */
 import { fields, integer, oneOf, text } from '../model/wire';
 import { sending } from './authorized';
 import { parseDevice } from './devices';
@@ -12,14 +12,14 @@ export interface BegunPairing {
   readonly userCode: string;
   /** Milliseconds since 1970, by this till's clock. */
   readonly endsAt: number;
-  /** Milliseconds between two questions. */
+  /** Milliseconds between two polls. */
   readonly interval: number;
 }
 
 export type PairingAnswer =
   | { readonly kind: 'pending' }
   | { readonly kind: 'approved'; readonly session: Session }
-  /** Its time is over, or the device was revoked at once. */
+  /** It has expired, or the device was revoked at once. */
   | { readonly kind: 'gone' };
 
 export interface PairingClient {
@@ -82,7 +82,7 @@ function parseAnswer(answer: unknown): PairingAnswer {
   };
 }
 
-/** Keeps a pairing across reloads of this tab, for as long as its code is good. */
+/** Keeps a pairing across reloads of this tab until its code expires. */
 export interface PairingKeeper {
   load(): BegunPairing | undefined;
   save(begun: BegunPairing): void;

@@ -1,15 +1,15 @@
-/** The client of everybody's own preferences. */
+/** The client of the user's own preferences. */
 import { type Account, type Preferences, parseAccount, wirePreferences } from '../model/preferences';
 import { type Ask, sending } from './authorized';
 import { readJSON } from './problem';
 
 export interface PreferencesClient {
   load(): Promise<Account>;
-  /** Changes them if they still are at the version; 412 if somebody else has changed them since. */
+  /** Changes them if they still have the version; 412 if they were changed since. */
   save(preferences: Preferences, version: number): Promise<Account>;
 }
 
-/** The address is the same for every user: what this browser keeps of it may be another's. */
+/** The address is the same for every user, so a response in this browser's cache may be another user's. */
 const fresh: RequestInit = { cache: 'no-store' };
 
 export function preferencesClient(ask: Ask): PreferencesClient {

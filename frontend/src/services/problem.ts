@@ -9,7 +9,7 @@ export interface FieldProblem {
   readonly detail: string;
 }
 
-/** An answer that is an error. `message` is for people. */
+/** An error response. `message` is for users. */
 export class Problem extends Error {
   override readonly name = 'Problem';
   /** The HTTP status, or 0 if no answer came. */
@@ -27,9 +27,8 @@ export class Problem extends Error {
 export const longestRequest = 10_000;
 
 /**
- * Fetches and returns the answer, read to its end, if its status is 2xx or 304; throws a Problem otherwise, also if no
- * answer came in time. A browser without a free connection lets a request wait for ever: nothing here waits longer than
- * `longestRequest`.
+ * Fetches and returns the complete response if its status is 2xx or 304. Throws a Problem otherwise, and after
+ * `longestRequest`: a browser without a free connection would let a request wait for ever.
  */
 export async function call(fetcher: Fetch, url: string, init: RequestInit): Promise<Response> {
   const limit = new AbortController();
@@ -75,7 +74,7 @@ function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   });
 }
 
-/** Reads a JSON answer; a body cut short is a Problem as no answer is. */
+/** Reads a JSON response. An incomplete body is a Problem, as if there was no response. */
 export async function readJSON(response: Response): Promise<unknown> {
   try {
     return await response.json();
@@ -102,11 +101,11 @@ async function problemOf(response: Response): Promise<Problem> {
       errors.map(inPageLanguage),
     );
   } catch {
-    return new Problem(response.status, fallback); // an error page that only claims to be a problem
+    return new Problem(response.status, fallback); // an error page with the media type of a problem
   }
 }
 
-/** What each kind of refusal is to a user. The problems have no types of their own: the status is the type. */
+/** The texts of refusals by status: the problems have no types of their own. */
 const refusals: Readonly<Record<number, Key>> = {
   400: 'refused.invalid',
   401: 'refused.signIn',
@@ -124,8 +123,8 @@ const refusals: Readonly<Record<number, Key>> = {
 };
 
 /**
- * A refusal in the page's language. The server writes its details in English: there they say more than a general text; in
- * another language, and where they are of the server's inside, the general text is what a user understands.
+ * A refusal in the page's language. The server's details are in English, so an English page shows them. In other languages, and
+ * for internal errors of the server, the page shows a general text.
  */
 function refusal(status: number, isLimit: boolean, detail: string): string {
   const key = isLimit ? 'refused.limit' : refusals[status];

@@ -1,9 +1,9 @@
 /**
- * Sign-in with OpenID Connect: authorization code with PKCE, by oidc-client-ts, which is loaded when it is needed. The page
- * never reads the access token: who its holder is and what they may do is what /api/me says.
+ * Sign-in with OpenID Connect: authorization code with PKCE, with oidc-client-ts, which is loaded when it is needed. The page
+ * never reads the access token: /api/me returns the user and their roles.
  *
- * Tokens are kept for this tab alone, or, if the user stays signed in on this till, for this browser. Then its tabs share
- * them: one at a time renews, and the others take what it got.
+ * Tokens are stored for this tab, or, if the user stays signed in on this till, for this browser. Then its tabs share them: one
+ * tab renews them, and the others use the result.
  */
 import type { User, UserManager } from 'oidc-client-ts';
 import { t } from '../i18n/words';
@@ -19,7 +19,7 @@ export interface Provider {
   finish(address: string): Promise<{ readonly session: Session; readonly returnTo: string }>;
   /** The same session with a fresh token, or undefined if the user has to sign in again. */
   renew(session: Session): Promise<Session | undefined>;
-  /** Takes the tokens back and ends the session at the provider, whose page this leads to. */
+  /** Revokes the tokens and ends the session on the provider's page. */
   signOut(session: Session): Promise<void>;
 }
 
@@ -73,7 +73,7 @@ export function provider(settings: ProviderSettings, fetcher: Fetch, browser: Wi
       try {
         await manager.signoutRedirect();
       } catch {
-        await manager.removeUser(); // the provider is out of reach, or ends no sessions: this browser forgets its tokens
+        await manager.removeUser(); // the provider is unreachable, or cannot end sessions: delete the tokens in this browser
       }
     },
   };

@@ -1,11 +1,11 @@
 /**
- * Tells the gateway when changes of orders were painted, of those whose frames named a trace: the trace of a sampled order ends
- * at its pixels. Receipts are a sample, so one that cannot be sent is dropped.
+ * Tells the gateway when changes of orders were painted, if their frames named a trace: the trace of a sampled order ends on the
+ * screen. Receipts are a sample, so a receipt that cannot be sent is dropped.
  */
 import { type Ask, sending } from './authorized';
 
 export interface Receipts {
-  /** The stream has opened: what comes next may be replayed, and says nothing about how fast the way is. */
+  /** The stream has opened: the next frames may be replayed, so their times say nothing about latency. */
   opened(): void;
   /** A frame came that named a trace. */
   came(eventId: string, traceparent: string): void;

@@ -10,7 +10,7 @@ function token(claims: unknown): string {
 }
 
 describe('demoUsers', () => {
-  it('lists the people of a development server', async () => {
+  it('lists the users of a development server', async () => {
     const users = await demoUsers(new FakeOrigin().fetch);
     expect(users?.[0]).toEqual({
       token: 'token-of-owner-of-demo',
@@ -38,7 +38,7 @@ describe('demoUsers', () => {
 });
 
 describe('renewed', () => {
-  it('finds the same person again', async () => {
+  it('finds the same user again', async () => {
     const origin = new FakeOrigin();
     const old = { ...parseSession(origin.user('cashier@demo.example'), 'user'), token: 'old' };
     expect((await renewed(origin.fetch, old))?.token).toBe('token-of-cashier-of-demo');

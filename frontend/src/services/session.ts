@@ -11,9 +11,9 @@ export interface Session {
   readonly name: string;
   readonly email: string;
   readonly roles: readonly Role[];
-  /** What the business sells in; "" if unknown. */
+  /** The business's currency; "" if unknown. */
   readonly currency: string;
-  /** Where a fresh token comes from: the identity provider, else `orderbell dev`. A paired device's needs no renewal. */
+  /** Where a new token comes from: the identity provider, or `orderbell dev`. A paired device's token needs no renewal. */
   readonly by?: 'provider' | 'device';
   /** Kept for this browser, not for this tab alone. */
   readonly stays?: true;
@@ -39,7 +39,7 @@ export async function demoUsers(fetcher: Fetch, signal?: AbortSignal): Promise<S
   return list(await readJSON(response), 'users', parseSession);
 }
 
-/** The same person with a fresh token, or undefined if there is no way to get one here. */
+/** The same user with a new token, or undefined if this origin cannot provide one. */
 export async function renewed(fetcher: Fetch, session: Session): Promise<Session | undefined> {
   if (session.by === 'device') return undefined; // its token does not expire: it was revoked
   const users = (await demoUsers(fetcher)) ?? [];
@@ -47,8 +47,7 @@ export async function renewed(fetcher: Fetch, session: Session): Promise<Session
 }
 
 /**
- * Reads a JWT's claims for display. The server alone verifies it; here a wrong claim only shows a button too many or too
- * few.
+ * Reads a JWT's claims for display. Only the server verifies it. A wrong claim can only show or hide a button.
  */
 export function sessionFromToken(pasted: string): Session {
   const token = pasted.trim().replace(/^Bearer\s+/i, '');
@@ -70,7 +69,7 @@ export function sessionFromToken(pasted: string): Session {
     tenantName: optionalText(claims, 'tenant_name', 'claims') || tenantId,
     email,
     name: optionalText(claims, 'name', 'claims') || email || text(claims, 'sub', 'claims'),
-    // Where the provider has names of its own, every button shows and the server decides.
+    // If the provider has other names for roles, every button is shown and the server decides.
     roles: claims['roles'] === undefined ? roles : parseRoles(claims['roles']),
     currency: '',
   };
@@ -132,7 +131,7 @@ export function keepIn(tab: Storage, browser: Storage = tab): SessionKeeper {
       storage.setItem(storageKey, JSON.stringify({ tenant_id, tenant_name, ...same }));
     },
     clear() {
-      // Whose session this tab showed: a tab that was another user's for a while does not sign the till out.
+      // The session that this tab showed: a tab of another user must not sign the till out.
       (tab.getItem(storageKey) === null ? browser : tab).removeItem(storageKey);
     },
   };

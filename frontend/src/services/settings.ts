@@ -1,4 +1,4 @@
-/** What the origin tells the page about itself: the identity provider that users sign in with, if there is one. */
+/** The settings of the origin, such as the identity provider with which users sign in, if there is one. */
 import { fields, optionalText, text } from '../model/wire';
 import { call, type Fetch, Problem, readJSON } from './problem';
 

@@ -1,10 +1,11 @@
 /**
  * One stream for all tabs of a user in this browser: HTTP/1.1 gives an origin six connections, so six tabs with a stream each
- * would leave none for a request. The tab that holds a Web Lock opens the stream and passes on what comes; the others listen
- * on a BroadcastChannel. When it closes, the next tab gets the lock and goes on after the last event that it has heard of. From
- * a tab that hangs, another takes the lock.
+ * would leave none for a request. The tab that holds a Web Lock opens the stream and passes on its frames; the others listen on a
+ * BroadcastChannel. When it closes, the next tab gets the lock and resumes after the last event that it has received. If it
+ * hangs, another tab takes the lock.
  *
- * Guarantees: a tab that joins hears of a state only after it listens, and then loads the snapshot; frames keep their order.
+ * Guarantees: a tab that joins receives the state only after it has started to listen, and then loads the snapshot; frames keep
+ * their order.
  */
 import type { Frame } from '../model/frame';
 import { type ConnectionState, openStream, type Stream, type StreamOptions } from './sse';
@@ -31,7 +32,7 @@ type Message =
 
 type Ready = Extract<Frame, { kind: 'ready' }>;
 
-/** The leading tab speaks at least this often, also without a stream, so that a hung one is noticed as a hung gateway is. */
+/** The leading tab sends a message at least this often, also without a stream, so that the others detect it if it hangs. */
 const beatEvery = 2000;
 const longestSilence = 2 * beatEvery + 1000;
 const longestSpread = 1000;
@@ -144,7 +145,7 @@ function share(options: StreamOptions, { name, locks, channel: open }: Sharing):
       function follow(): void {
         const now = stream.getSnapshot();
         become(now);
-        // Another tab's token may be good where this one's is not: it is its turn.
+        // Another tab's token may be valid when this one's is not, so release the lock.
         if (now.kind === 'closed') end();
         else say({ kind: 'state', state: now });
       }
@@ -190,7 +191,7 @@ function share(options: StreamOptions, { name, locks, channel: open }: Sharing):
     }
   }
 
-  /** The leading tab may hang as a gateway may: silence is an end until it speaks again. */
+  /** The leading tab may hang: without messages the stream counts as ended until the next one. */
   function expectMore(): void {
     const heardAt = Date.now();
     if (state.kind === 'stale' && state.reason === 'silent') say({ kind: 'hello' });
@@ -199,7 +200,7 @@ function share(options: StreamOptions, { name, locks, channel: open }: Sharing):
     silence = setTimeout(() => {
       isWelcome = false;
       become({ kind: 'stale', reason: 'silent', since: heardAt, retryAt: heardAt, attempt: 1 });
-      // Not all tabs at once: the first to take over is heard by the others.
+      // A random wait, so that not all tabs take over at once: the others receive the first one's message.
       taking = setTimeout(takeOver, (options.random ?? Math.random)() * longestSpread);
     }, longestSilence);
   }

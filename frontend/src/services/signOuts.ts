@@ -1,6 +1,5 @@
 /**
- * Tells the other tabs of this browser that a user has signed out. It needs no network: who leaves a till leaves it in every
- * tab.
+ * Tells the other tabs of this browser that a user has signed out, so that every tab is signed out. It needs no network.
  */
 export interface SignOuts {
   /** `name` is the same for all tabs of one user. */

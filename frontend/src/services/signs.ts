@@ -1,13 +1,13 @@
-/** The signs of a paired device: managers see which devices are connected. */
+/** The heartbeats of a paired device, from which managers see which devices are connected. */
 import { type Ask, sending } from './authorized';
 import { Problem } from './problem';
 
-/** Between two signs of a device, by openapi.yaml. */
+/** Milliseconds between two heartbeats of a device, by openapi.yaml. */
 const betweenSigns = 60_000;
 
 /**
- * Says each minute that this device's page is open, until `close`. `onRevoked` is called if the device is refused: the stream
- * says so sooner, if there is one.
+ * Reports every minute that this device's page is open, until `close`. `onRevoked` is called if the device is refused. With a
+ * stream, the page learns that sooner.
  */
 export function openSigns(ask: Ask, onRevoked: () => void): { close(): void } {
   const timer = setInterval(() => void sign(), betweenSigns);

@@ -14,7 +14,7 @@ export type ConnectionState =
   /** `attempt` is 0 at first and after each live connection. */
   | { readonly kind: 'connecting'; readonly attempt: number }
   | { readonly kind: 'live' }
-  /** Cut off: what is shown may be old. The next attempt is at `retryAt` (ms since 1970). */
+  /** Disconnected: the list may be old. The next attempt is at `retryAt` (ms since 1970). */
   | {
       readonly kind: 'stale';
       readonly reason: StaleReason;
@@ -26,16 +26,16 @@ export type ConnectionState =
   /** No further attempt is made. */
   | { readonly kind: 'closed'; readonly reason: ClosedReason };
 
-/** ended: the server closed; lost: the network did; silent: no byte came; overloaded, refused: the server said so. */
+/** ended: the server closed the stream; lost: the network failed; silent: no byte came; overloaded, refused: the server said so. */
 export type StaleReason = 'ended' | 'lost' | 'silent' | 'overloaded' | 'refused';
 export type ClosedReason = 'stopped' | 'unauthorized' | 'forbidden' | 'dismissed';
 
 export interface Stream {
   getSnapshot(): ConnectionState;
   subscribe(listener: () => void): () => void;
-  /** Ends the waiting of a stale connection, as when the network is back or a person asks. */
+  /** Ends the wait of a stale connection, for example when the network is back or the user asks. */
   retryNow(): void;
-  /** Ends the present connection and opens another; `isRenewal`: only for a fresh token, so it stays live meanwhile. */
+  /** Ends the current connection and opens another. With `isRenewal`, for a new token, the state stays live meanwhile. */
   reopen(isRenewal?: boolean): void;
   close(): void;
 }
@@ -45,9 +45,9 @@ export interface StreamOptions {
   readonly credentials: Credentials;
   /** `id` is the stream's last event id. */
   readonly onFrame: (frame: Frame, id: string) => void;
-  /** A frame that breaks the contract: something happened that could not be read. */
+  /** A frame that breaks the contract: a change may have been missed. */
   readonly onBadFrame: (err: unknown) => void;
-  /** Where to go on; "" for a first connection. */
+  /** The last event id; "" for a first connection. */
   readonly lastEventId?: string;
   /** Called with each piece of the stream, heartbeats included. */
   readonly onByte?: () => void;
@@ -55,12 +55,12 @@ export interface StreamOptions {
   readonly random?: () => number;
 }
 
-/** Asks for a sign of life every two seconds, so that a hung gateway or a dead network is noticed within five. */
+/** Requests a heartbeat every two seconds, so that a hung gateway or a dead network is detected within five. */
 const address = '/api/sse/notifications?heartbeat=2';
 
 /** Until the stream says `retry:`. */
 const defaultRetry = 1000;
-/** Backoff ends here, unless the server asks for longer: a till should be back soon after the network is. */
+/** The longest backoff, unless the server asks for more: a till should reconnect soon after the network is back. */
 const longestBackoff = 30_000;
 /** Until `ready` says how often a byte comes: older gateways send one every 25 s. */
 const longestSilence = 60_000;
@@ -70,9 +70,9 @@ function allowedSilence(heartbeat: number): number {
 }
 /** For the answer's headers. */
 const longestConnect = 10_000;
-/** A stream that is opened again sooner than this has a token that is always about to expire: no loop of reconnects. */
+/** If a stream is reopened sooner than this, its token is always about to expire: this prevents a loop of reconnects. */
 const shortestLife = 10_000;
-/** No frame comes near it; what does is no event stream. */
+/** Larger than any frame: a larger one is not from an event stream. */
 const largestFrame = 1 << 20;
 
 type Ending =
@@ -126,7 +126,7 @@ export function openStream(options: StreamOptions): Stream {
     }
   }
 
-  /** How long the next attempt may take. A fresh token is no outage: what happens in these milliseconds is replayed. */
+  /** How long the next attempt may take. A renewal of the token is no outage: events meanwhile are replayed. */
   function patience(): number {
     const isQuiet = renews && state.kind === 'live';
     renews = false;
@@ -149,7 +149,7 @@ export function openStream(options: StreamOptions): Stream {
         return refused ?? { kind: 'again', reason: 'refused' };
       }
       lastByteAt = Date.now();
-      retry = defaultRetry; // the last stream's wish, such as a long one at overload, is no longer this one's
+      retry = defaultRetry; // the retry time of the last stream does not apply any more, such as a long one at overload
       return await read(response.body, watchdog);
     } catch {
       return brokenOff(signal, began);
@@ -167,7 +167,7 @@ export function openStream(options: StreamOptions): Stream {
     };
   }
 
-  /** Why an answer is no stream, or undefined if it is one. */
+  /** Why a response is not a stream, or undefined if it is one. */
   async function refusal(response: Response): Promise<Ending | undefined> {
     switch (response.status) {
       case 200: {
@@ -233,7 +233,7 @@ export function openStream(options: StreamOptions): Stream {
         renewedInVain = false;
       }
       options.onFrame(frame, lastEventId);
-      if (frame.kind === 'ready') become({ kind: 'live' }); // what `ready` asks for is asked for by now
+      if (frame.kind === 'ready') become({ kind: 'live' }); // the loads that `ready` requests have started
       return frame;
     } catch (err) {
       options.onBadFrame(err);
@@ -241,7 +241,7 @@ export function openStream(options: StreamOptions): Stream {
     }
   }
 
-  /** Waits at least as long as the server asked, longer after each failure in a row, and never the same for all. */
+  /** Waits at least as long as the server asked, longer after each consecutive failure, and with jitter. */
   async function wait(ending: Ending & { kind: 'again' }): Promise<void> {
     const asked = Math.max(retry, ending.retryAfter ?? 0);
     const backedOff = Math.max(asked, Math.min(longestBackoff, retry * 2 ** failures));

@@ -25,7 +25,7 @@ export interface StaffClient {
     readonly name: string;
     readonly roles: readonly Role[];
   }): Promise<void>;
-  /** Changes the roles if the user still is as shown; 412 if not. */
+  /** Changes the roles if the user's version is still the same; 412 if not. */
   changeRoles(user: StaffUser, roles: readonly Role[]): Promise<void>;
   /** Sends the mail once more that asks for the confirmation of the address. */
   invite(user: StaffUser): Promise<void>;

@@ -5,13 +5,13 @@ import { readJSON } from './problem';
 
 export interface TenantClient {
   load(): Promise<Tenant>;
-  /** Changes them if they still are at the version; 412 if somebody else has changed them since. */
+  /** Changes them if they still have the version; 412 if they were changed since. */
   save(settings: TenantSettings, version: number): Promise<Tenant>;
 }
 
 const address = '/api/tenant';
 
-/** The address is the same for every business: what this browser keeps of it may be another's. */
+/** The address is the same for every business, so a response in this browser's cache may be another business's. */
 const fresh: RequestInit = { cache: 'no-store' };
 
 export function tenantClient(ask: Ask): TenantClient {

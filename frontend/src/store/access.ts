@@ -1,4 +1,4 @@
-/** How users get into this page outside development: by the identity provider of the origin's settings. */
+/** How users sign in outside development: with the identity provider of the origin's settings. */
 import { messageOf } from '../services/problem';
 import { type Provider, signedInPath } from '../services/provider';
 import type { Session } from '../services/session';
@@ -15,7 +15,7 @@ export interface Access extends Observable<AccessState> {
   load(): void;
   /** Goes to the provider's page. */
   begin(stays: boolean, returnTo: string): void;
-  /** If the user has just come back from the provider: their session, and where in the page they were. */
+  /** If the user has just returned from the provider: the session, and the address in the page. */
   finish(page: Window): Promise<{ readonly session: Session; readonly returnTo: string } | undefined>;
   renew(session: Session): Promise<Session | undefined>;
   signOut(session: Session): Promise<void>;
@@ -26,7 +26,7 @@ export interface Ways {
   readonly tokenBox: boolean;
 }
 
-/** `open` returns the ways in that the origin's settings name. */
+/** `open` returns the ways to sign in that the origin's settings name. */
 export function access(open: () => Promise<Ways>): Access {
   const { subscribe, announce } = announcer();
   let state: AccessState = { kind: 'loading' };
@@ -59,7 +59,7 @@ export function access(open: () => Promise<Ways>): Access {
 
   function ways(): Promise<Ways> {
     opened ??= open().catch((err: unknown) => {
-      opened = undefined; // the settings may be there next time
+      opened = undefined; // the settings may be available next time
       throw err;
     });
     return opened;

@@ -1,6 +1,6 @@
 /**
- * How this device calls for attention: a sound, a vibration, a notification of the browser, a number on the app's icon. Each is
- * opt-in and kept for the device. Browsers make no sound before the page was touched, so that the page asks for a touch.
+ * The alerts of this device: a sound, a vibration, a notification of the browser, a number on the app's icon. Each is opt-in and
+ * stored for the device. Browsers play no sound before the user has touched the page, so the page asks for a touch.
  */
 import { announcer, type Observable } from './observable';
 
@@ -12,7 +12,7 @@ export type AlertChoice = 'unsupported' | 'off' | 'on' | 'refused';
 
 export interface AlertsState {
   readonly choices: Readonly<Record<AlertKind, AlertChoice>>;
-  /** Sound is chosen, and the browser wants a touch before it makes any. */
+  /** Sound is on, but the browser needs a touch first. */
   readonly needsTouch: boolean;
 }
 
@@ -26,7 +26,7 @@ export interface Alerts extends Observable<AlertsState> {
 
 export interface News {
   readonly text: string;
-  /** Where a press on the browser's notification leads. */
+  /** The address that a click on the browser's notification opens. */
   readonly path: string;
 }
 
@@ -93,7 +93,7 @@ export function alerts(page: Window & typeof globalThis, now: () => number = Dat
   }
 
   async function unlock(): Promise<void> {
-    await audio?.resume().catch(() => undefined); // it stays locked, and the page goes on asking
+    await audio?.resume().catch(() => undefined); // it stays locked, and the page asks again
     if (audio?.state === 'running') {
       page.removeEventListener('pointerdown', unlock);
       page.removeEventListener('keydown', unlock);
@@ -117,7 +117,7 @@ export function alerts(page: Window & typeof globalThis, now: () => number = Dat
     }
   }
 
-  /** One tag: the newest takes the place of the one before, so that a screen is not full of them after a sleep. */
+  /** One tag, so that the newest notification replaces the one before, and a device that was asleep shows only one. */
   async function notify({ text, path }: News): Promise<void> {
     const options = { body: text, tag: 'orderbell', icon: '/icons/192.png', data: { path } };
     const worker = await navigator.serviceWorker?.getRegistration();

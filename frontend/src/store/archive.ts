@@ -1,6 +1,6 @@
 /**
- * Older orders, page by page: what the list asks for beyond the open ones and those of today. The pages' orders go into the
- * store, where the stream keeps them current; this says how far down they are loaded.
+ * Loads older orders page by page: those that the list needs beyond the open ones and those of today. They go into the store,
+ * where the stream keeps them current. This module records how far back they are loaded.
  */
 import type { Filter } from '../model/listing';
 import { isDone, type Status, statuses } from '../model/order';
@@ -14,7 +14,7 @@ export interface Archive {
   readonly kind: 'idle' | 'loading' | 'partial' | 'whole' | 'failed';
   /** Why the last page could not be loaded. */
   readonly message: string;
-  /** All orders of the question that were made then or later are loaded; 0 for all of them, Infinity for none. */
+  /** All matching orders created at this time or later are loaded; 0 for all, Infinity for none. */
   readonly since: number;
   /** Of the question's period, whatever the state; undefined until they are known. */
   readonly counts: Counts | undefined;
@@ -26,11 +26,11 @@ export interface Question {
 }
 
 export interface ArchiveStore extends Observable<Archive> {
-  /** Loads the first page of the answer, unless it is the question of before. */
+  /** Loads the first page, unless the query is unchanged. */
   ask(question: Question | undefined): void;
   /** Loads the next page. */
   more(): void;
-  /** Loads the pages again that the stream may have outdated. */
+  /** Loads again the pages that may be outdated after a gap in the stream. */
   reload(): void;
   close(): void;
 }
@@ -105,7 +105,7 @@ export function archiveStore(client: OrdersClient, store: OrderStore): ArchiveSt
       const counts = await client.counts({ ...daysOf(period), signal });
       if (!signal.aborted) become({ ...state, counts });
     } catch {
-      // The list goes without its counts.
+      // The list is shown without counts.
     }
   }
 
@@ -126,7 +126,7 @@ function daysOf(period: Question['period']): Pick<OrdersQuery, 'from' | 'to'> {
 
 export type GroupCounts = Readonly<Record<'active' | 'done' | 'all', string>>;
 
-/** How many orders are in the groups of the list: "1000+" where the server counted no further. */
+/** The number of orders in each group of the list: "1000+" if the server stopped counting there. */
 export function groupCounts({ counts, upTo }: Counts): GroupCounts {
   const sum = (those: readonly Status[]): string => {
     const isCut = those.some((status) => (counts[status] ?? 0) >= upTo);

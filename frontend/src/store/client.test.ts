@@ -42,7 +42,7 @@ async function settle(): Promise<void> {
   await vi.advanceTimersByTimeAsync(10);
 }
 
-it('opens a feed for the person, and closes it when another comes', async () => {
+it('opens a feed for the user, and closes it when another user signs in', async () => {
   const { origin, client: c, saved } = setup();
   expect(c.getSnapshot()).toEqual({ kind: 'signed_out', notice: '' });
   c.signIn(session(origin, 'owner@demo.example'));

@@ -1,4 +1,4 @@
-/** All of the page outside React: who is signed in, and the feed that belongs to them. */
+/** The page's state outside React: the session, and its feed. */
 import { t } from '../i18n/words';
 import type { Fetch } from '../services/problem';
 import { renewed, type Session, type SessionKeeper, userOf } from '../services/session';
@@ -91,7 +91,7 @@ export function openClient({
       onRevoked: session.by === 'device' ? () => endOf(feed, ended(session)) : undefined,
       credentials: {
         token: () => current.token,
-        // One renewal at a time: the stream and a call may find out together that the token is no longer good.
+        // One renewal at a time: the stream and a call may detect an expired token at the same time.
         renew() {
           renewing ??= renew().finally(() => {
             renewing = undefined;
@@ -117,7 +117,7 @@ export function openClient({
         if (state.kind === 'signed_in' && state.feed === feed) keeper.save(fresh);
         return true;
       } catch {
-        return false; // no answer: what asked for it fails with its own error
+        return false; // no response: the caller fails with its own error
       }
     }
   }
@@ -139,7 +139,7 @@ function isSame(a: Session | undefined, b: Session): boolean {
   return a?.tenantId === b.tenantId && a.email === b.email;
 }
 
-/** What to tell when the token is no longer good. */
+/** The message when the token is no longer valid. */
 function ended({ by }: Session): string {
   return t(by === 'device' ? 'signIn.revoked' : 'signIn.ended');
 }

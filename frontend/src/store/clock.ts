@@ -1,9 +1,9 @@
-/** The time for texts such as "2 min ago": one timer, running only while somebody watches. */
+/** The time for texts such as "2 min ago": one timer, which runs only while a component is subscribed. */
 import type { Observable } from './observable';
 
 const calmStep = 10_000;
 
-/** `step` is how many milliseconds pass between two looks at the time. */
+/** `step` is the time between two updates, in milliseconds. */
 export function clock(now: () => number = Date.now, step = calmStep): Observable<number> {
   const listeners = new Set<() => void>();
   let timer: ReturnType<typeof setInterval> | undefined;

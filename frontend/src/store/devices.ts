@@ -1,4 +1,4 @@
-/** The business's paired devices while an owner or manager looks at them. */
+/** The business's paired devices, while a page shows them. */
 import { t } from '../i18n/words';
 import type { DeviceClient, PairedDevice } from '../services/devices';
 import type { Problem } from '../services/problem';

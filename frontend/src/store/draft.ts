@@ -1,6 +1,6 @@
 /**
- * The order that is being typed at this till: kept in the tab's storage, so that neither a reload nor the end of a token
- * loses it. Its Idempotency-Key is kept with it: a try whose answer was lost before the reload cannot sell twice.
+ * The order that the user is typing. It is in the tab's storage, so that neither a reload nor an expired token loses it. Its
+ * Idempotency-Key is stored with it, so that a retry after a lost response cannot create a second order.
  */
 import type { NewOrder } from '../services/orders';
 import { newIdempotencyKey } from '../services/orders';
@@ -15,9 +15,9 @@ export interface Draft {
 export interface DraftKeeper {
   load(): Draft;
   save(draft: Draft): void;
-  /** The key of this order: the same for every try of the same order until one succeeds, another for another order. */
+  /** The key of this order: the same for every attempt until one succeeds. */
   keyFor(order: NewOrder): string;
-  /** The order is made: the next one has another key. */
+  /** The order was created: the next one gets a new key. */
   forgetKey(): void;
 }
 
@@ -68,7 +68,7 @@ export function keepDraftIn(storage: Storage, tenantId: string, email: string): 
     try {
       storage.setItem(name, JSON.stringify(value));
     } catch {
-      // A full or forbidden storage: the draft lives as long as the page.
+      // The storage is full or forbidden: the draft lasts as long as the page.
     }
   }
 }

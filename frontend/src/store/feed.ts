@@ -1,8 +1,8 @@
 /**
- * Keeps a store the same as the server's orders. The list is loaded from order-api whether or not the stream is there; the
- * stream adds what is live. A snapshot that begins after the stream's `ready` leaves no hole between the two; both are
- * applied by version. Whatever the stream cannot bridge (a `resync`, a connection that did not resume, a frame that could
- * not be read) asks for the snapshot again. While the list is not live, it is read again at a calm pace.
+ * Keeps a store equal to the server's orders. It loads the list from order-api even without the stream; the stream adds live
+ * changes. The snapshot is loaded after the stream's `ready`, so that no change is missed between the two. Both are applied by
+ * version. After a gap (a `resync`, a connection that did not resume, an invalid frame) the snapshot is loaded again. While
+ * the list is not live, it is loaded again at intervals.
  */
 import type { Frame, Notification } from '../model/frame';
 import type { History } from '../model/history';
@@ -73,15 +73,15 @@ export interface FeedOptions {
   /** Where the last list is kept, for when the server is out of reach. */
   readonly kept?: ListKeeper | undefined;
   readonly random?: () => number;
-  /** Whose changes ring no bell here; "" if it is not known. */
+  /** The user or device whose changes cause no alerts here; "" if unknown. */
   readonly userId?: string;
-  /** Of a paired device, which says that it is there: it was refused. */
+  /** Called when a paired device's heartbeat was refused. */
   readonly onRevoked?: (() => void) | undefined;
 }
 
-/** The list is loaded after the stream's `ready`, or after this time: one load is enough if the gateway is well. */
+/** The list is loaded after the stream's `ready`, or after this time without it, so that one load is enough if the gateway works. */
 const headStart = 500;
-/** Between two readings of the list while it is not live. */
+/** Milliseconds between two loads of the list while it is not live. */
 const rereading = 10_000;
 
 export function openFeed(options: FeedOptions): Feed {
@@ -120,7 +120,7 @@ export function openFeed(options: FeedOptions): Feed {
   }, rereading);
   const stopNetwork = network.subscribe(() => {
     if (!network.getSnapshot()) return;
-    stream.reopen(); // the old connection may be dead without a sign of it
+    stream.reopen(); // the old connection may be half-open
     retryNow();
   });
   tenant.load();
@@ -153,7 +153,7 @@ export function openFeed(options: FeedOptions): Feed {
       try {
         return await work;
       } catch (err) {
-        // Another user was faster: show what the order is now, also while the stream is cut.
+        // Another user was faster: show the order's current state, even while the stream is cut.
         if (err instanceof Problem && err.status === 409) await refresh(orderId);
         throw err;
       } finally {
@@ -193,7 +193,7 @@ export function openFeed(options: FeedOptions): Feed {
     if (tenant.getSnapshot().kind === 'failed') tenant.load();
   }
 
-  /** Loads what the stream cannot have told; until then the list is not whole. */
+  /** Loads the changes that the stream has missed. Until then the list is incomplete. */
   function loadAll(address: string): void {
     fresh.incomplete(true);
     snapshots.load(address);
@@ -248,7 +248,7 @@ export function openFeed(options: FeedOptions): Feed {
     }
   }
 
-  /** Rings, unless it tells of what was just done here. */
+  /** Alerts, unless the user made the change here. */
   function announce(notification: Notification): void {
     if (!inbox.notify(notification)) return;
     // The event may be faster than the answer that says which version was made here.
@@ -259,7 +259,7 @@ export function openFeed(options: FeedOptions): Feed {
 
   function tellUnlessOwn(notification: Notification): void {
     const { order } = notification;
-    // What the user did in another tab, or on another device, is no news to them. Not every publisher says who it was.
+    // Changes that the user made in another tab or on another device need no alert. Not every publisher names the user.
     if (order.actor !== undefined && order.actor.userId === options.userId) return;
     if (own.has(changeOf(order))) return;
     for (const tell of listeners) tell(notification);

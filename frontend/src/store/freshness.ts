@@ -1,6 +1,6 @@
 /**
- * Whether the list is what the server has: "live" only while nothing can be missing. It is the sum of all that can make the
- * list old: the browser's network, the stream, the gateway's own feed, and a snapshot that is still to be loaded.
+ * Whether the list equals the server's: "live" only while nothing can be missing. It combines everything that can make the list
+ * old: the browser's network, the stream, the gateway's own feed, and a snapshot that is not loaded yet.
  */
 import type { Order } from '../model/order';
 import type { ConnectionState } from '../services/sse';
@@ -9,12 +9,12 @@ import { announcer, type Observable } from './observable';
 export type Freshness =
   /** The first time: nothing is known yet, and nothing went wrong. */
   | { readonly kind: 'connecting' }
-  /** `caughtUp` says what had been missed, for some time after a stale list. */
+  /** `caughtUp` says what was missed, for some time after the list was stale. */
   | { readonly kind: 'live'; readonly caughtUp: CaughtUp | undefined }
-  /** The list was right until `since` (ms since 1970); 0 if it never was. */
+  /** The list was current until `since` (ms since 1970); 0 if it never was. */
   | { readonly kind: 'stale'; readonly since: number; readonly why: Why };
 
-/** offline: the browser has no network; degraded: the gateway misses something; loading: the list is being read again. */
+/** offline: the browser has no network; degraded: the gateway may miss events; loading: the list is being loaded again. */
 export type Why = 'offline' | 'connection' | 'busy' | 'degraded' | 'loading' | 'closed';
 
 export interface CaughtUp {
@@ -28,7 +28,7 @@ export interface CaughtUp {
 
 /** How long the page says what it caught up on. */
 const saysFor = 30_000;
-/** A replay follows `ready` without a mark of its end: changes of the first moments belong to it. */
+/** A replay follows `ready` and has no end marker, so changes of the first moments count as replayed. */
 const replayTime = 2000;
 
 export interface FreshnessInputs {
@@ -39,11 +39,11 @@ export interface FreshnessInputs {
 }
 
 export interface FreshnessStore extends Observable<Freshness> {
-  /** The gateway says that it misses something since then, or (undefined) that it does not. */
+  /** The time since which the gateway may miss events, or undefined if it does not. */
   degraded(since: number | undefined): void;
-  /** Whether a snapshot is to be loaded before the list is whole. */
+  /** Whether the list is incomplete until a snapshot is loaded. */
   incomplete(is: boolean): void;
-  /** A list is shown that was right until then, in milliseconds since 1970. */
+  /** A stored list is shown that was current until this time, in milliseconds since 1970. */
   restored(until: number): void;
   close(): void;
 }
@@ -113,7 +113,7 @@ export function freshness({ network, connection, onChange }: FreshnessInputs): F
     become({ kind: 'stale', since: wasLive ? (trouble.since ?? Date.now()) : lastLiveAt, why: trouble.why });
   }
 
-  /** The first of what makes the list old, or undefined if nothing does. */
+  /** The first reason why the list is old, or undefined. */
   function whatIsWrong(): Trouble | undefined {
     if (!network.getSnapshot()) return { why: 'offline' };
     const ofStream = troubleOf(connection.getSnapshot());

@@ -1,6 +1,6 @@
 /**
- * A user's inbox: what the server keeps, and what the stream tells of meanwhile. The server's count is the truth; where
- * the stream cannot have told all, the newest page is loaded again.
+ * A user's inbox: the server's notifications, and those that arrive on the stream. The server's count is authoritative. After a
+ * gap in the stream, the newest page is loaded again.
  */
 import type { Notification, Reading } from '../model/frame';
 import type { Notice } from '../model/inbox';
@@ -11,7 +11,7 @@ import { announcer, type Observable } from './observable';
 export interface Inbox {
   /** Newest first. */
   readonly notices: readonly Notice[];
-  /** Of all, those that are not loaded among them. */
+  /** Of all notifications, including those that are not loaded. */
   readonly unread: number;
   /** Whether there are older ones to load. */
   readonly more: boolean;
@@ -20,12 +20,12 @@ export interface Inbox {
 }
 
 export interface InboxStore extends Observable<Inbox> {
-  /** Loads the newest page; once more if it is asked for while it is under way. */
+  /** Loads the newest page, and once more if it is called during a load. */
   load(): void;
   loadMore(): void;
-  /** Takes in a notification from the stream; says whether it rings: once for an id, and not if it was read before. */
+  /** Adds a notification from the stream. Returns whether to alert: once per id, and not if it was read before. */
   notify(notification: Notification): boolean;
-  /** Takes in what the user has read, here or elsewhere. */
+  /** Applies what the user has read, here or elsewhere. */
   hear(reading: Reading): void;
   /** These were seen or tapped; the rest stays unread. */
   read(notificationIds: readonly string[]): void;
@@ -37,7 +37,7 @@ type Loading = 'no' | 'once' | 'again';
 
 /** How many the server marks as read in one request. */
 const mostRead = 100;
-/** Ids outlive their notices, so that a late replay does not ring again. */
+/** Ids are kept longer than their notifications, so that a late replay does not alert again. */
 const mostIds = 10_000;
 
 export function inboxStore(client: InboxClient): InboxStore {
@@ -47,7 +47,7 @@ export function inboxStore(client: InboxClient): InboxStore {
   let state: Inbox = { notices: [], unread: 0, more: false, problem: '' };
   let cursor = '';
   let loading: Loading = 'no';
-  /** What the stream told of while a page was on its way: the page may have been too early for it. */
+  /** The notifications that arrived on the stream during a load: the page may not have them. */
   let meanwhile = new Set<string>();
 
   return {
@@ -110,7 +110,7 @@ export function inboxStore(client: InboxClient): InboxStore {
     );
     become({ notices, unread });
     const counted = notices.filter((n) => !n.read).length;
-    // More unread ones than the server counts, or none to show for them: one of us knows something that the other does not.
+    // The loaded unread notifications do not fit the server's count, so load again.
     if (loading !== 'no') loading = 'again';
     else if (counted > unread || (counted < unread && !state.more)) void loadNewest();
   }

@@ -1,6 +1,6 @@
 /**
- * The last list of orders, for a page that opens without a network or a server. It lies beside the session, in the same
- * storage, so that it ends when the session does: with the tab, or when the user signs out of a till that keeps them.
+ * The last list of orders, for a page that opens without a network or a server. It is in the same storage as the session, so that
+ * it ends with the session: with the tab, or when the user signs out.
  */
 import { isDone, type Order, type Status, statuses } from '../model/order';
 import { fields, integer, list, oneOf, optionalText, text } from '../model/wire';
@@ -22,7 +22,7 @@ export interface ListKeeper {
   clear(): void;
 }
 
-/** The open orders of the largest shops and a day's others: 1.5 MB of the 5 that a browser gives. */
+/** Enough for the open orders and a day's others of the largest businesses: 1.5 MB of the 5 MB that a browser allows. */
 const mostOrders = 5000;
 
 /** `isKept` says whether the session is still kept here: another tab may have signed the user out. */
@@ -50,7 +50,7 @@ export function keepListIn(storage: Storage, session: Session, isKept: () => boo
         storage.setItem(timeKey, String(at));
         saved = orders;
       } catch {
-        clear(); // a full storage: no list is better than half of one
+        clear(); // the storage is full: no list is better than an incomplete one
       }
     },
     clear,
@@ -78,11 +78,11 @@ function parseKept(value: unknown, where: string): Order {
   };
 }
 
-/** Milliseconds between two looks at whether there is something to keep. */
+/** Milliseconds between two checks whether there is something to store. */
 const interval = 5000;
-/** Milliseconds that the server has to send the list before the kept one is shown. */
+/** Milliseconds to wait for the server's list before the stored one is shown. */
 const patience = 1500;
-/** Done orders are of interest for a day. */
+/** Done orders are stored for a day. */
 const day = 24 * 60 * 60 * 1000;
 
 export interface KeepingOptions {
@@ -93,7 +93,7 @@ export interface KeepingOptions {
   readonly network: Observable<boolean>;
 }
 
-/** Shows the kept list if the server's does not come, and keeps the list while it is live. Returns the function that ends it. */
+/** Shows the stored list if the server's does not arrive, and stores the list while it is live. Returns a function that stops it. */
 export function keepList({ keeper, store, freshness, loading, network }: KeepingOptions): () => void {
   let isOver = false;
   let seen: readonly Order[] | undefined;

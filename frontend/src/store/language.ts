@@ -1,9 +1,9 @@
-/** Which language the page speaks: the user's own choice in this browser, else the business's. */
+/** The page's language: the user's choice in this browser, otherwise the business's. */
 import { currentLanguage, type Language, languages, setLanguage } from '../i18n/words';
 
 const storageKey = 'orderbell.language';
 
-/** At the start, before anything is drawn: the kept choice, or the business's language when this page was last used. */
+/** Before the first render: the stored choice, or the business's language at the last use of this page. */
 export async function startLanguage(): Promise<void> {
   const kept = languageOf(read(storageKey) ?? read(`${storageKey}.business`));
   if (kept !== undefined && kept !== currentLanguage.getSnapshot()) await setLanguage(kept);
@@ -38,6 +38,6 @@ function write(key: string, value: string): void {
   try {
     localStorage.setItem(key, value);
   } catch {
-    // The choice lives as long as the page.
+    // The choice lasts as long as the page.
   }
 }

@@ -1,4 +1,4 @@
-/** What owners and managers manage of their business, such as its users: a list that is read again after each change. */
+/** A list that owners and managers edit, such as users. It is loaded again after each change. */
 import { messageOf, Problem } from '../services/problem';
 import { announcer, type Observable } from './observable';
 
@@ -9,13 +9,13 @@ export type ManagedState<Item> =
 
 export interface ManagedStore<Item, Client> extends Observable<ManagedState<Item>> {
   load(): Promise<void>;
-  /** Reads the list again; what is known stays if no answer comes. */
+  /** Loads the list again. The current list stays if there is no response. */
   refresh(): Promise<void>;
-  /** Makes a change and reads the list again. Returns why it was refused, or "". */
+  /** Makes a change and loads the list again. Returns why it was refused, or "". */
   make(change: (client: Client) => Promise<void>): Promise<string>;
 }
 
-/** `refusalOf` says why a change was refused, in the user's language where the reason is one of everyday. */
+/** `refusalOf` returns why a change was refused, in the user's language for common reasons. */
 export function managedStore<Item, Client extends { load(): Promise<Item[]> }>(
   client: Client,
   refusalOf: (problem: Problem) => string,
@@ -49,7 +49,7 @@ export function managedStore<Item, Client extends { load(): Promise<Item[]> }>(
     become(await read());
   }
 
-  /** undefined if another reading has begun meanwhile: this one may be of before a change. */
+  /** undefined if another load has begun meanwhile: this one may be older than a change. */
   async function read(): Promise<ManagedState<Item> | undefined> {
     latest += 1;
     const own = latest;

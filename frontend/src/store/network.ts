@@ -1,4 +1,4 @@
-/** Whether the browser has a network at all, as the browser sees it. */
+/** Whether the browser reports a network. */
 import type { Observable } from './observable';
 
 export function network(page: Window): Observable<boolean> {
@@ -13,7 +13,7 @@ export function network(page: Window): Observable<boolean> {
   };
 }
 
-/** Where nothing tells: tests, and programs without a window. */
+/** Always online: for tests, and programs without a window. */
 export const alwaysOnline: Observable<boolean> = {
   getSnapshot: () => true,
   subscribe: () => () => undefined,

@@ -1,4 +1,4 @@
-/** The two functions that React's useSyncExternalStore wants; everything that a component watches has them. */
+/** The two functions that React's useSyncExternalStore needs. Every store has them. */
 export interface Observable<T> {
   getSnapshot(): T;
   subscribe(listener: () => void): () => void;

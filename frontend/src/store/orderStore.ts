@@ -1,4 +1,4 @@
-/** The orders of one tenant, whatever order news of them arrives in. */
+/** The orders of one tenant. Changes may arrive in any order. */
 import { byNewest, newest, type Order } from '../model/order';
 import { announcer, type Observable } from './observable';
 
@@ -8,9 +8,9 @@ export interface Orders {
 }
 
 export interface OrderStore extends Observable<Orders> {
-  /** Takes in what was heard of orders, from events, answers and snapshots alike: the highest version stays. */
+  /** Applies orders from events, responses and snapshots: the highest version wins. */
   apply(...heard: readonly Order[]): void;
-  /** Drops those of which nothing newer was heard meanwhile. */
+  /** Removes orders, unless a newer version has arrived meanwhile. */
   forget(gone: readonly Order[]): void;
   get(orderId: string): Order | undefined;
   /** Calls back with the orders that a change added or changed. Returns the function that stops it. */
@@ -21,7 +21,7 @@ export function orderStore(): OrderStore {
   const { subscribe, announce } = announcer();
   const listeners = new Set<(changed: readonly Order[]) => void>();
   const orders = new Map<string, Order>();
-  /** The last snapshot's orders; those changed since then stand in `changed`. */
+  /** The orders of the last snapshot; those changed since are in `changed`. */
   let sorted: readonly Order[] = [];
   let changed = new Map<string, Order>();
   let snapshot: Orders = { orders: sorted };

@@ -8,9 +8,9 @@ import type { Session } from '../services/session';
 import { announcer, type Observable } from './observable';
 
 export type PairingState =
-  /** Asks for a code; `problem` says why none has come yet, or is "". */
+  /** Requests a code; `problem` says why there is no code yet, or is "". */
   | { readonly kind: 'beginning'; readonly problem: string }
-  /** Waits for a manager; `problem` says why the last question had no answer, or is "". */
+  /** Waits for a manager; `problem` says why the last poll failed, or is "". */
   | {
       readonly kind: 'waiting';
       readonly code: string;
@@ -18,11 +18,11 @@ export type PairingState =
       readonly endsAt: number;
       readonly problem: string;
     }
-  /** There is no code, for a reason that waiting does not change. */
+  /** No code can be had, and waiting does not help. */
   | { readonly kind: 'over'; readonly reason: string };
 
 export interface Pairing extends Observable<PairingState> {
-  /** Goes on with the code that this tab showed before it was loaded again, or gets one, and waits for its approval. */
+  /** Continues with the code that this tab showed before a reload, or gets a new one, and waits for its approval. */
   open(): void;
   /** Gets another code. */
   begin(): void;
@@ -41,7 +41,7 @@ export interface PairingOptions {
   readonly random?: () => number;
 }
 
-/** Milliseconds before another try, while the server is away. */
+/** Milliseconds before the next attempt while the server is down. */
 const backoff = { first: 1000, most: 30_000 };
 
 export function pairing(options: PairingOptions): Pairing {
@@ -67,7 +67,7 @@ export function pairing(options: PairingOptions): Pairing {
     retryNow: () => waiting?.end(),
   };
 
-  /** Ends what is under way. The signal is that of what begins now. */
+  /** Aborts the current work, and returns the signal of the new one. */
   function restarted(): AbortSignal {
     current.abort();
     waiting?.end();
@@ -123,7 +123,7 @@ export function pairing(options: PairingOptions): Pairing {
     }
   }
 
-  /** Longer after each failure in a row, and never the same for all tills. */
+  /** Longer after each consecutive failure, with jitter. */
   function backedOff(first: number, failures: number): number {
     return Math.min(backoff.most, first * 2 ** failures) * (1 + random() / 2);
   }
@@ -135,7 +135,7 @@ export function pairing(options: PairingOptions): Pairing {
     if (waiting === own) waiting = undefined;
   }
 
-  /** The code is of no more use. */
+  /** The code is no longer needed. */
   function end(reason: string, signal: AbortSignal): void {
     if (!signal.aborted) keeper.clear();
     become({ kind: 'over', reason }, signal);

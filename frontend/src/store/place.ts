@@ -1,6 +1,6 @@
 /**
- * Where in the page the user is, by the address behind "#": a path such as /orders/ID and a query such as ?state=done. It is
- * the location of the router (wouter takes any), so that a static host serves one file for every address.
+ * The user's place in the page: the address after "#", with a path such as /orders/ID and a query such as ?state=done. The router
+ * (wouter) uses it as its location, so that a static host can serve one file for every address.
  */
 import type { Observable } from './observable';
 

@@ -35,7 +35,7 @@ export function preferencesStore(client: PreferencesClient): PreferencesStore {
     subscribe,
     getSnapshot: () => state,
     load() {
-      become({ kind: 'loading' }); // what was left unsaved goes now, not under somebody's fingers
+      become({ kind: 'loading' }); // drop unsaved changes now, not while the user types
       return load({ kind: 'idle' });
     },
     edit(change) {

@@ -26,7 +26,7 @@ export function shortcutStore(storage: Storage): ShortcutStore {
   };
 }
 
-/** The shortcut that a pressed key stands for: none while somebody types, chooses or holds another key. */
+/** The shortcut of a pressed key: none while the user types, selects or holds a modifier key. */
 export function shortcutOf(event: KeyboardEvent): Shortcut | undefined {
   const { key, ctrlKey, altKey, metaKey, defaultPrevented, target } = event;
   if (defaultPrevented || ctrlKey || altKey || metaKey || isTyping(target)) return undefined;

@@ -1,4 +1,4 @@
-/** Loads the snapshot's pages into the store, again and again until it is whole, one load at a time. */
+/** Loads the snapshot's pages into the store, one load at a time, and retries until it is complete. */
 import { isDone, type Order } from '../model/order';
 import type { OrdersClient } from '../services/orders';
 import { type Pause, pause } from '../services/pause';
@@ -16,7 +16,7 @@ export type Loading =
 const retry = { first: 1000, most: 30_000 };
 
 export interface SnapshotLoader extends Observable<Loading> {
-  /** Loads all pages, now and, if it is loading already, once more after that. */
+  /** Loads all pages. During a load it starts another one afterwards. */
   load(address: string): void;
   retryNow(): void;
   close(): void;
@@ -45,7 +45,7 @@ export function snapshotLoader({ client, store, random, onLoaded }: SnapshotLoad
       due = address;
       if (running) return;
       running = true;
-      // Once this turn is over: `ready` and the `resync` right after it want one snapshot, not two.
+      // After the current task, so that `ready` and a `resync` directly after it cause one load, not two.
       queueMicrotask(() => void run());
     },
     retryNow: () => waiting?.end(),
@@ -59,7 +59,7 @@ export function snapshotLoader({ client, store, random, onLoaded }: SnapshotLoad
     let failures = 0;
     while (due !== undefined && !stop.signal.aborted) {
       failures = (await loadDue(due)) ? 0 : failures + 1;
-      // After a success too: a stream of resyncs must not become a flood of loads.
+      // Also after a success, so that many resyncs do not cause many loads.
       const backoff = Math.min(retry.most, retry.first * 2 ** Math.max(0, failures - 1));
       if (stop.signal.aborted) break;
       waiting = pause(failures === 0 ? retry.first : backoff * (1 + random() / 2));
@@ -69,7 +69,7 @@ export function snapshotLoader({ client, store, random, onLoaded }: SnapshotLoad
     running = false;
   }
 
-  /** Says whether all pages are loaded; what is not, stays due. */
+  /** Returns whether all pages are loaded. If not, the load stays due. */
   async function loadDue(address: string): Promise<boolean> {
     due = undefined;
     try {
@@ -84,7 +84,7 @@ export function snapshotLoader({ client, store, random, onLoaded }: SnapshotLoad
     }
   }
 
-  /** A snapshot has every open order: one that was open here and is not in it was done while this page did not hear of it. */
+  /** A snapshot has every open order, so an order that was open here and is not in it was done meanwhile. */
   async function loadPages(address: string): Promise<void> {
     const missing = new Map<string, Order>();
     for (const order of store.getSnapshot().orders)

@@ -1,4 +1,4 @@
-/** The business's users while an owner or manager looks at them. */
+/** The business's users, while a page shows them. */
 import { t } from '../i18n/words';
 import type { Problem } from '../services/problem';
 import type { StaffClient, StaffUser } from '../services/staff';

@@ -1,6 +1,6 @@
 /**
  * An origin in memory that keeps the written contract: orders with versions, a snapshot in pages, and a stream with a
- * bounded log to resume from. Tests give its `fetch` to the code under test and act as the other people of the business.
+ * bounded log to resume from. Tests give its `fetch` to the code under test and act as the other users of the business.
  */
 import { nextStatuses, type Role, type Status } from '../model/order';
 import type { Fetch } from '../services/problem';
@@ -241,7 +241,7 @@ export class FakeOrigin {
     return { counts, up_to: 1000 };
   }
 
-  /** A person has read, here or elsewhere: all their streams hear of it. */
+  /** A user has read notifications: sends `read` to all streams of the user. */
   #inbox(user: WireUser, request: Recorded): Response {
     const told = this.#log.filter((e) => e.order.tenant_id === user.tenant_id && isTold(e, user)).reverse();
     const notices = told.map((entry) => notice(entry, user));

@@ -1,8 +1,8 @@
 // Package deviceapi is the HTTP API of paired devices: tills and screens that sign in as themselves.
 //
-// A till without a user begins a pairing without a token and shows its code. A manager types the code on a phone
-// and gives the device a name and a role. The till asks until then, and has its token from what it was given at first
-// (docs/adr/0018). Every answer that is not a device's is a problem (RFC 9457).
+// A till without a user begins a pairing without a token and shows its code. A manager types the code on a phone and gives the
+// device a name and a role. The till polls until then. Its token consists of the secret that it got at the beginning
+// (docs/adr/0018). Every error is a problem (RFC 9457).
 package deviceapi
 
 import (
@@ -150,7 +150,7 @@ func New(log *slog.Logger, verifier *auth.Verifier, store Store, told Revoker, m
 	return devices, mux
 }
 
-// PairingsPath is what tills ask without a token.
+// PairingsPath is the path that tills call without a token.
 const PairingsPath = "/api/pairings"
 
 // letters of codes: no vowels, so that no code is a word, and none that looks like a digit (RFC 8628 §6.1).
@@ -173,7 +173,7 @@ func newCode() (string, error) {
 	return code.String(), nil
 }
 
-// normalCode returns what a user typed as a till shows it, or false if no till does.
+// normalCode returns a typed code in the form that tills show, or false if it cannot be a code.
 func normalCode(typed string) (string, bool) {
 	typed = strings.ToUpper(strings.NewReplacer("-", "", " ", "").Replace(typed))
 	if len(typed) != 2*half || strings.Trim(typed, letters) != "" {
@@ -359,7 +359,7 @@ func body[T any](w http.ResponseWriter, r *http.Request) (v T, err error) {
 	return v, err
 }
 
-// refusal turns the store's outcomes into problems. Other errors stay what they are.
+// refusal converts the store's outcomes to problems. It returns other errors unchanged.
 func refusal(err error) error {
 	limit := new(user.LimitError)
 	switch {

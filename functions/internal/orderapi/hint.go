@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// hintPause bounds the hints of an instance under load. The relay is awake then anyway.
+	// hintPause limits the rate of hints under load, when the relay is busy anyway.
 	hintPause = 2 * time.Millisecond
-	// hintTimeout is how long a hint may take. A relay finds the events by itself soon after.
+	// hintTimeout is the time limit of a hint. Without it, the relay finds the events soon after.
 	hintTimeout = time.Second
 	// mostCommits bounds what waits for a slow Redis. The events of older commits show those.
 	mostCommits = 64

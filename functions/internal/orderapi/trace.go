@@ -8,8 +8,8 @@ import (
 	"orderbell/internal/tracing"
 )
 
-// traceOf returns the span that the order's event belongs to: the request's. Without one, since no spans are made and the
-// client named none, it is a new trace that is not sampled: an order's way can still be followed in the records.
+// traceOf returns the trace of the order's event: that of the request. If the request has none, it is a new trace that is not
+// sampled, so that the order's path can still be followed in the records.
 func traceOf(r *http.Request) tracing.Parent {
 	if p := tracing.Of(r.Context()); p.TraceParent != "" {
 		return p

@@ -132,8 +132,8 @@ func (rc *Receiver) serve(w http.ResponseWriter, r *http.Request) (*problem.Prob
 	return refusal(ctx, rc.run(ctx, *ce)), ce.ID()
 }
 
-// inTrace returns the context of a request that brings an event. A structured event names its trace in the body, where the
-// span of the request could not find it: what follows is in that trace.
+// inTrace returns the context of a request with an event. A structured event names its trace in the body, where the span of the
+// request could not find it; the returned context is in that trace.
 func inTrace(r *http.Request, ce cloudevents.Event) context.Context {
 	parent, _ := cloudevent.Extension(ce, cloudevent.ExtTraceParent)
 	if parent == "" || r.Header.Get("Ce-Traceparent") != "" {
@@ -211,7 +211,7 @@ func decode(w http.ResponseWriter, r *http.Request) (*cloudevents.Event, *proble
 	return ce, nil
 }
 
-// malformed returns the refusal of what is no CloudEvent. The SDK's errors repeat what was sent.
+// malformed returns the refusal of a request that is not a CloudEvent. It clips the SDK's errors, which repeat the input.
 func malformed(err error) *problem.Problem {
 	return problem.New(http.StatusBadRequest, "malformed CloudEvent: %s", text.Clip(event.Printable(err.Error()), 400))
 }

@@ -78,7 +78,7 @@ func byMethod(log *slog.Logger, verifier *auth.Verifier, methods Methods) func(h
 	}
 }
 
-// audited has the audit trail take note of what a call refuses by 403.
+// audited records the calls that are refused with 403 in the audit trail.
 func audited(verifier *auth.Verifier, call func(http.ResponseWriter, *http.Request) error) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		err := call(w, r)

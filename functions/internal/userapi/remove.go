@@ -16,8 +16,8 @@ const (
 	// changeKept is how long a change of roles is kept for programs that missed its announcement: longer than the minute
 	// after which they read all that are kept.
 	changeKept = 2 * time.Minute
-	// removalKept is how long the tokens of a removed user are refused as revoked: as long as tokens live at most. A user
-	// without a row has no rights either, where the rows are known.
+	// removalKept is how long the tokens of a removed user are revoked: the longest lifetime of a token. Programs that read the
+	// users' rows refuse a user without a row anyway.
 	removalKept = auth.RevocationKept
 	// tellFor is how long a request waits for the announcement. retryFor is how long it is retried in the background.
 	tellFor    = time.Second

@@ -1,5 +1,5 @@
-// Package bustest is the conformance suite of internal/bus: what the bus promises has to hold on the embedded Kafka and
-// on a real one alike. A stand-in that has not passed it may not be used.
+// Package bustest is the conformance suite of internal/bus: the guarantees of the bus must hold on the embedded Kafka and on a real
+// one. A stand-in that has not passed it may not be used.
 package bustest
 
 import (
@@ -58,19 +58,19 @@ func Run(t *testing.T, server Server) {
 	})
 }
 
-// RunRestart runs what needs the server for itself.
+// RunRestart runs the tests that need their own server.
 func RunRestart(t *testing.T, server Server) {
 	t.Helper()
 	t.Run("a broker's restart loses nothing", func(t *testing.T) { testRestart(t, server) })
 }
 
-// patience bounds each test: a busy machine and a group's session timeout both fit in.
+// patience bounds each test. It is longer than a group's session timeout on a busy machine.
 const patience = 90 * time.Second
 
-// partitions are enough that keys spread.
+// partitions is large enough to distribute keys.
 const partitions = 4
 
-// topics returns a configuration with topics that exist and are this test's own.
+// topics creates topics for one test and returns a configuration with them.
 func topics(t *testing.T, server Server) bus.Config {
 	t.Helper()
 	c := config(server)

@@ -18,16 +18,15 @@ const (
 	portTries = 100
 )
 
-// reserved has the ports that this process has handed out, each as a UDP socket of that number, which nothing else here
-// uses: the kernel gives such a socket once, to one process, and takes it back when the process ends.
+// reserved has the ports that this process has handed out. Each is held by a UDP socket of the same number, which the kernel gives
+// to one process only and frees when the process ends. Nothing else here uses UDP.
 var reserved struct { //nolint:gochecknoglobals // as the ports are: there is one set per machine
 	sync.Mutex
 	sockets []net.PacketConn
 }
 
-// FreePort returns a TCP port of 127.0.0.1 that nothing listens on now, that no outgoing connection gets, and that no
-// other call of FreePort on this machine returns while this process runs: a port can be handed out before its user
-// listens there, and again be listened on after the user's crash.
+// FreePort returns a TCP port of 127.0.0.1 that nothing listens on, that no outgoing connection gets, and that no other call of
+// FreePort on this machine returns while this process runs. So a program can listen on it later, and again after a crash.
 func FreePort() (int, error) {
 	var err error
 	for range portTries {

@@ -70,8 +70,8 @@ func defaultCache() (string, error) {
 	return filepath.Join(dir, "orderbell"), nil
 }
 
-// fetchPostgres has the library fetch and unpack the programs. The library cannot do that alone, so it is given a data
-// directory whose name no file system takes: it stops there, after unpacking and before running anything.
+// fetchPostgres downloads and unpacks the programs with the library. The library cannot do only that, so it gets a data directory
+// with an impossible name: it fails after unpacking and before running anything.
 func fetchPostgres(cache, programs string) (err error) {
 	if cut, err := filepath.Glob(filepath.Join(cache, "fetch-*")); err == nil {
 		for _, dir := range cut { // a process was killed while it fetched; we hold the lock

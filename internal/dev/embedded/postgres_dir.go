@@ -138,8 +138,8 @@ func lockFile(ctx context.Context, f *os.File) error {
 // inherited is the number of the first of [exec.Cmd]'s ExtraFiles in the child.
 const inherited = 3
 
-// seen returns the directory as the server sees it. Under another account it may not walk there (a clone below
-// /root, a test's TempDir), so it goes through the descriptor that it inherits: only the directory itself is its own.
+// seen returns the path of the directory for the server. Another account may not have access to the parent directories (a clone
+// below /root, a test's TempDir), so the path uses the inherited descriptor. The account owns only the directory itself.
 func (d postgresDir) seen() string {
 	if d.viaFile {
 		return "/proc/self/fd/" + strconv.Itoa(inherited)
@@ -223,7 +223,7 @@ func (d postgresDir) close() error {
 	return err
 }
 
-// account is who the server runs as.
+// account is the account under which the server runs.
 type account struct {
 	switched bool // another one than ours
 	uid, gid uint32
@@ -256,8 +256,8 @@ func serverAccount(dir *os.File) (account, error) {
 	return account{}, errors.New("PostgreSQL refuses to run as root, and there is neither a user postgres nor nobody")
 }
 
-// run makes cmd a child of ours that runs under a, has the directory as descriptor 3, is out of reach of a terminal's
-// Ctrl-C and ends when we do.
+// run prepares cmd as a child that runs under a, has the directory as descriptor 3, does not receive a terminal's Ctrl-C, and ends
+// with this process.
 func (a account) run(cmd *exec.Cmd, d postgresDir) {
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C", "TZ=UTC"} // nothing of ours, such as PGDATA

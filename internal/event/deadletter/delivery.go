@@ -8,15 +8,15 @@ import (
 	"orderbell/internal/event/cloudevent"
 )
 
-// Delivery is what a letter is about: a record of the topic of events, for one subscriber. A broker that starts again delivers its last
-// seconds again, and may write a second letter of a delivery.
+// Delivery identifies the delivery of a dead letter: a record of the topic of events, and a subscriber. A restarted broker repeats
+// its last seconds, and may write a second dead letter of the same delivery.
 type Delivery struct {
 	Partition, Offset string // of the record
 	Subscriber        string // "" where none was asked
 	EventID           string
 }
 
-// DeliveryOf returns what the letter is about, or false where it does not name its record.
+// DeliveryOf returns the delivery of the dead letter, or false if it does not name its record.
 func DeliveryOf(letter cloudevents.Event) (Delivery, bool) {
 	d := Delivery{EventID: letter.ID()}
 	d.Partition, _ = cloudevent.Extension(letter, ExtPartition)
@@ -25,7 +25,7 @@ func DeliveryOf(letter cloudevents.Event) (Delivery, bool) {
 	return d, d.Partition != "" && d.Offset != ""
 }
 
-// AtRecord returns e with the record of the topic of events that it was, as a delivery of Knative's Kafka Broker has it.
+// AtRecord returns e with the extensions that name its record in the topic of events, as in a delivery of Knative's Kafka Broker.
 func AtRecord(e cloudevents.Event, partition int32, offset int64) cloudevents.Event {
 	at := e.Clone()
 	at.SetExtension(ExtPartition, strconv.FormatInt(int64(partition), 10))

@@ -7,11 +7,11 @@ import (
 	"orderbell/internal/event/cloudevent"
 )
 
-// DestDropped stands for the subscriber in a letter of an event that the broker dropped: it is not known any more.
+// DestDropped is the subscriber in the dead letter of a dropped event, because the real one is unknown.
 const DestDropped = "/orderbell/dropped"
 
-// Dropped returns the dead letter of o, which the broker could neither deliver nor write as a dead letter. Its redrive is
-// the event as the relay sent it.
+// Dropped returns the dead letter of o, which the broker could neither deliver nor write as a dead letter. A redrive sends the
+// event as the relay sent it.
 func Dropped(o event.Outgoing, reason string) (cloudevents.Event, error) {
 	letter, err := cloudevent.FromOutbox(o)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package feedtest is the conformance suite of the feed: what every Redis, stand-in or real, one server or a cluster,
-// must do before Orderbell may rely on it.
+// Package feedtest is the conformance suite of the feed. Every kind of Redis that Orderbell uses must pass it: the embedded one, a
+// real server and a cluster.
 package feedtest
 
 import (
@@ -86,7 +86,7 @@ type Heard struct {
 	Published message.Published
 }
 
-// Sink hands on what it is told.
+// Sink passes on its calls.
 type Sink struct {
 	C        chan Heard
 	Losses   chan Loss
@@ -110,7 +110,7 @@ func (s Sink) Confirmed(tenantID string) { s.C <- Heard{TenantID: tenantID, Conf
 // Lost implements [feed.Sink].
 func (s Sink) Lost(tenantID string, since time.Time) { s.Losses <- Loss{tenantID, since} }
 
-// Next returns what the sink hears next.
+// Next returns the next call.
 func (s Sink) Next(tb testing.TB) Heard {
 	tb.Helper()
 	select {
@@ -360,7 +360,7 @@ func unfollow(t *testing.T, url string) {
 	t.Fatal("the tenant that came back hears nothing")
 }
 
-// until yields what is heard until [waittest.Patience] is over.
+// until yields the calls until [waittest.Patience] is over.
 func (s Sink) until(tb testing.TB) func(func(Heard) bool) {
 	tb.Helper()
 	over := time.After(waittest.Patience)

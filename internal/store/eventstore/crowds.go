@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// crowds knows which tenants' events have many recipients. Such an event costs as much as hundreds of others, so it is applied
-// alone, and one at a time on an instance: the other connections are left to the batches. Tenants take turns, so that one with
+// crowds records which tenants' events have many recipients. Such an event costs as much as hundreds of others, so an instance
+// applies it alone and one at a time, which leaves the other connections to the batches. Tenants take turns, so that a tenant with
 // many events delays the event of another by one statement. It is safe for concurrent use.
 type crowds struct {
 	mu      sync.Mutex
@@ -37,7 +37,7 @@ func (c *crowds) large(tenantID string) bool {
 	return c.tenants[tenantID]
 }
 
-// joins reports whether a may share a statement with batch: no two events of a tenant do whose audience is not known yet.
+// joins reports whether a may share a statement with batch. Two events of a tenant may not while the size of its audience is unknown.
 func (c *crowds) joins(a application, batch []application) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -71,7 +71,7 @@ func (c *crowds) enter(ctx context.Context, tenantID string) (leave func(), err 
 			delete(c.turns, tenantID)
 		}
 	}
-	// First among the tenant's own events, then among tenants: each has one event at most that waits for the statement.
+	// Wait first among the tenant's own events, then among tenants, so that each tenant has at most one event in the second queue.
 	for i, room := range []chan struct{}{t.next, c.one} {
 		select {
 		case room <- struct{}{}:

@@ -63,7 +63,7 @@ WHERE id > $2 AND sent_at IS NULL AND shard = ANY (string_to_array(current_setti
 ORDER BY id
 LIMIT $1`
 
-// waiting are the shards with something to send, of @shards, from @first on and around.
+// waiting are the shards of @shards with unsent rows, from @first on and around.
 const waiting = `
 SELECT s FROM generate_series(0, @shards - 1) s CROSS JOIN LATERAL (
     SELECT FROM outbox

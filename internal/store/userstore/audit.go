@@ -14,7 +14,7 @@ import (
 //go:embed refusals.sql
 var refusalsSQL string
 
-// maxRefusals is how many different refusals of a tenant a day has rows for; the others are counted in one row for each action.
+// maxRefusals bounds the rows of different refusals per tenant and day; the others are counted in one row per action.
 const maxRefusals = 1000
 
 // AddRefusals counts refusals of one tenant, or of [user.NoTenant].

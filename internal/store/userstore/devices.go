@@ -42,7 +42,7 @@ func (s *Store) BeginPairing(ctx context.Context, code, secretHash string) error
 	return database.Wrap("begin pairing", err)
 }
 
-// Pairing returns what became of the pairing of a till, or [user.ErrNoCode].
+// Pairing returns the state of a till's pairing, or [user.ErrNoCode].
 func (s *Store) Pairing(ctx context.Context, secretHash string) (user.Pairing, error) {
 	const find = `SELECT expires_at, coalesce(tenant_id, ''), coalesce(device_id::text, '') FROM device_pairings
 		WHERE secret_hash = decode($1, 'hex') AND expires_at > now()`
@@ -91,7 +91,7 @@ func (s *Store) Pair(ctx context.Context, d user.Device, code string, most int64
 	if err := s.addDevice(ctx, d, hash, most, by, userID); err != nil {
 		return d, err
 	}
-	// The code is no tenant's, so this is another transaction; the till asks until it is done.
+	// The code belongs to no tenant, so this is another transaction. The till polls until it is done.
 	const approve = `UPDATE device_pairings SET tenant_id = $2, device_id = $3 WHERE user_code = $1`
 	if _, err := s.pool.Exec(ctx, approve, code, d.TenantID, d.ID); err != nil {
 		_, revokeErr := s.RevokeDevice(context.WithoutCancel(ctx), d.TenantID, d.ID, by)

@@ -11,8 +11,8 @@ import (
 	"orderbell/internal/user"
 )
 
-// KeepRevocation writes r down until it is over, with a record for the audit trail. What is known of the same user or token is
-// only ever made to cover more. It is for operators.
+// KeepRevocation stores r until it expires, with an audit record. An existing revocation of the same user or token is only extended.
+// It is for operators.
 func (s *Store) KeepRevocation(ctx context.Context, r auth.Revocation, by user.Record) error {
 	const sql = `INSERT INTO revocations AS k (tenant_id, user_id, token_id, at, until) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (tenant_id, user_id, token_id) DO UPDATE SET at = greatest(k.at, excluded.at), until = greatest(k.until, excluded.until)`
@@ -28,7 +28,7 @@ func (s *Store) KeepRevocation(ctx context.Context, r auth.Revocation, by user.R
 	return database.Wrap("keep revocation", err)
 }
 
-// Revocations returns those of all tenants that are not over. It implements [orderbell/internal/rights.Source].
+// Revocations returns those of all tenants that have not expired. It implements [orderbell/internal/rights.Source].
 func (s *Store) Revocations(ctx context.Context) ([]auth.Revocation, error) {
 	rows, err := s.pool.Query(ctx, `SELECT tenant_id, user_id, token_id, at, until FROM revocations WHERE until > now()`)
 	if err != nil {

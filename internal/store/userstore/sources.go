@@ -9,8 +9,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// Sources returns which order services may speak for which tenants, by source and tenant. Only the tables' owner may
-// call it.
+// Sources returns which order services may publish events of which tenants, by source and tenant. Only the tables' owner may call it.
 func (s *Store) Sources(ctx context.Context) (found []user.Source, err error) {
 	rows, err := s.pool.Query(ctx, `SELECT source, tenant_id, allowed_at, allowed_by FROM event_sources ORDER BY source, tenant_id`)
 	if err == nil {
@@ -19,8 +18,8 @@ func (s *Store) Sources(ctx context.Context) (found []user.Source, err error) {
 	return found, database.Wrap("read sources", err)
 }
 
-// AllowSource lets events of the source be about the tenant, and writes a record of the actor's. It says whether that
-// was new. Only the tables' owner may call it. Errors: [user.ErrNoTenant].
+// AllowSource permits events of the source for the tenant, and writes an audit record of the actor. It returns whether this is
+// new. Only the tables' owner may call it. Errors: [user.ErrNoTenant].
 func (s *Store) AllowSource(ctx context.Context, source, tenantID, actor string) (changed bool, err error) {
 	if err := s.HasTenant(ctx, tenantID); err != nil {
 		return false, err

@@ -1,5 +1,5 @@
-// Command stranger is a foreign pod for the cluster test: it posts a forged payment to each address of its arguments, without
-// a token and with the one of its own service account, and says on standard output what it was answered.
+// Command stranger is a pod of another namespace in the cluster test. It posts a forged payment to each address in its arguments,
+// without a token and with the token of its own service account, and prints the responses.
 package main
 
 import (
@@ -23,7 +23,7 @@ func main() {
 		fmt.Printf("%s token=%t %s\n", address, len(token) > 0, post(client, address, strings.TrimSpace(string(token))))
 	}
 	fmt.Println("done")
-	<-time.After(time.Hour) // its log is read meanwhile, and the test removes the pod
+	<-time.After(time.Hour) // the test reads its log, then deletes the pod
 }
 
 func post(client *http.Client, address, token string) string {

@@ -1,4 +1,4 @@
-// Command topics makes the topics that the cluster test needs, as an operator of Kafka would.
+// Command topics creates the topics of the cluster test, as an operator of Kafka would.
 package main
 
 import (
@@ -11,7 +11,7 @@ import (
 	"orderbell/internal/service"
 )
 
-// partitions are as many as the overlay kind has; the bridge's pace grows with them.
+// partitions is the number that the overlay kind has. The throughput of kafka-bridge grows with it.
 const partitions = 12
 
 func main() {

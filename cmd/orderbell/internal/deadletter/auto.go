@@ -14,14 +14,14 @@ const (
 	firstPause = 30 * time.Second
 	// longestPause is the longest wait between two redrives of one event.
 	longestPause = time.Hour
-	// calm is how long a subscriber must have had no new letter before all of its letters are sent.
+	// calm is the time without a new dead letter after which all dead letters of a subscriber are sent.
 	calm = 30 * time.Second // longer than the broker retries
-	// probes is how many letters are sent to a subscriber that still fails.
+	// probes is the number of dead letters that are sent to a subscriber that still fails.
 	probes = 10
-	// giveUp is the age of an event's first letter from which on its letters wait for an operator.
+	// giveUp is the age of an event's first dead letter after which its dead letters wait for an operator.
 	giveUp = 72 * time.Hour
-	// lookBack is the age of the oldest letters that are read: after giveUp an event gets no new ones, and with twice as much
-	// its first ones are seen as long as its last ones are due.
+	// lookBack is the age of the oldest dead letters that are read. It is twice giveUp, so that the first dead letter of an event is
+	// still read while its last one is due.
 	lookBack = 2 * giveUp
 )
 

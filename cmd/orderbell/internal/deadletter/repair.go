@@ -35,17 +35,17 @@ type Repair struct {
 	Settle time.Duration // the least age of an event that counts as dropped, such as [Settle]
 }
 
-// Settle is the least age in a cluster. What the groups have not committed is never taken for dropped, however old it is.
+// Settle is the minimum age in a cluster. An event that a group has not committed never counts as dropped.
 const Settle = 5 * time.Minute
 
 const (
-	// recent is how far a run looks back. Once an hour it looks at the whole outbox, for events that no run saw in time.
+	// recent is the age of the oldest event that a run checks. Once an hour a run checks the whole outbox, for missed events.
 	recent = 15 * time.Minute
-	// mostDropped is how many letters a run writes at most.
+	// mostDropped is the largest number of dead letters that a run writes.
 	mostDropped = 1000
-	// repairPage is how many events are read at once, about 1 MB.
+	// repairPage is the number of events per page, about 1 MB.
 	repairPage = 1000
-	// skew is how far the clocks of PostgreSQL, Kafka, Redis and this machine may be apart.
+	// skew is the largest expected difference between the clocks of PostgreSQL, Kafka, Redis and this machine.
 	skew = 5 * time.Second
 )
 
@@ -61,9 +61,9 @@ type Dropped struct {
 	letter cloudevents.Event
 }
 
-// Repair writes the dead letter of each event that the broker has dropped, and returns those: an event of the outbox that all groups
-// have passed, that has no effect, and that no dead letter tells of. The redrive sends it again when its pause is over, and its
-// function drops what it has applied. A run that ends in between leaves the rest to the next one.
+// Repair writes a dead letter for each event that the broker has dropped, and returns these events. An event of the outbox counts as
+// dropped if all groups have passed it, and it has neither an effect nor a dead letter. The redrive sends it again after its
+// pause, and its function ignores it if it was applied. If a run is interrupted, the next one continues.
 func (o *Office) Repair(ctx context.Context, r Repair, dryRun bool) ([]Dropped, error) {
 	now := time.Now()
 	until, err := r.passed(ctx, now)
@@ -74,11 +74,11 @@ func (o *Office) Repair(ctx context.Context, r Repair, dryRun bool) ([]Dropped, 
 	if now.Minute() == 0 {
 		from = time.Time{}
 	}
-	// Most runs find nothing, and do not read the letters.
+	// Most runs find nothing and need no dead letters.
 	if found, err := r.find(ctx, from, until, now, nil, 1); err != nil || len(found) == 0 {
 		return nil, err
 	}
-	// Read after the groups: the letter of an event is written before its group passes it.
+	// Read the dead letters after the positions of the groups: an event's dead letter is written before its group passes it.
 	letters, _, err := o.read(ctx, now.Add(-lookBack), nil)
 	if err != nil {
 		return nil, err
@@ -93,7 +93,7 @@ func (o *Office) Repair(ctx context.Context, r Repair, dryRun bool) ([]Dropped, 
 	return o.bury(ctx, dropped)
 }
 
-// passed returns a time: what was sent before it has been delivered, is a dead letter, or was dropped.
+// passed returns a time: every event sent before it was delivered, became a dead letter, or was dropped.
 func (r *Repair) passed(ctx context.Context, now time.Time) (time.Time, error) {
 	if len(r.Groups) == 0 {
 		return time.Time{}, errors.New("repair: no consumer groups are named, so it is not known what the broker still has")
@@ -111,7 +111,7 @@ func (r *Repair) passed(ctx context.Context, now time.Time) (time.Time, error) {
 	return until.Add(-skew), nil
 }
 
-// find returns events of the outbox that have no effect and are not told of, most at most.
+// find returns up to most events of the outbox that have neither an effect nor a dead letter.
 func (r *Repair) find(ctx context.Context, from, until, now time.Time, told map[string]bool, most int) ([]Dropped, error) {
 	var found []Dropped
 	for after := (audit.Sent{}); ; {
@@ -153,7 +153,7 @@ func (r *Repair) find(ctx context.Context, from, until, now time.Time, told map[
 	}
 }
 
-// unpublished returns the recorded events of the page that Redis does not know, though it remembers older ones.
+// unpublished returns the recorded events of the page that are not in Redis although older ones are.
 func (r *Repair) unpublished(ctx context.Context, page []audit.Sent, until, now time.Time) (map[string]bool, error) {
 	if r.Feed == nil {
 		return nil, nil //nolint:nilnil // none is known
@@ -195,8 +195,8 @@ func (r *Repair) unpublished(ctx context.Context, page []audit.Sent, until, now 
 	return absent, nil
 }
 
-// told returns the events that a letter tells of: one that is open will be redriven, a closed one never, and one that was
-// redriven after until may be on its way.
+// told returns the events that need no repair: their dead letter is open and will be redriven, was closed, or was redriven after
+// until, so that the event may be in transit.
 func told(letters []Letter, until time.Time) map[string]bool {
 	events := map[string]bool{}
 	for _, l := range letters {
@@ -207,7 +207,7 @@ func told(letters []Letter, until time.Time) map[string]bool {
 	return events
 }
 
-// bury writes the letters, and returns those that Kafka acknowledged.
+// bury writes the dead letters, and returns those that Kafka acknowledged.
 func (o *Office) bury(ctx context.Context, dropped []Dropped) ([]Dropped, error) {
 	var done []Dropped
 	pace := pace{perSecond: o.PerSecond}

@@ -42,8 +42,8 @@ type broker struct {
 
 // startBroker starts the local broker with one trigger for each function.
 func startBroker(cfg bus.Config, log *slog.Logger, urls map[string]*url.URL, secret string) (*broker, error) {
-	// A group that never ran begins with the oldest message: here programs start together with it, and what they write
-	// before it has joined must not be lost. k8s/kafka-broker/settings has Knative's groups do the same.
+	// A new group begins with the oldest message, so that messages are not lost that programs write before the group has
+	// joined. k8s/kafka-broker/settings sets the same for Knative's groups.
 	consumer, err := bus.NewConsumer(cfg, bus.Earliest, log)
 	if err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func startBroker(cfg bus.Config, log *slog.Logger, urls map[string]*url.URL, sec
 	return b, nil
 }
 
-// stop cancels the deliveries under way. They are repeated after the next start.
+// stop cancels the deliveries in flight. They are repeated after the next start.
 func (b *broker) stop() {
 	b.cancel()
 	<-b.done

@@ -195,7 +195,7 @@ func (s *Stack) newSenderSecret() (string, error) {
 	return secret, nil
 }
 
-// prepare makes the schema, the demo businesses and the topics.
+// prepare creates the schema, the demo businesses and the topics.
 func (s *Stack) prepare(ctx context.Context, cfg config) error {
 	return s.opts.Console.Time("schema and demo users", "waiting for the database", func() error {
 		if err := schema.Up(ctx, cfg.Database, nil); err != nil {
@@ -218,7 +218,7 @@ func (s *Stack) prepare(ctx context.Context, cfg config) error {
 	})
 }
 
-// partitions is small: on one machine more partitions bring nothing.
+// partitions is small, because more partitions have no advantage on one machine.
 const partitions = 6
 
 func ensureTopics(ctx context.Context, cfg bus.Config) error {
@@ -290,8 +290,8 @@ func (s *Stack) Wait(ctx context.Context) error {
 	}
 }
 
-// streamPatience is how long requests under way may take once the origin stops; streams are cut after it, and their
-// clients come back with Last-Event-ID.
+// streamPatience is the time that requests in flight have when the origin stops. Then streams are cut, and their clients
+// reconnect with Last-Event-ID.
 const streamPatience = 500 * time.Millisecond
 
 // Stop stops everything in the order of the event path and returns when all processes have ended. It may be called

@@ -166,7 +166,7 @@ func (s *Stack) probes() []status.Probe {
 	return probes
 }
 
-// breakable returns what the page may break. A server that the environment names is somebody else's.
+// breakable returns the parts that the page may break. It may not break servers that the environment names.
 func (s *Stack) breakable(watchers *feed.Feed) []opspage.Part {
 	redis := opspage.Part{Name: "redis", Title: "Redis", Why: "REDIS_URL names a server of your own"}
 	if server := s.stores.redis; server != nil {
@@ -186,7 +186,7 @@ func released(release func()) func() error {
 	return func() error { release(); return nil }
 }
 
-// verifyAll compares the stores for each tenant. Nothing may be on the way: there is no time to settle.
+// verifyAll compares the stores for each tenant. No event may be in transit, because there is no settling time.
 func (s *Stack) verifyAll(ctx context.Context, store *auditstore.Store, watchers *feed.Feed, ttl time.Duration, tenants []string, since time.Time) ([]verify.Report, error) {
 	var reports []verify.Report
 	for _, tenant := range tenants {
@@ -205,7 +205,7 @@ func (s *Stack) verifyAll(ctx context.Context, store *auditstore.Store, watchers
 	return reports, nil
 }
 
-// stop ends the page. What it has broken is repaired.
+// stop closes the page and repairs what it has broken.
 func (o *operations) stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, streamPatience)
 	defer cancel()

@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	// redriveEvery is more often than in a cluster: somebody waits at the screen.
+	// redriveEvery is shorter than in a cluster, because a developer waits for the result.
 	redriveEvery = 10 * time.Second
-	// repairEvery is as often as in a cluster.
+	// repairEvery is the interval of the CronJob.
 	repairEvery = time.Minute
-	// redriveRate is the CronJob's, in letters a second.
+	// redriveRate is the rate of the CronJob, in dead letters a second.
 	redriveRate = 100
 )
 

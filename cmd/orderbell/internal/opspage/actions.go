@@ -11,7 +11,7 @@ import (
 	"orderbell/internal/problem"
 )
 
-// mostPayments bounds a spike: each payment makes two events, and a notification and a mail for each of several users.
+// mostPayments bounds a spike: each payment creates two events, and a notification and a mail for each recipient.
 const mostPayments = 500
 
 // Spike is a spike of payments.
@@ -32,7 +32,7 @@ type Verdict struct {
 	Skipped   []string          `json:"skipped"` // checks that did not run, and why
 }
 
-// decode fills v from the body of r, which must be JSON: a form of another site cannot send that.
+// decode fills v from the body of r, which must be JSON, because a form of another site cannot send JSON.
 func decode(w http.ResponseWriter, r *http.Request, v any) error {
 	body, err := problem.ReadBody(w, r)
 	if err != nil {
@@ -135,7 +135,7 @@ func (p *Page) postRedrive(w http.ResponseWriter, r *http.Request) error {
 // verifyPatience is long for some thousand events.
 const verifyPatience = time.Minute
 
-// postVerify compares the stores once nothing is on the way: before that, what has not arrived would count as lost.
+// postVerify compares the stores once no event is in transit. Before that, such events would count as lost.
 func (p *Page) postVerify(w http.ResponseWriter, r *http.Request) error {
 	if err := decode(w, r, &struct{}{}); err != nil {
 		return err

@@ -127,10 +127,10 @@ func (f *faults) repairPart(name string) error {
 	return nil
 }
 
-// repairAgain is the pause between two tries to repair, and between two looks whether a part is ready.
+// repairAgain is the pause between two attempts to repair a part, and between two checks that it is ready.
 const repairAgain = 100 * time.Millisecond
 
-// mend repairs p when it is told, when its time is over, or when f is closed.
+// mend repairs p when told receives, when the fault's time is over, or when f is closed.
 func (f *faults) mend(p *breakable, told <-chan struct{}) {
 	timer := time.NewTimer(f.most)
 	defer timer.Stop()

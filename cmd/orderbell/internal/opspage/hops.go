@@ -30,7 +30,7 @@ type Leg struct {
 	Tries  int     `json:"tries"`
 }
 
-// Trace is the way of one event.
+// Trace is the path of one event.
 type Trace struct {
 	ID     string    `json:"trace_id"`
 	Change string    `json:"change"` // the request
@@ -40,8 +40,8 @@ type Trace struct {
 	Legs   []Leg     `json:"legs"`    // in the order of the hops; those that are known so far
 }
 
-// traceOf returns the way that spans tell of, which are in the order of their start. arrived is when the frame was at a client, zero
-// if it was not.
+// traceOf returns the path of an event from its spans, which are in the order of their start. arrived is when a client received
+// the frame, zero if none did.
 func traceOf(spans []traces.Span, arrived time.Time) Trace {
 	began := spans[0].Start
 	t := Trace{ID: spans[0].TraceID, At: began, Legs: []Leg{}}

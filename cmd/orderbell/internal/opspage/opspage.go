@@ -1,7 +1,7 @@
-// Package opspage is the operations page of `orderbell dev`: it shows the way of events, what waits at each hop, and the newest
-// traces, and it can break Redis, the mail server and a function for a while.
+// Package opspage is the operations page of `orderbell dev`: it shows the path of events, the queue at each hop, and the newest
+// traces. It can break Redis, the mail server and a function for a limited time.
 //
-// It is for one machine. It takes requests for the names of this machine alone, and actions from its own page alone. Only
+// It is for one machine: it only accepts requests for the names of this machine, and actions from its own page. Only
 // `orderbell dev` serves it.
 package opspage
 

@@ -14,13 +14,13 @@ import (
 )
 
 const (
-	// mostSeen bounds the ids that are kept and given to the database with each question. With more, counting begins again.
+	// mostSeen bounds the ids that are kept and sent to the database with each query. Beyond it, counting starts again.
 	mostSeen = 50_000
-	// mostArrivals is more than the traces that are shown.
+	// mostArrivals is larger than the number of traces on the page.
 	mostArrivals = 500
 )
 
-// sight is what a client of the streams has seen.
+// sight records the frames that a client of the streams has received.
 type sight struct {
 	mu       sync.Mutex
 	tenants  []string
@@ -40,7 +40,7 @@ func newSight(tenants []string) *sight {
 	}
 }
 
-// saw notes a frame of the tenant's stream.
+// saw records a frame of the tenant's stream.
 func (s *sight) saw(tenant string, f watch.Frame) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,15 +82,15 @@ func (s *sight) fail(err error) {
 	s.failed = err
 }
 
-// arrived returns when the frame of a trace was here, zero if it was not.
+// arrived returns when the frame of a trace was received, zero if it was not.
 func (s *sight) arrived(trace string) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.arrivals[trace]
 }
 
-// forget reports whether counting has to begin now: all streams are open for the first time, or too much is counted. Then it
-// forgets what was seen; a change after it is one that beginAt counts.
+// forget reports whether counting has to start now: all streams are open for the first time, or too many ids are kept. Then it
+// clears the records. beginAt counts the changes after it.
 func (s *sight) forget() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,14 +101,14 @@ func (s *sight) forget() bool {
 	return true
 }
 
-// beginAt counts the changes since a time, which is after forget.
+// beginAt starts to count the changes since a time, which is after forget.
 func (s *sight) beginAt(since time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.since = since
 }
 
-// watched returns what is counted, and the error of a stream that was refused.
+// watched returns the counted events, and the error of a refused stream.
 func (s *sight) watched() (audit.Watched, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	// patience is how long a source may take to answer; what is late is missing in the state.
+	// patience is the time limit of a source. The state does not have what arrives later.
 	patience = 2 * time.Second
-	// lettersAge is how long the dead letters are not read again: each read goes through their whole topic.
+	// lettersAge is the minimum time between two reads of the dead letters, because each reads their whole topic.
 	lettersAge = 3 * time.Second
 
 	mostTraces  = 6
@@ -102,7 +102,7 @@ func (p *Page) state(ctx context.Context) State {
 	return s
 }
 
-// count fills in how far the events have come.
+// count fills in how many events have reached each step.
 func (p *Page) count(ctx context.Context, s *State) error {
 	if err := p.beginCount(ctx); err != nil {
 		return err
@@ -120,7 +120,7 @@ func (p *Page) count(ctx context.Context, s *State) error {
 	return nil
 }
 
-// beginCount begins to count if it has to, once for all requests.
+// beginCount starts to count if necessary, once for all requests.
 func (p *Page) beginCount(ctx context.Context) error {
 	p.counting.Lock()
 	defer p.counting.Unlock()
@@ -134,7 +134,7 @@ func (p *Page) beginCount(ctx context.Context) error {
 	return err
 }
 
-// readLetters fills in the open dead letters, as they were some seconds ago at most.
+// readLetters fills in the open dead letters, which may be some seconds old.
 func (p *Page) readLetters(ctx context.Context, s *State) error {
 	p.mu.Lock()
 	open, age := p.letters, time.Since(p.read)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// limit is what holds payments up in a second.
+// limit is the bottleneck of payments in one second.
 type limit string
 
 const (
@@ -21,10 +21,10 @@ const (
 	inFlightLimit limit = "Kafka's consumers: as many events are in flight as they may have"
 )
 
-// busy is the part of a station's time from which it is the limit.
+// busy is the utilization from which a station counts as the bottleneck.
 const busy = 0.9
 
-// limit names what held payments up in the last second.
+// limit returns the bottleneck of the last second.
 func (s *simulation) limit() limit {
 	busiest, load := noLimit, busy
 	for _, station := range []struct {
@@ -63,13 +63,13 @@ func (s *simulation) limit() limit {
 	return noLimit
 }
 
-// Limit is what held payments up, and in how many seconds.
+// Limit is a bottleneck of payments, and the number of seconds in which it was one.
 type Limit struct {
 	Name    string `json:"name"`
 	Seconds int    `json:"seconds"`
 }
 
-// Limits returns what held payments up in a span of the course, the most frequent first.
+// Limits returns the bottlenecks in a span of the course, the most frequent first.
 func (c Course) Limits(from, to time.Duration) []Limit {
 	seconds := map[limit]int{}
 	for i, l := range c.limits {

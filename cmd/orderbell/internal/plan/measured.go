@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Comparison is a figure that was measured beside the same figure of the simulation, over some seeds.
+// Comparison is a measured figure and the same figure of the simulation, over several seeds.
 type Comparison struct {
 	Run       string  `json:"run"`
 	Figure    string  `json:"figure"`
@@ -18,10 +18,10 @@ type Comparison struct {
 	of func(*Course) float64
 }
 
-// Deviation is that of the median, as a part of what was measured.
+// Deviation is the deviation of the median, as a fraction of the measured figure.
 func (c Comparison) Deviation() float64 { return c.Simulated/c.Measured - 1 }
 
-// seeds are enough to see how far chance goes.
+// seeds is enough to show the random variation.
 const seeds = 20
 
 // machine is the cluster test's: two cores that do everything, from the tills to PostgreSQL. Its values are read from one run, the

@@ -1,6 +1,6 @@
-// Package plan computes how much of everything a load needs, and simulates one cell of it: a seeded discrete-event
-// simulation of a payment's way from order-api to the screens. Its inputs come from this repository's manifests and
-// benchmarks. docs/capacity.md says how well it foretells what was measured.
+// Package plan computes the resources that a load needs, and simulates one cell of it: a seeded discrete-event simulation of a
+// payment's path from order-api to the screens. Its inputs come from this repository's manifests and benchmarks.
+// docs/capacity.md compares its results with measurements.
 package plan
 
 import (
@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Input is what a plan is made from. [Input.Fields] explains each value.
+// Input has the inputs of a plan. [Input.Fields] explains each value.
 type Input struct {
 	Clients, Tenants     int
 	Payments             float64
@@ -159,7 +159,7 @@ func (f Field) Text() string {
 	return ""
 }
 
-// Check returns an error that names the first flag whose value makes no plan.
+// Check returns an error that names the first flag with an invalid value.
 func (in *Input) Check() error {
 	for _, f := range in.Fields() {
 		value, least, most := 0.0, fmt.Sprint(f.Least), fmt.Sprintf("%.10g", f.Most)

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// pod is an instance of the function. It gathers events and applies a batch of them by one statement, some batches at a
+// pod is an instance of the function. It collects events and applies a batch of them with one statement, some batches at a
 // time (docs/adr/0016-a-function-applies-events-in-batches.md).
 type pod struct {
 	inFlight int // requests that it has not answered
@@ -22,8 +22,8 @@ type PodChange struct {
 	Ready int           `json:"ready"`
 }
 
-// autoscaler is Knative's: it wants as many pods as make the requests of each the target, over a window, and over a tenth
-// of it while that asks for twice as many as are ready.
+// autoscaler works like Knative's: it chooses the number of pods at which each has the target number of requests, averaged over a
+// window, or over a tenth of it (panic mode) while that requires twice as many pods as are ready.
 type autoscaler struct {
 	pods       []*pod
 	requests   gauge // at the activator and in pods
@@ -35,7 +35,7 @@ type autoscaler struct {
 	changes    []PodChange
 }
 
-// ready counts pods that take requests, and those that start.
+// count returns the number of pods that take requests, and of those that are starting.
 func (a *autoscaler) count() (ready, starting int) {
 	for _, p := range a.pods {
 		if p.starting {
@@ -47,7 +47,7 @@ func (a *autoscaler) count() (ready, starting int) {
 	return ready, starting
 }
 
-// note keeps the number of ready pods, if it has changed.
+// note records the number of ready pods, if it has changed.
 func (a *autoscaler) note(now time.Duration) {
 	ready, _ := a.count()
 	last := 0
@@ -59,7 +59,7 @@ func (a *autoscaler) note(now time.Duration) {
 	}
 }
 
-// observe takes the average of the last second.
+// observe records the average of the last second.
 func (a *autoscaler) observe(now, window time.Duration) {
 	a.requests.add(now, 0)
 	a.averages = append(a.averages, a.requests.area-a.seen)
@@ -70,7 +70,7 @@ func (a *autoscaler) observe(now, window time.Duration) {
 	a.seconds++
 }
 
-// average is that of the last n seconds.
+// average returns the average of the last n seconds.
 func (a *autoscaler) average(n int) float64 {
 	last := a.averages[max(0, len(a.averages)-n):]
 	sum := 0.0
@@ -80,7 +80,7 @@ func (a *autoscaler) average(n int) float64 {
 	return sum / float64(max(1, len(last)))
 }
 
-// want returns how many pods there should be.
+// want returns the desired number of pods.
 func (a *autoscaler) want(now time.Duration, c *Cell) int {
 	ready, _ := a.count()
 	of := func(average float64) int { return int(math.Ceil(average / c.Target)) }
@@ -102,7 +102,7 @@ func (a *autoscaler) want(now time.Duration, c *Cell) int {
 	return min(n, c.MaxScale)
 }
 
-// scale starts and stops pods until there are want.
+// scale starts and stops pods until their number is want.
 func (s *simulation) scale(want int) {
 	ready, starting := s.scaler.count()
 	for ; ready+starting < want; starting++ {
@@ -116,7 +116,7 @@ func (s *simulation) scale(want int) {
 	s.scaler.note(s.now)
 }
 
-// idlest is the pod that is missed least: one that starts, or has the fewest requests.
+// idlest returns the pod to stop first: one that is starting, or the one with the fewest requests.
 func (s *simulation) idlest() *pod {
 	least := s.scaler.pods[0]
 	for _, p := range s.scaler.pods[1:] {
@@ -127,7 +127,7 @@ func (s *simulation) idlest() *pod {
 	return least
 }
 
-// remove takes p out of the service. It answers what it has.
+// remove takes p out of service. It still answers its requests.
 func (s *simulation) remove(p *pod) {
 	p.stopping = true
 	for i, other := range s.scaler.pods {
@@ -138,7 +138,7 @@ func (s *simulation) remove(p *pod) {
 	}
 }
 
-// kill ends a ready pod at once. What it had is tried again.
+// kill ends a ready pod at once. Its requests are retried.
 func (s *simulation) kill() bool {
 	for _, p := range s.scaler.pods {
 		if p.starting || p.inFlight == 0 {

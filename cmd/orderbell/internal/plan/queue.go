@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// payment is one paid order on its way. Times count from the start of the simulation.
+// payment is one paid order in transit. Times count from the start of the simulation.
 type payment struct {
 	id    int
 	began time.Duration // the request to pay it
@@ -15,7 +15,7 @@ type payment struct {
 	tries int // that failed
 }
 
-// step is what happens next to a payment, a batch or a pod.
+// step is the next step of a payment, a batch or a pod.
 type step int
 
 const (
@@ -30,7 +30,7 @@ const (
 	second                // of the autoscaler is over
 )
 
-// event is a step at its time. Events of one time happen in the order in which they were made.
+// event is a step with its time. Events of the same time run in the order of their creation.
 type event struct {
 	at    time.Duration
 	order uint64
@@ -84,7 +84,7 @@ func (a *agenda) next() event {
 	}
 }
 
-// station is a server with some cores. Each takes one work after the other; the longest waiting work is next.
+// station is a server with some cores and one queue, first in, first out.
 type station struct {
 	free []time.Duration // when each core is free: a binary heap, the earliest first
 	work time.Duration   // taken so far
@@ -93,7 +93,7 @@ type station struct {
 
 func newStation(cores int) station { return station{free: make([]time.Duration, cores)} }
 
-// serve returns when work that comes now is done. Calls must come in the order of time.
+// serve returns the time at which work that arrives now is done. Calls must be in the order of time.
 func (s *station) serve(now, work time.Duration) time.Duration {
 	s.work += work
 	done := max(s.free[0], now) + work
@@ -116,14 +116,14 @@ func (s *station) serve(now, work time.Duration) time.Duration {
 	return done
 }
 
-// load returns the part of a second of all cores that the work since the last call takes: 1 is all of it.
+// load returns the utilization of all cores by the work since the last call, per second: 1 means fully used.
 func (s *station) load() float64 {
 	share := (s.work - s.seen).Seconds() / float64(len(s.free))
 	s.seen = s.work
 	return share
 }
 
-// gauge is a number over time.
+// gauge is a value over time.
 type gauge struct {
 	n, most int
 	mostAt  time.Duration
@@ -139,7 +139,7 @@ func (g *gauge) add(now time.Duration, change int) {
 	}
 }
 
-// chance draws what varies. One seed always gives the same.
+// chance draws random values. The same seed gives the same values.
 type chance struct {
 	random *rand.Rand
 	spread float64
@@ -159,7 +159,7 @@ func (c chance) between(least, most time.Duration) time.Duration {
 	return least + time.Duration(c.random.Float64()*float64(most-least))
 }
 
-// gap draws the time to the next of n arrivals that come by chance within d: the first of n points of a line.
+// gap draws the time to the next of n random arrivals within d.
 func (c chance) gap(n int, d time.Duration) time.Duration {
 	return time.Duration((1 - math.Pow(1-c.random.Float64(), 1/float64(n))) * float64(d))
 }

@@ -28,7 +28,7 @@ func (in Input) phases(cells int) []Phase {
 	return []Phase{at(in.Warm-in.Warm/steady, 1), at(in.Warm/steady, 1), at(in.SpikeFor, in.SpikeFactor), at(in.Rest, 1)}
 }
 
-// Cell returns the cell that s has as many of. What the order's other changes need is taken together with its payment.
+// Cell returns one of the cells of s. The cost of an order's other changes is added to that of its payment.
 func (in Input) Cell(s Sizing) Cell {
 	changes, others := time.Duration(in.Changes), time.Duration(in.Changes-1)
 	c := Cell{

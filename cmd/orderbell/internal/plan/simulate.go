@@ -48,7 +48,7 @@ type Cell struct {
 	Seed      uint64
 }
 
-// PhaseCourse is what became of a phase's payments. Times are from a payment's request to the last screen.
+// PhaseCourse has the results of a phase's payments. Times are from a payment's request to the last screen.
 type PhaseCourse struct {
 	Payments  int           `json:"payments"`
 	Delivered int           `json:"delivered"`
@@ -251,7 +251,7 @@ func (s *simulation) answered(p *pod) {
 	p.inFlight--
 }
 
-// fail has m tried again after its back-off, or makes it a dead letter.
+// fail retries m after its back-off, or makes it a dead letter.
 func (s *simulation) fail(p *pod, m payment) {
 	s.answered(p)
 	if m.tries++; m.tries <= s.Retries {
@@ -266,7 +266,7 @@ func (s *simulation) fail(p *pod, m payment) {
 	s.dispatch(m.lane)
 }
 
-// end takes the times of a payment that is delivered or dead.
+// end records the times of a payment that is delivered or dead.
 func (s *simulation) end(p *payment) {
 	s.waiting.add(s.now, -1)
 	s.course.Drained = s.now
@@ -277,7 +277,7 @@ func (s *simulation) end(p *payment) {
 	phase.Last = s.now
 }
 
-// tick is a second of the autoscaler, which decides every other one.
+// tick runs the autoscaler for one second. It decides every two seconds.
 func (s *simulation) tick() {
 	s.scaler.observe(s.now, s.Window)
 	s.course.limits = append(s.course.limits, s.limit())

@@ -14,7 +14,7 @@ type Amount struct {
 	Why    string  `json:"why"`
 }
 
-// Sizing is how much a load needs at its mean rate.
+// Sizing has the resources that a load needs at its mean rate.
 type Sizing struct {
 	Changes      float64  `json:"changes_per_second"`
 	Cells        int      `json:"cells"`
@@ -34,7 +34,7 @@ type Sizing struct {
 	CostPerHour  float64  `json:"cost_per_hour"`
 }
 
-// Use is the part of a resource that the mean load uses.
+// Use is the fraction of a resource that the mean load uses.
 type Use struct {
 	Resource string  `json:"resource"`
 	Part     float64 `json:"part"`

@@ -16,7 +16,7 @@ import (
 	"orderbell/internal/audit"
 )
 
-// Limits are how long something may wait before it is late. The alerts in k8s/components/observability have the same.
+// Limits are the times after which waiting work is late. The alerts in k8s/components/observability have the same limits.
 const (
 	outboxLimit  = 30 * time.Second
 	lagLimit     = 2 * time.Minute
@@ -118,7 +118,7 @@ func queue(n int64, oldest, limit time.Duration, why string) Finding {
 	return f
 }
 
-// DeadLetters judges the open dead letters. Each wants somebody who looks.
+// DeadLetters judges the open dead letters. Each needs an operator.
 func DeadLetters(n int64, oldest time.Duration) Finding {
 	f := Finding{Waiting: &n, Oldest: oldest}
 	if n > 0 {

@@ -1,5 +1,5 @@
-// Package status asks every program, store and queue how it is: all at once, each within a limit, so that the answer
-// comes in time while parts of the system are down.
+// Package status checks every program, store and queue: all at the same time, each within a limit, so that the report is
+// complete in time while parts of the system are down.
 package status
 
 import (
@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// State is how a part is.
+// State is the state of a part.
 type State string
 
-// The states. Only OK and NotAsked are no reason to worry.
+// The states. All except OK and NotAsked need attention.
 const (
 	OK       State = "ok"
 	NotReady State = "not ready" // it does not answer, or says that it cannot work
@@ -22,7 +22,7 @@ const (
 	NotAsked State = "not asked" // its address is not configured
 )
 
-// Kind is what a part is.
+// Kind is the kind of a part.
 type Kind string
 
 // The kinds, in the order of the report.
@@ -41,12 +41,12 @@ type Finding struct {
 	Oldest  time.Duration // how long the first of them waits
 }
 
-// Probe asks one part.
+// Probe checks one part.
 type Probe struct {
 	Kind  Kind
 	Name  string
 	Needs string // the store that it asks, "" if it is not one of a store's
-	// Ask returns what it sees. A nil Ask is a part that cannot be asked; Why says why.
+	// Ask returns its finding. It is nil for a part that cannot be checked; Why says why.
 	Ask func(context.Context) (Finding, error)
 	Why string
 }
@@ -62,14 +62,14 @@ type Part struct {
 	Took    float64  `json:"took_seconds"`
 }
 
-// Report is how everything is.
+// Report has the state of all parts.
 type Report struct {
 	At    time.Time `json:"at"`
 	Well  bool      `json:"well"`
 	Parts []Part    `json:"parts"`
 }
 
-// Run asks all probes at the same time and gives each limit to answer.
+// Run runs all probes at the same time, each within limit.
 func Run(ctx context.Context, limit time.Duration, probes []Probe) Report {
 	report := Report{At: time.Now().UTC(), Well: true, Parts: make([]Part, len(probes))}
 	var all sync.WaitGroup
@@ -85,7 +85,7 @@ func Run(ctx context.Context, limit time.Duration, probes []Probe) Report {
 	}
 	for i := range report.Parts {
 		p := &report.Parts[i]
-		// One store that is down is one cause, named once.
+		// A store that is down is reported once.
 		if p.State == NotReady && down[probes[i].Needs] {
 			p.State, p.Why = Unknown, probes[i].Needs+" does not answer"
 		}

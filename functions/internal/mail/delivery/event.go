@@ -7,11 +7,10 @@ import (
 	"orderbell/internal/mail"
 )
 
-// TryEvent tries the due mails of one event once, if a line is free, the tenant has not taken its share of the lines, and the
-// server has not just failed. It returns after TryLimit at the latest and then claims no more mails of the event; mails in
-// flight continue. The line then goes on with the due mails of all tenants in turns: of this event, of events that found no
-// line, and of other processes. So a mail waits for one mail of each other tenant, and not for the sweeper, as long as any
-// process takes events.
+// TryEvent tries the due mails of one event once, if a line is free, the tenant has not used its share of the lines, and the server
+// has not just failed. It returns after TryLimit at the latest and then claims no more mails of the event; mails in flight
+// continue. The line then sends due mails of all tenants round-robin, including those of events that found no line and of other
+// processes. So a mail waits for one mail of each other tenant, and not for the sweeper, while any process takes events.
 func (c *Courier) TryEvent(ctx context.Context, tenantID, source, eventID string) {
 	if c.draining.Load() || !c.server.mayTry(time.Now()) {
 		return
@@ -68,7 +67,7 @@ func (c *Courier) inTurns(ctx context.Context, line mail.Line) {
 	}
 }
 
-// turn sends one mail of the tenant whose turn it is.
+// turn sends one mail of the next tenant.
 func (c *Courier) turn(ctx context.Context, line mail.Line, tally *tallying) progress {
 	tenant := ""
 	defer func() {
@@ -82,7 +81,7 @@ func (c *Courier) turn(ctx context.Context, line mail.Line, tally *tallying) pro
 	}, tally)
 }
 
-// lookAgain is called when a line is free again: an event that came while all lines were in use relies on the next look.
+// lookAgain is called when a line is free again, for events that arrived while all lines were in use.
 func (c *Courier) lookAgain(ctx context.Context) {
 	if !c.missed.Swap(false) || c.draining.Load() {
 		return

@@ -7,9 +7,9 @@ import (
 	"orderbell/internal/mail"
 )
 
-// turns shares the lines of a process between the tenants: in each round every tenant with due mails has one sent, so that a
-// tenant with very many delays the mails of another by a round at most. All lines but one may send mails of the same tenant at
-// once: a mail server that is slow for the addresses of one tenant leaves a line to the others.
+// turns shares the lines of a process between the tenants, round-robin: each round sends one mail of every tenant with due mails, so
+// that a tenant with very many mails delays those of another by at most one round. All lines except one may send mails of the same
+// tenant, so that one line remains for the others if the mail server is slow for that tenant's addresses.
 type turns struct {
 	store Store
 	terms mail.Terms
@@ -43,8 +43,8 @@ func (t *turns) leave(tenantID string) {
 	}
 }
 
-// claim claims a mail of the tenant whose turn it is, and returns the tenant, whose share it is of until leave. The tenant is "" if
-// none has a mail to send: a whole round brought none.
+// claim claims a mail of the next tenant, and returns the tenant. The mail counts towards the tenant's share until leave. The tenant
+// is "" if a whole round found no mail to send.
 func (t *turns) claim(ctx context.Context) (due mail.Due, tenantID string, err error) {
 	for rounds := 0; ; {
 		tenant, fresh, err := t.next(ctx)
@@ -68,7 +68,7 @@ func (t *turns) claim(ctx context.Context) (due mail.Due, tenantID string, err e
 	}
 }
 
-// next returns the tenant whose turn it is, "" if no tenant has a due mail, and whether a new round began with it.
+// next returns the next tenant, "" if no tenant has a due mail, and whether a new round begins with it.
 func (t *turns) next(ctx context.Context) (tenant string, fresh bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

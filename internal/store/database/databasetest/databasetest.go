@@ -1,7 +1,7 @@
-// Package databasetest gives each test a PostgreSQL database of its own with the whole schema in it.
+// Package databasetest gives each test its own PostgreSQL database with the complete schema.
 //
-// The server is DATABASE_URL's where that is set, which needs the right to create databases; else one is started for
-// the test process and ends with it. A migrated template is made once, and each test's database is a copy of it.
+// The server is that of DATABASE_URL, whose role must be allowed to create databases. Without DATABASE_URL a server is started,
+// which ends with the test process. A migrated template is created once, and each test's database is a copy of it.
 package databasetest
 
 import (
@@ -28,7 +28,7 @@ import (
 	"orderbell/migrations"
 )
 
-// Names of databases start with prefix and the hour they were made in, so that a server that lives on can be swept.
+// Names of databases start with prefix and the hour of their creation, so that old ones can be dropped from a server that stays.
 const (
 	prefix  = "orderbelltest_"
 	staleIn = 6 * time.Hour // longer than any test runs

@@ -1,4 +1,5 @@
-// Package compression_test measures what compressed streams would save and cost: docs/adr/0005 has the decision.
+// Package compression_test measures how much traffic compressed streams would save, and what they would cost. The decision is
+// docs/adr/0005.
 package compression_test
 
 import (
@@ -20,7 +21,7 @@ import (
 	"orderbell/internal/order"
 )
 
-// frames returns n order frames as the gateway writes them: no two orders of a business are alike but in their form.
+// frames returns n order frames as the gateway writes them, each of another order.
 func frames(n int) [][]byte {
 	r := rand.New(rand.NewPCG(1, 2))
 	statuses := []order.Status{order.Paid, order.Preparing, order.Ready, order.Completed}
@@ -68,8 +69,8 @@ func encoders(tb testing.TB) map[string]func() encoder {
 	}
 }
 
-// BenchmarkOnceForAll compresses each batch by itself, so that all clients can be sent the same bytes: none of them has
-// what came before it for certain.
+// BenchmarkOnceForAll compresses each batch independently, so that all clients get the same bytes. The encoder cannot refer to
+// earlier batches, because a client may have joined later.
 func BenchmarkOnceForAll(b *testing.B) {
 	all := frames(1024)
 	for name, open := range encoders(b) {
@@ -95,7 +96,7 @@ func BenchmarkOnceForAll(b *testing.B) {
 	}
 }
 
-// BenchmarkForEach keeps an encoder for each connection, which knows what it has sent: one event a flush.
+// BenchmarkForEach has one encoder per connection, which refers to what it has sent before, and flushes after each event.
 func BenchmarkForEach(b *testing.B) {
 	all := frames(1024)
 	for name, open := range encoders(b) {
@@ -133,8 +134,8 @@ func memory(open func() encoder, frame []byte) uint64 {
 	return (after.HeapAlloc - before.HeapAlloc) / connections
 }
 
-// BenchmarkWrite is what a delivery costs: one write to a socket, of as many bytes as an event has with and without
-// compression, and as a batch of 64 has.
+// BenchmarkWrite measures the cost of a delivery: one write to a socket of the size of an event with and without compression, and
+// of a batch of 64.
 func BenchmarkWrite(b *testing.B) {
 	for _, size := range []int{190, 380, 5_000, 24_000} {
 		b.Run(fmt.Sprintf("bytes=%d", size), func(b *testing.B) {

@@ -17,17 +17,17 @@ type client struct {
 	rest  int                   // how much of kept is in use
 	kept  [message.Longest]byte // the end of what was read: a message may begin there
 	body  chunks
-	head  []byte // what came until the stream was ready; nil from then on
+	head  []byte // the bytes before the stream was ready; nil afterwards
 	seen  []uint64
 }
 
-// dial opens a connection and sends its request. On this machine both are done at once.
+// dial opens a connection and sends its request. On loopback neither blocks.
 func (c *crowd) dial() error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("socket: %w", err)
 	}
-	// The port is chosen when both ends are known, so that each address of ours has all ports for each server.
+	// The kernel chooses the port at connect, so that each of our addresses can use all ports for each server.
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
 	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: c.open.From}); err != nil {
 		return fmt.Errorf("bind: %w", err)
@@ -77,11 +77,11 @@ func (c *crowd) read(k *client) {
 	}
 	from := message.Longest - k.rest
 	copy(c.buffer[from:], k.kept[:k.rest])
-	copy(room, content) // where it is already, but for a greeting's
+	copy(room, content) // content is already there, except after a greeting
 	c.scan(k, c.buffer[from:message.Longest+len(content)])
 }
 
-// greet takes what comes until the stream is ready, and then returns its content so far.
+// greet collects bytes until the stream is ready, and then returns the content after them.
 func (c *crowd) greet(k *client, b []byte) []byte {
 	k.head = append(k.head, b...)
 	end := bytes.Index(k.head, []byte("\r\n\r\n"))

@@ -1,7 +1,7 @@
-// Package crowd is many clients of an event stream in one process, as cheap as they can be: one thread that waits for all
-// sockets at once and reads them without parsing more than it must. So the machine is left to the server that is measured.
+// Package crowd is many clients of an event stream in one process. They use as little CPU as possible, to leave the machine to the
+// measured server: one thread waits for all sockets and parses only what it must.
 //
-// A crowd takes one [Command] a line and answers each with one line, so that its starter can run several of them.
+// A crowd reads one [Command] per line and answers each with one line, so that another process can run several crowds.
 package crowd
 
 import (
@@ -18,50 +18,50 @@ import (
 	"orderbell/test/bench/internal/message"
 )
 
-// Command is what a crowd does next. One of its fields is set.
+// Command is one step of a crowd. Exactly one field is set.
 type Command struct {
 	Open  *Open  `json:"open,omitempty"`
 	Await *Await `json:"await,omitempty"`
 }
 
-// Open has clients connect, as fast as they can.
+// Open makes clients connect as fast as possible.
 type Open struct {
 	Clients  int      `json:"clients"`
 	Address  [4]byte  `json:"address"` // of the server
 	Port     int      `json:"port"`
 	From     [4]byte  `json:"from"`     // the clients' own
 	Requests []string `json:"requests"` // sent in turn
-	Ready    string   `json:"ready"`    // a stream that has said this is open; "" for one whose headers have come
-	Events   int      `json:"events"`   // how many messages will come at most
+	Ready    string   `json:"ready"`    // the text after which a stream is open; "" means after its headers
+	Events   int      `json:"events"`   // the largest number of messages
 }
 
-// Opened is what became of an [Open].
+// Opened is the result of an [Open].
 type Opened struct {
 	Ready  int           `json:"ready"`
-	Failed string        `json:"failed"` // why one that is not ready is not, if any
+	Failed string        `json:"failed"` // the reason of one stream that is not ready, if any
 	Took   time.Duration `json:"took"`
 }
 
-// Await waits until each client has all messages, or nothing has come for Patience.
+// Await waits until each client has all messages, or nothing has arrived for Patience.
 type Await struct {
 	Messages int           `json:"messages"`
 	Patience time.Duration `json:"patience"`
 }
 
-// Received is what has come.
+// Received is the result of an [Await].
 type Received struct {
 	Deliveries int                    `json:"deliveries"` // each message of each client counted once
 	Missing    int                    `json:"missing"`
 	Repeated   int                    `json:"repeated"`
 	Closed     int                    `json:"closed"` // streams that the server ended
-	Last       time.Time              `json:"last"`   // when the last delivery came
+	Last       time.Time              `json:"last"`   // when the last delivery arrived
 	Latency    *hdrhistogram.Snapshot `json:"latency"`
 }
 
-// inFlight is how many requests a crowd has open at once: enough to keep a server busy, few enough for its backlog.
+// inFlight is the number of concurrent requests of a crowd: enough to keep a server busy, and fewer than its accept backlog.
 const inFlight = 64
 
-// LongestLatency is what latencies are cut off at.
+// LongestLatency is the upper bound of recorded latencies.
 const LongestLatency = 10 * time.Minute
 
 // NewHistogram returns a histogram of microseconds.
@@ -79,13 +79,13 @@ type crowd struct {
 	ready, waiting, closed int
 	failed                 error
 	got, repeated          int
-	last                   time.Time // when the last delivery came
+	last                   time.Time // when the last delivery arrived
 	now                    time.Time // of the read under way
 	reading                *client
 	latency                *hdrhistogram.Histogram
 }
 
-// Run obeys the commands of in until it ends.
+// Run runs the commands from in until it ends.
 func Run(in io.Reader, out io.Writer) error {
 	runtime.LockOSThread()
 	poll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
@@ -136,7 +136,7 @@ func (c *crowd) obey(command Command) (any, error) {
 	case command.Await != nil:
 		return c.await(*command.Await)
 	}
-	return nil, errors.New("a command says nothing")
+	return nil, errors.New("a command is empty")
 }
 
 // connect opens the clients' streams.
@@ -184,7 +184,7 @@ func (c *crowd) await(a Await) (Received, error) {
 	}, nil
 }
 
-// turn reads what there is, or waits a moment for something.
+// turn reads the available data, or waits up to 10 ms for some.
 func (c *crowd) turn() error {
 	const moment = 10 // milliseconds
 	var events [512]unix.EpollEvent
@@ -214,7 +214,7 @@ func (c *crowd) found(n int, at int64) {
 	_ = c.latency.RecordValue(took) // within its bounds
 }
 
-// scan finds messages in what a client has read, its rest from before included.
+// scan finds messages in what a client has read, including the rest of the previous read.
 func (c *crowd) scan(k *client, b []byte) {
 	c.reading = k
 	rest := message.Scan(b, c.found)

@@ -15,8 +15,8 @@ import (
 	"orderbell/test/bench/internal/message"
 )
 
-// TestACrowdCountsWhatIsMissing has a server that sends three messages to each client, the second one cut into pieces, and
-// one client less and one client more of the third.
+// The server sends three messages to each client, the second one in pieces. One client does not get the third one, and another
+// gets it twice.
 func TestACrowdCountsWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	served := make(chan int, 3)

@@ -14,10 +14,10 @@ import (
 	"time"
 )
 
-// applySQL is the statement of a function. pgbench cannot make UUIDs, so the script makes them of random numbers.
+// applySQL is the statement of a function. pgbench cannot generate UUIDs, so the script builds them from random numbers.
 const applySQL = "internal/store/eventstore/apply.sql"
 
-// pgbench runs the statement of a function once a transaction, over as many connections.
+// pgbench runs the statement of a function once per transaction, with as many connections as the function.
 func pgbench(ctx context.Context, s servers, o Options) ([]figure, error) {
 	address, err := s.empty(ctx, o.Bin)
 	if err != nil {
@@ -85,7 +85,7 @@ func pgbench(ctx context.Context, s servers, o Options) ([]figure, error) {
 	}, nil
 }
 
-// pgbenchPath finds pgbench, which Debian keeps beside the server.
+// pgbenchPath finds pgbench, which Debian installs next to the server.
 func pgbenchPath() string {
 	if path, err := exec.LookPath("pgbench"); err == nil {
 		return path
@@ -96,7 +96,7 @@ func pgbenchPath() string {
 	return "pgbench"
 }
 
-// redisBenchmark runs the script of a publish, over as many connections as there are events in flight.
+// redisBenchmark runs the script that publishes, with as many connections as there are events in flight.
 func redisBenchmark(ctx context.Context, s servers, o Options) ([]figure, error) {
 	u, err := url.Parse(s.redis)
 	if err != nil {

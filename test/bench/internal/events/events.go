@@ -1,6 +1,6 @@
-// Package events measures the event path beside its ceilings: a function beside pgbench with the same statement,
-// redis-benchmark with the same script, and a handler that sends one statement after the other; and all programs together,
-// from the POST of an order to its client.
+// Package events compares the event path with its upper bounds: a function with pgbench and the same statement, with
+// redis-benchmark and the same script, and with a handler that sends one statement after the other. It also measures all programs
+// together, from the POST of an order to its client.
 //
 // It needs the servers of test/services/up, and pgbench and redis-benchmark from their packages.
 package events
@@ -24,12 +24,12 @@ import (
 type Options struct {
 	Rounds   int
 	For      time.Duration // of each measurement
-	InFlight int           // events at once
+	InFlight int           // concurrent events
 	Conns    int           // connections to PostgreSQL
 	Bin      string        // folder of the programs
 	Before   string        // folder of the programs of an earlier release; "" for none
 	Out      string        // the document to write
-	Command  string        // to repeat it
+	Command  string        // the command line of this run, for the document
 }
 
 // Main measures, and writes the document.
@@ -40,7 +40,7 @@ func Main(ctx context.Context, args []string, log io.Writer) error {
 	flags.SetOutput(log)
 	flags.IntVar(&o.Rounds, "rounds", 3, "alternating rounds")
 	flags.DurationVar(&o.For, "for", 10*time.Second, "length of each measurement")
-	flags.IntVar(&o.InFlight, "in-flight", 20, "events at once")
+	flags.IntVar(&o.InFlight, "in-flight", 20, "concurrent events")
 	flags.IntVar(&o.Conns, "conns", 3, "connections of a function to PostgreSQL")
 	flags.StringVar(&o.Bin, "bin", "bin", "folder of the programs")
 	flags.StringVar(&o.Before, "before", "", "folder of an earlier release's programs, to compare")
@@ -122,7 +122,7 @@ func (f figure) show() string {
 	return fmt.Sprintf("%.2f %s", f.value, f.unit)
 }
 
-// document is the table of all figures, with the rounds' median and spread.
+// document returns the table of all figures, with the rounds' median and spread.
 func document(found []figure, o Options) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# The event path, and what bounds it

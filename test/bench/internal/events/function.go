@@ -45,13 +45,13 @@ func (p program) title() string {
 	return p.name
 }
 
-// running is a program that listens.
+// running is a started program.
 type running struct {
 	*process.Process
 	url string
 }
 
-// start starts the program and returns when it takes connections.
+// start starts the program and returns when it accepts connections.
 func (p program) start(ctx context.Context, s servers, address string, conns int) (*running, error) {
 	listen, err := embedded.FreeAddr()
 	if err != nil {
@@ -91,7 +91,7 @@ func (p program) start(ctx context.Context, s servers, address string, conns int
 	}
 }
 
-// paid returns the delivery of a new event of a tenant, as a broker makes it.
+// paid returns the request with which a broker delivers a new event of a tenant.
 func paid(ctx context.Context, url string, n int) (*http.Request, error) {
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	ce, err := cloudevent.New(event.Event{
@@ -153,7 +153,7 @@ func function(p program) func(context.Context, servers, Options) ([]figure, erro
 			{"CPU per event, PostgreSQL", title, each(cpu["PostgreSQL"]), "ms"},
 			{"CPU per event, Redis", title, each(cpu["Redis"]), "ms"},
 		}
-		if p.name != serialName { // which shares its name with the one that loads
+		if p.name != serialName { // its process has the same name as the load generator
 			figures = append(figures, figure{"CPU per event, the function", title, each(cpu["program"]), "ms"})
 		}
 		return figures, nil
@@ -162,7 +162,7 @@ func function(p program) func(context.Context, servers, Options) ([]figure, erro
 
 func (r *running) stop() { _ = r.Stop(10 * time.Second) }
 
-// load sends events, so many at once, and returns how many were taken and the answers' times in microseconds.
+// load sends events with the given concurrency. It returns how many were accepted, and the response times in microseconds.
 func (r *running) load(ctx context.Context, inFlight int, length time.Duration) (int, *hdrhistogram.Histogram, error) {
 	transport := &http.Transport{MaxIdleConnsPerHost: inFlight}
 	defer transport.CloseIdleConnections()
@@ -206,7 +206,7 @@ func (r *running) post(ctx context.Context, client *http.Client, n int) error {
 	defer res.Body.Close() //nolint:errcheck // it is read to its end
 	answer, _ := io.ReadAll(res.Body)
 	if res.StatusCode != http.StatusAccepted {
-		return fmt.Errorf("an event is answered with %s: %s", res.Status, answer)
+		return fmt.Errorf("send an event: %s: %s", res.Status, answer)
 	}
 	return nil
 }

@@ -22,8 +22,8 @@ import (
 	"orderbell/internal/store/database"
 )
 
-// Serial is the handler that one would write first: a transaction for each event, and in it one statement after the other.
-// It records, tells the same users, and publishes by the same script as order-paid; it checks and decides less.
+// Serial is the simplest handler: a transaction for each event that sends one statement after the other. It records the event,
+// inserts the same notifications and publishes with the same script as order-paid, but has fewer checks.
 func Serial(ctx context.Context) error {
 	conns, err := strconv.Atoi(os.Getenv("DATABASE_MAX_CONNS"))
 	if err != nil {
@@ -113,7 +113,7 @@ func record(ctx context.Context, e event.Event, pool *database.Pool) ([]event.Re
 		if _, err := tx.Exec(ctx, `INSERT INTO notifications (id, tenant_id, user_id, event_source, event_id, event_type, order_id, data)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 			one.NotificationID, e.Data.TenantID, one.UserID, e.Source, e.ID, string(e.Type), e.Data.OrderID, data); err != nil {
-			return nil, fmt.Errorf("tell a user: %w", err)
+			return nil, fmt.Errorf("insert a notification: %w", err)
 		}
 	}
 	if err := tx.Commit(ctx); err != nil {

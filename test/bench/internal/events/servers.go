@@ -36,7 +36,7 @@ const (
 	recipients = 4
 )
 
-// empty returns the address of an empty database with the schema and the tenants, each with its users.
+// empty creates a database with the schema, and tenants with their users, and returns its address.
 func (s servers) empty(ctx context.Context, bin string) (string, error) {
 	const name = "orderbell_bench"
 	admin, err := open(ctx, s.database, 1)
@@ -80,7 +80,7 @@ func (s servers) empty(ctx context.Context, bin string) (string, error) {
 	return address, nil
 }
 
-// analyze has the server plan its statements for tables of the size that they have now, as autovacuum does after a minute.
+// analyze updates the planner's statistics, as autovacuum does after a minute.
 func analyze(ctx context.Context, address string) error {
 	pool, err := open(ctx, address, 1)
 	if err != nil {
@@ -97,7 +97,7 @@ func open(ctx context.Context, address string, conns int) (*database.Pool, error
 	return database.Open(ctx, database.Config{URL: address, MaxConns: int32(conns), ConnectTimeout: time.Minute, StatementTimeout: time.Minute}, "bench") //nolint:gosec,wrapcheck // few; it says what is wrong
 }
 
-// cpuOf returns the processor time of all processes with one of the names, and of their children that have ended.
+// cpuOf returns the CPU time of all processes with one of the names, and of their children that have ended.
 func cpuOf(names ...string) (time.Duration, error) {
 	all, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
@@ -128,7 +128,7 @@ func cpuOf(names ...string) (time.Duration, error) {
 	return sum, nil
 }
 
-// busy measures the processor time of processes while do runs.
+// busy measures the CPU time of processes while do runs.
 func busy(groups map[string][]string, do func() error) (map[string]time.Duration, error) {
 	before := map[string]time.Duration{}
 	for group, names := range groups {

@@ -17,7 +17,7 @@ import (
 	"orderbell/internal/dev/process"
 )
 
-// programs are those whose processor time is measured, with the names of their processes.
+// programs are the programs whose CPU time is measured, with the names of their processes.
 func programs() map[string][]string {
 	all := map[string][]string{"PostgreSQL": {"postgres"}, "Redis": {"redis-server"}, "Kafka": {"java"}, "orderbell dev (broker, front end)": {"orderbell"}}
 	for _, name := range []string{"order-api", "user-api", "outbox-relay", "order-created", "order-paid", "order-status-updated", "delivery-sweeper", "sse-gateway"} {
@@ -26,7 +26,7 @@ func programs() map[string][]string {
 	return all
 }
 
-// report is what orderbell load orders prints.
+// report is the output of orderbell load orders.
 type report struct {
 	Accepted int      `json:"accepted_requests"`
 	Queue    int      `json:"queue_events"`
@@ -89,7 +89,7 @@ func together(ctx context.Context, s servers, o Options) ([]figure, error) {
 		found = append(found,
 			figure{"from POST to client, p50", of, r.Visible.P50.Seconds() * 1000, "ms"},
 			figure{"from POST to client, p99", of, r.Visible.P99.Seconds() * 1000, "ms"},
-			figure{"events on their way at most", of, float64(r.Queue), ""})
+			figure{"events in transit at most", of, float64(r.Queue), ""})
 		if rate != 300 {
 			continue
 		}
@@ -109,12 +109,12 @@ func together(ctx context.Context, s servers, o Options) ([]figure, error) {
 		return nil, err
 	}
 	for name, t := range idle {
-		found = append(found, figure{"CPU while nothing is sold", name, t.Seconds() * 100 / max(o.For, 5*time.Second).Seconds(), "% of a core"})
+		found = append(found, figure{"CPU without orders", name, t.Seconds() * 100 / max(o.For, 5*time.Second).Seconds(), "% of a core"})
 	}
 	return found, nil
 }
 
-// startAll starts orderbell dev on the servers, and returns when it says where it is.
+// startAll starts orderbell dev on the servers, and returns when it is ready.
 func startAll(ctx context.Context, s servers, o Options, address, data string) ([]string, *process.Process, error) {
 	listen, err := embedded.FreeAddr()
 	if err != nil {
@@ -156,5 +156,5 @@ func startAll(ctx context.Context, s servers, o Options, address, data string) (
 	case <-ctx.Done():
 	}
 	dev.Kill()
-	return nil, nil, errors.New("orderbell dev does not say that it is ready")
+	return nil, nil, errors.New("orderbell dev is not ready in time")
 }

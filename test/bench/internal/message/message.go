@@ -1,5 +1,5 @@
-// Package message is what the measured servers deliver: an order of about 200 bytes that carries its number and when it
-// was published, so that the receiver can tell what is missing and how long it took.
+// Package message defines the messages that the measured servers deliver: an order of about 200 bytes with its number and its time
+// of publication, from which the receiver computes losses and latency.
 package message
 
 import (
@@ -12,10 +12,10 @@ import (
 	"orderbell/internal/order"
 )
 
-// Tenant is whose orders they are.
+// Tenant is the tenant of the orders.
 const Tenant = "bench"
 
-// EventID is the id of event number n: of the length of a real one.
+// EventID is the id of event number n. It is as long as a real one.
 func EventID(n int) string { return fmt.Sprintf("01936000-0000-7000-8000-%012d", n) }
 
 // Data returns event number n, published at a time.
@@ -27,7 +27,7 @@ func Data(n int, at time.Time) event.Data {
 	}
 }
 
-// JSON returns the same as every server sends it.
+// JSON returns the same as JSON, which every server sends.
 func JSON(n int, at time.Time) []byte {
 	raw, err := json.Marshal(Data(n, at))
 	if err != nil {
@@ -39,11 +39,11 @@ func JSON(n int, at time.Time) []byte {
 const (
 	mark   = `"reference":"#`
 	digits = 6 + 1 + 16
-	// Longest is how much of a stream must be kept so that no message is overlooked at the end of a read.
+	// Longest is the number of bytes to keep from the end of a read, so that no message is missed that is split between two reads.
 	Longest = len(mark) + digits
 )
 
-// Scan calls found for each message in b and returns how many bytes at the end of b might begin another.
+// Scan calls found for each message in b. It returns how many bytes at the end of b may be the beginning of another message.
 func Scan(b []byte, found func(n int, at int64)) int {
 	for {
 		i := bytes.Index(b, []byte(mark))

@@ -1,4 +1,4 @@
-// Package pace publishes messages at a steady rate or as fast as they are taken.
+// Package pace publishes messages at a steady rate or as fast as the server accepts them.
 package pace
 
 import (
@@ -9,18 +9,18 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Plan says what is published.
+// Plan says how many messages to publish, and how fast.
 type Plan struct {
 	Messages int           `json:"messages"`
-	Every    time.Duration `json:"every"` // 0: as fast as they are taken
+	Every    time.Duration `json:"every"` // 0: as fast as the server accepts them
 	Writers  int           `json:"writers"`
 }
 
 // Publish publishes message number n, which carries at as the time of its publication.
 type Publish func(ctx context.Context, n int, at time.Time) error
 
-// Run publishes and returns when it began. A message carries the time at which it was due, all those of a burst the same,
-// so that a server which holds up its publisher does not look faster for it.
+// Run publishes the messages, and returns the time of the first. A message carries the time at which it was due, which is the same
+// for all messages of a burst, so that a server that blocks its publisher does not appear faster.
 func (p Plan) Run(ctx context.Context, publish Publish) (time.Time, error) {
 	began := time.Now()
 	numbers := make(chan int)
@@ -53,5 +53,5 @@ func (p Plan) Run(ctx context.Context, publish Publish) (time.Time, error) {
 		}
 		return nil
 	})
-	return began, group.Wait() //nolint:wrapcheck // it is ours
+	return began, group.Wait() //nolint:wrapcheck // an error of this module
 }

@@ -22,7 +22,7 @@ func TestASteadyPaceStampsWhatWasDueNotWhatWasDone(t *testing.T) {
 		began, err := plan.Run(t.Context(), func(_ context.Context, n int, at time.Time) error {
 			got = append(got, at.Sub(begin))
 			if n == 1 {
-				time.Sleep(5 * time.Second) // the publisher is held up
+				time.Sleep(5 * time.Second) // the publisher is blocked
 			}
 			return nil
 		})
@@ -48,7 +48,7 @@ func TestABurstComesFromAllWritersAndIsDueAtOnce(t *testing.T) {
 		return nil
 	})
 	if !stamps[began] || len(stamps) != 1 {
-		t.Errorf("the messages carry %v, want %v alone", stamps, began)
+		t.Errorf("the messages carry %v, want only %v", stamps, began)
 	}
 	slices.Sort(got)
 	want := make([]int, 100)

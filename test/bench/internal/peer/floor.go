@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// floor takes connections over and writes each message to each of them by one write(2), from one goroutine for each core:
-// there is nothing else that it does. Nothing that delivers each message by itself can cost less.
+// floor takes over the connections and writes each message to each of them with one write(2), from one goroutine per core. It does
+// nothing else, so no server that delivers each message separately can use less CPU.
 type floor struct {
 	shares []*share
 	next   int
@@ -71,7 +71,7 @@ func (f *floor) publish(_ context.Context, n int, at time.Time) error {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			for _, fd := range s.fds {
-				_ = write(fd, chunk) // who is gone misses it
+				_ = write(fd, chunk) // a closed connection is ignored
 			}
 		})
 	}

@@ -16,14 +16,14 @@ func frame(n int, at time.Time) []byte {
 	return fmt.Appendf(nil, "id: %s\nevent: %s\ndata: %s\n\n", message.EventID(n), event.OrderPaid, message.JSON(n, at))
 }
 
-// hub is the usual hand-written design: a channel for each client, a goroutine that writes what comes out of it. It waits for
-// the slowest client rather than drop messages, so that it delivers all of them as the others must.
+// hub is the usual hand-written design: one channel per client, and one goroutine that writes its messages. It waits for the
+// slowest client instead of dropping messages, because every measured server has to deliver all of them.
 type hub struct {
 	mu      sync.Mutex
 	clients map[chan []byte]struct{}
 }
 
-// hubBuffer is as much as r3labs/sse has.
+// hubBuffer is the buffer size of r3labs/sse.
 const hubBuffer = 64
 
 func newHub() *server {
@@ -45,7 +45,7 @@ func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.clients[frames] = struct{}{}
 	h.mu.Unlock()
 	defer func() {
-		go func() { // so that who sends to it meanwhile is not held up
+		go func() { // drain the channel, so that a sender is not blocked
 			for range frames {
 			}
 		}()

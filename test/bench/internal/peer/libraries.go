@@ -16,7 +16,7 @@ import (
 	"orderbell/test/bench/internal/message"
 )
 
-// newR3labs keeps no log (AutoReplay), which would overwrite our ids and grow without end.
+// newR3labs disables the log (AutoReplay), which would overwrite our ids and grow without limit.
 func newR3labs() *server {
 	s := sse.New()
 	s.AutoReplay = false
@@ -29,7 +29,7 @@ func newR3labs() *server {
 	}}
 }
 
-// newMercure has the hub in memory, without authorization, which spares it the check of a token.
+// newMercure runs the hub in memory and without authorization, so it saves the check of a token.
 func newMercure(ctx context.Context) (*server, error) {
 	const topic = "https://bench.example/" + channel
 	hub, err := mercure.NewHub(ctx, mercure.WithAnonymous(), mercure.WithLogger(slog.New(slog.DiscardHandler)))
@@ -46,7 +46,7 @@ func newMercure(ctx context.Context) (*server, error) {
 	}, nil
 }
 
-// newCentrifuge subscribes each client to the channel as it connects.
+// newCentrifuge subscribes each client to the channel when it connects.
 func newCentrifuge() (*server, error) {
 	node, err := centrifuge.New(centrifuge.Config{LogLevel: centrifuge.LogLevelNone})
 	if err != nil {

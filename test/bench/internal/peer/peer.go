@@ -1,9 +1,8 @@
-// Package peer is the servers that the gateway is measured against, each set up as its authors would for many readers of
-// one channel: r3labs/sse, Mercure's hub, Centrifuge's handler for Server-Sent Events, a hub by hand on net/http, and the
-// floor, which is what the system calls alone cost.
+// Package peer has the servers with which the gateway is compared, each configured as its authors recommend for many readers of
+// one channel: r3labs/sse, Mercure's hub, Centrifuge's handler for Server-Sent Events, a hand-written hub on net/http, and the
+// floor, which has the cost of the system calls only.
 //
-// They publish in their own process, so that nothing but the delivery is measured; the gateway gets its events through
-// Redis.
+// They publish in their own process, so that only the delivery is measured. The gateway gets its events through Redis.
 package peer
 
 import (
@@ -24,7 +23,7 @@ import (
 type Stream struct {
 	Port  int    `json:"port"`
 	Path  string `json:"path"`
-	Ready string `json:"ready"` // what the stream says once it is subscribed; "" if its headers do
+	Ready string `json:"ready"` // the text after which the stream is subscribed; "" means after its headers
 }
 
 // server is one of the peers.
@@ -34,7 +33,7 @@ type server struct {
 	publish pace.Publish
 }
 
-// channel is what all clients read.
+// channel is the channel that all clients read.
 const channel = "orders"
 
 // Names returns the names of the peers, as tables show them.
@@ -53,11 +52,11 @@ func open(ctx context.Context, name string) (*server, error) {
 	case "Centrifuge":
 		return newCentrifuge()
 	}
-	return nil, fmt.Errorf("there is no peer %q, only %q", name, Names())
+	return nil, fmt.Errorf("unknown peer %q, want one of %q", name, Names())
 }
 
-// Serve runs the peer called name. It says on out, in a line of JSON, how streams are opened, then publishes as each line
-// of in tells ([pace.Plan]), and answers with a line when that is done. It returns at the end of in.
+// Serve runs the peer called name. It writes a [Stream] to out as a line of JSON. Then it publishes a [pace.Plan] for each line of
+// in, and writes a line when that is done. It returns at the end of in.
 func Serve(name string, in io.Reader, out io.Writer) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -77,7 +76,7 @@ func Serve(name string, in io.Reader, out io.Writer) error {
 	}()
 	answers := json.NewEncoder(out)
 	if err := answers.Encode(s.Stream); err != nil {
-		return fmt.Errorf("say how to open a stream: %w", err)
+		return fmt.Errorf("write how to open a stream: %w", err)
 	}
 	lines := bufio.NewScanner(in)
 	for lines.Scan() {

@@ -14,8 +14,8 @@ import (
 	"github.com/r3labs/sse/v2"
 )
 
-// The tests of this file show why r3labs/sse does not serve the gateway. They pass as long as it behaves as
-// specs/004-order-notifications/research.md says; one that fails is a reason to look again.
+// The tests of this file show why the gateway does not use r3labs/sse. They pass as long as it behaves as
+// specs/004-order-notifications/research.md says. If one fails, the decision should be reviewed.
 
 func server(t *testing.T, change func(*sse.Server)) (*sse.Server, string) {
 	t.Helper()
@@ -29,7 +29,7 @@ func server(t *testing.T, change func(*sse.Server)) (*sse.Server, string) {
 	return s, web.URL
 }
 
-// stream opens a stream and returns its answer; it is closed with the test.
+// stream opens a stream and returns its response, which is closed at the end of the test.
 func stream(t *testing.T, address, lastEventID string) *http.Response {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
@@ -62,7 +62,7 @@ func lines(t *testing.T, response *http.Response) <-chan string {
 	return all
 }
 
-// within returns the next line that begins with prefix, or "" if none comes in time.
+// within returns the next line that begins with prefix, or "" if none arrives in time.
 func within(t *testing.T, d time.Duration, all <-chan string, prefix string) string {
 	t.Helper()
 	over := time.After(d)
@@ -79,8 +79,8 @@ func within(t *testing.T, d time.Duration, all <-chan string, prefix string) str
 }
 
 const (
-	soon   = 10 * time.Second // what must come
-	silent = time.Second      // long enough to say that nothing comes
+	soon   = 10 * time.Second // for what must arrive
+	silent = time.Second      // long enough to conclude that nothing arrives
 )
 
 func event(id, data string) *sse.Event { return &sse.Event{ID: []byte(id), Data: []byte(data)} }
@@ -115,7 +115,7 @@ func TestR3labsRefusesALastEventIDThatIsNoNumber(t *testing.T) {
 	t.Parallel()
 	_, address := server(t, func(*sse.Server) {})
 	if got := stream(t, address+"/?stream=tenant-a", "01936000-0000-7000-8000-000000000001"); got.StatusCode != http.StatusBadRequest {
-		t.Errorf("a UUID as the last event's id is answered with %s", got.Status)
+		t.Errorf("a UUID as Last-Event-ID gets the status %s", got.Status)
 	}
 }
 
@@ -125,7 +125,7 @@ func TestR3labsReplayOverwritesEventIDs(t *testing.T) {
 	reader := lines(t, stream(t, address+"/?stream=tenant-a", ""))
 	s.Publish("tenant-a", event("01936000-0000-7000-8000-000000000001", "x"))
 	if got := within(t, soon, reader, "id: "); got != "id: 0" {
-		t.Errorf("the event's id comes as %q", got)
+		t.Errorf("the event's id arrives as %q", got)
 	}
 }
 
@@ -173,6 +173,6 @@ func TestAnR3labsStreamHasNoHeartbeat(t *testing.T) {
 	}
 	defer response.Body.Close() //nolint:errcheck // only read
 	if body, err := io.ReadAll(response.Body); len(body) > 0 || !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("an idle stream said %q, %v", body, err)
+		t.Errorf("an idle stream sent %q, %v", body, err)
 	}
 }

@@ -42,7 +42,7 @@ func (r rounds) panel(b *bytes.Buffer, f figure, x, y int) {
 		medians[name] = s
 		least, most = min(least, s.median), max(most, s.median)
 	}
-	// Where the servers are far apart, lengths tell the magnitude: a linear scale would show one bar and nothing else.
+	// A logarithmic scale if the servers differ by orders of magnitude: a linear one would show a single bar.
 	const far = 30
 	scale, note := func(v float64) float64 { return v / most }, ""
 	if least > 0 && most/least > far {

@@ -59,7 +59,7 @@ func millis(v float64) string {
 	return fmt.Sprintf("%.0f ms", v)
 }
 
-// median, least and most of what the rounds found.
+// spread is the median, minimum and maximum over the rounds.
 type spread struct{ median, least, most float64 }
 
 func spreadOf(values []float64) spread {
@@ -75,7 +75,7 @@ func (s spread) show(format func(float64) string) string {
 	return fmt.Sprintf("%s (%s–%s)", format(s.median), strings.TrimRight(format(s.least), " kKiBms"), strings.TrimRight(format(s.most), " kKiBms"))
 }
 
-// rounds is what was found, by server and round.
+// rounds are the figures by server and round.
 type rounds struct {
 	names  []string
 	byName map[string][]trial.Figures
@@ -172,7 +172,7 @@ func lost(all []trial.Figures) string {
 		text += fmt.Sprintf(", %d streams closed", closed)
 	}
 	if repeated > 0 {
-		text += fmt.Sprintf(", %d came twice", repeated)
+		text += fmt.Sprintf(", %d duplicated", repeated)
 	}
 	return text
 }
@@ -204,8 +204,8 @@ func (r rounds) comparison(b *bytes.Buffer) {
 `, trial.Gateway, strings.Join(lines, "\n"))
 }
 
-// machine says where it was measured.
-// Machine names what the figures were measured on.
+// machine describes the machine of the measurement.
+// Machine describes the machine of the measurement.
 func Machine() string {
 	model := "unknown processor"
 	if raw, err := os.ReadFile("/proc/cpuinfo"); err == nil {
@@ -224,7 +224,7 @@ func Machine() string {
 	return fmt.Sprintf("%d cores (%s)%s, %s, %s", runtime.NumCPU(), model, kernel, runtime.Version(), time.Now().UTC().Format(time.DateOnly))
 }
 
-// Render returns the report of what was found as Markdown and SVG.
+// Render returns the report of the figures as Markdown and SVG.
 func Render(found []trial.Figures, size trial.Size) (markdown, svg string) {
 	r := collect(found)
 	return string(r.markdown(size, "make bench-gateway", "bench-gateway.svg")), string(r.svg())

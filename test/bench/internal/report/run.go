@@ -1,4 +1,4 @@
-// Package report has servers measured and writes what was found as a table and a plot.
+// Package report measures servers and writes the figures as a table and a plot.
 package report
 
 import (
@@ -19,10 +19,10 @@ import (
 func Main(ctx context.Context, args []string, progress io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	short := flags.Bool("short", false, "every server and figure once, in less than three minutes")
-	rounds := flags.Int("rounds", 0, "how many rounds, 0: as many as the size has")
+	rounds := flags.Int("rounds", 0, "number of rounds; 0 means the default of the size")
 	binary := flags.String("gateway", "bin/sse-gateway", "the gateway's program")
-	crowds := flags.Int("crowds", 2, "how many processes the clients are spread over: a process has 20,000 open files or so")
-	only := flags.String("only", "", "the servers to measure, with commas between them; empty: all")
+	crowds := flags.Int("crowds", 2, "number of client processes: a process can open about 20,000 files")
+	only := flags.String("only", "", "the servers to measure, comma-separated; empty means all")
 	out := flags.String("out", ".report/bench-gateway", "path of the report without .md and .svg; the rounds' figures go to .report/")
 	if err := flags.Parse(args); err != nil {
 		return err //nolint:wrapcheck // it names the flag
@@ -49,10 +49,10 @@ func Main(ctx context.Context, args []string, progress io.Writer) error {
 	if err := write(*out, collect(found), t.Size, command); err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(progress, "the report is %s.md\n", *out)
+	_, _ = fmt.Fprintf(progress, "the report is in %s.md\n", *out)
 	for _, f := range found {
 		if f.Name == trial.Gateway && f.Missing+f.Repeated+f.Closed > 0 {
-			return fmt.Errorf("the gateway lost something: %s", f)
+			return fmt.Errorf("the gateway lost or duplicated messages: %s", f)
 		}
 	}
 	return nil

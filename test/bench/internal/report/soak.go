@@ -11,20 +11,20 @@ import (
 	"orderbell/test/bench/internal/trial"
 )
 
-// mostGrowth is how much more memory the last third of a soak may take than the one before.
+// mostGrowth is the largest permitted growth of memory from the second third of a soak to the last.
 const mostGrowth = 0.05
 
-// Soak runs a soak as args say and tells what it found.
+// Soak runs a soak with the given arguments and prints the result.
 func Soak(ctx context.Context, args []string, progress io.Writer) error {
 	flags := flag.NewFlagSet("bench soak", flag.ContinueOnError)
 	var plan trial.Soak
 	flags.DurationVar(&plan.For, "for", 15*time.Minute, "how long")
-	flags.IntVar(&plan.Clients, "clients", 10_000, "how many clients")
-	flags.IntVar(&plan.Guests, "guests", 1000, "how many of them come and go")
-	flags.DurationVar(&plan.Stay, "stay", 5*time.Second, "how long a guest stays, on average")
-	flags.DurationVar(&plan.Every, "every", 500*time.Millisecond, "how long from one message to the next")
+	flags.IntVar(&plan.Clients, "clients", 10_000, "number of clients")
+	flags.IntVar(&plan.Guests, "guests", 1000, "number of clients that come and go")
+	flags.DurationVar(&plan.Stay, "stay", 5*time.Second, "average duration of a guest's stream")
+	flags.DurationVar(&plan.Every, "every", 500*time.Millisecond, "time between two messages")
 	binary := flags.String("gateway", "bin/sse-gateway", "the gateway's program")
-	crowds := flags.Int("crowds", 2, "how many processes the clients that stay are spread over")
+	crowds := flags.Int("crowds", 2, "number of processes for the clients that stay")
 	if err := flags.Parse(args); err != nil {
 		return err //nolint:wrapcheck // it names the flag
 	}
@@ -36,7 +36,7 @@ func Soak(ctx context.Context, args []string, progress io.Writer) error {
 	say(fmt.Sprintf("%d clients, of whom %d come and go, for %s, a message each %s", plan.Clients, plan.Guests, plan.For, plan.Every))
 	s, err := t.Soak(ctx, plan, say)
 	if err != nil {
-		return err //nolint:wrapcheck // it is ours
+		return err //nolint:wrapcheck // an error of this module
 	}
 	say(fmt.Sprintf("%d messages: %d deliveries to those who stay, %d missing, %d repeated, %d streams closed",
 		s.Messages, s.Deliveries, s.Missing, s.Repeated, s.Closed))
@@ -46,7 +46,7 @@ func Soak(ctx context.Context, args []string, progress io.Writer) error {
 		say(fmt.Sprintf("resident memory %.1f to %.1f MiB, %.1f at the end; the last third has %+.1f %% of the one before",
 			mebibytes(slices.Min(s.Memory)), mebibytes(slices.Max(s.Memory)), mebibytes(s.Memory[len(s.Memory)-1]), 100*s.Growth()))
 	}
-	return s.Judge(mostGrowth) //nolint:wrapcheck // it is ours
+	return s.Judge(mostGrowth) //nolint:wrapcheck // an error of this module
 }
 
 func mebibytes(n int) float64 { return float64(n) / (1 << 20) }

@@ -16,14 +16,14 @@ import (
 	"orderbell/internal/dev/process"
 )
 
-// child is a process that takes and gives lines of JSON.
+// child is a process that reads and writes lines of JSON.
 type child struct {
 	*process.Process
 	in  io.WriteCloser
 	out *bufio.Reader
 }
 
-// grace is how long a child has to stop by itself.
+// grace is the time that a child has to stop before it is killed.
 const grace = 5 * time.Second
 
 func start(ctx context.Context, env []string, name string, args ...string) (*child, error) {
@@ -45,22 +45,22 @@ func start(ctx context.Context, env []string, name string, args ...string) (*chi
 	return &child{Process: p, in: in, out: bufio.NewReader(out)}, nil
 }
 
-// tell sends a line.
+// tell sends a line to the child.
 func (c *child) tell(what any) error {
 	if err := json.NewEncoder(c.in).Encode(what); err != nil {
-		return fmt.Errorf("tell a child: %w", err)
+		return fmt.Errorf("write to a child: %w", err)
 	}
 	return nil
 }
 
-// hear waits for a line.
+// hear waits for a line from the child.
 func (c *child) hear(what any) error {
 	line, err := c.out.ReadBytes('\n')
 	if err != nil {
-		return fmt.Errorf("hear a child: %w", err)
+		return fmt.Errorf("read from a child: %w", err)
 	}
 	if err := json.Unmarshal(line, what); err != nil {
-		return fmt.Errorf("hear a child say %q: %w", line, err)
+		return fmt.Errorf("read from a child: line %q: %w", line, err)
 	}
 	return nil
 }
@@ -73,7 +73,7 @@ func (c *child) stop() {
 // ticks is the unit of CPU times in /proc, USER_HZ: 100 on every Linux that Go runs on.
 const ticks = 100
 
-// cpu returns the processor time that a process has used.
+// cpu returns the CPU time of a process.
 func cpu(pid int) (time.Duration, error) {
 	raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {

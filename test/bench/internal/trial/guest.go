@@ -14,21 +14,21 @@ import (
 	"orderbell/test/bench/internal/message"
 )
 
-// guest is a client that comes and goes, and says where it was.
+// guest is a client that connects, leaves after a while, and resumes with its last event id.
 type guest struct {
 	address, token string
 	stay           time.Duration
-	last           int // the number of the last message that there is
+	last           int // the number of the last message
 
 	lastEventID string
-	next        int // the message that it must be shown next; < 0: any, it has seen none
+	next        int // the next message that it must get; < 0 means any, because it has none yet
 	visits      int
 	skipped     int
 	resyncs     int
 	failed      error // of the last visit
 }
 
-// live visits until the last message has been seen or ctx ends.
+// live opens streams until it has the last message or ctx ends.
 func (g *guest) live(ctx context.Context) {
 	for g.next <= g.last && ctx.Err() == nil {
 		g.visits++
@@ -40,7 +40,7 @@ func (g *guest) live(ctx context.Context) {
 	}
 }
 
-// visit stays for a while.
+// visit opens a stream and reads it for a while.
 func (g *guest) visit(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, g.stay/2+rand.N(g.stay))
 	defer cancel()
@@ -87,7 +87,7 @@ func (g *guest) visit(ctx context.Context) error {
 	return nil
 }
 
-// shown checks that messages come in their order.
+// shown checks that messages arrive in their order.
 func (g *guest) shown(n int) {
 	if g.next >= 0 && n != g.next {
 		g.skipped++
@@ -95,14 +95,14 @@ func (g *guest) shown(n int) {
 	g.next = n + 1
 }
 
-var errUnsound = errors.New("the soak found something")
+var errUnsound = errors.New("the soak failed")
 
 // Judge returns an error if something was lost, or memory grew.
 func (s Soaked) Judge(mostGrowth float64) error {
 	var problems bytes.Buffer
 	for what, n := range map[string]int{
-		"deliveries are missing": s.Missing, "came twice": s.Repeated, "streams were closed": s.Closed,
-		"messages were not shown to a guest in their order": s.Skipped, "guests were sent to the snapshot": s.Resyncs,
+		"deliveries are missing": s.Missing, "were duplicated": s.Repeated, "streams were closed": s.Closed,
+		"messages reached a guest out of order or not at all": s.Skipped, "guests got a resync": s.Resyncs,
 	} {
 		if n > 0 {
 			fmt.Fprintf(&problems, "; %d %s", n, what)

@@ -22,7 +22,7 @@ import (
 	"orderbell/test/bench/internal/message"
 )
 
-// Busy is many tenants that sell at the same time, each with one stream.
+// Busy is many tenants with orders at the same time, each with one stream.
 type Busy struct {
 	Tenants    int
 	Events     int // of each tenant
@@ -30,7 +30,7 @@ type Busy struct {
 	Limit      int // bytes, of the gateway's container
 }
 
-// Held is what a gateway held while it served them.
+// Held is the gateway's memory while it served them.
 type Held struct {
 	Empty, Most, End       int // resident bytes: before the first stream, the most, and at the end
 	Budget, Counted        int // bytes
@@ -38,7 +38,7 @@ type Held struct {
 	Dropped, Trimmed, Came int // logs dropped and cut, events seen by all streams
 }
 
-// Busy has a gateway with the memory limit of a container serve them.
+// Busy measures a gateway with the memory limit of a container that serves them.
 func (t *Trial) Busy(ctx context.Context, plan Busy, progress func(string)) (found Held, err error) {
 	t.Env = []string{"GOMEMLIMIT=" + strconv.Itoa(plan.Limit/10*9)} // as the program sets it in a container
 	s, err := t.startGateway(ctx)
@@ -82,7 +82,7 @@ func (t *Trial) Busy(ctx context.Context, plan Busy, progress func(string)) (fou
 	}); err != nil {
 		return found, err
 	}
-	time.Sleep(3 * time.Second) // what was published arrives
+	time.Sleep(3 * time.Second) // wait for the last events
 	if found.End, err = resident(s.server.PID()); err != nil {
 		return found, err
 	}
@@ -128,7 +128,7 @@ func (s *subject) watch(ctx context.Context, n int, seen chan<- struct{}, closed
 	go func() {
 		for {
 			line, err := lines.ReadSlice('\n')
-			if err != nil && err != bufio.ErrBufferFull { //nolint:errorlint // a reader's own
+			if err != nil && err != bufio.ErrBufferFull { //nolint:errorlint // bufio returns it unwrapped
 				if ctx.Err() == nil {
 					closed <- struct{}{}
 				}
@@ -145,11 +145,11 @@ func (s *subject) watch(ctx context.Context, n int, seen chan<- struct{}, closed
 	return nil
 }
 
-// sell publishes the events, one of each tenant after the other, and calls look after each round.
+// sell publishes the events in rounds, one event of each tenant per round, and calls look after each round.
 func (s *subject) sell(ctx context.Context, plan Busy, look func()) error {
 	f, err := feed.Open(feed.Config{URL: s.redisURL, ReplayTTL: duration.Seconds(15 * time.Minute), ReplayMax: 4096, ReplayBytes: 64 << 10, Sharded: "auto"})
 	if err != nil {
-		return err //nolint:wrapcheck // it says all
+		return err //nolint:wrapcheck // it has the context
 	}
 	defer f.Close() //nolint:errcheck // everything was sent
 	to := make([]event.Recipient, plan.Recipients)
@@ -162,20 +162,20 @@ func (s *subject) sell(ctx context.Context, plan Busy, look func()) error {
 		for n := range plan.Tenants {
 			group.Go(func() error {
 				id := round*plan.Tenants + n
-				return f.Publish(ctx, tenant(n), feedmessage.Message{ //nolint:wrapcheck // it says all
+				return f.Publish(ctx, tenant(n), feedmessage.Message{ //nolint:wrapcheck // it has the context
 					ID: message.EventID(id), Event: event.OrderPaid, Data: message.JSON(id, time.Now()), Recipients: to,
 				})
 			})
 		}
 		if err := group.Wait(); err != nil {
-			return err //nolint:wrapcheck // it says all
+			return err //nolint:wrapcheck // it has the context
 		}
 		look()
 	}
 	return nil
 }
 
-// scrape reads what the gateway counts.
+// scrape reads the gateway's metrics.
 func (s *subject) scrape(ctx context.Context, found *Held) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/metrics", s.Port), nil)
 	if err != nil {

@@ -11,39 +11,39 @@ import (
 	"orderbell/test/bench/internal/pace"
 )
 
-// Soak is a long load: most clients stay, the others come and go all the time and resume where they were.
+// Soak is a long load: most clients stay, the others reconnect all the time and resume.
 type Soak struct {
 	For     time.Duration
 	Clients int
-	Guests  int           // of the clients: those who come and go
-	Stay    time.Duration // how long a guest stays, on average
+	Guests  int           // of the clients: those that come and go
+	Stay    time.Duration // the average duration of a guest's stream
 	Every   time.Duration // between messages
 }
 
-// Soaked is what a soak found.
+// Soaked is the result of a soak.
 type Soaked struct {
 	Messages   int
-	Deliveries int // to those who stay
+	Deliveries int // to the clients that stay
 	Missing    int
 	Repeated   int
 	Closed     int
 	Visits     int // of guests
-	Skipped    int // messages that a guest was not shown, or not in their order
+	Skipped    int // messages that did not reach a guest, or out of order
 	Resyncs    int
-	Memory     []int // resident bytes of the gateway, once all clients are there, every [sampleEvery]
+	Memory     []int // resident bytes of the gateway, after all clients have connected, every [sampleEvery]
 }
 
 // sampleEvery is how often memory is read.
 const sampleEvery = 5 * time.Second
 
-// Soak has the gateway serve a soak's clients.
+// Soak runs a soak on the gateway.
 func (t *Trial) Soak(ctx context.Context, plan Soak, progress func(string)) (Soaked, error) {
 	s, err := t.startGateway(ctx)
 	if err != nil {
 		return Soaked{}, err
 	}
 	defer s.close()
-	// One writer: of two, one may overtake the other, and guests know the order of messages by their numbers.
+	// One writer only: guests check the order of messages by their numbers, and two writers may overtake each other.
 	messages := pace.Plan{Messages: int(plan.For / plan.Every), Every: plan.Every, Writers: 1}
 	residents, _, err := t.gather(ctx, s, plan.Clients-plan.Guests, messages.Messages, t.Crowds)
 	if err != nil {
@@ -91,7 +91,7 @@ func (t *Trial) Soak(ctx context.Context, plan Soak, progress func(string)) (Soa
 		found.Resyncs += g.resyncs
 		if g.next <= g.last {
 			found.Skipped++
-			err = errors.Join(err, fmt.Errorf("a guest has not seen the last message: %w", g.failed))
+			err = errors.Join(err, fmt.Errorf("a guest did not get the last message: %w", g.failed))
 		}
 	}
 	return found, err
@@ -118,7 +118,7 @@ func sample(ctx context.Context, pid int, progress func(string)) ([]int, error) 
 	}
 }
 
-// Growth is by how much memory grew from the second third of a soak to the last: the most of each, in parts of the first.
+// Growth returns how much the maximum of memory grew from the second third of a soak to the last, as a fraction of the former.
 func (s Soaked) Growth() float64 {
 	most := func(samples []int) int {
 		top := 0

@@ -18,10 +18,10 @@ func TestASoakIsJudged(t *testing.T) {
 		"too short":       {trial.Soaked{Memory: []int{1, 100}}, ""},
 		"memory grows":    {trial.Soaked{Memory: []int{10, 90, 100, 95, 100, 106}}, "memory grew by 6.0 %"},
 		"a loss":          {trial.Soaked{Memory: flat, Missing: 2}, "2 deliveries are missing"},
-		"a repetition":    {trial.Soaked{Memory: flat, Repeated: 1}, "1 came twice"},
+		"a repetition":    {trial.Soaked{Memory: flat, Repeated: 1}, "1 were duplicated"},
 		"a stream closed": {trial.Soaked{Memory: flat, Closed: 1}, "1 streams were closed"},
-		"a guest's loss":  {trial.Soaked{Memory: flat, Skipped: 3}, "3 messages were not shown to a guest"},
-		"a resync":        {trial.Soaked{Memory: flat, Resyncs: 1}, "1 guests were sent to the snapshot"},
+		"a guest's loss":  {trial.Soaked{Memory: flat, Skipped: 3}, "3 messages reached a guest out of order or not at all"},
+		"a resync":        {trial.Soaked{Memory: flat, Resyncs: 1}, "1 guests got a resync"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

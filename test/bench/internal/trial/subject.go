@@ -25,12 +25,12 @@ import (
 // Gateway is the name of the server that the others are compared with.
 const Gateway = "Orderbell"
 
-// subject is a server that runs.
+// subject is a running server.
 type subject struct {
 	peer.Stream
 	server  *child
-	redis   *child   // nil: it has none
-	tokens  []string // of the clients; none: it asks for none
+	redis   *child   // nil if it has none
+	tokens  []string // of the clients; empty if it needs none
 	publish func(context.Context, pace.Plan) (time.Time, error)
 	close   func()
 
@@ -65,11 +65,11 @@ func (t *Trial) startSubject(ctx context.Context, name string) (*subject, error)
 	return s, nil
 }
 
-// users is the number of users of the gateway's clients: 15,000 streams are 15 for each.
+// users is the number of users of the gateway's clients: with 15,000 streams each has 15.
 const users = 1000
 
-// startGateway starts a Redis server and the gateway as they are installed. Only the limits are raised that keep one
-// business from taking all of an instance.
+// startGateway starts a Redis server and the gateway with their default settings, except for the limits of one tenant, which are
+// raised to the whole instance.
 func (t *Trial) startGateway(ctx context.Context) (*subject, error) {
 	ports, err := freePorts(ctx, 2)
 	if err != nil {
@@ -119,10 +119,10 @@ func (t *Trial) startGateway(ctx context.Context) (*subject, error) {
 	return s, nil
 }
 
-// writers is how many publish at once in a burst, as functions do that scale out under load.
+// writers is the number of concurrent publishers in a burst: functions scale out under load.
 const writers = 16
 
-// publish sends messages the way that functions do.
+// publish sends messages as functions do.
 func publish(ctx context.Context, redisURL string, plan pace.Plan) (time.Time, error) {
 	f, err := feed.Open(feed.Config{URL: redisURL, ReplayTTL: duration.Seconds(15 * time.Minute), ReplayMax: 4096, ReplayBytes: 8 << 20, Sharded: "auto"})
 	if err != nil {
@@ -155,7 +155,7 @@ func freePorts(ctx context.Context, n int) ([]int, error) {
 	return ports, nil
 }
 
-// patience is how long a server may take to start.
+// patience is the time that a server has to start.
 const patience = 30 * time.Second
 
 func awaitReady(ctx context.Context, port int) error {
@@ -174,7 +174,7 @@ func awaitReady(ctx context.Context, port int) error {
 		}
 		select {
 		case <-ctx.Done():
-			return errors.New("the gateway does not get ready")
+			return errors.New("the gateway is not ready")
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

@@ -1,5 +1,5 @@
-// Package trial measures servers of event streams, one after the other and by the same clients, in rounds that alternate
-// between them: what a machine does to one of them it does to all.
+// Package trial measures servers of event streams one after the other with the same clients. It alternates between them in
+// rounds, so that disturbances of the machine affect all of them.
 package trial
 
 import (
@@ -18,7 +18,7 @@ import (
 type Size struct {
 	Rounds        int
 	IdleClients   int
-	Settle        time.Duration // how long idle clients stay before memory is read
+	Settle        time.Duration // how long idle clients are connected before memory is read
 	SteadyClients int
 	SteadyRate    int // messages a second
 	SteadyFor     time.Duration
@@ -26,7 +26,7 @@ type Size struct {
 	BurstMessages int
 }
 
-// Full is what the documents show.
+// Full is the size of the runs in the documents.
 func Full() Size {
 	return Size{
 		Rounds: 3, IdleClients: 15_000, Settle: 15 * time.Second, SteadyClients: 5000, SteadyRate: 20,
@@ -50,10 +50,10 @@ type Trial struct {
 	Env    []string // more of the gateway's environment
 }
 
-// Latency is what deliveries took.
+// Latency is the time that deliveries took.
 type Latency struct{ P50, P99, P999 time.Duration }
 
-// Figures are what one round found of one server.
+// Figures are the results of one server in one round.
 type Figures struct {
 	Name          string
 	MemoryPerConn float64 // bytes
@@ -68,13 +68,13 @@ type Figures struct {
 	Closed        int // streams
 }
 
-// Run measures each of names in each round. It tells progress what it has found as it goes.
+// Run measures each of names in each round. It reports each result to progress.
 func (t *Trial) Run(ctx context.Context, names []string, progress func(string)) ([]Figures, error) {
 	var all []Figures
 	for round := range t.Rounds {
 		order := slices.Clone(names)
 		if round%2 == 1 {
-			slices.Reverse(order) // who comes after whom is different each time
+			slices.Reverse(order) // alternate the order
 		}
 		for _, name := range order {
 			f := Figures{Name: name}
@@ -90,7 +90,7 @@ func (t *Trial) Run(ctx context.Context, names []string, progress func(string)) 
 	return all, nil
 }
 
-// String tells all figures in one line.
+// String returns all figures in one line.
 func (f Figures) String() string {
 	return fmt.Sprintf("%-12s %6.2f KiB/conn, %6.0f connects/s, %7.0f deliveries/CPU-s, p50/99/99.9 %s/%s/%s; "+
 		"burst %8.0f/s, p99 %s; %d missing, %d repeated, %d closed", f.Name, f.MemoryPerConn/1024, f.Connects, f.PerCPU,
@@ -104,7 +104,7 @@ func (t *Trial) idle(ctx context.Context, f *Figures) error {
 		return err
 	}
 	defer s.close()
-	// One stream first: what a server sets up once is not what a connection costs.
+	// Open one stream first, so that the server's one-time setup does not count as memory of connections.
 	first, _, err := t.gather(ctx, s, 1, 0, 1)
 	if err != nil {
 		return err
@@ -133,7 +133,7 @@ func (t *Trial) idle(ctx context.Context, f *Figures) error {
 	return nil
 }
 
-// steady publishes at a rate that does not overrun the server, or hardly.
+// steady publishes at a rate that the server can deliver.
 func (t *Trial) steady(ctx context.Context, f *Figures) error {
 	plan := pace.Plan{
 		Messages: t.SteadyRate * int(t.SteadyFor/time.Second), Every: time.Second / time.Duration(t.SteadyRate),
@@ -148,7 +148,7 @@ func (t *Trial) steady(ctx context.Context, f *Figures) error {
 	return nil
 }
 
-// burst publishes as fast as the server takes it.
+// burst publishes as fast as the server accepts.
 func (t *Trial) burst(ctx context.Context, f *Figures) error {
 	r, err := t.deliver(ctx, f, t.BurstClients, pace.Plan{Messages: t.BurstMessages})
 	if err != nil {
@@ -159,7 +159,7 @@ func (t *Trial) burst(ctx context.Context, f *Figures) error {
 	return nil
 }
 
-// result is what a plan's messages did.
+// result is the outcome of a plan.
 type result struct {
 	deliveries int
 	took       time.Duration // from the first publication to the last delivery
@@ -168,7 +168,7 @@ type result struct {
 	latency    Latency
 }
 
-// silence is when a crowd gives up waiting for what is missing.
+// silence is the time without a delivery after which a crowd stops waiting for missing messages.
 const silence = 5 * time.Second
 
 func (t *Trial) deliver(ctx context.Context, f *Figures, clients int, plan pace.Plan) (result, error) {

@@ -13,36 +13,37 @@ import (
 	"orderbell/internal/user"
 )
 
-// shop is a tenant of one fault's own.
-type shop struct {
-	id     string
-	people []person
+// tenant is a tenant that only one fault uses.
+type tenant struct {
+	id    string
+	users []tenantUser
 }
 
-// user is somebody of a shop.
-type person struct {
+// tenantUser is a user of a tenant.
+type tenantUser struct {
 	id    string
 	role  user.Role
-	inApp bool // is told in the inbox
-	mail  bool // is told by e-mail
+	inApp bool // receives notifications
+	mail  bool // receives mails
 	token string
 }
 
-// openShops makes the shops of a fault: two, and one whose owner takes e-mail, which is slow and so gets few orders.
-func (w *world) openShops(t *testing.T, name string) []shop {
+// createTenants creates the tenants of a fault: two without mails, and one whose owner receives mails. Mails are slow, so it
+// gets few orders.
+func (w *world) createTenants(t *testing.T, name string) []tenant {
 	t.Helper()
 	config := authtest.Config(secret)
-	var shops []shop
+	var tenants []tenant
 	for _, kind := range []string{"a", "b", "mail"} {
-		s := shop{id: name + "-" + kind, people: []person{
+		s := tenant{id: name + "-" + kind, users: []tenantUser{
 			{role: user.Owner, inApp: true, mail: kind == "mail"},
 			{role: user.Cashier, inApp: true},
-			{role: user.Manager}, // wants to be told nothing
+			{role: user.Manager}, // receives nothing
 			{role: user.Viewer, inApp: true},
 		}}
 		w.exec(t, `INSERT INTO tenants (id, name) VALUES ($1, $1)`, s.id)
-		for i := range s.people {
-			p := &s.people[i]
+		for i := range s.users {
+			p := &s.users[i]
 			p.id = uuid.NewString()
 			w.exec(t, `INSERT INTO users (id, tenant_id, email, roles, notification_in_app_enabled, notification_email_enabled)
 				VALUES ($1, $2, $3, $4, $5, $6)`,
@@ -51,16 +52,16 @@ func (w *world) openShops(t *testing.T, name string) []shop {
 				UserID: p.id, TenantID: s.id, Roles: []user.Role{p.role}, Expires: time.Now().Add(12 * time.Hour), TokenID: uuid.NewString(),
 			})
 		}
-		shops = append(shops, s)
+		tenants = append(tenants, s)
 	}
-	return shops
+	return tenants
 }
 
-func (s shop) owner() person { return s.people[0] }
+func (s tenant) owner() tenantUser { return s.users[0] }
 
-func ids(shops []shop) []string {
+func ids(tenants []tenant) []string {
 	var all []string
-	for _, s := range shops {
+	for _, s := range tenants {
 		all = append(all, s.id)
 	}
 	return all
@@ -68,7 +69,7 @@ func ids(shops []shop) []string {
 
 func (w *world) exec(t *testing.T, sql string, args ...any) {
 	t.Helper()
-	// A server that was away has left broken connections in the pool.
+	// The pool may hold broken connections after a fault.
 	eventually(t, patience, "the database to take a row", func() error {
 		_, err := w.db.Exec(t.Context(), sql, args...)
 		return err

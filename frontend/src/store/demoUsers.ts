@@ -1,11 +1,11 @@
-/** The demo users, where the origin has some: whom the sign-in page offers and the menu switches to. */
+/** The demo users of `orderbell dev`, which the sign-in page and the account menu offer. */
 import { type Fetch, messageOf } from '../services/problem';
 import { demoUsers, type Session } from '../services/session';
 import { announcer, type Observable } from './observable';
 
-export type People =
+export type DemoUsers =
   | { readonly kind: 'loading' }
-  /** Not `orderbell dev`: people bring a token. */
+  /** Not `orderbell dev`: users need a token. */
   | { readonly kind: 'none' }
   | { readonly kind: 'users'; readonly tenants: readonly Tenant[] }
   | { readonly kind: 'failed'; readonly message: string };
@@ -16,13 +16,13 @@ export interface Tenant {
   readonly users: readonly Session[];
 }
 
-export interface PeopleStore extends Observable<People> {
+export interface DemoUsersStore extends Observable<DemoUsers> {
   load(): void;
 }
 
-export function peopleStore(fetcher: Fetch): PeopleStore {
+export function demoUsersStore(fetcher: Fetch): DemoUsersStore {
   const { subscribe, announce } = announcer();
-  let state: People = { kind: 'loading' };
+  let state: DemoUsers = { kind: 'loading' };
   void fill();
   return {
     subscribe,
@@ -46,7 +46,7 @@ export function peopleStore(fetcher: Fetch): PeopleStore {
     }
   }
 
-  function become(next: People): void {
+  function become(next: DemoUsers): void {
     state = next;
     announce();
   }

@@ -1,4 +1,4 @@
-/** People who use the APIs without a browser: the other tills of the business. */
+/** Users who call the APIs without a browser, as the other tills of a business. */
 import { runningStack } from './stack';
 
 export interface Order {
@@ -13,7 +13,7 @@ interface DemoUser {
   readonly token: string;
 }
 
-export class Person {
+export class ApiUser {
   readonly #token: string;
   readonly #origin: string;
 
@@ -22,12 +22,12 @@ export class Person {
     this.#origin = origin;
   }
 
-  static async named(email: string, origin = runningStack().origin): Promise<Person> {
+  static async named(email: string, origin = runningStack().origin): Promise<ApiUser> {
     const response = await fetch(`${origin}/dev/users`);
     const users = (await response.json()) as DemoUser[];
     const user = users.find((u) => u.email === email);
-    if (user === undefined) throw new Error(`there is no demo user ${email}`);
-    return new Person(user.token, origin);
+    if (user === undefined) throw new Error(`no demo user has the address ${email}`);
+    return new ApiUser(user.token, origin);
   }
 
   create(reference: string, total_amount = 1250, currency = 'EUR'): Promise<Order> {
@@ -42,7 +42,7 @@ export class Person {
     return this.#post(`/api/orders/${order.order_id}/status`, { status });
   }
 
-  /** The person as user-api has them. */
+  /** The user as user-api returns it. */
   async me(): Promise<{ notification_email_enabled: boolean }> {
     const response = await fetch(`${this.#origin}/api/me`, { headers: this.#headers() });
     if (!response.ok) throw new Error(`GET /api/me: ${String(response.status)}`);

@@ -12,17 +12,17 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// letters is what became of a fault's e-mails.
-type letters struct {
+// mails is the outcome of a fault's mails.
+type mails struct {
 	due, sent, failed, suppressed int
-	twice                         int // copies beyond the first
+	extraCopies                   int // beyond the first
 	ambiguous                     int // attempts with an unknown outcome
 	found                         []finding
 }
 
-// inboxes returns how many copies of each letter Mailpit has, by Message-ID. One page has them all: letters of the same
-// millisecond have no order that would hold from page to page.
-func (w *world) inboxes(ctx context.Context) (map[string]int, error) {
+// mailpitCopies returns the number of copies that Mailpit has of each mail, by Message-ID. It reads one page with all mails,
+// because Mailpit's order of mails of the same millisecond differs between pages.
+func (w *world) mailpitCopies(ctx context.Context) (map[string]int, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.mailpit+"/api/v1/messages?limit=10000000", nil)
 	if err != nil {
 		return nil, err
@@ -40,7 +40,7 @@ func (w *world) inboxes(ctx context.Context) (map[string]int, error) {
 		return nil, fmt.Errorf("mailpit: %d %w", resp.StatusCode, err)
 	}
 	if page.Total != len(page.Messages) {
-		return nil, fmt.Errorf("mailpit has %d letters and lists %d", page.Total, len(page.Messages))
+		return nil, fmt.Errorf("mailpit has %d mails and lists %d", page.Total, len(page.Messages))
 	}
 	copies := map[string]int{}
 	for _, m := range page.Messages {
@@ -49,13 +49,13 @@ func (w *world) inboxes(ctx context.Context) (map[string]int, error) {
 	return copies, nil
 }
 
-// recipientGone is in the only answer of the suite's mail server that ends a letter for good.
+// recipientGone is part of the only answer after which a mail may fail for good.
 const recipientGone = "550 5.2.1"
 
-// letters compares the shops' e-mails with what Mailpit has.
-func (w *world) letters(ctx context.Context, shops []shop, copies map[string]int) (letters, error) {
-	var l letters
-	r, err := w.db.Query(ctx, `SELECT message_id, status, reason, ambiguous FROM email_deliveries WHERE tenant_id = ANY ($1)`, ids(shops))
+// mails compares the tenants' rows in email_deliveries with the mails in Mailpit.
+func (w *world) mails(ctx context.Context, tenants []tenant, copies map[string]int) (mails, error) {
+	var l mails
+	r, err := w.db.Query(ctx, `SELECT message_id, status, reason, ambiguous FROM email_deliveries WHERE tenant_id = ANY ($1)`, ids(tenants))
 	if err != nil {
 		return l, err
 	}
@@ -86,7 +86,7 @@ func (w *world) letters(ctx context.Context, shops []shop, copies map[string]int
 			first = 0
 		}
 		if n > first {
-			l.twice += n - first
+			l.extraCopies += n - first
 		}
 		if n-first > ambiguous {
 			tooMany = append(tooMany, fmt.Sprintf("%s: %d copies, %d ambiguous", id, n, ambiguous))
@@ -95,7 +95,7 @@ func (w *world) letters(ctx context.Context, shops []shop, copies map[string]int
 	})
 	for _, f := range []finding{
 		{"e-mail marked as sent that did not arrive", false, unsent},
-		{"e-mail that failed for no good reason", false, unexplained},
+		{"e-mail that failed although its recipient exists", false, unexplained},
 		{"e-mail with more copies than ambiguous attempts", true, tooMany},
 	} {
 		if len(f.which) > 0 {
