@@ -8,7 +8,7 @@ import { peopleStore } from '../store/people';
 import { place } from '../store/place';
 import { plainDevice } from '../testing/device';
 import { FakeOrigin } from '../testing/fakeOrigin';
-import { problem } from '../testing/http';
+import { json, problem } from '../testing/http';
 import { App } from './App';
 
 let client: Client | undefined;
@@ -202,6 +202,16 @@ describe('the list', () => {
     await user.click(await screen.findByRole('button', { name: 'Show 1 new order' }));
     await waitFor(() => expect(card('A-4')).toBeInTheDocument());
     expect(screen.queryByTestId('gap')).not.toBeInTheDocument();
+  });
+});
+
+describe('the list of some days', () => {
+  it('says that it uses UTC where the browser does not know the business’s time zone', async () => {
+    const time_zone = 'Mars/Olympus_Mons';
+    const demo = { tenant_id: 'demo', name: 'Demo Deli', locale: 'en', currency: 'EUR', version: 1 };
+    location.hash = '#/?from=2026-11-24';
+    await signedIn('viewer', (o) => o.answerOnce('/api/tenant', json(200, { ...demo, time_zone })));
+    expect(await screen.findByRole('note')).toHaveTextContent(`${time_zone}. The page uses the days of UTC.`);
   });
 });
 
