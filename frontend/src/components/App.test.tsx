@@ -233,6 +233,52 @@ describe('a tap that hit the wrong order', () => {
     expect(JSON.parse(request?.body ?? '')).toEqual({ version: 2 });
   });
 
+  it.each(['cards', 'compact', 'table', 'page'])('is undone where the order still is: %s', async (where) => {
+    const { origin, user } = await signedIn('cashier', (o) => {
+      o.advance(o.create('demo', 'A-1').order_id, 'paid');
+      location.hash = where === 'page' ? `#/orders/${[...o.orders.keys()][0] ?? ''}` : `#/?view=${where}`;
+    });
+    await user.click(await screen.findByRole('button', { name: 'Start preparing A-1' }));
+    const undo = await screen.findByRole('button', { name: 'Undo A-1' });
+    expect(screen.queryByTestId('gap')).not.toBeInTheDocument();
+    const path = `/api/orders/${[...origin.orders.keys()][0] ?? ''}/undo`;
+    origin.answerOnce(path, problem(409, 'the time for it is over'));
+    await user.click(undo);
+    expect(await screen.findByText('the time for it is over')).toBeInTheDocument();
+    await user.click(undo);
+    expect(await screen.findByRole('button', { name: 'Start preparing A-1' })).toBeInTheDocument();
+    expect(screen.queryByText('the time for it is over')).not.toBeInTheDocument();
+    expect(screen.queryByRole('button', { name: 'Undo A-1' })).not.toBeInTheDocument();
+    const request = origin.requests.findLast((r) => r.path.endsWith('/undo'));
+    expect(JSON.parse(request?.body ?? '')).toEqual({ version: 3 });
+  });
+
+  it('is undone in the list after the order’s page was left', async () => {
+    const { origin, user } = await signedIn('cashier', (o) => {
+      location.hash = `#/orders/${o.create('demo', 'A-1').order_id}`;
+    });
+    await user.click(await screen.findByRole('button', { name: 'Cancel order A-1' }));
+    await user.click(await screen.findByRole('button', { name: /^Cancel A-1/ }));
+    expect(await screen.findByRole('button', { name: 'Undo A-1' })).toBeInTheDocument();
+    await user.click(screen.getByRole('link', { name: 'Back to the orders' }));
+    const gap = await screen.findByTestId('gap');
+    await user.click(within(gap).getByRole('button', { name: 'Undo A-1' }));
+    await waitFor(() => expect(card('A-1')).toHaveAttribute('data-status', 'submitted'));
+    expect([...origin.orders.values()][0]?.status).toBe('submitted');
+  });
+
+  it.each(['list', 'page'])('was a colleague’s, so that the %s has no Undo', async (where) => {
+    const { origin } = await signedIn('cashier', (o) => {
+      const { order_id: id } = o.create('demo', 'A-1');
+      location.hash = where === 'page' ? `#/orders/${id}` : '';
+    });
+    const id = [...origin.orders.keys()][0] ?? '';
+    origin.advance(id, 'paid');
+    origin.advance(id, 'preparing');
+    await waitFor(() => expect(document.querySelector('article')?.dataset['status']).toBe('preparing'));
+    expect(screen.queryByRole('button', { name: 'Undo A-1' })).not.toBeInTheDocument();
+  });
+
   it('has no Undo in the gap of a colleague’s change', async () => {
     const { origin, user } = await signedIn('cashier', (o) => void o.create('demo', 'A-1'));
     await user.pointer({ target: card('A-1') });
