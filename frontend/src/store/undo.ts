@@ -15,7 +15,7 @@ export interface Undoable {
 
 export type Undoables = ReadonlyMap<string, Undoable>;
 
-/** The order before its latest change, if that can be undone: nobody has changed it since. */
+/** The order before its latest change, if that can be undone: no other change came after it. */
 export function beforeUndoable(undoables: Undoables, { orderId, version }: Order): Order | undefined {
   const change = undoables.get(orderId);
   return change?.version === version ? change.before : undefined;
