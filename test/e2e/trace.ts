@@ -75,7 +75,8 @@ function figuresOf(events: readonly TraceEvent[]): Omit<Figures, 'heapMb'> {
   const end = events.find(({ name }) => name === 'scroll ends');
   if (begin === undefined || end === undefined) throw new Error('the trace has no marks');
   const during = events.filter(({ ts, pid }) => pid === begin.pid && ts >= begin.ts && ts <= end.ts);
-  const drawn = during.filter(({ name }) => name === 'DrawFrame').map(({ ts }) => ts);
+  // What the page made: Chromium draws the last picture again while the page works on the next.
+  const drawn = during.filter(({ name, tid }) => name === 'Commit' && tid === begin.tid).map(({ ts }) => ts);
   const times = drawn
     .sort((a, b) => a - b)
     .slice(1)
