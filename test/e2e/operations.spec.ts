@@ -7,7 +7,8 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { type Browser, expect, type Page, test } from '@playwright/test';
 import type { AxeResults } from 'axe-core';
-import { readStack, repository } from './stack';
+import { query } from './past';
+import { readStack, repository, type Stack } from './stack';
 import { startStack } from './start';
 
 test.describe.configure({ mode: 'serial', timeout: 600_000 });
@@ -32,17 +33,17 @@ test.afterAll(async () => {
   await running.stop();
 });
 
-function address(): string {
-  const stack = readStack(running.data);
-  if (stack === undefined) throw new Error('the stack of its own is not ready');
-  return stack.operations_url;
+function stack(): Stack {
+  const found = readStack(running.data);
+  if (found === undefined) throw new Error('the stack of its own is not ready');
+  return found;
 }
 
 async function open(browser: Browser, options: Parameters<Browser['newPage']>[0] = {}): Promise<Page> {
   const page = await browser.newPage(options);
   page.on('pageerror', (err) => expect(String(err), 'an error in the page').toBe(''));
   page.on('console', (message) => expect(message.text()).not.toContain('Content Security Policy'));
-  await page.goto(address());
+  await page.goto(stack().operations_url);
   await expect(page.locator('#way')).toHaveAttribute('data-way', 'none', patience);
   return page;
 }
@@ -50,7 +51,8 @@ async function open(browser: Browser, options: Parameters<Browser['newPage']>[0]
 async function spike(page: Page, payments: number): Promise<void> {
   await page.getByLabel('Payments').fill(String(payments));
   await page.getByRole('button', { name: 'Make a spike' }).click();
-  await expect(page.locator('#spike-text')).toHaveText(`${payments} of ${payments} payments`, patience);
+  const made = `${payments} of ${payments} ${payments === 1 ? 'payment' : 'payments'}`;
+  await expect(page.locator('#spike-text')).toHaveText(made, patience);
 }
 
 async function made(page: Page): Promise<number> {
@@ -99,6 +101,34 @@ for (const { hop, title } of [
     await page.close();
   });
 }
+
+test('a dead letter is redriven by its button', async ({ browser }) => {
+  const page = await open(browser);
+  const card = page.locator('[data-hop="function"]');
+  const letters = page.locator('#letters button');
+  await expect(letters).toHaveCount(0, patience);
+  await card.getByRole('button', { name: 'Break the function order-paid' }).click();
+  await expect(card).toHaveAttribute('data-state', 'broken');
+  await spike(page, 1);
+  await expect(letters, 'the broker gives up').toHaveCount(1, patience);
+  const redrive = page.getByRole('button', { name: (await letters.textContent()) ?? '', exact: true });
+  const { dead_letters } = await (await page.request.get(`${stack().operations_url}/state`)).json();
+  const event: string = dead_letters[0].event_id;
+  const records = () =>
+    query('SELECT 1 FROM event_records WHERE event_id = $1', [event], stack().database_url);
+  expect(await records(), 'the function has not applied the event').toHaveLength(0);
+
+  // At once: half a minute later the letter is sent again without a button. The broker tries until the function is back.
+  const answer = page.waitForResponse((response) => response.url().endsWith('/redrive'));
+  await redrive.click();
+  expect(await (await answer).json()).toEqual({ redriven: 1 });
+  await expect(redrive).toHaveCount(0);
+  await card.getByRole('button', { name: 'Repair the function order-paid' }).click();
+  await expect.poll(async () => (await records()).length, patience).toBe(1);
+  await expectNothingLost(page);
+  await expect(letters).toHaveCount(0);
+  await page.close();
+});
 
 for (const colorScheme of ['light', 'dark'] as const) {
   for (const width of [1366, 360, 320]) {

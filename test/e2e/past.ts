@@ -9,6 +9,8 @@ export interface Past {
   readonly daysAgo: number;
   readonly prefix: string;
   readonly status?: string;
+  /** The address of its database, if it is not the stack of all tests. */
+  readonly database?: string;
 }
 
 export async function writeOrders({
@@ -17,6 +19,7 @@ export async function writeOrders({
   daysAgo,
   prefix,
   status = 'completed',
+  database,
 }: Past): Promise<void> {
   await query(
     `INSERT INTO orders (id, tenant_id, reference, status, total_amount, currency, version, created_at, updated_at)
@@ -24,14 +27,19 @@ export async function writeOrders({
      FROM generate_series(1, $4::int) AS n,
           LATERAL (SELECT now() - make_interval(days => $5::int, mins => n) AS at) AS made`,
     [tenant, prefix, status, count, daysAgo],
+    database,
   );
 }
 
-export async function query(sql: string, values: unknown[] = []): Promise<void> {
-  const client = new pg.Client({ connectionString: runningStack().database_url });
+export async function query(
+  sql: string,
+  values: unknown[] = [],
+  database = runningStack().database_url,
+): Promise<readonly unknown[]> {
+  const client = new pg.Client({ connectionString: database });
   await client.connect();
   try {
-    await client.query(sql, values);
+    return (await client.query(sql, values)).rows;
   } finally {
     await client.end();
   }

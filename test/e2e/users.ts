@@ -42,6 +42,13 @@ export class ApiUser {
     return this.#post(`/api/orders/${order.order_id}/status`, { status });
   }
 
+  /** The order as order-api has it. */
+  async order(orderId: string): Promise<Order> {
+    const response = await fetch(`${this.#origin}/api/orders/${orderId}`, { headers: this.#headers() });
+    if (!response.ok) throw new Error(`GET /api/orders/${orderId}: ${String(response.status)}`);
+    return (await response.json()) as Order;
+  }
+
   /** The user as user-api returns it. */
   async me(): Promise<{ notification_email_enabled: boolean }> {
     const response = await fetch(`${this.#origin}/api/me`, { headers: this.#headers() });

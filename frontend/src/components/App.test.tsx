@@ -8,7 +8,7 @@ import { demoUsersStore } from '../store/demoUsers';
 import { place } from '../store/place';
 import { plainDevice } from '../testing/device';
 import { FakeOrigin } from '../testing/fakeOrigin';
-import { problem } from '../testing/http';
+import { json, problem } from '../testing/http';
 import { App } from './App';
 
 let client: Client | undefined;
@@ -205,6 +205,16 @@ describe('the list', () => {
   });
 });
 
+describe('the list of some days', () => {
+  it('says that it uses UTC where the browser does not know the business’s time zone', async () => {
+    const time_zone = 'Mars/Olympus_Mons';
+    const demo = { tenant_id: 'demo', name: 'Demo Deli', locale: 'en', currency: 'EUR', version: 1 };
+    location.hash = '#/?from=2026-11-24';
+    await signedIn('viewer', (o) => o.answerOnce('/api/tenant', json(200, { ...demo, time_zone })));
+    expect(await screen.findByRole('note')).toHaveTextContent(`${time_zone}. The page uses the days of UTC.`);
+  });
+});
+
 describe('a tap that hit the wrong order', () => {
   // The event comes before the answer here; without the stream there is the answer alone.
   it.each(['with', 'without'])('leaves a gap with Undo, %s the stream', async (stream) => {
@@ -221,6 +231,52 @@ describe('a tap that hit the wrong order', () => {
     expect(screen.queryByTestId('gap')).not.toBeInTheDocument();
     const request = origin.requests.find((r) => r.path.endsWith('/undo'));
     expect(JSON.parse(request?.body ?? '')).toEqual({ version: 2 });
+  });
+
+  it.each(['cards', 'compact', 'table', 'page'])('is undone where the order still is: %s', async (where) => {
+    const { origin, user } = await signedIn('cashier', (o) => {
+      o.advance(o.create('demo', 'A-1').order_id, 'paid');
+      location.hash = where === 'page' ? `#/orders/${[...o.orders.keys()][0] ?? ''}` : `#/?view=${where}`;
+    });
+    await user.click(await screen.findByRole('button', { name: 'Start preparing A-1' }));
+    const undo = await screen.findByRole('button', { name: 'Undo A-1' });
+    expect(screen.queryByTestId('gap')).not.toBeInTheDocument();
+    const path = `/api/orders/${[...origin.orders.keys()][0] ?? ''}/undo`;
+    origin.answerOnce(path, problem(409, 'the time for it is over'));
+    await user.click(undo);
+    expect(await screen.findByText('the time for it is over')).toBeInTheDocument();
+    await user.click(undo);
+    expect(await screen.findByRole('button', { name: 'Start preparing A-1' })).toBeInTheDocument();
+    expect(screen.queryByText('the time for it is over')).not.toBeInTheDocument();
+    expect(screen.queryByRole('button', { name: 'Undo A-1' })).not.toBeInTheDocument();
+    const request = origin.requests.findLast((r) => r.path.endsWith('/undo'));
+    expect(JSON.parse(request?.body ?? '')).toEqual({ version: 3 });
+  });
+
+  it('is undone in the list after the order’s page was left', async () => {
+    const { origin, user } = await signedIn('cashier', (o) => {
+      location.hash = `#/orders/${o.create('demo', 'A-1').order_id}`;
+    });
+    await user.click(await screen.findByRole('button', { name: 'Cancel order A-1' }));
+    await user.click(await screen.findByRole('button', { name: /^Cancel A-1/ }));
+    expect(await screen.findByRole('button', { name: 'Undo A-1' })).toBeInTheDocument();
+    await user.click(screen.getByRole('link', { name: 'Back to the orders' }));
+    const gap = await screen.findByTestId('gap');
+    await user.click(within(gap).getByRole('button', { name: 'Undo A-1' }));
+    await waitFor(() => expect(card('A-1')).toHaveAttribute('data-status', 'submitted'));
+    expect([...origin.orders.values()][0]?.status).toBe('submitted');
+  });
+
+  it.each(['list', 'page'])('was a colleague’s, so that the %s has no Undo', async (where) => {
+    const { origin } = await signedIn('cashier', (o) => {
+      const { order_id: id } = o.create('demo', 'A-1');
+      location.hash = where === 'page' ? `#/orders/${id}` : '';
+    });
+    const id = [...origin.orders.keys()][0] ?? '';
+    origin.advance(id, 'paid');
+    origin.advance(id, 'preparing');
+    await waitFor(() => expect(document.querySelector('article')?.dataset['status']).toBe('preparing'));
+    expect(screen.queryByRole('button', { name: 'Undo A-1' })).not.toBeInTheDocument();
   });
 
   it('has no Undo in the gap of a colleague’s change', async () => {

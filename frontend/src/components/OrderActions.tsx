@@ -2,11 +2,11 @@ import { lazy, Suspense, useState } from 'react';
 import { isolated, type Key, t } from '../i18n/words';
 import { nextStatuses, type Order, type Role, type Status } from '../model/order';
 import { messageOf } from '../services/problem';
+import { UndoButton, type UndoProps, UndoRoom, useUndo } from './UndoButton';
 
 const FinalDialog = lazy(async () => ({ default: (await import('./FinalDialog')).FinalDialog }));
 
-export interface OrderActionsProps {
-  readonly order: Order;
+export interface OrderActionsProps extends UndoProps {
   readonly name: string;
   readonly roles: readonly Role[];
   readonly advance: (orderId: string, status: Status) => Promise<Order>;
@@ -21,15 +21,20 @@ type Acting =
 
 export type FinalStatus = 'cancelled' | 'refunded';
 
-/** The order's next states as buttons, for the user's roles. */
-export function OrderActions({ order, name, roles, advance }: OrderActionsProps) {
+/** The order's next states as buttons, for the user's roles, and Undo of the user's own last step. */
+export function OrderActions({ order, name, roles, advance, canUndo, undo }: OrderActionsProps) {
   const [acting, setActing] = useState<Acting>({ kind: 'idle' });
+  const { undoing, press, forget } = useUndo({ order, undo });
+  const [lastUndoable, setLastUndoable] = useState(0);
+  if (canUndo && lastUndoable !== order.version) setLastUndoable(order.version);
   const next = nextStatuses(order.status, roles);
-  const isWorking = acting.kind === 'working';
+  const isWorking = acting.kind === 'working' || undoing.kind === 'working';
+  const failed = [acting, undoing].find((one) => one.kind === 'failed');
 
   async function act(status: Status, card: HTMLElement | null): Promise<void> {
     if (isWorking) return;
     setActing({ kind: 'working', status });
+    forget();
     try {
       await advance(order.orderId, status);
       setActing({ kind: 'idle' });
@@ -39,26 +44,47 @@ export function OrderActions({ order, name, roles, advance }: OrderActionsProps)
     }
   }
 
+  async function takeBack(card: HTMLElement | null): Promise<void> {
+    if (isWorking) return;
+    setActing({ kind: 'idle' });
+    if (await press()) card?.focus({ preventScroll: true });
+  }
+
+  const step = (status: Status, place: number) => (
+    <button
+      key={`${order.status} ${status}`} // another button after each change: a second tap must not hit the next step
+      type="button"
+      className={buttonClass(status, place)}
+      aria-disabled={isWorking}
+      aria-busy={acting.kind === 'working' && acting.status === status} // shown without another text: its width moves the neighbours
+      onClick={(event) => {
+        if (isFinal(status)) setActing({ kind: 'confirming', status });
+        else void act(status, around(event.currentTarget));
+      }}
+    >
+      {t(`action.${status}` as Key)} <span className="hidden">{isolated(name)}</span>
+    </button>
+  );
+
   return (
     <div className="actions">
-      {next.map((status, i) => (
-        <button
-          key={`${order.status} ${status}`} // a new button after each change, so that a second tap cannot trigger the next step
-          type="button"
-          className={buttonClass(status, i)}
-          aria-disabled={isWorking}
-          aria-busy={isWorking && acting.status === status} // shown without a different text, whose width would move the neighbours
-          onClick={(event) => {
-            if (isFinal(status)) setActing({ kind: 'confirming', status });
-            else void act(status, event.currentTarget.closest<HTMLElement>('article, tr'));
+      {next.filter((status) => !isFinal(status)).map(step)}
+      {canUndo ? (
+        <UndoButton
+          key={order.version} // as above
+          order={order}
+          isWorking={undoing.kind === 'working'}
+          onPress={(button) => {
+            void takeBack(around(button));
           }}
-        >
-          {t(`action.${status}` as Key)} <span className="hidden">{isolated(name)}</span>
-        </button>
-      ))}
-      {acting.kind === 'failed' && (
+        />
+      ) : (
+        lastUndoable === order.version && <UndoRoom /> // the end of the undo moves no other button
+      )}
+      {next.filter(isFinal).map(step)}
+      {failed !== undefined && (
         <p className="field-problem" role="alert">
-          {acting.message}
+          {failed.message}
         </p>
       )}
       {acting.kind === 'confirming' && next.includes(acting.status) && (
@@ -79,6 +105,11 @@ export function OrderActions({ order, name, roles, advance }: OrderActionsProps)
       )}
     </div>
   );
+}
+
+/** The card, row or page that a button belongs to. */
+function around(button: HTMLElement): HTMLElement | null {
+  return button.closest<HTMLElement>('article, tr');
 }
 
 function isFinal(status: Status): status is FinalStatus {

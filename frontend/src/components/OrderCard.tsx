@@ -6,9 +6,9 @@ import { type Lateness, latenessOf, type Order, orderName, type Role, type Statu
 import { relativeTime } from '../model/time';
 import { OrderActions } from './OrderActions';
 import { statusText } from './texts';
+import type { UndoProps } from './UndoButton';
 
-export interface OrderCardProps {
-  readonly order: Order;
+export interface OrderCardProps extends UndoProps {
   readonly roles: readonly Role[];
   /** Milliseconds since 1970. */
   readonly now: number;
@@ -22,6 +22,8 @@ export const OrderCard = memo(Card, (before, after) => {
     before.order === after.order &&
     before.roles === after.roles &&
     before.advance === after.advance &&
+    before.canUndo === after.canUndo &&
+    before.undo === after.undo &&
     ageOf(before) === ageOf(after)
   );
 });
@@ -36,7 +38,7 @@ function timeOf(order: Order, lateness: Lateness): number {
   return lateness === 'done' ? order.updatedAt : order.createdAt;
 }
 
-function Card({ order, roles, now, places, advance }: OrderCardProps) {
+function Card({ order, roles, now, places, advance, canUndo, undo }: OrderCardProps) {
   const id = useId();
   const firstVersion = useRef(order.version);
   const name = orderName(order);
@@ -73,7 +75,7 @@ function Card({ order, roles, now, places, advance }: OrderCardProps) {
           {relativeTime(at, now)}
         </time>
       </p>
-      <OrderActions order={order} name={name} roles={roles} advance={advance} />
+      <OrderActions {...{ order, name, roles, advance, canUndo, undo }} />
     </article>
   );
 }

@@ -12,13 +12,14 @@ import { dayOf } from '../model/zone';
 import { type Archive, type GroupCounts, groupCounts } from '../store/archive';
 import type { Feed } from '../store/feed';
 import type { Observable } from '../store/observable';
-import type { Undoable } from '../store/undo';
+import { beforeUndoable } from '../store/undo';
 import { ListBar } from './ListBar';
 import { ListHead } from './ListHead';
 import { NoOrders } from './NoOrders';
 import { OrderRows } from './OrderRows';
 import { OrderTable } from './OrderTable';
 import { statusText } from './texts';
+import { ZoneNotice } from './ZoneNotice';
 
 export interface OrderListProps {
   readonly feed: Feed;
@@ -48,7 +49,7 @@ export function OrderList({ feed, roles, clock }: OrderListProps) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: of `now`, only the day counts
   const ofPeriod = useMemo(() => inPeriod(period, timeZone, now), [period, timeZone, today]);
   const since = isCurrent || search !== '' ? 0 : archive.since;
-  const before = useMemo(() => beforeChanges(undoable), [undoable]);
+  const before = useMemo(() => (order: Order) => beforeUndoable(undoable, order), [undoable]);
   const found = useMemo(
     () => answer(orders, { filter, sort, search, inPeriod: ofPeriod, since, before }, statusText),
     [orders, filter, sort, search, ofPeriod, since, before],
@@ -79,6 +80,7 @@ export function OrderList({ feed, roles, clock }: OrderListProps) {
         counts={isCurrent ? counts : archiveCounts(archive)}
         onChange={change}
       />
+      {period.kind === 'days' && <ZoneNotice zone={timeZone} text="zone.days" />}
       <ListBar
         {...{ loading, archive, isCurrent, news }}
         count={ids.length}
@@ -100,13 +102,6 @@ export function OrderList({ feed, roles, clock }: OrderListProps) {
       {!isCurrent && search === '' && <OlderOrders archive={archive} onMore={feed.archive.more} />}
     </section>
   );
-}
-
-function beforeChanges(undoable: ReadonlyMap<string, Undoable>): (order: Order) => Order | undefined {
-  return ({ orderId, version }) => {
-    const change = undoable.get(orderId);
-    return change?.version === version ? change.before : undefined;
-  };
 }
 
 /** Loads the orders of the list from the archive if it needs more than the current orders. */

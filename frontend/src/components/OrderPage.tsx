@@ -8,6 +8,7 @@ import { clockTime, relativeTime } from '../model/time';
 import { messageOf } from '../services/problem';
 import type { Feed } from '../store/feed';
 import type { Observable } from '../store/observable';
+import { beforeUndoable } from '../store/undo';
 import { OrderActions } from './OrderActions';
 import { OrderHistory } from './OrderHistory';
 import { Say } from './Say';
@@ -24,6 +25,7 @@ export interface OrderPageProps {
 /** The page of one order, to which notifications and mails link. */
 export function OrderPage({ id, feed, roles, clock, tenantName }: OrderPageProps) {
   const { orders } = useStore(feed.store);
+  const undoable = useStore(feed.undoable);
   const now = useStore(clock);
   const [problem, setProblem] = useState('');
   const order = orders.find((one) => one.orderId === id);
@@ -75,7 +77,13 @@ export function OrderPage({ id, feed, roles, clock, tenantName }: OrderPageProps
           <button type="button" className="button button-quiet print" onClick={() => window.print()}>
             {t('order.print')}
           </button>
-          <OrderActions order={order} name={orderName(order)} roles={roles} advance={feed.advance} />
+          <OrderActions
+            {...{ order, roles }}
+            name={orderName(order)}
+            advance={feed.advance}
+            canUndo={beforeUndoable(undoable, order) !== undefined}
+            undo={feed.undo}
+          />
         </article>
       )}
       {order !== undefined && <OrderHistory {...{ id, feed, now }} version={order.version} />}

@@ -69,7 +69,12 @@ export function OrderRows({ view, ...props }: OrderRowsProps & { readonly view: 
             <li key={id} ref={column === 0 ? measure : null} data-index={index}>
               {order !== undefined &&
                 (belongs(order) ? (
-                  <OrderCard {...{ order, roles, now, places }} advance={feed.advance} />
+                  <OrderCard
+                    {...{ order, roles, now, places }}
+                    advance={feed.advance}
+                    canUndo={canUndo(order)}
+                    undo={feed.undo}
+                  />
                 ) : (
                   <OrderGap {...{ order, places }} canUndo={canUndo(order)} undo={feed.undo} />
                 ))}

@@ -5,13 +5,14 @@ import { useVirtualRows } from '../hooks/useVirtualRows';
 import { type Key, t } from '../i18n/words';
 import type { Sort } from '../model/listing';
 import { formatMoney } from '../model/money';
-import { latenessOf, type Order, orderName } from '../model/order';
+import { latenessOf, orderName } from '../model/order';
 import { clockTime, relativeTime } from '../model/time';
 import { OrderActions } from './OrderActions';
 import type { OrderCardProps } from './OrderCard';
-import { GapContent, type OrderGapProps } from './OrderGap';
+import { GapContent } from './OrderGap';
 import type { OrderRowsProps } from './OrderRows';
 import { statusText } from './texts';
+import type { UndoProps } from './UndoButton';
 
 interface Column {
   readonly name: Key;
@@ -80,11 +81,11 @@ export function OrderTable(props: OrderTableProps) {
         {rows.map((index) => {
           const order = byId.get(ids[index] ?? '');
           if (order === undefined) return null;
-          const row = { order, places, index, measure };
+          const row = { order, places, index, measure, canUndo: canUndo(order), undo: feed.undo };
           return belongs(order) ? (
             <OrderRow key={order.orderId} {...row} {...{ roles, now }} advance={feed.advance} />
           ) : (
-            <GapRow key={order.orderId} {...row} canUndo={canUndo(order)} undo={feed.undo} />
+            <GapRow key={order.orderId} {...row} />
           );
         })}
         {below > 0 && <Space height={below} />}
@@ -101,8 +102,7 @@ function Space({ height }: { readonly height: number }) {
   );
 }
 
-interface RowProps {
-  readonly order: Order;
+interface RowProps extends UndoProps {
   /** Of all rows, from 0. */
   readonly index: number;
   readonly places: Places;
@@ -110,7 +110,7 @@ interface RowProps {
 }
 
 function OrderRow(props: RowProps & Pick<OrderCardProps, 'roles' | 'now' | 'advance'>) {
-  const { order, index, places, measure, roles, now, advance } = props;
+  const { order, index, places, measure, roles, now, advance, canUndo, undo } = props;
   const row = useRef<HTMLTableRowElement>(null);
   usePlaceKept(row, order.orderId, places);
   useLayoutEffect(() => measure(row.current), [measure]);
@@ -141,13 +141,13 @@ function OrderRow(props: RowProps & Pick<OrderCardProps, 'roles' | 'now' | 'adva
         <Moment at={order.updatedAt} now={now} />
       </td>
       <td>
-        <OrderActions {...{ order, roles, advance }} name={orderName(order)} />
+        <OrderActions {...{ order, roles, advance, canUndo, undo }} name={orderName(order)} />
       </td>
     </tr>
   );
 }
 
-function GapRow({ order, index, places, measure, ...gap }: RowProps & OrderGapProps) {
+function GapRow({ order, index, places, measure, ...gap }: RowProps) {
   const row = useRef<HTMLTableRowElement>(null);
   useGapKept(row, order.orderId, places);
   useLayoutEffect(() => measure(row.current), [measure]);

@@ -1,7 +1,8 @@
 import { useId } from 'react';
 import { t } from '../i18n/words';
 import type { Preferences } from '../model/preferences';
-import { knownZones } from '../model/zone';
+import { deviceZone, knownZones } from '../model/zone';
+import { ZoneNotice } from './ZoneNotice';
 
 export interface TimeZoneProps {
   readonly draft: Preferences;
@@ -11,7 +12,7 @@ export interface TimeZoneProps {
 /** The user's time zone, for mails and quiet hours. The page always asks for it, because the default, UTC, is rarely right. */
 export function TimeZone({ draft, onEdit }: TimeZoneProps) {
   const id = useId();
-  const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const here = deviceZone();
   return (
     <fieldset className="channel" aria-describedby={`${id}-detail`}>
       <legend>{t('preferences.zone')}</legend>
@@ -31,6 +32,12 @@ export function TimeZone({ draft, onEdit }: TimeZoneProps) {
           <option key={zone}>{zone}</option>
         ))}
       </select>
+      <ZoneNotice zone={draft.timeZone} text="zone.mails" values={{ here: here || 'UTC' }} />
+      {here === '' && (
+        <p className="notice" role="note">
+          {t('zone.device')}
+        </p>
+      )}
       {here !== draft.timeZone && zones('UTC').includes(here) && (
         <button type="button" className="button button-quiet" onClick={() => onEdit({ timeZone: here })}>
           {t('preferences.zoneHere', { zone: here })}

@@ -5,6 +5,21 @@ export function knownZones(): readonly string[] {
   return 'supportedValuesOf' in Intl ? Intl.supportedValuesOf('timeZone') : [];
 }
 
+/** Whether this browser knows the zone. It takes UTC in place of one that it does not know. */
+export function isKnownZone(zone: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en-US', { timeZone: zone }) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** This device's zone; "" if the browser cannot name it, and then shows times in UTC. */
+export function deviceZone(): string {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return zone !== undefined && isKnownZone(zone) ? zone : '';
+}
+
 /** The day of a moment as an ISO date, such as 2026-11-24. */
 export function dayOf(at: number, zone: string): string {
   return new Date(Math.floor(at / 1000) * 1000 + offsetAt(at, zone)).toISOString().slice(0, 10);
@@ -63,9 +78,5 @@ function numbers(zone: string): Intl.DateTimeFormat {
     second: '2-digit',
     hourCycle: 'h23',
   };
-  try {
-    return new Intl.DateTimeFormat('en-US', { ...options, timeZone: zone });
-  } catch {
-    return new Intl.DateTimeFormat('en-US', { ...options, timeZone: 'UTC' }); // a zone that this browser does not know
-  }
+  return new Intl.DateTimeFormat('en-US', { ...options, timeZone: isKnownZone(zone) ? zone : 'UTC' });
 }

@@ -104,7 +104,10 @@ describe('credentials', () => {
 
   it('gives up where there is no other token', async () => {
     const { client } = setup({ token: () => 'expired', renew: async () => false });
-    await expect(client.get('x')).rejects.toMatchObject({ status: 401, message: 'the token has expired: sign in again' });
+    await expect(client.get('x')).rejects.toMatchObject({
+      status: 401,
+      message: 'the token has expired: sign in again',
+    });
   });
 });
 

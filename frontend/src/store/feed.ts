@@ -28,7 +28,7 @@ import { type OrderStore, orderStore } from './orderStore';
 import { type PreferencesStore, preferencesStore } from './preferences';
 import { type Loading, snapshotLoader } from './snapshot';
 import { type TenantStore, tenantStore } from './tenant';
-import { type UndoStore, undoStore } from './undo';
+import { type Undoables, undoStore } from './undo';
 
 export interface Feed {
   readonly store: OrderStore;
@@ -42,7 +42,7 @@ export interface Feed {
   readonly loading: Observable<Loading>;
   readonly archive: ArchiveStore;
   /** The user's own changes that can still be undone. */
-  readonly undoable: Observable<ReturnType<UndoStore['getSnapshot']>>;
+  readonly undoable: Observable<Undoables>;
   /** Calls back for each new notification, once per notification id. Returns the function that stops it. */
   onNotification(listener: (notification: Notification) => void): () => void;
   create(order: NewOrder, idempotencyKey: string): Promise<Order>;

@@ -1,6 +1,7 @@
 /**
- * The user's own latest changes that order-api still takes back. Their orders keep their places in the lists meanwhile: a tap
- * that hit the wrong order is put right where it happened. The time is this device's: its clock may be wrong.
+ * The user's own latest changes that order-api still takes back, wherever on the page they were made. Their orders keep their
+ * places in the lists meanwhile: a tap that hit the wrong order is put right where it happened. The time is measured on this
+ * device, because its clock may be wrong.
  */
 import type { Order } from '../model/order';
 import { announcer, type Observable } from './observable';
@@ -12,7 +13,15 @@ export interface Undoable {
   readonly version: number;
 }
 
-export interface UndoStore extends Observable<ReadonlyMap<string, Undoable>> {
+export type Undoables = ReadonlyMap<string, Undoable>;
+
+/** The order before its latest change, if that can be undone: no other change came after it. */
+export function beforeUndoable(undoables: Undoables, { orderId, version }: Order): Order | undefined {
+  const change = undoables.get(orderId);
+  return change?.version === version ? change.before : undefined;
+}
+
+export interface UndoStore extends Observable<Undoables> {
   /** The user has changed an order; `before` is undefined if it was not known here. */
   made(before: Order | undefined, after: Order): void;
   close(): void;
@@ -21,7 +30,7 @@ export interface UndoStore extends Observable<ReadonlyMap<string, Undoable>> {
 export function undoStore(): UndoStore {
   const { subscribe, announce } = announcer();
   const timers = new Map<string, ReturnType<typeof setTimeout>>();
-  let undoable: ReadonlyMap<string, Undoable> = new Map();
+  let undoable: Undoables = new Map();
 
   return {
     subscribe,
