@@ -71,7 +71,7 @@ type commands struct {
 
 func startCommands(t *testing.T, env ...string) commands {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this test
 	cmd.Dir, cmd.Env = t.TempDir(), append(slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "ORDERBELL_TEST_") || strings.Contains(v, "_URL=")
 	}), append(env, serveVariable+"=1")...)
@@ -114,7 +114,7 @@ func (c commands) run(limit time.Duration, args ...string) (stdout, stderr strin
 // ask something for long stop early, since no orderbell dev runs.
 func sampleArguments() map[string]string {
 	const id = "01a2b3c4-0000-7000-8000-000000000001"
-	return map[string]string{
+	return map[string]string{ //nolint:gosec // no password is among them
 		"dev": "", "migrate up": "", "migrate down": "1", "migrate status": "", "tenant create": "--name Shop --owner-email ana@shop.example", "tenant list": "",
 		"tenant limits": "demo set max_users=5", "source list": "", "source allow": "/tills --tenant demo", "source remove": "/tills --tenant demo",
 		"device list": "--tenant demo", "device revoke": "Bar --tenant demo", "token": "--tenant demo --email owner@demo.example",
