@@ -19,7 +19,7 @@ type moment struct {
 
 func newMoment() *moment { return &moment{now: time.Now} }
 
-// Set reads an RFC 3339 time, a day (of UTC), or a duration before now. The zero time, which stands for no flag, is none of them.
+// Set reads an RFC 3339 time, a day (of UTC), or a duration before now. It refuses the zero time, which stands for no flag.
 func (m *moment) Set(s string) error {
 	at, err := m.parse(s)
 	if err != nil {

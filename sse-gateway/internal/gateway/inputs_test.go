@@ -7,7 +7,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -217,12 +219,16 @@ func TestEveryFieldOfAReceiptIsReadOrRefused(t *testing.T) {
 					body = `{"receipts":[` + value + `]}`
 				}
 				tried++
-				status, said := b.receipts(t, "u-1", body)
+				status, said := b.receipts(t, "u-"+strconv.Itoa(tried), body)
+				if status == http.StatusNoContent && (uuid.Validate(strings.Trim(value, `"`)) == nil || isTraceparent.MatchString(value)) {
+					continue // of no change: it is dropped
+				}
 				var p problem.Problem
 				if err := json.Unmarshal([]byte(said), &p); err != nil || status < 400 || status >= 500 || len(said) > 4096 ||
 					!slices.ContainsFunc(p.Errors, func(e problem.FieldError) bool {
 						at := strings.ReplaceAll(e.Field, "[0]", "") // a value of another type is named without its place in the list
-						return at != "" && strings.HasPrefix(strings.ReplaceAll(want, "[0]", ""), at)
+						all := strings.ReplaceAll(want, "[0]", "")
+						return at != "" && (strings.HasPrefix(all, at) || strings.HasPrefix(at, all))
 					}) {
 					t.Errorf("%s as %.80s: %d %.300s, want a problem that names %s", f.Name, value, status, said, want)
 				}
@@ -238,6 +244,9 @@ func TestEveryFieldOfAReceiptIsReadOrRefused(t *testing.T) {
 		}
 	}
 }
+
+// isTraceparent is the pattern of the contract.
+var isTraceparent = regexp.MustCompile(`^"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"$`)
 
 func receiptWith(good map[string]string, name, value string) string {
 	var fields []string
