@@ -45,7 +45,8 @@ func missingSubcommand(cmd *cobra.Command, _ []string) error {
 	return fmt.Errorf("missing subcommand: use one of %s", strings.Join(names, ", "))
 }
 
-func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
+// newRoot returns the whole command tree.
+func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "orderbell",
 		Short:         "Orderbell tells every till, phone and inbox that an order was created, paid or changed",
@@ -55,10 +56,20 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newDevCommand(), newMigrateCommand(), newTenantCommand(), newSourceCommand(), newDeviceCommand(), newTokenCommand(), newRevokeCommand(), newAuditCommand(), newTailCommand(),
 		newLoadCommand(), newDeadLetterCommand(), newMailCommand(), newVerifyCommand(), newStatusCommand(), newExplainCommand(), newTraceCommand(), newPlanCommand(), newVersionCommand())
+	root.InitDefaultHelpCmd()
+	checkArguments(root)
+	return root
+}
+
+func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
+	root := newRoot()
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(errOut)
-	command, err := root.ExecuteContextC(ctx)
+	command, err := root, errInArguments(args)
+	if err == nil {
+		command, err = root.ExecuteContextC(ctx)
+	}
 	if err == nil {
 		return exitOK
 	}

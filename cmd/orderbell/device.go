@@ -93,7 +93,7 @@ func newDeviceRevokeCommand(data, tenant *string) *cobra.Command {
 		RunE: work(func(cmd *cobra.Command, args []string) error {
 			return devicesOf(cmd.Context(), *data, *tenant, func(store *userstore.Store, found []user.Device) error {
 				for _, d := range found {
-					if !strings.EqualFold(d.Name, args[0]) {
+					if !strings.EqualFold(d.Name, text.Normal(args[0])) {
 						continue
 					}
 					if _, err := store.RevokeDevice(cmd.Context(), *tenant, d.ID, user.Act{Actor: operator()}); err != nil {

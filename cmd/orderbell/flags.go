@@ -19,20 +19,36 @@ type moment struct {
 
 func newMoment() *moment { return &moment{now: time.Now} }
 
-// Set reads an RFC 3339 time, a day (of UTC), or a duration before now.
+// Set reads an RFC 3339 time, a day (of UTC), or a duration before now. It refuses the zero time, which stands for no flag.
 func (m *moment) Set(s string) error {
+	at, err := m.parse(s)
+	if err != nil {
+		return err
+	}
+	if year := at.UTC().Year(); year < firstYear || year > lastYear {
+		return fmt.Errorf("must be in the years %d to %d", firstYear, lastYear)
+	}
+	m.Time = at
+	return nil
+}
+
+// The years of a timestamp of an event, too.
+const (
+	firstYear = 1970
+	lastYear  = 9999
+)
+
+func (m *moment) parse(s string) (time.Time, error) {
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {
 		if t, err := time.Parse(layout, s); err == nil {
-			m.Time = t
-			return nil
+			return t, nil
 		}
 	}
 	ago, err := time.ParseDuration(s)
 	if err != nil || ago < 0 {
-		return fmt.Errorf("must be a duration, such as 90m, or a time, such as 2026-11-24T10:00:00Z or 2026-11-24")
+		return time.Time{}, fmt.Errorf("must be a duration, such as 90m, or a time, such as 2026-11-24T10:00:00Z or 2026-11-24")
 	}
-	m.Time = m.now().Add(-ago)
-	return nil
+	return m.now().Add(-ago), nil
 }
 
 func (m *moment) String() string {

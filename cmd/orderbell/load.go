@@ -28,6 +28,12 @@ func newLoadCommand() *cobra.Command {
 	return cmd
 }
 
+// Bounds of a load, far beyond what one machine opens and how long someone waits for the report.
+const (
+	mostClients  = 1_000_000
+	mostDuration = 7 * 24 * time.Hour
+)
+
 type loadSSEOptions struct {
 	streamOptions
 
@@ -53,18 +59,28 @@ Latency starts when the order changes, by the clock of order-api.
 		Args: cobra.NoArgs,
 		PreRunE: func(*cobra.Command, []string) error {
 			for _, flag := range []struct {
-				name, least string
-				good        bool
+				name  string
+				value int
 			}{
-				{"--clients", "1 or more", o.plan.Clients > 0},
-				{"--for", "more than 0s", o.plan.For > 0},
-				{"--settle", "0s or more", o.plan.Settle >= 0},
-				{"--connect-timeout", "more than 0s", o.plan.Patience > 0},
-				{"--connect-at-once", "1 or more", o.plan.AtOnce > 0},
-				{"--per-user", "1 or more", o.perUser > 0},
+				{"--clients", o.plan.Clients},
+				{"--connect-at-once", o.plan.AtOnce},
+				{"--per-user", o.perUser},
 			} {
-				if !flag.good {
-					return fmt.Errorf("%s must be %s", flag.name, flag.least)
+				if flag.value < 1 || flag.value > mostClients {
+					return fmt.Errorf("%s must be from 1 to %d, not %d", flag.name, mostClients, flag.value)
+				}
+			}
+			for _, flag := range []struct {
+				name  string
+				value time.Duration
+				least time.Duration
+			}{
+				{"--for", o.plan.For, time.Millisecond},
+				{"--settle", o.plan.Settle, 0},
+				{"--connect-timeout", o.plan.Patience, time.Millisecond},
+			} {
+				if flag.value < flag.least || flag.value > mostDuration {
+					return fmt.Errorf("%s must be from %s to %s, not %s", flag.name, flag.least, mostDuration, flag.value)
 				}
 			}
 			if o.orders != 0 && !(o.orders >= leastOrders && o.orders <= mostOrders) { // rejects NaN too

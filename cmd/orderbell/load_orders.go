@@ -84,8 +84,10 @@ func (o *loadOrdersOptions) check(cmd *cobra.Command) error {
 		return errors.New("give either --spike or --rate and --for")
 	case !(o.plan.Rate >= leastOrders && o.plan.Rate <= 10*mostOrders): // rejects NaN too
 		return fmt.Errorf("--rate must be from %g to %d, not %g", leastOrders, 10*mostOrders, o.plan.Rate)
-	case o.duration <= 0 || o.plan.Patience <= 0:
-		return errors.New("--for and --patience must be more than 0")
+	case o.duration <= 0 || o.duration > mostDuration:
+		return fmt.Errorf("--for must be more than 0 and at most %s, not %s", mostDuration, o.duration)
+	case o.plan.Patience <= 0 || o.plan.Patience > mostDuration:
+		return fmt.Errorf("--patience must be more than 0 and at most %s, not %s", mostDuration, o.plan.Patience)
 	case o.plan.InFlight < 1 || o.plan.InFlight > 10_000:
 		return fmt.Errorf("--in-flight must be from 1 to 10000, not %d", o.plan.InFlight)
 	}

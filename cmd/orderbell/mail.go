@@ -243,7 +243,7 @@ func orNone(found int, err error) error {
 	return err
 }
 
-// lowered returns ids or addresses as the store has them; nil, which chooses all, for none.
+// lowered returns ids as the store has them; nil, which chooses all, for none.
 func lowered(ids []string) (all []string) {
 	for _, id := range ids {
 		all = append(all, strings.ToLower(id))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"orderbell/internal/address"
 	"orderbell/internal/mail"
 	"orderbell/internal/store/eventstore"
 )
@@ -42,7 +43,7 @@ Exit status 1: no address matches.`,
   orderbell mail suppressions list --reason 'user unknown' --json`,
 		RunE: work(func(cmd *cobra.Command, args []string) error {
 			return o.withMails(cmd, func(ctx context.Context, store *eventstore.Store) error {
-				found, err := store.Suppressions(ctx, lowered(args), reason)
+				found, err := store.Suppressions(ctx, mailboxes(args), reason)
 				if err != nil {
 					return err
 				}
@@ -76,12 +77,20 @@ Exit status 1: an address is not on the list. Then nothing is changed.`,
 		Args:    cobra.MinimumNArgs(1),
 		RunE: work(func(cmd *cobra.Command, args []string) error {
 			return o.withMails(cmd, func(ctx context.Context, store *eventstore.Store) error {
-				return o.unsuppress(ctx, cmd.OutOrStdout(), store, lowered(args))
+				return o.unsuppress(ctx, cmd.OutOrStdout(), store, mailboxes(args))
 			})
 		}),
 	}
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "print what would be removed, and change nothing")
 	return cmd
+}
+
+// mailboxes returns addresses as the list has them; nil, which chooses all, for none.
+func mailboxes(addresses []string) (all []string) {
+	for _, a := range addresses {
+		all = append(all, strings.ToLower(address.Canonical(a)))
+	}
+	return all
 }
 
 func (o *mailOptions) unsuppress(ctx context.Context, out io.Writer, store *eventstore.Store, addresses []string) error {

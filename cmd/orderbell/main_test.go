@@ -27,6 +27,10 @@ import (
 const binVariable = "ORDERBELL_TEST_BIN"
 
 func TestMain(m *testing.M) {
+	if os.Getenv(serveVariable) != "" {
+		serveCommands()
+		return
+	}
 	bin, err := os.MkdirTemp("", "orderbell-bin-")
 	if err == nil {
 		err = errors.Join(build(bin), os.Setenv(binVariable, bin))
@@ -120,7 +124,7 @@ func TestExitStatus(t *testing.T) {
 		{[]string{"tail", "--tenant", "demo", "--count", "-1"}, 2, "--count must be 0 or more, not -1"},
 		{[]string{"tail", "--tenant", "demo"}, 1, "no orderbell dev is ready there"},
 		{[]string{"load"}, 2, "missing subcommand: use one of orders, sse"},
-		{[]string{"load", "sse", "--tenant", "demo", "--clients", "0"}, 2, "--clients must be 1 or more"},
+		{[]string{"load", "sse", "--tenant", "demo", "--clients", "0"}, 2, "--clients must be from 1 to 1000000, not 0"},
 		{[]string{"load", "sse", "--tenant", "demo", "--orders", "1e12"}, 2, "--orders must be 0, or from 0.01 to 1000, not 1e+12"},
 		{[]string{"load", "sse", "--tenant", "demo", "--orders", "1e-12"}, 2, "--orders must be 0, or from 0.01 to 1000, not 1e-12"},
 		{[]string{"load", "sse", "--tenant", "demo", "--orders", "NaN"}, 2, "not NaN"},

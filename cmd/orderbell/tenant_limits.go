@@ -96,13 +96,13 @@ func limitChanges(args []string) (map[user.Limit]*int64, error) {
 	}
 	changes := map[user.Limit]*int64{}
 	if (args[1] != "set" && args[1] != "unset") || len(args) == 2 {
-		return nil, errors.New("give TENANT, or TENANT set LIMIT=VALUE…, or TENANT unset LIMIT…")
+		return nil, fmt.Errorf("give TENANT, or TENANT set LIMIT=VALUE…, or TENANT unset LIMIT…, not TENANT %q", strings.Join(args[1:], " "))
 	}
 	for _, arg := range args[2:] {
 		name, given, hasValue := strings.Cut(arg, "=")
 		limit := user.Limit(name)
 		if !limit.Valid() {
-			return nil, fmt.Errorf("LIMIT must be one of %s, not %q", text.List(user.LimitNames()), name)
+			return nil, fmt.Errorf("%q: LIMIT must be one of %s, not %q", arg, text.List(user.LimitNames()), name)
 		}
 		if hasValue != (args[1] == "set") {
 			return nil, fmt.Errorf("%s %q: use set LIMIT=VALUE, or unset LIMIT", args[1], arg)
@@ -111,7 +111,7 @@ func limitChanges(args []string) (map[user.Limit]*int64, error) {
 		if hasValue {
 			value, err := strconv.ParseInt(given, 10, 64)
 			if err != nil || value < limit.Least() {
-				return nil, fmt.Errorf("%s must be a whole number, %d or more, not %q", limit, limit.Least(), given)
+				return nil, fmt.Errorf("%q: %s must be a whole number, %d or more, not %q", arg, limit, limit.Least(), given)
 			}
 			changes[limit] = &value
 		}

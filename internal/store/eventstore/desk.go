@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"orderbell/internal/address"
 	"orderbell/internal/mail"
 	"orderbell/internal/user"
 )
@@ -17,7 +18,7 @@ var deskSQL string
 // Mails returns at most limit mails that match the filter, the oldest first.
 func (s *Store) Mails(ctx context.Context, f mail.Filter, limit int) ([]mail.Entry, error) {
 	args := pgx.NamedArgs{
-		"ids": f.IDs, "statuses": f.Statuses, "tenant_id": f.TenantID, "email": f.Email, "reason": f.Reason, "since": f.Since, "limit": limit,
+		"ids": f.IDs, "statuses": f.Statuses, "tenant_id": f.TenantID, "email": address.Canonical(f.Email), "reason": f.Reason, "since": f.Since, "limit": limit,
 	}
 	rows, err := s.pool.Query(ctx, deskSQL, args)
 	if err != nil {

@@ -3,6 +3,7 @@ package stream
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"orderbell/internal/problem"
@@ -25,7 +26,8 @@ func readWishes(r *http.Request) (wishes, error) {
 		return wishes{}, err
 	}
 	// The header comes from a reconnect. The query parameter is from the first request and becomes outdated.
-	w := wishes{ticket: query.Get("ticket"), lastEventID: r.Header.Get("Last-Event-ID")}
+	// A header that is repeated is one list (RFC 9110 §5.3), which is the id of no event: the client gets a resync.
+	w := wishes{ticket: query.Get("ticket"), lastEventID: strings.Join(r.Header.Values("Last-Event-ID"), ", ")}
 	if w.lastEventID == "" {
 		w.lastEventID = query.Get("lastEventId")
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"orderbell/internal/audit"
+	"orderbell/internal/text"
 )
 
 // Named returns the ids of the newest orders with the reference, at most limit, the newest first. An empty tenantID stands for
@@ -20,7 +21,7 @@ SELECT o.id::text FROM tenants t CROSS JOIN LATERAL (
 ) o
 WHERE $1 IN ('', t.id)
 ORDER BY o.created_at DESC, o.id DESC LIMIT $3`
-	rows, err := s.pool.Query(ctx, query, tenantID, reference, limit)
+	rows, err := s.pool.Query(ctx, query, tenantID, text.Normal(reference), limit)
 	if err == nil {
 		ids, err = pgx.CollectRows(rows, pgx.RowTo[string])
 	}

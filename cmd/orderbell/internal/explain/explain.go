@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"orderbell/internal/address"
 	"orderbell/internal/audit"
 )
 
@@ -66,7 +67,7 @@ func account(s audit.Story, email string) (Account, error) {
 	}
 	for _, p := range s.Parts {
 		switch {
-		case email != "" && !strings.EqualFold(p.User.Email, email) && !strings.EqualFold(p.User.ID, email):
+		case email != "" && !address.Same(p.User.Email, email) && !strings.EqualFold(p.User.ID, email):
 			continue
 		case email == "" && len(p.Decisions) == 0 && p.Notification == nil && p.Mail == nil:
 			a.Untold++
