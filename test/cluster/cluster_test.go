@@ -28,6 +28,8 @@ func TestCluster(t *testing.T) {
 		{"one order reaches a watcher from zero", w.testFirstOrder},
 		{"a spike of payments is neither lost nor doubled", w.testSpike},
 		{"a rollout of the gateway costs its watchers no event", w.testRollout},
+		{"a bridge and a relay that are killed lose nothing", w.testKills},
+		{"verify, redrive and status find all well", w.testJobs},
 		{"a release that never gets ready takes no event", w.testStillborn(letters)},
 		{"a release that fails is rolled back without loss", w.testBadRelease(letters)},
 		{"a poison event becomes a dead letter and blocks nothing", w.testPoison(letters)},
