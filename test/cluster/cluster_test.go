@@ -28,6 +28,8 @@ func TestCluster(t *testing.T) {
 		{"one order reaches a watcher from zero", w.testFirstOrder},
 		{"a spike of payments is neither lost nor duplicated", w.testSpike},
 		{"a rollout of the gateway loses no event of its watchers", w.testRollout},
+		{"a bridge and a relay that are killed lose no event", w.testKills},
+		{"verify, redrive and status find no fault", w.testJobs},
 		{"a release that never gets ready takes no event", w.testUnreadyRelease(letters)},
 		{"a release that fails is rolled back without loss", w.testBadRelease(letters)},
 		{"an invalid event becomes a dead letter and blocks nothing", w.testInvalidEvent(letters)},

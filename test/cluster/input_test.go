@@ -89,7 +89,8 @@ func (w *world) startPod(t *testing.T, name, program string, variables map[strin
 		list = append(list, map[string]string{"name": k, "value": v})
 	}
 	body, err := json.Marshal(map[string]any{
-		"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"name": name},
+		"apiVersion": "v1", "kind": "Pod", // The label is the program's, so that NetworkPolicies let it out as they let the program out.
+		"metadata": map[string]any{"name": name, "labels": map[string]string{"app.kubernetes.io/name": program}},
 		"spec": map[string]any{
 			"restartPolicy": "Never", "automountServiceAccountToken": false,
 			"containers": []map[string]any{{

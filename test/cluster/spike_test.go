@@ -50,7 +50,7 @@ func (w *world) testSpike(t *testing.T) {
 	killed := make(chan string, 1)
 	killing, enough := context.WithCancel(t.Context())
 	defer enough()
-	go func() { killed <- w.killOne(killing, "order-paid", n/4) }()
+	go func() { killed <- w.killOne(killing, "order-paid", "order_paid", n/4) }()
 	if err := inParallel(n, workers, func(i int) error { return w.till.pay(t.Context(), ids[i]) }); err != nil {
 		t.Fatal(err)
 	}
@@ -87,8 +87,8 @@ func (w *world) testSpike(t *testing.T) {
 		w.pods.between(began, time.Now()), waiting)
 }
 
-// killOne kills a ready pod of program once the given number of payments is recorded, and returns its name.
-func (w *world) killOne(ctx context.Context, program string, after int) string {
+// killOne kills a ready pod of program once the given number of events of a type is recorded, and returns its name.
+func (w *world) killOne(ctx context.Context, program, kind string, after int) string {
 	for {
 		select {
 		case <-ctx.Done():
@@ -96,7 +96,7 @@ func (w *world) killOne(ctx context.Context, program string, after int) string {
 		case <-time.After(50 * time.Millisecond):
 		}
 		var done int
-		err := w.db.QueryRow(ctx, `SELECT count(*) FROM event_records WHERE tenant_id = $1 AND type = 'order_paid'`, tenant).Scan(&done)
+		err := w.db.QueryRow(ctx, recordedSQL, tenant, kind).Scan(&done)
 		if err != nil || done < after {
 			continue
 		}

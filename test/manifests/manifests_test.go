@@ -74,8 +74,9 @@ type affinity struct {
 }
 
 type container struct {
-	Name    string `yaml:"name"`
-	Image   string `yaml:"image"`
+	Name    string   `yaml:"name"`
+	Image   string   `yaml:"image"`
+	Args    []string `yaml:"args"`
 	EnvFrom []struct {
 		ConfigMapRef *struct{ Name string } `yaml:"configMapRef"`
 		SecretRef    *struct{ Name string } `yaml:"secretRef"`
@@ -88,6 +89,7 @@ type container struct {
 				Name, Key string
 				Optional  bool
 			} `yaml:"secretKeyRef"`
+			ConfigMapKeyRef *struct{ Name, Key string } `yaml:"configMapKeyRef"`
 		} `yaml:"valueFrom"`
 	} `yaml:"env"`
 	SecurityContext security       `yaml:"securityContext"`
@@ -123,6 +125,9 @@ type workload struct {
 	labels      map[string]string // of the pods
 	pod         pod
 }
+
+// job says whether the pods are those of a job, which ends.
+func (w workload) job() bool { return w.Kind == "Job" || w.Kind == "CronJob" }
 
 // ours says whether the pods run one of Orderbell's programs.
 func (w workload) ours() bool {
@@ -203,7 +208,7 @@ func workloads(t *testing.T, all []object) []workload {
 	var some []workload
 	for _, o := range all {
 		serving := o.group() == "serving.knative.dev" && o.Kind == "Service"
-		if !serving && !slices.Contains([]string{"Deployment", "StatefulSet", "Job"}, o.Kind) {
+		if !serving && !slices.Contains([]string{"Deployment", "StatefulSet", "Job", "CronJob"}, o.Kind) {
 			continue
 		}
 		var spec struct {
@@ -212,8 +217,14 @@ func workloads(t *testing.T, all []object) []workload {
 				Metadata struct{ Annotations, Labels map[string]string }
 				Spec     pod
 			} `yaml:"template"`
+			JobTemplate struct{ Spec yaml.Node } `yaml:"jobTemplate"`
 		}
 		o.decode(t, &spec)
+		if o.Kind == "CronJob" {
+			if err := spec.JobTemplate.Spec.Decode(&spec); err != nil {
+				t.Fatal(err)
+			}
+		}
 		w := workload{object: o, replicas: 1, annotations: spec.Template.Metadata.Annotations, labels: spec.Template.Metadata.Labels, pod: spec.Template.Spec}
 		if spec.Replicas != nil {
 			w.replicas, w.numbered = *spec.Replicas, true

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"gopkg.in/yaml.v3"
 )
 
@@ -143,6 +144,35 @@ func TestTheNightHasItsVerify(t *testing.T) {
 		}
 		if find(all, "ConfigMap", "orderbell-alerts") == nil {
 			t.Error("the overlay has no ConfigMap orderbell-alerts")
+		}
+	})
+}
+
+// TestStatusAsksEveryProgram holds the CronJob status to the programs of its overlay, each at its own Service.
+func TestStatusAsksEveryProgram(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, all []object) {
+		var want, got []string
+		for _, w := range workloads(t, all) {
+			switch name := w.Metadata.Name; {
+			case name == "status":
+				asked := strings.Split(settings(t, all, w)["STATUS_PROGRAMS"], ",")
+				for _, argument := range w.pod.Containers[0].Args {
+					if program, ok := strings.CutPrefix(argument, "--program="); ok {
+						asked = append(asked, program)
+					}
+				}
+				got = slices.Sorted(slices.Values(asked))
+			case w.ours() && !w.job():
+				want = append(want, name+"=http://"+name+".orderbell.svc.cluster.local")
+				if find(all, "Service", name) == nil {
+					t.Errorf("there is no Service %s", name)
+				}
+			}
+		}
+		slices.Sort(want)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("programs (-) and what status asks (+): %s", diff)
 		}
 	})
 }

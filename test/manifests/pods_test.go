@@ -49,7 +49,7 @@ func TestRestricted(t *testing.T) {
 			if c.Resources.Requests["cpu"] == "" || c.Resources.Requests["memory"] == "" || c.Resources.Limits["memory"] == "" {
 				t.Errorf("%s does not set its resources: %+v", name, c.Resources)
 			}
-			if len(c.Readiness) == 0 && w.Kind != "Job" {
+			if len(c.Readiness) == 0 && !w.job() {
 				t.Errorf("%s has no readiness probe", name)
 			}
 		}
@@ -76,6 +76,7 @@ func TestSecrets(t *testing.T) {
 			}
 			for _, e := range w.pod.Containers[0].Env {
 				switch {
+				case e.Name == "STATUS_PROGRAMS" || e.ValueFrom != nil && e.ValueFrom.ConfigMapKeyRef != nil:
 				case e.ValueFrom == nil || e.ValueFrom.SecretKeyRef == nil:
 					t.Errorf("%s has %s as a literal, want a ConfigMap or a Secret", w.Metadata.Name, e.Name)
 				case !e.ValueFrom.SecretKeyRef.Optional:

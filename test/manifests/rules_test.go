@@ -57,6 +57,7 @@ func TestVariables(t *testing.T) {
 	t.Parallel()
 	runtime := []string{"SSL_CERT_DIR", "GOMEMLIMIT"} // read by Go itself
 	byImage := []string{"KO_DATA_PATH"}               // set in the image
+	byStatus := []string{"SMTP_URL"}                  // orderbell status asks the server itself
 	each(t, func(t *testing.T, all []object) {
 		for _, w := range workloads(t, all) {
 			if !w.ours() {
@@ -64,7 +65,11 @@ func TestVariables(t *testing.T) {
 			}
 			image := w.pod.Containers[0].Image
 			reads, got := declared(t, folder(image)), settings(t, all, w)
+			arguments := strings.Join(w.pod.Containers[0].Args, " ")
 			for name := range got {
+				if image == "orderbell" && (slices.Contains(byStatus, name) || strings.Contains(arguments, "$("+name+")")) {
+					continue
+				}
 				if _, ok := reads[name]; !ok && !slices.Contains(runtime, name) {
 					t.Errorf("%s sets %s, which the program does not read", w.Metadata.Name, name)
 				}
@@ -81,6 +86,9 @@ func TestVariables(t *testing.T) {
 // reserved is the number of connections for superusers, a migration and an operator with psql.
 const reserved = 10
 
+// jobConnections is the most connections of a CronJob: the default of DATABASE_MAX_CONNS, or less.
+const jobConnections = 4
+
 // TestConnections counts the connections of all programs at full scale, during the rollout of one of them, which then has twice
 // as many.
 func TestConnections(t *testing.T) {
@@ -92,6 +100,10 @@ func TestConnections(t *testing.T) {
 				continue
 			}
 			if _, uses := declared(t, folder(w.pod.Containers[0].Image))["DATABASE_URL"]; !uses {
+				continue
+			}
+			if w.Kind == "CronJob" {
+				sum += jobConnections
 				continue
 			}
 			pool, err := strconv.Atoi(settings(t, all, w)["DATABASE_MAX_CONNS"])
@@ -155,6 +167,9 @@ func TestPool(t *testing.T) {
 	for _, w := range workloads(t, all) {
 		if w.Metadata.Name == "pgbouncer" {
 			bouncers = w.replicas
+		}
+		if w.Kind == "CronJob" && w.ours() {
+			direct += jobConnections // redrive, verify and status go around PgBouncer
 		}
 		for _, e := range w.pod.Containers[0].Env {
 			if w.Kind == "Deployment" && e.ValueFrom != nil && e.ValueFrom.SecretKeyRef != nil && e.ValueFrom.SecretKeyRef.Key == "DATABASE_DIRECT_URL" {
