@@ -14,6 +14,7 @@ import (
 
 	"orderbell/cmd/orderbell/internal/traces"
 	"orderbell/internal/dev/waittest"
+	"orderbell/internal/event"
 	"orderbell/internal/tracing"
 )
 
@@ -56,7 +57,7 @@ func (d *dev) openPage(t *testing.T) *page {
 				name = value
 			case field == "data" && name == "ready":
 				close(ready)
-			case field == "data" && strings.HasPrefix(name, "order_"):
+			case field == "data" && event.Type(name).Valid():
 				p.frames <- orderFrame{id, value}
 			}
 		}

@@ -40,7 +40,7 @@ func TestBadEvents(t *testing.T) {
 		at   time.Time
 		want string
 	}{
-		"of the future": {time.Now().Add(2 * time.Hour), "is more than 1h0m0s ahead of"},
+		"of the future": {time.Now().Add(2 * time.Hour), "is more than an hour ahead of"},
 		"of last year":  {time.Now().AddDate(-1, 0, 0), "is before"},
 	} {
 		t.Run("an event "+name, func(t *testing.T) {
@@ -60,7 +60,7 @@ func TestBadEvents(t *testing.T) {
 		if err := ce.SetData("application/json", []byte(strings.Replace(string(ce.Data()), "125000", "1", 1))); err != nil {
 			t.Fatal(err)
 		}
-		if status, reason := f.post(t, ce); status != http.StatusBadRequest || !strings.Contains(reason, "id came before with another") {
+		if status, reason := f.post(t, ce); status != http.StatusBadRequest || !strings.Contains(reason, "id was used before with another") {
 			t.Errorf("status %d with kne-reason %q", status, reason)
 		}
 		b.assertOnce(t)
