@@ -202,7 +202,7 @@ func TestEventsThatBreakTheContract(t *testing.T) {
 		change func(*event.Outgoing)
 		reason string
 	}{
-		"data that is no JSON":      {func(e *event.Outgoing) { e.Raw = []byte("\x00") }, "data is not the JSON object"},
+		"data that is no JSON":      {func(e *event.Outgoing) { e.Raw = []byte("\x00") }, "data is not valid JSON"},
 		"data without end":          {func(e *event.Outgoing) { e.Raw = []byte(strings.Repeat("x", 600<<10)) }, "data cut"},
 		"another order's data":      {func(e *event.Outgoing) { e.OrderID = uuid.NewString() }, "data.order_id"},
 		"another tenant's data":     {func(e *event.Outgoing) { e.TenantID = "other" }, "data.tenant_id"},
