@@ -7,10 +7,14 @@ export function knownZones(): readonly string[] {
 
 /** Whether this browser knows the zone. It takes UTC in place of one that it does not know. */
 export function isKnownZone(zone: string): boolean {
+  return formatIn(zone, {}) !== undefined;
+}
+
+function formatIn(timeZone: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat | undefined {
   try {
-    return new Intl.DateTimeFormat('en-US', { timeZone: zone }) !== undefined;
+    return new Intl.DateTimeFormat('en-US', { ...options, timeZone });
   } catch {
-    return false;
+    return undefined;
   }
 }
 
@@ -78,5 +82,5 @@ function numbers(zone: string): Intl.DateTimeFormat {
     second: '2-digit',
     hourCycle: 'h23',
   };
-  return new Intl.DateTimeFormat('en-US', { ...options, timeZone: isKnownZone(zone) ? zone : 'UTC' });
+  return formatIn(zone, options) ?? new Intl.DateTimeFormat('en-US', { ...options, timeZone: 'UTC' });
 }
