@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"orderbell/internal/event"
 	"orderbell/internal/text"
 )
 
@@ -25,18 +26,12 @@ func (m *moment) Set(s string) error {
 	if err != nil {
 		return err
 	}
-	if year := at.UTC().Year(); year < firstYear || year > lastYear {
-		return fmt.Errorf("must be in the years %d to %d", firstYear, lastYear)
+	if year := at.UTC().Year(); year < event.FirstYear || year > event.LastYear {
+		return fmt.Errorf("must be in the years %d to %d", event.FirstYear, event.LastYear)
 	}
 	m.Time = at
 	return nil
 }
-
-// The years of a timestamp of an event, too.
-const (
-	firstYear = 1970
-	lastYear  = 9999
-)
 
 func (m *moment) parse(s string) (time.Time, error) {
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {

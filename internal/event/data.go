@@ -20,6 +20,12 @@ import (
 // MaxData bounds an event's data. An order needs about 300 bytes.
 const MaxData = 64 << 10
 
+// The years of a timestamp, in UTC.
+const (
+	FirstYear = 1970
+	LastYear  = 9999
+)
+
 // ParseData reads and checks an event's data. Its error is always an *[InvalidError].
 func ParseData(raw []byte) (Data, error) {
 	if len(raw) > MaxData {
@@ -93,8 +99,8 @@ func (d Data) check() error {
 		return Invalid("data.currency", "%q is not three capital letters", Clip(d.Currency))
 	case d.Version < 1 || d.Version > 1<<31-1:
 		return Invalid("data.version", "is %d, want 1 to %d", d.Version, 1<<31-1)
-	case d.Timestamp.UTC().Year() < 1970 || d.Timestamp.UTC().Year() > 9999: // in no zone may it be a year that RFC 3339 cannot write
-		return Invalid("data.timestamp", "is %s, want one of the years 1970 to 9999", d.Timestamp.Format(time.RFC3339))
+	case d.Timestamp.UTC().Year() < FirstYear || d.Timestamp.UTC().Year() > LastYear: // in no zone may it be a year that RFC 3339 cannot write
+		return Invalid("data.timestamp", "is %s, want one of the years %d to %d", d.Timestamp.Format(time.RFC3339), FirstYear, LastYear)
 	case d.Undone != "" && !d.Undone.CanBeUndone():
 		return Invalid("data.undone", "%q cannot be undone: use one of %s", Clip(string(d.Undone)), text.List(order.Undoable()))
 	case d.Undone != "" && !d.Status.CanBecome(d.Undone):
