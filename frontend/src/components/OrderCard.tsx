@@ -3,7 +3,7 @@ import { Link } from 'wouter';
 import { type Places, usePlaceKept } from '../hooks/usePlaceKept';
 import { formatMoney } from '../model/money';
 import { type Lateness, latenessOf, type Order, orderName, type Role, type Status } from '../model/order';
-import { relativeTime } from '../model/time';
+import { dateAndTime, relativeTime } from '../model/time';
 import { OrderActions } from './OrderActions';
 import { statusText } from './texts';
 import type { UndoProps } from './UndoButton';
@@ -17,16 +17,18 @@ export interface OrderCardProps extends UndoProps {
 }
 
 /** One order. It renders again only when the order, or the text or colour of its age, changes. */
-export const OrderCard = memo(Card, (before, after) => {
+export const OrderCard = memo(Card, isSameCard);
+
+function isSameCard(before: OrderCardProps, after: OrderCardProps): boolean {
   return (
     before.order === after.order &&
     before.roles === after.roles &&
     before.advance === after.advance &&
     before.canUndo === after.canUndo &&
     before.undo === after.undo &&
-    ageOf(before) === ageOf(after)
+    (before.now === after.now || ageOf(before) === ageOf(after))
   );
-});
+}
 
 /** Open orders age from their creation, others from their last change. */
 function ageOf({ order, now }: OrderCardProps): string {
@@ -71,7 +73,7 @@ function Card({ order, roles, now, places, advance, canUndo, undo }: OrderCardPr
       </div>
       <p className="order-facts">
         <span className="order-amount">{formatMoney(order.totalAmount, order.currency)}</span>{' '}
-        <time className="age" dateTime={new Date(at).toISOString()} title={new Date(at).toLocaleString()}>
+        <time className="age" dateTime={new Date(at).toISOString()} title={dateAndTime(at)}>
           {relativeTime(at, now)}
         </time>
       </p>

@@ -1,4 +1,4 @@
-import { useLayoutEffect, useMemo, useRef } from 'react';
+import { memo, useLayoutEffect, useMemo, useRef } from 'react';
 import { Link } from 'wouter';
 import { type Places, useGapKept, usePlaceKept } from '../hooks/usePlaceKept';
 import { useVirtualRows } from '../hooks/useVirtualRows';
@@ -109,7 +109,9 @@ interface RowProps extends UndoProps {
   readonly measure: (element: Element | null) => void;
 }
 
-function OrderRow(props: RowProps & Pick<OrderCardProps, 'roles' | 'now' | 'advance'>) {
+const OrderRow = memo(Row);
+
+function Row(props: RowProps & Pick<OrderCardProps, 'roles' | 'now' | 'advance'>) {
   const { order, index, places, measure, roles, now, advance, canUndo, undo } = props;
   const row = useRef<HTMLTableRowElement>(null);
   usePlaceKept(row, order.orderId, places);

@@ -1,5 +1,5 @@
 import { useWindowVirtualizer } from '@tanstack/react-virtual';
-import { type RefObject, useEffect, useLayoutEffect, useState } from 'react';
+import { type RefObject, useCallback, useEffect, useLayoutEffect, useState } from 'react';
 
 export interface VirtualRowsOptions {
   readonly list: RefObject<HTMLElement | null>;
@@ -42,6 +42,8 @@ export function useVirtualRows({ list, ids, columnsFor, height, gap }: VirtualRo
     return () => observer.disconnect();
   }, [list, columnsFor]);
 
+  // With another function, the virtualizer computes the places of all rows again.
+  const keyOf = useCallback((row: number) => ids[row * columns] ?? row, [ids, columns]);
   const virtualizer = useWindowVirtualizer({
     count: Math.ceil(ids.length / columns),
     estimateSize: () => height,
@@ -50,7 +52,7 @@ export function useVirtualRows({ list, ids, columnsFor, height, gap }: VirtualRo
     scrollMargin: offset,
     initialRect: { width: window.innerWidth, height: window.innerHeight },
     measureElement: (element) => element.getBoundingClientRect().height || height,
-    getItemKey: (row) => ids[row * columns] ?? row,
+    getItemKey: keyOf,
   });
   // biome-ignore lint/correctness/useExhaustiveDependencies: with these, every row has another height
   useEffect(() => virtualizer.measure(), [virtualizer, columns, height]);

@@ -1,5 +1,6 @@
 /** Amounts are integers of the currency's minor unit, as in the event contract; nothing here computes with floats. */
 import { locale, t } from '../i18n/words';
+import { formats } from './formats';
 import { minorDigits } from './minorUnit';
 
 /** The server's bound (internal/order MaxAmount); a number keeps every integer up to 2^53. */
@@ -9,26 +10,18 @@ export const maxAmount = 1_000_000_000_000;
 export function formatMoney(totalAmount: number, currency: string): string {
   const digits = minorDigits(currency);
   if (digits === undefined) return t('money.minorUnits', { currency, amount: totalAmount }); // the decimals are unknown
-  return formatOf(locale(), currency, digits).format(decimal(totalAmount, digits));
+  return amounts(locale(), currency, String(digits)).format(decimal(totalAmount, digits));
 }
 
-const formats = new Map<string, Intl.NumberFormat>();
-
-/** One formatter for a currency: making one takes longer than a list of amounts. */
-function formatOf(tag: string, currency: string, digits: number): Intl.NumberFormat {
-  const key = `${tag} ${currency}`;
-  let format = formats.get(key);
-  if (format === undefined) {
-    format = new Intl.NumberFormat(tag, {
+const amounts = formats(
+  (tag: string, currency: string, digits: string) =>
+    new Intl.NumberFormat(tag, {
       style: 'currency',
       currency,
-      minimumFractionDigits: digits,
-      maximumFractionDigits: digits,
-    });
-    formats.set(key, format);
-  }
-  return format;
-}
+      minimumFractionDigits: Number(digits),
+      maximumFractionDigits: Number(digits),
+    }),
+);
 
 export type ParsedAmount =
   | { readonly kind: 'ok'; readonly totalAmount: number }

@@ -1,4 +1,5 @@
 /** Days of a time zone of the IANA database: a business's day begins by its own clock, not by this device's. */
+import { formats } from './formats';
 
 /** The names of the time zones that this browser knows; empty if it cannot list them (before 2022). */
 export function knownZones(): readonly string[] {
@@ -72,15 +73,18 @@ function offsetAt(at: number, zone: string): number {
   return local - seconds;
 }
 
-function numbers(zone: string): Intl.DateTimeFormat {
-  const options: Intl.DateTimeFormatOptions = {
-    year: 'numeric',
-    month: '2-digit',
-    day: '2-digit',
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-    hourCycle: 'h23',
-  };
-  return formatIn(zone, options) ?? new Intl.DateTimeFormat('en-US', { ...options, timeZone: 'UTC' });
-}
+/** UTC for a zone that this browser does not know. */
+const numbers = formats(
+  (zone: string) =>
+    formatIn(zone, digits) ?? new Intl.DateTimeFormat('en-US', { ...digits, timeZone: 'UTC' }),
+);
+
+const digits: Intl.DateTimeFormatOptions = {
+  year: 'numeric',
+  month: '2-digit',
+  day: '2-digit',
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  hourCycle: 'h23',
+};
