@@ -130,8 +130,8 @@ func TestEachTenantHearsOfItsCommits(t *testing.T) {
 			commit("demo", strconv.Itoa(n))
 		}
 		release <- struct{}{}
-		if latest := (<-got)["demo"]; len(latest) != 64 || latest[63].EventID != "99" {
-			t.Errorf("of 100 commits that wait, %d are told of, the last one is %+v, want the latest 64", len(latest), latest[len(latest)-1])
+		if latest := (<-got)["demo"]; len(latest) != message.MaxCommits || latest[len(latest)-1].EventID != "99" {
+			t.Errorf("of 100 commits that wait, %d are told of: %+v, want the latest %d", len(latest), latest, message.MaxCommits)
 		}
 		close(release)
 	})

@@ -301,10 +301,10 @@ func (c *Courier) judge(due mail.Due, err error) (mail.Mark, outcome) {
 		return mail.Mark{Status: mail.StatusSent}, sent
 	}
 	counted := due.Attempt - due.Held
-	m := mail.Mark{Status: mail.StatusDue, Reason: text.Clip(err.Error(), maxReason), RetryAfter: c.delay(counted)}
+	m := mail.Mark{Status: mail.StatusDue, Reason: text.ClipBytes(err.Error(), maxReason), RetryAfter: c.delay(counted)}
 	var failure *mail.SendError
 	if errors.As(err, &failure) {
-		m.Reason, m.Ambiguous = text.Clip(failure.Err.Error(), maxReason), failure.Fate == mail.Unknown
+		m.Reason, m.Ambiguous = text.ClipBytes(failure.Err.Error(), maxReason), failure.Fate == mail.Unknown
 		switch failure.Fate {
 		case mail.Refused:
 			m.Status, m.NoMailbox = mail.StatusFailed, failure.NoMailbox
@@ -316,7 +316,7 @@ func (c *Courier) judge(due mail.Due, err error) (mail.Mark, outcome) {
 		}
 	}
 	if counted >= c.cfg.MaxAttempts {
-		m.Status, m.Reason = mail.StatusFailed, text.Clip(fmt.Sprintf("given up after %d attempts: %s", c.cfg.MaxAttempts, m.Reason), maxReason)
+		m.Status, m.Reason = mail.StatusFailed, text.ClipBytes(fmt.Sprintf("given up after %d attempts: %s", c.cfg.MaxAttempts, m.Reason), maxReason)
 		return m, failed
 	}
 	return m, retry
