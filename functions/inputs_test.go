@@ -24,6 +24,7 @@ import (
 	"orderbell/internal/auth/authtest"
 	"orderbell/internal/openapitest"
 	"orderbell/internal/order"
+	"orderbell/internal/paths"
 	"orderbell/internal/problem"
 	"orderbell/internal/store/inboxstore"
 	"orderbell/internal/store/orderstore"
@@ -40,7 +41,7 @@ func (w world) handler() http.Handler {
 	orders := orderapi.New(w.log, w.verifier, orderstore.New(w.pool))
 	mux := http.NewServeMux()
 	mux.Handle("/", userapi.New(w.log, w.verifier, w.people, w.revocations, terms))
-	for path, h := range map[string]http.Handler{"/api/orders": orders, "/api/notifications": inbox, "/api/devices": devices, deviceapi.PairingsPath: pairings} {
+	for path, h := range map[string]http.Handler{"/api/orders": orders, "/api/notifications": inbox, "/api/devices": devices, paths.Pairings: pairings} {
 		mux.Handle(path, h)
 		mux.Handle(path+"/", h)
 	}

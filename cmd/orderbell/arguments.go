@@ -50,7 +50,10 @@ func checkArguments(cmd *cobra.Command) {
 					return fmt.Errorf("%s: the argument %+q %s", cmd.UseLine(), text.ClipBytes(arg, mostQuoted), fault)
 				}
 			}
-			return own(cmd, args)
+			if err := own(cmd, args); err != nil {
+				return err
+			}
+			return errInRequired(cmd)
 		}
 	}
 }
@@ -110,7 +113,7 @@ func namesTenants(cmd *cobra.Command, value string) bool {
 // topicExists checks the arguments of help: cobra's own check prints them as they are, and exits with 0.
 func topicExists(cmd *cobra.Command, args []string) error {
 	if _, _, err := cmd.Root().Find(args); err != nil {
-		return fmt.Errorf("there is no help about %q", strings.Join(args, " "))
+		return fmt.Errorf("there is no help about %q: name a command", strings.Join(args, " "))
 	}
 	return nil
 }

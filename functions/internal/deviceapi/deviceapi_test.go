@@ -15,6 +15,7 @@ import (
 	"orderbell/functions/internal/deviceapi"
 	"orderbell/internal/auth"
 	"orderbell/internal/auth/authtest"
+	"orderbell/internal/paths"
 	"orderbell/internal/problem"
 	"orderbell/internal/rights"
 	"orderbell/internal/rights/rightstest"
@@ -68,7 +69,7 @@ func (b bundle) send(t *testing.T, token, method, path, body string) *httptest.R
 		r.Header.Set("Content-Type", "application/json")
 	}
 	w := httptest.NewRecorder()
-	if strings.HasPrefix(path, deviceapi.PairingsPath) {
+	if strings.HasPrefix(path, paths.Pairings) {
 		b.pairings.ServeHTTP(w, r)
 	} else {
 		b.devices.ServeHTTP(w, r)
