@@ -54,7 +54,7 @@ func (l *Log) awaitEvents(commits []message.Commit) bool {
 	return waits
 }
 
-// recent is how many of the newest entries are looked through for an event that was faster than the word of its commit.
+// recent is how many of the newest entries are looked through for an event that was faster than the message of its commit.
 const recent = 64
 
 // isRecent reports whether the event is one of the newest. The caller holds the lock.
