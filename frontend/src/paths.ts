@@ -29,8 +29,8 @@ export const api = {
   demoUsers: '/dev/users',
 } as const;
 
-/** The paths of the page's own places, after "#". */
-export const places = {
+/** The paths of the page's own views, after "#". */
+export const routes = {
   orders: '/',
   order: (orderId: string): string => `/orders/${orderId}`,
   preferences: '/preferences',
@@ -40,8 +40,8 @@ export const places = {
   devices: '/devices',
 } as const;
 
-/** The route of `places.order`. */
-export const orderRoute = '/orders/:id';
+/** The pattern of `routes.order`. */
+export const orderPattern = '/orders/:id';
 
 /** Where the provider sends a user back to. */
 export const signedInPath = '/signed-in';

@@ -26,7 +26,7 @@ const maxEventID = 64
 
 // Committed tells the relays that changes have been committed, and the watchers of each tenant what its orders are now and
 // which event is to come, that of the tenant's last commit: an event that does not come shows that something on its way is
-// down. Nothing is kept of it. The relays are told first, since the events wait for them.
+// down. Redis keeps nothing of it. The relays are told first, since the events wait for them.
 func (f *Feed) Committed(ctx context.Context, commits map[string][]message.Commit) error {
 	errs := append(make([]error, 0, len(commits)+1), f.Hint(ctx))
 	for tenantID, those := range commits {

@@ -15,10 +15,10 @@ func TestHasAny(t *testing.T) {
 		held []user.Role
 		want bool
 	}{
-		"a cashier sells":                {[]user.Role{user.Cashier}, true},
-		"the kitchen does not":           {[]user.Role{user.Kitchen}, false},
-		"one fitting role is enough":     {[]user.Role{user.Viewer, user.Owner}, true},
-		"a user without a role may not":  {nil, false},
+		"a cashier sells":                 {[]user.Role{user.Cashier}, true},
+		"the kitchen does not":            {[]user.Role{user.Kitchen}, false},
+		"one fitting role is enough":      {[]user.Role{user.Viewer, user.Owner}, true},
+		"a user without a role may not":   {nil, false},
 		"an unknown role permits nothing": {[]user.Role{"boss"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {

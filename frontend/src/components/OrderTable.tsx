@@ -7,7 +7,7 @@ import type { Sort } from '../model/listing';
 import { formatMoney } from '../model/money';
 import { latenessOf, orderName } from '../model/order';
 import { clockTime, relativeTime } from '../model/time';
-import { places } from '../paths';
+import { routes } from '../paths';
 import { OrderActions } from './OrderActions';
 import type { OrderCardProps } from './OrderCard';
 import { GapContent } from './OrderGap';
@@ -127,7 +127,7 @@ function OrderRow(props: RowProps & Pick<OrderCardProps, 'roles' | 'now' | 'adva
       data-lateness={latenessOf(order, now)}
     >
       <th scope="row" className="order-name">
-        <Link href={places.order(order.orderId)}>
+        <Link href={routes.order(order.orderId)}>
           <bdi>{orderName(order)}</bdi>
         </Link>
       </th>

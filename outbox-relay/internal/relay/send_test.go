@@ -203,15 +203,15 @@ func TestEventsThatBreakTheContract(t *testing.T) {
 		reason string
 	}{
 		"data that is not JSON":      {func(e *event.Outgoing) { e.Raw = []byte("\x00") }, "data is not valid JSON"},
-		"data without end":          {func(e *event.Outgoing) { e.Raw = []byte(strings.Repeat("x", 600<<10)) }, "data cut"},
-		"another order's data":      {func(e *event.Outgoing) { e.OrderID = uuid.NewString() }, "data.order_id"},
-		"another tenant's data":     {func(e *event.Outgoing) { e.TenantID = "other" }, "data.tenant_id"},
-		"a type without a function": {func(e *event.Outgoing) { e.Type = "order_lost" }, `type "order_lost" is unknown`},
-		"no type":                   {func(e *event.Outgoing) { e.Type = "" }, `type "" is unknown`},
-		"a type that is too long":  {func(e *event.Outgoing) { e.Type = event.Type(strings.Repeat("x", 2<<20)) }, "is unknown"},
-		"a source that is not a URI":   {func(e *event.Outgoing) { e.Source = "%zz" }, "source"},
-		"a tenant that is not an id":  {func(e *event.Outgoing) { e.TenantID = "\n" }, "data.tenant_id"},
-		"a source that is too long": {func(e *event.Outgoing) { e.Source = "/" + strings.Repeat("x", 3<<20); e.Raw = nil }, "data"},
+		"data without end":           {func(e *event.Outgoing) { e.Raw = []byte(strings.Repeat("x", 600<<10)) }, "data cut"},
+		"another order's data":       {func(e *event.Outgoing) { e.OrderID = uuid.NewString() }, "data.order_id"},
+		"another tenant's data":      {func(e *event.Outgoing) { e.TenantID = "other" }, "data.tenant_id"},
+		"a type without a function":  {func(e *event.Outgoing) { e.Type = "order_lost" }, `type "order_lost" is unknown`},
+		"no type":                    {func(e *event.Outgoing) { e.Type = "" }, `type "" is unknown`},
+		"a type that is too long":    {func(e *event.Outgoing) { e.Type = event.Type(strings.Repeat("x", 2<<20)) }, "is unknown"},
+		"a source that is not a URI": {func(e *event.Outgoing) { e.Source = "%zz" }, "source"},
+		"a tenant that is not an id": {func(e *event.Outgoing) { e.TenantID = "\n" }, "data.tenant_id"},
+		"a source that is too long":  {func(e *event.Outgoing) { e.Source = "/" + strings.Repeat("x", 3<<20); e.Raw = nil }, "data"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

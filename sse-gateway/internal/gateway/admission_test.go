@@ -56,7 +56,7 @@ func TestWhoIsTurnedAway(t *testing.T) {
 		"without a tenant":              {"GET", stream, []string{"Authorization", bearer(func(p *auth.Principal) { p.TenantID = "" })}, 401},
 		"with a tenant that breaks out": {"GET", stream, []string{"Authorization", bearer(func(p *auth.Principal) { p.TenantID = "a}:x" })}, 401},
 		"without a role":                {"GET", stream, []string{"Authorization", bearer(func(p *auth.Principal) { p.Roles = nil })}, 403},
-		"with an unknown role":      {"GET", stream, []string{"Authorization", bearer(func(p *auth.Principal) { p.Roles = []user.Role{"king"} })}, 403},
+		"with an unknown role":          {"GET", stream, []string{"Authorization", bearer(func(p *auth.Principal) { p.Roles = []user.Role{"king"} })}, 403},
 		"who wants JSON":                {"GET", stream, []string{"Authorization", good, "Accept", "application/json"}, 406},
 		"who refuses event streams":     {"GET", stream, []string{"Authorization", good, "Accept", "text/event-stream;q=0, text/html"}, 406},
 		"who posts":                     {"POST", stream, []string{"Authorization", good}, 405},

@@ -85,9 +85,9 @@ func TestAReceiptEndsTheTraceAtThePixels(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, body := range map[string]string{
-		"an unknown event":          oneReceipt(uuid.NewString(), frame, 2, 1),
-		"another tenant's event":    oneReceipt(other.ID, frame, 2, 1),
-		"another trace":             oneReceipt(m.ID, strings.Replace(frame, "4bf9", "5bf9", 1), 2, 1),
+		"an unknown event":            oneReceipt(uuid.NewString(), frame, 2, 1),
+		"another tenant's event":      oneReceipt(other.ID, frame, 2, 1),
+		"another trace":               oneReceipt(m.ID, strings.Replace(frame, "4bf9", "5bf9", 1), 2, 1),
 		"a trace that is not sampled": oneReceipt(m.ID, frame[:53]+"00", 2, 1),
 	} {
 		if status, said := b.receipts(t, "u-"+what, body); status != http.StatusNoContent {
@@ -108,14 +108,14 @@ func TestReceiptsThatAreRefused(t *testing.T) {
 		status int
 		said   string
 	}{
-		"none":               {`{"receipts":[]}`, 422, "must have 1 to 10 entries; it has 0"},
-		"too many":           {`{"receipts":[` + strings.Repeat(`{},`, 10) + `{}]}`, 422, "it has 11"},
-		"no id":              {strings.Replace(good, `"event_id":"`, `"event_id":"x`, 1), 422, "receipts[0].event_id"},
-		"no trace":           {oneReceipt(uuid.NewString(), "00-x", 2, 1), 422, "receipts[0].traceparent"},
-		"too old":            {oneReceipt(uuid.NewString(), tracingtest.Given, 30001, 1), 422, "receipts[0].arrived_ms_ago"},
-		"of the future":      {oneReceipt(uuid.NewString(), tracingtest.Given, 1, -1), 422, "receipts[0].painted_ms_ago"},
-		"invalid ages": {strings.ReplaceAll(good, "_ms_ago", "_at"), 422, "is not a field"},
-		"large":              {`{"receipts":[{"event_id":"` + strings.Repeat("x", 1<<20) + `"}]}`, 413, ""},
+		"none":          {`{"receipts":[]}`, 422, "must have 1 to 10 entries; it has 0"},
+		"too many":      {`{"receipts":[` + strings.Repeat(`{},`, 10) + `{}]}`, 422, "it has 11"},
+		"no id":         {strings.Replace(good, `"event_id":"`, `"event_id":"x`, 1), 422, "receipts[0].event_id"},
+		"no trace":      {oneReceipt(uuid.NewString(), "00-x", 2, 1), 422, "receipts[0].traceparent"},
+		"too old":       {oneReceipt(uuid.NewString(), tracingtest.Given, 30001, 1), 422, "receipts[0].arrived_ms_ago"},
+		"of the future": {oneReceipt(uuid.NewString(), tracingtest.Given, 1, -1), 422, "receipts[0].painted_ms_ago"},
+		"invalid ages":  {strings.ReplaceAll(good, "_ms_ago", "_at"), 422, "is not a field"},
+		"large":         {`{"receipts":[{"event_id":"` + strings.Repeat("x", 1<<20) + `"}]}`, 413, ""},
 	} {
 		if status, said := b.receipts(t, "u-"+name, test.body); status != test.status || !strings.Contains(said, test.said) {
 			t.Errorf("%s: %d %s, want %d %q", name, status, said, test.status, test.said)

@@ -113,18 +113,18 @@ func walk(t *testing.T, b *bundle) {
 			token string
 			want  int
 		}{
-			"a stranger":                   {"", 401},
-			"a revoked user":               {withRevoked, 401},
-			"a revoked token":              {withLost, 401},
-			"a removed user":               {withRemoved, 401},
-			"a revoked device":             {withDevice, 401},
-			"an expired token":             {forged(ours, demoted.ID, -time.Minute), 401},
-			"a user who does not exist":    {forged(ours, uuid.NewString(), time.Hour), 403},
-			"another business's user here": {forged(ours, foreigner.ID, time.Hour), 403},
-			"this business's user there":   {forged(theirs, demoted.ID, time.Hour), 403},
-			"a business that does not exist":      {forged("nowhere", demoted.ID, time.Hour), 403},
-			"a demoted user":               {withDemoted, 0}, // every role may
-			"a user of the business":       {good, 0},
+			"a stranger":                     {"", 401},
+			"a revoked user":                 {withRevoked, 401},
+			"a revoked token":                {withLost, 401},
+			"a removed user":                 {withRemoved, 401},
+			"a revoked device":               {withDevice, 401},
+			"an expired token":               {forged(ours, demoted.ID, -time.Minute), 401},
+			"a user who does not exist":      {forged(ours, uuid.NewString(), time.Hour), 403},
+			"another business's user here":   {forged(ours, foreigner.ID, time.Hour), 403},
+			"this business's user there":     {forged(theirs, demoted.ID, time.Hour), 403},
+			"a business that does not exist": {forged("nowhere", demoted.ID, time.Hour), 403},
+			"a demoted user":                 {withDemoted, 0}, // every role may
+			"a user of the business":         {good, 0},
 		} {
 			status := b.answered(t, document, o, c.token, bodies[routed])
 			if c.want != 0 && status != c.want || c.want == 0 && status/100 != 2 {

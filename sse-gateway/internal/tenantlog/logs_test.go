@@ -181,15 +181,15 @@ func TestJoin(t *testing.T) {
 		id   string
 		want tenantlog.Joined
 	}{
-		"a new client begins at the end":       {"", tenantlog.Joined{Cursor: 3, ID: second.ID}},
-		"after the first":                      {first.ID, tenantlog.Joined{Cursor: 2, ID: first.ID, Resumed: true}},
-		"after the last":                       {second.ID, tenantlog.Joined{Cursor: 3, ID: second.ID, Resumed: true}},
-		"after a notification, so its event":   {second.ID + ".n", tenantlog.Joined{Cursor: 2, ID: second.ID + ".n", Resumed: true}},
-		"from the beginning":                   {"0", tenantlog.Joined{Cursor: 1, ID: "0"}},
-		"an unknown id":                        {uuid.NewString(), tenantlog.Joined{Cursor: 3, ID: "0", Resync: tenantlog.UnknownID, Tail: second.ID}},
-		"no id at all":                         {"\x00 é\n", tenantlog.Joined{Cursor: 3, ID: "0", Resync: tenantlog.UnknownID, Tail: second.ID}},
-		"a suffix alone":                       {".n", tenantlog.Joined{Cursor: 3, ID: "0", Resync: tenantlog.UnknownID, Tail: second.ID}},
-		"an enormous id":                       {strings.Repeat("x", 10_000), tenantlog.Joined{Cursor: 3, ID: "0", Resync: tenantlog.UnknownID, Tail: second.ID}},
+		"a new client begins at the end":         {"", tenantlog.Joined{Cursor: 3, ID: second.ID}},
+		"after the first":                        {first.ID, tenantlog.Joined{Cursor: 2, ID: first.ID, Resumed: true}},
+		"after the last":                         {second.ID, tenantlog.Joined{Cursor: 3, ID: second.ID, Resumed: true}},
+		"after a notification, so its event":     {second.ID + ".n", tenantlog.Joined{Cursor: 2, ID: second.ID + ".n", Resumed: true}},
+		"from the beginning":                     {"0", tenantlog.Joined{Cursor: 1, ID: "0"}},
+		"an unknown id":                          {uuid.NewString(), tenantlog.Joined{Cursor: 3, ID: "0", Resync: tenantlog.UnknownID, Tail: second.ID}},
+		"no id at all":                           {"\x00 é\n", tenantlog.Joined{Cursor: 3, ID: "0", Resync: tenantlog.UnknownID, Tail: second.ID}},
+		"a suffix alone":                         {".n", tenantlog.Joined{Cursor: 3, ID: "0", Resync: tenantlog.UnknownID, Tail: second.ID}},
+		"an enormous id":                         {strings.Repeat("x", 10_000), tenantlog.Joined{Cursor: 3, ID: "0", Resync: tenantlog.UnknownID, Tail: second.ID}},
 		"the beginning with a suffix is invalid": {"0.n", tenantlog.Joined{Cursor: 3, ID: "0", Resync: tenantlog.UnknownID, Tail: second.ID}},
 	} {
 		if diff := cmp.Diff(c.want, log.Join(c.id)); diff != "" {
