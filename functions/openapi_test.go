@@ -25,7 +25,7 @@ import (
 
 const openAPIFile = "../specs/004-order-notifications/contracts/openapi.yaml"
 
-// openAPI is what the tests need of the OpenAPI document.
+// openAPI is the part of the OpenAPI document that the tests use.
 type openAPI struct {
 	Paths      map[string]map[string]any `yaml:"paths"`
 	Components struct {

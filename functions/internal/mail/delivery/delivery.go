@@ -9,8 +9,8 @@
 // sweep tests the server with a few of them, and log, metric and readiness detail report it (trouble.go).
 //
 // The end of a request does not cancel its mails in flight, because that would leave their result unknown. They
-// continue after the answer, their lease is renewed, and [Courier.Drain] waits for them: for as long as the server takes
-// once it has the message, for a few seconds before that.
+// continue after the answer, their lease is renewed, and [Courier.Drain] waits for them: a few seconds until the server
+// has the message, and then until it answers.
 package delivery
 
 import (
