@@ -215,7 +215,7 @@ test-e2e: build test/e2e/node_modules/.package-lock.json ## Run the page in Chro
 # The packages whose tests use a server: through databasetest, or in files of their own for real servers.
 USES_DATABASE := {{$$p := .ForTest}}{{range .Deps}}{{if eq . "orderbell/internal/store/database/databasetest"}}{{$$p}}{{"\n"}}{{end}}{{end}}
 REAL_PACKAGES = { go list -test -f '$(USES_DATABASE)' ./...; \
-	go list $$(grep -rl --include='*_test.go' '^//go:build real$$' . | xargs -n 1 dirname); } | sort -u
+	go list $$(grep -rl --include='*_test.go' '^//go:build real$$' $(GO_ROOTS:%=./%) | xargs -n 1 dirname); } | sort -u
 
 # The specs that depend on Redis and Kafka. The others are about the page and PostgreSQL, which is real on embedded stores too.
 REAL_SPECS := lists orders outage owner stream tabs twice

@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"orderbell/internal/origin"
+	"orderbell/internal/paths"
 	"orderbell/internal/service"
 )
 
@@ -33,7 +34,7 @@ func run(ctx context.Context, s *service.Service) error {
 		if err != nil || u.Host == "" {
 			return fmt.Errorf("address of %s is %q, want http://host", program, address)
 		}
-		for _, path := range origin.Paths(program) {
+		for _, path := range paths.Of(program) {
 			routes = append(routes, origin.Route{Path: path, Target: u, ByName: true})
 		}
 	}

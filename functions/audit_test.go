@@ -19,8 +19,8 @@ import (
 	"orderbell/internal/user"
 )
 
-// TestTheAuditTrail does and is refused what the trail is for, through the chain of proxies of a cluster, and with a header that
-// a client has made up.
+// TestTheAuditTrail makes the requests that the trail records, allowed and refused ones, through the chain of proxies of a
+// cluster, and with a header that a client has made up.
 func TestTheAuditTrail(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
@@ -69,8 +69,8 @@ func TestTheAuditTrail(t *testing.T) {
 		{token(auth.Principal{UserID: viewer.ID}), "PATCH", "/api/users/" + viewer.ID, `{"roles":["owner"]}`, "127.0.0.1", through, 403},
 		{token(auth.Principal{UserID: viewer.ID}), "PATCH", "/api/users/" + viewer.ID, `{"roles":["owner"]}`, "127.0.0.1", through, 403},
 		{token(auth.Principal{UserID: w.owner.ID, Expires: time.Now().Add(-time.Hour)}), "GET", "/api/users", "", "127.0.0.1", "192.0.2.99, " + through, 401},
-		{stranger, "GET", "/api/users", "", "198.51.100.9", "192.0.2.99", 401}, // not of a proxy: what it says counts for nothing
-		{"", "GET", "/api/users", "", "198.51.100.9", "", 401},                 // claims nothing
+		{stranger, "GET", "/api/users", "", "198.51.100.9", "192.0.2.99", 401}, // not a proxy: its header is ignored
+		{"", "GET", "/api/users", "", "198.51.100.9", "", 401},                 // has no such header
 		{owner, "DELETE", "/api/users/" + viewer.ID, "", "127.0.0.1", through, 204},
 	} {
 		if got := ask(c.token, c.method, c.path, c.body, c.peer, c.forwarded); got != c.want {

@@ -40,7 +40,7 @@ func isName(most int) func(string) bool {
 	return func(s string) bool { return s != "" && utf8.RuneCountInString(s) <= most && text.Fault(s) == "" }
 }
 
-// list is the rule of an array, of which the values are single elements.
+// list is the rule of an array; the values are single elements.
 func list[T ~string](all []T) rule {
 	return exactly(func(s string) bool {
 		return slices.ContainsFunc(all, func(one T) bool { return s == "{"+string(one)+"}" })
@@ -51,7 +51,7 @@ func oneOf[T ~string](all []T) rule {
 	return exactly(func(s string) bool { return slices.Contains(all, T(s)) })
 }
 
-// rules are those of the columns that a user, a publisher or an operator writes, by table and column.
+// rules are the rules of the columns that a user, a publisher or an operator writes, by table and column.
 func rules() map[string]rule {
 	all := map[string]rule{
 		"orders.currency": exactly(order.IsCurrency), "tenants.currency": within(func(s string) bool { _, known := order.MinorDigits(s); return known }),
@@ -88,7 +88,7 @@ func rules() map[string]rule {
 	return all
 }
 
-// ownColumns are written by programs alone, which cut or make the values.
+// ownColumns are written only by programs, which cut or make the values.
 var ownColumns = regexp.MustCompile(`^(audit_records|refusals|revocations|verdicts|outbox|mail_suppressions)\.|^devices\.secret_hash$|^email_deliveries\.status$`)
 
 // boundaries are values at the edges of the rules, and some that are near them.

@@ -24,6 +24,7 @@ import (
 	"orderbell/internal/auth/authtest"
 	"orderbell/internal/openapitest"
 	"orderbell/internal/order"
+	"orderbell/internal/paths"
 	"orderbell/internal/problem"
 	"orderbell/internal/store/inboxstore"
 	"orderbell/internal/store/orderstore"
@@ -32,7 +33,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// handler returns both APIs as one. It is another one for each request, with no count of codes that were guessed before.
+// handler returns both APIs as one. Each request gets a new handler, which has not counted any wrong codes.
 func (w world) handler() http.Handler {
 	terms := user.InvitationTerms{Limits: user.DefaultLimits{MaxUsers: 1e6, MaxInvitations: 1e6}, Life: 1e12, MailDomain: "orders.example"}
 	inbox := inboxapi.New(w.log, w.verifier, inboxstore.New(w.pool), nowhere{})
@@ -40,7 +41,7 @@ func (w world) handler() http.Handler {
 	orders := orderapi.New(w.log, w.verifier, orderstore.New(w.pool))
 	mux := http.NewServeMux()
 	mux.Handle("/", userapi.New(w.log, w.verifier, w.people, w.revocations, terms))
-	for path, h := range map[string]http.Handler{"/api/orders": orders, "/api/notifications": inbox, "/api/devices": devices, deviceapi.PairingsPath: pairings} {
+	for path, h := range map[string]http.Handler{"/api/orders": orders, "/api/notifications": inbox, "/api/devices": devices, paths.Pairings: pairings} {
 		mux.Handle(path, h)
 		mux.Handle(path+"/", h)
 	}
@@ -66,7 +67,7 @@ func (w world) send(t *testing.T, in openapitest.Inputs, r *http.Request) (statu
 // sample is a request that is accepted, with every field of its body.
 type sample struct{ path, body string }
 
-// samples returns, for every route with a JSON body, what makes a sample. Each call makes another one.
+// samples returns, for every route with a JSON body, a function that makes a sample. Each call makes another one.
 func (w world) samples(t *testing.T) map[string]func() sample {
 	t.Helper()
 	count := 0
@@ -122,7 +123,7 @@ func (w world) samples(t *testing.T) map[string]func() sample {
 	}
 }
 
-// put sends a sample with one field in another value, in JSON.
+// put sends a sample with another JSON value in one field.
 func (w world) put(t *testing.T, in openapitest.Inputs, s sample, field, value string) (status int, answer []byte) {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), in.Method, s.path, strings.NewReader(with(t, s.body, field, value)))
@@ -130,7 +131,7 @@ func (w world) put(t *testing.T, in openapitest.Inputs, s sample, field, value s
 	return w.send(t, in, r)
 }
 
-// with returns a body with one field in another value.
+// with returns a body with another value in one field.
 func with(t *testing.T, body, field, value string) string {
 	t.Helper()
 	if field == "" {
@@ -165,7 +166,7 @@ func (w world) bodies(t *testing.T, do func(in openapitest.Inputs, made func() s
 		}
 		made := samples[in.Method+" "+in.Path]
 		if made == nil {
-			t.Errorf("%s %s has a body, and no sample of it", in.Method, in.Path)
+			t.Errorf("%s %s has a body, but no sample", in.Method, in.Path)
 			continue
 		}
 		if status, answer := w.put(t, in, made(), "", ""); status >= 300 {
@@ -175,7 +176,7 @@ func (w world) bodies(t *testing.T, do func(in openapitest.Inputs, made func() s
 	}
 }
 
-// kept is rows without what counts wrong codes.
+// kept returns the rows, except those that count wrong codes.
 func (w world) kept(t *testing.T) map[string]string {
 	t.Helper()
 	all := w.rows(t)
@@ -183,7 +184,7 @@ func (w world) kept(t *testing.T) map[string]string {
 	return all
 }
 
-// hostile are strings beside those of text.json that programs are known to stumble over.
+// hostile are strings that are known to break programs, beside those of text.json.
 func hostile() []string {
 	return []string{
 		"", "null", "'; DROP TABLE users; --", "%00", "%s%n", "../../etc/passwd", "{{7*7}}", "${jndi:ldap://x}", "a@b@c.example", "-1", "NaN",
@@ -225,7 +226,7 @@ func TestEveryTextIsStoredAsItIsOrRefused(t *testing.T) {
 				refused(t, fmt.Sprintf("%s %+q", what, bad.Text), f.Name, status, answer)
 			}
 			if diff := cmp.Diff(before, w.kept(t)); diff != "" {
-				t.Errorf("%s: what was refused has changed: %s", what, diff)
+				t.Errorf("%s: a refused request has changed rows: %s", what, diff)
 			}
 			for _, good := range slices.Concat(cases.Accepted, hostile()) {
 				status, answer := w.put(t, in, made(), f.Name, texttest.JSON(good))
@@ -239,7 +240,7 @@ func TestEveryTextIsStoredAsItIsOrRefused(t *testing.T) {
 	})
 }
 
-// asItIs fails the test if the answer has the field in another value than was sent: names may be in their normal form,
+// asItIs fails the test if the answer has another value of the field than was sent: names may be in their normal form,
 // and addresses and languages in their canonical one.
 func asItIs(t *testing.T, what, field, sent string, answer []byte) {
 	t.Helper()
@@ -300,7 +301,7 @@ func TestNoValueOfAnotherTypeIsTaken(t *testing.T) {
 			}
 		}
 		for name, body := range map[string]string{
-			"nothing": "", "null": "null", "an array": "[]", "a text": `"x"`, "a number": "1e400", "half": "{", "two": "{}{}", "deeper than any parser": strings.Repeat(`{"a":`, 10_900),
+			"nothing": "", "null": "null", "an array": "[]", "a text": `"x"`, "a number": "1e400", "half": "{", "two": "{}{}", "nested too deeply": strings.Repeat(`{"a":`, 10_900),
 			"larger than allowed": `{"a":"` + strings.Repeat("x", problem.MaxBody) + `"}`, "a byte order mark": "\ufeff{}", "a name with NUL": `{"\u0000":1}`,
 			"a long name": `{"` + strings.Repeat("é", 20_000) + `":1}`,
 		} {
@@ -336,7 +337,7 @@ func TestEveryParameterIsReadOrRefused(t *testing.T) {
 				if p.In == "path" && value == "" { // another path
 					continue
 				}
-				path, body := strings.Replace(in.Path, "{id}", w.notificationID, 1), "" // the id of no order and no user
+				path, body := strings.Replace(in.Path, "{id}", w.notificationID, 1), "" // the id does not exist
 				if made := samples[in.Method+" "+in.Path]; made != nil {
 					body = made().body
 				}

@@ -18,14 +18,14 @@ import (
 	"orderbell/functions/internal/userapi"
 	"orderbell/internal/event"
 	"orderbell/internal/feed/message"
-	"orderbell/internal/origin"
+	"orderbell/internal/paths"
 	"orderbell/internal/problem"
 	"orderbell/internal/user"
 )
 
 const openAPIFile = "../specs/004-order-notifications/contracts/openapi.yaml"
 
-// openAPI is what the tests need of the OpenAPI document.
+// openAPI is the part of the OpenAPI document that the tests use.
 type openAPI struct {
 	Paths      map[string]map[string]any `yaml:"paths"`
 	Components struct {
@@ -58,7 +58,7 @@ func TestTheDocumentHasEveryRouteAndNoOther(t *testing.T) {
 		"GET " + optout.ConfirmPath + "{token}", "POST " + optout.ConfirmPath + "{token}",
 	} // not a route.API: it answers with pages
 	devices, _ := deviceapi.New(nil, nil, nil, nil, 0)
-	served = append(served, "POST "+deviceapi.PairingsPath, "POST "+deviceapi.PairingsPath+"/state") // without a token
+	served = append(served, "POST "+paths.Pairings, "POST "+paths.Pairings+"/state") // without a token
 	for _, api := range []route.API{devices, orderapi.New(nil, nil, nil), userapi.New(nil, nil, nil, nil, user.InvitationTerms{}), inboxapi.New(nil, nil, nil, nil)} {
 		served = append(served, api.Routes()...)
 	}
@@ -83,7 +83,7 @@ func TestTheOriginPassesOnEveryRouteAndNoOther(t *testing.T) {
 	served := map[string][]string{
 		"order-api": orderapi.New(nil, nil, nil).Routes(),
 		"user-api": slices.Concat(userapi.New(nil, nil, nil, nil, user.InvitationTerms{}).Routes(), inboxapi.New(nil, nil, nil, nil).Routes(),
-			devices.Routes(), []string{"POST " + deviceapi.PairingsPath, "GET " + optout.Path + "{token}", "GET " + optout.ConfirmPath + "{token}"}),
+			devices.Routes(), []string{"POST " + paths.Pairings, "GET " + optout.Path + "{token}", "GET " + optout.ConfirmPath + "{token}"}),
 	}
 	for path := range readOpenAPI(t).Paths {
 		if strings.HasPrefix(path, streamPaths) {
@@ -96,7 +96,7 @@ func TestTheOriginPassesOnEveryRouteAndNoOther(t *testing.T) {
 			_, path, _ := strings.Cut(route, " ")
 			var to []string
 			for other := range served {
-				for _, prefix := range origin.Paths(other) {
+				for _, prefix := range paths.Of(other) {
 					if path == prefix || strings.HasPrefix(path, prefix+"/") {
 						to = append(to, other)
 						used[prefix] = true
@@ -107,7 +107,7 @@ func TestTheOriginPassesOnEveryRouteAndNoOther(t *testing.T) {
 				t.Errorf("%s is served by (-) and passed on to (+): %s", path, diff)
 			}
 		}
-		for _, prefix := range origin.Paths(program) {
+		for _, prefix := range paths.Of(program) {
 			if !used[prefix] {
 				t.Errorf("the origin passes %s on to %s, which serves nothing there", prefix, program)
 			}

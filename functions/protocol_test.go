@@ -50,7 +50,7 @@ func TestEveryRouteRefusesOtherMethods(t *testing.T) {
 	}
 }
 
-// TestNoBodyIsReadAsWhatItIsNot sends every route that reads a body what is compressed or not UTF-8.
+// TestNoBodyIsReadAsWhatItIsNot sends a body that is compressed or not UTF-8 to every route that reads one.
 func TestNoBodyIsReadAsWhatItIsNot(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
@@ -101,7 +101,7 @@ func TestNoBodyIsReadAsWhatItIsNot(t *testing.T) {
 	}
 }
 
-// TestTwoTokensAreRefusedOnEveryRoute sends two headers, of which the second is good, and both.
+// TestTwoTokensAreRefusedOnEveryRoute sends two headers: one of them valid, and both.
 func TestTwoTokensAreRefusedOnEveryRoute(t *testing.T) {
 	t.Parallel()
 	w := setup(t)

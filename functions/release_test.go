@@ -110,7 +110,7 @@ func TestTheReleaseBeforeWorksWhileTheSchemaMigrates(t *testing.T) {
 		t.Fatal(err)
 	}
 	if orders < rounds || records < rounds {
-		t.Errorf("%d paid orders and %d event records after %d rounds: the statements do not do their work", orders, records, rounds)
+		t.Errorf("%d paid orders and %d event records after %d rounds: the statements have no effect", orders, records, rounds)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// TestRightsAreThoseOfNow walks every route with tokens that say owner, of users who are not, or no more.
+// TestRightsAreThoseOfNow calls every route with tokens of owners, whose users are not or no longer owners.
 func TestRightsAreThoseOfNow(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
@@ -58,7 +58,7 @@ func TestRightsAreThoseOfNow(t *testing.T) {
 	list := asked{path: "/api/users"}
 	for name, token := range map[string]string{"good": good, "revoked": withRevoked, "lost": withLost, "demoted": withDemoted, "removed": withRemoved} {
 		if status, body := w.askWith(t, "GET /api/users", list, token); status != http.StatusOK {
-			t.Fatalf("%s is refused before anything happened: %d %s", name, status, body)
+			t.Fatalf("%s is refused before the changes: %d %s", name, status, body)
 		}
 	}
 	now := time.Now()
@@ -117,7 +117,7 @@ func TestRightsAreThoseOfNow(t *testing.T) {
 			t.Errorf("%s has changed: %s", v.who, diff)
 		}
 	}
-	// The finding: a demoted manager promoted himself with his old token.
+	// A demoted manager once promoted himself with his old token.
 	if status, _ := w.askWith(t, "PATCH /api/users/{id}", asked{path: "/api/users/" + demoted.ID, body: `{"roles":["owner"]}`}, withDemoted); status != http.StatusForbidden {
 		t.Errorf("a demoted user promotes himself: %d", status)
 	}

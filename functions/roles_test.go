@@ -25,7 +25,7 @@ func (w world) as(t *testing.T, role string) *database.Pool {
 	return databasetest.Open(t, databasetest.As(t, w.pool.Config().ConnString(), role))
 }
 
-// TestEachProgramWorksWithItsRole has the stores do what the programs do, each under the role of its program.
+// TestEachProgramWorksWithItsRole calls the stores as the programs do, each under the role of its program.
 func TestEachProgramWorksWithItsRole(t *testing.T) {
 	t.Parallel()
 	w := setup(t)

@@ -1,5 +1,5 @@
-// Package functions_test holds both HTTP APIs to what they share. It walks every route of the HTTP APIs as somebody of another business, and looks whether anything
-// of the first one shows or changes.
+// Package functions_test checks what both HTTP APIs have in common. It calls every route as a user of another business, and
+// checks that it shows and changes nothing of the first one.
 package functions_test
 
 import (
@@ -37,7 +37,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// canary is in everything of the business that must not be seen, and in nothing else.
+// canary is in every text of the first business, and in no other.
 const canary = "canary"
 
 // world is two businesses. The first has a user, an order, a kept answer and a notification; the other has an owner.
@@ -121,7 +121,7 @@ func (w world) pair(t *testing.T, code, name string) (id string) {
 	return id
 }
 
-// nowhere takes messages and loses them.
+// nowhere drops messages.
 type nowhere struct{}
 
 func (nowhere) Publish(context.Context, string, message.Message) error { return nil }
@@ -132,7 +132,7 @@ type asked struct {
 	want       int
 }
 
-// calls returns, for every route, how somebody of the other business may ask for what is not theirs.
+// calls returns, for every route, the calls with which a user of the other business tries to reach the first one.
 func (w world) calls() map[string][]asked {
 	user, one, notification := "/api/users/"+w.owner.ID, "/api/orders/"+w.orderID, "/api/notifications/"+w.notificationID
 	return map[string][]asked{
@@ -179,12 +179,12 @@ func (w world) everyCall(t *testing.T) map[string][]asked {
 	return calls
 }
 
-// cursorAt returns a cursor at something, as a client of its business could have had it a moment from now.
+// cursorAt returns a cursor at an entry, as a client of its business could get it.
 func cursorAt(id string) string {
 	return route.Position{At: time.Now().Add(time.Hour), ID: id}.Cursor()
 }
 
-// rows returns everything that the database has of the first business, by table.
+// rows returns all rows of the first business, by table.
 func (w world) rows(t *testing.T) map[string]string {
 	t.Helper()
 	const tables = `SELECT table_name FROM information_schema.columns
@@ -265,7 +265,7 @@ func TestNothingOfAnotherBusinessShowsOrChanges(t *testing.T) {
 		who    string
 		person user.User
 	}{
-		{"the other business's owner", w.other}, {"their token with this business's user", theirs}, {"a business that is none", unknown},
+		{"the other business's owner", w.other}, {"their token with this business's user", theirs}, {"a business that does not exist", unknown},
 	}
 	for _, v := range visitors {
 		for _, routed := range slices.Sorted(maps.Keys(calls)) {
@@ -283,7 +283,7 @@ func TestNothingOfAnotherBusinessShowsOrChanges(t *testing.T) {
 			t.Errorf("%s has changed: %s", v.who, diff)
 		}
 	}
-	// The same calls by the business itself show and change it: the calls are not refused for another reason.
+	// The same calls by the business itself show and change it, so the calls are not refused for another reason.
 	for _, routed := range []string{"GET /api/orders/snapshot", "GET /api/orders/{id}", "GET /api/users", "GET /api/users/{id}", "GET /api/me", "GET /api/tenant", "GET /api/notifications", "GET /api/devices"} {
 		if _, body := w.ask(t, routed, calls[routed][0], w.owner); !strings.Contains(body, canary) {
 			t.Errorf("its own owner does not see it by %s: %s", routed, body)

@@ -30,7 +30,7 @@ import (
 	"orderbell/migrations"
 )
 
-// nextRelease is what the migrations of a next release may do while the programs of this one run: each is a step.
+// nextRelease are steps that the migrations of a next release may have while the programs of this one run.
 func nextRelease() []string {
 	return []string{
 		"ALTER TABLE orders ADD COLUMN note text NOT NULL DEFAULT ''",
@@ -46,8 +46,8 @@ func nextRelease() []string {
 	}
 }
 
-// TestProgramsWorkWhileTheSchemaChanges has the stores of all programs work, with prepared statements on every
-// connection, while the schema becomes that of a next release, and after it.
+// TestProgramsWorkWhileTheSchemaChanges runs the stores of all programs, with prepared statements on every connection,
+// while the schema changes to that of a next release, and after it.
 func TestProgramsWorkWhileTheSchemaChanges(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
@@ -207,7 +207,7 @@ func TestStepsKeepTheProgramsOfTheReleaseBefore(t *testing.T) {
 	}
 	for _, bad := range []string{"ALTER TABLE a DROP COLUMN b", "ALTER TABLE a RENAME COLUMN b TO c", "ALTER TABLE a ADD COLUMN b text NOT NULL", "ALTER TABLE a ALTER b SET NOT NULL"} {
 		if found := breaks.FindString(bad); found == "" || given.MatchString(found) {
-			t.Errorf("%q is taken for a step that keeps programs running", bad)
+			t.Errorf("%q counts as a step that keeps programs running", bad)
 		}
 	}
 	if ok := fmt.Sprint(given.MatchString(breaks.FindString("ALTER TABLE a ADD COLUMN b text NOT NULL DEFAULT ''"))); ok != "true" {

@@ -24,7 +24,7 @@ func errInArguments(args []string) error {
 			if i > 0 && strings.HasPrefix(args[i-1], "-") {
 				where = " after " + args[i-1]
 			}
-			return fmt.Errorf("the argument %+q%s %s", text.Clip(arg, mostQuoted), where, fault)
+			return fmt.Errorf("the argument %+q%s %s", text.ClipBytes(arg, mostQuoted), where, fault)
 		}
 	}
 	return nil
@@ -47,10 +47,13 @@ func checkArguments(cmd *cobra.Command) {
 			}
 			for _, arg := range args {
 				if fault := argumentFault(arg); fault != "" {
-					return fmt.Errorf("%s: the argument %+q %s", cmd.UseLine(), text.Clip(arg, mostQuoted), fault)
+					return fmt.Errorf("%s: the argument %+q %s", cmd.UseLine(), text.ClipBytes(arg, mostQuoted), fault)
 				}
 			}
-			return own(cmd, args)
+			if err := own(cmd, args); err != nil {
+				return err
+			}
+			return errInRequired(cmd)
 		}
 	}
 }
@@ -86,7 +89,7 @@ func errInFlags(cmd *cobra.Command) (err error) {
 			switch fault := argumentFault(value); {
 			case err != nil:
 			case fault != "":
-				err = fmt.Errorf("--%s %+q %s", f.Name, text.Clip(value, mostQuoted), fault)
+				err = fmt.Errorf("--%s %+q %s", f.Name, text.ClipBytes(value, mostQuoted), fault)
 			case f.Name == "tenant" && !namesTenants(cmd, value):
 				err = fmt.Errorf("--tenant must be the id of a tenant, such as demo, not %q", value)
 			}
@@ -110,7 +113,7 @@ func namesTenants(cmd *cobra.Command, value string) bool {
 // topicExists checks the arguments of help: cobra's own check prints them as they are, and exits with 0.
 func topicExists(cmd *cobra.Command, args []string) error {
 	if _, _, err := cmd.Root().Find(args); err != nil {
-		return fmt.Errorf("there is no help about %q", strings.Join(args, " "))
+		return fmt.Errorf("there is no help about %q: name a command", strings.Join(args, " "))
 	}
 	return nil
 }

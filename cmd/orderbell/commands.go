@@ -36,13 +36,7 @@ func work(do func(cmd *cobra.Command, args []string) error) func(*cobra.Command,
 
 // missingSubcommand is the function of a command that only groups subcommands.
 func missingSubcommand(cmd *cobra.Command, _ []string) error {
-	var names []string
-	for _, c := range cmd.Commands() {
-		if c.IsAvailableCommand() {
-			names = append(names, c.Name())
-		}
-	}
-	return fmt.Errorf("missing subcommand: use one of %s", strings.Join(names, ", "))
+	return fmt.Errorf("missing subcommand: use one of %s", strings.Join(subcommands(cmd), ", "))
 }
 
 // newRoot returns the whole command tree.
@@ -57,6 +51,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(newDevCommand(), newMigrateCommand(), newTenantCommand(), newSourceCommand(), newDeviceCommand(), newTokenCommand(), newRevokeCommand(), newAuditCommand(), newTailCommand(),
 		newLoadCommand(), newDeadLetterCommand(), newMailCommand(), newVerifyCommand(), newStatusCommand(), newExplainCommand(), newTraceCommand(), newPlanCommand(), newVersionCommand())
 	root.InitDefaultHelpCmd()
+	root.SetFlagErrorFunc(flagError)
 	checkArguments(root)
 	return root
 }
@@ -67,8 +62,13 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	root.SetOut(out)
 	root.SetErr(errOut)
 	command, err := root, errInArguments(args)
+	failed := false
 	if err == nil {
 		command, err = root.ExecuteContextC(ctx)
+		failed = errors.As(err, new(failure))
+		if unknown := errInCommand(root, args); !failed && unknown != nil {
+			err = unknown
+		}
 	}
 	if err == nil {
 		return exitOK
@@ -76,7 +76,7 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	for line := range strings.Lines("orderbell: " + err.Error() + "\n") { // an error may quote untrusted input
 		_, _ = fmt.Fprintln(errOut, text.Terminal(strings.TrimSuffix(line, "\n")))
 	}
-	if errors.As(err, new(failure)) {
+	if failed {
 		return exitFailed
 	}
 	_, _ = fmt.Fprintf(errOut, "See %s --help.\n", command.CommandPath())

@@ -39,7 +39,7 @@ The id of a letter is its partition and offset, such as 3-42. The id of its even
 		Example: `  orderbell deadletter list --open
   orderbell deadletter show 3-42
   orderbell deadletter redrive --all --tenant demo --since 2h --dry-run`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: missingSubcommand,
 	}
 	cmd.PersistentFlags().StringVar(&o.data, "data", defaultData, "data directory of orderbell dev")
@@ -124,7 +124,7 @@ func newDeadLetterListCommand(o *deadLetterOptions) *cobra.Command {
 		Example: `  orderbell deadletter list
   orderbell deadletter list --open --tenant demo --reason database --since 24h
   orderbell deadletter list --json | jq -r '.[].reason' | sort | uniq -c`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: work(func(cmd *cobra.Command, _ []string) error {
 			return o.withOffice(cmd, func(ctx context.Context, office *deadletter.Office) error {
 				letters, err := office.List(ctx, o.filter)
@@ -149,7 +149,7 @@ func newDeadLetterShowCommand(o *deadLetterOptions) *cobra.Command {
 		Short: "Show everything that a dead letter contains",
 		Example: `  orderbell deadletter show 3-42
   orderbell deadletter show 0193b5a2-1c1e-7c3a-9d55-0a1b2c3d4e5f --json`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArgument,
 		RunE: work(func(cmd *cobra.Command, args []string) error {
 			return o.withOffice(cmd, func(ctx context.Context, office *deadletter.Office) error {
 				found, err := office.Show(ctx, args[0])

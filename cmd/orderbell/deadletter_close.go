@@ -20,7 +20,7 @@ func newDeadLetterCloseCommand(o *deadLetterOptions) *cobra.Command {
 		Long: `Record that dead letters will not be sent again, by whom and why: for events that can never be applied. The letters stay on
 the topic; list --open and redrive --all leave them out. A letter that is named to redrive is sent all the same.`,
 		Example: "  orderbell deadletter close 3-42 --because 'a test event of the till'",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    someArguments,
 		PreRunE: func(*cobra.Command, []string) error {
 			if strings.TrimSpace(because) == "" {
 				return errors.New("--because is missing: say why the dead letters will not be sent again")

@@ -235,7 +235,7 @@ func TestDeadLetterUsage(t *testing.T) {
 		"a since that is no time":          {[]string{"deadletter", "list", "--since", "yesterday"}, 2, "must be a duration"},
 		"a since in the future":            {[]string{"deadletter", "list", "--since", "-1h"}, 2, "must be a duration"},
 		"neither a stack nor a Kafka":      {[]string{"deadletter", "list"}, 1, "start it, or set KAFKA_BROKERS"},
-		"no argument to show":              {[]string{"deadletter", "show"}, 2, "accepts 1 arg(s), received 0"},
+		"no argument to show":              {[]string{"deadletter", "show"}, 2, "an argument is missing: write orderbell deadletter show ID"},
 		"a Kafka that is not there to ask": {[]string{"deadletter", "list"}, 1, "available brokers"},
 	} {
 		t.Run(name, func(t *testing.T) {

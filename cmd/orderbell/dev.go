@@ -40,7 +40,7 @@ uses that server instead. MAILPIT_URL is the address of your own Mailpit, where 
   orderbell dev --reset            # begin with an empty data directory
   PORT=9000 orderbell dev --data /tmp/second
   orderbell dev --check            # start, take one order all the way, stop`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		PreRunE: func(cmd *cobra.Command, _ []string) error {
 			if o.check && (o.reset || cmd.Flags().Changed("data")) {
 				return errors.New("--check uses a directory of its own: leave out --data and --reset")

@@ -27,11 +27,12 @@ AUTH_ROLES_CACHE. To end its open stream at once too, use DELETE /api/devices/{i
 ` + whichDatabase,
 		Example: `  orderbell device list --tenant corner-shop
   orderbell device revoke "Bar" --tenant corner-shop`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: missingSubcommand,
 	}
 	cmd.PersistentFlags().StringVar(&data, "data", defaultData, "the data directory of orderbell dev")
-	cmd.PersistentFlags().StringVar(&tenant, "tenant", "", "id of the tenant")
+	cmd.PersistentFlags().StringVar(&tenant, "tenant", "", "id of the tenant, such as demo")
+	_ = cmd.MarkPersistentFlagRequired("tenant") // fails only for a flag that does not exist
 	cmd.AddCommand(newDeviceListCommand(&data, &tenant), newDeviceRevokeCommand(&data, &tenant))
 	return cmd
 }
@@ -40,7 +41,7 @@ AUTH_ROLES_CACHE. To end its open stream at once too, use DELETE /api/devices/{i
 func devicesOf(ctx context.Context, data, tenant string, do func(store *userstore.Store, found []user.Device) error) error {
 	return withUsers(ctx, data, func(store *userstore.Store) error {
 		if err := store.HasTenant(ctx, tenant); errors.Is(err, user.ErrNoTenant) {
-			return fmt.Errorf("there is no tenant %s", tenant)
+			return noTenant(tenant)
 		} else if err != nil {
 			return err
 		}
@@ -52,21 +53,11 @@ func devicesOf(ctx context.Context, data, tenant string, do func(store *userstor
 	})
 }
 
-func wantTenant(tenant *string) func(*cobra.Command, []string) error {
-	return func(*cobra.Command, []string) error {
-		if !user.IsTenantID(*tenant) {
-			return fmt.Errorf("--tenant must be the id of a tenant, such as demo, not %q", *tenant)
-		}
-		return nil
-	}
-}
-
 func newDeviceListCommand(data, tenant *string) *cobra.Command {
 	return &cobra.Command{
-		Use:     "list --tenant TENANT",
-		Short:   "List the devices of a tenant",
-		Args:    cobra.NoArgs,
-		PreRunE: wantTenant(tenant),
+		Use:   "list --tenant TENANT",
+		Short: "List the devices of a tenant",
+		Args:  noArguments,
 		RunE: work(func(cmd *cobra.Command, _ []string) error {
 			return devicesOf(cmd.Context(), *data, *tenant, func(_ *userstore.Store, found []user.Device) error {
 				return table(cmd, func(w io.Writer) {
@@ -86,10 +77,9 @@ func newDeviceListCommand(data, tenant *string) *cobra.Command {
 
 func newDeviceRevokeCommand(data, tenant *string) *cobra.Command {
 	return &cobra.Command{
-		Use:     "revoke NAME --tenant TENANT",
-		Short:   "Revoke a device by its name",
-		Args:    cobra.ExactArgs(1),
-		PreRunE: wantTenant(tenant),
+		Use:   "revoke NAME --tenant TENANT",
+		Short: "Revoke a device by its name",
+		Args:  oneArgument,
 		RunE: work(func(cmd *cobra.Command, args []string) error {
 			return devicesOf(cmd.Context(), *data, *tenant, func(store *userstore.Store, found []user.Device) error {
 				for _, d := range found {

@@ -30,7 +30,7 @@ The command reads the database of DATABASE_URL or, if that is not set, of the or
   orderbell explain --event 0193b5a2-1c1e-7c3a-9d55-0a1b2c3d4e5f --user cashier@demo.example
   orderbell explain --reference A-1042 --tenant demo
   orderbell explain --mail 0193b5a2-1c1e-8c3a-9d55-0a1b2c3d4e5f`,
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		PreRunE: func(*cobra.Command, []string) error { return o.check() },
 		RunE: work(func(cmd *cobra.Command, _ []string) error {
 			accounts, err := accountsOf(cmd, o)

@@ -15,13 +15,14 @@ import (
 	"orderbell/cmd/orderbell/internal/load"
 	"orderbell/cmd/orderbell/internal/progress"
 	"orderbell/cmd/orderbell/internal/watch"
+	"orderbell/internal/paths"
 )
 
 func newLoadCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "load",
 		Short: "Put load on a running Orderbell and report the result",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE:  missingSubcommand,
 	}
 	cmd.AddCommand(newLoadSSECommand(), newLoadOrdersCommand())
@@ -56,7 +57,7 @@ Latency starts when the order changes, by the clock of order-api.
 ` + streamWords,
 		Example: `  orderbell load sse --tenant demo --clients 500 --orders 20
   orderbell load sse --tenant demo --clients 5000 --for 5m --json`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		PreRunE: func(*cobra.Command, []string) error {
 			for _, flag := range []struct {
 				name  string
@@ -86,11 +87,12 @@ Latency starts when the order changes, by the clock of order-api.
 			if o.orders != 0 && !(o.orders >= leastOrders && o.orders <= mostOrders) { // rejects NaN too
 				return fmt.Errorf("--orders must be 0, or from %g to %d, not %g", leastOrders, mostOrders, o.orders)
 			}
-			return o.check()
+			return nil
 		},
 		RunE: work(func(cmd *cobra.Command, _ []string) error { return o.run(cmd) }),
 	}
 	o.define(cmd)
+	require(cmd, "tenant")
 	flags := cmd.Flags()
 	flags.IntVar(&o.plan.Clients, "clients", 100, "number of streams")
 	flags.DurationVar(&o.plan.For, "for", 10*time.Second, "how long to measure")
@@ -156,7 +158,7 @@ func createOrders(ctx context.Context, origin string, tokens func(string) (strin
 			return nil
 		case <-tick.C:
 		}
-		r, err := http.NewRequestWithContext(ctx, http.MethodPost, origin+"/api/orders",
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, origin+paths.Orders,
 			bytes.NewReader([]byte(`{"reference":"load","total_amount":100,"currency":"EUR"}`)))
 		if err != nil {
 			return err

@@ -19,7 +19,6 @@ import (
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/outbox"
 	"orderbell/internal/store/userstore"
-	"orderbell/internal/user"
 )
 
 type loadOrdersOptions struct {
@@ -53,7 +52,7 @@ queues after it.
 ` + streamWords,
 		Example: `  orderbell load orders --tenant demo --rate 20 --for 30s
   orderbell load orders --new-tenants 100 --spike 5000 --svg spike.svg`,
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		PreRunE: func(cmd *cobra.Command, _ []string) error { return o.check(cmd) },
 		RunE:    work(func(cmd *cobra.Command, _ []string) error { return o.run(cmd) }),
 	}
@@ -100,11 +99,6 @@ func (o *loadOrdersOptions) check(cmd *cobra.Command) error {
 		return nil
 	}
 	o.plan.Tenants = strings.Split(o.tenant, ",")
-	for _, tenant := range o.plan.Tenants {
-		if !user.IsTenantID(tenant) {
-			return fmt.Errorf("--tenant must be the id of a tenant, such as demo, not %q", tenant)
-		}
-	}
 	if len(o.plan.Tenants) > 1 && o.tokenFile != "" {
 		return errors.New("--token-file holds a token of one tenant: give one --tenant")
 	}
@@ -186,7 +180,7 @@ func (o *loadOrdersOptions) database(ctx context.Context) (*database.Pool, error
 func (o *loadOrdersOptions) plot(r load.OrderReport) (err error) {
 	file, err := os.Create(o.svg)
 	if err != nil {
-		return fmt.Errorf("write the plot: %w", err)
+		return fileError("svg", o.svg, err)
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	return r.SVG(file)

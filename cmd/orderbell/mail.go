@@ -40,7 +40,7 @@ mailbox is suppressed: nothing is sent to it until it is taken off the list.
 		Example: `  orderbell mail list --status failed
   orderbell mail retry --all --tenant demo --since 24h --dry-run
   orderbell mail suppressions list`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: missingSubcommand,
 	}
 	cmd.PersistentFlags().StringVar(&o.data, "data", defaultData, "data directory of orderbell dev")
@@ -93,7 +93,7 @@ Exit status 1: no mail matches.`,
 		Example: `  orderbell mail list
   orderbell mail list --status failed --tenant demo --reason 550 --since 24h
   orderbell mail list --json | jq -r '.[].reason' | sort | uniq -c`,
-		Args: cobra.NoArgs, PreRunE: o.check,
+		Args: noArguments, PreRunE: o.check,
 		RunE: work(func(cmd *cobra.Command, _ []string) error {
 			return o.withMails(cmd, func(ctx context.Context, store *eventstore.Store) error {
 				if o.filter.Statuses == nil {
@@ -117,7 +117,7 @@ func newMailShowCommand(o *mailOptions) *cobra.Command {
 		Short: "Show everything that is known of a mail, or of an event's mails",
 		Example: `  orderbell mail show 0193b5a2-1c1e-8c3a-9d55-0a1b2c3d4e5f
   orderbell mail show 0193b5a2-1c1e-7c3a-9d55-0a1b2c3d4e5f --json`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArgument,
 		RunE: work(func(cmd *cobra.Command, args []string) error {
 			return o.withMails(cmd, func(ctx context.Context, store *eventstore.Store) error {
 				found, err := store.Mails(ctx, mail.Filter{IDs: lowered(args)}, 1000)
@@ -125,7 +125,7 @@ func newMailShowCommand(o *mailOptions) *cobra.Command {
 					return err
 				}
 				if len(found) == 0 {
-					return fmt.Errorf("no mail or event with mails has the id %s", args[0])
+					return fmt.Errorf("no mail or event with mails has the id %s: orderbell mail list shows the ids", args[0])
 				}
 				if o.asJSON {
 					return printJSON(cmd.OutOrStdout(), found)
@@ -197,7 +197,7 @@ func (o *mailOptions) retry(ctx context.Context, cmd *cobra.Command, store *even
 	}
 	for _, id := range ids {
 		if !slices.ContainsFunc(found, func(e mail.Entry) bool { return e.ID == id || e.EventID == id }) {
-			return fmt.Errorf("nothing was changed: no mail or event with mails has the id %s", id)
+			return fmt.Errorf("nothing was changed: no mail or event with mails has the id %s; orderbell mail list shows the ids", id)
 		}
 	}
 	r := retried{DryRun: o.dryRun, Retried: []mail.Entry{}, Refused: []refusal{}}

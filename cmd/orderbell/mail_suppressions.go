@@ -24,7 +24,7 @@ func newSuppressionsCommand(o *mailOptions) *cobra.Command {
 exist (5.1.1). The list is one for all tenants.`,
 		Example: `  orderbell mail suppressions list
   orderbell mail suppressions remove ana@shop.example`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: missingSubcommand,
 	}
 	cmd.AddCommand(newSuppressionsListCommand(o), newSuppressionsRemoveCommand(o))
@@ -74,7 +74,7 @@ makes them due.
 
 Exit status 1: an address is not on the list. Then nothing is changed.`,
 		Example: `  orderbell mail suppressions remove ana@shop.example && orderbell mail retry --all --user ana@shop.example`,
-		Args:    cobra.MinimumNArgs(1),
+		Args:    someArguments,
 		RunE: work(func(cmd *cobra.Command, args []string) error {
 			return o.withMails(cmd, func(ctx context.Context, store *eventstore.Store) error {
 				return o.unsuppress(ctx, cmd.OutOrStdout(), store, mailboxes(args))

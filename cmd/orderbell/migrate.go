@@ -19,7 +19,7 @@ func newMigrateCommand() *cobra.Command {
 		Example: `  orderbell migrate up
   orderbell migrate status --json
   orderbell migrate down 1`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: missingSubcommand,
 	}
 	cmd.AddCommand(newMigrateUpCommand(), newMigrateDownCommand(), newMigrateStatusCommand())
@@ -41,7 +41,7 @@ func newMigrateUpCommand() *cobra.Command {
 The programs' roles get the passwords of DATABASE_ROLES, ROLE:PASSWORD with commas between them. A role without one keeps what
 it has: at first it cannot log in.`,
 		Example: "  DATABASE_URL=postgres://orderbell@db/orderbell orderbell migrate up",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: work(func(cmd *cobra.Command, _ []string) error {
 			cfg, err := databaseConfig()
 			if err != nil {
@@ -132,7 +132,7 @@ func newMigrateStatusCommand() *cobra.Command {
 		Short: "Show the applied and the pending steps",
 		Example: `  orderbell migrate status
   orderbell migrate status --json | jq .version`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: work(func(cmd *cobra.Command, _ []string) error {
 			cfg, err := databaseConfig()
 			if err != nil {

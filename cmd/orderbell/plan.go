@@ -28,7 +28,7 @@ limits of the model, and how far it is from what was measured.`,
   orderbell plan --clients 20000 --tenants 2000 --payments 200 --core-price 1 --memory-price 0.1
   orderbell plan --payments 150000 --spike-factor 1      # sized for the peak
   orderbell plan --validate`,
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		PreRunE: func(*cobra.Command, []string) error { return in.Check() },
 		RunE: work(func(cmd *cobra.Command, _ []string) error {
 			switch {

@@ -85,15 +85,15 @@ func TestPlanNamesItsSources(t *testing.T) {
 func TestPlanRefusesBadFlags(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ args, want string }{
-		{"--clients 0", "--clients 0: must be from 1 to 1000000000"},
-		{"--clients many", `"many"`},
-		{"--payments NaN", "--payments NaN: must be from 0.1 to 10000000"},
-		{"--fail 1.5", "--fail 1.5: must be from 0 to 1"},
-		{"--window 1s", "--window 1s: must be from 6s to 1h0m0s"},
-		{"--partitions -1", "--partitions -1: must be from 1 to 10000"},
-		{"--tenants 5 --clients 4", "--clients 4: must be at least one for each of the 5 --tenants"},
+		{"--clients 0", "--clients must be from 1 to 1000000000, not 0"},
+		{"--clients many", `--clients must be a whole number, not "many"`},
+		{"--payments NaN", "--payments must be from 0.1 to 10000000, not NaN"},
+		{"--fail 1.5", "--fail must be from 0 to 1, not 1.5"},
+		{"--window 1s", "--window must be from 6s to 1h0m0s, not 1s"},
+		{"--partitions -1", "--partitions must be from 1 to 10000, not -1"},
+		{"--tenants 5 --clients 4", "--clients must be at least 5, one for each of --tenants, not 4"},
 		{"--cells 1 --spike-for 1h", "a cell has 544500000 payments in --warm, --spike-for and --rest: the most is 5000000"},
-		{"everything", "unknown command"},
+		{"everything", "orderbell plan takes no arguments"},
 	} {
 		stdout, stderr, status := run(t, nil, append([]string{"plan"}, strings.Fields(tt.args)...)...)
 		if status != 2 || stdout != "" || !strings.Contains(stderr, tt.want) || !strings.Contains(stderr, "See orderbell plan --help.") {

@@ -40,11 +40,9 @@ The command uses the database of DATABASE_URL and the Redis of REDIS_URL or, if 
 		Example: `  orderbell revoke --tenant demo --user cashier@demo.example
   orderbell revoke --tenant demo --subject till-bridge
   orderbell revoke --tenant demo --token-id 4f1c`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		PreRunE: func(*cobra.Command, []string) error {
 			switch {
-			case !user.IsTenantID(o.tenant):
-				return fmt.Errorf("--tenant must be the id of a tenant, such as demo, not %q", o.tenant)
 			case len(slices.DeleteFunc([]string{o.user, o.subject, o.tokenID}, func(s string) bool { return s == "" })) != 1:
 				return errors.New("give one of --user, --token-id and --subject")
 			case len(o.subject) > 255 || len(o.tokenID) > 1000:
@@ -62,6 +60,7 @@ The command uses the database of DATABASE_URL and the Redis of REDIS_URL or, if 
 		}),
 	}
 	cmd.Flags().StringVar(&o.tenant, "tenant", "", "id of the tenant, such as demo")
+	require(cmd, "tenant")
 	cmd.Flags().StringVar(&o.user, "user", "", "the address or the id of a user")
 	cmd.Flags().StringVar(&o.subject, "subject", "", "claim sub of a service account's tokens")
 	cmd.Flags().StringVar(&o.tokenID, "token-id", "", "claim jti of one token")
@@ -95,7 +94,7 @@ func revoke(ctx context.Context, o revokeOptions) (what string, err error) {
 	}
 	return what, withUsers(ctx, o.data, func(store *userstore.Store) error {
 		if err := store.HasTenant(ctx, o.tenant); errors.Is(err, user.ErrNoTenant) {
-			return fmt.Errorf("there is no tenant %s: nothing is revoked", o.tenant)
+			return noTenant(o.tenant)
 		} else if err != nil {
 			return err
 		}
@@ -127,7 +126,7 @@ func findUser(ctx context.Context, store *userstore.Store, tenant, who string) (
 		found, err = store.FindByEmail(ctx, tenant, who)
 	}
 	if errors.Is(err, user.ErrNotFound) {
-		return user.User{}, fmt.Errorf("tenant %s has no user %s", tenant, who)
+		return user.User{}, noUser(tenant, who)
 	}
 	return found, err
 }

@@ -28,7 +28,7 @@ unless the source is allowed for the event's tenant. A change is written to the 
 		Example: `  orderbell source list
   orderbell source allow /corner-shop/tills --tenant corner-shop
   orderbell source remove /corner-shop/tills --tenant corner-shop`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: missingSubcommand,
 	}
 	cmd.PersistentFlags().StringVar(&data, "data", defaultData, "the data directory of orderbell dev")
@@ -43,7 +43,7 @@ func newSourceListCommand(data *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the sources and their tenants",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: work(func(cmd *cobra.Command, _ []string) error {
 			var found []user.Source
 			err := withUsers(cmd.Context(), *data, func(store *userstore.Store) (err error) {
@@ -77,15 +77,13 @@ func newSourceChangeCommand(data *string, verb, short, done string, change sourc
 	cmd := &cobra.Command{
 		Use:   verb + " SOURCE --tenant TENANT",
 		Short: short,
-		Args:  cobra.ExactArgs(1),
+		Args:  oneArgument,
 		PreRunE: func(_ *cobra.Command, args []string) error {
 			switch _, err := url.Parse(args[0]); {
 			case args[0] == event.Source:
 				return fmt.Errorf("%s may send events for all tenants: that cannot be changed", event.Source)
 			case err != nil || args[0] == "" || len(args[0]) > event.MaxSource:
 				return fmt.Errorf("a CloudEvents source must be a URI reference of at most %d bytes, not %q", event.MaxSource, args[0])
-			case !user.IsTenantID(tenant):
-				return fmt.Errorf("--tenant must be the id of a tenant, such as demo, not %q", tenant)
 			}
 			return nil
 		},
@@ -97,7 +95,7 @@ func newSourceChangeCommand(data *string, verb, short, done string, change sourc
 			})
 			switch {
 			case errors.Is(err, user.ErrNoTenant):
-				return fmt.Errorf("there is no tenant %s", tenant)
+				return noTenant(tenant)
 			case err != nil:
 				return err
 			case !changed && verb == "allow":
@@ -109,6 +107,7 @@ func newSourceChangeCommand(data *string, verb, short, done string, change sourc
 			return err
 		}),
 	}
-	cmd.Flags().StringVar(&tenant, "tenant", "", "id of the tenant")
+	cmd.Flags().StringVar(&tenant, "tenant", "", "id of the tenant, such as demo")
+	require(cmd, "tenant")
 	return cmd
 }

@@ -72,7 +72,7 @@ or --group which consumer groups they have; a function that has scaled to zero s
 		Example: `  orderbell status
   orderbell status --json | jq '.parts[] | select(.state != "ok")'
   orderbell status --program sse-gateway=http://sse-gateway:8080 --program outbox-relay=http://outbox-relay:8080`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		PreRunE: func(*cobra.Command, []string) error {
 			if o.limit <= 0 {
 				return fmt.Errorf("--timeout must be more than 0, not %s", o.limit)

@@ -33,13 +33,6 @@ func (o *streamOptions) define(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.data, "data", defaultData, "data directory of orderbell dev")
 }
 
-func (o *streamOptions) check() error {
-	if !user.IsTenantID(o.tenant) {
-		return fmt.Errorf("--tenant must be the id of a tenant, such as demo, not %q", o.tenant)
-	}
-	return nil
-}
-
 // origin returns the address of the gateway.
 func (o *streamOptions) origin() (string, error) {
 	if o.url != "" {
@@ -58,11 +51,11 @@ func (o *streamOptions) tokens() (func(userID string) (string, error), error) {
 		return func(string) (string, error) {
 			content, err := os.ReadFile(o.tokenFile)
 			if err != nil {
-				return "", fmt.Errorf("read the token: %w", err)
+				return "", fileError("token-file", o.tokenFile, err)
 			}
 			token := strings.TrimSpace(string(content))
 			if token == "" {
-				return "", fmt.Errorf("read the token: %s is empty", o.tokenFile)
+				return "", fmt.Errorf("--token-file: the file %s is empty: it must hold a token", o.tokenFile)
 			}
 			return token, nil
 		}, nil

@@ -29,7 +29,7 @@ func (o *streamOptions) known(ctx context.Context, who string) (string, error) {
 	}
 	return who, withUsers(ctx, o.data, func(store *userstore.Store) error {
 		if err := store.HasTenant(ctx, o.tenant); errors.Is(err, user.ErrNoTenant) {
-			return fmt.Errorf("there is no tenant %s: nothing would be shown", o.tenant)
+			return noTenant(o.tenant)
 		} else if err != nil {
 			return err
 		}
@@ -56,12 +56,12 @@ the gateway, the command opens it again and continues where it was. The state of
 		Example: `  orderbell tail --tenant demo
   orderbell tail --tenant demo --from 0 --count 10 --json    # the ten oldest events that are kept
   orderbell tail --tenant demo --url https://orders.example --token-file token.txt`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		PreRunE: func(*cobra.Command, []string) error {
 			if show.Most < 0 {
 				return fmt.Errorf("--count must be 0 or more, not %d", show.Most)
 			}
-			return o.check()
+			return nil
 		},
 		RunE: work(func(cmd *cobra.Command, _ []string) error {
 			origin, err := o.origin()
@@ -82,6 +82,7 @@ the gateway, the command opens it again and continues where it was. The state of
 		}),
 	}
 	o.define(cmd)
+	require(cmd, "tenant")
 	cmd.Flags().StringVar(&user, "user", tailAccount, "the address or the id of a user whose notifications are shown too")
 	cmd.Flags().StringVar(&from, "from", "", "start after the event with this id; 0: with the oldest event that is kept")
 	cmd.Flags().IntVar(&show.Most, "count", 0, "exit after this number of events; 0: never")

@@ -25,7 +25,7 @@ func newTenantCommand() *cobra.Command {
 		Short: "Create a business and its owner, or list the businesses",
 		Example: `  orderbell tenant create --name "Corner Shop" --owner-email ana@shop.example
   orderbell tenant list --json`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: missingSubcommand,
 	}
 	cmd.AddCommand(newTenantCreateCommand(), newTenantListCommand(), newTenantLimitsCommand())
@@ -57,7 +57,7 @@ its time zone; its owners and managers can change both, and the language, with P
 		Example: `  orderbell tenant create --name "Corner Shop" --owner-email ana@shop.example
   orderbell tenant create --name "Kopi Senja" --id kopi --locale id --currency IDR --time-zone Asia/Jakarta \
       --owner-email sari@kopi.example --owner-name Sari`,
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		PreRunE: func(*cobra.Command, []string) error { return o.check() },
 		RunE: work(func(cmd *cobra.Command, _ []string) error {
 			var owner user.User
@@ -85,6 +85,7 @@ its time zone; its owners and managers can change both, and the language, with P
 	flags.StringVar(&o.timeZone, "time-zone", user.UsualTimeZone, "its time zone (IANA), such as Asia/Jakarta")
 	flags.BoolVar(&o.asJSON, "json", false, "print JSON")
 	flags.StringVar(&o.data, "data", defaultData, "data directory of orderbell dev")
+	require(cmd, "name", "owner-email")
 	return cmd
 }
 
@@ -172,7 +173,7 @@ func newTenantListCommand() *cobra.Command {
 		Long:  "List the businesses with their owners, oldest first.\n\n" + whichDatabase,
 		Example: `  orderbell tenant list
   orderbell tenant list --json | jq -r '.[].tenant_id'`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: work(func(cmd *cobra.Command, _ []string) error {
 			var found []user.Business
 			err := withUsers(cmd.Context(), data, func(store *userstore.Store) (err error) {

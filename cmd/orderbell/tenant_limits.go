@@ -41,7 +41,7 @@ written to the audit trail.
 		Example: `  orderbell tenant limits demo
   orderbell tenant limits demo set max_users=2000 orders_per_second=200
   orderbell tenant limits demo unset max_users`,
-		Args: cobra.MinimumNArgs(1),
+		Args: someArguments,
 		PreRunE: func(_ *cobra.Command, args []string) error {
 			_, err := limitChanges(args)
 			return err
@@ -81,7 +81,7 @@ func changeLimits(cmd *cobra.Command, store *userstore.Store, tenantID string, c
 		chosen, err = store.Limits(cmd.Context(), tenantID)
 	}
 	if errors.Is(err, user.ErrNoTenant) {
-		err = fmt.Errorf("there is no tenant %s", tenantID)
+		err = noTenant(tenantID)
 	}
 	return chosen, err
 }

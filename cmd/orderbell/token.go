@@ -34,7 +34,7 @@ that runs on the data directory.`,
 		Example: `  orderbell token --tenant demo --email owner@demo.example
   curl -H "Authorization: Bearer $(orderbell token --tenant demo --email viewer@demo.example)" \
     http://localhost:8080/api/orders/snapshot`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		PreRunE: func(*cobra.Command, []string) error {
 			if o.ttl < time.Second {
 				return fmt.Errorf("--ttl must be 1s or more, not %s", o.ttl)
@@ -54,9 +54,7 @@ that runs on the data directory.`,
 	cmd.Flags().StringVar(&o.email, "email", "", "mail address of the user, such as owner@demo.example")
 	cmd.Flags().DurationVar(&o.ttl, "ttl", devstack.TokenTTL, "how long the token is valid")
 	cmd.Flags().StringVar(&o.data, "data", defaultData, "data directory of orderbell dev")
-	for _, name := range []string{"tenant", "email"} {
-		_ = cmd.MarkFlagRequired(name) // fails only for a flag that does not exist
-	}
+	require(cmd, "tenant", "email")
 	return cmd
 }
 
@@ -80,7 +78,7 @@ func makeToken(ctx context.Context, o tokenOptions) (string, error) {
 	defer pool.Close()
 	found, err := userstore.New(pool).FindByEmail(ctx, o.tenant, o.email)
 	if errors.Is(err, user.ErrNotFound) {
-		return "", fmt.Errorf("tenant %s has no user %s", o.tenant, o.email)
+		return "", noUser(o.tenant, o.email)
 	}
 	if err != nil {
 		return "", err

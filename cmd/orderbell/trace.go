@@ -36,7 +36,7 @@ the traces, which the tracing backend finds. It reads the database of DATABASE_U
 that runs on the data directory.`,
 		Example: `  orderbell trace A-1042
   orderbell trace 0193b5a2-1c1e-7c3a-9d55-0a1b2c3d4e5f --json`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArgument,
 		RunE: work(func(cmd *cobra.Command, args []string) error {
 			found, err := tracesOf(cmd.Context(), data, address, tenantID, args[0])
 			if err != nil {
@@ -103,19 +103,19 @@ func spansOf(ctx context.Context, address, traceID string) ([]traces.Span, error
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address+"/traces/"+traceID, nil)
 	if err != nil {
-		return nil, fmt.Errorf("read spans: %w", err)
+		return nil, fmt.Errorf("read spans of orderbell dev: %w", err)
 	}
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return nil, fmt.Errorf("read spans: %w", err)
+		return nil, fmt.Errorf("read spans of orderbell dev: %w", err)
 	}
 	defer response.Body.Close() //nolint:errcheck // only read
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("read spans: %s answers %s", address, response.Status)
+		return nil, fmt.Errorf("read spans of orderbell dev: %s answers %s", address, response.Status)
 	}
 	spans := []traces.Span{}
 	if err := json.NewDecoder(response.Body).Decode(&spans); err != nil {
-		return nil, fmt.Errorf("read spans of %s: %w", address, err)
+		return nil, fmt.Errorf("read spans of orderbell dev: %s answers with something else: %w", address, err)
 	}
 	return spans, nil
 }

@@ -51,7 +51,7 @@ on the data directory. SSE_REPLAY_BUFFER_TTL_SECONDS must have the functions' va
   orderbell verify --window 1h --tenant demo
   orderbell verify --since 2026-11-24T09:00:00Z --until 2026-11-24T12:00:00Z --json
   orderbell verify --feed-since 5m      # Redis lost some of its memory five minutes ago`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		PreRunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case cmd.Flags().Changed("window") && (!o.since.IsZero() || !o.until.IsZero()):
@@ -127,7 +127,7 @@ func (o *verifyOptions) run(cmd *cobra.Command) (err error) {
 	}
 	if o.tenant != "" {
 		if err := userstore.New(pool).HasTenant(cmd.Context(), o.tenant); errors.Is(err, user.ErrNoTenant) {
-			return fmt.Errorf("there is no tenant %s: nothing is verified", o.tenant)
+			return noTenant(o.tenant)
 		}
 	}
 	auditor := verify.Auditor{Store: auditstore.New(pool), Options: o.options(), Progress: progress.On(cmd.ErrOrStderr())}

@@ -14,7 +14,7 @@ func newVersionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version, the commit and the Go release of this program",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: work(func(cmd *cobra.Command, _ []string) error {
 			info, _ := debug.ReadBuildInfo()
 			return printVersion(cmd.OutOrStdout(), info)

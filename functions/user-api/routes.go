@@ -12,6 +12,7 @@ import (
 	"orderbell/functions/internal/userapi"
 	"orderbell/internal/auth"
 	"orderbell/internal/feed"
+	"orderbell/internal/paths"
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/inboxstore"
 	"orderbell/internal/store/userstore"
@@ -46,12 +47,12 @@ func routes(cfg config, log *slog.Logger, verifier *auth.Verifier, users *userst
 	devices, pairings := deviceapi.New(log, verifier, users, watchers, cfg.Limits.MaxDevices)
 	mux := http.NewServeMux()
 	mux.Handle("/", userapi.New(log, verifier, users, watchers, terms))
-	mux.Handle("/api/notifications", notifications)
-	mux.Handle("/api/notifications/", notifications)
-	mux.Handle("/api/devices", devices)
-	mux.Handle("/api/devices/", devices)
-	mux.Handle(deviceapi.PairingsPath, pairings)
-	mux.Handle(deviceapi.PairingsPath+"/", pairings)
+	mux.Handle(paths.Notifications, notifications)
+	mux.Handle(paths.Notifications+"/", notifications)
+	mux.Handle(paths.Devices, devices)
+	mux.Handle(paths.Devices+"/", devices)
+	mux.Handle(paths.Pairings, pairings)
+	mux.Handle(paths.Pairings+"/", pairings)
 	mux.Handle(optout.Path, unsubscribe)
 	mux.Handle(optout.ConfirmPath, confirm)
 	return mux, nil

@@ -28,7 +28,7 @@ func setup(t *testing.T) *auth.Verifier {
 	return authtest.Verifier(t, config())
 }
 
-// token signs the claims of a good token after change has had its way with them.
+// token signs the claims of a valid token after change has changed them.
 func token(t *testing.T, method jwt.SigningMethod, key any, change func(jwt.MapClaims)) string {
 	t.Helper()
 	claims := jwt.MapClaims{
@@ -79,20 +79,20 @@ func TestVerify(t *testing.T) {
 		token string
 		want  string
 	}{
-		"no token at all":           {"", "malformed"},
-		"three words":               {"a.b.c", "malformed"},
-		"an unsigned token":         {token(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, nil), "signature is not valid"},
-		"another algorithm":         {token(t, jwt.SigningMethodHS512, []byte(secret), nil), "signature is not valid"},
-		"another secret":            {token(t, jwt.SigningMethodHS256, []byte(strings.Repeat("x", 32)), nil), "signature is not valid"},
-		"a token that has expired":  {token(t, jwt.SigningMethodHS256, []byte(secret), set("exp", 1)), "expired"},
-		"a token without an end":    {token(t, jwt.SigningMethodHS256, []byte(secret), set("exp", nil)), "no claim exp"},
-		"a token of tomorrow":       {token(t, jwt.SigningMethodHS256, []byte(secret), set("nbf", time.Now().Add(time.Hour).Unix())), "not valid before"},
-		"another issuer":            {token(t, jwt.SigningMethodHS256, []byte(secret), set("iss", "x")), "issuer"},
-		"another audience":          {token(t, jwt.SigningMethodHS256, []byte(secret), set("aud", "x")), "audience"},
-		"no subject":                {token(t, jwt.SigningMethodHS256, []byte(secret), set("sub", "")), "claim sub"},
-		"no tenant":                 {token(t, jwt.SigningMethodHS256, []byte(secret), set("tenant_id", nil)), "tenant_id"},
-		"a tenant with a hash tag":  {token(t, jwt.SigningMethodHS256, []byte(secret), set("tenant_id", "{demo}")), "tenant_id"},
-		"a tenant that is a number": {token(t, jwt.SigningMethodHS256, []byte(secret), set("tenant_id", 7)), "tenant_id"},
+		"no token at all":                           {"", "malformed"},
+		"three words":                               {"a.b.c", "malformed"},
+		"an unsigned token":                         {token(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, nil), "signature is not valid"},
+		"another algorithm":                         {token(t, jwt.SigningMethodHS512, []byte(secret), nil), "signature is not valid"},
+		"another secret":                            {token(t, jwt.SigningMethodHS256, []byte(strings.Repeat("x", 32)), nil), "signature is not valid"},
+		"a token that has expired":                  {token(t, jwt.SigningMethodHS256, []byte(secret), set("exp", 1)), "expired"},
+		"a token without an end":                    {token(t, jwt.SigningMethodHS256, []byte(secret), set("exp", nil)), "no claim exp"},
+		"a token that is not valid before tomorrow": {token(t, jwt.SigningMethodHS256, []byte(secret), set("nbf", time.Now().Add(time.Hour).Unix())), "not valid before"},
+		"another issuer":                            {token(t, jwt.SigningMethodHS256, []byte(secret), set("iss", "x")), "issuer"},
+		"another audience":                          {token(t, jwt.SigningMethodHS256, []byte(secret), set("aud", "x")), "audience"},
+		"no subject":                                {token(t, jwt.SigningMethodHS256, []byte(secret), set("sub", "")), "claim sub"},
+		"no tenant":                                 {token(t, jwt.SigningMethodHS256, []byte(secret), set("tenant_id", nil)), "tenant_id"},
+		"a tenant with a hash tag":                  {token(t, jwt.SigningMethodHS256, []byte(secret), set("tenant_id", "{demo}")), "tenant_id"},
+		"a tenant that is a number":                 {token(t, jwt.SigningMethodHS256, []byte(secret), set("tenant_id", 7)), "tenant_id"},
 	} {
 		t.Run(name+" is refused", func(t *testing.T) {
 			t.Parallel()
@@ -114,11 +114,11 @@ func TestVerify(t *testing.T) {
 		claim any
 		want  []user.Role
 	}{
-		"roles in an array":                 {[]string{"owner", "viewer"}, []user.Role{user.Owner, user.Viewer}},
-		"roles in a string":                 {"kitchen viewer", []user.Role{user.Kitchen, user.Viewer}},
-		"a provider's own name":             {[]string{"kasir"}, []user.Role{user.Cashier}},
-		"names that mean nothing here":      {[]any{"boss", 7}, nil},
-		"a role that is told twice is once": {"owner owner", []user.Role{user.Owner}},
+		"roles in an array":                    {[]string{"owner", "viewer"}, []user.Role{user.Owner, user.Viewer}},
+		"roles in a string":                    {"kitchen viewer", []user.Role{user.Kitchen, user.Viewer}},
+		"a provider's own name":                {[]string{"kasir"}, []user.Role{user.Cashier}},
+		"unknown roles":                        {[]any{"boss", 7}, nil},
+		"a role that occurs twice counts once": {"owner owner", []user.Role{user.Owner}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -149,13 +149,13 @@ func TestRequire(t *testing.T) {
 		status    int
 		challenge string
 	}{
-		"a seller passes":          {"Bearer " + good, 204, ""},
-		"the scheme has no case":   {"bearer " + good, 204, ""},
-		"no header is 401":         {"", 401, "Bearer"},
-		"another scheme is 401":    {"Basic " + good, 401, "Bearer"},
-		"a bad token is 401":       {"Bearer x", 401, `Bearer error="invalid_token"`},
-		"a role too small is 403":  {"Bearer " + kitchen, 403, ""},
-		"a token without a scheme": {good, 401, "Bearer"},
+		"a seller passes":                        {"Bearer " + good, 204, ""},
+		"the case of the scheme does not matter": {"bearer " + good, 204, ""},
+		"no header is 401":                       {"", 401, "Bearer"},
+		"another scheme is 401":                  {"Basic " + good, 401, "Bearer"},
+		"a bad token is 401":                     {"Bearer x", 401, `Bearer error="invalid_token"`},
+		"a missing role is 403":                  {"Bearer " + kitchen, 403, ""},
+		"a token without a scheme":               {good, 401, "Bearer"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -199,7 +199,7 @@ func TestARevocationCovers(t *testing.T) {
 		want   bool
 	}{
 		"the user's token of the same second":      {ofUser, func(*auth.Principal) {}, true},
-		"the user's token that does not say when":  {ofUser, func(p *auth.Principal) { p.Issued = time.Time{} }, true},
+		"the user's token without a time of issue": {ofUser, func(p *auth.Principal) { p.Issued = time.Time{} }, true},
 		"not the user's token of the next second":  {ofUser, func(p *auth.Principal) { p.Issued = p.Issued.Add(time.Second) }, false},
 		"not another user's":                       {ofUser, func(p *auth.Principal) { p.UserID = "u2" }, false},
 		"not another tenant's user of the same id": {ofUser, func(p *auth.Principal) { p.TenantID = "kopi" }, false},

@@ -12,7 +12,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// The configuration is read as a program reads it. It is the process's own, so this test is alone.
+// The configuration is read as a program reads it, from the environment of the process, so this test is not parallel.
 func TestClaimsOfAProvider(t *testing.T) {
 	for name, tt := range map[string]struct {
 		env    map[string]string
@@ -45,17 +45,17 @@ func TestClaimsOfAProvider(t *testing.T) {
 			"demo", "u1",
 			[]user.Role{user.Kitchen},
 		},
-		"a provider that knows one business": {
+		"a provider of one business": {
 			map[string]string{"AUTH_TENANT": "demo"}, jwt.MapClaims{"sub": "u1", "roles": "owner"}, "demo", "u1", []user.Role{user.Owner},
 		},
-		"a provider that may speak for one business, and does": {
+		"a provider that issues tokens for its one business": {
 			map[string]string{"AUTH_TENANT": "demo"}, jwt.MapClaims{"tenant_id": "demo", "sub": "u1"}, "demo", "u1", nil,
 		},
-		"a provider that speaks for another business":     {map[string]string{"AUTH_TENANT": "demo"}, jwt.MapClaims{"tenant_id": "kopi", "sub": "u1"}, "", "", nil},
-		"a tenant that is a number beside the one it has": {map[string]string{"AUTH_TENANT": "demo"}, jwt.MapClaims{"tenant_id": 7, "sub": "u1"}, "", "", nil},
-		"a token of two businesses":                       {nil, jwt.MapClaims{"tenant_id": []string{"demo", "kopi"}, "sub": "u1"}, "", "", nil},
-		"a token that does not say who":                   {map[string]string{"AUTH_USER_CLAIM": "uid"}, jwt.MapClaims{"tenant_id": "demo", "sub": "u1"}, "", "", nil},
-		"a path that ends too soon":                       {map[string]string{"AUTH_TENANT_CLAIM": "a.b"}, jwt.MapClaims{"a": "demo", "sub": "u1"}, "", "", nil},
+		"a provider that issues a token for another business": {map[string]string{"AUTH_TENANT": "demo"}, jwt.MapClaims{"tenant_id": "kopi", "sub": "u1"}, "", "", nil},
+		"a tenant that is a number, with a fixed tenant":      {map[string]string{"AUTH_TENANT": "demo"}, jwt.MapClaims{"tenant_id": 7, "sub": "u1"}, "", "", nil},
+		"a token for two businesses":                          {nil, jwt.MapClaims{"tenant_id": []string{"demo", "kopi"}, "sub": "u1"}, "", "", nil},
+		"a token without a user":                              {map[string]string{"AUTH_USER_CLAIM": "uid"}, jwt.MapClaims{"tenant_id": "demo", "sub": "u1"}, "", "", nil},
+		"a path that ends too soon":                           {map[string]string{"AUTH_TENANT_CLAIM": "a.b"}, jwt.MapClaims{"a": "demo", "sub": "u1"}, "", "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("AUTH_DEV_SECRET", secret)

@@ -31,10 +31,10 @@ func sign(header, payload string) string {
 func checkPrincipal(t *testing.T, p auth.Principal) {
 	t.Helper()
 	if p.UserID == "" || len(p.UserID) > 255 || !user.IsTenantID(p.TenantID) {
-		t.Errorf("user %q of tenant %q was let in", p.UserID, p.TenantID)
+		t.Errorf("user %q of tenant %q was accepted", p.UserID, p.TenantID)
 	}
 	if leeway := config().Leeway; p.Expires.Before(time.Now().Add(-leeway - time.Minute)) {
-		t.Errorf("a token of %s was taken", p.Expires)
+		t.Errorf("a token of %s was accepted", p.Expires)
 	}
 	for i, r := range p.Roles {
 		if !r.Valid() {
@@ -43,7 +43,7 @@ func checkPrincipal(t *testing.T, p auth.Principal) {
 	}
 }
 
-// FuzzRequire sends any Authorization header: who has not signed with our key is not let in, and the answer is 401 with a
+// FuzzRequire sends any Authorization header: a token that our key did not sign is refused, and the answer is 401 with a
 // challenge, or 403.
 func FuzzRequire(f *testing.F) {
 	good := jwt.MapClaims{
@@ -92,7 +92,7 @@ func FuzzRequire(f *testing.F) {
 			token = strings.TrimSpace(token)
 			parts := strings.Split(token, ".")
 			if len(parts) != 3 || sign(parts[0], parts[1]) != token {
-				t.Errorf("let in with a token that our key did not sign: %q", header)
+				t.Errorf("accepted a token that our key did not sign: %q", header)
 			}
 		case w.Code == http.StatusUnauthorized:
 			if !strings.HasPrefix(w.Header().Get("WWW-Authenticate"), "Bearer") {
@@ -130,7 +130,7 @@ func FuzzClaims(f *testing.F) {
 		p, err := v.Verify(token)
 		if err != nil {
 			if strings.Contains(err.Error(), token) {
-				t.Errorf("the error tells the token: %v", err)
+				t.Errorf("the error contains the token: %v", err)
 			}
 			return
 		}

@@ -70,22 +70,22 @@ func (p *provider) fail(status int, body string) {
 	p.serve(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status); _, _ = w.Write([]byte(body)) })
 }
 
-// answers waits until n more requests have come. When a second comes, the first one's answer has been taken in.
+// answers waits until n more requests have arrived. When the second arrives, the first answer has been applied.
 func (p *provider) answers(t *testing.T, n int) {
 	t.Helper()
-	for len(p.asked) > 0 { // those that came before
+	for len(p.asked) > 0 { // earlier requests
 		<-p.asked
 	}
 	for range n {
 		select {
 		case <-p.asked:
 		case <-time.After(time.Minute):
-			t.Fatal("the keys are not fetched any more")
+			t.Fatal("the keys are no longer fetched")
 		}
 	}
 }
 
-// verifier has its keys fetched every so often, and for unknown ones no more often than apart.
+// verifier returns a verifier that fetches its keys every so often, and for unknown keys at least apart after the last fetch.
 func (p *provider) verifier(t *testing.T, every, apart time.Duration) *auth.Verifier {
 	t.Helper()
 	cfg := config()
@@ -99,7 +99,7 @@ func (p *provider) verifier(t *testing.T, every, apart time.Duration) *auth.Veri
 	return v
 }
 
-// key is one of a provider's. Its id may be empty.
+// key is a key of a provider. Its id may be empty.
 type key struct {
 	id, use string
 	private *ecdsa.PrivateKey
@@ -128,7 +128,7 @@ func (k key) public() map[string]string {
 	return jwk
 }
 
-// token signs the claims of a good token with k.
+// token signs the claims of a valid token with k.
 func (k key) token(t *testing.T) string {
 	t.Helper()
 	signed := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{
@@ -144,7 +144,7 @@ func (k key) token(t *testing.T) string {
 	return s
 }
 
-// status returns what an API answers to the bearer of the token, and what it says.
+// status returns the status and the text of an API's answer to the bearer of the token.
 func status(t *testing.T, v *auth.Verifier, token string) (int, string) {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
@@ -171,7 +171,7 @@ const never = time.Hour // in a test
 
 func TestKeysOfAProvider(t *testing.T) {
 	t.Parallel()
-	t.Run("a new key is fetched when its first token comes, and one that is gone then is refused", func(t *testing.T) {
+	t.Run("the first token of a new key has it fetched, and a removed key is refused then", func(t *testing.T) {
 		t.Parallel()
 		old, next := newKey(t, "old"), newKey(t, "next")
 		p := newProvider(t, old)
@@ -181,7 +181,7 @@ func TestKeysOfAProvider(t *testing.T) {
 		expect(t, v, "a token of the new key", next.token(t), http.StatusOK)
 		expect(t, v, "a token of the old key", old.token(t), http.StatusUnauthorized)
 	})
-	t.Run("a key that was taken away is refused without a token of a new one", func(t *testing.T) {
+	t.Run("a removed key is refused without a token of a new one", func(t *testing.T) {
 		t.Parallel()
 		old, next := newKey(t, "old"), newKey(t, "next")
 		p := newProvider(t, old, next)
@@ -190,21 +190,21 @@ func TestKeysOfAProvider(t *testing.T) {
 		p.publish(t, next)
 		p.answers(t, 3)
 		expect(t, v, "a token of the old key", old.token(t), http.StatusUnauthorized)
-		expect(t, v, "a token of the key that is left", next.token(t), http.StatusOK)
+		expect(t, v, "a token of the remaining key", next.token(t), http.StatusOK)
 	})
 	t.Run("another key of the same id is refused", func(t *testing.T) {
 		t.Parallel()
 		v := newProvider(t, newKey(t, "one")).verifier(t, never, never)
-		expect(t, v, "a token of a stranger's key", newKey(t, "one").token(t), http.StatusUnauthorized)
+		expect(t, v, "a token of a foreign key", newKey(t, "one").token(t), http.StatusUnauthorized)
 	})
-	t.Run("a token that names no key is tried with all", func(t *testing.T) {
+	t.Run("a token without a key id is checked with every key", func(t *testing.T) {
 		t.Parallel()
 		mine := newKey(t, "")
 		v := newProvider(t, newKey(t, "one"), mine).verifier(t, never, never)
 		expect(t, v, "a token without kid", mine.token(t), http.StatusOK)
 		expect(t, v, "a stranger's", newKey(t, "").token(t), http.StatusUnauthorized)
 	})
-	t.Run("a key that is made to encrypt signs nothing", func(t *testing.T) {
+	t.Run("a key for encryption verifies no token", func(t *testing.T) {
 		t.Parallel()
 		k := newKey(t, "enc")
 		k.use = "enc"
@@ -221,7 +221,7 @@ func TestAProviderThatIsDown(t *testing.T) {
 		"an error in JSON":     func(p *provider) { p.fail(http.StatusOK, `{"error":"be right back"}`) },
 		"a connection cut off": func(p *provider) { p.serve(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }) },
 	} {
-		t.Run(name+" leaves the keys that are known", func(t *testing.T) {
+		t.Run(name+" keeps the known keys", func(t *testing.T) {
 			t.Parallel()
 			known, next := newKey(t, "known"), newKey(t, "next")
 			p := newProvider(t, known)
@@ -229,13 +229,13 @@ func TestAProviderThatIsDown(t *testing.T) {
 			expect(t, v, "before", known.token(t), http.StatusOK)
 			down(p)
 			// The next token has the keys fetched, so that the failure has been seen.
-			expect(t, v, "a key that may be good", next.token(t), http.StatusServiceUnavailable)
+			expect(t, v, "a key that may be valid", next.token(t), http.StatusServiceUnavailable)
 			expect(t, v, "a key that is known", known.token(t), http.StatusOK)
 			p.publish(t, known, next)
 			expect(t, v, "the next key, once the provider is back", next.token(t), http.StatusOK)
 		})
 	}
-	t.Run("from the start no good token is rejected", func(t *testing.T) {
+	t.Run("from the start no valid token is rejected", func(t *testing.T) {
 		t.Parallel()
 		k, nameless := newKey(t, "k"), newKey(t, "")
 		p := newProvider(t)
@@ -243,12 +243,12 @@ func TestAProviderThatIsDown(t *testing.T) {
 		v := p.verifier(t, never, 0)
 		expect(t, v, "a token", k.token(t), http.StatusServiceUnavailable)
 		expect(t, v, "a token without kid", nameless.token(t), http.StatusServiceUnavailable)
-		expect(t, v, "what is no token", "x", http.StatusUnauthorized)
+		expect(t, v, "a text that is not a token", "x", http.StatusUnauthorized)
 		p.publish(t, k, nameless)
 		expect(t, v, "a token without kid, once the provider is there", nameless.token(t), http.StatusOK)
 		expect(t, v, "a token, once the provider is there", k.token(t), http.StatusOK)
 	})
-	t.Run("a program begins without its answer, and requests wait for it", func(t *testing.T) {
+	t.Run("a program starts without the answer of the provider, and requests wait for it", func(t *testing.T) {
 		t.Parallel()
 		k := newKey(t, "k")
 		p := newProvider(t, k)
@@ -274,7 +274,7 @@ func TestStrangersDoNotLoadTheProvider(t *testing.T) {
 	}
 	group.Wait()
 	expect(t, v, "a token of the key", known.token(t), http.StatusOK)
-	// Once when it began, and once for all of them.
+	// Once at the start, and once for all of the requests.
 	for range 2 {
 		<-p.asked
 	}
@@ -283,7 +283,7 @@ func TestStrangersDoNotLoadTheProvider(t *testing.T) {
 	}
 }
 
-// A public key is no secret: a token signed with it is rejected, whatever algorithm it names.
+// A public key is not a secret: a token signed with it is rejected, whatever algorithm it names.
 func TestAlgorithmsOfAProvider(t *testing.T) {
 	t.Parallel()
 	private, err := rsa.GenerateKey(rand.Reader, 2048)

@@ -11,7 +11,7 @@ import (
 	"orderbell/internal/auth"
 )
 
-// TestTheAgeOfTheKeysIsExported is what an operator is alerted by before the first user is locked out.
+// TestTheAgeOfTheKeysIsExported tests the metric that alerts an operator before the first user is locked out.
 func TestTheAgeOfTheKeysIsExported(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)

@@ -47,7 +47,7 @@ func (a asker) add(t *testing.T, what string, authorization ...string) {
 
 func addUsers(t *testing.T, book *problemtest.Book) {
 	t.Helper()
-	fine := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the request is let through") })
+	fine := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the request is accepted") })
 	of := func(v *auth.Verifier) asker {
 		return asker{book, v.Require([]user.Role{user.Owner, user.Manager}, fine), "any API"}
 	}
@@ -86,7 +86,7 @@ func addUsers(t *testing.T, book *problemtest.Book) {
 	api.add(t, "two tenants", set("tenant_id", []string{"demo", "kopi"}))
 	api.add(t, "a claim twice", raw(plain, `{`+claims+`,"sub":"u2"}`))
 	api.add(t, "claims in Latin-1", raw(plain, "{\"name\":\"J\xf6rg\","+claims+`}`))
-	api.add(t, "a role that is too small", set("roles", "viewer"))
+	api.add(t, "a role that may not do it", set("roles", "viewer"))
 	api.add(t, "a device that was not paired", "Bearer "+auth.DeviceToken("demo", "6f1f6c1e-3c57-4b4b-9a0e-0d6d2f1f9b10", strings.Repeat("s", 43)))
 
 	one := config()

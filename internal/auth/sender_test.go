@@ -22,7 +22,7 @@ const (
 	subject = "system:serviceaccount:orderbell:order-paid-oidc-eventing.knative.dev-trigger"
 )
 
-// apiServer tells its keys as Kubernetes does: over TLS, and only to a service account.
+// apiServer serves its keys as Kubernetes does: over TLS, and only to a service account.
 func apiServer(t *testing.T, k key) (auth.SenderConfig, *atomic.Bool) {
 	t.Helper()
 	away := &atomic.Bool{}
@@ -52,7 +52,7 @@ func apiServer(t *testing.T, k key) (auth.SenderConfig, *atomic.Bool) {
 	return cfg, away
 }
 
-// sent signs what a broker's service account sends, with changes.
+// sent signs the token of a broker's service account after some changes.
 func sent(t *testing.T, k key, change func(jwt.MapClaims)) string {
 	t.Helper()
 	now := time.Now()
@@ -102,16 +102,16 @@ func TestSendersInACluster(t *testing.T) {
 		"the Trigger's service account":           {sent(t, ours, nil), 200, ""},
 		"no token":                                {"", 401, "Authorization: Bearer is missing"},
 		"a password":                              {"Basic b3JkZXI6cGFpZA==", 401, "Authorization: Bearer is missing"},
-		"a token that is none":                    {"Bearer x", 401, "malformed"},
+		"a text that is not a token":              {"Bearer x", 401, "malformed"},
 		"another function's token":                {sent(t, ours, claim("aud", "orderbell/order-created")), 401, "audience"},
 		"a token for the API server":              {sent(t, ours, claim("aud", issuer)), 401, "audience"},
 		"another cluster's token":                 {sent(t, ours, claim("iss", "https://evil.example")), 401, "issuer"},
 		"a foreign key under our key's id":        {sent(t, foreign, nil), 401, "signature"},
 		"a foreign pod's service account":         {sent(t, ours, claim("sub", "system:serviceaccount:shop:default")), 403, `"system:serviceaccount:shop:default" may not send`},
-		"a token that never ends":                 {sent(t, ours, func(c jwt.MapClaims) { delete(c, "exp") }), 401, ""},
+		"a token without an end":                  {sent(t, ours, func(c jwt.MapClaims) { delete(c, "exp") }), 401, ""},
 		"a token that has just expired":           {sent(t, ours, claim("exp", ago)), 503, "expired"},
 		"an expired token of another audience":    {sent(t, ours, func(c jwt.MapClaims) { c["exp"], c["aud"] = ago, "x" }), 401, ""},
-		"a key that the API server has not known": {sent(t, newKey(t, "tomorrow's"), nil), 503, "the key that signed the token is unknown"},
+		"a key that the API server does not know": {sent(t, newKey(t, "tomorrow's"), nil), 503, "the key that signed the token is unknown"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, detail := senderStatus(t, senders, tt.header)

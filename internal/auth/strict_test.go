@@ -17,7 +17,7 @@ import (
 	"orderbell/internal/auth/authtest"
 )
 
-// TestStrictTokens signs tokens with the right key that have something else wrong.
+// TestStrictTokens signs tokens with the right key and another fault.
 func TestStrictTokens(t *testing.T) {
 	t.Parallel()
 	cfg := config()
@@ -38,7 +38,7 @@ func TestStrictTokens(t *testing.T) {
 		"an algorithm twice":       {`{"alg":"none","alg":"HS256"}`, `{` + claims + `}`, "more than once"},
 		"a life that is too long":  {`{"alg":"HS256"}`, strings.Replace(`{`+claims+`}`, fmt.Sprint(now+3600), fmt.Sprint(now+7300), 1), "valid for more than 2h"},
 		"a long life, half over":   {`{"alg":"HS256"}`, strings.Replace(`{`+claims+`}`, fmt.Sprint(now-60), fmt.Sprint(now-7200), 1), "valid for more than 2h"},
-		"no moment of issue":       {`{"alg":"HS256"}`, strings.Replace(`{`+claims+`}`, fmt.Sprintf(`,"iat":%d`, now-60), "", 1), "claim iat"},
+		"no time of issue":         {`{"alg":"HS256"}`, strings.Replace(`{`+claims+`}`, fmt.Sprintf(`,"iat":%d`, now-60), "", 1), "claim iat"},
 		"an end in the year 10^18": {`{"alg":"HS256"}`, strings.Replace(`{`+claims+`}`, fmt.Sprint(now+3600), "1000000000000000000", 1), "valid for more than"},
 		"half of a surrogate pair": {`{"alg":"HS256"}`, `{"name":"\ud83d",` + claims + `}`, "name contains half of a surrogate pair"},
 		"half of one in an array":  {`{"alg":"HS256"}`, `{"x":[{"y":["\ude00"]}],` + claims + `}`, "x.y contains half of a surrogate pair"},
@@ -64,8 +64,8 @@ func TestStrictTokens(t *testing.T) {
 	}
 }
 
-// TestARevocationOutlivesEveryTokenOfBefore has the longest token of the most lenient configuration, of an issuer whose clock is
-// ahead, and looks at it as long as it is valid.
+// TestARevocationOutlivesEveryTokenOfBefore revokes the longest token of the most lenient configuration, of an issuer whose
+// clock is ahead, and checks it for as long as it is valid.
 func TestARevocationOutlivesEveryTokenOfBefore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

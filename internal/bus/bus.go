@@ -6,7 +6,7 @@
 //   - Events with the same partitionkey go to one partition, the one that Kafka's own Java clients would choose too.
 //   - [Consumer.Consume] hands out each partition's messages in order and marks a message only when its handler has
 //     returned without error: after a crash or a rebalance messages are repeated, and none is lost.
-//   - A message that is no CloudEvent is handed out too, with its bytes and the reason.
+//   - A message that is not a CloudEvent is handed out too, with its bytes and the reason.
 package bus
 
 import (

@@ -49,7 +49,7 @@ func onTopic(t *testing.T, e cloudevents.Event) record.Record {
 	return bus.ReadMessage(t.Context(), in)
 }
 
-// FuzzMessage reads any message of a topic. Whatever it is, it does not vanish: it is an event, or becomes a dead letter
+// FuzzMessage reads any message of a topic. No message is lost: it is an event, or becomes a dead letter
 // that can be written, read again, and has its bytes.
 func FuzzMessage(f *testing.F) {
 	const binary = "ce_specversion: 1.0\nce_type: order_paid\nce_id: 1\nce_source: /x\ncontent-type: application/json"
@@ -76,7 +76,7 @@ func FuzzMessage(f *testing.F) {
 			Dest: "http://order-paid", Status: 400, Header: map[string][]string{"Kne-Reason": {headers}}, Body: value,
 		}.DeadLetter(letter)
 		if err := letter.Validate(); err != nil {
-			t.Fatalf("a dead letter that is no event: %v\n%s", err, letter)
+			t.Fatalf("a dead letter that is not an event: %v\n%s", err, letter)
 		}
 		back := onTopic(t, letter)
 		if back.Err != nil {

@@ -55,13 +55,13 @@ func TestSecurity(t *testing.T) {
 			stranger := c
 			stranger.TLSCAFile = ""
 			if err := ensure(stranger); err == nil {
-				t.Error("a certificate of an unknown authority is believed")
+				t.Error("a certificate of an unknown authority is accepted")
 			}
 			if mechanism != "" {
 				stranger = c
 				stranger.SASLPassword = "guess"
 				if err := ensure(stranger); err == nil {
-					t.Error("a wrong password is let in")
+					t.Error("a wrong password is accepted")
 				}
 			}
 		})

@@ -15,11 +15,11 @@ func TestCheckAge(t *testing.T) {
 		now time.Time
 		ok  bool
 	}{
-		"an event of now":                      {e.Time, true},
-		"an event of the oldest kept day":      {e.Time.AddDate(0, 0, 45), true},
-		"an event of the day before":           {e.Time.AddDate(0, 0, 46), false},
-		"a clock that runs ahead a little":     {e.Time.Add(-event.MaxSkew), true},
-		"a clock that runs ahead more than so": {e.Time.Add(-event.MaxSkew - time.Second), false},
+		"an event of now":                  {e.Time, true},
+		"an event of the oldest kept day":  {e.Time.AddDate(0, 0, 45), true},
+		"an event of the day before":       {e.Time.AddDate(0, 0, 46), false},
+		"a clock that runs ahead a little": {e.Time.Add(-event.MaxSkew), true},
+		"a clock that runs ahead too much": {e.Time.Add(-event.MaxSkew - time.Second), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -31,4 +31,4 @@ func ForeignSource(source, tenantID string) error {
 }
 
 // Clip shortens untrusted text for an error.
-func Clip(s string) string { return text.Clip(s, 80) }
+func Clip(s string) string { return text.ClipBytes(s, 80) }

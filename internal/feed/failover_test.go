@@ -16,7 +16,7 @@ import (
 	"orderbell/internal/feed/feedtest"
 )
 
-// address is a virtual address: what connects to it reaches the server that it leads to at that time, and stays there.
+// address is a virtual address: a connection reaches the server that the address leads to at that time, and stays there.
 type address struct {
 	listener net.Listener
 	server   atomic.Value // string
@@ -62,7 +62,7 @@ func listenAt(t *testing.T, server string) *address {
 
 func (a *address) url() string { return "redis://" + a.listener.Addr().String() }
 
-// leadTo has new connections reach another server; the old ones stay, and answer every command with answer if it is not
+// leadTo makes new connections reach another server. The old ones stay, and answer every command with answer if it is not
 // empty.
 func (a *address) leadTo(server, answer string) {
 	a.mu.Lock()

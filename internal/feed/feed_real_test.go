@@ -63,8 +63,8 @@ func TestAKilledConnectionIsConfirmedAgain(t *testing.T) {
 	}
 }
 
-// TestAClusterThatLosesAMaster has every tenant go on once a replica has taken over: followed on the new master, with one
-// chain, or with a tail that shows what the old one took with it.
+// TestAClusterThatLosesAMaster checks that every tenant continues once a replica has taken over: it is followed on the new
+// master, with one chain, or with a tail that shows what the old master lost.
 func TestAClusterThatLosesAMaster(t *testing.T) {
 	t.Parallel()
 	cluster := feedtest.StartCluster(t)

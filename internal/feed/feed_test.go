@@ -59,7 +59,7 @@ func TestOpen(t *testing.T) {
 			case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
 				t.Errorf("error is %v, want one that names %s", err, c.want)
 			case err != nil && strings.Contains(err.Error(), "secret"):
-				t.Errorf("the error tells the password: %v", err)
+				t.Errorf("the error contains the password: %v", err)
 			}
 		})
 	}
@@ -181,7 +181,7 @@ func TestTicketsRunOut(t *testing.T) {
 	}
 	for _, key := range server.Keys() {
 		if strings.Contains(key, ticket) {
-			t.Errorf("key %s gives the ticket away", key)
+			t.Errorf("key %s contains the ticket", key)
 		}
 	}
 	server.FastForward(feed.TicketTTL + time.Second)
@@ -207,7 +207,7 @@ func TestForeignEntriesAreToldAsUnreadable(t *testing.T) {
 	for _, payload := range []string{"", "x", "0-0 1-0 {", "0-0 1-0 {}", "1-0 1-0 {}"} {
 		server.Publish("orders:{"+tenant+"}", payload)
 		if h := sink.Next(t); h.Published.Err == nil {
-			t.Errorf("payload %q was taken as %+v", payload, h.Published)
+			t.Errorf("payload %q was accepted as %+v", payload, h.Published)
 		}
 	}
 }
@@ -247,12 +247,12 @@ func FuzzParsePayload(f *testing.F) {
 			t.Errorf("%s does not come after %s", p.At, p.Prev)
 		}
 		if p.Err == nil && !p.Message.Valid() {
-			t.Errorf("message %+v was taken", p.Message)
+			t.Errorf("message %+v was accepted", p.Message)
 		}
 	})
 }
 
-// TestASubscriptionThatHangsIsLost has a server that keeps the connection and says nothing more, as one that is stopped.
+// TestASubscriptionThatHangsIsLost uses a server that keeps the connection and sends nothing, like a stopped process.
 func TestASubscriptionThatHangsIsLost(t *testing.T) {
 	t.Parallel()
 	server := miniredis.RunT(t)

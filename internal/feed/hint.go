@@ -14,22 +14,19 @@ import (
 // hints is the channel that wakes the relays. No tenant's id begins with "~".
 const hints = "orders:{~outbox}"
 
-// expectPrefix begins a message of a tenant's channel that names an event to come: its id and, after a space, the JSON array
-// of the [message.Commit] that led to it. What is published begins with a digit.
+// expectPrefix begins a message of a tenant's channel that names events to come: the JSON array of the [message.Commit] that led to
+// them follows. What is published begins with a digit.
 const expectPrefix = "expect "
 
-// Bounds of the commits in one message. Those beyond are shown when their events come.
-const (
-	maxCommits     = 64
-	maxCommitBytes = 64 << 10
-)
+// maxCommitBytes bounds the commits in one message beside [message.MaxCommits].
+const maxCommitBytes = 64 << 10
 
 // maxEventID is longer than every event id.
 const maxEventID = 64
 
 // Committed tells the relays that changes have been committed, and the watchers of each tenant what its orders are now and
 // which event is to come, that of the tenant's last commit: an event that does not come shows that something on its way is
-// down. Nothing is kept of it. The relays are told first, since the events wait for them.
+// down. Redis keeps nothing of it. The relays are told first, since the events wait for them.
 func (f *Feed) Committed(ctx context.Context, commits map[string][]message.Commit) error {
 	errs := append(make([]error, 0, len(commits)+1), f.Hint(ctx))
 	for tenantID, those := range commits {
@@ -49,7 +46,7 @@ func (f *Feed) Committed(ctx context.Context, commits map[string][]message.Commi
 func expectation(commits []message.Commit) (string, error) {
 	bytes := 0
 	from := len(commits)
-	for ; from > 0 && len(commits)-from < maxCommits; from-- {
+	for ; from > 0 && len(commits)-from < message.MaxCommits; from-- {
 		if bytes += len(commits[from-1].Data); bytes > maxCommitBytes {
 			break
 		}
@@ -58,22 +55,15 @@ func expectation(commits []message.Commit) (string, error) {
 	if err != nil {
 		return "", wrap("encode commits", err)
 	}
-	return expectPrefix + commits[len(commits)-1].EventID + " " + string(list), nil
+	return expectPrefix + string(list), nil
 }
 
 // expected returns the commits that a message of a tenant's channel tells of, if it is such a message. The last one's event is
 // to come.
 func expected(payload string) (commits []message.Commit, ok bool) {
-	rest, ok := strings.CutPrefix(payload, expectPrefix)
-	if !ok {
+	list, ok := strings.CutPrefix(payload, expectPrefix)
+	if !ok || json.Unmarshal([]byte(list), &commits) != nil || len(commits) == 0 {
 		return nil, false
-	}
-	eventID, list, _ := strings.Cut(rest, " ")
-	if list != "" && json.Unmarshal([]byte(list), &commits) != nil {
-		return nil, false
-	}
-	if len(commits) == 0 || commits[len(commits)-1].EventID != eventID {
-		commits = append(commits, message.Commit{EventID: eventID}) // an older order-api sends no list
 	}
 	for _, c := range commits {
 		if c.EventID == "" || len(c.EventID) > maxEventID {

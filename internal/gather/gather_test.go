@@ -14,7 +14,7 @@ import (
 	"orderbell/internal/gather"
 )
 
-// server does batches, each in a second, and remembers them.
+// server runs batches, each in a second, and records them.
 type server struct {
 	mu      sync.Mutex
 	batches [][]int
@@ -46,8 +46,8 @@ func TestDo(t *testing.T) {
 		calls int
 		want  [][]int
 	}{
-		"a call alone goes at once":            {gather.Limit{Batches: 1, Size: 8}, 1, [][]int{{1}}},
-		"calls that wait go together":          {gather.Limit{Batches: 1, Size: 8}, 5, [][]int{{1}, {2, 3, 4, 5}}},
+		"a single call runs at once":           {gather.Limit{Batches: 1, Size: 8}, 1, [][]int{{1}}},
+		"waiting calls share a batch":          {gather.Limit{Batches: 1, Size: 8}, 5, [][]int{{1}, {2, 3, 4, 5}}},
 		"a batch has a size":                   {gather.Limit{Batches: 1, Size: 3}, 6, [][]int{{1}, {2, 3, 4}, {5, 6}}},
 		"as many batches as there is room for": {gather.Limit{Batches: 2, Size: 2}, 5, [][]int{{1}, {2}, {3, 4}, {5}}},
 	} {
@@ -79,7 +79,7 @@ func TestDo(t *testing.T) {
 	}
 }
 
-// TestACallerThatGoesAway leaves while it waits, and when it is its turn: the others are done all the same.
+// TestACallerThatGoesAway leaves while it waits, and when it is its turn. The other calls are done nevertheless.
 func TestACallerThatGoesAway(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

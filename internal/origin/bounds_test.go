@@ -58,7 +58,7 @@ func heap() int64 {
 	return int64(m.HeapAlloc) //nolint:gosec // far below
 }
 
-// TestWithheldBodiesAndSlowReadersCostLittleAndEnd is what strangers did to the front end: 3,000 bodies that did not come, and
+// TestWithheldBodiesAndSlowReadersCostLittleAndEnd repeats an attack on the front end: 3,000 bodies that were never sent, and
 // 200 connections with eight requests for a large file that were not read. They held 188 to 359 MB and never ended.
 func TestWithheldBodiesAndSlowReadersCostLittleAndEnd(t *testing.T) { //nolint:paralleltest // the heap is the process's
 	const large, bodies, readers, pipelined = 4_000_000, 1000, 200, 8 // more than the kernel takes of an answer that is not read
@@ -136,7 +136,7 @@ func TestEveryAnswerHasTheHeadersThatProtectThePage(t *testing.T) {
 		{"/assets/missing.js", "default-src 'self'", "same-origin"},
 		{"/api/nothing", "frame-ancestors 'none'", "same-origin"},
 		{"/api/orders", "frame-ancestors 'none'", "same-origin"},
-		{"/api/users", "frame-ancestors 'none'", "same-origin"}, // a program that is away
+		{"/api/users", "frame-ancestors 'none'", "same-origin"}, // a program that does not answer
 		{"/api/unsubscribe", "default-src 'none'", "no-referrer"},
 	} {
 		got := get(t, http.MethodGet, address+c.path).Header
@@ -206,7 +206,7 @@ func TestAClientCannotSayWhereItComesFrom(t *testing.T) {
 	h := origin.New(origin.Config{Routes: []origin.Route{{Path: "/api/orders", Target: target}}, Files: http.NotFoundHandler(), Log: quiet()})
 	get(t, http.MethodGet, "http://"+within(t, h, server.Public())+"/api/orders", "X-Forwarded-For", "203.0.113.7")
 	if strings.Contains(said, "203.0.113.7") || !strings.HasPrefix(said, "127.0.0.1") {
-		t.Errorf("the program heard of %q, want the peer alone", said)
+		t.Errorf("the program received %q, want the peer alone", said)
 	}
 	var proxies server.Prefixes
 	if err := proxies.Decode("127.0.0.1"); err != nil {
@@ -221,6 +221,6 @@ func TestAClientCannotSayWhereItComesFrom(t *testing.T) {
 	t.Cleanup(func() { _ = s.Stop(context.WithoutCancel(t.Context())) })
 	get(t, http.MethodGet, "http://"+listeners[0].Addr().String()+"/api/orders", "X-Forwarded-For", "203.0.113.7")
 	if said != "203.0.113.7, 127.0.0.1" {
-		t.Errorf("the program heard of %q by way of a proxy, want the client and the proxy", said)
+		t.Errorf("the program received %q through a proxy, want the client and the proxy", said)
 	}
 }

@@ -8,9 +8,6 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// streams is the path of responses that are never compressed (docs/adr/0005), because each frame is sent at once.
-const streams = "/api/sse"
-
 // compressed compresses the responses of h with gzip if the client accepts it and they are large enough: JSON, problems and pages,
 // but not responses that are already encoded, such as the files of the build.
 //

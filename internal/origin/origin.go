@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"orderbell/internal/backoff"
+	"orderbell/internal/paths"
 	"orderbell/internal/problem"
 	"orderbell/internal/server"
 )
@@ -48,7 +49,7 @@ func New(cfg Config) http.Handler {
 	transport := newTransport()
 	for _, r := range cfg.Routes {
 		proxy := newProxy(r, transport, cfg.Headers, cfg.Log)
-		if r.Path != streams {
+		if r.Path != paths.SSE {
 			proxy = compressed(proxy)
 		}
 		mux.Handle(r.Path, proxy)

@@ -293,7 +293,7 @@ func TestLayers(t *testing.T) {
 	}
 }
 
-// TestAQueryThatCannotBeParsedIsRefused: a proxy that drops what it cannot parse has the program answer another question.
+// TestAQueryThatCannotBeParsedIsRefused: if a proxy drops what it cannot parse, the program answers another request.
 func TestAQueryThatCannotBeParsedIsRefused(t *testing.T) {
 	t.Parallel()
 	echo := backend(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.RawQuery) })

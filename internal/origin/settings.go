@@ -55,11 +55,11 @@ func isComma(r rune) bool { return r == ',' || r == ' ' }
 func checkProviderURL(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.RawQuery != "" || u.Fragment != "" {
-		return fmt.Errorf("%q is no address of a provider: want https://…", text)
+		return fmt.Errorf("%q is not the address of a provider: want https://…", text)
 	}
 	address, err := netip.ParseAddr(u.Hostname())
 	if u.Scheme == "http" && u.Hostname() != "localhost" && (err != nil || !address.IsLoopback()) {
-		return fmt.Errorf("%q is not https: everybody between could read the tokens (http is for this machine alone)", text)
+		return fmt.Errorf("%q is not https: machines in between could read the tokens (http is for this machine alone)", text)
 	}
 	return nil
 }

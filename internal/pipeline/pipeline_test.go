@@ -26,7 +26,7 @@ import (
 
 const ownerID = "0193b5a2-aaaa-7000-8000-000000000001"
 
-// testBundle is a pipeline on a real database, whose feed and mail write down what they are asked.
+// testBundle is a pipeline on a real database, whose feed and mail record their calls.
 type testBundle struct {
 	*pipeline.Pipeline
 	store     *eventstore.Store
@@ -107,7 +107,7 @@ func newEvent(t *testing.T, s order.Status, at time.Time) event.Event {
 
 func TestHandle(t *testing.T) {
 	t.Parallel()
-	t.Run("a paid order is taken in, published and mailed, in this order", func(t *testing.T) {
+	t.Run("a paid order is applied, published and mailed, in this order", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		e := newEvent(t, order.Paid, time.Now().Add(time.Second)) // after the start of the program: not cold
@@ -142,7 +142,7 @@ func TestHandle(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a repeated event is published again, and its mail tried, with nothing new", func(t *testing.T) {
+	t.Run("a repeated event is published again and its mail is tried, but nothing is new", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		e := newEvent(t, order.Paid, time.Now())
@@ -163,7 +163,7 @@ func TestHandle(t *testing.T) {
 			t.Errorf("%d notifications and e-mails", n)
 		}
 	})
-	t.Run("the mail of a repeated event is left alone once it is sent", func(t *testing.T) {
+	t.Run("a mail that was sent is not tried again for a repeated event", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		e := newEvent(t, order.Paid, time.Now())
@@ -185,7 +185,7 @@ func TestHandle(t *testing.T) {
 			notification_email_events = '{order_paid,order_status_updated}'`)
 		e := newEvent(t, order.Preparing, time.Now())
 		if err := b.Handle(t.Context(), e); err != nil || len(b.published[0].Recipients) == 0 {
-			t.Fatalf("the change itself is told to %v, %v", b.published, err)
+			t.Fatalf("the change itself notifies %v, %v", b.published, err)
 		}
 		undo := newEvent(t, order.Preparing, time.Now())
 		undo.Data.Status, undo.Data.Undone, undo.Data.Version = order.Paid, order.Preparing, e.Data.Version+1
@@ -203,11 +203,11 @@ func TestHandle(t *testing.T) {
 			t.Error(diff)
 		}
 	})
-	t.Run("a crash between taking in and publishing heals with the redelivery", func(t *testing.T) {
+	t.Run("a redelivery repairs a crash between applying and publishing", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		e := newEvent(t, order.Paid, time.Now().Add(time.Second)) // after the start of the program: not cold
-		// What the process did before it died.
+		// These are the steps before the process died.
 		first, err := b.store.Apply(t.Context(), e, pipeline.Audience(e.Type))
 		if err != nil || first.Outcome != event.Applied {
 			t.Fatalf("got %+v, %v", first, err)
@@ -221,7 +221,7 @@ func TestHandle(t *testing.T) {
 			t.Error(diff)
 		}
 	})
-	t.Run("a feed that is away is worth another try, and no mail goes out before it", func(t *testing.T) {
+	t.Run("a feed that does not answer is a temporary error, and no mail is sent before it answers", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		b.feedError = errors.New("connection refused")
@@ -243,7 +243,7 @@ func TestHandle(t *testing.T) {
 
 func TestHandleRefuses(t *testing.T) {
 	t.Parallel()
-	t.Run("an event of a source that may not speak for its tenant, until it may", func(t *testing.T) {
+	t.Run("an event of a source is refused until the source is allowed for its tenant", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		e := newEvent(t, order.Paid, time.Now())
@@ -281,7 +281,7 @@ func TestHandleRefuses(t *testing.T) {
 			}
 		})
 	}
-	t.Run("an event of the oldest day kept is taken", func(t *testing.T) {
+	t.Run("an event of the oldest kept day is applied", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		if err := b.Handle(t.Context(), newEvent(t, order.Paid, time.Now().AddDate(0, 0, -45))); err != nil {

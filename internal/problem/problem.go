@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"orderbell/internal/strictjson"
+	"orderbell/internal/text"
 )
 
 // FieldError is an error of one field of a request.
@@ -59,21 +60,11 @@ const mostQuoted = 300
 func named(status int, wrong []FieldError) *Problem {
 	short := make([]FieldError, len(wrong))
 	for i, e := range wrong {
-		short[i] = FieldError{Field: clip(e.Field), Detail: clip(e.Detail)}
+		short[i] = FieldError{Field: text.ClipChars(e.Field, mostQuoted), Detail: text.ClipChars(e.Detail, mostQuoted)}
 	}
 	p := New(status, "%s %s", short[0].Field, short[0].Detail)
 	p.Errors = short
 	return p
-}
-
-func clip(s string) string {
-	count := 0
-	for at := range s {
-		if count++; count > mostQuoted {
-			return s[:at] + "…"
-		}
-	}
-	return s
 }
 
 // Limited returns a problem that names the tenant's limit that is reached.
@@ -164,7 +155,7 @@ func OptionalBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 // would be read as what they are not.
 func CheckEncoding(h http.Header) *Problem {
 	if coding := strings.Join(h.Values("Content-Encoding"), ", "); coding != "" && !strings.EqualFold(coding, "identity") {
-		return New(http.StatusUnsupportedMediaType, "Content-Encoding must be absent, not %q: send the body uncompressed", clip(coding)).With("Accept-Encoding", "identity")
+		return New(http.StatusUnsupportedMediaType, "Content-Encoding must be absent, not %q: send the body uncompressed", text.ClipChars(coding, mostQuoted)).With("Accept-Encoding", "identity")
 	}
 	types := h.Values("Content-Type")
 	if len(types) > 1 {
@@ -175,7 +166,7 @@ func CheckEncoding(h http.Header) *Problem {
 	}
 	if _, parameters, err := mime.ParseMediaType(types[0]); err == nil { // the caller reports what cannot be parsed
 		if set, named := parameters["charset"]; named && !strings.EqualFold(set, "utf-8") && !strings.EqualFold(set, "us-ascii") {
-			return New(http.StatusUnsupportedMediaType, "the charset of Content-Type must be utf-8, not %q", clip(set))
+			return New(http.StatusUnsupportedMediaType, "the charset of Content-Type must be utf-8, not %q", text.ClipChars(set, mostQuoted))
 		}
 	}
 	return nil
@@ -184,7 +175,7 @@ func CheckEncoding(h http.Header) *Problem {
 // ReadBody returns a JSON request's body: 415 for another media type or encoding, 413 over [MaxBody].
 func ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
-		return nil, New(http.StatusUnsupportedMediaType, "Content-Type must be application/json, not %q", clip(r.Header.Get("Content-Type"))).
+		return nil, New(http.StatusUnsupportedMediaType, "Content-Type must be application/json, not %q", text.ClipChars(r.Header.Get("Content-Type"), mostQuoted)).
 			With("Accept", "application/json")
 	}
 	if refusal := CheckEncoding(r.Header); refusal != nil {

@@ -27,8 +27,8 @@ func TestHandler(t *testing.T) {
 		status int
 		detail string
 	}{
-		"a problem is written as it is":           {problem.New(http.StatusConflict, "already paid"), 409, "already paid"},
-		"a store that is away is 503":             {away{}, 503, "the service is temporarily unavailable: try again in a second"},
+		"a problem is written unchanged":          {problem.New(http.StatusConflict, "already paid"), 409, "already paid"},
+		"a temporary error is 503":                {away{}, 503, "the service is temporarily unavailable: try again in a second"},
 		"an unexpected error keeps its secret":    {errors.New("secret detail"), 500, "an unexpected error occurred: report this request_id, under which the log has the cause"},
 		"a field's problem names the field twice": {problem.Field("currency", "is missing"), 422, "currency is missing"},
 	} {

@@ -19,10 +19,10 @@ func TestAPanicIsLoggedAndAnswered(t *testing.T) {
 		sent string // X-Request-Id
 		kept bool
 	}{
-		"with the client's id":       {"till-7.a_b", true},
-		"without an id":              {"", false},
-		"with an id that is too bad": {"a\u202eb", false},
-		"with an id that is long":    {strings.Repeat("x", 65), false},
+		"with the client's id":    {"till-7.a_b", true},
+		"without an id":           {"", false},
+		"with an invalid id":      {"a\u202eb", false},
+		"with an id that is long": {strings.Repeat("x", 65), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -101,12 +101,12 @@ func TestOptionalBody(t *testing.T) {
 		media, body string
 		status      int // 0: fine
 	}{
-		"no body":                      {"", "", 0},
-		"no body with a media type":    {"text/plain", "", 0},
-		"an empty object":              {"application/json", "{}", 0},
-		"a field":                      {"application/json", `{"a":1}`, 422},
-		"a form":                       {"application/x-www-form-urlencoded", "a=b", 415},
-		"white space is no empty body": {"application/json", " ", 400},
+		"no body":                          {"", "", 0},
+		"no body with a media type":        {"text/plain", "", 0},
+		"an empty object":                  {"application/json", "{}", 0},
+		"a field":                          {"application/json", `{"a":1}`, 422},
+		"a form":                           {"application/x-www-form-urlencoded", "a=b", 415},
+		"white space is not an empty body": {"application/json", " ", 400},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -139,7 +139,7 @@ func (l *List) Run(ctx context.Context) {
 	}
 }
 
-// read takes in what the sources have. One that fails keeps nothing of another back.
+// read reads every source. The failure of one does not hold back what another has.
 func (l *List) read(ctx context.Context) error {
 	var errs []error
 	for _, s := range l.sources {

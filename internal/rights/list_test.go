@@ -15,7 +15,7 @@ import (
 	"orderbell/internal/rights"
 )
 
-// source holds revocations, and fails as often as it is told to.
+// source holds revocations, and fails a given number of times.
 type source struct {
 	mu    sync.Mutex
 	all   []auth.Revocation
@@ -73,16 +73,16 @@ func TestList(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
 		if _, ok := l.Find(old); ok {
-			t.Error("a revocation that is over still covers")
+			t.Error("an expired revocation still covers")
 		}
 		if _, ok := l.Find(auth.Principal{TenantID: "demo", UserID: "u2", TokenID: "t7"}); !ok {
-			t.Error("a revocation that is not over was forgotten")
+			t.Error("a revocation that has not expired was removed")
 		}
 	})
 }
 
-// TestARedisThatForgets has two sources, of which one comes back empty: what the program knew holds, and a program that starts
-// afterwards knows it from the other.
+// TestARedisThatForgets has two sources, one of which becomes empty. The program keeps what it knew, and a program that starts
+// afterwards reads it from the other source.
 func TestARedisThatForgets(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

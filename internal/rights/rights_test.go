@@ -24,7 +24,7 @@ import (
 
 // users has one user in tenant demo, u1.
 type users struct {
-	roles []user.Role // nil: gone
+	roles []user.Role // nil: the user was removed
 	err   error
 	asked int
 
@@ -130,37 +130,37 @@ func TestCurrent(t *testing.T) {
 			t.Errorf("the row was read %d times more", u.asked-asked)
 		}
 		u.roles = []user.Role{user.Viewer}
-		is("a change that was not announced is seen later", owner("u1"), user.Cashier)
+		is("a change that was not announced applies later", owner("u1"), user.Cashier)
 		change := auth.Revocation{TenantID: "demo", UserID: "u1", Changed: true, At: time.Now(), Until: time.Now().Add(time.Minute)}
 		c.List().Revoked(change)
-		after := is("a change that was announced is seen at once, and takes no token back", owner("u1"), user.Viewer)
+		after := is("an announced change applies at once, and revokes no token", owner("u1"), user.Viewer)
 		if told.Load() != 1 {
 			t.Errorf("told %d times of the change", told.Load())
 		}
 		if !change.Covers(before) {
-			t.Error("what was let in by the old roles goes on")
+			t.Error("a stream that was admitted with the old roles continues")
 		}
 		time.Sleep(time.Second)
 		later := auth.Revocation{TenantID: "demo", UserID: "u1", Changed: true, At: after.Checked.Add(-time.Nanosecond), Until: time.Now().Add(time.Minute)}
 		if later.Covers(after) {
-			t.Error("a change ends what was let in after it")
+			t.Error("a change ends streams that were admitted after it")
 		}
 
 		time.Sleep(5 * time.Second)
 		u.err = errors.New("no answer")
-		is("without the database the last known roles hold", owner("u1"), user.Viewer)
+		is("without the database the last known roles apply", owner("u1"), user.Viewer)
 		if _, err := c.Current(ctx, owner("u3")); err == nil {
-			t.Error("a user of whom nothing is known is let in without the database")
+			t.Error("an unknown user is admitted without the database")
 		}
 		time.Sleep(10 * time.Minute)
 		if _, err := c.Current(ctx, owner("u1")); err == nil {
-			t.Error("the last known roles hold without end")
+			t.Error("the last known roles apply without end")
 		}
 		u.err = nil
 
 		c.List().Revoked(auth.Revocation{TenantID: "demo", TokenID: "t-till", At: time.Now(), Until: time.Now().Add(time.Minute)})
-		refused("an account's token that was taken back", owner("till"))
-		is("a user's token that was not", owner("u1"), user.Viewer)
+		refused("a revoked token of an account", owner("till"))
+		is("a user's token that was not revoked", owner("u1"), user.Viewer)
 		u.roles = nil
 		c.List().Revoked(change)
 		c.List().Revoked(auth.Revocation{TenantID: "demo", UserID: "u1", At: time.Now(), Until: time.Now().Add(time.Minute)})

@@ -24,6 +24,7 @@ import (
 	"github.com/kelseyhightower/envconfig"
 	"go.opentelemetry.io/otel/metric"
 
+	"orderbell/internal/paths"
 	"orderbell/internal/server"
 	"orderbell/internal/tracing"
 )
@@ -200,8 +201,8 @@ func (s *Service) Draining() bool { return s.draining.Load() }
 // handler adds the health routes to h and, unless the port is public, the metrics routes.
 func (s *Service) handler(h http.Handler, public bool) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz/live", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
-	mux.HandleFunc("GET /healthz/ready", s.serveReady)
+	mux.HandleFunc("GET "+paths.Live, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	mux.HandleFunc("GET "+paths.Ready, s.serveReady)
 	if !public {
 		mux.Handle("GET /metrics", s.telemetry.scrape)
 		mux.Handle("GET /metrics/list", s.telemetry.catalog)

@@ -67,15 +67,15 @@ func TestLoad(t *testing.T) { //nolint:paralleltest // the environment is the pr
 
 func TestValuesThatEveryProgramLists(t *testing.T) { //nolint:paralleltest // the environment is the process's
 	for name, c := range map[string]struct{ variable, value, want string }{
-		"a level in small letters":  {"LOG_LEVEL", "debug", ""},
-		"a level of its own":        {"LOG_LEVEL", "INFO+2", `LOG_LEVEL is "INFO+2", want one of DEBUG, INFO, WARN, ERROR`},
-		"an unknown level":          {"LOG_LEVEL", "VERBOSE", `LOG_LEVEL is "VERBOSE", want one of DEBUG, INFO, WARN, ERROR`},
-		"an empty level":            {"LOG_LEVEL", "", `LOG_LEVEL is "", want one of DEBUG, INFO, WARN, ERROR`},
-		"an unknown format":         {"LOG_FORMAT", "logfmt", `LOG_FORMAT is "logfmt", want one of json, text`},
-		"an unknown sampler":        {"OTEL_TRACES_SAMPLER", "always", `OTEL_TRACES_SAMPLER is "always", want one of always_on, always_off, traceidratio, parent`},
-		"a duration without a unit": {"SHUTDOWN_TIMEOUT", "20", `SHUTDOWN_TIMEOUT is "20", want a duration such as 30s (see .env.example)`},
-		"a port in words":           {"PORT", "http", `PORT is "http", want a whole number (see .env.example)`},
-		"no truth value":            {"TEST_TLS", "maybe", `TEST_TLS is "maybe", want one of true, false`},
+		"a level in small letters":   {"LOG_LEVEL", "debug", ""},
+		"a level between two others": {"LOG_LEVEL", "INFO+2", `LOG_LEVEL is "INFO+2", want one of DEBUG, INFO, WARN, ERROR`},
+		"an unknown level":           {"LOG_LEVEL", "VERBOSE", `LOG_LEVEL is "VERBOSE", want one of DEBUG, INFO, WARN, ERROR`},
+		"an empty level":             {"LOG_LEVEL", "", `LOG_LEVEL is "", want one of DEBUG, INFO, WARN, ERROR`},
+		"an unknown format":          {"LOG_FORMAT", "logfmt", `LOG_FORMAT is "logfmt", want one of json, text`},
+		"an unknown sampler":         {"OTEL_TRACES_SAMPLER", "always", `OTEL_TRACES_SAMPLER is "always", want one of always_on, always_off, traceidratio, parent`},
+		"a duration without a unit":  {"SHUTDOWN_TIMEOUT", "20", `SHUTDOWN_TIMEOUT is "20", want a duration such as 30s (see .env.example)`},
+		"a port in words":            {"PORT", "http", `PORT is "http", want a whole number (see .env.example)`},
+		"no truth value":             {"TEST_TLS", "maybe", `TEST_TLS is "maybe", want one of true, false`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv(c.variable, c.value)
@@ -126,10 +126,10 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// tooOldError is what a program cannot wait out.
+// tooOldError is a permanent error.
 type tooOldError struct{}
 
-func (tooOldError) Error() string { return "the store is too old: make it new" }
+func (tooOldError) Error() string { return "the store is too old: migrate it" }
 
 func (tooOldError) Permanent() bool { return true }
 
@@ -145,7 +145,7 @@ func TestRefusal(t *testing.T) {
 	if err == nil || cmd.ProcessState.ExitCode() != 1 {
 		t.Errorf("exit: %v, want 1", err)
 	}
-	if !strings.Contains(string(out), "the store is too old: make it new") {
+	if !strings.Contains(string(out), "the store is too old: migrate it") {
 		t.Errorf("log: %s, want what to do", out)
 	}
 }

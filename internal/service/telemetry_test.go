@@ -23,7 +23,7 @@ import (
 	"orderbell/internal/service"
 )
 
-// collector is what programs push to.
+// collector receives what programs push.
 type collector struct {
 	*httptest.Server
 	mu      sync.Mutex
@@ -114,7 +114,7 @@ func startBell(t *testing.T, env ...string) (base string, stop func()) {
 	}
 }
 
-// bellEnvironment is that of the program of TestMain. Its store is there, unless env says otherwise.
+// bellEnvironment is the environment of the program of TestMain. Its store answers, unless env says otherwise.
 func bellEnvironment(env ...string) []string {
 	return append(append(os.Environ(), "SERVICE_TEST_PROGRAM=1", "STORE_URL=/dev/null"), env...)
 }
@@ -134,8 +134,8 @@ func call(t *testing.T, url string) io.Closer {
 	return response.Body
 }
 
-// TestOTLP has a program push to a collector. The intervals of an hour leave the last push alone, so that only the flush can
-// bring what is expected after SIGTERM.
+// TestOTLP runs a program that pushes to a collector. Its interval is an hour, so that only the flush after SIGTERM can push
+// what is expected.
 func TestOTLP(t *testing.T) {
 	t.Parallel()
 	t.Run("metrics are pushed while the program runs", func(t *testing.T) {
@@ -145,7 +145,7 @@ func TestOTLP(t *testing.T) {
 		waittest.Until(t, "a push has the runtime's metrics", func() bool { return c.has("orderbell.runtime.goroutines") })
 		stop()
 	})
-	t.Run("each instance has an id, and OTEL_RESOURCE_ATTRIBUTES is heard", func(t *testing.T) {
+	t.Run("each instance has an id, and OTEL_RESOURCE_ATTRIBUTES applies", func(t *testing.T) {
 		t.Parallel()
 		c := newCollector(t)
 		port := programtest.Port(t)

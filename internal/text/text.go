@@ -63,13 +63,24 @@ func List[T ~string](values []T) string {
 	return strings.Join(names, ", ")
 }
 
-// Clip returns at most so many bytes of s, and an ellipsis where there are more. What is left is UTF-8: a cut within a character
-// removes that.
-func Clip(s string, most int) string {
+// ClipBytes returns at most so many bytes of s, and an ellipsis where there are more. It is UTF-8: a cut within a character removes
+// that character.
+func ClipBytes(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}
 	return strings.ToValidUTF8(s[:most], "") + "…"
+}
+
+// ClipChars returns at most so many characters of s, and an ellipsis where there are more.
+func ClipChars(s string, most int) string {
+	count := 0
+	for at := range s {
+		if count++; count > most {
+			return s[:at] + "…"
+		}
+	}
+	return s
 }
 
 // Fault returns what is wrong with a name, with the code point at fault, or "". An empty name has no fault: the caller

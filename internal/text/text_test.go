@@ -41,6 +41,30 @@ func TestNormal(t *testing.T) {
 	}
 }
 
+func TestClip(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		s            string
+		most         int
+		bytes, chars string
+	}{
+		{"order", 5, "order", "order"},
+		{"orders", 5, "order…", "order…"},
+		{"ééé", 3, "é…", "ééé"}, // the cut of bytes is within the second character
+		{"éééé", 3, "é…", "ééé…"},
+		{"☕☕", 6, "☕☕", "☕☕"},
+		{"", 0, "", ""},
+		{"a", 0, "…", "…"},
+	} {
+		if got := text.ClipBytes(tt.s, tt.most); got != tt.bytes {
+			t.Errorf("ClipBytes(%q, %d) = %q, want %q", tt.s, tt.most, got, tt.bytes)
+		}
+		if got := text.ClipChars(tt.s, tt.most); got != tt.chars {
+			t.Errorf("ClipChars(%q, %d) = %q, want %q", tt.s, tt.most, got, tt.chars)
+		}
+	}
+}
+
 func TestShow(t *testing.T) {
 	t.Parallel()
 	for s, want := range map[string][3]string{ // in a terminal, in a mail, in JSON

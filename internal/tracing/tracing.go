@@ -40,7 +40,7 @@ func tracer(ctx context.Context) trace.Tracer {
 }
 
 // Start begins a span. End it with [End]. Give a span that may be dropped its attributes only if IsRecording says true: for
-// most spans of a sampled service they would be made in vain.
+// most spans of a sampled service they would be dropped.
 func Start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
 	return tracer(ctx).Start(ctx, name, options...)
 }

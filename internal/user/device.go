@@ -25,7 +25,7 @@ type Device struct {
 // DeviceRoles are the roles that a device may have: no device leads a business.
 func DeviceRoles() []Role { return []Role{Cashier, Kitchen, Viewer} }
 
-// Pairing is what a till waits for: its manager's approval.
+// Pairing is a till's request for a manager's approval.
 type Pairing struct {
 	Expires time.Time
 	// TenantName and Device are set once the pairing is approved.
@@ -35,15 +35,15 @@ type Pairing struct {
 
 // Errors of devices.
 var (
-	ErrNoCode     = errors.New("no till shows this code, or its time is over")
+	ErrNoCode     = errors.New("no till shows this code, or it has expired")
 	ErrDeviceName = errors.New("another device has the name")
 	ErrManyCodes  = errors.New("too many tills wait for approval")
 )
 
 const (
-	// PairingLife is how long a code is good.
+	// PairingLife is how long a code is valid.
 	PairingLife = 10 * time.Minute
-	// MaxPairings bounds the codes that are good at once, over all tenants.
+	// MaxPairings bounds the codes that are valid at once, over all tenants.
 	MaxPairings = 1000
 	// DeviceAway is after what time without a sign a device is not connected. Its page gives one each minute.
 	DeviceAway = 150 * time.Second

@@ -72,7 +72,7 @@ type User struct {
 	Roles        []Role
 	EmailEnabled bool     // gets notifications by e-mail
 	InAppEnabled bool     // gets notifications in the inbox
-	EmailEvents  []string // of which types of event (package event's), while EmailEnabled
+	EmailEvents  []string // the types of event (package event's), while EmailEnabled
 	InAppEvents  []string // of which types, while InAppEnabled
 	TimeZone     string   // IANA
 	QuietHours   string   // 22:00-07:00 by that zone's clock: mails wait until they end; "" for none

@@ -15,11 +15,11 @@ func TestHasAny(t *testing.T) {
 		held []user.Role
 		want bool
 	}{
-		"a cashier sells":                {[]user.Role{user.Cashier}, true},
-		"the kitchen does not":           {[]user.Role{user.Kitchen}, false},
-		"one fitting role is enough":     {[]user.Role{user.Viewer, user.Owner}, true},
-		"a user without a role may not":  {nil, false},
-		"a made-up role counts for none": {[]user.Role{"boss"}, false},
+		"a cashier sells":                 {[]user.Role{user.Cashier}, true},
+		"the kitchen does not":            {[]user.Role{user.Kitchen}, false},
+		"one fitting role is enough":      {[]user.Role{user.Viewer, user.Owner}, true},
+		"a user without a role may not":   {nil, false},
+		"an unknown role permits nothing": {[]user.Role{"boss"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -29,7 +29,7 @@ func TestHasAny(t *testing.T) {
 		})
 	}
 	if user.Role("boss").Valid() || !user.Viewer.Valid() {
-		t.Error("Valid knows other roles than Roles")
+		t.Error("Valid and Roles differ")
 	}
 }
 

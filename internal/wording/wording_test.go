@@ -62,7 +62,7 @@ func TestFor(t *testing.T) {
 		"en": "en", "en-AU": "en", "id": "id", "id-ID": "id", "in": "id", "fr": "en", "": "en", "no language": "en",
 	} {
 		if got := c.For(locale).Language; got != want {
-			t.Errorf("For(%q) speaks %s, want %s", locale, got, want)
+			t.Errorf("For(%q) has the language %s, want %s", locale, got, want)
 		}
 	}
 }
@@ -71,7 +71,7 @@ func TestSay(t *testing.T) {
 	t.Parallel()
 	w := load(t).For("en")
 	if got := w.Say("mail.hello", "name", "{tenant} {name}"); got != "Hello {tenant} {name}," {
-		t.Errorf("a value is taken for a message: %q", got)
+		t.Errorf("a value is used as a message: %q", got)
 	}
 	if got := w.Say("no.such.key"); got != "no.such.key" {
 		t.Errorf("an unknown message is %q", got)

@@ -4,6 +4,7 @@ import { PlaceContext, useHashPath } from '../hooks/usePlace';
 import { useStore } from '../hooks/useStore';
 import { currentLanguage, t } from '../i18n/words';
 import { mayLead, maySell } from '../model/order';
+import { orderPattern, routes } from '../paths';
 import type { Session } from '../services/session';
 import type { Access } from '../store/access';
 import type { Alerts } from '../store/alerts';
@@ -103,11 +104,11 @@ function Workspace({ session, feed, demoUsers, clock, device, onSignIn, onSignOu
   const [isLeaving, setLeaving] = useState(false);
   const [, goTo] = useLocation();
   const showKeys = useCallback(() => setKeysShown(true), []);
-  const goToOrders = useCallback(() => goTo('/'), [goTo]);
+  const goToOrders = useCallback(() => goTo(routes.orders), [goTo]);
   useEffect(
     () =>
       feed.onNotification((told) =>
-        device.alerts.ring({ text: notificationText(told), path: `/orders/${told.order.orderId}` }),
+        device.alerts.ring({ text: notificationText(told), path: routes.order(told.order.orderId) }),
       ),
     [feed, device],
   );
@@ -141,7 +142,7 @@ function Workspace({ session, feed, demoUsers, clock, device, onSignIn, onSignOu
       <Shortcuts store={shortcutsUsed} onOrders={goToOrders} isOpen={areKeysShown} onOpen={setKeysShown} />
       <Suspense fallback={<p className="page">{t('loading')}</p>}>
         <Switch>
-          <Route path="/preferences">
+          <Route path={routes.preferences}>
             {session.by === 'device' ? (
               <DevicePreferences device={device} />
             ) : (
@@ -149,26 +150,26 @@ function Workspace({ session, feed, demoUsers, clock, device, onSignIn, onSignOu
             )}
           </Route>
           {leads && (
-            <Route path="/today">
+            <Route path={routes.today}>
               <TodayPage feed={feed} />
             </Route>
           )}
           {session.roles.includes('owner') && (
-            <Route path="/business">
+            <Route path={routes.business}>
               <BusinessPage store={feed.tenant} />
             </Route>
           )}
           {leads && (
-            <Route path="/staff">
+            <Route path={routes.staff}>
               <StaffPage ask={feed.ask} session={session} />
             </Route>
           )}
           {leads && (
-            <Route path="/devices">
+            <Route path={routes.devices}>
               <DevicesPage ask={feed.ask} clock={clock} />
             </Route>
           )}
-          <Route path="/orders/:id">
+          <Route path={orderPattern}>
             {({ id }) => <OrderPage key={id} {...{ id, feed, clock, tenantName }} roles={session.roles} />}
           </Route>
           <Route>

@@ -4,6 +4,7 @@ import { t } from '../i18n/words';
 import type { Notification } from '../model/frame';
 import { formatMoney } from '../model/money';
 import { orderName } from '../model/order';
+import { routes } from '../paths';
 import type { Feed } from '../store/feed';
 import { FreshnessLine } from './ConnectionBadge';
 import { Say } from './Say';
@@ -37,7 +38,7 @@ export function NewsLine({ feed }: { readonly feed: Feed }) {
         {newest !== undefined && (
           <p key={newest.notificationId} className="toast" data-testid="toast">
             <Link
-              href={`/orders/${newest.order.orderId}`}
+              href={routes.order(newest.order.orderId)}
               onClick={() => {
                 feed.inbox.read([newest.notificationId]);
                 setToasts([]);

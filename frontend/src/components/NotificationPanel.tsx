@@ -6,6 +6,7 @@ import type { Notice } from '../model/inbox';
 import { formatMoney } from '../model/money';
 import { orderName } from '../model/order';
 import { relativeTime } from '../model/time';
+import { routes } from '../paths';
 import type { InboxStore } from '../store/inbox';
 import type { Observable } from '../store/observable';
 import { BellIcon } from './Icons';
@@ -124,7 +125,7 @@ function NoticeRow({ notice, now, onOpen }: NoticeRowProps) {
       data-testid="notification"
       data-notification-id={notificationId}
     >
-      <Link href={`/orders/${order.orderId}`} onClick={onOpen}>
+      <Link href={routes.order(order.orderId)} onClick={onOpen}>
         <span>
           {!read && <span className="hidden">{t('inbox.unread')} </span>}
           <Say

@@ -4,6 +4,7 @@ import { type Places, usePlaceKept } from '../hooks/usePlaceKept';
 import { formatMoney } from '../model/money';
 import { type Lateness, latenessOf, type Order, orderName, type Role, type Status } from '../model/order';
 import { dateAndTime, relativeTime } from '../model/time';
+import { routes } from '../paths';
 import { OrderActions } from './OrderActions';
 import { statusText } from './texts';
 import type { UndoProps } from './UndoButton';
@@ -65,7 +66,7 @@ function Card({ order, roles, now, places, advance, canUndo, undo }: OrderCardPr
     >
       <div className="order-head">
         <h3 id={`${id}-name`} className="order-name" data-long={name.length > 24}>
-          <Link href={`/orders/${order.orderId}`}>
+          <Link href={routes.order(order.orderId)}>
             <bdi>{name}</bdi>
           </Link>
         </h3>

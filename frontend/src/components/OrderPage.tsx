@@ -5,6 +5,7 @@ import { t } from '../i18n/words';
 import { formatMoney } from '../model/money';
 import { orderName, type Role } from '../model/order';
 import { clockTime, relativeTime } from '../model/time';
+import { routes } from '../paths';
 import { messageOf } from '../services/problem';
 import type { Feed } from '../store/feed';
 import type { Observable } from '../store/observable';
@@ -37,7 +38,7 @@ export function OrderPage({ id, feed, roles, clock, tenantName }: OrderPageProps
   return (
     <main id="order" className="page order-page">
       <p>
-        <Link href="/" className="back">
+        <Link href={routes.orders} className="back">
           {t('back')}
         </Link>
       </p>

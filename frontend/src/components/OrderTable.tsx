@@ -7,6 +7,7 @@ import type { Sort } from '../model/listing';
 import { formatMoney } from '../model/money';
 import { latenessOf, orderName } from '../model/order';
 import { clockTime, relativeTime } from '../model/time';
+import { routes } from '../paths';
 import { OrderActions } from './OrderActions';
 import type { OrderCardProps } from './OrderCard';
 import { GapContent } from './OrderGap';
@@ -128,7 +129,7 @@ function Row(props: RowProps & Pick<OrderCardProps, 'roles' | 'now' | 'advance'>
       data-lateness={latenessOf(order, now)}
     >
       <th scope="row" className="order-name">
-        <Link href={`/orders/${order.orderId}`}>
+        <Link href={routes.order(order.orderId)}>
           <bdi>{orderName(order)}</bdi>
         </Link>
       </th>

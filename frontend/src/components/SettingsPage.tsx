@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { t } from '../i18n/words';
+import { routes } from '../paths';
 
 export interface SettingsPageProps {
   readonly id: string;
@@ -17,7 +18,7 @@ export function SettingsPage({ id, title, state, load, children }: SettingsPageP
   return (
     <main id={id} className="page preferences">
       <p>
-        <Link href="/" className="back">
+        <Link href={routes.orders} className="back">
           {t('back')}
         </Link>
       </p>

@@ -7,6 +7,7 @@ import { formatMoney } from '../model/money';
 import { statuses } from '../model/order';
 import { type Day, type Recent, type Summary, stages, type Takings } from '../model/summary';
 import { dayOf } from '../model/zone';
+import { routes } from '../paths';
 import { messageOf } from '../services/problem';
 import type { Feed } from '../store/feed';
 import { Bars } from './Bars';
@@ -22,7 +23,7 @@ export function TodayPage({ feed }: { readonly feed: Feed }) {
   return (
     <main id="today" className="page today">
       <p>
-        <Link href="/" className="back">
+        <Link href={routes.orders} className="back">
           {t('back')}
         </Link>
       </p>

@@ -3,6 +3,7 @@ import { Link } from 'wouter';
 import { useStore } from '../hooks/useStore';
 import { t } from '../i18n/words';
 import { mayLead } from '../model/order';
+import { routes } from '../paths';
 import type { Session } from '../services/session';
 import type { DemoUsersStore } from '../store/demoUsers';
 import type { Feed } from '../store/feed';
@@ -81,11 +82,11 @@ function AccountMenu({ session, demoUsers, onSignIn, onSignOut, onKeys }: Accoun
         {session.email !== '' && <span className="faint">{session.email}</span>}
         <span className="faint">{rolesText(session.roles)}</span>
       </p>
-      <MenuLink href="/preferences" title={t('preferences.title')} />
-      {mayLead(session.roles) && <MenuLink href="/today" title={t('today.title')} />}
-      {session.roles.includes('owner') && <MenuLink href="/business" title={t('business.title')} />}
-      {mayLead(session.roles) && <MenuLink href="/staff" title={t('staff.title')} />}
-      {mayLead(session.roles) && <MenuLink href="/devices" title={t('devices.title')} />}
+      <MenuLink href={routes.preferences} title={t('preferences.title')} />
+      {mayLead(session.roles) && <MenuLink href={routes.today} title={t('today.title')} />}
+      {session.roles.includes('owner') && <MenuLink href={routes.business} title={t('business.title')} />}
+      {mayLead(session.roles) && <MenuLink href={routes.staff} title={t('staff.title')} />}
+      {mayLead(session.roles) && <MenuLink href={routes.devices} title={t('devices.title')} />}
       <LanguageChoice />
       {state.kind === 'users' && (
         <>

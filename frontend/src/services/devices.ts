@@ -1,6 +1,7 @@
 /** The client of the business's paired tills and screens. */
 import type { Role } from '../model/order';
 import { fields, flag, list, oneOf, optionalText, text, time } from '../model/wire';
+import { api } from '../paths';
 import { type Ask, sending } from './authorized';
 import { readJSON } from './problem';
 
@@ -35,17 +36,16 @@ export interface DeviceClient {
   revoke(device: PairedDevice): Promise<void>;
 }
 
-const address = '/api/devices';
 
 export function deviceClient(ask: Ask): DeviceClient {
   return {
     async load() {
-      const answer = fields(await readJSON(await ask(address, { cache: 'no-store' })), 'answer');
+      const answer = fields(await readJSON(await ask(api.devices, { cache: 'no-store' })), 'answer');
       return list(answer['devices'], 'answer.devices', parseDevice);
     },
     approve: async ({ code, name, role }) =>
-      void (await ask(address, sending('POST', { user_code: code, name, role }))),
-    revoke: async ({ id }) => void (await ask(`${address}/${id}`, { method: 'DELETE' })),
+      void (await ask(api.devices, sending('POST', { user_code: code, name, role }))),
+    revoke: async ({ id }) => void (await ask(api.device(id), { method: 'DELETE' })),
   };
 }
 

@@ -1,6 +1,7 @@
 /** The client of a user's own inbox. */
 import { parseReading, type Reading } from '../model/frame';
 import { type InboxPage, parseInboxPage } from '../model/inbox';
+import { api } from '../paths';
 import { type Ask, sending } from './authorized';
 import { readJSON } from './problem';
 
@@ -12,7 +13,6 @@ export interface InboxClient {
   readAll(): Promise<Reading>;
 }
 
-const address = '/api/notifications';
 
 export function inboxClient(ask: Ask): InboxClient {
   return {
@@ -21,14 +21,14 @@ export function inboxClient(ask: Ask): InboxClient {
         limit: '50',
         ...(cursor === '' ? {} : { cursor }),
       });
-      return parseInboxPage(await readJSON(await ask(`${address}?${query.toString()}`, { signal })));
+      return parseInboxPage(await readJSON(await ask(`${api.notifications}?${query.toString()}`, { signal })));
     },
     async read(notificationIds) {
       const request = sending('POST', { notification_ids: notificationIds });
-      return parseReading(await readJSON(await ask(`${address}/read`, request)), 'answer');
+      return parseReading(await readJSON(await ask(api.read, request)), 'answer');
     },
     async readAll() {
-      return parseReading(await readJSON(await ask(`${address}/read-all`, sending('POST'))), 'answer');
+      return parseReading(await readJSON(await ask(api.readAll, sending('POST'))), 'answer');
     },
   };
 }

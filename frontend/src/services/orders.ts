@@ -3,6 +3,7 @@ import { type History, parseHistory } from '../model/history';
 import type { Order, Status } from '../model/order';
 import { parseSummary, type Summary } from '../model/summary';
 import { type Counts, parseCounts, parseOrder, parseSnapshotPage, type SnapshotPage } from '../model/wire';
+import { api } from '../paths';
 import { type Ask, retrying, sending } from './authorized';
 import { readJSON } from './problem';
 
@@ -48,9 +49,8 @@ export interface SnapshotRequest {
   readonly signal: AbortSignal;
 }
 
-const listAddress = '/api/orders/snapshot';
 /** What the page begins with: the open orders of any age, and those of today. */
-export const snapshotAddress = `${listAddress}?state=current`;
+export const snapshotAddress = `${api.snapshot}?state=current`;
 
 /** The largest page the API gives: fewer round trips before the list is whole. */
 const pageSize = 500;
@@ -63,13 +63,13 @@ export function ordersClient(ask: Ask): OrdersClient {
     create(order, idempotencyKey) {
       const { reference, totalAmount, currency } = order;
       const body = { ...(reference === '' ? {} : { reference }), total_amount: totalAmount, currency };
-      return post('/api/orders', body, idempotencyKey);
+      return post(api.orders, body, idempotencyKey);
     },
-    pay: (orderId, key) => post(`${orderPath(orderId)}/pay`, undefined, key),
-    changeStatus: (orderId, status, key) => post(`${orderPath(orderId)}/status`, { status }, key),
-    undo: ({ orderId, version }, key) => post(`${orderPath(orderId)}/undo`, { version }, key),
+    pay: (orderId, key) => post(api.pay(orderId), undefined, key),
+    changeStatus: (orderId, status, key) => post(api.status(orderId), { status }, key),
+    undo: ({ orderId, version }, key) => post(api.undo(orderId), { version }, key),
     async get(orderId) {
-      return parseOrder(await readJSON(await ask(orderPath(orderId))));
+      return parseOrder(await readJSON(await ask(api.order(orderId))));
     },
     async snapshot({ address, cursor, signal }) {
       const query = new URLSearchParams({ limit: String(pageSize), ...(cursor === '' ? {} : { cursor }) });
@@ -78,17 +78,17 @@ export function ordersClient(ask: Ask): OrdersClient {
     },
     async list({ state, from, to, cursor, signal }) {
       const query = given({ state, from, to, limit: String(archivePageSize), cursor });
-      return parseSnapshotPage(await readJSON(await ask(`${listAddress}?${query}`, { signal })));
+      return parseSnapshotPage(await readJSON(await ask(`${api.snapshot}?${query}`, { signal })));
     },
     async find(q, signal) {
       const query = given({ q, limit: String(mostFound) });
-      return parseSnapshotPage(await readJSON(await ask(`${listAddress}?${query}`, { signal }))).orders;
+      return parseSnapshotPage(await readJSON(await ask(`${api.snapshot}?${query}`, { signal }))).orders;
     },
-    history: async (orderId) => parseHistory(await readJSON(await ask(`${orderPath(orderId)}/history`))),
+    history: async (orderId) => parseHistory(await readJSON(await ask(api.history(orderId)))),
     summary: async (date) =>
-      parseSummary(await readJSON(await ask(`/api/orders/summary?${given({ date })}`))),
+      parseSummary(await readJSON(await ask(`${api.summary}?${given({ date })}`))),
     async counts({ from, to, signal }) {
-      return parseCounts(await readJSON(await ask(`/api/orders/counts?${given({ from, to })}`, { signal })));
+      return parseCounts(await readJSON(await ask(`${api.counts}?${given({ from, to })}`, { signal })));
     },
   };
 
@@ -101,10 +101,6 @@ export function ordersClient(ask: Ask): OrdersClient {
 /** A query of those names that have a value. */
 function given(query: Readonly<Record<string, string>>): string {
   return new URLSearchParams(Object.entries(query).filter(([, value]) => value !== '')).toString();
-}
-
-function orderPath(orderId: string): string {
-  return `/api/orders/${encodeURIComponent(orderId)}`;
 }
 
 /** A new key for a request that may be retried. Works on plain http too, where crypto.randomUUID does not. */

@@ -1,5 +1,6 @@
 /** How a till without a user gets a token: it shows a code, and polls until a manager has approved it (docs/adr/0018). */
 import { fields, integer, oneOf, text } from '../model/wire';
+import { api } from '../paths';
 import { sending } from './authorized';
 import { parseDevice } from './devices';
 import { call, type Fetch, Problem, readJSON } from './problem';
@@ -31,7 +32,7 @@ export function pairingClient(fetcher: Fetch, now: () => number = Date.now): Pai
   return {
     async begin(signal) {
       const asked = now();
-      const of = fields(await post('/api/pairings', undefined, signal), 'pairing');
+      const of = fields(await post(api.pairings, undefined, signal), 'pairing');
       return {
         deviceCode: text(of, 'device_code', 'pairing'),
         userCode: text(of, 'user_code', 'pairing'),
@@ -41,7 +42,7 @@ export function pairingClient(fetcher: Fetch, now: () => number = Date.now): Pai
     },
     async ask({ deviceCode }, signal) {
       try {
-        return parseAnswer(await post('/api/pairings/state', { device_code: deviceCode }, signal));
+        return parseAnswer(await post(api.pairingState, { device_code: deviceCode }, signal));
       } catch (err) {
         if (err instanceof Problem && err.status === 404) return { kind: 'gone' };
         throw err;

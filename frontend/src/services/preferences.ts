@@ -1,5 +1,6 @@
 /** The client of the user's own preferences. */
 import { type Account, type Preferences, parseAccount, wirePreferences } from '../model/preferences';
+import { api } from '../paths';
 import { type Ask, sending } from './authorized';
 import { readJSON } from './problem';
 
@@ -14,11 +15,11 @@ const fresh: RequestInit = { cache: 'no-store' };
 
 export function preferencesClient(ask: Ask): PreferencesClient {
   return {
-    load: async () => parseAccount(await readJSON(await ask('/api/me', fresh))),
+    load: async () => parseAccount(await readJSON(await ask(api.me, fresh))),
     async save(preferences, version) {
       const headers = { 'If-Match': `"${String(version)}"` };
       const request = sending('PATCH', wirePreferences(preferences), headers);
-      return parseAccount(await readJSON(await ask('/api/me/preferences', request)));
+      return parseAccount(await readJSON(await ask(api.preferences, request)));
     },
   };
 }

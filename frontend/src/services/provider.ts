@@ -8,6 +8,7 @@
 import type { User, UserManager } from 'oidc-client-ts';
 import { t } from '../i18n/words';
 import { fields, optionalText, parseRoles, text } from '../model/wire';
+import { api, signedInPath } from '../paths';
 import { call, type Fetch, Problem, readJSON } from './problem';
 import type { Session } from './session';
 import type { ProviderSettings } from './settings';
@@ -23,7 +24,6 @@ export interface Provider {
   signOut(session: Session): Promise<void>;
 }
 
-export const signedInPath = '/signed-in';
 
 /** What one tab says to the others of its browser: only one renews at a time, since a refresh token may be good once. */
 const renewalLock = 'orderbell renewal';
@@ -136,7 +136,7 @@ async function accountSession(
   const headers = { Accept: 'application/json', Authorization: `Bearer ${token}` };
   let response: Response;
   try {
-    response = await call(fetcher, '/api/me', { headers });
+    response = await call(fetcher, api.me, { headers });
   } catch (err) {
     if (err instanceof Problem && [403, 404].includes(err.status)) throw new Error(t('signIn.noUser'));
     throw err;

@@ -2,6 +2,7 @@
  * Tells the gateway when changes of orders were painted, if their frames named a trace: the trace of a sampled order ends on the
  * screen. Receipts are a sample, so a receipt that cannot be sent is dropped.
  */
+import { api } from '../paths';
 import { type Ask, sending } from './authorized';
 
 export interface Receipts {
@@ -63,7 +64,7 @@ export function openReceipts(ask: Ask, afterPaint: (then: () => void) => void = 
     }));
     waiting = [];
     timer = undefined;
-    void ask('/api/sse/receipts', sending('POST', { receipts })).catch(() => undefined);
+    void ask(api.receipts, sending('POST', { receipts })).catch(() => undefined);
   }
 }
 

@@ -2,6 +2,7 @@
 import { t } from '../i18n/words';
 import { type Role, roles } from '../model/order';
 import { fields, list, optionalText, parseRoles, text } from '../model/wire';
+import { api } from '../paths';
 import { call, type Fetch, Problem, readJSON } from './problem';
 
 export interface Session {
@@ -19,7 +20,6 @@ export interface Session {
   readonly stays?: true;
 }
 
-const demoUsersPath = '/dev/users';
 
 /** How the tokens of devices begin: orderbell-device.TENANT.ID.SECRET (docs/adr/0018). */
 const devicePrefix = 'orderbell-device.';
@@ -29,7 +29,7 @@ export async function demoUsers(fetcher: Fetch, signal?: AbortSignal): Promise<S
   const headers = { Accept: 'application/json' };
   let response: Response;
   try {
-    response = await call(fetcher, demoUsersPath, signal === undefined ? { headers } : { headers, signal });
+    response = await call(fetcher, api.demoUsers, signal === undefined ? { headers } : { headers, signal });
   } catch (err) {
     if (err instanceof Problem && err.status === 404) return undefined;
     throw err;

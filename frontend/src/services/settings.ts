@@ -1,5 +1,6 @@
 /** The settings of the origin, such as the identity provider with which users sign in, if there is one. */
 import { fields, optionalText, text } from '../model/wire';
+import { api } from '../paths';
 import { call, type Fetch, Problem, readJSON } from './problem';
 
 export interface ProviderSettings {
@@ -22,7 +23,7 @@ const none: PageSettings = { provider: undefined, tokenBox: false };
 export async function pageSettings(fetcher: Fetch): Promise<PageSettings> {
   let response: Response;
   try {
-    response = await call(fetcher, '/config.json', { headers: { Accept: 'application/json' } });
+    response = await call(fetcher, api.settings, { headers: { Accept: 'application/json' } });
   } catch (err) {
     if (err instanceof Problem && err.status === 404) return none;
     throw err;

@@ -1,4 +1,5 @@
 /** The heartbeats of a paired device, from which managers see which devices are connected. */
+import { api } from '../paths';
 import { type Ask, sending } from './authorized';
 import { Problem } from './problem';
 
@@ -16,7 +17,7 @@ export function openSigns(ask: Ask, onRevoked: () => void): { close(): void } {
 
   async function sign(): Promise<void> {
     try {
-      await ask('/api/devices/me/seen', sending('POST'));
+      await ask(api.seen, sending('POST'));
     } catch (err) {
       if (err instanceof Problem && err.status === 401) onRevoked();
     }

@@ -6,6 +6,7 @@
  */
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { type Frame, parseFrame } from '../model/frame';
+import { api } from '../paths';
 import type { Credentials } from './authorized';
 import { type Pause, pause } from './pause';
 import type { Fetch } from './problem';
@@ -56,7 +57,7 @@ export interface StreamOptions {
 }
 
 /** Requests a heartbeat every two seconds, so that a hung gateway or a dead network is detected within five. */
-const address = '/api/sse/notifications?heartbeat=2';
+const address = `${api.stream}?heartbeat=2`;
 
 /** Until the stream says `retry:`. */
 const defaultRetry = 1000;

@@ -1,6 +1,7 @@
 /** The client of the business's users, for owners and managers. */
 import type { Role } from '../model/order';
 import { fields, list, optionalText, parseRoles, text, WireError } from '../model/wire';
+import { api } from '../paths';
 import { type Ask, sending } from './authorized';
 import { readJSON } from './problem';
 
@@ -39,22 +40,18 @@ export function staffClient(ask: Ask): StaffClient {
       let cursor = '';
       do {
         const query = cursor === '' ? '' : `?cursor=${encodeURIComponent(cursor)}`;
-        const page = fields(await readJSON(await ask(`/api/users${query}`, { cache: 'no-store' })), 'page');
+        const page = fields(await readJSON(await ask(`${api.users}${query}`, { cache: 'no-store' })), 'page');
         all.push(...list(page['users'], 'page.users', parseUser));
         cursor = optionalText(page, 'next_cursor', 'page');
       } while (cursor !== '');
       return all;
     },
-    add: async (user) => void (await ask('/api/users', sending('POST', user))),
+    add: async (user) => void (await ask(api.users, sending('POST', user))),
     changeRoles: async (user, roles) =>
-      void (await ask(pathOf(user), sending('PATCH', { roles }, ifSame(user)))),
-    invite: async (user) => void (await ask(`${pathOf(user)}/invitation`, sending('POST'))),
-    remove: async (user) => void (await ask(pathOf(user), { method: 'DELETE', headers: ifSame(user) })),
+      void (await ask(api.user(user.id), sending('PATCH', { roles }, ifSame(user)))),
+    invite: async (user) => void (await ask(api.invitation(user.id), sending('POST'))),
+    remove: async (user) => void (await ask(api.user(user.id), { method: 'DELETE', headers: ifSame(user) })),
   };
-}
-
-function pathOf(user: StaffUser): string {
-  return `/api/users/${user.id}`;
 }
 
 function ifSame(user: StaffUser): Record<string, string> {

@@ -1,5 +1,6 @@
 /** The client of the business's settings. */
 import { parseTenant, type Tenant, type TenantSettings } from '../model/tenant';
+import { api } from '../paths';
 import { type Ask, sending } from './authorized';
 import { readJSON } from './problem';
 
@@ -9,18 +10,17 @@ export interface TenantClient {
   save(settings: TenantSettings, version: number): Promise<Tenant>;
 }
 
-const address = '/api/tenant';
 
 /** The address is the same for every business, so a response in this browser's cache may be another business's. */
 const fresh: RequestInit = { cache: 'no-store' };
 
 export function tenantClient(ask: Ask): TenantClient {
   return {
-    load: async () => parseTenant(await readJSON(await ask(address, fresh))),
+    load: async () => parseTenant(await readJSON(await ask(api.tenant, fresh))),
     async save({ locale, currency, timeZone }, version) {
       const headers = { 'If-Match': `"${String(version)}"` };
       const request = sending('PATCH', { locale, currency, time_zone: timeZone }, headers);
-      return parseTenant(await readJSON(await ask(address, request)));
+      return parseTenant(await readJSON(await ask(api.tenant, request)));
     },
   };
 }

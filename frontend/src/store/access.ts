@@ -1,6 +1,7 @@
 /** How users sign in outside development: with the identity provider of the origin's settings. */
+import { signedInPath } from '../paths';
 import { messageOf } from '../services/problem';
-import { type Provider, signedInPath } from '../services/provider';
+import type { Provider } from '../services/provider';
 import type { Session } from '../services/session';
 import { announcer, type Observable } from './observable';
 

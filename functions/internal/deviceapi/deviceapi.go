@@ -22,6 +22,7 @@ import (
 	"orderbell/functions/internal/route"
 	"orderbell/internal/auth"
 	"orderbell/internal/guard"
+	"orderbell/internal/paths"
 	"orderbell/internal/problem"
 	"orderbell/internal/server"
 	"orderbell/internal/text"
@@ -121,37 +122,36 @@ type api struct {
 	guesses      *guard.Guard // by tenant
 }
 
-// New returns the handler of the paths /api/devices and /api/pairings and below. Most is how many devices a tenant has unless it
-// has a limit of its own.
+// New returns the handlers of [paths.Devices] and [paths.Pairings], with the paths below them. Most is how many devices a tenant
+// has unless it has a limit of its own.
 func New(log *slog.Logger, verifier *auth.Verifier, store Store, told Revoker, most int64) (devices route.API, pairings http.Handler) {
 	a := api{
 		log: log, store: store, told: told, most: most,
 		begun: guard.New(20, 10*time.Minute), asked: guard.New(300, time.Minute), guesses: guard.New(10, 10*time.Minute),
 	}
 	devices = route.New(log, verifier, map[string]route.Methods{
-		"/api/devices": {
+		paths.Devices: {
 			"GET":  {Roles: user.Leaders(), Handle: a.list},
 			"POST": {Roles: user.Leaders(), Handle: a.approve},
 		},
-		"/api/devices/{id}":    {"DELETE": {Roles: user.Leaders(), Handle: a.revoke}},
-		"/api/devices/me/seen": {"POST": {Roles: user.Roles(), Handle: a.seen}},
+		paths.Devices + "/{id}":    {"DELETE": {Roles: user.Leaders(), Handle: a.revoke}},
+		paths.Devices + "/me/seen": {"POST": {Roles: user.Roles(), Handle: a.seen}},
 	})
 	mux := http.NewServeMux()
-	mux.Handle("POST "+PairingsPath, problem.Handler(log, a.begin))
-	mux.Handle("POST "+PairingsPath+"/state", problem.Handler(log, a.state))
 	wrongMethod := problem.Handler(log, func(_ http.ResponseWriter, r *http.Request) error {
 		return problem.New(http.StatusMethodNotAllowed, "%s is not a method of %s: use POST", r.Method, r.URL.Path).With("Allow", "POST")
 	})
-	mux.Handle(PairingsPath, wrongMethod)
-	mux.Handle(PairingsPath+"/state", wrongMethod)
+	for path, handle := range map[string]func(http.ResponseWriter, *http.Request) error{ // without a token
+		paths.Pairings: a.begin, paths.Pairings + "/state": a.state,
+	} {
+		mux.Handle("POST "+path, problem.Handler(log, handle))
+		mux.Handle(path, wrongMethod)
+	}
 	mux.Handle("/", problem.Handler(log, func(_ http.ResponseWriter, r *http.Request) error {
 		return problem.New(http.StatusNotFound, "there is no resource at %s: check the path", r.URL.Path)
 	}))
 	return devices, mux
 }
-
-// PairingsPath is the path that tills call without a token.
-const PairingsPath = "/api/pairings"
 
 // letters of codes: no vowels, so that no code is a word, and none that looks like a digit (RFC 8628 §6.1).
 const letters = "BCDFGHJKLMNPQRSTVWXZ"
@@ -287,7 +287,7 @@ func (a api) approve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return refusal(err)
 	}
-	w.Header().Set("Location", "/api/devices/"+made.ID)
+	w.Header().Set("Location", paths.Devices+"/"+made.ID)
 	return route.Answer(w, http.StatusCreated, "", fromDevice(made, time.Now()))
 }
 

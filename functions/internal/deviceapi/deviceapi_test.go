@@ -15,6 +15,7 @@ import (
 	"orderbell/functions/internal/deviceapi"
 	"orderbell/internal/auth"
 	"orderbell/internal/auth/authtest"
+	"orderbell/internal/paths"
 	"orderbell/internal/problem"
 	"orderbell/internal/rights"
 	"orderbell/internal/rights/rightstest"
@@ -57,7 +58,7 @@ func setup(t *testing.T) bundle {
 	return b
 }
 
-// send sends a request to the API that has its path.
+// send sends a request to the API with its path.
 func (b bundle) send(t *testing.T, token, method, path, body string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
@@ -68,7 +69,7 @@ func (b bundle) send(t *testing.T, token, method, path, body string) *httptest.R
 		r.Header.Set("Content-Type", "application/json")
 	}
 	w := httptest.NewRecorder()
-	if strings.HasPrefix(path, deviceapi.PairingsPath) {
+	if strings.HasPrefix(path, paths.Pairings) {
 		b.pairings.ServeHTTP(w, r)
 	} else {
 		b.devices.ServeHTTP(w, r)
@@ -132,7 +133,7 @@ func TestATillIsPairedUsedAndRevoked(t *testing.T) {
 	if again := b.ask(t, p); first.State != "approved" || first.Token == "" || again.Token != first.Token || first.TenantName != "The corner.shop" {
 		t.Errorf("after the approval: %+v, and if that answer is lost %+v", first, again)
 	}
-	do[problem.Problem](t, b, b.asManager, "POST", "/api/devices", approval(p.UserCode, "Bar 2", "kitchen"), 404) // a code is good once
+	do[problem.Problem](t, b, b.asManager, "POST", "/api/devices", approval(p.UserCode, "Bar 2", "kitchen"), 404) // a code is valid once
 
 	seen := do[deviceapi.Device](t, b, first.Token, "POST", "/api/devices/me/seen", "", 200)
 	if !seen.Connected || seen.ConnectedSince == nil || seen.LastSeenAt == nil {

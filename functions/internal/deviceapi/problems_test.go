@@ -77,7 +77,7 @@ func TestProblems(t *testing.T) {
 				return
 			}
 		}
-		t.Errorf("POST %s is refused at no rate", request)
+		t.Errorf("POST %s is never refused for its rate", request)
 	}
 	addRepeated("/api/pairings/state", `{}`)
 	addRepeated("/api/pairings", `{}`)

@@ -14,7 +14,7 @@ import (
 	"orderbell/internal/order"
 )
 
-// TestBadEvents sends the running program what no producer should: each gets its status and its reason, and leaves nothing.
+// TestBadEvents sends invalid events to the running program: each gets its status and its reason, and writes nothing.
 func TestBadEvents(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -52,9 +52,9 @@ func TestBadEvents(t *testing.T) {
 		})
 	}
 	if n := b.count("SELECT count(*) FROM event_records"); n != 0 {
-		t.Errorf("%d of them were taken in", n)
+		t.Errorf("%d of them were applied", n)
 	}
-	t.Run("another payload under an id that came before", func(t *testing.T) {
+	t.Run("another payload with an id that was used before", func(t *testing.T) {
 		ce := newEvent(t, order.Paid)
 		f.assertPost(t, ce, http.StatusAccepted)
 		if err := ce.SetData("application/json", []byte(strings.Replace(string(ce.Data()), "125000", "1", 1))); err != nil {

@@ -14,7 +14,7 @@ import (
 	"orderbell/internal/order"
 )
 
-// deadEnd is a server that takes connections and says nothing but greeting.
+// deadEnd is a server that accepts connections and sends nothing but its greeting.
 func deadEnd(t *testing.T, greeting string) (address string, connected <-chan struct{}) {
 	t.Helper()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -104,11 +104,11 @@ func TestKilled(t *testing.T) {
 		b.start(t).assertPost(t, ce, http.StatusAccepted)
 		b.assertOnce(t)
 	})
-	t.Run("between claiming and sending its mail the mail waits for its lease, and is counted", func(t *testing.T) {
+	t.Run("between claiming and sending its mail the mail waits for its lease, and counts as ambiguous", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		ce := newEvent(t, order.Paid)
-		address, _ := deadEnd(t, "220 hello\r\n250 hello\r\n") // connected, and no more
+		address, _ := deadEnd(t, "220 hello\r\n250 hello\r\n") // connected, and nothing sent
 		killAt(t, b.start(t, "SMTP_URL=smtp://"+address), ce, func() {
 			waittest.Until(t, "the e-mail is claimed", func() bool {
 				return b.count("SELECT count(*) FROM email_deliveries WHERE attempt = 1 AND lease_until > now()") == 1
@@ -123,7 +123,7 @@ func TestKilled(t *testing.T) {
 		f.assertPost(t, ce, http.StatusAccepted)
 		b.assertOnce(t)
 		if n := b.count("SELECT ambiguous FROM email_deliveries"); n != 1 {
-			t.Errorf("%d ambiguous attempts, want 1: nobody can know whether it was sent", n)
+			t.Errorf("%d ambiguous attempts, want 1: it is unknown whether it was sent", n)
 		}
 	})
 	t.Run("before the answer the redelivery does nothing", func(t *testing.T) {
@@ -131,13 +131,13 @@ func TestKilled(t *testing.T) {
 		b := setup(t)
 		ce := newEvent(t, order.Paid)
 		f := b.start(t)
-		f.assertPost(t, ce, http.StatusAccepted) // done, but suppose that the broker never heard
+		f.assertPost(t, ce, http.StatusAccepted) // the event is handled, but the broker did not get the answer
 		f.Kill()
 		<-f.Done()
 		b.start(t).assertPost(t, ce, http.StatusAccepted)
 		b.assertOnce(t)
 	})
-	t.Run("a stop lets a mail on its way arrive", func(t *testing.T) {
+	t.Run("a stop waits for a mail under way", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		proxy := slowSMTP(t, strings.TrimPrefix(b.mail.SMTPURL(), "smtp://"))

@@ -12,7 +12,7 @@ import (
 	"orderbell/internal/order"
 )
 
-// slowAnswer is an SMTP server that answers a complete message when it is told to.
+// slowAnswer is an SMTP server whose answer to a complete message the test controls.
 func slowAnswer(t *testing.T, goOn <-chan struct{}) (address string, complete <-chan struct{}) {
 	t.Helper()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -52,8 +52,8 @@ func slowAnswer(t *testing.T, goOn <-chan struct{}) (address string, complete <-
 	return l.Addr().String(), done
 }
 
-// TestAStoppedProgramWaitsForTheAnswerToItsMail stops a function, as each release does, while the SMTP server has its mail and
-// owes the answer: the next attempt would be a copy.
+// TestAStoppedProgramWaitsForTheAnswerToItsMail stops a function, as each release does, while the SMTP server has its mail but
+// has not answered. Another attempt would send a copy.
 func TestAStoppedProgramWaitsForTheAnswerToItsMail(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -64,7 +64,7 @@ func TestAStoppedProgramWaitsForTheAnswerToItsMail(t *testing.T) {
 	<-complete
 	stopped := make(chan error, 1)
 	go func() { stopped <- f.Stop(time.Minute) }()
-	select { // longer than a mail that the server does not have is waited for
+	select { // longer than the program waits for a mail that the server does not have
 	case <-f.Done():
 		t.Error("the function did not wait for the answer")
 	case <-time.After(10 * time.Second):

@@ -29,10 +29,10 @@ import (
 	"orderbell/internal/store/database/databasetest"
 )
 
-// patience is for a machine that builds and tests many things at once.
+// patience is long, since the machine may be busy.
 const patience = 2 * time.Minute
 
-// testBundle is a function's surroundings: real PostgreSQL, a Redis, a mail server.
+// testBundle is a function's environment: real PostgreSQL, a Redis, a mail server.
 type testBundle struct {
 	binary string // order-paid
 	env    []string
@@ -188,7 +188,7 @@ func (f *function) assertPost(tb testing.TB, ce cloudevents.Event, want int) {
 	}
 }
 
-// assertOnce says that one event was taken in, published and mailed once, whatever happened on the way.
+// assertOnce checks that one event was applied, published and mailed once.
 func (b *testBundle) assertOnce(tb testing.TB) {
 	tb.Helper()
 	got := fmt.Sprintf("records %d, notifications %d, e-mails sent %d, stream %d, mailbox %d",
@@ -238,7 +238,7 @@ func (b *testBundle) ask(tb testing.TB, path string, answer any) {
 	}
 }
 
-// assertCanLeave says that the one mail offers its user to get no more, by one click (RFC 8058) and on a page.
+// assertCanLeave checks that the one mail offers to unsubscribe, by one click (RFC 8058) and on a page.
 func (b *testBundle) assertCanLeave(tb testing.TB) {
 	tb.Helper()
 	var headers map[string][]string
@@ -276,7 +276,7 @@ func TestFunction(t *testing.T) {
 			t.Errorf("status %d %s", status, reason)
 		}
 	})
-	t.Run("a payment that somebody else posts leaves no trace", func(t *testing.T) {
+	t.Run("a payment of an unknown sender changes nothing", func(t *testing.T) {
 		for _, secret := range []string{"", "another secret of at least 32 bytes, a guess"} {
 			stranger := *f
 			stranger.secret = secret
@@ -285,9 +285,9 @@ func TestFunction(t *testing.T) {
 				t.Errorf("status %d %s", status, reason)
 			}
 		}
-		b.assertOnce(t) // the event before alone
+		b.assertOnce(t) // only the earlier event
 	})
-	t.Run("SIGTERM ends it in peace", func(t *testing.T) {
+	t.Run("SIGTERM ends it without an error", func(t *testing.T) {
 		if err := f.Stop(patience); err != nil || f.Err() != nil {
 			t.Errorf("%v, %v\n%s", err, f.Err(), f.Log())
 		}
@@ -298,22 +298,22 @@ func TestFunctionWithoutStores(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	const nowhere = "127.0.0.1:1"
-	t.Run("without Redis an event is taken in, but not done with", func(t *testing.T) {
+	t.Run("without Redis an event is applied, but answered with an error", func(t *testing.T) {
 		f := b.start(t, "REDIS_URL=redis://"+nowhere)
 		ce := newEvent(t, order.Paid)
 		f.assertPost(t, ce, http.StatusServiceUnavailable)
 		f.assertPost(t, ce, http.StatusServiceUnavailable)
 		if n := b.mailbox(t); n != 0 {
-			t.Errorf("%d mails went out before the feed knew", n)
+			t.Errorf("%d mails were sent before the event was published", n)
 		}
 		b.start(t).assertPost(t, ce, http.StatusAccepted)
 		b.assertOnce(t)
 	})
-	t.Run("without PostgreSQL it starts, and says what is wrong", func(t *testing.T) {
+	t.Run("without PostgreSQL it starts, and reports the error", func(t *testing.T) {
 		f := b.start(t, "DATABASE_URL=postgres://x@"+nowhere+"/x")
 		f.assertPost(t, newEvent(t, order.Paid), http.StatusServiceUnavailable)
 	})
-	t.Run("without an SMTP server events go on and the mail stays due", func(t *testing.T) {
+	t.Run("without an SMTP server events are applied and the mail stays due", func(t *testing.T) {
 		f := b.start(t, "SMTP_URL=smtp://"+nowhere)
 		f.assertPost(t, newEvent(t, order.Paid), http.StatusAccepted)
 		if n := b.count("SELECT count(*) FROM email_deliveries WHERE status = 'due' AND attempt = 0"); n != 1 {

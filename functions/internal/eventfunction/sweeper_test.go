@@ -14,8 +14,8 @@ import (
 	"orderbell/internal/order"
 )
 
-// TestSweeperIsWokenByAnEvent has the mail server away when an order is paid. The running delivery-sweeper, woken as its
-// PingSource does, brings the e-mail out once, however often it is woken.
+// TestSweeperIsWokenByAnEvent stops the mail server while an order is paid. The running delivery-sweeper, triggered as its
+// PingSource does, sends the mail once, however often it is triggered.
 func TestSweeperIsWokenByAnEvent(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -24,8 +24,8 @@ func TestSweeperIsWokenByAnEvent(t *testing.T) {
 		t.Errorf("ready: %d %q", status, text)
 	}
 	f.assertPost(t, newEvent(t, order.Paid), http.StatusAccepted)
-	// Still ready, since events must be taken in without mail, too; but the answer says what is wrong.
-	waittest.Until(t, "readiness tells that there is no mail server", func() bool {
+	// The program is still ready, since events must be applied without mail too, but the answer reports the error.
+	waittest.Until(t, "readiness reports that there is no mail server", func() bool {
 		status, text := f.ready(t)
 		return status == http.StatusOK && strings.HasPrefix(text, "mail: no mail is taken since 20") && strings.Contains(text, "127.0.0.1:1")
 	})
@@ -47,7 +47,7 @@ func TestSweeperIsWokenByAnEvent(t *testing.T) {
 	}
 }
 
-// ready asks whether f is ready.
+// ready returns the answer to a readiness probe of f.
 func (f *function) ready(t *testing.T) (status int, text string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.URL+"/healthz/ready", nil)

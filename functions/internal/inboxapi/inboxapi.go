@@ -17,6 +17,7 @@ import (
 	"orderbell/internal/event"
 	"orderbell/internal/feed/message"
 	"orderbell/internal/notification"
+	"orderbell/internal/paths"
 	"orderbell/internal/problem"
 	"orderbell/internal/user"
 )
@@ -62,10 +63,10 @@ type api struct {
 func New(log *slog.Logger, verifier *auth.Verifier, store Store, stream Stream) route.API {
 	a := api{store, stream, log}
 	return route.New(log, verifier, map[string]route.Methods{
-		"/api/notifications":           {"GET": {Roles: user.Roles(), Handle: a.list}},
-		"/api/notifications/read":      {"POST": {Roles: user.Roles(), Handle: a.readSome}},
-		"/api/notifications/{id}/read": {"POST": {Roles: user.Roles(), Handle: a.read}},
-		"/api/notifications/read-all":  {"POST": {Roles: user.Roles(), Handle: a.readAll}},
+		paths.Notifications:                {"GET": {Roles: user.Roles(), Handle: a.list}},
+		paths.Notifications + "/read":      {"POST": {Roles: user.Roles(), Handle: a.readSome}},
+		paths.Notifications + "/{id}/read": {"POST": {Roles: user.Roles(), Handle: a.read}},
+		paths.Notifications + "/read-all":  {"POST": {Roles: user.Roles(), Handle: a.readAll}},
 	})
 }
 

@@ -32,7 +32,7 @@ const (
 
 func notificationID(n int) string { return fmt.Sprintf("01a2b3c4-0000-8000-8000-a%011d", n) }
 
-// stream remembers what it was told, or is away.
+// stream records its messages, or fails.
 type stream struct {
 	told []message.Message
 	away bool
@@ -40,7 +40,7 @@ type stream struct {
 
 func (s *stream) Publish(_ context.Context, tenantID string, m message.Message) error {
 	if s.away || tenantID != "demo" {
-		return errors.New("the stream is away")
+		return errors.New("the stream does not answer")
 	}
 	s.told = append(s.told, m)
 	return nil
@@ -126,7 +126,7 @@ func TestInbox(t *testing.T) {
 	told := func(r message.Reading) message.Message {
 		return message.Message{Event: message.NotificationRead, Read: &r, Recipients: []event.Recipient{{UserID: ana}}}
 	}
-	// What was read already is not told again.
+	// A notification that was read already is not announced again.
 	if diff := cmp.Diff([]message.Message{told(want), told(rest)}, b.stream.told, cmpopts.IgnoreFields(message.Message{}, "ID")); diff != "" {
 		t.Errorf("the stream was told: %s", diff)
 	}
@@ -172,7 +172,7 @@ func TestInboxesOfOthers(t *testing.T) {
 	ask[map[string]any](t, b, ana, "POST", "/api/notifications/1/read", 404)
 	ask[map[string]any](t, b, ana, "DELETE", "/api/notifications", 405)
 	if got := ask[inboxapi.Inbox](t, b, ana, "GET", "/api/notifications", 200); got.Unread != 2 {
-		t.Errorf("%d unread, want 2: somebody else read them", got.Unread)
+		t.Errorf("%d unread, want 2: another user read them", got.Unread)
 	}
 }
 

@@ -64,7 +64,7 @@ func (b *testBundle) exec(t *testing.T, sql string, args ...any) {
 	}
 }
 
-// state is the user's, as far as a link may change it: e-mail, in-app, version, and how many links were used.
+// state is what a link may change of the user: e-mail, in-app, version, and how many links were used.
 type state struct {
 	Email, InApp bool
 	Version      int64
@@ -212,7 +212,7 @@ func TestLanguage(t *testing.T) {
 	}
 }
 
-// broken is a store that is out of reach.
+// broken is a store that cannot be reached.
 type broken struct{}
 
 func (broken) Subscription(context.Context, user.OptOut) (user.Subscription, error) {

@@ -59,7 +59,7 @@ func TestProblems(t *testing.T) {
 	add(b.api, "GET", b.link(0)+"?%zz", "a malformed query")
 	add(b.api, "POST", origin+optout.Path+"x", "not our link")
 	add(b.api, "POST", b.link(48*time.Hour), "an old link")
-	add(away, "POST", b.link(0), "a store is away")
+	add(away, "POST", b.link(0), "the store cannot be reached")
 	if w := do(b.api, "POST", b.link(0)); w.Code != http.StatusOK {
 		t.Fatalf("the link is not taken: %d", w.Code)
 	}

@@ -33,50 +33,50 @@ func TestBadRequests(t *testing.T) {
 		status int
 		detail string
 	}{
-		"no token":               {post(orders, lunch, "Authorization", ""), 401, "Authorization: Bearer is missing"},
-		"no token to read":       {get(snapshot, "Authorization", ""), 401, "Authorization: Bearer is missing"},
-		"a malformed token":      {get(one, "Authorization", "Bearer abc"), 401, "malformed"},
-		"another scheme":         {get(one, "Authorization", "Basic abc"), 401, "Authorization: Bearer is missing"},
-		"a viewer creates":       {post(orders, lunch, "Authorization", "Bearer "+b.token(t, "acme", user.Viewer)), 403, "roles"},
-		"the kitchen creates":    {post(orders, lunch, "Authorization", "Bearer "+b.token(t, "acme", user.Kitchen)), 403, "roles"},
-		"the kitchen takes pay":  {post(one+"/pay", "", "Authorization", "Bearer "+b.token(t, "acme", user.Kitchen)), 403, "roles"},
-		"a viewer moves":         {post(one+"/status", `{"status":"ready"}`, "Authorization", "Bearer "+b.token(t, "acme", user.Viewer)), 403, "roles"},
-		"the kitchen cancels":    {post(one+"/status", `{"status":"cancelled"}`, "Authorization", "Bearer "+b.token(t, "acme", user.Kitchen)), 403, "setting an order to cancelled needs one of the roles owner, manager, cashier"},
-		"the kitchen refunds":    {post(one+"/status", `{"status":"refunded"}`, "Authorization", "Bearer "+b.token(t, "acme", user.Kitchen)), 403, "setting an order to refunded needs one of the roles owner, manager, cashier"},
-		"no role":                {get(one, "Authorization", "Bearer "+b.token(t, "acme")), 403, "roles"},
-		"an unknown tenant":      {post(orders, lunch, "Authorization", "Bearer "+b.token(t, "nobody", user.Owner)), 403, "tenant does not exist"},
-		"another tenant reads":   {get(one, "Authorization", "Bearer "+b.token(t, "other", user.Owner)), 404, "no such order"},
-		"another tenant pays":    {post(one+"/pay", "", "Authorization", "Bearer "+b.token(t, "other", user.Owner)), 404, "no such order"},
-		"another tenant moves":   {post(one+"/status", `{"status":"cancelled"}`, "Authorization", "Bearer "+b.token(t, "other", user.Owner)), 404, "no such order"},
-		"an id that is unknown":  {get("/api/orders/" + uuid.NewString()), 404, "no such order"},
-		"an id that is no id":    {get("/api/orders/1042"), 404, "no such order"},
-		"an id in braces":        {get("/api/orders/{" + id + "}"), 404, "no such order"},
-		"an id without dashes":   {post("/api/orders/"+strings.ReplaceAll(id, "-", "")+"/pay", ""), 404, "no such order"},
-		"an unknown path":        {get("/api/ordersss"), 404, "no resource at /api/ordersss"},
-		"a path below an order":  {get(one + "/receipt"), 404, "no resource at"},
-		"a wrong method":         {get(orders), 405, "GET is not a method of /api/orders"},
-		"a wrong method on pay":  {call{"PUT", one + "/pay", "", nil}, 405, "PUT"},
-		"deleting an order":      {call{"DELETE", one, "", nil}, 405, "DELETE"},
-		"posting to snapshot":    {post(snapshot, "{}"), 405, "POST"},
-		"ready before paid":      {post(one+"/status", `{"status":"ready"}`), 409, "submitted cannot become ready: it can become paid, cancelled"},
-		"back to submitted":      {post(one+"/status", `{"status":"submitted"}`), 409, "cannot become submitted"},
-		"a body over the limit":  {post(orders, `{"reference":"`+strings.Repeat("x", problem.MaxBody)+`"}`), 413, "at most 65536 bytes"},
-		"a large body on status": {post(one+"/status", strings.Repeat(" ", problem.MaxBody+1)), 413, "at most 65536 bytes"},
-		"a large body on pay":    {post(one+"/pay", strings.Repeat(" ", problem.MaxBody+1)), 413, "at most 65536 bytes"},
-		"a form":                 {post(orders, "total_amount=1", "Content-Type", "application/x-www-form-urlencoded"), 415, "must be application/json"},
-		"no media type":          {post(orders, lunch, "Content-Type", ""), 415, "must be application/json"},
-		"a form on status":       {post(one+"/status", "status=ready", "Content-Type", "text/plain"), 415, "must be application/json"},
-		"a form on pay":          {post(one+"/pay", "now=1", "Content-Type", "text/plain"), 415, "must be application/json"},
-		"no body":                {post(orders, "", "Content-Type", "application/json"), 400, "empty or ends within its JSON"},
-		"half a body":            {post(orders, `{"total_amount":1`), 400, "empty or ends within its JSON"},
-		"no JSON":                {post(orders, `{total_amount:1}`), 400, "not valid JSON"},
-		"an array":               {post(orders, `[]`), 400, "must be a JSON object"},
-		"two values":             {post(orders, lunch+lunch), 400, "must be one JSON object"},
-		"no UTF-8":               {post(orders, "{\"reference\":\"\xff\"}"), 400, "must be UTF-8"},
-		"no JSON on status":      {post(one+"/status", `ready`), 400, "not valid JSON"},
-		"a long key":             {post(orders, lunch, "Idempotency-Key", strings.Repeat("k", 256)), 400, "Idempotency-Key must be one value of 1 to 255"},
-		"a key in other letters": {post(orders, lunch, "Idempotency-Key", "schlüssel"), 400, "Idempotency-Key must be"},
-		"a long key on pay":      {post(one+"/pay", "", "Idempotency-Key", strings.Repeat("k", 256)), 400, "Idempotency-Key must be"},
+		"no token":                    {post(orders, lunch, "Authorization", ""), 401, "Authorization: Bearer is missing"},
+		"no token to read":            {get(snapshot, "Authorization", ""), 401, "Authorization: Bearer is missing"},
+		"a malformed token":           {get(one, "Authorization", "Bearer abc"), 401, "malformed"},
+		"another scheme":              {get(one, "Authorization", "Basic abc"), 401, "Authorization: Bearer is missing"},
+		"a viewer creates":            {post(orders, lunch, "Authorization", "Bearer "+b.token(t, "acme", user.Viewer)), 403, "roles"},
+		"the kitchen creates":         {post(orders, lunch, "Authorization", "Bearer "+b.token(t, "acme", user.Kitchen)), 403, "roles"},
+		"the kitchen takes a payment": {post(one+"/pay", "", "Authorization", "Bearer "+b.token(t, "acme", user.Kitchen)), 403, "roles"},
+		"a viewer moves":              {post(one+"/status", `{"status":"ready"}`, "Authorization", "Bearer "+b.token(t, "acme", user.Viewer)), 403, "roles"},
+		"the kitchen cancels":         {post(one+"/status", `{"status":"cancelled"}`, "Authorization", "Bearer "+b.token(t, "acme", user.Kitchen)), 403, "setting an order to cancelled needs one of the roles owner, manager, cashier"},
+		"the kitchen refunds":         {post(one+"/status", `{"status":"refunded"}`, "Authorization", "Bearer "+b.token(t, "acme", user.Kitchen)), 403, "setting an order to refunded needs one of the roles owner, manager, cashier"},
+		"no role":                     {get(one, "Authorization", "Bearer "+b.token(t, "acme")), 403, "roles"},
+		"an unknown tenant":           {post(orders, lunch, "Authorization", "Bearer "+b.token(t, "nobody", user.Owner)), 403, "tenant does not exist"},
+		"another tenant reads":        {get(one, "Authorization", "Bearer "+b.token(t, "other", user.Owner)), 404, "no such order"},
+		"another tenant pays":         {post(one+"/pay", "", "Authorization", "Bearer "+b.token(t, "other", user.Owner)), 404, "no such order"},
+		"another tenant moves":        {post(one+"/status", `{"status":"cancelled"}`, "Authorization", "Bearer "+b.token(t, "other", user.Owner)), 404, "no such order"},
+		"an id that is unknown":       {get("/api/orders/" + uuid.NewString()), 404, "no such order"},
+		"an id that is not a UUID":    {get("/api/orders/1042"), 404, "no such order"},
+		"an id in braces":             {get("/api/orders/{" + id + "}"), 404, "no such order"},
+		"an id without dashes":        {post("/api/orders/"+strings.ReplaceAll(id, "-", "")+"/pay", ""), 404, "no such order"},
+		"an unknown path":             {get("/api/ordersss"), 404, "no resource at /api/ordersss"},
+		"a path below an order":       {get(one + "/receipt"), 404, "no resource at"},
+		"a wrong method":              {get(orders), 405, "GET is not a method of /api/orders"},
+		"a wrong method on pay":       {call{"PUT", one + "/pay", "", nil}, 405, "PUT"},
+		"deleting an order":           {call{"DELETE", one, "", nil}, 405, "DELETE"},
+		"posting to snapshot":         {post(snapshot, "{}"), 405, "POST"},
+		"ready before paid":           {post(one+"/status", `{"status":"ready"}`), 409, "submitted cannot become ready: it can become paid, cancelled"},
+		"back to submitted":           {post(one+"/status", `{"status":"submitted"}`), 409, "cannot become submitted"},
+		"a body over the limit":       {post(orders, `{"reference":"`+strings.Repeat("x", problem.MaxBody)+`"}`), 413, "at most 65536 bytes"},
+		"a large body on status":      {post(one+"/status", strings.Repeat(" ", problem.MaxBody+1)), 413, "at most 65536 bytes"},
+		"a large body on pay":         {post(one+"/pay", strings.Repeat(" ", problem.MaxBody+1)), 413, "at most 65536 bytes"},
+		"a form":                      {post(orders, "total_amount=1", "Content-Type", "application/x-www-form-urlencoded"), 415, "must be application/json"},
+		"no media type":               {post(orders, lunch, "Content-Type", ""), 415, "must be application/json"},
+		"a form on status":            {post(one+"/status", "status=ready", "Content-Type", "text/plain"), 415, "must be application/json"},
+		"a form on pay":               {post(one+"/pay", "now=1", "Content-Type", "text/plain"), 415, "must be application/json"},
+		"no body":                     {post(orders, "", "Content-Type", "application/json"), 400, "empty or ends within its JSON"},
+		"half a body":                 {post(orders, `{"total_amount":1`), 400, "empty or ends within its JSON"},
+		"no JSON":                     {post(orders, `{total_amount:1}`), 400, "not valid JSON"},
+		"an array":                    {post(orders, `[]`), 400, "must be a JSON object"},
+		"two values":                  {post(orders, lunch+lunch), 400, "must be one JSON object"},
+		"no UTF-8":                    {post(orders, "{\"reference\":\"\xff\"}"), 400, "must be UTF-8"},
+		"no JSON on status":           {post(one+"/status", `ready`), 400, "not valid JSON"},
+		"a long key":                  {post(orders, lunch, "Idempotency-Key", strings.Repeat("k", 256)), 400, "Idempotency-Key must be one value of 1 to 255"},
+		"a key in other letters":      {post(orders, lunch, "Idempotency-Key", "schlüssel"), 400, "Idempotency-Key must be"},
+		"a long key on pay":           {post(one+"/pay", "", "Idempotency-Key", strings.Repeat("k", 256)), 400, "Idempotency-Key must be"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -157,7 +157,7 @@ func TestFieldsThatAreWrong(t *testing.T) {
 			t.Errorf("%s: %s", body, diff)
 		}
 	}
-	// What is just allowed.
+	// These are still allowed.
 	body := `{"total_amount":1000000000000,"currency":"EUR","reference":"` + most + `"}`
 	if got := decode[orderapi.Order](t, b.do(t, call{method: "POST", path: "/api/orders", body: body}), http.StatusCreated); got.Reference != most {
 		t.Errorf("reference is %q", got.Reference)
@@ -186,14 +186,14 @@ func TestSnapshotParameters(t *testing.T) {
 			t.Errorf("%s: errors are %v", query, p.Errors)
 		}
 	}
-	// A made-up cursor in the right form is only a place where nothing follows.
+	// An invented cursor in the right form is a position without orders after it.
 	got := decode[orderapi.Snapshot](t, b.do(t, call{method: "GET", path: "/api/orders/snapshot?limit=500&cursor=" + raw(make([]byte, 24)...)}), http.StatusOK)
 	if diff := cmp.Diff(orderapi.Snapshot{Orders: []orderapi.Order{}}, got); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// TestAnEmptyChunkedBodyIsNoBody has a client that streams its body, and streams nothing.
+// TestAnEmptyChunkedBodyIsNoBody uses a client that streams an empty body.
 func TestAnEmptyChunkedBodyIsNoBody(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -14,8 +14,6 @@ const (
 	hintPause = 2 * time.Millisecond
 	// hintTimeout is the time limit of a hint. Without it, the relay finds the events soon after.
 	hintTimeout = time.Second
-	// mostCommits bounds what waits for a slow Redis. The events of older commits show those.
-	mostCommits = 64
 )
 
 // hinted is a store that wakes the relay after each commit, and tells the gateways what the order is now.
@@ -29,8 +27,9 @@ type hinted struct {
 }
 
 // Hinted returns store with a call of publish after each committed change, until ctx ends. publish gets the latest commits of
-// each tenant that has some, at most [mostCommits]. Calls run one at a time in the background: they delay no answer, and a burst
-// of changes shares one. An error of publish is dropped, since the relay also looks into the outbox without hints.
+// each tenant that has some, at most [message.MaxCommits], which bounds what waits for a slow Redis. Calls run one at a time in
+// the background: they delay no answer, and a burst of changes shares one. An error of publish is dropped, since the relay also
+// looks into the outbox without hints.
 func Hinted(ctx context.Context, store Store, publish func(ctx context.Context, latest map[string][]message.Commit) error) Store {
 	h := &hinted{Store: store, news: make(chan struct{}, 1), latest: map[string][]message.Commit{}}
 	go h.run(ctx, publish)
@@ -69,7 +68,7 @@ func (h *hinted) tell(tenantID string, a order.Answer, err error) (order.Answer,
 	if a.EventID != "" {
 		h.mu.Lock()
 		commits := append(h.latest[tenantID], message.Commit{EventID: a.EventID, Data: a.Event})
-		h.latest[tenantID] = commits[max(0, len(commits)-mostCommits):]
+		h.latest[tenantID] = commits[max(0, len(commits)-message.MaxCommits):]
 		h.mu.Unlock()
 	}
 	select {

@@ -34,7 +34,7 @@ func (f *fails) Undo(context.Context, string, int64, []order.Status, order.Reque
 	return order.Answer{}, f.err
 }
 
-// told is what is told of the commit of an order with that reference.
+// told returns the message about the commit of an order with that reference.
 func told(eventID string) message.Commit {
 	return message.Commit{EventID: eventID, Data: []byte(`{"reference":"` + eventID + `"}`)}
 }
@@ -121,7 +121,7 @@ func TestEachTenantHearsOfItsCommits(t *testing.T) {
 		commit("demo", "2") // while the first hint is on its way
 		commit("kopi", "3")
 		commit("demo", "4")
-		commit("kopi", "") // a repeated request: nothing is done, and nothing is to come
+		commit("kopi", "") // a repeated request makes no event
 		release <- struct{}{}
 		if diff := cmp.Diff(map[string][]message.Commit{"demo": {told("2"), told("4")}, "kopi": {told("3")}}, <-got); diff != "" {
 			t.Error(diff)
@@ -130,8 +130,8 @@ func TestEachTenantHearsOfItsCommits(t *testing.T) {
 			commit("demo", strconv.Itoa(n))
 		}
 		release <- struct{}{}
-		if latest := (<-got)["demo"]; len(latest) != 64 || latest[63].EventID != "99" {
-			t.Errorf("of 100 commits that wait, %d are told of, the last one is %+v, want the latest 64", len(latest), latest[len(latest)-1])
+		if latest := (<-got)["demo"]; len(latest) != message.MaxCommits || latest[len(latest)-1].EventID != "99" {
+			t.Errorf("of 100 commits that wait, %d are told of: %+v, want the latest %d", len(latest), latest, message.MaxCommits)
 		}
 		close(release)
 	})

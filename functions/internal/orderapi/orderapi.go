@@ -19,6 +19,7 @@ import (
 	"orderbell/functions/internal/route"
 	"orderbell/internal/auth"
 	"orderbell/internal/order"
+	"orderbell/internal/paths"
 	"orderbell/internal/problem"
 	"orderbell/internal/text"
 	"orderbell/internal/user"
@@ -79,15 +80,15 @@ type api struct{ store Store }
 func New(log *slog.Logger, verifier *auth.Verifier, store Store) route.API {
 	a := api{store}
 	return route.New(log, verifier, map[string]route.Methods{
-		"/api/orders":              {"POST": {Roles: user.Sellers(), Handle: a.create}},
-		"/api/orders/snapshot":     {"GET": {Roles: user.Roles(), Handle: a.snapshot}},
-		"/api/orders/counts":       {"GET": {Roles: user.Roles(), Handle: a.counts}},
-		"/api/orders/{id}":         {"GET": {Roles: user.Roles(), Handle: a.get}},
-		"/api/orders/{id}/history": {"GET": {Roles: user.Roles(), Handle: a.history}},
-		"/api/orders/summary":      {"GET": {Roles: user.Leaders(), Handle: a.summary}},
-		"/api/orders/{id}/pay":     {"POST": {Roles: user.Sellers(), Handle: a.pay}},
-		"/api/orders/{id}/undo":    {"POST": {Roles: user.Workers(), Handle: a.undo}},
-		"/api/orders/{id}/status":  {"POST": {Roles: user.Workers(), Handle: a.setStatus}}, // see [Movers]
+		paths.Orders:                   {"POST": {Roles: user.Sellers(), Handle: a.create}},
+		paths.Snapshot:                 {"GET": {Roles: user.Roles(), Handle: a.snapshot}},
+		paths.Orders + "/counts":       {"GET": {Roles: user.Roles(), Handle: a.counts}},
+		paths.Orders + "/{id}":         {"GET": {Roles: user.Roles(), Handle: a.get}},
+		paths.Orders + "/{id}/history": {"GET": {Roles: user.Roles(), Handle: a.history}},
+		paths.Orders + "/summary":      {"GET": {Roles: user.Leaders(), Handle: a.summary}},
+		paths.Orders + "/{id}/pay":     {"POST": {Roles: user.Sellers(), Handle: a.pay}},
+		paths.Orders + "/{id}/undo":    {"POST": {Roles: user.Workers(), Handle: a.undo}},
+		paths.Orders + "/{id}/status":  {"POST": {Roles: user.Workers(), Handle: a.setStatus}}, // see [Movers]
 	})
 }
 
@@ -112,7 +113,7 @@ func (a api) create(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return refusal(err)
 	}
-	w.Header().Set("Location", "/api/orders/"+answer.Order.ID)
+	w.Header().Set("Location", paths.Orders+"/"+answer.Order.ID)
 	return write(w, http.StatusCreated, answer)
 }
 

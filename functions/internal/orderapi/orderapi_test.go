@@ -81,7 +81,7 @@ func (b bundle) do(t *testing.T, c call) *http.Response {
 	return w.Result()
 }
 
-// decode reads an answer's body strictly and holds it to a status.
+// decode checks the status of an answer and reads its body strictly.
 func decode[T any](t *testing.T, res *http.Response, status int) T {
 	t.Helper()
 	defer func() { _ = res.Body.Close() }()
@@ -256,7 +256,7 @@ func TestARetryGetsTheFirstAnswer(t *testing.T) {
 			}
 		}
 		if first.Header.Get("Idempotency-Replayed") != "" || again.Header.Get("Idempotency-Replayed") != "true" {
-			t.Errorf("%s: the replay is not marked as one", c.path)
+			t.Errorf("%s: the replay is not marked as a replay", c.path)
 		}
 		c.body, c.path = `{"total_amount":1,"currency":"EUR"}`, "/api/orders"
 		isProblem(t, b.do(t, c), http.StatusUnprocessableEntity, "Idempotency-Key was used for another request")
@@ -279,7 +279,7 @@ func TestTheTraceReachesTheOutbox(t *testing.T) {
 	const zeros = "00000000000000000000000000000000"
 	for name, c := range map[string]struct {
 		header string
-		kept   string // "" where a new one is made
+		kept   string // "": a new one is made
 	}{
 		"a valid one is kept":         {given, given},
 		"a later version becomes 00":  {"01" + given[2:] + "-more", given},
@@ -311,7 +311,7 @@ func TestTheTraceReachesTheOutbox(t *testing.T) {
 	}
 }
 
-// failing is a store that is away.
+// failing is a store that cannot be reached.
 type failing struct{ err error }
 
 func (f failing) Create(context.Context, order.Order, order.Request) (order.Answer, error) {

@@ -34,7 +34,7 @@ func (b bundle) list(t *testing.T, query string) []string {
 		page := decode[orderapi.Snapshot](t, b.do(t, call{method: "GET", path: path}), http.StatusOK)
 		for i, o := range page.Orders {
 			if i > 0 && o.CreatedAt.After(page.Orders[i-1].CreatedAt) {
-				t.Errorf("%s: %s is newer than what comes before it", query, o.Reference)
+				t.Errorf("%s: %s is newer than the order before it", query, o.Reference)
 			}
 			all = append(all, o.Reference)
 		}

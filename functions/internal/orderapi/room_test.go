@@ -24,7 +24,7 @@ func (taker) Create(context.Context, order.Order, order.Request) (order.Answer, 
 	return order.Answer{}, nil
 }
 
-// TestManyTenantsKeepTheirLimits has more tenants than there is room for: a few are forgotten, not all.
+// TestManyTenantsKeepTheirLimits uses more tenants than the cache has room for: a few are removed, not all.
 func TestManyTenantsKeepTheirLimits(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
@@ -48,18 +48,18 @@ func TestManyTenantsKeepTheirLimits(t *testing.T) {
 		t.Errorf("the limits of %d tenants were read again, want those few that were forgotten", limits.reads)
 	}
 	if len(l.buckets) > maxBuckets {
-		t.Errorf("%d tenants are remembered, want at most %d", len(l.buckets), maxBuckets)
+		t.Errorf("%d tenants are cached, want at most %d", len(l.buckets), maxBuckets)
 	}
 	now = now.Add(2 * limitsFor)
 	create(0)
 	create(tenants)
 	create(tenants + 1)
 	if len(l.buckets) > maxBuckets/2 {
-		t.Errorf("%d tenants are remembered, want those alone that were not quiet", len(l.buckets))
+		t.Errorf("%d tenants are cached, want only those that were not quiet", len(l.buckets))
 	}
 }
 
-// slow is a database that answers the reads of limits one by one, each when it is told.
+// slow is a database whose answers to reads of limits the test releases one by one.
 type slow struct{ answer chan struct{} }
 
 func (s slow) Limits(context.Context, string) (user.Limits, error) {

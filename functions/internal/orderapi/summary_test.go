@@ -12,7 +12,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// sold writes an order of a moment and its changes, each at its own moment.
+// sold writes an order and its changes, each with its own time.
 func (b bundle) sold(t *testing.T, tenant, currency string, amount int64, created string, changes ...string) {
 	t.Helper()
 	status, n := "submitted", len(changes)/2
@@ -85,7 +85,7 @@ func TestSummaryIsOfADayOfTheTenantsClock(t *testing.T) {
 	}
 }
 
-// TestADayBeginsWhenTheClockIsPutAheadAtMidnight has a day that begins at 01:00, in a zone west of UTC.
+// TestADayBeginsWhenTheClockIsPutAheadAtMidnight uses a day that begins at 01:00, in a zone west of UTC.
 func TestADayBeginsWhenTheClockIsPutAheadAtMidnight(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -12,7 +12,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// steps is each state that an order may become, with the roles that may do it.
+// steps are the states that an order may change to, with the roles that may do it.
 type steps map[order.Status][]user.Role
 
 func TestTheTableOfTransitionsIsTheRule(t *testing.T) {

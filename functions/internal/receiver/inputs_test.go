@@ -81,7 +81,7 @@ func attributes(t *testing.T) map[string]string {
 	return all
 }
 
-// put returns a JSON object with a field in another value, which is JSON too. The field is a dotted path.
+// put returns a JSON object with another JSON value in a field. The field is a dotted path.
 func put(t *testing.T, object, field, value string) string {
 	t.Helper()
 	var all map[string]json.RawMessage

@@ -22,7 +22,7 @@ import (
 
 const refusedExamples = "../../../specs/004-order-notifications/contracts/examples/events/invalid"
 
-// TestProblems writes down what becomes of each event that is not handled, and the reason that its dead letter has.
+// TestProblems records the answer to each event that is not handled, and the reason in its dead letter.
 func TestProblems(t *testing.T) {
 	t.Parallel()
 	var book problemtest.Book

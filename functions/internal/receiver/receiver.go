@@ -213,7 +213,7 @@ func decode(w http.ResponseWriter, r *http.Request) (*cloudevents.Event, *proble
 
 // malformed returns the refusal of a request that is not a CloudEvent. It clips the SDK's errors, which repeat the input.
 func malformed(err error) *problem.Problem {
-	return problem.New(http.StatusBadRequest, "malformed CloudEvent: %s", text.Clip(event.Printable(err.Error()), 400))
+	return problem.New(http.StatusBadRequest, "malformed CloudEvent: %s", text.ClipBytes(event.Printable(err.Error()), 400))
 }
 
 // checkOnce refuses an attribute that occurs twice, of which the SDK would take one.

@@ -36,12 +36,12 @@ func setup(tb testing.TB, timeout time.Duration, log io.Writer, handle func(cont
 	return rc
 }
 
-// anyone lets all senders in.
+// anyone accepts every sender.
 type anyone struct{}
 
 func (anyone) Check(*http.Request) *problem.Problem { return nil }
 
-// stranger lets none in.
+// stranger refuses every sender.
 type stranger struct{}
 
 func (stranger) Check(*http.Request) *problem.Problem {
@@ -156,7 +156,7 @@ func TestServeHTTPLimits(t *testing.T) {
 			t.Errorf("status %d", got.Code)
 		}
 	})
-	t.Run("work beyond the deadline is 503", func(t *testing.T) {
+	t.Run("work after the deadline is 503", func(t *testing.T) {
 		t.Parallel()
 		h := setup(t, time.Nanosecond, io.Discard, func(ctx context.Context, _ event.Event) error {
 			<-ctx.Done()
@@ -208,7 +208,7 @@ func TestServeHTTPOutcomes(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a panic is 500, logged with its stack, and not the end", func(t *testing.T) {
+	t.Run("a panic is 500, logged with its stack, and does not end the program", func(t *testing.T) {
 		t.Parallel()
 		var log bytes.Buffer
 		h := setup(t, time.Minute, &log, func(context.Context, event.Event) error { panic("boom") })
@@ -221,7 +221,7 @@ func TestServeHTTPOutcomes(t *testing.T) {
 			t.Errorf("log: %s", log.String())
 		}
 	})
-	t.Run("the handler gets the event as it came", func(t *testing.T) {
+	t.Run("the handler gets the event unchanged", func(t *testing.T) {
 		t.Parallel()
 		var got event.Event
 		answer(setup(t, time.Minute, io.Discard, func(_ context.Context, e event.Event) error {
@@ -250,10 +250,10 @@ func FuzzServeHTTP(f *testing.F) {
 	h := setup(f, time.Minute, io.Discard, func(_ context.Context, e event.Event) error {
 		ce, err := cloudevent.New(e)
 		if err != nil {
-			return fmt.Errorf("an event that was taken does not encode: %w", err)
+			return fmt.Errorf("an accepted event does not encode: %w", err)
 		}
 		if _, err := cloudevent.Parse(ce); err != nil {
-			return errors.New("an event that was taken is refused again: " + err.Error())
+			return errors.New("an accepted event is refused later: " + err.Error())
 		}
 		return nil
 	})

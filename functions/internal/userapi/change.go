@@ -10,6 +10,7 @@ import (
 	"orderbell/internal/address"
 	"orderbell/internal/auth"
 	"orderbell/internal/event"
+	"orderbell/internal/paths"
 	"orderbell/internal/problem"
 	"orderbell/internal/text"
 	"orderbell/internal/user"
@@ -68,7 +69,7 @@ func (a api) add(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return refusal(err)
 	}
-	w.Header().Set("Location", "/api/users/"+p.ID)
+	w.Header().Set("Location", paths.Users+"/"+p.ID)
 	return route.Answer(w, http.StatusCreated, route.VersionTag(p.Version), FromUser(p))
 }
 

@@ -84,7 +84,7 @@ func TestMeHasTheTenant(t *testing.T) {
 	}
 }
 
-// TestTheETagOfOneUserIsNobodyElses asks what has one address for everybody, as users of one browser do, one after the other.
+// TestTheETagOfOneUserIsNobodyElses requests the resources that have the same path for every user, as two users of one browser.
 func TestTheETagOfOneUserIsNobodyElses(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -14,6 +14,7 @@ import (
 
 	"orderbell/functions/internal/route"
 	"orderbell/internal/auth"
+	"orderbell/internal/paths"
 	"orderbell/internal/problem"
 	"orderbell/internal/user"
 )
@@ -95,23 +96,23 @@ type api struct {
 func New(log *slog.Logger, verifier *auth.Verifier, store Store, told Revoker, terms user.InvitationTerms) route.API {
 	a := api{log, store, told, terms}
 	return route.New(log, verifier, map[string]route.Methods{
-		"/api/users": {
+		paths.Users: {
 			"GET":  {Roles: user.Leaders(), Handle: a.list},
 			"POST": {Roles: user.Leaders(), Handle: a.add},
 		},
-		"/api/users/{id}": {
+		paths.Users + "/{id}": {
 			"GET":    {Roles: user.Leaders(), Handle: a.get},
 			"PATCH":  {Roles: user.Leaders(), Handle: a.change},
 			"DELETE": {Roles: user.Leaders(), Handle: a.remove},
 		},
-		"/api/users/{id}/invitation": {"POST": {Roles: user.Leaders(), Handle: a.inviteAgain}},
-		"/api/me/invitation":         {"POST": {Roles: user.Roles(), Handle: a.askAgain}},
-		"/api/tenant": {
+		paths.Users + "/{id}/invitation": {"POST": {Roles: user.Leaders(), Handle: a.inviteAgain}},
+		paths.Me + "/invitation":         {"POST": {Roles: user.Roles(), Handle: a.askAgain}},
+		paths.Tenant: {
 			"GET":   {Roles: user.Roles(), Handle: a.tenant},
 			"PATCH": {Roles: user.Leaders(), Handle: a.changeTenant},
 		},
-		"/api/me":             {"GET": {Roles: user.Roles(), Handle: a.me}},
-		"/api/me/preferences": {"PATCH": {Roles: user.Roles(), Handle: a.prefer}},
+		paths.Me:                  {"GET": {Roles: user.Roles(), Handle: a.me}},
+		paths.Me + "/preferences": {"PATCH": {Roles: user.Roles(), Handle: a.prefer}},
 	})
 }
 

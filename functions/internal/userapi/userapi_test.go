@@ -83,7 +83,7 @@ func (b bundle) do(t *testing.T, token, method, path, body string, header ...str
 	return w.Result()
 }
 
-// decode reads an answer's body strictly and holds it to a status.
+// decode checks the status of an answer and reads its body strictly.
 func decode[T any](t *testing.T, res *http.Response, status int) T {
 	t.Helper()
 	defer func() { _ = res.Body.Close() }()

@@ -26,7 +26,7 @@ func Verifier(tb testing.TB, cfg auth.Config) *auth.Verifier {
 	return v
 }
 
-// Token returns a token of p, good for an hour unless p says until when.
+// Token returns a token of p, valid for an hour unless p has another end.
 func Token(tb testing.TB, cfg auth.Config, p auth.Principal) string {
 	tb.Helper()
 	now := time.Now()

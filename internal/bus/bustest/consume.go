@@ -16,7 +16,7 @@ import (
 	"orderbell/internal/bus/record"
 )
 
-// errOnce is what a handler of these tests fails with.
+// errOnce is the error of handlers in these tests.
 var errOnce = errors.New("not this time")
 
 func testHandlerError(t *testing.T, server Server) {
@@ -49,7 +49,7 @@ func testCrash(t *testing.T, server Server) {
 			return nil
 		}
 		close(inHand)
-		<-ctx.Done() // dies with event 2 in hand
+		<-ctx.Done() // dies while it handles event 2
 		return ctx.Err()
 	})
 	select {
@@ -138,7 +138,7 @@ func testByKey(t *testing.T, server Server) {
 		}
 	}
 	if most.Load() < 2 {
-		t.Error("keys waited for each other, want several in hand at once")
+		t.Error("keys waited for each other, want several under way at once")
 	}
 }
 
@@ -188,7 +188,7 @@ func (p *progress) handler(member string) func(context.Context, record.Record) e
 		defer p.mu.Unlock()
 		p.members[member] = true
 		key, n := nth(p.t, r)
-		if n > p.last[key]+1 { // what comes again is no loss
+		if n > p.last[key]+1 { // a repeated message is not a loss
 			p.t.Errorf("%s: event %d came after %d", key, n, p.last[key])
 		}
 		p.last[key] = max(p.last[key], n)
@@ -262,7 +262,7 @@ func testLag(t *testing.T, server Server) {
 		return sum
 	}
 	if got := total(); got != 20 {
-		t.Errorf("a group that never was: lag %d, want all 20", got)
+		t.Errorf("a group that does not exist: lag %d, want all 20", got)
 	}
 	records := make(chan record.Record)
 	m := consume(t, c, group, 1, into(records))

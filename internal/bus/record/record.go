@@ -18,7 +18,7 @@ type Record struct {
 	Value     []byte
 	Headers   []Header
 	Event     cloudevents.Event // the CloudEvent, if Err is nil
-	Err       error             // why the message is no CloudEvent
+	Err       error             // why the message is not a CloudEvent
 }
 
 // Header is one header of a Kafka message. Keys may repeat.

@@ -13,8 +13,8 @@ import (
 	"orderbell/internal/text"
 )
 
-// DeadLetter returns the dead letter of a record that no function takes: it is not a CloudEvent, or of an unknown type. Source is who writes
-// it, for a record that has no source. It returns false for any other record.
+// DeadLetter returns the dead letter of a record that no function takes: it is not a CloudEvent, or has an unknown type. Source
+// writes the dead letter of a record that has no source. It returns false for any other record.
 func (r Record) DeadLetter(source string) (cloudevents.Event, bool) {
 	if r.Err != nil {
 		return r.Wrap(source), true
@@ -43,7 +43,8 @@ func (r Record) Wrap(source string) cloudevents.Event {
 	contentType := "application/octet-stream"
 	for _, h := range r.Headers {
 		if strings.EqualFold(h.Key, "content-type") {
-			// The type of a whole event would make the dead letter look like one, and with what is no type it would be none.
+			// With the type of a valid event, the dead letter would look like that event. With an invalid type, it would be
+			// invalid itself.
 			value := strings.ToLower(deadletter.Text(string(h.Value)))
 			if _, _, err := mime.ParseMediaType(value); err == nil && !strings.HasPrefix(value, "application/cloudevents") {
 				contentType = value

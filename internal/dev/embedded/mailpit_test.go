@@ -31,7 +31,7 @@ func TestMailpit(t *testing.T) {
 			t.Errorf("NewMailpit = %v, want an error that names make tools", err)
 		}
 	})
-	t.Run("messages are there after a restart", func(t *testing.T) {
+	t.Run("messages outlive a restart", func(t *testing.T) {
 		t.Parallel()
 		database := filepath.Join(t.TempDir(), "mail.db")
 		first, running := start(t, binary, database)

@@ -65,7 +65,7 @@ func (r *Redis) URL() string { return r.url }
 // Break closes every connection and refuses new ones until [Redis.Repair]. The data stay.
 func (r *Redis) Break() { r.server.Close() }
 
-// Repair serves again after [Redis.Break], at the same address and with the data of before. It fails if another program has
+// Repair serves again after [Redis.Break], at the same address and with its earlier data. It fails if another program has
 // taken the port.
 func (r *Redis) Repair() error {
 	r.server.Ctx, r.server.CtxCancel = context.WithCancel(context.Background()) //nolint:gosec // Close calls it; it has ended the one of before

@@ -19,7 +19,7 @@ func TestRedis(t *testing.T) {
 	t.Parallel()
 	server, client := feedtest.InMemory(t)
 
-	t.Run("keys expire by the clock", func(t *testing.T) {
+	t.Run("keys expire in time", func(t *testing.T) {
 		t.Parallel()
 		if err := client.Set(t.Context(), "mark", "1", 20*time.Millisecond).Err(); err != nil {
 			t.Fatal(err)
@@ -33,7 +33,7 @@ func TestRedis(t *testing.T) {
 		}
 		t.Error("the key did not expire")
 	})
-	t.Run("two servers know nothing of each other", func(t *testing.T) {
+	t.Run("two servers are independent", func(t *testing.T) {
 		t.Parallel()
 		other, err := embedded.StartRedis()
 		if err != nil {

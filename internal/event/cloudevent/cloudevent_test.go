@@ -43,7 +43,7 @@ func cloudEvent(t *testing.T) cloudevents.Event {
 
 func TestNew(t *testing.T) {
 	t.Parallel()
-	t.Run("an event survives the way there and back", func(t *testing.T) {
+	t.Run("an event is the same after encoding and decoding", func(t *testing.T) {
 		t.Parallel()
 		got, err := cloudevent.Parse(cloudEvent(t))
 		if err != nil {
@@ -58,7 +58,7 @@ func TestNew(t *testing.T) {
 			t.Error(diff)
 		}
 	})
-	t.Run("bytes that came are the bytes that leave", func(t *testing.T) {
+	t.Run("the received bytes are sent unchanged", func(t *testing.T) {
 		t.Parallel()
 		e := paid()
 		e.Raw = []byte(`{"order_id":"` + orderID + `", "later_field": 1}`)
@@ -89,7 +89,7 @@ func TestParse(t *testing.T) {
 		damage func(*cloudevents.Event)
 		want   string // in the error
 	}{
-		"an id that is no UUID":              {func(ce *cloudevents.Event) { ce.SetID("42") }, `id "42"`},
+		"an id that is not a UUID":           {func(ce *cloudevents.Event) { ce.SetID("42") }, `id "42"`},
 		"an id of another UUID version":      {func(ce *cloudevents.Event) { ce.SetID("7f1c2f0e-66a4-4b7e-9f7e-3c1d2e4f5a6b") }, "id is a UUID of version 4"},
 		"an id in capitals":                  {func(ce *cloudevents.Event) { ce.SetID(strings.ToUpper(eventID)) }, "lower-case"},
 		"an unknown type":                    {func(ce *cloudevents.Event) { ce.SetType("order_eaten") }, `type "order_eaten"`},
@@ -113,11 +113,11 @@ func TestParse(t *testing.T) {
 		"a tenant with braces":               {field("tenant_id", "{demo}"), "data.tenant_id"},
 		"a reference of two lines":           {field("reference", "A\n1"), "data.reference contains U+000A"},
 		"a reference that is too long":       {field("reference", strings.Repeat("é", 65)), "data.reference is longer"},
-		"an order id that is no UUID":        {field("order_id", "42"), `data.order_id "42"`},
+		"an order id that is not a UUID":     {field("order_id", "42"), `data.order_id "42"`},
 		"data that is an array":              {func(ce *cloudevents.Event) { ce.DataEncoded = []byte("[]") }, "data must be a JSON object"},
 		"data with something after it":       {func(ce *cloudevents.Event) { ce.DataEncoded = append(ce.DataEncoded, "{}"...) }, "more than one JSON value"},
 		"data that is not UTF-8":             {func(ce *cloudevents.Event) { ce.DataEncoded = []byte("\"\xff\"") }, "not UTF-8"},
-		"data larger than an order ever":     {func(ce *cloudevents.Event) { ce.DataEncoded = make([]byte, event.MaxData+1) }, "data has 65537 bytes"},
+		"data that is too large":             {func(ce *cloudevents.Event) { ce.DataEncoded = make([]byte, event.MaxData+1) }, "data has 65537 bytes"},
 		"no data":                            {func(ce *cloudevents.Event) { ce.DataEncoded = nil }, "data is empty"},
 	} {
 		t.Run(name+" is refused", func(t *testing.T) {

@@ -16,8 +16,8 @@ import (
 	"orderbell/internal/user"
 )
 
-// FuzzParse reads any event: it is refused with a reason that names what is wrong, or it is one that goes on
-// unchanged, to the topic and to the feed.
+// FuzzParse reads any event: it is refused with a reason that names the fault, or is passed on unchanged to the topic and to
+// the feed.
 func FuzzParse(f *testing.F) {
 	const examples = "../../../specs/004-order-notifications/contracts/examples/events"
 	seeds := 0
@@ -52,21 +52,21 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		case err != nil:
-			t.Fatalf("an error that is no *InvalidError: %v", err)
+			t.Fatalf("an error that is not an *InvalidError: %v", err)
 		}
 		if !user.IsTenantID(e.Data.TenantID) || !e.Type.Valid() || e.Data.Version < 1 {
 			t.Errorf("taken: %+v", e)
 		}
 		onwards, err := cloudevent.New(e)
 		if err != nil {
-			t.Fatalf("what was taken does not encode: %v", err)
+			t.Fatalf("an accepted event does not encode: %v", err)
 		}
 		again, err := cloudevent.Parse(onwards)
 		if err != nil {
-			t.Fatalf("what was taken is refused again: %v", err)
+			t.Fatalf("an accepted event is refused later: %v", err)
 		}
 		if diff := cmp.Diff(e, again); diff != "" {
-			t.Errorf("it changed on its way (-first +second):\n%s", diff)
+			t.Errorf("it has changed (-first +second):\n%s", diff)
 		}
 		m, err := message.New(e, nil)
 		if err != nil || !m.Valid() {

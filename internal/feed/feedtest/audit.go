@@ -41,7 +41,7 @@ func presence(t *testing.T, url string) {
 		t.Errorf("oldest of nothing: %t, %v", ok, err)
 	}
 
-	// The ring forgets an entry before its mark goes.
+	// The ring drops an entry before its mark expires.
 	tenant := Tenant()
 	messages := batch(tenant, 350)
 	publish(t, f, tenant, messages...)

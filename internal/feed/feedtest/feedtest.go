@@ -117,7 +117,7 @@ func (s Sink) Next(tb testing.TB) Heard {
 	case h := <-s.C:
 		return h
 	case <-time.After(waittest.Patience):
-		tb.Fatal("the sink heard nothing")
+		tb.Fatal("the sink received nothing")
 		return Heard{}
 	}
 }
@@ -159,32 +159,32 @@ func batch(tenant string, n int) []message.Message {
 func Suite(t *testing.T, url string) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, string){
-		"a repeated event is published once":                 repeated,
-		"what was published is read in order, as a chain":    chain,
-		"recent messages are the newest":                     recent,
-		"a message comes back as it was":                     fidelity,
-		"followers hear a tenant's messages in order":        follow,
-		"concurrent publishers make one chain":               concurrent,
-		"who unfollows hears no more, and may come back":     unfollow,
-		"tenants do not hear each other":                     isolation,
-		"the ring is bounded":                                ring,
-		"the ring is bounded in bytes, too":                  heavy,
-		"tails of many tenants come together":                tails,
-		"an audit sees what is there and what is not":        presence,
-		"a ticket is redeemed once":                          tickets,
-		"a probe goes through Redis and back":                probe,
-		"a probe fails when its time is over":                probeTimeout,
-		"a tenant's name that breaks the keys is refused":    badTenant,
-		"an unknown event is nowhere":                        unknown,
-		"a tenant where nothing happened has a zero tail":    empty,
-		"reading goes on where the last page ended":          pages,
-		"following twice is one subscription":                followTwice,
-		"Run may be called once":                             runTwice,
-		"the mark says where an event is":                    lookup,
-		"revocations are told, and kept until they are over": revocations,
-		"a revocation of nothing is refused":                 badRevocations,
-		"a hint is heard by another client":                  hints,
-		"a commit is heard where its tenant is followed":     commits,
+		"a repeated event is published once":                           repeated,
+		"what was published is read in order, as a chain":              chain,
+		"recent messages are the newest":                               recent,
+		"a message comes back as it was":                               fidelity,
+		"followers hear a tenant's messages in order":                  follow,
+		"concurrent publishers make one chain":                         concurrent,
+		"after an unfollow nothing is received, until the next follow": unfollow,
+		"tenants do not receive each other's messages":                 isolation,
+		"the ring is bounded":                                          ring,
+		"the ring is bounded in bytes, too":                            heavy,
+		"tails of many tenants come together":                          tails,
+		"an audit reports which events exist":                          presence,
+		"a ticket is redeemed once":                                    tickets,
+		"a probe goes through Redis and back":                          probe,
+		"a probe fails at its deadline":                                probeTimeout,
+		"a tenant's name that breaks the keys is refused":              badTenant,
+		"an unknown event has no place":                                unknown,
+		"a tenant without events has a zero tail":                      empty,
+		"reading continues after the last page":                        pages,
+		"following twice is one subscription":                          followTwice,
+		"Run may be called once":                                       runTwice,
+		"the mark says where an event is":                              lookup,
+		"revocations are announced, and kept until they end":           revocations,
+		"a revocation of nothing is refused":                           badRevocations,
+		"a hint is heard by another client":                            hints,
+		"a commit is heard where its tenant is followed":               commits,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -357,7 +357,7 @@ func unfollow(t *testing.T, url string) {
 			return
 		}
 	}
-	t.Fatal("the tenant that came back hears nothing")
+	t.Fatal("the tenant that is followed again receives nothing")
 }
 
 // until yields the calls until [waittest.Patience] is over.

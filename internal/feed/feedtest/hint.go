@@ -41,7 +41,7 @@ func hints(t *testing.T, url string) {
 		select {
 		case <-heard:
 			return
-		case <-tick.C: // the subscription may not stand yet
+		case <-tick.C: // the subscription may not exist yet
 		case <-ctx.Done():
 			t.Fatal("the hint was not heard")
 		}
@@ -59,7 +59,7 @@ func (s Sink) Expected(tenantID string, commits []message.Commit) {
 	s.Promises <- Promise{tenantID, commits}
 }
 
-// commits: a follower hears what was committed, of its tenants alone.
+// commits: a follower receives the commits of its tenants only.
 func commits(t *testing.T, url string) {
 	f, sender := Open(t, Config(url)), Open(t, Config(url))
 	tenant, other := Tenant(), Tenant()
@@ -77,7 +77,7 @@ func commits(t *testing.T, url string) {
 	m := Message(tenant, 1)
 	publish(t, sender, tenant, m)
 	if got := sink.Next(t); got.Published.Message.ID != m.ID {
-		t.Errorf("the sink hears %+v, want the message alone: what is to come is no message", got)
+		t.Errorf("the sink receives %+v, want the message alone: a commit is not a message", got)
 	}
 	select {
 	case got := <-sink.Promises:

@@ -168,7 +168,7 @@ func badTenant(t *testing.T, url string) {
 	f := Open(t, Config(url))
 	for _, tenant := range []string{"", "a}b", "a b", "{x}", "~x"} {
 		if err := f.Publish(t.Context(), tenant, Message("x", 1)); err == nil {
-			t.Errorf("tenant %q was taken", tenant)
+			t.Errorf("tenant %q was accepted", tenant)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"orderbell/internal/feed"
 )
 
-// revocationSink hands on what it is told.
+// revocationSink passes on its calls.
 type revocationSink struct {
 	told      chan auth.Revocation
 	confirmed chan struct{}
@@ -75,7 +75,7 @@ func badRevocations(t *testing.T, url string) {
 		"that is over by itself":  {TenantID: tenant, UserID: "u1", Until: time.Now()},
 	} {
 		if err := f.Revoke(t.Context(), r); err == nil {
-			t.Errorf("a revocation %s was taken", name)
+			t.Errorf("a revocation %s was accepted", name)
 		}
 	}
 }

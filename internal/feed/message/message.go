@@ -32,6 +32,9 @@ type Commit struct {
 	Data    json.RawMessage `json:"data,omitempty"` // the event's data, a JSON object; nil: not told
 }
 
+// MaxCommits is how many commits of a tenant are told of at once. The orders of older ones are shown when their events come.
+const MaxCommits = 64
+
 // NotificationRead is the event that tells a user's other tabs which notifications were read. It exists only in the
 // feed, not in the topic.
 const NotificationRead event.Type = "notification_read"

@@ -30,7 +30,7 @@ func (b *Book) Add(t *testing.T, request string, res *http.Response) {
 	defer func() { _ = res.Body.Close() }()
 	var p problem.Problem
 	if err := json.NewDecoder(res.Body).Decode(&p); err != nil || res.Header.Get("Content-Type") != "application/problem+json" {
-		t.Errorf("%s: %s is no problem: %v", request, res.Status, err)
+		t.Errorf("%s: %s is not a problem: %v", request, res.Status, err)
 	}
 	if p.Status != res.StatusCode {
 		t.Errorf("%s: the problem says %d, the answer is %d", request, p.Status, res.StatusCode)

@@ -11,7 +11,7 @@ import (
 	"orderbell/internal/rights"
 )
 
-// Revocations keeps what it is told, and tells its checker at once, as Redis does.
+// Revocations keeps revocations, and announces them to its checker at once, as Redis does.
 type Revocations struct {
 	mu   sync.Mutex
 	all  []auth.Revocation
@@ -34,7 +34,7 @@ func New(tb testing.TB, cfg rights.Config, users rights.Users) (*rights.Checker,
 	return c, r
 }
 
-// Flush has the refusals until now written to the audit trail.
+// Flush writes the refusals until now to the audit trail.
 func (s *Revocations) Flush() { s.checker.Flush(context.Background()) }
 
 // Revoke keeps r and tells the checker.

@@ -1,5 +1,5 @@
-// Package database opens Orderbell's PostgreSQL: the pool that every store works on, the check that the schema is the
-// one a program needs, and the migrations that make it so.
+// Package database opens Orderbell's PostgreSQL: the pool that every store works on, the check that the schema is the one that
+// a program needs, and the roles with which programs log in. Package store/schema changes the schema.
 //
 // Nothing here depends on session state, so PgBouncer with transaction pooling may be used: no startup parameter but
 // application_name, no SET, no session locks. Only migrations need a direct connection. See [Open] for prepared

@@ -100,8 +100,8 @@ func TestAServerThatIsAway(t *testing.T) {
 	}
 }
 
-// acquire waits for a connection longer than the pool does: the statements before have cost it the one it had, and a busy
-// machine takes its time to make another.
+// acquire waits for a connection longer than the pool does: the statements before have closed the last connection, and a busy
+// machine needs time to open another.
 func acquire(t *testing.T, pool *database.Pool) *pgxpool.Conn {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; {
@@ -140,7 +140,7 @@ func TestAStatementThatTakesTooLong(t *testing.T) {
 		t.Errorf("waiting for a connection: error is %v, want a temporary one", err)
 	}
 	held.Release()
-	// The server was told: nothing sleeps on.
+	// The server was told to cancel: no statement runs on.
 	deadline := time.Now().Add(time.Minute)
 	for databasetest.One[int](t, slow, "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND datname = current_database() AND query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()") > 0 {
 		if time.Now().After(deadline) {
@@ -239,10 +239,10 @@ func TestStatementsAreNotPreparedBehindAPooler(t *testing.T) {
 		address string
 		want    int // statements that the server keeps for the connection, this one included
 	}{
-		"the server itself":        {address, 2},
-		"a pooler":                 {pooled, 0},
-		"a pooler that can do it":  {pooled + "&default_query_exec_mode=cache_statement", 2},
-		"the server, but told not": {address + "&default_query_exec_mode=exec", 0},
+		"the server itself":                       {address, 2},
+		"a pooler":                                {pooled, 0},
+		"a pooler that can do it":                 {pooled + "&default_query_exec_mode=cache_statement", 2},
+		"the server, but switched off in the URL": {address + "&default_query_exec_mode=exec", 0},
 	} {
 		cfg := databasetest.Config(c.address)
 		cfg.MaxConns = 1

@@ -12,11 +12,11 @@ import (
 	"orderbell/internal/store/database/databasetest"
 )
 
-// TestRolesMayDoNoMore logs in as each program and tries what it has no business to do.
+// TestRolesMayDoNoMore logs in as each program and tries what the program must not do.
 func TestRolesMayDoNoMore(t *testing.T) {
 	t.Parallel()
 	address := databasetest.URL(t)
-	// What some program does and another must not.
+	// Statements that one program runs and another must not.
 	statements := map[string]string{
 		"reads orders":             "SELECT id FROM orders LIMIT 1",
 		"changes orders":           "UPDATE orders SET status = 'paid'",
@@ -85,7 +85,7 @@ func TestRolesMayDoNoMore(t *testing.T) {
 
 var errRolledBack = errors.New("rolled back")
 
-// TestEveryTenantsTableIsForced looks at what a later migration may forget.
+// TestEveryTenantsTableIsForced checks what a later migration may leave out.
 func TestEveryTenantsTableIsForced(t *testing.T) {
 	t.Parallel()
 	pool := databasetest.New(t)
@@ -97,7 +97,7 @@ func TestEveryTenantsTableIsForced(t *testing.T) {
 	}
 }
 
-// TestAnOwnerWithoutMembershipSeesNothing is what FORCE is for.
+// TestAnOwnerWithoutMembershipSeesNothing checks the effect of FORCE.
 func TestAnOwnerWithoutMembershipSeesNothing(t *testing.T) {
 	t.Parallel()
 	pool := databasetest.New(t)

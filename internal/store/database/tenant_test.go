@@ -49,7 +49,7 @@ func as[T any](t *testing.T, pool *database.Pool, tenant, sql string, args ...an
 func TestATenantIsAlone(t *testing.T) {
 	t.Parallel()
 	pool := databasetest.Open(t, twoTenants(t))
-	t.Run("it sees its own rows, whatever a query forgets to ask", func(t *testing.T) {
+	t.Run("it sees only its own rows, also by a query without a condition", func(t *testing.T) {
 		t.Parallel()
 		const all = `SELECT 'tenants ' || id FROM tenants UNION ALL SELECT 'users ' || tenant_id FROM users
 			UNION ALL SELECT 'orders ' || tenant_id FROM orders UNION ALL SELECT 'keys ' || tenant_id FROM idempotency_keys
@@ -69,9 +69,9 @@ func TestATenantIsAlone(t *testing.T) {
 			}
 		}
 	})
-	t.Run("it changes its own rows alone", func(t *testing.T) {
+	t.Run("it changes only its own rows", func(t *testing.T) {
 		t.Parallel()
-		pool := databasetest.Open(t, twoTenants(t)) // the others count on the rows that it takes away
+		pool := databasetest.Open(t, twoTenants(t)) // the other tests need the rows
 		for _, sql := range []string{
 			"UPDATE users SET name = 'x' RETURNING tenant_id", "UPDATE orders SET reference = 'x' RETURNING tenant_id",
 			"UPDATE notifications SET read_at = now() RETURNING tenant_id", "DELETE FROM users RETURNING tenant_id",
@@ -81,7 +81,7 @@ func TestATenantIsAlone(t *testing.T) {
 			}
 		}
 	})
-	t.Run("it cannot give rows away, take what is not the APIs', or delete", func(t *testing.T) {
+	t.Run("it cannot change the tenant of a row, use tables that are not for the APIs, or delete", func(t *testing.T) {
 		t.Parallel()
 		for _, sql := range []string{
 			"UPDATE users SET tenant_id = 'other' RETURNING 1",
@@ -161,7 +161,7 @@ func TestATenantsStatement(t *testing.T) {
 			t.Errorf("%s: error is %v, want a division by zero", name, err)
 		}
 		if got := databasetest.One[bool](t, pool, "SELECT session_user = current_user AND current_setting('orderbell.tenant', true) = ''"); !got {
-			t.Errorf("%s: the connection is still somebody's", name)
+			t.Errorf("%s: the connection still has a tenant", name)
 		}
 		if got := databasetest.One[int](t, pool, "SELECT count(*) FROM orders WHERE reference = $1", ""); got != 2 {
 			t.Errorf("%s: the owner sees %d orders, want 2", name, got)

@@ -15,7 +15,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// ask makes a confirmation mail due to a new user of the tenant.
+// ask makes a confirmation mail to a new user of the tenant due.
 func ask(t *testing.T, pool *database.Pool, tenant, email string) (userID string) {
 	t.Helper()
 	userID = uuid.NewString()
@@ -33,7 +33,7 @@ func askAgain(t *testing.T, pool *database.Pool, tenant, userID string) {
 		VALUES ($1::uuid, $2, $3, '/orderbell/user-api', $1::uuid, 'address_confirmation', '{}', $1::uuid || '@orders.example')`, id, tenant, userID)
 }
 
-// claimOf claims a mail of the tenant and says what came of it.
+// claimOf claims a mail of the tenant and returns the outcome.
 func claimOf(t *testing.T, s *eventstore.Store, tenant string) (mail.Due, string) {
 	t.Helper()
 	d, ok, err := s.ClaimOfTenant(t.Context(), tenant, terms())
@@ -81,7 +81,7 @@ func TestAnUnconfirmedUserGetsNoMail(t *testing.T) {
 
 func TestConfirmationMails(t *testing.T) {
 	t.Parallel()
-	t.Run("one is claimed with its link's end, in quiet hours too", func(t *testing.T) {
+	t.Run("a confirmation mail is claimed with the end of its link, in quiet hours too", func(t *testing.T) {
 		t.Parallel()
 		s, pool := setup(t)
 		id := ask(t, pool, "demo", "ana@x.example")
@@ -94,7 +94,7 @@ func TestConfirmationMails(t *testing.T) {
 			t.Errorf("its second attempt is %s", got)
 		}
 	})
-	t.Run("there is none to whom it is too late", func(t *testing.T) {
+	t.Run("no confirmation mail is sent after the link has expired", func(t *testing.T) {
 		t.Parallel()
 		s, pool := setup(t)
 		confirmed, late, unknown := ask(t, pool, "demo", "a@x.example"), ask(t, pool, "demo", "b@x.example"), ask(t, pool, "demo", "c@x.example")
@@ -111,7 +111,7 @@ func TestConfirmationMails(t *testing.T) {
 			t.Errorf("the reasons are %v, want %v", got, want)
 		}
 	})
-	t.Run("an address gets one a day, whoever invites it", func(t *testing.T) {
+	t.Run("an address gets one confirmation mail a day, from all tenants together", func(t *testing.T) {
 		t.Parallel()
 		s, pool := setup(t)
 		const tenants = 6

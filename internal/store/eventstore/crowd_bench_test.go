@@ -25,7 +25,7 @@ func addCrowd(tb testing.TB, pool *database.Pool, tenantID string, n int) {
 	exec(tb, pool, `ANALYZE users`)
 }
 
-// BenchmarkApplyForACrowd says what one event costs by its audience: the statement, its record, and its entry in Redis.
+// BenchmarkApplyForACrowd measures the cost of one event by its audience: the statement, its record, and its entry in Redis.
 func BenchmarkApplyForACrowd(b *testing.B) {
 	for _, n := range []int{4, 100, 500, 1000, 3000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

@@ -18,7 +18,7 @@ import (
 // enough is one more recipient than an event may have and share a statement.
 const enough = 65
 
-// until waits until yes, and says what is so if it never is.
+// until waits until yes returns true, and fails the test with what otherwise.
 func until(t *testing.T, yes func() bool, what func() string) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !yes(); time.Sleep(time.Millisecond) {
@@ -49,8 +49,8 @@ func whileHeld(t *testing.T, pool *database.Pool, do func()) {
 	}
 }
 
-// TestACrowdGoesAlone has a tenant with many recipients: its events must not make those of others wait, in their batches or for a
-// connection.
+// TestACrowdGoesAlone uses a tenant with many recipients: its events must not delay those of others, neither in their batches
+// nor for a connection.
 func TestACrowdGoesAlone(t *testing.T) {
 	t.Parallel()
 	s, pool := setup(t)
@@ -81,7 +81,7 @@ func TestACrowdGoesAlone(t *testing.T) {
 	}
 }
 
-// TestTheFirstEventsOfACrowdShareNoStatement has a burst of a tenant of which nothing is known.
+// TestTheFirstEventsOfACrowdShareNoStatement applies a burst of a tenant whose audience is unknown.
 func TestTheFirstEventsOfACrowdShareNoStatement(t *testing.T) {
 	t.Parallel()
 	s, pool := setup(t)
@@ -102,7 +102,7 @@ func TestTheFirstEventsOfACrowdShareNoStatement(t *testing.T) {
 	assertCounts(t, pool, len(events), enough*len(events), enough*len(events))
 }
 
-// TestCrowdsTakeTurns has one crowd with many events, and another with one that comes last.
+// TestCrowdsTakeTurns applies many events of one crowd, and one event of another that arrives last.
 func TestCrowdsTakeTurns(t *testing.T) {
 	t.Parallel()
 	s, pool := setup(t)
@@ -129,7 +129,7 @@ func TestCrowdsTakeTurns(t *testing.T) {
 		for n := range 6 {
 			begin(t.Context(), paid(t), n+1, nil)
 		}
-		given, giveUp := context.WithCancel(t.Context()) // who gives up leaves the place to the next one
+		given, giveUp := context.WithCancel(t.Context()) // a call that gives up leaves its place to the next one
 		begin(given, theirs(), 7, context.Canceled)      // waits among tenants
 		begin(t.Context(), theirs(), 8, nil)
 		begin(given, paid(t), 9, context.Canceled) // waits among its own tenant's events

@@ -72,7 +72,7 @@ func TestDaysAheadStopsAtAGap(t *testing.T) {
 
 func TestForgetDays(t *testing.T) {
 	t.Parallel()
-	t.Run("earlier days go with what they hold, later ones stay", func(t *testing.T) {
+	t.Run("earlier days are dropped with their rows, later ones stay", func(t *testing.T) {
 		t.Parallel()
 		s, pool := setup(t, staff()...)
 		for _, age := range []int{-5, -3, 0} {
@@ -87,9 +87,9 @@ func TestForgetDays(t *testing.T) {
 		if diff := cmp.Diff([]int{-3, -1, 0, 1, 2, 3, 4, 5, 6, 7}, days(t, pool)); diff != "" {
 			t.Error(diff)
 		}
-		assertCounts(t, pool, 2, 6, 6) // notifications and e-mails are not the record
+		assertCounts(t, pool, 2, 6, 6) // notifications and mails stay
 	})
-	t.Run("a reader in the way is not waited for for long, and events go on", func(t *testing.T) {
+	t.Run("a drop waits only briefly for a reader, and events are applied meanwhile", func(t *testing.T) {
 		t.Parallel()
 		s, pool := setup(t, staff()...)
 		apply(t, s, paidAt(t, time.Now().AddDate(0, 0, -5)))

@@ -41,7 +41,7 @@ func (s *Store) Mails(ctx context.Context, f mail.Filter, limit int) ([]mail.Ent
 // record of the actor for each tenant.
 func (s *Store) Retry(ctx context.Context, ids []string, actor string) ([]string, error) {
 	// The number of attempts is the fencing token, so it does not change; earlier attempts are counted as held instead. A claim
-	// that was never marked may hide a mail that was sent, and stays known as that.
+	// that was never marked may have sent the mail, and stays recorded as that.
 	const sql = `
 		WITH changed AS (
 			UPDATE email_deliveries d SET status = 'due', reason = '', held = attempt, next_attempt_at = now(), lease_until = NULL,

@@ -31,7 +31,7 @@ type person struct {
 
 func testUser(n int) string { return fmt.Sprintf("0193b5a2-aaaa-7000-8000-%012d", n) }
 
-// staff has one of each kind that Apply tells apart.
+// staff has one user of each kind that Apply distinguishes.
 func staff() []person {
 	return []person{
 		{id: testUser(1), role: user.Owner},
@@ -46,7 +46,7 @@ func setup(tb testing.TB, people ...person) (*eventstore.Store, *database.Pool) 
 	tb.Helper()
 	pool := databasetest.New(tb)
 	exec(tb, pool, `INSERT INTO tenants (id, name) VALUES ('demo', 'Kopi & Co'), ('other', 'Other')`)
-	// A user of another tenant with every right to be told there.
+	// A user of another tenant who would be notified there.
 	exec(tb, pool, `INSERT INTO users (id, tenant_id, email, roles) VALUES ($1, 'other', 'owner@other.example', '{owner}')`, testUser(99))
 	for _, p := range people {
 		exec(tb, pool, `INSERT INTO users (id, tenant_id, email, name, roles, notification_in_app_enabled, notification_email_enabled)
@@ -110,7 +110,7 @@ func apply(tb testing.TB, s *eventstore.Store, e event.Event) event.Receipt {
 	return r
 }
 
-// users returns whom a receipt names.
+// users returns the users of a receipt.
 func users(r event.Receipt) []string {
 	var ids []string
 	for _, to := range r.Recipients {
@@ -121,7 +121,7 @@ func users(r event.Receipt) []string {
 
 func TestApply(t *testing.T) {
 	t.Parallel()
-	t.Run("a new event is recorded and told to whom it concerns", func(t *testing.T) {
+	t.Run("a new event is recorded, and its recipients are notified", func(t *testing.T) {
 		t.Parallel()
 		s, pool := setup(t, staff()...)
 		e := paid(t)
@@ -145,7 +145,7 @@ func TestApply(t *testing.T) {
 			t.Errorf("mailed: %s", diff)
 		}
 	})
-	t.Run("the record says what was decided for each user, and why", func(t *testing.T) {
+	t.Run("the record has the decision for each user, with its reason", func(t *testing.T) {
 		t.Parallel()
 		s, pool := setup(t, staff()...)
 		apply(t, s, paid(t))
@@ -235,7 +235,7 @@ func TestApply(t *testing.T) {
 
 func TestApplyAgain(t *testing.T) {
 	t.Parallel()
-	t.Run("a repeated event changes nothing and names the same people", func(t *testing.T) {
+	t.Run("a repeated event changes nothing and has the same recipients", func(t *testing.T) {
 		t.Parallel()
 		s, pool := setup(t, staff()...)
 		e := paid(t)
@@ -246,7 +246,7 @@ func TestApplyAgain(t *testing.T) {
 		}
 		assertCounts(t, pool, 1, 2, 2)
 	})
-	t.Run("who joins between two deliveries is not told", func(t *testing.T) {
+	t.Run("a user who is added between two deliveries is not notified", func(t *testing.T) {
 		t.Parallel()
 		s, pool := setup(t, staff()...)
 		e := paid(t)
@@ -257,14 +257,14 @@ func TestApplyAgain(t *testing.T) {
 		}
 		assertCounts(t, pool, 1, 2, 2)
 	})
-	t.Run("ids are the same when all is done again", func(t *testing.T) {
+	t.Run("a repeated transaction makes the same ids", func(t *testing.T) {
 		t.Parallel()
 		s, pool := setup(t, staff()...)
 		e := paid(t)
 		want := apply(t, s, e)
 		id := uuid.MustParse(want.Recipients[0].NotificationID)
 		if id.Version() != 8 || id.Variant() != uuid.RFC4122 || id.String()[:13] != e.ID[:13] {
-			t.Errorf("%s is no UUIDv8 that begins as %s does", id, e.ID)
+			t.Errorf("%s is not a UUIDv8 with the prefix of %s", id, e.ID)
 		}
 		exec(t, pool, `DELETE FROM event_records`)
 		exec(t, pool, `DELETE FROM notifications`)
@@ -273,7 +273,7 @@ func TestApplyAgain(t *testing.T) {
 			t.Error(diff)
 		}
 	})
-	t.Run("fifty deliveries at once are one", func(t *testing.T) {
+	t.Run("fifty concurrent deliveries are applied once", func(t *testing.T) {
 		t.Parallel()
 		s, pool := setup(t, staff()...)
 		e := paid(t)
@@ -296,7 +296,7 @@ func TestApplyAgain(t *testing.T) {
 			}
 			r.Outcome = receipts[0].Outcome
 			if diff := cmp.Diff(receipts[0], r); diff != "" {
-				t.Errorf("two deliveries tell different people: %s", diff)
+				t.Errorf("two deliveries have different recipients: %s", diff)
 			}
 		}
 		if applied != 1 {

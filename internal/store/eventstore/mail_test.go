@@ -55,7 +55,7 @@ func mark(t *testing.T, s *eventstore.Store, d mail.Due, m mail.Mark, want bool)
 	}
 }
 
-// row is an e-mail as the database has it.
+// row is a mail in the database.
 type row struct {
 	Status, Reason     string
 	Attempt, Ambiguous int
@@ -79,7 +79,7 @@ func assertRow(t *testing.T, pool *database.Pool, want row) {
 	}
 }
 
-// endLease lets the time of a claim run out.
+// endLease makes a claim expire.
 func endLease(t *testing.T, pool *database.Pool) {
 	t.Helper()
 	exec(t, pool, `UPDATE email_deliveries SET lease_until = now() - interval '1 s', next_attempt_at = now() - interval '1 s'`)
@@ -87,7 +87,7 @@ func endLease(t *testing.T, pool *database.Pool) {
 
 func TestClaim(t *testing.T) {
 	t.Parallel()
-	t.Run("a claim has all that a mail needs", func(t *testing.T) {
+	t.Run("a claim has everything that a mail needs", func(t *testing.T) {
 		t.Parallel()
 		s, _, e := due(t)
 		got := claim(t, s)
@@ -100,7 +100,7 @@ func TestClaim(t *testing.T) {
 			t.Error(diff)
 		}
 	})
-	t.Run("what is claimed is not claimed again", func(t *testing.T) {
+	t.Run("a claimed mail is not claimed again", func(t *testing.T) {
 		t.Parallel()
 		s, pool, e := due(t)
 		claim(t, s)
@@ -110,7 +110,7 @@ func TestClaim(t *testing.T) {
 		}
 		assertRow(t, pool, row{Status: "due", Attempt: 1, Leased: true})
 	})
-	t.Run("an e-mail in another's hands is passed over, not waited for", func(t *testing.T) {
+	t.Run("a mail that another claims is skipped without waiting", func(t *testing.T) {
 		t.Parallel()
 		s, pool, _ := due(t)
 		apply(t, s, paid(t))
@@ -128,7 +128,7 @@ func TestClaim(t *testing.T) {
 		}
 		assertNothingToClaim(t, s)
 	})
-	t.Run("claimants at once get different e-mails", func(t *testing.T) {
+	t.Run("concurrent claims get different mails", func(t *testing.T) {
 		t.Parallel()
 		s, _ := setup(t, person{id: testUser(1), role: user.Owner})
 		const mails = 20
@@ -152,7 +152,7 @@ func TestClaim(t *testing.T) {
 		wg.Wait()
 		assertNothingToClaim(t, s)
 	})
-	t.Run("an event's claim takes no other's", func(t *testing.T) {
+	t.Run("a claim of an event takes no mail of another", func(t *testing.T) {
 		t.Parallel()
 		s, _, _ := due(t)
 		later := paid(t)
@@ -165,7 +165,7 @@ func TestClaim(t *testing.T) {
 			t.Errorf("claimed another: %v", err)
 		}
 	})
-	t.Run("who opted out since is not sent to", func(t *testing.T) {
+	t.Run("a user who has opted out since gets no mail", func(t *testing.T) {
 		t.Parallel()
 		s, pool, _ := due(t)
 		exec(t, pool, "UPDATE users SET notification_email_enabled = false")
@@ -175,7 +175,7 @@ func TestClaim(t *testing.T) {
 		assertNothingToClaim(t, s)
 		assertRow(t, pool, row{Status: "suppressed", Reason: "preference"})
 	})
-	t.Run("who wants no mail of such events since is not sent to", func(t *testing.T) {
+	t.Run("a user who has switched off such mails since gets none", func(t *testing.T) {
 		t.Parallel()
 		s, pool, _ := due(t)
 		exec(t, pool, "UPDATE users SET notification_email_events = '{order_created}'")
@@ -184,7 +184,7 @@ func TestClaim(t *testing.T) {
 		}
 		assertRow(t, pool, row{Status: "suppressed", Reason: "event preference"})
 	})
-	t.Run("a user who lost the role since gets no mail", func(t *testing.T) {
+	t.Run("a user who has lost the role since gets no mail", func(t *testing.T) {
 		t.Parallel()
 		s, pool, _ := due(t)
 		exec(t, pool, "UPDATE users SET roles = '{viewer}'")
@@ -213,7 +213,7 @@ func TestClaim(t *testing.T) {
 		assertNothingToClaim(t, s)
 		assertRow(t, pool, row{Status: "suppressed", Reason: "address"})
 	})
-	t.Run("a tenant sends so many mails an hour, its own limit or the default", func(t *testing.T) {
+	t.Run("a tenant's mails of an hour are limited, by its own limit or the default", func(t *testing.T) {
 		t.Parallel()
 		s, pool, e := due(t)
 		for range 4 {
@@ -234,7 +234,7 @@ func TestClaim(t *testing.T) {
 		claims(true)
 		claims(false)
 		if tenants, err := s.DueTenants(t.Context(), two); err != nil || len(tenants) != 0 {
-			t.Errorf("it is %v's turn, %v", tenants, err)
+			t.Errorf("the next tenants are %v, %v", tenants, err)
 		}
 		exec(t, pool, "INSERT INTO tenant_limits (tenant_id, mails_per_hour) VALUES ($1, 3)", "demo")
 		claims(true)
@@ -244,7 +244,7 @@ func TestClaim(t *testing.T) {
 		exec(t, pool, "UPDATE tenant_limits SET mails_per_hour = 0")
 		claims(false)
 	})
-	t.Run("in quiet hours that were chosen since it waits for their end", func(t *testing.T) {
+	t.Run("a mail waits for the end of quiet hours that were set since", func(t *testing.T) {
 		t.Parallel()
 		s, pool, _ := due(t)
 		exec(t, pool, "UPDATE users SET quiet_hours = $1", around(time.Now()))
@@ -258,7 +258,7 @@ func TestClaim(t *testing.T) {
 		mark(t, s, claim(t, s), mail.Mark{Status: mail.StatusSent}, true)
 		assertRow(t, pool, row{Status: "sent", Attempt: 1, Sent: true})
 	})
-	t.Run("a lease that ran out is taken over and counted", func(t *testing.T) {
+	t.Run("an expired lease is taken over and counted", func(t *testing.T) {
 		t.Parallel()
 		s, pool, _ := due(t)
 		first := claim(t, s)
@@ -296,7 +296,7 @@ func TestMark(t *testing.T) {
 			assertRow(t, pool, tt.want)
 		})
 	}
-	t.Run("what is due again is claimed when its time has come, without being abandoned", func(t *testing.T) {
+	t.Run("a mail that is due again is claimed at its time, and does not count as abandoned", func(t *testing.T) {
 		t.Parallel()
 		s, _, _ := due(t)
 		mark(t, s, claim(t, s), mail.Mark{Status: mail.StatusDue, Reason: "451 later"}, true)
@@ -304,7 +304,7 @@ func TestMark(t *testing.T) {
 			t.Errorf("got %+v", d)
 		}
 	})
-	t.Run("a claimant that was given up marks nothing", func(t *testing.T) {
+	t.Run("a claimant whose lease has expired marks nothing", func(t *testing.T) {
 		t.Parallel()
 		s, pool, _ := due(t)
 		first := claim(t, s)

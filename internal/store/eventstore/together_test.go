@@ -16,7 +16,7 @@ import (
 )
 
 // applyAtOnce applies events while the table of records is locked, until at least so many wait for their batch, and returns
-// what became of each.
+// the result of each.
 func applyAtOnce(t *testing.T, s *eventstore.Store, pool *database.Pool, waiting int, events []event.Event) ([]event.Receipt, []error) {
 	t.Helper()
 	receipts, errs := make([]event.Receipt, len(events)), make([]error, len(events))
@@ -30,7 +30,7 @@ func applyAtOnce(t *testing.T, s *eventstore.Store, pool *database.Pool, waiting
 		}
 		for deadline := time.Now().Add(time.Minute); s.Gathered() < waiting; time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
-				return errors.New("the events have not come")
+				return errors.New("the events do not wait")
 			}
 		}
 		return nil
@@ -42,7 +42,7 @@ func applyAtOnce(t *testing.T, s *eventstore.Store, pool *database.Pool, waiting
 	return receipts, errs
 }
 
-// TestEventsTogether has events of every fate come at once: none changes what becomes of another.
+// TestEventsTogether applies events with every kind of result at once: no event changes the result of another.
 func TestEventsTogether(t *testing.T) {
 	t.Parallel()
 	s, pool := setup(t, staff()...)

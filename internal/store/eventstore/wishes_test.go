@@ -19,7 +19,7 @@ func around(at time.Time) string {
 	return at.UTC().Add(-time.Hour).Format("15:04") + "-" + at.UTC().Add(time.Hour).Format("15:04")
 }
 
-// decided returns what was stored of the only event, without users.
+// decided returns the stored decisions of the only event, without users.
 func decided(t *testing.T, pool *database.Pool) []user.Decision {
 	t.Helper()
 	var raw []byte
@@ -53,25 +53,25 @@ func TestWishes(t *testing.T) {
 		notifications, mails int
 		waiting, dueNow      int
 	}{
-		"who has chosen nothing is told of payments": {
+		"by default a user is notified of payments": {
 			"name = name", user.Owner, sellers(), []user.Decision{inApp(user.Notified, ""), email(user.Due, "")}, 1, 1, 0, 1,
 		},
-		"who wants no mail of payments gets none": {
+		"a user without mails of payments gets none": {
 			"notification_email_events = '{}'", user.Owner, sellers(),
 			[]user.Decision{inApp(user.Notified, ""), email(user.Suppressed, user.ByEventPreference)},
 			1, 0, 0, 0,
 		},
-		"who wants them by mail alone": {
+		"a user with mails only": {
 			"notification_in_app_events = '{order_created}'", user.Owner, sellers(),
 			[]user.Decision{inApp(user.Suppressed, user.ByEventPreference), email(user.Due, "")},
 			0, 1, 0, 1,
 		},
-		"a switch that is off comes before what is chosen": {
+		"a channel that is off overrides the chosen types": {
 			"notification_email_enabled = false, notification_email_events = '{}'", user.Owner, sellers(),
 			[]user.Decision{inApp(user.Notified, ""), email(user.Suppressed, user.ByPreference)},
 			1, 0, 0, 0,
 		},
-		"quiet hours put mail off, and the inbox not": {
+		"quiet hours delay mails, not the inbox": {
 			"quiet_hours = '" + around(time.Now()) + "'", user.Owner, sellers(),
 			[]user.Decision{inApp(user.Notified, ""), email(user.Deferred, user.ByQuietHours)},
 			1, 1, 1, 0,
@@ -81,15 +81,15 @@ func TestWishes(t *testing.T) {
 			[]user.Decision{inApp(user.Notified, ""), email(user.Deferred, user.ByQuietHours)},
 			1, 1, 1, 0,
 		},
-		"quiet hours of another time of the day do nothing": {
+		"quiet hours at another time of the day have no effect": {
 			"quiet_hours = '" + around(time.Now().Add(12*time.Hour)) + "'", user.Owner, sellers(),
 			[]user.Decision{inApp(user.Notified, ""), email(user.Due, "")},
 			1, 1, 0, 1,
 		},
-		"of events on request nothing is stored for those who did not ask": {
+		"of opt-in events nothing is stored for users who have not opted in": {
 			"name = name", user.Owner, onRequest, []user.Decision{}, 0, 0, 0, 0,
 		},
-		"a user who opts in for the inbox gets them there": {
+		"a user who opts in for the inbox gets opt-in events there": {
 			"notification_in_app_events = '{order_created}'", user.Owner, onRequest,
 			[]user.Decision{inApp(user.Notified, ""), email(user.Suppressed, user.ByEventPreference)},
 			1, 0, 0, 0,
@@ -99,7 +99,7 @@ func TestWishes(t *testing.T) {
 			[]user.Decision{inApp(user.Suppressed, user.ByEventPreference), email(user.Due, "")},
 			0, 1, 0, 1,
 		},
-		"asking does not help where the role does not": {
+		"opting in has no effect without the role": {
 			"notification_email_events = '{order_created}', quiet_hours = '" + around(time.Now()) + "'", user.Viewer, onRequest,
 			[]user.Decision{inApp(user.Suppressed, user.ByRole), email(user.Suppressed, user.ByRole)},
 			0, 0, 0, 0,

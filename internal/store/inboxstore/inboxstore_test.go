@@ -28,7 +28,7 @@ func notificationID(user string, n int) string {
 	return fmt.Sprintf("01a2b3c4-0000-8000-8000-%s%011d", user[35:], n)
 }
 
-// setup gives ana and eve four notifications each; the second and the third came at the same moment.
+// setup gives ana and eve four notifications each; the second and the third have the same time.
 func setup(t *testing.T) *inboxstore.Store {
 	t.Helper()
 	pool := databasetest.New(t)

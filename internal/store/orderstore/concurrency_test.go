@@ -129,7 +129,7 @@ func TestARepeatedCreateGetsTheFirstAnswer(t *testing.T) {
 	if err != nil || first.Repeated {
 		t.Fatalf("repeated %t, error %v", first.Repeated, err)
 	}
-	b.change(t, first.Order, order.Paid) // the first answer stays what it was
+	b.change(t, first.Order, order.Paid) // the first answer does not change
 	again, err := b.store.Create(t.Context(), lunch(), request("key", "create"))
 	if err != nil {
 		t.Fatal(err)
@@ -218,7 +218,7 @@ func TestParallelChangesWithOneKeyChangeOnce(t *testing.T) {
 	}
 }
 
-// TestOneKeyForManyOrders is a client that uses its key wrongly, and at once: one request wins, the others are told.
+// TestOneKeyForManyOrders uses one key for many orders at once: one request succeeds, the others are refused.
 func TestOneKeyForManyOrders(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -239,7 +239,7 @@ func TestOneKeyForManyOrders(t *testing.T) {
 		}
 	})
 	if won.Load() != 1 || told.Load() != 19 {
-		t.Errorf("%d won and %d were told, want 1 and 19", won.Load(), told.Load())
+		t.Errorf("%d succeeded and %d were refused, want 1 and 19", won.Load(), told.Load())
 	}
 	if n := b.count(t, "outbox"); n != 21 {
 		t.Errorf("the outbox has %d rows, want 21", n)

@@ -71,7 +71,7 @@ func (b bundle) change(tb testing.TB, o order.Order, next order.Status) order.Or
 	return a.Order
 }
 
-// outboxRow is what a relay would send.
+// outboxRow is a row as a relay sends it.
 type outboxRow struct {
 	Shard      int16
 	EventID    string
@@ -131,7 +131,7 @@ func TestCreateWritesTheOrderAndItsEvent(t *testing.T) {
 	checkOutbox(t, b.outbox(t), made)
 }
 
-// checkOutbox holds the outbox to one event per version of an order, each valid under the contract and equal, byte for
+// checkOutbox checks that the outbox has one event per version of an order, each valid under the contract and equal, byte for
 // byte, to what the Go types write.
 func checkOutbox(t *testing.T, rows []outboxRow, versions ...order.Order) {
 	t.Helper()
@@ -153,7 +153,7 @@ func checkOutbox(t *testing.T, rows []outboxRow, versions ...order.Order) {
 			t.Error(diff)
 		}
 		if id, err := uuid.Parse(row.EventID); err != nil || id.Version() != 7 {
-			t.Errorf("event id %s is no UUIDv7", row.EventID)
+			t.Errorf("event id %s is not a UUIDv7", row.EventID)
 		}
 		ce, err := cloudevent.New(event.Event{
 			ID: row.EventID, Source: row.Source, Type: event.Type(row.Type), Time: row.OccurredAt, TraceParent: row.Trace,

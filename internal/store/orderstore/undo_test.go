@@ -163,7 +163,7 @@ func TestTheActorHasTheirName(t *testing.T) {
 	}
 }
 
-// Rows of before there was a rule for names make events that the contract accepts.
+// Rows that are older than the rule for names make events that the contract accepts.
 func TestNamesOfBeforeTheRule(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -231,7 +231,7 @@ func TestAReferenceThatIsUsedAlready(t *testing.T) {
 		t.Fatal(err)
 	}
 	if create("A-1", "").DuplicateOf == "" {
-		t.Error("an open order of yesterday is no duplicate")
+		t.Error("an open order of yesterday is not a duplicate")
 	}
 	if _, err := b.pool.Exec(t.Context(), "UPDATE orders SET created_at = created_at - interval '13 h', status = 'completed'"); err != nil {
 		t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 	"orderbell/internal/store/outbox"
 )
 
-// burst puts n events into the outbox for the tenant, each of an order of its own, all in shard 0.
+// burst adds n events of the tenant to the outbox, each of another order, all in shard 0.
 func burst(t *testing.T, pool *database.Pool, tenant string, n int) {
 	t.Helper()
 	_, err := pool.Exec(t.Context(), `

@@ -12,7 +12,7 @@ import (
 	"orderbell/internal/store/outbox"
 )
 
-// raise lets the floor rise as far as it can.
+// raise raises the floor as far as possible.
 func raise(t *testing.T, o *outbox.Outbox) int64 {
 	t.Helper()
 	for range 6 {
@@ -107,7 +107,7 @@ SELECT 0, gen_random_uuid(), '/test', 'order_created', 't' || n % $1, gen_random
 	if read := rowsRead(t, pool) - before; read > waiting/2 {
 		t.Errorf("taking %d events read %d rows", most, read)
 	}
-	// Nothing is left out, wherever the batches begin.
+	// No event is left out, wherever the batches begin.
 	o := outbox.New(pool)
 	came := map[string]int{}
 	for range 2 * waiting {
@@ -128,7 +128,7 @@ SELECT 0, gen_random_uuid(), '/test', 'order_created', 't' || n % $1, gen_random
 	}
 }
 
-// TestTheFloorWaitsForLateRows has rows become visible after rows with higher ids.
+// TestTheFloorWaitsForLateRows makes rows visible after rows with higher ids.
 func TestTheFloorWaitsForLateRows(t *testing.T) {
 	t.Parallel()
 	pool := databasetest.New(t)

@@ -17,7 +17,7 @@ import (
 	"orderbell/internal/store/outbox"
 )
 
-// all takes whatever there is.
+// all takes all events.
 const all = 1000
 
 // insert puts n events of one order into shard.
@@ -36,7 +36,7 @@ VALUES ($1, $2, '/test', 'order_created', 'demo', $3, '{"a": 1}', '2026-11-24T10
 	return order
 }
 
-// acknowledge is a sender that gets everything through.
+// acknowledge is a sender whose events are all acknowledged.
 func acknowledge(_ context.Context, events []event.Outgoing) []int64 { return positions(events) }
 
 func positions(events []event.Outgoing) []int64 {
@@ -47,7 +47,7 @@ func positions(events []event.Outgoing) []int64 {
 	return all
 }
 
-// take takes with o all that there is, and returns what came.
+// take takes all events with o and returns them.
 func take(t *testing.T, o *outbox.Outbox) []event.Outgoing {
 	t.Helper()
 	var got []event.Outgoing
@@ -77,7 +77,7 @@ func takeSoon(t *testing.T, o *outbox.Outbox) []event.Outgoing {
 func TestTake(t *testing.T) {
 	t.Parallel()
 
-	t.Run("events come as they were written, in order, and only once", func(t *testing.T) {
+	t.Run("events are taken as they were written, in order and once", func(t *testing.T) {
 		t.Parallel()
 		pool := databasetest.New(t)
 		o := outbox.New(pool)
@@ -105,7 +105,7 @@ func TestTake(t *testing.T) {
 		}
 	})
 
-	t.Run("what was not sent comes again", func(t *testing.T) {
+	t.Run("events that were not sent are taken again", func(t *testing.T) {
 		t.Parallel()
 		pool := databasetest.New(t)
 		o := outbox.New(pool)
@@ -127,7 +127,7 @@ func TestTake(t *testing.T) {
 		}
 	})
 
-	t.Run("a batch is bounded, and a busy shard leaves room for the others", func(t *testing.T) {
+	t.Run("a batch is bounded, and a busy shard leaves room for others", func(t *testing.T) {
 		t.Parallel()
 		pool := databasetest.New(t)
 		o := outbox.New(pool)
@@ -172,7 +172,7 @@ func TestTake(t *testing.T) {
 		}
 	})
 
-	t.Run("a locked shard is skipped, the others are taken", func(t *testing.T) {
+	t.Run("a locked shard is skipped", func(t *testing.T) {
 		t.Parallel()
 		pool := databasetest.New(t)
 		o := outbox.New(pool)
@@ -190,11 +190,11 @@ func TestTake(t *testing.T) {
 		<-inHand
 		for _, e := range take(t, o) {
 			if e.OrderID != free {
-				t.Errorf("an event of order %s came, which is in another hand (%s)", e.OrderID, held)
+				t.Errorf("an event of order %s came, whose shard another Take holds (%s)", e.OrderID, held)
 			}
 		}
 		if got := take(t, o); got != nil {
-			t.Errorf("%d events came, but all that wait are in another hand", len(got))
+			t.Errorf("%d events came, but another Take holds the shards of all", len(got))
 		}
 		close(finish)
 		if err := <-done; err != nil {
@@ -228,7 +228,7 @@ WHERE locktype = 'advisory' AND classid = $1 AND database = (SELECT oid FROM pg_
 		}
 	})
 
-	t.Run("one who falls silent loses the shards", func(t *testing.T) {
+	t.Run("a silent connection loses its shards", func(t *testing.T) {
 		t.Parallel()
 		pool := databasetest.New(t)
 		o := outbox.New(pool)
@@ -237,7 +237,7 @@ WHERE locktype = 'advisory' AND classid = $1 AND database = (SELECT oid FROM pg_
 		defer cancel()
 		came := 0
 		_, err := o.Take(ctx, 0, 16, all, func(_ context.Context, events []event.Outgoing) []int64 {
-			came = len(takeSoon(t, o)) // as somebody else, while nothing is heard of this one
+			came = len(takeSoon(t, o)) // as another relay, while this one is silent
 			return positions(events)
 		})
 		if came != 3 || err == nil {
@@ -313,7 +313,7 @@ func TestManyTakersDoNotMeet(t *testing.T) {
 	}
 	close(inserted)
 	running.Wait()
-	for taken := 1; taken > 0; { // what was in other hands when the last taker left
+	for taken := 1; taken > 0; { // events whose shards others held when the last Take ended
 		taken = len(take(t, outbox.New(pool)))
 		if taken > 0 {
 			t.Errorf("%d events were left", taken)

@@ -127,7 +127,7 @@ func TestAStepThatFailsLeavesNoTrace(t *testing.T) {
 	}
 	exec("CREATE TABLE idempotency_keys ()") // the second table of step 3
 	if err := schema.Up(t.Context(), cfg, nil); err == nil {
-		t.Fatal("a step that fails is taken for one that doesn't")
+		t.Fatal("a failed step is reported as done")
 	}
 	if got := databasetest.One[string](t, pool, "SELECT version || ' ' || dirty FROM schema_migrations"); got != "2 false" {
 		t.Errorf("schema_migrations has %s, want 2 false", got)
@@ -141,7 +141,7 @@ func TestAStepThatFailsLeavesNoTrace(t *testing.T) {
 	}
 	exec("CREATE VIEW uses_events AS SELECT event_id FROM event_records") // step 5 cannot be taken back
 	if err := schema.Down(t.Context(), cfg, len(database.Migrations()), nil); err == nil {
-		t.Fatal("a step that fails is taken for one that doesn't")
+		t.Fatal("a failed step is reported as done")
 	}
 	if got := databasetest.One[string](t, pool, "SELECT version || ' ' || dirty FROM schema_migrations"); got != "5 false" {
 		t.Errorf("schema_migrations has %s, want 5 false", got)
@@ -244,7 +244,7 @@ func objects(t *testing.T, pool *database.Pool) string {
 		UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace) AS all_objects`)
 }
 
-// TestAStepThatWaitsLetsTheProgramsWork: whatever is sent after a step that waits for a table waits too.
+// TestAStepThatWaitsLetsTheProgramsWork: statements that are sent after a step that waits for a table wait too.
 func TestAStepThatWaitsLetsTheProgramsWork(t *testing.T) {
 	t.Parallel()
 	address := databasetest.URL(t)

@@ -193,7 +193,7 @@ func TestInvitationsAreBounded(t *testing.T) {
 	}
 }
 
-// TestTheAPIsCannotVouch has the APIs' role try what only the tables' owner may do.
+// TestTheAPIsCannotVouch tries, as the APIs' role, what only the tables' owner may do.
 func TestTheAPIsCannotVouch(t *testing.T) {
 	t.Parallel()
 	s := newInvitations(t)

@@ -41,7 +41,7 @@ func (s *Store) Revocations(ctx context.Context) ([]auth.Revocation, error) {
 	return all, database.Wrap("read revocations", err)
 }
 
-// ForgetRevocations removes at most limit revocations that were over before then, and returns how many it removed.
+// ForgetRevocations removes at most limit revocations that expired before then, and returns how many it removed.
 func (s *Store) ForgetRevocations(ctx context.Context, before time.Time, limit int) (int64, error) {
 	const sql = `DELETE FROM revocations WHERE (tenant_id, user_id, token_id) IN
 		(SELECT tenant_id, user_id, token_id FROM revocations WHERE until < $1 LIMIT $2)`

@@ -56,11 +56,11 @@ func TestFound(t *testing.T) {
 			t.Errorf("%s again: %v, want %v", what, err, c.want)
 		}
 	}
-	// A tenant whose owner cannot be stored is not there either. An address may be somebody's in two tenants.
+	// A tenant whose owner cannot be stored is not created either. An address may belong to users of two tenants.
 	wrong := first
 	wrong.Roles = []user.Role{"admin"}
 	if _, err := s.Found(t.Context(), user.Tenant{ID: "half", Name: "Half", Locale: "en"}, wrong, "operator:x"); err == nil {
-		t.Error("an owner with the role admin was taken")
+		t.Error("an owner with the role admin was accepted")
 	}
 	if _, err := s.Found(t.Context(), user.Tenant{ID: "second", Name: "Second", Locale: "en"}, first, "operator:x"); err != nil {
 		t.Errorf("the same owner's second business: %v", err)

@@ -32,9 +32,9 @@ func TestAdd(t *testing.T) {
 		tenant, email string
 		want          error
 	}{
-		"an address is one person of a tenant, however typed": {"demo", "ANA@demo.example", user.ErrEmailTaken},
-		"another tenant may have a person of the address":     {"other", "ana@demo.example", nil},
-		"a tenant that does not exist":                        {"nobody", "ana@demo.example", user.ErrNoTenant},
+		"a tenant has one user with an address, however it is typed": {"demo", "ANA@demo.example", user.ErrEmailTaken},
+		"another tenant may have a user with the address":            {"other", "ana@demo.example", nil},
+		"a tenant that does not exist":                               {"nobody", "ana@demo.example", user.ErrNoTenant},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -88,7 +88,7 @@ func TestUpdate(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	owner := add(t, s, "demo", "owner@demo.example", user.Owner)
-	t.Run("what is not named stays as it is", func(t *testing.T) {
+	t.Run("fields that are not named do not change", func(t *testing.T) {
 		t.Parallel()
 		p := add(t, s, "demo", "bo@demo.example", user.Cashier)
 		changed, err := s.Update(t.Context(), "demo", p.ID, user.Change{Name: ptr("Bo"), EmailEnabled: ptr(true)}, terms())
@@ -104,7 +104,7 @@ func TestUpdate(t *testing.T) {
 			t.Errorf("the times are %v and %v, were %v", changed.CreatedAt, changed.UpdatedAt, p.CreatedAt)
 		}
 	})
-	t.Run("refused, it changes nothing", func(t *testing.T) {
+	t.Run("a refused update changes nothing", func(t *testing.T) {
 		t.Parallel()
 		p := add(t, s, "demo", "cy@demo.example", user.Cashier)
 		for name, tt := range map[string]struct {
@@ -112,11 +112,11 @@ func TestUpdate(t *testing.T) {
 			change     user.Change
 			want       error
 		}{
-			"another version":       {"demo", p.ID, user.Change{Name: ptr("x"), Version: 7}, user.ErrStale},
-			"another tenant's":      {"other", p.ID, user.Change{Name: ptr("x")}, user.ErrNotFound},
-			"somebody's address":    {"demo", p.ID, user.Change{Name: ptr("x"), Email: ptr("OWNER@demo.example")}, user.ErrEmailTaken},
-			"the last owner":        {"demo", owner.ID, user.Change{Name: ptr("x"), Roles: []user.Role{user.Manager}}, user.ErrLastOwner},
-			"an owner, by no owner": {"demo", owner.ID, user.Change{Name: ptr("x"), SpareOwners: true}, user.ErrOwner},
+			"another version":                         {"demo", p.ID, user.Change{Name: ptr("x"), Version: 7}, user.ErrStale},
+			"another tenant's":                        {"other", p.ID, user.Change{Name: ptr("x")}, user.ErrNotFound},
+			"somebody's address":                      {"demo", p.ID, user.Change{Name: ptr("x"), Email: ptr("OWNER@demo.example")}, user.ErrEmailTaken},
+			"the last owner":                          {"demo", owner.ID, user.Change{Name: ptr("x"), Roles: []user.Role{user.Manager}}, user.ErrLastOwner},
+			"an owner, by a user who is not an owner": {"demo", owner.ID, user.Change{Name: ptr("x"), SpareOwners: true}, user.ErrOwner},
 		} {
 			if _, err := s.Update(t.Context(), tt.tenant, tt.id, tt.change, terms()); !errors.Is(err, tt.want) {
 				t.Errorf("%s: Update = %v, want %v", name, err, tt.want)

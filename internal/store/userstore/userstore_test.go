@@ -31,7 +31,7 @@ func ana() user.User {
 	}
 }
 
-// timeless leaves out what the server's clock says.
+// timeless leaves out the times of the server's clock.
 func timeless() cmp.Option {
 	return cmpopts.IgnoreFields(user.User{}, "CreatedAt", "UpdatedAt", "ConfirmedAt")
 }
@@ -56,7 +56,7 @@ func TestPeople(t *testing.T) {
 			t.Error(diff)
 		}
 	})
-	t.Run("another tenant does not have the person", func(t *testing.T) {
+	t.Run("another tenant does not have the user", func(t *testing.T) {
 		t.Parallel()
 		if _, err := s.FindByEmail(t.Context(), "other", ana().Email); !errors.Is(err, user.ErrNotFound) {
 			t.Errorf("FindByEmail = %v, want %v", err, user.ErrNotFound)
@@ -69,7 +69,7 @@ func TestPeople(t *testing.T) {
 			t.Errorf("Users = %v, want none", people)
 		}
 	})
-	t.Run("who is there already stays as they are", func(t *testing.T) {
+	t.Run("an existing user does not change", func(t *testing.T) {
 		t.Parallel()
 		again := ana()
 		again.ID, again.Email, again.Name, again.EmailEnabled = "", "ANA@demo.example", "Somebody else", false

@@ -1,4 +1,4 @@
-// Package texttest has the cases of contracts/text.json and contracts/amounts.json, which hold every place that takes a name or
+// Package texttest has the cases of contracts/text.json and contracts/amounts.json, which test every place that takes a name or
 // an amount to one rule.
 package texttest
 

@@ -95,7 +95,7 @@ func (b *Bridge) Forward(ctx context.Context, r record.Record) error {
 	if letter, ok := r.DeadLetter("/orderbell/kafka-bridge"); ok {
 		return b.refuse(ctx, letter, deadletter.Reason(letter))
 	}
-	e := deadletter.AtRecord(r.Event, r.Partition, r.Offset) // so that a second dead letter of a delivery is known as one
+	e := deadletter.AtRecord(r.Event, r.Partition, r.Offset) // so that a second dead letter of a delivery is recognised
 	status, answer, err := b.post(ctx, e)
 	switch {
 	case err != nil:
@@ -141,7 +141,7 @@ func (b *Bridge) post(ctx context.Context, e cloudevents.Event) (status int, ans
 	return resp.StatusCode, answer, nil
 }
 
-// retryable has Knative's rule for retries. A refused token is retryable too, because it is no fault of the event.
+// retryable has Knative's rule for retries. A refused token is retryable too, because the event is not at fault.
 func retryable(status int) bool {
 	return status == http.StatusUnauthorized || status == http.StatusForbidden || deadletter.Retryable(status)
 }

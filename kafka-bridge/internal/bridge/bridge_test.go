@@ -47,12 +47,12 @@ func (p *topic) Send(_ context.Context, name string, events []cloudevents.Event)
 	return errs
 }
 
-// anyone lets all senders in.
+// anyone accepts every sender.
 type anyone struct{}
 
 func (anyone) Check(*http.Request) *problem.Problem { return nil }
 
-// stranger lets none in.
+// stranger refuses every sender.
 type stranger struct{}
 
 func (stranger) Check(*http.Request) *problem.Problem {
@@ -61,7 +61,7 @@ func (stranger) Check(*http.Request) *problem.Problem {
 
 func TestSenders(t *testing.T) {
 	t.Parallel()
-	t.Run("the broker is shown the token that the file holds now", func(t *testing.T) {
+	t.Run("the broker gets the token that is in the file now", func(t *testing.T) {
 		t.Parallel()
 		var shown []string
 		server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { shown = append(shown, r.Header.Get("Authorization")) }))
@@ -169,7 +169,7 @@ func TestForward(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a broker that is away is tried again", func(t *testing.T) {
+	t.Run("a broker that cannot be reached is tried again", func(t *testing.T) {
 		t.Parallel()
 		b, dead, _ := setup(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 		if err := b.Forward(t.Context(), record.Record{Event: paid(t)}); err == nil {
@@ -206,7 +206,7 @@ func TestForward(t *testing.T) {
 			t.Errorf("dead letters: %v", dead.sent)
 		}
 	})
-	t.Run("a message that is no CloudEvent becomes a dead letter with its bytes", func(t *testing.T) {
+	t.Run("a message that is not a CloudEvent becomes a dead letter with its bytes", func(t *testing.T) {
 		t.Parallel()
 		b, dead, _ := setup(t, func(http.ResponseWriter, *http.Request) { t.Error("it was posted") })
 		r := record.Record{Topic: "events", Partition: 3, Offset: 9, Value: []byte("\x00oops"), Err: errors.New("not a\nCloudEvent")}
@@ -221,7 +221,7 @@ func TestForward(t *testing.T) {
 			t.Errorf("dead letter: %s", got)
 		}
 	})
-	t.Run("a dead letter that cannot be written is no end of it", func(t *testing.T) {
+	t.Run("a dead letter that cannot be written is tried again", func(t *testing.T) {
 		t.Parallel()
 		b, dead, _ := setup(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) })
 		dead.err = func(cloudevents.Event) error { return errors.New("Kafka is away") }
@@ -250,7 +250,7 @@ func TestDeadLetters(t *testing.T) {
 		"Ce-Knativeerrorcode", "400", "Ce-Knativeerrordest", "http://order-paid",
 	}
 	away := func(http.ResponseWriter, *http.Request) {}
-	t.Run("a dead letter is in the topic before the broker hears so", func(t *testing.T) {
+	t.Run("a dead letter is in the topic before the broker gets its answer", func(t *testing.T) {
 		t.Parallel()
 		b, dead, _ := setup(t, away)
 		if got := post(t, b, http.MethodPost, `{"a":1}`, attributes...); got != http.StatusAccepted {
@@ -269,7 +269,7 @@ func TestDeadLetters(t *testing.T) {
 			t.Errorf("dead letters: %v, want the reason in one", dead.sent)
 		}
 	})
-	t.Run("one that Kafka does not take now is answered 503", func(t *testing.T) {
+	t.Run("a dead letter that Kafka does not take now is answered 503", func(t *testing.T) {
 		t.Parallel()
 		b, dead, _ := setup(t, away)
 		dead.err = func(cloudevents.Event) error { return errors.New("Kafka is away") }
@@ -277,7 +277,7 @@ func TestDeadLetters(t *testing.T) {
 			t.Errorf("status %d, want 503", got)
 		}
 	})
-	t.Run("one that is too large for the topic goes without its data", func(t *testing.T) {
+	t.Run("a dead letter that is too large for the topic is written without its data", func(t *testing.T) {
 		t.Parallel()
 		b, dead, _ := setup(t, away)
 		dead.err = func(e cloudevents.Event) error {
@@ -290,7 +290,7 @@ func TestDeadLetters(t *testing.T) {
 			t.Errorf("status %d and %d dead letters, want 202 and 1", got, len(dead.sent))
 		}
 	})
-	t.Run("what is no CloudEvent is refused", func(t *testing.T) {
+	t.Run("a body that is not a CloudEvent is refused", func(t *testing.T) {
 		t.Parallel()
 		b, dead, _ := setup(t, away)
 		if got := post(t, b, http.MethodPost, `{"a":1}`); got != http.StatusBadRequest || len(dead.sent) != 0 {

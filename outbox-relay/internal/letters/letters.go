@@ -23,7 +23,7 @@ import (
 	"orderbell/internal/event/deadletter"
 )
 
-// every is how old the counts may be.
+// every is the interval of the counts.
 const every = 30 * time.Second
 
 // Reader reads a topic as it is now.

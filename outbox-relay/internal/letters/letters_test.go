@@ -26,7 +26,7 @@ type topic struct {
 
 func (p *topic) Spans(context.Context, string, time.Time) ([]record.Span, error) {
 	if p.first == int64(len(p.records)) {
-		return nil, nil // as bus.Reader leaves out what is empty
+		return nil, nil // bus.Reader leaves out empty partitions too
 	}
 	return []record.Span{{From: p.first, To: int64(len(p.records))}}, nil
 }
@@ -109,5 +109,5 @@ func TestOpenLettersAreCounted(t *testing.T) {
 	p.first = int64(len(p.records))
 	check("the topic has forgotten all", 0, 0, 0, 0, 0)
 	p.add(delivery, nil)
-	check("a first letter that is forgotten hides no later one", 0, 0, 0, 1, 0)
+	check("a forgotten first letter hides no later one", 0, 0, 0, 1, 0)
 }

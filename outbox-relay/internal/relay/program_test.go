@@ -104,7 +104,7 @@ func TestProgram(t *testing.T) {
 	t.Parallel()
 	binary := build(t)
 
-	t.Run("killed at any time, it loses nothing and reorders nothing", func(t *testing.T) {
+	t.Run("a kill at any time loses and reorders nothing", func(t *testing.T) {
 		t.Parallel()
 		s := setup(t)
 		orders := newOrders(10)
@@ -132,7 +132,7 @@ func TestProgram(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := p.cmd.Wait(); err != nil {
-			t.Errorf("told to stop, it ended with %v", err)
+			t.Errorf("after SIGTERM it ended with %v", err)
 		}
 		s.checkAllMarked(t)
 	})
@@ -157,7 +157,7 @@ func TestProgram(t *testing.T) {
 		}
 	})
 
-	t.Run("it is ready while PostgreSQL and Kafka are there", func(t *testing.T) {
+	t.Run("it is ready while PostgreSQL and Kafka answer", func(t *testing.T) {
 		t.Parallel()
 		s := setup(t)
 		p := s.run(t, binary)

@@ -28,7 +28,7 @@ import (
 // patience bounds each test: a busy machine and an outage both fit in.
 const patience = 2 * time.Minute
 
-// stack is a database, a Kafka that can go away, and a reader of its topics.
+// stack is a database, a Kafka that can be stopped, and a reader of its topics.
 type stack struct {
 	address string // of the database
 	pool    *database.Pool
@@ -318,7 +318,7 @@ func TestRelay(t *testing.T) {
 		s.checkAllMarked(t)
 	})
 
-	t.Run("database connections that break lose nothing and reorder nothing", func(t *testing.T) {
+	t.Run("broken database connections lose and reorder nothing", func(t *testing.T) {
 		t.Parallel()
 		s := setup(t)
 		orders := newOrders(20)
@@ -338,7 +338,7 @@ WHERE datname = current_database() AND query !~ '^\s*(INSERT|SELECT pg_terminate
 		s.checkAllMarked(t)
 	})
 
-	t.Run("a Kafka that goes away loses nothing and reorders nothing", func(t *testing.T) {
+	t.Run("an outage of Kafka loses and reorders nothing", func(t *testing.T) {
 		t.Parallel()
 		s := setup(t)
 		orders := newOrders(20)

@@ -26,7 +26,7 @@ import (
 	"orderbell/outbox-relay/internal/relay"
 )
 
-// queue is an outbox in memory, for the rules of one batch that no database has a part in.
+// queue is an outbox in memory, for the rules of one batch that do not depend on a database.
 type queue struct {
 	mu      sync.Mutex
 	waiting []event.Outgoing
@@ -202,16 +202,16 @@ func TestEventsThatBreakTheContract(t *testing.T) {
 		change func(*event.Outgoing)
 		reason string
 	}{
-		"data that is no JSON":      {func(e *event.Outgoing) { e.Raw = []byte("\x00") }, "data is not valid JSON"},
-		"data without end":          {func(e *event.Outgoing) { e.Raw = []byte(strings.Repeat("x", 600<<10)) }, "data cut"},
-		"another order's data":      {func(e *event.Outgoing) { e.OrderID = uuid.NewString() }, "data.order_id"},
-		"another tenant's data":     {func(e *event.Outgoing) { e.TenantID = "other" }, "data.tenant_id"},
-		"a type without a function": {func(e *event.Outgoing) { e.Type = "order_lost" }, `type "order_lost" is unknown`},
-		"no type":                   {func(e *event.Outgoing) { e.Type = "" }, `type "" is unknown`},
-		"a type as long as a book":  {func(e *event.Outgoing) { e.Type = event.Type(strings.Repeat("x", 2<<20)) }, "is unknown"},
-		"a source that is no URI":   {func(e *event.Outgoing) { e.Source = "%zz" }, "source"},
-		"a tenant that is no name":  {func(e *event.Outgoing) { e.TenantID = "\n" }, "data.tenant_id"},
-		"a source as long as three": {func(e *event.Outgoing) { e.Source = "/" + strings.Repeat("x", 3<<20); e.Raw = nil }, "data"},
+		"data that is not JSON":      {func(e *event.Outgoing) { e.Raw = []byte("\x00") }, "data is not valid JSON"},
+		"data without end":           {func(e *event.Outgoing) { e.Raw = []byte(strings.Repeat("x", 600<<10)) }, "data cut"},
+		"another order's data":       {func(e *event.Outgoing) { e.OrderID = uuid.NewString() }, "data.order_id"},
+		"another tenant's data":      {func(e *event.Outgoing) { e.TenantID = "other" }, "data.tenant_id"},
+		"a type without a function":  {func(e *event.Outgoing) { e.Type = "order_lost" }, `type "order_lost" is unknown`},
+		"no type":                    {func(e *event.Outgoing) { e.Type = "" }, `type "" is unknown`},
+		"a type that is too long":    {func(e *event.Outgoing) { e.Type = event.Type(strings.Repeat("x", 2<<20)) }, "is unknown"},
+		"a source that is not a URI": {func(e *event.Outgoing) { e.Source = "%zz" }, "source"},
+		"a tenant that is not an id": {func(e *event.Outgoing) { e.TenantID = "\n" }, "data.tenant_id"},
+		"a source that is too long":  {func(e *event.Outgoing) { e.Source = "/" + strings.Repeat("x", 3<<20); e.Raw = nil }, "data"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

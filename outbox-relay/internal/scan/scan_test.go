@@ -47,11 +47,11 @@ func TestCheck(t *testing.T) {
 		want   error
 		data   []string // of the letters that were sent
 	}{
-		"an event of a known type is left alone":          {record: record.Record{Event: known}},
-		"one of an unknown type becomes a dead letter":    {record: record.Record{Partition: 3, Offset: 42, Event: unknown}, data: []string{""}},
-		"any other record becomes a dead letter":          {record: garbage, data: []string{"garbage"}},
-		"a letter that Kafka did not take is tried again": {record: garbage, errs: []error{away}, want: away, data: []string{"garbage"}},
-		"one that is too large goes without its data":     {record: garbage, errs: []error{record.ErrRefused}, data: []string{"garbage", ""}},
+		"an event of a known type is left alone":                            {record: record.Record{Event: known}},
+		"one of an unknown type becomes a dead letter":                      {record: record.Record{Partition: 3, Offset: 42, Event: unknown}, data: []string{""}},
+		"any other record becomes a dead letter":                            {record: garbage, data: []string{"garbage"}},
+		"a letter that Kafka did not take is tried again":                   {record: garbage, errs: []error{away}, want: away, data: []string{"garbage"}},
+		"a record that is too large becomes a dead letter without its data": {record: garbage, errs: []error{record.ErrRefused}, data: []string{"garbage", ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -39,7 +39,7 @@ type Config struct {
 // notices a hung gateway or a dead network within five seconds.
 const ShortestHeartbeat = 2 * time.Second
 
-// Beat returns the heartbeat for the interval that a client requests; 0 is no request.
+// Beat returns the heartbeat for the interval that a client requests; 0: it requests none.
 func (c Config) Beat(asked time.Duration) time.Duration {
 	usual := c.Heartbeat.Duration()
 	if asked == 0 {

@@ -10,8 +10,8 @@ import (
 	"orderbell/sse-gateway/internal/tenantlog/tenantlogtest"
 )
 
-// TestClientsThatDoNotReadHoldAQuarterOfTheBudgetAtMost has sixty clients open a stream and read nothing. Before their time
-// is over, those that have not read for longest are closed, so that what waits in sockets stays bounded.
+// TestClientsThatDoNotReadHoldAQuarterOfTheBudgetAtMost opens sixty streams and reads none. The clients that have not read for
+// longest are closed before the write timeout, so that the bytes that wait in sockets stay bounded.
 func TestClientsThatDoNotReadHoldAQuarterOfTheBudgetAtMost(t *testing.T) {
 	t.Parallel()
 	const clients, limit = 60, 8 << 20

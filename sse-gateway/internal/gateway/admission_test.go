@@ -56,7 +56,7 @@ func TestWhoIsTurnedAway(t *testing.T) {
 		"without a tenant":              {"GET", stream, []string{"Authorization", bearer(func(p *auth.Principal) { p.TenantID = "" })}, 401},
 		"with a tenant that breaks out": {"GET", stream, []string{"Authorization", bearer(func(p *auth.Principal) { p.TenantID = "a}:x" })}, 401},
 		"without a role":                {"GET", stream, []string{"Authorization", bearer(func(p *auth.Principal) { p.Roles = nil })}, 403},
-		"with a role that is none":      {"GET", stream, []string{"Authorization", bearer(func(p *auth.Principal) { p.Roles = []user.Role{"king"} })}, 403},
+		"with an unknown role":          {"GET", stream, []string{"Authorization", bearer(func(p *auth.Principal) { p.Roles = []user.Role{"king"} })}, 403},
 		"who wants JSON":                {"GET", stream, []string{"Authorization", good, "Accept", "application/json"}, 406},
 		"who refuses event streams":     {"GET", stream, []string{"Authorization", good, "Accept", "text/event-stream;q=0, text/html"}, 406},
 		"who posts":                     {"POST", stream, []string{"Authorization", good}, 405},
@@ -172,13 +172,13 @@ func TestLimitsHoldUnderARush(t *testing.T) {
 			if got := int(opened.Load()); got != c.most {
 				t.Errorf("%d streams are open, want %d", got, c.most)
 			}
-			// Who is no event source is told by the status.
+			// A client that is not an EventSource gets a status.
 			response := b.status(t, http.MethodGet, "/api/sse/notifications", "Authorization", "Bearer "+b.token(t, "u-1"), "Accept", "*/*")
 			after, err := strconv.Atoi(response.Header.Get("Retry-After"))
 			if response.StatusCode != c.status || err != nil || after < 5 || after > 30 {
 				t.Errorf("status %d with Retry-After %q, want %d with 5 to 30", response.StatusCode, response.Header.Get("Retry-After"), c.status)
 			}
-			// A place that is given back is free again.
+			// A released place is free again.
 			_ = clients[0].Body.Close()
 			over := time.After(patience)
 			for {
@@ -187,7 +187,7 @@ func TestLimitsHoldUnderARush(t *testing.T) {
 				}
 				select {
 				case <-over:
-					t.Fatal("the place was not given back")
+					t.Fatal("the place was not released")
 				case <-time.After(5 * time.Millisecond):
 				}
 			}

@@ -97,7 +97,7 @@ func TestClientsHearThatTheFeedIsNotGuaranteed(t *testing.T) {
 			outage.begin(t, b, gate)
 			f := w.nextStatus(t, "degraded")
 			if took := time.Since(began); took > soon {
-				t.Errorf("the client hears of it after %s, want at most %s", took, soon)
+				t.Errorf("the client is told after %s, want at most %s", took, soon)
 			}
 			since, err := time.Parse(time.RFC3339, field(t, f, "since").(string))
 			if err != nil || since.After(began) || since.Before(began.Add(-soon)) || f.ID != first.ID {
@@ -128,7 +128,7 @@ func TestClientsHearThatTheFeedIsNotGuaranteed(t *testing.T) {
 	}
 }
 
-// TestLiveComesAfterWhatWasMissed has an order published while the gateway hears nothing.
+// TestLiveComesAfterWhatWasMissed publishes an order while the gateway receives nothing.
 func TestLiveComesAfterWhatWasMissed(t *testing.T) {
 	t.Parallel()
 	var gate *feedtest.Gate

@@ -58,8 +58,8 @@ func TestJoiningWhileOrdersComeInOnRealRedis(t *testing.T) {
 	wait.Wait()
 }
 
-// TestAFailoverIsNeverSilent kills the master of a cluster while orders come in. What the replica did not have yet is
-// lost to Redis, but no client is left to believe that it has seen everything.
+// TestAFailoverIsNeverSilent kills the master of a cluster while orders come in. Redis loses what the replica did not have yet,
+// and every client is told that it may have missed something.
 func TestAFailoverIsNeverSilent(t *testing.T) {
 	t.Parallel()
 	const orders, followers = 400, 4

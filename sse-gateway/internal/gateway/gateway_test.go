@@ -31,7 +31,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
-		_ = f.Value.Set("20") // of each history; -rapid.checks says otherwise
+		_ = f.Value.Set("20") // of each history, unless -rapid.checks is given
 	}
 	goleak.VerifyTestMain(
 		m,
@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 
 const patience = 30 * time.Second
 
-// bundle is a gateway on its own address and what is around it.
+// bundle is a gateway with an address of its own, and its environment.
 type bundle struct {
 	cfg     gateway.Config
 	db      gateway.Database
@@ -88,7 +88,7 @@ func setup(t *testing.T, change ...func(*gateway.Config)) *bundle {
 
 func start(t *testing.T, cfg gateway.Config, db ...gateway.Database) (*gateway.Gateway, error) {
 	t.Helper()
-	var known gateway.Database // none: the tokens' roles hold
+	var known gateway.Database // none: the roles of the tokens apply
 	if len(db) > 0 {
 		known = db[0]
 	}

@@ -67,7 +67,7 @@ func (b *bundle) raw(t *testing.T, target string, lines ...string) (status int, 
 	return response.StatusCode, frames, p
 }
 
-// hostileValues are the cases of text.json and shapes of ids, beyond those that some client sends.
+// hostileValues are the cases of text.json and shapes of ids, which no client sends.
 func hostileValues(t *testing.T) []string {
 	t.Helper()
 	cases := texttest.Read(t)
@@ -157,7 +157,7 @@ func names(p problem.Problem, field string) bool {
 	return slices.ContainsFunc(p.Errors, func(e problem.FieldError) bool { return e.Field == field })
 }
 
-// TestParametersOfTheStreamThatAreRepeatedOrMisspelled has what two programs on the way would read differently.
+// TestParametersOfTheStreamThatAreRepeatedOrMisspelled sends parameters that two programs on the way would read differently.
 func TestParametersOfTheStreamThatAreRepeatedOrMisspelled(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -29,32 +29,32 @@ import (
 	"orderbell/sse-gateway/internal/gateway"
 )
 
-// accident is what befalls a function with an event in its hands.
+// accident is a failure of a function while it handles an event.
 type accident string
 
 const (
 	none          accident = "none"
-	midway        accident = "the time is up somewhere"
+	midway        accident = "it times out at some point"
 	beforePublish accident = "it dies between commit and publishing"
 	afterPublish  accident = "it dies between publishing and its answer"
 	notHeard      accident = "the channel loses the message"
 )
 
-// accidents are drawn from; most deliveries go well.
+// accidents are drawn at random; most deliveries have none.
 func accidents() []accident {
 	return []accident{none, none, none, midway, beforePublish, afterPublish, notHeard}
 }
 
 var errDied = errors.New("died here")
 
-// shop is all of Orderbell but Kafka and the mail, of one tenant at a time.
+// shop is all of Orderbell except Kafka and mail, for one tenant at a time.
 type shop struct {
 	*bundle
 
 	pool   *database.Pool
 	orders *orderstore.Store
 	outbox *outbox.Outbox
-	lossy  *feed.Feed // its messages reach the stream alone
+	lossy  *feed.Feed // its messages reach the stream, but no channel
 	keys   *redis.Client
 	client *http.Client
 	base   atomic.Value // address of the gateway that runs
@@ -66,7 +66,7 @@ func openShop(t *testing.T) *shop {
 	t.Helper()
 	s := &shop{
 		bundle: setup(t, func(cfg *gateway.Config) {
-			cfg.Logs.Linger = duration.Seconds(50 * time.Millisecond) // a log that is made anew is part of the game
+			cfg.Logs.Linger = duration.Seconds(50 * time.Millisecond) // so that logs are also removed and created again
 		}),
 		pool: databasetest.New(t),
 	}
@@ -84,7 +84,7 @@ func openShop(t *testing.T) *shop {
 
 func (s *shop) address() string { return s.base.Load().(string) } //nolint:forcetypeassert // nothing else is stored
 
-// begin opens a new tenant's shop: an owner, who is told of payments, and a viewer.
+// begin creates a tenant with an owner, who is notified of payments, and a viewer.
 func (s *shop) begin(t *testing.T) {
 	t.Helper()
 	s.tenant, s.owner, s.viewer = feedtest.Tenant(), uuid.NewString(), uuid.NewString()
@@ -121,7 +121,7 @@ func (s *shop) entries(t *testing.T) int {
 	return int(n)
 }
 
-// trim leaves the newest entry of the stream alone.
+// trim removes all entries of the stream but the newest.
 func (s *shop) trim(t *testing.T) {
 	t.Helper()
 	if err := s.keys.XTrimMaxLen(t.Context(), s.stream(), 1).Err(); err != nil {
@@ -145,7 +145,7 @@ func (s *shop) truth(ctx context.Context) []order.Order {
 	return orders
 }
 
-// snapshot is what the APIs answer a user with.
+// snapshot returns what the APIs answer to a user.
 func (s *shop) snapshot(user string) snapshot {
 	ctx := context.Background()
 	got := snapshot{orders: map[string]row{}}
@@ -177,7 +177,7 @@ func (s *shop) advance(t *testing.T, id string, next order.Status) message.Commi
 	return message.Commit{EventID: changed.EventID, Data: changed.Event}
 }
 
-// handle is one delivery of an event to its function, which a may befall.
+// handle delivers an event to its function once, with the accident a.
 func (s *shop) handle(ctx context.Context, e event.Event, a accident) error {
 	if a == midway {
 		var cancel context.CancelFunc
@@ -192,7 +192,7 @@ func (s *shop) handle(ctx context.Context, e event.Event, a accident) error {
 	return p.Handle(ctx, e)
 }
 
-// publisher is the feed of a function that a befalls.
+// publisher is the feed of a function that has an accident.
 type publisher struct {
 	*shop
 

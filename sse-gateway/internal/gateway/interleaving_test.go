@@ -15,16 +15,16 @@ import (
 	"orderbell/internal/order"
 )
 
-// TestAnyInterleaving lets orders change while events are delivered late, in any order, again and at once, while functions
-// die at every step, channels lose messages, Redis forgets, gateways restart and watchers are cut off. When all that is
-// over, each watcher's screen is the database, and nothing has happened twice.
+// TestAnyInterleaving changes orders while events are delivered late, repeatedly, concurrently and in any order, functions die
+// at every step, channels lose messages, Redis loses its data, gateways restart and streams are cut. Afterwards each watcher's
+// screen shows what the database has, and nothing has happened twice.
 func TestAnyInterleaving(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name     string
 		troubles map[happening]int
 	}{
-		// The fewer kinds of trouble, the less of one is healed by another.
+		// With fewer kinds of faults, fewer effects of one are repaired by another.
 		{"of deliveries", map[happening]int{}},
 		{"of deliveries and streams", map[happening]int{cut: 2, leave: 1, comeBack: 2, late: 1, inTime: 2}},
 		{"of everything but loss", map[happening]int{cut: 2, leave: 1, comeBack: 2, late: 1, inTime: 2, restart: 1}},
@@ -37,7 +37,7 @@ func TestAnyInterleaving(t *testing.T) {
 			for h, n := range tt.troubles {
 				likely = append(likely, slices.Repeat([]happening{h}, n)...)
 			}
-			slices.Sort(likely) // a run that is repeated draws the same
+			slices.Sort(likely) // so that a repeated run draws the same
 			rapid.Check(t, func(rt *rapid.T) { s.anyInterleaving(t, rt, likely) })
 		})
 	}
@@ -78,7 +78,7 @@ const (
 	late     happening = "snapshots take longer"
 	inTime   happening = "late snapshots come in"
 	restart  happening = "the gateway is killed"
-	trim     happening = "the ring pushes all out but the last"
+	trim     happening = "the stream is trimmed to its newest entry"
 	forget   happening = "Redis loses its memory"
 )
 
@@ -177,7 +177,7 @@ func (r *run) relay(t *testing.T, marks bool) int {
 	return sent
 }
 
-// deliver has one of the events under way delivered, whichever, with or without an accident.
+// deliver delivers a random event that is under way, with or without an accident.
 func (r *run) deliver(t *testing.T, rt *rapid.T) {
 	t.Helper()
 	if len(r.underWay) == 0 {
@@ -205,7 +205,7 @@ func (r *run) deliver(t *testing.T, rt *rapid.T) {
 	}
 }
 
-// calm ends all trouble: everybody is back, and what is under way arrives.
+// calm ends all faults: every watcher is connected, and every event under way is delivered.
 func (r *run) calm(t *testing.T, rt *rapid.T) {
 	t.Helper()
 	for r.relay(t, true) > 0 {
@@ -219,7 +219,7 @@ func (r *run) calm(t *testing.T, rt *rapid.T) {
 	}
 }
 
-// once says that each event was taken in once, and told once to whom it concerns.
+// once checks that each event was recorded once, and published once to its recipients.
 func (r *run) once(t *testing.T, rt *rapid.T) {
 	t.Helper()
 	changes := r.count(t, `SELECT count(*) FROM outbox WHERE tenant_id = $1`)

@@ -25,7 +25,7 @@ type row struct {
 	Amount  int64        `json:"total_amount"`
 }
 
-// snapshot is what a watcher has asked the API for.
+// snapshot is a request of a watcher to the API.
 type snapshot struct {
 	orders map[string]row
 	inbox  []string
@@ -45,7 +45,7 @@ type watcher struct {
 	lastEventID string
 	orders      map[string]row
 	inbox       map[string]bool
-	waiting     []snapshot // answered, and not here yet
+	waiting     []snapshot // answered, but not received yet
 	heard       []string
 }
 
@@ -152,7 +152,7 @@ func (w *watcher) take(f frame) {
 	w.tell()
 }
 
-// show takes in what was heard of orders: of each the highest version stays.
+// show applies what was received: of each order it keeps the highest version.
 func (w *watcher) show(s snapshot) {
 	for id, o := range s.orders {
 		if o.Version > w.orders[id].Version {
@@ -194,7 +194,7 @@ func (w *watcher) comeBack() {
 	}
 }
 
-// slow has the answers to its requests come late, until it is told otherwise.
+// slow delays the answers to its requests while late.
 func (w *watcher) slow(late bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -208,7 +208,7 @@ func (w *watcher) slow(late bool) {
 	}
 }
 
-// settle waits until the screen is the database.
+// settle waits until the screen shows what the database has.
 func (w *watcher) settle(rt *rapid.T) {
 	w.comeBack()
 	w.slow(false)
@@ -227,7 +227,7 @@ func (w *watcher) settle(rt *rapid.T) {
 		select {
 		case <-w.news:
 		case <-limit.C:
-			rt.Fatalf("%s does not see what the database has (-database +screen):\n%s\nIt heard:\n%s", w.user, diff, heard)
+			rt.Fatalf("%s does not show what the database has (-database +screen):\n%s\nIt received:\n%s", w.user, diff, heard)
 		}
 	}
 }

@@ -78,24 +78,24 @@ func TestAReceiptEndsTheTraceAtThePixels(t *testing.T) {
 		t.Errorf("exemplars: %+v, want the trace", e)
 	}
 
-	// None of these is a change's of this tenant and trace.
+	// None of these belongs to a change of this tenant and trace.
 	other := feedtest.Message("other-tenant", 1)
 	other.TraceParent = tracingtest.Given
 	if err := b.feed.Publish(t.Context(), "other-tenant", other); err != nil {
 		t.Fatal(err)
 	}
 	for what, body := range map[string]string{
-		"an unknown event":          oneReceipt(uuid.NewString(), frame, 2, 1),
-		"another tenant's event":    oneReceipt(other.ID, frame, 2, 1),
-		"another trace":             oneReceipt(m.ID, strings.Replace(frame, "4bf9", "5bf9", 1), 2, 1),
-		"a trace that is no sample": oneReceipt(m.ID, frame[:53]+"00", 2, 1),
+		"an unknown event":            oneReceipt(uuid.NewString(), frame, 2, 1),
+		"another tenant's event":      oneReceipt(other.ID, frame, 2, 1),
+		"another trace":               oneReceipt(m.ID, strings.Replace(frame, "4bf9", "5bf9", 1), 2, 1),
+		"a trace that is not sampled": oneReceipt(m.ID, frame[:53]+"00", 2, 1),
 	} {
 		if status, said := b.receipts(t, "u-"+what, body); status != http.StatusNoContent {
 			t.Errorf("%s: %d %s", what, status, said)
 		}
 	}
 	if n := len(spans.Ended(tracing.SpanPaint)); n != 1 {
-		t.Errorf("%d spans, want none of what is no change's of this tenant and trace", n)
+		t.Errorf("%d spans, want none for these receipts", n)
 	}
 }
 
@@ -108,14 +108,14 @@ func TestReceiptsThatAreRefused(t *testing.T) {
 		status int
 		said   string
 	}{
-		"none":               {`{"receipts":[]}`, 422, "must have 1 to 10 entries; it has 0"},
-		"too many":           {`{"receipts":[` + strings.Repeat(`{},`, 10) + `{}]}`, 422, "it has 11"},
-		"no id":              {strings.Replace(good, `"event_id":"`, `"event_id":"x`, 1), 422, "receipts[0].event_id"},
-		"no trace":           {oneReceipt(uuid.NewString(), "00-x", 2, 1), 422, "receipts[0].traceparent"},
-		"too old":            {oneReceipt(uuid.NewString(), tracingtest.Given, 30001, 1), 422, "receipts[0].arrived_ms_ago"},
-		"of the future":      {oneReceipt(uuid.NewString(), tracingtest.Given, 1, -1), 422, "receipts[0].painted_ms_ago"},
-		"ages that are none": {strings.ReplaceAll(good, "_ms_ago", "_at"), 422, "is not a field"},
-		"large":              {`{"receipts":[{"event_id":"` + strings.Repeat("x", 1<<20) + `"}]}`, 413, ""},
+		"none":          {`{"receipts":[]}`, 422, "must have 1 to 10 entries; it has 0"},
+		"too many":      {`{"receipts":[` + strings.Repeat(`{},`, 10) + `{}]}`, 422, "it has 11"},
+		"no id":         {strings.Replace(good, `"event_id":"`, `"event_id":"x`, 1), 422, "receipts[0].event_id"},
+		"no trace":      {oneReceipt(uuid.NewString(), "00-x", 2, 1), 422, "receipts[0].traceparent"},
+		"too old":       {oneReceipt(uuid.NewString(), tracingtest.Given, 30001, 1), 422, "receipts[0].arrived_ms_ago"},
+		"of the future": {oneReceipt(uuid.NewString(), tracingtest.Given, 1, -1), 422, "receipts[0].painted_ms_ago"},
+		"invalid ages":  {strings.ReplaceAll(good, "_ms_ago", "_at"), 422, "is not a field"},
+		"large":         {`{"receipts":[{"event_id":"` + strings.Repeat("x", 1<<20) + `"}]}`, 413, ""},
 	} {
 		if status, said := b.receipts(t, "u-"+name, test.body); status != test.status || !strings.Contains(said, test.said) {
 			t.Errorf("%s: %d %s, want %d %q", name, status, said, test.status, test.said)

@@ -23,7 +23,7 @@ import (
 	"orderbell/sse-gateway/internal/gateway"
 )
 
-// follower is a client that keeps the rules of the contract: it remembers ids and comes back after any end.
+// follower is a client that keeps the rules of the contract: it remembers ids and reconnects whenever a stream ends.
 type follower struct {
 	lastEventID string
 	amounts     []int64 // of the orders it was shown, which the tests count up
@@ -107,7 +107,7 @@ func TestJoiningAndLeavingWhileOrdersComeIn(t *testing.T) {
 	wait.Wait()
 }
 
-// TestLossOnTheWay has a part of the messages lost between Redis and the gateway, and the connection too.
+// TestLossOnTheWay loses a part of the messages between Redis and the gateway, and the connection too.
 func TestLossOnTheWay(t *testing.T) {
 	t.Parallel()
 	const orders = 500
@@ -271,7 +271,7 @@ func TestARollingRestart(t *testing.T) {
 	}
 }
 
-// TestTheClientOfR3labs has the client library of the command line watch across a drain.
+// TestTheClientOfR3labs watches across a drain with the client library of the command line.
 func TestTheClientOfR3labs(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *gateway.Config) { c.Fanout.Heartbeat = duration.Seconds(time.Second) })
@@ -287,7 +287,7 @@ func TestTheClientOfR3labs(t *testing.T) {
 	done := make(chan error, 1)
 	go func() {
 		done <- c.SubscribeRawWithContext(ctx, func(m *sse.Event) {
-			if len(m.Data) > 0 { // it takes a heartbeat, and a retry alone, for events without data
+			if len(m.Data) > 0 { // it reports a heartbeat, and a frame with only retry, as events without data
 				got <- fmt.Sprintf("%s %s", m.Event, m.ID)
 			}
 		})
@@ -298,12 +298,12 @@ func TestTheClientOfR3labs(t *testing.T) {
 		case s := <-got:
 			return s
 		case <-time.After(patience):
-			t.Fatal("the client hears nothing")
+			t.Fatal("the client receives nothing")
 			return ""
 		}
 	}
 	if s := next(); s != "ready 0" {
-		t.Errorf("first it hears %q, want ready", s)
+		t.Errorf("it first receives %q, want ready", s)
 	}
 	m := b.publish(t, 1, event.Recipient{UserID: "u", NotificationID: "n"})
 	if a, b := next(), next(); a != "notification "+m.ID+".n" || b != "order_paid "+m.ID {
@@ -317,7 +317,7 @@ func TestTheClientOfR3labs(t *testing.T) {
 	current.Store(next2)
 	old.Drain(t.Context())
 	if s := next(); s != "ready "+m.ID {
-		t.Errorf("after the drain it hears %q, want ready after the last event", s)
+		t.Errorf("after the drain it receives %q, want ready after the last event", s)
 	}
 	m = b.publish(t, 2)
 	if s := next(); s != "order_paid "+m.ID {

@@ -114,8 +114,8 @@ type kept struct {
 
 func (k kept) Revocations(context.Context) ([]auth.Revocation, error) { return k.all, nil }
 
-// TestARevocationOutlivesRedis starts a gateway on a Redis that has lost its memory: what the database keeps is refused, by token
-// and by the ticket of before.
+// TestARevocationOutlivesRedis starts a gateway on an empty Redis. Tokens and earlier tickets are refused if the database has
+// their revocation.
 func TestARevocationOutlivesRedis(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

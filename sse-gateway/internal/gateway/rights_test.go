@@ -25,8 +25,8 @@ func TestRightsAreThoseOfNow(t *testing.T) {
 	walk(t, setup(t))
 }
 
-// walk calls each of the gateway's routes of the OpenAPI document with the tokens of users who are no more what their token
-// says, and opens streams with the tickets of before.
+// walk calls each route of the gateway in the OpenAPI document with tokens of users whose rights have changed since, and opens
+// streams with tickets that were issued before the change.
 func walk(t *testing.T, b *bundle) {
 	t.Helper()
 	b.stop()
@@ -64,13 +64,13 @@ func walk(t *testing.T, b *bundle) {
 		return authtest.Token(t, b.cfg.Auth, auth.Principal{UserID: userID, TenantID: tenant, Roles: []user.Role{user.Owner}, Expires: time.Now().Add(expires)})
 	}
 
-	// Each of them is let in before anything happens, has a ticket, and a stream.
+	// Before the changes each user is admitted, and has a ticket and a stream.
 	before := map[string]string{"good": good, "revoked": withRevoked, "lost": withLost, "removed": withRemoved, "demoted": withDemoted, "device": withDevice, "foreign": foreign}
 	tickets, streams := map[string]string{}, map[string]*client{}
 	for who, token := range before {
 		tickets[who], streams[who] = b.ticket(t, token), b.with(t, token)
 		if f := streams[who].mustNext(t); f.Event != "ready" {
-			t.Fatalf("%s gets %+v before anything happened, want ready", who, f)
+			t.Fatalf("%s gets %+v before the changes, want ready", who, f)
 		}
 	}
 	if err := users.Remove(t.Context(), ours, removed.ID, user.Change{}); err != nil {
@@ -90,7 +90,7 @@ func walk(t *testing.T, b *bundle) {
 	for _, who := range []string{"revoked", "lost", "removed", "demoted", "device"} {
 		ended(t, streams[who])
 		if c := b.do(t, b.request(t, t.Context(), "/api/sse/notifications?ticket="+tickets[who])); c.StatusCode != http.StatusUnauthorized {
-			t.Errorf("the ticket of before of %s is answered %d, want 401", who, c.StatusCode)
+			t.Errorf("the earlier ticket of %s is answered %d, want 401", who, c.StatusCode)
 		}
 	}
 
@@ -113,18 +113,18 @@ func walk(t *testing.T, b *bundle) {
 			token string
 			want  int
 		}{
-			"a stranger":                   {"", 401},
-			"a revoked user":               {withRevoked, 401},
-			"a revoked token":              {withLost, 401},
-			"a removed user":               {withRemoved, 401},
-			"a revoked device":             {withDevice, 401},
-			"an expired token":             {forged(ours, demoted.ID, -time.Minute), 401},
-			"a user who does not exist":    {forged(ours, uuid.NewString(), time.Hour), 403},
-			"another business's user here": {forged(ours, foreigner.ID, time.Hour), 403},
-			"this business's user there":   {forged(theirs, demoted.ID, time.Hour), 403},
-			"a business that is none":      {forged("nowhere", demoted.ID, time.Hour), 403},
-			"a demoted user":               {withDemoted, 0}, // every role may
-			"a user of the business":       {good, 0},
+			"a stranger":                     {"", 401},
+			"a revoked user":                 {withRevoked, 401},
+			"a revoked token":                {withLost, 401},
+			"a removed user":                 {withRemoved, 401},
+			"a revoked device":               {withDevice, 401},
+			"an expired token":               {forged(ours, demoted.ID, -time.Minute), 401},
+			"a user who does not exist":      {forged(ours, uuid.NewString(), time.Hour), 403},
+			"another business's user here":   {forged(ours, foreigner.ID, time.Hour), 403},
+			"this business's user there":     {forged(theirs, demoted.ID, time.Hour), 403},
+			"a business that does not exist": {forged("nowhere", demoted.ID, time.Hour), 403},
+			"a demoted user":                 {withDemoted, 0}, // every role may
+			"a user of the business":         {good, 0},
 		} {
 			status := b.answered(t, document, o, c.token, bodies[routed])
 			if c.want != 0 && status != c.want || c.want == 0 && status/100 != 2 {
@@ -135,7 +135,7 @@ func walk(t *testing.T, b *bundle) {
 	if walked != len(b.gateway.Routes()) {
 		t.Errorf("%d routes were walked, the gateway serves %v", walked, b.gateway.Routes())
 	}
-	// What happens is seen by its own business alone: the other one's next frame is its own.
+	// Only the business of an event sees it: the next frame of the other business is its own event.
 	if f := streams["good"].mustNext(t); f.ID != m.ID {
 		t.Errorf("the business gets %+v, want its event %s", f, m.ID)
 	}

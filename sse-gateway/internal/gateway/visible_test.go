@@ -75,7 +75,7 @@ func TestAChangeIsMeasuredUntilItsFrameIsWritten(t *testing.T) {
 	c := b.open(t, "Last-Event-ID", "0")
 	c.mustNext(t) // ready
 	if f := c.mustNext(t); f.ID != early.ID || field(t, f, "traceparent") != nil {
-		t.Errorf("a frame of before the stream is %+v, want no trace: it is not measured", f)
+		t.Errorf("a frame from before the stream is %+v, want no trace: it is not measured", f)
 	}
 	m := feedtest.Message(b.tenant, 2)
 	m.TraceParent, m.TraceState, m.Cold = tracingtest.Given, "vendor=1", true

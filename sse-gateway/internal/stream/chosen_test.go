@@ -13,7 +13,7 @@ import (
 	"orderbell/sse-gateway/internal/stream"
 )
 
-// operator has chosen max_streams for every tenant, and takes its time to say so.
+// operator has chosen max_streams for every tenant, and answers slowly.
 type operator struct {
 	most  atomic.Int64
 	asked atomic.Int64

@@ -39,7 +39,7 @@ const (
 	maxAge      = 30 * time.Second // of a receipt
 )
 
-// receipts takes what pages say of sampled changes. It is no promise: those of changes that are no longer known are dropped.
+// receipts takes what pages say of sampled changes. Receipts of changes that are no longer known are dropped.
 func (h *Handler) receipts(w http.ResponseWriter, r *http.Request) error {
 	p, err := h.deps.Verifier.Authenticate(r)
 	if err != nil {

@@ -21,6 +21,7 @@ import (
 
 	"orderbell/internal/auth"
 	"orderbell/internal/guard"
+	"orderbell/internal/paths"
 	"orderbell/internal/problem"
 	"orderbell/internal/user"
 	"orderbell/sse-gateway/internal/fanout"
@@ -130,9 +131,9 @@ func New(cfg Config, lifetime fanout.Config, logs tenantlog.Config, deps Deps) (
 	if h.pool, err = fanout.New(lifetime, h, deps.Logs.Budget); err != nil {
 		return nil, err
 	}
-	h.route("/api/sse/notifications", http.MethodGet, h.notifications)
-	h.route("/api/sse/tickets", http.MethodPost, h.ticket)
-	h.route("/api/sse/receipts", http.MethodPost, h.receipts)
+	h.route(paths.Stream, http.MethodGet, h.notifications)
+	h.route(paths.SSE+"/tickets", http.MethodPost, h.ticket)
+	h.route(paths.SSE+"/receipts", http.MethodPost, h.receipts)
 	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		problem.New(http.StatusNotFound, "there is no resource at %s: check the path", r.URL.Path).Write(w)
 	})

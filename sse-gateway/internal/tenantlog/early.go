@@ -19,11 +19,22 @@ const mostEarly = 256
 // showEarly shows the orders of commits whose events have not come by then: they wait for a function that starts, or something
 // between the outbox and Redis is down.
 func (l *Logs) showEarly(log *Log, commits []message.Commit) {
-	if log.awaitEvents(commits) {
+	var shown []message.Commit
+	for _, c := range commits {
+		if isEarly(c) {
+			shown = append(shown, c)
+		}
+	}
+	if log.awaitEvents(shown) {
 		time.AfterFunc(earlyAfter, func() {
-			l.Counts.EarlyFrames.Add(int64(log.overtake(commits)))
+			l.Counts.EarlyFrames.Add(int64(log.overtake(shown)))
 		})
 	}
+}
+
+// isEarly reports whether a commit has data for a frame.
+func isEarly(c message.Commit) bool {
+	return len(c.Data) > 0 && c.Data[0] == '{' && json.Valid(c.Data)
 }
 
 // awaitEvents notes the commits whose events are not here, and says whether there are any.
@@ -35,7 +46,7 @@ func (l *Log) awaitEvents(commits []message.Commit) bool {
 	}
 	waits := false
 	for _, c := range commits {
-		if isEarly(c) && len(l.early) < mostEarly && !l.isRecent(c.EventID) {
+		if len(l.early) < mostEarly && !l.isRecent(c.EventID) {
 			l.early = append(l.early, c.EventID)
 			waits = true
 		}
@@ -43,12 +54,7 @@ func (l *Log) awaitEvents(commits []message.Commit) bool {
 	return waits
 }
 
-// isEarly reports whether a commit has data for a frame.
-func isEarly(c message.Commit) bool {
-	return len(c.Data) > 0 && c.Data[0] == '{' && json.Valid(c.Data)
-}
-
-// recent is how many of the newest entries are looked through for an event that was faster than the word of its commit.
+// recent is how many of the newest entries are looked through for an event that was faster than the message of its commit.
 const recent = 64
 
 // isRecent reports whether the event is one of the newest. The caller holds the lock.

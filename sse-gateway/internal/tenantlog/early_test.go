@@ -33,7 +33,7 @@ func TestAnOrderIsShownBeforeItsEvent(t *testing.T) {
 			},
 			[]string{"order_paid " + first.Message.ID},
 		},
-		"an event that was here before its commit was told of": {
+		"an event that came before the message of its commit": {
 			func(l *tenantlog.Logs, after func(time.Duration)) {
 				l.Published("demo", first)
 				l.Published("demo", second)

@@ -9,13 +9,13 @@ import (
 
 // How the events that order-api says are to come are waited for.
 const (
-	// lateAfter is within the 5 s in which a client hears that its feed is not guaranteed, and longer than a function that
-	// runs already, and a relay that was not woken, take together.
+	// lateAfter is less than the 5 s within which a client must be told that its feed is not guaranteed. It is longer than an
+	// event takes through a running function and a relay that was not woken.
 	lateAfter = 4 * time.Second
 	// lookAgain is between two looks for an event that is late.
 	lookAgain = 10 * time.Second
-	// givenUpAfter is when an event no longer makes the feed late: it became a dead letter, perhaps, and clients have read
-	// the list since.
+	// givenUpAfter is when an event no longer makes the feed late: it may be a dead letter, and clients have loaded the
+	// snapshot since.
 	givenUpAfter = 5 * time.Minute
 	// mostExpected bounds what is waited for in one log. The oldest count.
 	mostExpected = 64
@@ -29,8 +29,8 @@ type expectation struct {
 	late    bool      // it was not there
 }
 
-// Expected takes the word of order-api that orders have changed, and that the event of the last commit is to come. If it does
-// not, something between the outbox and Redis is down, which no probe of Redis shows.
+// Expected notes that orders have changed and that the event of the last commit is to come. If it does not come, something
+// between the outbox and Redis is down, which no probe of Redis shows.
 func (l *Logs) Expected(tenantID string, commits []message.Commit) {
 	log := l.find(tenantID)
 	if log == nil || len(commits) == 0 {
@@ -74,8 +74,8 @@ func (l *Log) overdue(now time.Time) []string {
 	return ids
 }
 
-// lookFor asks the stream for events that are overdue, in the background: one that was told of after it had come, or came
-// where this log lost a part of the stream, is not late.
+// lookFor asks the stream for events that are overdue, in the background. An event is not late if it came before it was
+// expected, or where this log lost a part of the stream.
 func (l *Logs) lookFor(log *Log, eventIDs []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -37,10 +37,10 @@ func (m *marked) Read(context.Context, string, message.Position, int) ([]message
 	return nil, message.Tail{}, nil
 }
 
-// to is the commit of an event, as an order-api tells of it that does not send the order.
+// to returns the commit of an event without the order's data.
 func to(eventID string) []message.Commit { return []message.Commit{{EventID: eventID}} }
 
-// well is a Redis that every probe comes back from.
+// well is a Redis that answers every probe.
 type well struct{}
 
 func (well) Probe(context.Context) error { return nil }
@@ -49,7 +49,7 @@ func TestAnEventThatDoesNotComeDegradesTheFeed(t *testing.T) {
 	t.Parallel()
 	order := tenantlogtest.Published(1)
 	for name, test := range map[string]struct {
-		before, after func(*tenantlog.Logs, *marked) // the event is told of, and later
+		before, after func(*tenantlog.Logs, *marked) // the event is expected, and later
 		degraded      time.Duration                  // how long after; 0: never
 		until         time.Duration
 	}{
@@ -57,7 +57,7 @@ func TestAnEventThatDoesNotComeDegradesTheFeed(t *testing.T) {
 			before: func(l *tenantlog.Logs, _ *marked) { l.Expected("demo", to(order.Message.ID)) },
 			after:  func(l *tenantlog.Logs, _ *marked) { l.Published("demo", order) },
 		},
-		"it is told of after it came": {
+		"it is expected after it came": {
 			before: func(l *tenantlog.Logs, m *marked) {
 				m.mark("an event of the past")
 				l.Expected("demo", to("an event of the past"))
@@ -74,7 +74,7 @@ func TestAnEventThatDoesNotComeDegradesTheFeed(t *testing.T) {
 			degraded: 5 * time.Second,
 			until:    20*time.Second + time.Second,
 		},
-		"it came where this log did not hear of it": {
+		"it came while this log missed it": {
 			before:   func(l *tenantlog.Logs, _ *marked) { l.Expected("demo", to("elsewhere")) },
 			after:    func(_ *tenantlog.Logs, m *marked) { m.mark("elsewhere") },
 			degraded: 5 * time.Second,
@@ -122,7 +122,7 @@ func TestAnEventThatDoesNotComeDegradesTheFeed(t *testing.T) {
 				}
 				after(test.until - 20*time.Second)
 				if logs.Degraded() > 0 {
-					t.Error("the feed is degraded when it no longer is")
+					t.Error("the feed is still degraded")
 				}
 			})
 		})

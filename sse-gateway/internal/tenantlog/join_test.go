@@ -6,9 +6,9 @@ import (
 	"orderbell/sse-gateway/internal/tenantlog"
 )
 
-// TestJoinBehindAnEventThatCameAgain has a client come back with the id of an event that stands in the stream again: what
-// followed its first place may be lost.
-func TestJoinBehindAnEventThatCameAgain(t *testing.T) {
+// TestJoinAfterAnEventThatCameAgain reconnects with the id of an event that is in the stream twice. What followed its first
+// position may be lost.
+func TestJoinAfterAnEventThatCameAgain(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	log := b.acquire(t)
@@ -41,13 +41,13 @@ func TestJoinBehindAnEventThatCameAgain(t *testing.T) {
 		t.Errorf("from the beginning: %+v, want %+v, not resumed", got, want)
 	}
 
-	third := setup(t) // and one where the ring has pushed the copy out
+	third := setup(t) // and one whose log has dropped the copy
 	third.tenant = b.tenant
 	if err := third.feed.Publish(t.Context(), b.tenant, again); err != nil {
 		t.Fatal(err)
 	}
 	third.redis.Del("orders:{" + b.tenant + "}:stream")
 	if got := third.acquire(t).Join(seen.ID); got.Resumed {
-		t.Errorf("where only the tail is left: %+v, want no word of being resumed", got)
+		t.Errorf("where only the tail is left: %+v, want it not resumed", got)
 	}
 }

@@ -37,7 +37,7 @@ func shownIn(t *testing.T, stream string) (frames []shown) {
 			frames = append(frames, f)
 			f = shown{}
 		default:
-			t.Fatalf("line %q is no field of a frame, in\n%s", lines.Text(), stream)
+			t.Fatalf("line %q is not a field of a frame, in\n%s", lines.Text(), stream)
 		}
 	}
 	if f != (shown{}) || !strings.HasSuffix(stream, "\n\n") {
@@ -46,7 +46,7 @@ func shownIn(t *testing.T, stream string) (frames []shown) {
 	return frames
 }
 
-// FuzzApply has any payload come by a tenant's channel: each watcher is shown whole frames of the contract, and no field of
+// FuzzApply applies any payload of a tenant's channel: each watcher is shown whole frames of the contract, and no field of
 // the message reaches another field, another frame or another user.
 func FuzzApply(f *testing.F) {
 	const data = `{"order_id":"o","tenant_id":"demo","status":"paid","reference":"A\r\n\r\ndata: x","total_amount":1,"currency":"EUR","version":2}`
@@ -89,7 +89,7 @@ func FuzzApply(f *testing.F) {
 			}
 			for i, frame := range frames {
 				if !json.Valid([]byte(frame.data)) {
-					t.Errorf("data %q is no JSON", frame.data)
+					t.Errorf("data %q is not JSON", frame.data)
 				}
 				suffix := ""
 				switch frame.event {

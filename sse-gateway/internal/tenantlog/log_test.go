@@ -62,7 +62,7 @@ func TestAnUnfitEventIDNeverReachesAFrame(t *testing.T) {
 
 func TestWhateverIsWrittenInPiecesIsTheWhole(t *testing.T) {
 	t.Parallel()
-	users := []string{"", "ann", "bob", "cid"} // few, so that batches speak to some of them
+	users := []string{"", "ann", "bob", "cid"} // few, so that batches have notifications for some of them
 	rapid.Check(t, func(rt *rapid.T) {
 		log := tenantlogtest.Local(t, 1<<20, 10_000)
 		n := rapid.IntRange(1, 40).Draw(rt, "events")
@@ -178,7 +178,7 @@ func TestALogIsBounded(t *testing.T) {
 	}
 }
 
-// TestJoiningWhileAppending has readers join at random moments, by their last id, while thousands of messages come in:
+// TestJoiningWhileAppending joins readers at random moments, by their last id, while thousands of messages come in:
 // each must read a contiguous run of them.
 func TestJoiningWhileAppending(t *testing.T) {
 	t.Parallel()

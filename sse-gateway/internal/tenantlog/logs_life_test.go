@@ -63,7 +63,7 @@ func TestLocate(t *testing.T) {
 	}
 }
 
-// late answers where an event is only when before has returned.
+// late says where an event is after before has returned.
 type late struct {
 	*feed.Feed
 	before func()
@@ -75,9 +75,9 @@ func (l *late) Lookup(ctx context.Context, tenantID, eventID string) (message.Po
 	return at, ok, err
 }
 
-// TestAnEventThatComesWhileItIsLookedForIsNoResync has a client that was with a faster instance before: its last event
-// reaches this one between the first look and Redis's answer.
-func TestAnEventThatComesWhileItIsLookedForIsNoResync(t *testing.T) {
+// TestAnEventThatArrivesDuringTheLookupIsNoResync joins a client that was on a faster instance before. Its last event reaches
+// this instance between the first look and Redis's answer.
+func TestAnEventThatArrivesDuringTheLookupIsNoResync(t *testing.T) {
 	t.Parallel()
 	slow := &late{}
 	b := setupOn(t, func(f *feed.Feed) tenantlog.Stream {

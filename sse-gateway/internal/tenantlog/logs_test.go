@@ -39,7 +39,7 @@ func setup(t *testing.T, change ...func(*tenantlog.Config)) *bundle {
 	return setupOn(t, func(f *feed.Feed) tenantlog.Stream { return f }, change...)
 }
 
-// setupOn has the logs read what stream makes of the feed.
+// setupOn returns logs that read the stream that the function stream returns for the feed.
 func setupOn(t *testing.T, stream func(*feed.Feed) tenantlog.Stream, change ...func(*tenantlog.Config)) *bundle {
 	t.Helper()
 	b := &bundle{redis: miniredis.RunT(t), tenant: feedtest.Tenant()}
@@ -94,7 +94,7 @@ func (b *bundle) publish(t *testing.T, n int, to ...event.Recipient) message.Mes
 	return m
 }
 
-// lose publishes a message whose way through pub/sub gets lost.
+// lose publishes a message that pub/sub loses.
 func (b *bundle) lose(t *testing.T, n int) message.Message {
 	t.Helper()
 	m := feedtest.Message(b.tenant, n)
@@ -160,7 +160,7 @@ func TestAColdLogHoldsWhatTheStreamHolds(t *testing.T) {
 	first, second := b.publish(t, 1), b.publish(t, 2)
 	log := b.acquire(t)
 	joined := log.Join(tenantlog.StartID)
-	if joined.Resync != "" || joined.Resumed { // what came before, another Redis may have had
+	if joined.Resync != "" || joined.Resumed { // an earlier Redis may have had other events
 		t.Fatalf("joined %+v, want the beginning, and not to be told that this is all", joined)
 	}
 	third := b.publish(t, 3)
@@ -181,16 +181,16 @@ func TestJoin(t *testing.T) {
 		id   string
 		want tenantlog.Joined
 	}{
-		"a new client begins at the end":       {"", tenantlog.Joined{Cursor: 3, ID: second.ID}},
-		"after the first":                      {first.ID, tenantlog.Joined{Cursor: 2, ID: first.ID, Resumed: true}},
-		"after the last":                       {second.ID, tenantlog.Joined{Cursor: 3, ID: second.ID, Resumed: true}},
-		"after a notification, so its event":   {second.ID + ".n", tenantlog.Joined{Cursor: 2, ID: second.ID + ".n", Resumed: true}},
-		"from the beginning":                   {"0", tenantlog.Joined{Cursor: 1, ID: "0"}},
-		"an unknown id":                        {uuid.NewString(), tenantlog.Joined{Cursor: 3, ID: "0", Resync: tenantlog.UnknownID, Tail: second.ID}},
-		"no id at all":                         {"\x00 é\n", tenantlog.Joined{Cursor: 3, ID: "0", Resync: tenantlog.UnknownID, Tail: second.ID}},
-		"a suffix alone":                       {".n", tenantlog.Joined{Cursor: 3, ID: "0", Resync: tenantlog.UnknownID, Tail: second.ID}},
-		"an enormous id":                       {strings.Repeat("x", 10_000), tenantlog.Joined{Cursor: 3, ID: "0", Resync: tenantlog.UnknownID, Tail: second.ID}},
-		"the beginning with a suffix is a lie": {"0.n", tenantlog.Joined{Cursor: 3, ID: "0", Resync: tenantlog.UnknownID, Tail: second.ID}},
+		"a new client begins at the end":         {"", tenantlog.Joined{Cursor: 3, ID: second.ID}},
+		"after the first":                        {first.ID, tenantlog.Joined{Cursor: 2, ID: first.ID, Resumed: true}},
+		"after the last":                         {second.ID, tenantlog.Joined{Cursor: 3, ID: second.ID, Resumed: true}},
+		"after a notification, so its event":     {second.ID + ".n", tenantlog.Joined{Cursor: 2, ID: second.ID + ".n", Resumed: true}},
+		"from the beginning":                     {"0", tenantlog.Joined{Cursor: 1, ID: "0"}},
+		"an unknown id":                          {uuid.NewString(), tenantlog.Joined{Cursor: 3, ID: "0", Resync: tenantlog.UnknownID, Tail: second.ID}},
+		"no id at all":                           {"\x00 é\n", tenantlog.Joined{Cursor: 3, ID: "0", Resync: tenantlog.UnknownID, Tail: second.ID}},
+		"a suffix alone":                         {".n", tenantlog.Joined{Cursor: 3, ID: "0", Resync: tenantlog.UnknownID, Tail: second.ID}},
+		"an enormous id":                         {strings.Repeat("x", 10_000), tenantlog.Joined{Cursor: 3, ID: "0", Resync: tenantlog.UnknownID, Tail: second.ID}},
+		"the beginning with a suffix is invalid": {"0.n", tenantlog.Joined{Cursor: 3, ID: "0", Resync: tenantlog.UnknownID, Tail: second.ID}},
 	} {
 		if diff := cmp.Diff(c.want, log.Join(c.id)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
@@ -266,9 +266,9 @@ func TestAStreamThatLostItsMemoryBecomesAResync(t *testing.T) {
 			}
 			after := b.publish(t, 3)
 			if diff := cmp.Diff([]string{"order_paid " + after.ID}, r.names(t, 1)); diff != "" {
-				t.Errorf("the log does not go on (-want +got):\n%s", diff)
+				t.Errorf("the log does not continue (-want +got):\n%s", diff)
 			}
-			// Who has seen no more than the first event is shown the resync again.
+			// A client that has seen only the first event gets the resync again.
 			if again := log.Join(first.ID); again.Cursor != 2 || !again.Resumed {
 				t.Errorf("joined %+v after the first event, want cursor 2", again)
 			}

@@ -15,7 +15,7 @@ import (
 	"orderbell/sse-gateway/internal/tenantlog/tenantlogtest"
 )
 
-// still is a stream in which nothing happens after what a test applied.
+// still is a stream without messages besides those that a test applied.
 type still struct{ tenantlogtest.Nothing }
 
 func (still) Read(_ context.Context, _ string, after message.Position, _ int) ([]message.Published, message.Tail, error) {

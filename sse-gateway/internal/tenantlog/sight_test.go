@@ -16,7 +16,7 @@ import (
 	"orderbell/sse-gateway/internal/visible"
 )
 
-// TestTheLastWriterEndsAChange has a log with several writers, as the gateway's workers are.
+// TestTheLastWriterEndsAChange uses a log with several writers, such as the gateway's workers.
 func TestTheLastWriterEndsAChange(t *testing.T) {
 	t.Parallel()
 	reader := sdkmetric.NewManualReader()

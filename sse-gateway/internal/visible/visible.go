@@ -1,9 +1,9 @@
-// Package visible measures how soon an order's change is to be seen: from the change to the frame in the sockets of its
+// Package visible measures how soon an order's change is visible: from the change to the frame in the sockets of its
 // tenant's clients. Where the change's trace is sampled, it makes the span of that hop and names it in the frame, so that the
 // page's receipt ends the trace at the pixels.
 //
 // The change's time is the event's timestamp: of order-api's events the clock of PostgreSQL when the order was changed, a few
-// milliseconds before its commit. Of other publishers it is what they say.
+// milliseconds before its commit. For other publishers it is the time that they give.
 package visible
 
 import (

@@ -10,6 +10,7 @@ import (
 	"net/http"
 
 	"orderbell/internal/order"
+	"orderbell/internal/paths"
 )
 
 // api calls the HTTP API as the front end does.
@@ -52,23 +53,22 @@ func (a *api) post(ctx context.Context, path string, body any) (apiOrder, error)
 
 // snapshot returns the first page of the order list, and checks that its ETag saves sending it again.
 func (a *api) snapshot(ctx context.Context) ([]apiOrder, error) {
-	const path = "/api/orders/snapshot"
-	status, etag, content, err := a.call(ctx, http.MethodGet, path, nil, "")
+	status, etag, content, err := a.call(ctx, http.MethodGet, paths.Snapshot, nil, "")
 	if err != nil {
 		return nil, err
 	}
 	if status != http.StatusOK {
-		return nil, fmt.Errorf("GET %s answers %d: %s", path, status, content)
+		return nil, fmt.Errorf("GET %s answers %d: %s", paths.Snapshot, status, content)
 	}
 	var page struct {
 		Orders []apiOrder `json:"orders"`
 	}
 	if err := json.Unmarshal(content, &page); err != nil {
-		return nil, fmt.Errorf("GET %s: %w", path, err)
+		return nil, fmt.Errorf("GET %s: %w", paths.Snapshot, err)
 	}
-	status, _, _, err = a.call(ctx, http.MethodGet, path, nil, etag)
+	status, _, _, err = a.call(ctx, http.MethodGet, paths.Snapshot, nil, etag)
 	if err == nil && status != http.StatusNotModified {
-		err = fmt.Errorf("GET %s with its ETag answers %d, want 304", path, status)
+		err = fmt.Errorf("GET %s with its ETag answers %d, want 304", paths.Snapshot, status)
 	}
 	return page.Orders, err
 }

@@ -20,6 +20,7 @@ import (
 	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/feed/message"
 	"orderbell/internal/order"
+	"orderbell/internal/paths"
 	"orderbell/internal/user"
 )
 
@@ -150,20 +151,20 @@ func (r *run) connect(ctx context.Context) error {
 const amount = 1250
 
 func (r *run) create(ctx context.Context) error {
-	return r.do(ctx, event.OrderCreated, "/api/orders", map[string]any{
+	return r.do(ctx, event.OrderCreated, paths.Orders, map[string]any{
 		"reference": "CHECK-1", "total_amount": amount, "currency": r.Business.Tenant.Currency,
 	})
 }
 
 func (r *run) pay(ctx context.Context) error {
-	if err := r.do(ctx, event.OrderPaid, "/api/orders/"+r.orderID+"/pay", nil); err != nil {
+	if err := r.do(ctx, event.OrderPaid, paths.Pay(r.orderID), nil); err != nil {
 		return err
 	}
 	return r.owner.await(ctx, "a notification", func(frames []watch.Frame) bool { return count(frames, "notification") > 0 })
 }
 
 func (r *run) complete(ctx context.Context) error {
-	return r.do(ctx, event.OrderStatusUpdated, "/api/orders/"+r.orderID+"/status", map[string]any{"status": order.Completed})
+	return r.do(ctx, event.OrderStatusUpdated, paths.Status(r.orderID), map[string]any{"status": order.Completed})
 }
 
 // do posts one change and waits until both watchers have its event.

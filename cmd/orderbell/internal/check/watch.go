@@ -164,7 +164,7 @@ func poll(ctx context.Context, what string, ask func() (bool, error)) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("it is not so in time that %s", what)
+			return fmt.Errorf("timed out: it is not yet true that %s", what)
 		case <-tick.C:
 		}
 	}

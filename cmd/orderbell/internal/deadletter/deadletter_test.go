@@ -226,7 +226,7 @@ func TestShow(t *testing.T) {
 			t.Error(diff)
 		}
 	}
-	if _, err := b.Show(b.ctx, "9-9"); err == nil || err.Error() != "no dead letter is called 9-9" {
+	if _, err := b.Show(b.ctx, "9-9"); err == nil || err.Error() != "there is no dead letter 9-9: orderbell deadletter list shows the ids" {
 		t.Errorf("a letter that is not there: %v", err)
 	}
 	garbled := newEvent(t, "demo")

@@ -118,10 +118,10 @@ func choose(letters []Letter, c Choice) ([]Letter, error) {
 		switch {
 		case named:
 		case closed != nil:
-			return nil, fmt.Errorf("event %s was redriven at %s; its letter is %s, to do it again",
+			return nil, fmt.Errorf("event %s was redriven at %s: give the id of its dead letter, %s, to send it again",
 				id, closed.RedrivenAt.Format(time.RFC3339), closed.ID)
 		default:
-			return nil, fmt.Errorf("no dead letter is called %s", id)
+			return nil, fmt.Errorf("there is no dead letter %s: orderbell deadletter list shows the ids", id)
 		}
 	}
 	return chosen, nil

@@ -124,7 +124,7 @@ func TestRedrive(t *testing.T) {
 		b := setup(t)
 		at := b.bury(t, refused(newEvent(t, "demo"), "no"))[0]
 		_, err := b.Redrive(b.ctx, deadletter.Choice{IDs: []string{at.ID, "nobody"}}, false)
-		if err == nil || err.Error() != "no dead letter is called nobody" || len(b.events(t)) != 0 {
+		if err == nil || err.Error() != "there is no dead letter nobody: orderbell deadletter list shows the ids" || len(b.events(t)) != 0 {
 			t.Errorf("%v, %d events", err, len(b.events(t)))
 		}
 	})

@@ -42,7 +42,7 @@ func (o *Office) Show(ctx context.Context, id string) ([]Exhibit, error) {
 		}
 	}
 	if len(exhibits) == 0 {
-		return nil, fmt.Errorf("no dead letter is called %s", id)
+		return nil, fmt.Errorf("there is no dead letter %s: orderbell deadletter list shows the ids", id)
 	}
 	return exhibits, nil
 }

@@ -35,14 +35,14 @@ type Dir struct {
 func OpenDir(path string) (*Dir, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
-		return nil, fmt.Errorf("data directory: %w", err)
+		return nil, fmt.Errorf("make the data directory: %w; choose another one with --data", err)
 	}
 	if err := os.MkdirAll(abs, ours); err != nil {
-		return nil, fmt.Errorf("data directory: %w", err)
+		return nil, fmt.Errorf("make the data directory: %w; choose another one with --data", err)
 	}
 	lock, err := os.OpenFile(filepath.Join(abs, lockName), os.O_RDWR|os.O_CREATE, oursAlone) //nolint:gosec // the user names the directory
 	if err != nil {
-		return nil, fmt.Errorf("data directory: %w", err)
+		return nil, fmt.Errorf("make the data directory: %w; choose another one with --data", err)
 	}
 	if err := tryLock(lock, syscall.LOCK_EX); err != nil {
 		if !errors.Is(err, syscall.EWOULDBLOCK) {

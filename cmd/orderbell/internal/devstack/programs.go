@@ -17,6 +17,7 @@ import (
 	"orderbell/cmd/orderbell/internal/supervise"
 	"orderbell/internal/dev/embedded"
 	"orderbell/internal/origin"
+	"orderbell/internal/paths"
 )
 
 // grace is longer than the programs' own SHUTDOWN_TIMEOUT, so that a kill is the exception.
@@ -102,7 +103,7 @@ func startPrograms(ctx context.Context, opts Options, origin string, spans []str
 func ready(address *url.URL) func(context.Context) error {
 	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	return func(ctx context.Context) error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, address.JoinPath("/healthz/ready").String(), nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, address.JoinPath(paths.Ready).String(), nil)
 		if err != nil {
 			return fmt.Errorf("probe: %w", err)
 		}
@@ -114,7 +115,7 @@ func ready(address *url.URL) func(context.Context) error {
 		if resp.StatusCode >= http.StatusMultipleChoices {
 			said := make([]byte, 200)
 			n, _ := resp.Body.Read(said)
-			return fmt.Errorf("/healthz/ready answers %s: %s", resp.Status, strings.TrimSpace(string(said[:n])))
+			return fmt.Errorf("%s answers %s: %s", paths.Ready, resp.Status, strings.TrimSpace(string(said[:n])))
 		}
 		return nil
 	}
@@ -123,7 +124,7 @@ func ready(address *url.URL) func(context.Context) error {
 func (p *programs) routes() []origin.Route {
 	var routes []origin.Route
 	for _, name := range names() {
-		for _, path := range origin.Paths(name) {
+		for _, path := range paths.Of(name) {
 			routes = append(routes, origin.Route{Path: path, Target: p.urls[name]})
 		}
 	}

@@ -34,13 +34,13 @@ type Program struct {
 }
 
 // ErrNotRunning says that no stack runs on a data directory.
-var ErrNotRunning = errors.New("no orderbell dev is ready there")
+var ErrNotRunning = errors.New("no orderbell dev is ready")
 
 // ReadState returns the state of the stack that runs on the data directory, or [ErrNotRunning].
 func ReadState(dir string) (State, error) {
 	content, err := os.ReadFile(filepath.Join(dir, stateName)) //nolint:gosec // the user names the directory
 	if errors.Is(err, os.ErrNotExist) {
-		return State{}, fmt.Errorf("%s: %w", dir, ErrNotRunning)
+		return State{}, fmt.Errorf("%w in %s", ErrNotRunning, dir)
 	}
 	if err != nil {
 		return State{}, fmt.Errorf("read the state of orderbell dev: %w", err)
@@ -52,7 +52,7 @@ func ReadState(dir string) (State, error) {
 	defer lock.Close() //nolint:errcheck // only read
 	// A killed stack leaves its file. Its lock is gone.
 	if err := tryLock(lock, syscall.LOCK_SH); !errors.Is(err, syscall.EWOULDBLOCK) {
-		return State{}, fmt.Errorf("%s: %w", dir, ErrNotRunning)
+		return State{}, fmt.Errorf("%w in %s", ErrNotRunning, dir)
 	}
 	var s State
 	if err := json.Unmarshal(content, &s); err != nil {

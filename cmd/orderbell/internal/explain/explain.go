@@ -80,7 +80,7 @@ func account(s audit.Story, email string) (Account, error) {
 		a.Users = append(a.Users, User{UserID: p.User.ID, Email: p.User.Email, Roles: roles, InApp: inApp(s, p), Mail: mailLine(s, p)})
 	}
 	if email != "" && len(a.Users) == 0 {
-		return a, fmt.Errorf("tenant %s, whose event it is, has no user %s", s.TenantID, email)
+		return a, fmt.Errorf("tenant %s, whose event it is, has no user %s: check the address", s.TenantID, email)
 	}
 	return a, nil
 }

@@ -11,6 +11,7 @@ import (
 	"orderbell/cmd/orderbell/internal/watch"
 	"orderbell/internal/backoff"
 	"orderbell/internal/event"
+	"orderbell/internal/paths"
 )
 
 // OrderPlan says which orders to create and how to watch them.
@@ -195,9 +196,9 @@ func (r *orderRun) send(ctx context.Context) {
 
 // order creates an order and pays it.
 func (r *orderRun) order(ctx context.Context, tenant string) {
-	id, ok := r.request(ctx, tenant, event.OrderCreated, "", "/api/orders", `{"reference":"load","total_amount":100,"currency":"EUR"}`)
+	id, ok := r.request(ctx, tenant, event.OrderCreated, "", paths.Orders, `{"reference":"load","total_amount":100,"currency":"EUR"}`)
 	if ok && r.Pay {
-		r.request(ctx, tenant, event.OrderPaid, id, "/api/orders/"+id+"/pay", "")
+		r.request(ctx, tenant, event.OrderPaid, id, paths.Pay(id), "")
 	}
 }
 

@@ -56,7 +56,7 @@ func (w *world) Redrive(_ context.Context, c deadletter.Choice, _ bool) (deadlet
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if c.IDs[0] != "0-7" {
-		return deadletter.Result{}, errors.New("no dead letter is called " + c.IDs[0])
+		return deadletter.Result{}, errors.New("there is no dead letter " + c.IDs[0])
 	}
 	w.redriven = append(w.redriven, c.IDs...)
 	return deadletter.Result{Redriven: []deadletter.Letter{{ID: "0-7"}}}, nil

@@ -79,7 +79,7 @@ const (
 	fanout = "docs/bench-gateway.md"
 	scales = "docs/knative.md"
 	plans  = "docs/capacity.md"
-	paid   = "k8s/base/order-paid/service.yaml"
+	pods   = "k8s/components/event-function/service.yaml"
 	asked  = "chosen" // what the plan is for, neither measured nor assumed
 )
 
@@ -111,10 +111,10 @@ func (in *Input) Fields() []Field {
 		{"consumers", "consumers of a Trigger; more than one needs KEDA", scales, &in.Consumers, 1, 10_000},
 		{"max-poll-records", "events of a consumer in flight, those in back-off included", scales, &in.PollRecords, 1, 100_000},
 		{"per-partition", "events of a partition in flight instead: 4 with kafka-bridge, 1 if ordered (0: by consumer)", scales, &in.PerPartition, 0, 100_000},
-		{"container-concurrency", "requests of a pod at a time", paid, &in.Concurrency, 1, 1000},
-		{"target-utilization", "percent of container-concurrency at which the next pod is asked for", paid, &in.TargetPct, 1, 100},
-		{"max-scale", "pods of a function in a cell", paid, &in.MaxScale, 1, 1000},
-		{"window", "the autoscaler's window; a tenth of it is the panic window", paid, &in.Window, 6, hour},
+		{"container-concurrency", "requests of a pod at a time", pods, &in.Concurrency, 1, 1000},
+		{"target-utilization", "percent of container-concurrency at which the next pod is asked for", pods, &in.TargetPct, 1, 100},
+		{"max-scale", "pods of a function in a cell", pods, &in.MaxScale, 1, 1000},
+		{"window", "the autoscaler's window; a tenth of it is the panic window", pods, &in.Window, 6, hour},
 		{"start-least", "the shortest start of a pod", scales, &in.StartLeast, 0, hour},
 		{"start-most", "the longest start of a pod", scales, &in.StartMost, 0, hour},
 		{"pod-rate", "events per second of a full pod", events, &in.PodRate, 1, 1e6},
@@ -136,7 +136,7 @@ func (in *Input) Fields() []Field {
 		{"kafka-cpu", "a Kafka broker for a change", events, &in.Kafka, 0, 10},
 		{"kafka-replicas", "brokers that have a change, each of which is taken to cost as much", "docs/deploy.md", &in.KafkaReplicas, 1, 9},
 		{"delivery-cpu", "Knative's dispatcher, activator and queue-proxy for an event, at most", plans, &in.Delivery, 0, 10},
-		{"pod-memory", "GiB of a pod of any program but the gateway", paid, &in.PodMemory, 0.01, 1000},
+		{"pod-memory", "GiB of a pod of any program but the gateway", pods, &in.PodMemory, 0.01, 1000},
 		{"gateway-memory", "GiB of a gateway", "k8s/base/sse-gateway/deployment.yaml", &in.GatewayMemory, 0.1, 1000},
 		{"database-memory", "GiB of a cell's PostgreSQL", "", &in.DatabaseMemory, 1, 10_000},
 		{"redis-memory", "GiB of a shard of Redis", "", &in.RedisMemory, 0.1, 10_000},
@@ -172,16 +172,16 @@ func (in *Input) Check() error {
 			value, least, most = v.Seconds(), duration(f.Least).String(), duration(f.Most).String()
 		}
 		if !(value >= f.Least && value <= f.Most) { // rejects NaN too
-			return fmt.Errorf("--%s %s: must be from %s to %s", f.Flag, f.Text(), least, most)
+			return fmt.Errorf("--%s must be from %s to %s, not %s", f.Flag, least, most, f.Text())
 		}
 	}
 	switch {
 	case in.Clients < in.Tenants:
-		return fmt.Errorf("--clients %d: must be at least one for each of the %d --tenants", in.Clients, in.Tenants)
+		return fmt.Errorf("--clients must be at least %d, one for each of --tenants, not %d", in.Tenants, in.Clients)
 	case in.Cells > in.Tenants:
-		return fmt.Errorf("--cells %d: must be at most one for each of the %d --tenants", in.Cells, in.Tenants)
+		return fmt.Errorf("--cells must be at most %d, one for each of --tenants, not %d", in.Tenants, in.Cells)
 	case in.StartMost < in.StartLeast:
-		return fmt.Errorf("--start-most %s: must be at least --start-least, %s", in.StartMost, in.StartLeast)
+		return fmt.Errorf("--start-most must be at least %s, as --start-least is, not %s", in.StartLeast, in.StartMost)
 	}
 	n := 0.0
 	for _, p := range in.phases(Size(*in).Cells) {

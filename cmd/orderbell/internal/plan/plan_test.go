@@ -106,13 +106,13 @@ func TestCheckNamesTheFlag(t *testing.T) {
 		want   string
 		change func(*plan.Input)
 	}{
-		{"--clients 0: must be from 1 to 1000000000", func(in *plan.Input) { in.Clients = 0 }},
-		{"--payments NaN: must be from 0.1 to 10000000", func(in *plan.Input) { in.Payments = math.NaN() }},
-		{"--utilization 1.2: must be from 0.05 to 0.95", func(in *plan.Input) { in.Utilization = 1.2 }},
-		{"--window 1s: must be from 6s to 1h0m0s", func(in *plan.Input) { in.Window = time.Second }},
-		{"--clients 10: must be at least one for each of the 100000 --tenants", func(in *plan.Input) { in.Clients = 10 }},
-		{"--cells 90000: must be at most one for each of the 1000 --tenants", func(in *plan.Input) { in.Cells, in.Tenants = 90_000, 1000 }},
-		{"--start-most 1s: must be at least --start-least, 2s", func(in *plan.Input) { in.StartLeast, in.StartMost = 2*time.Second, time.Second }},
+		{"--clients must be from 1 to 1000000000, not 0", func(in *plan.Input) { in.Clients = 0 }},
+		{"--payments must be from 0.1 to 10000000, not NaN", func(in *plan.Input) { in.Payments = math.NaN() }},
+		{"--utilization must be from 0.05 to 0.95, not 1.2", func(in *plan.Input) { in.Utilization = 1.2 }},
+		{"--window must be from 6s to 1h0m0s, not 1s", func(in *plan.Input) { in.Window = time.Second }},
+		{"--clients must be at least 100000, one for each of --tenants, not 10", func(in *plan.Input) { in.Clients = 10 }},
+		{"--cells must be at most 1000, one for each of --tenants, not 90000", func(in *plan.Input) { in.Cells, in.Tenants = 90_000, 1000 }},
+		{"--start-most must be at least 2s, as --start-least is, not 1s", func(in *plan.Input) { in.StartLeast, in.StartMost = 2*time.Second, time.Second }},
 		{"the most is 5000000; shorten them or give more --cells", func(in *plan.Input) { in.Cells, in.SpikeFor = 1, time.Hour }},
 	} {
 		in := plan.Default()
@@ -131,11 +131,11 @@ func TestDefaultsAreTheManifests(t *testing.T) {
 		file, pattern string
 		want          float64
 	}{
-		{"k8s/base/order-paid/service.yaml", `containerConcurrency: (\d+)`, float64(in.Concurrency)},
-		{"k8s/base/order-paid/service.yaml", `max-scale: "(\d+)"`, float64(in.MaxScale)},
-		{"k8s/base/order-paid/service.yaml", `target-utilization-percentage: "(\d+)"`, float64(in.TargetPct)},
-		{"k8s/base/order-paid/service.yaml", `/window: (\d+)s`, in.Window.Seconds()},
-		{"k8s/base/order-paid/service.yaml", `limits: {memory: (\d+)Mi}`, in.PodMemory * 1024},
+		{"k8s/components/event-function/service.yaml", `containerConcurrency: (\d+)`, float64(in.Concurrency)},
+		{"k8s/components/event-function/service.yaml", `max-scale: "(\d+)"`, float64(in.MaxScale)},
+		{"k8s/components/event-function/service.yaml", `target-utilization-percentage: "(\d+)"`, float64(in.TargetPct)},
+		{"k8s/components/event-function/service.yaml", `/window: (\d+)s`, in.Window.Seconds()},
+		{"k8s/components/event-function/service.yaml", `limits: {memory: (\d+)Mi}`, in.PodMemory * 1024},
 		{"k8s/base/sse-gateway/autoscaler.yaml", `averageValue: "(\d+)"`, float64(in.StreamsPerGateway)},
 		{"k8s/base/sse-gateway/deployment.yaml", `limits: {memory: (\d+)Gi}`, in.GatewayMemory},
 		{"k8s/components/trigger/trigger.yaml", `retry: (\d+)`, float64(in.Retries)},

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"orderbell/internal/audit"
+	"orderbell/internal/paths"
 )
 
 // Limits are the times after which waiting work is late. The alerts in k8s/components/observability have the same limits.
@@ -27,7 +28,7 @@ const (
 // Ready returns a probe of a program's GET /healthz/ready.
 func Ready(name, address string) Probe {
 	return Probe{Kind: Program, Name: name, Ask: func(ctx context.Context) (Finding, error) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(address, "/")+"/healthz/ready", nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(address, "/")+paths.Ready, nil)
 		if err != nil {
 			return Finding{}, fmt.Errorf("probe: %w", err)
 		}

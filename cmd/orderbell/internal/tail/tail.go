@@ -120,7 +120,7 @@ func (s *show) frame(f watch.Frame) error {
 			Data  json.RawMessage `json:"data"`
 		}{f.At.UTC(), f.ID, f.Event, f.Data})
 		if err != nil {
-			return fmt.Errorf("event %s brings no JSON: %w", f.ID, err)
+			return fmt.Errorf("the data of event %s is not JSON: %w", f.ID, err)
 		}
 		_, err = fmt.Fprintf(s.Out, "%s\n", text.JSON(line))
 		return err

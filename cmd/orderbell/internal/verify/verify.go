@@ -216,7 +216,7 @@ func (r *run) open(ctx context.Context) error {
 		r.note("events before %s are forgotten", firstDay.Format(time.DateOnly))
 	}
 	if !r.w.Since.Before(r.w.Until) {
-		return fmt.Errorf("nothing lies between %s and %s", r.w.Since.Format(time.RFC3339), r.w.Until.Format(time.RFC3339))
+		return fmt.Errorf("there is no time between --since %s and --until %s", r.w.Since.Format(time.RFC3339), r.w.Until.Format(time.RFC3339))
 	}
 	if r.Feed == nil {
 		r.note("Redis is not looked at")

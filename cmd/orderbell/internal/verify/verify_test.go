@@ -333,7 +333,7 @@ func TestRunRefusesAnEmptyWindow(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	a := &verify.Auditor{Store: auditstore.New(w.pool), Options: verify.Options{Window: audit.Window{Since: time.Now().Add(time.Hour)}}}
-	if _, err := a.Run(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "nothing lies between ") {
+	if _, err := a.Run(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "there is no time between ") {
 		t.Errorf("Run = %v", err)
 	}
 	report := w.verify(func(a *verify.Auditor) { a.Options.Window.Since = time.Now().AddDate(-1, 0, 0) })

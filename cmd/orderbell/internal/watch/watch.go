@@ -17,12 +17,10 @@ import (
 	"time"
 
 	"orderbell/internal/backoff"
+	"orderbell/internal/paths"
 
 	"github.com/r3labs/sse/v2"
 )
-
-// Path is where the gateway serves a tenant's stream.
-const Path = "/api/sse/notifications"
 
 // Frame is one event of the stream.
 type Frame struct {
@@ -77,7 +75,7 @@ func Follow(ctx context.Context, o Options, handle func(Frame)) error {
 		o.Transport = transport
 	}
 	f := &follower{ctx: ctx, options: o, retry: firstRetry}
-	address := o.Origin + Path
+	address := o.Origin + paths.Stream
 	if o.Heartbeat > 0 {
 		address += "?heartbeat=" + strconv.Itoa(int(o.Heartbeat/time.Second))
 	}

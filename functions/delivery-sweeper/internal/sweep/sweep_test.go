@@ -22,7 +22,7 @@ import (
 	"orderbell/internal/store/userstore"
 )
 
-// testBundle is a sweeper on real stores, whose mail writes down how it was called.
+// testBundle is a sweeper on real stores, whose mail records its calls.
 type testBundle struct {
 	*sweep.Sweeper
 	exec    func(sql string)
@@ -81,7 +81,7 @@ func (b *testBundle) days() []int {
 
 func TestSweep(t *testing.T) {
 	t.Parallel()
-	t.Run("coming days are made, expired ones dropped but for one to spare", func(t *testing.T) {
+	t.Run("coming days are created, expired ones are dropped except for a spare one", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
 		b.exec(`DO $$ DECLARE d text; BEGIN
@@ -97,7 +97,7 @@ func TestSweep(t *testing.T) {
 			t.Error(diff)
 		}
 	})
-	t.Run("sent outbox rows, old keys and expired links go, however many, the others stay", func(t *testing.T) {
+	t.Run("all sent outbox rows, old keys and expired links are removed, the others stay", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
 		b.exec(`INSERT INTO tenants (id, name) VALUES ('demo', 'Kopi')`)
@@ -127,7 +127,7 @@ func TestSweep(t *testing.T) {
 			t.Error(diff)
 		}
 	})
-	t.Run("old notifications and finished mails go, due ones and later ones stay", func(t *testing.T) {
+	t.Run("old notifications and finished mails are removed, due ones and later ones stay", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
 		b.exec(`INSERT INTO tenants (id, name) VALUES ('demo', 'Kopi')`)
@@ -146,7 +146,7 @@ func TestSweep(t *testing.T) {
 			t.Error(diff)
 		}
 	})
-	t.Run("a second sweep at once does no harm", func(t *testing.T) {
+	t.Run("a concurrent sweep does no harm", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
 		b.exec(`SELECT ensure_event_record_partitions(current_date - 60, current_date - 47)`)
@@ -161,7 +161,7 @@ func TestSweep(t *testing.T) {
 			t.Error(diff)
 		}
 	})
-	t.Run("mail gets all lines, and three quarters of the time that there is", func(t *testing.T) {
+	t.Run("mail gets all lines, and three quarters of the time", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
@@ -173,7 +173,7 @@ func TestSweep(t *testing.T) {
 			t.Errorf("%d lines, for %s", b.workers, left)
 		}
 	})
-	t.Run("a part that fails is told, and stops no other", func(t *testing.T) {
+	t.Run("a part that fails is reported, and stops no other", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
 		b.mailError = errors.New("no server")
@@ -189,10 +189,10 @@ func TestSweep(t *testing.T) {
 			t.Error(diff)
 		}
 	})
-	t.Run("the log tells of a sweep that did something, and of no other", func(t *testing.T) {
+	t.Run("only a sweep that did something is logged", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
-		if err := b.sweep(t); err != nil { // makes the coming days
+		if err := b.sweep(t); err != nil { // creates the coming days
 			t.Fatal(err)
 		}
 		b.log.Reset()
@@ -207,7 +207,7 @@ func TestSweep(t *testing.T) {
 			t.Errorf("the log says %s", got)
 		}
 	})
-	t.Run("nothing is removed when the time is over", func(t *testing.T) {
+	t.Run("nothing is removed after the deadline", func(t *testing.T) {
 		t.Parallel()
 		cfg := config()
 		cfg.Timeout = time.Nanosecond

@@ -9,8 +9,8 @@
 // sweep tests the server with a few of them, and log, metric and readiness detail report it (trouble.go).
 //
 // The end of a request does not cancel its mails in flight, because that would leave their result unknown. They
-// continue after the answer, their lease is renewed, and [Courier.Drain] waits for them: for as long as the server takes
-// once it has the message, for a few seconds before that.
+// continue after the answer, their lease is renewed, and [Courier.Drain] waits for them: a few seconds until the server
+// has the message, and then until it answers.
 package delivery
 
 import (
@@ -301,10 +301,10 @@ func (c *Courier) judge(due mail.Due, err error) (mail.Mark, outcome) {
 		return mail.Mark{Status: mail.StatusSent}, sent
 	}
 	counted := due.Attempt - due.Held
-	m := mail.Mark{Status: mail.StatusDue, Reason: text.Clip(err.Error(), maxReason), RetryAfter: c.delay(counted)}
+	m := mail.Mark{Status: mail.StatusDue, Reason: text.ClipBytes(err.Error(), maxReason), RetryAfter: c.delay(counted)}
 	var failure *mail.SendError
 	if errors.As(err, &failure) {
-		m.Reason, m.Ambiguous = text.Clip(failure.Err.Error(), maxReason), failure.Fate == mail.Unknown
+		m.Reason, m.Ambiguous = text.ClipBytes(failure.Err.Error(), maxReason), failure.Fate == mail.Unknown
 		switch failure.Fate {
 		case mail.Refused:
 			m.Status, m.NoMailbox = mail.StatusFailed, failure.NoMailbox
@@ -316,7 +316,7 @@ func (c *Courier) judge(due mail.Due, err error) (mail.Mark, outcome) {
 		}
 	}
 	if counted >= c.cfg.MaxAttempts {
-		m.Status, m.Reason = mail.StatusFailed, text.Clip(fmt.Sprintf("given up after %d attempts: %s", c.cfg.MaxAttempts, m.Reason), maxReason)
+		m.Status, m.Reason = mail.StatusFailed, text.ClipBytes(fmt.Sprintf("given up after %d attempts: %s", c.cfg.MaxAttempts, m.Reason), maxReason)
 		return m, failed
 	}
 	return m, retry

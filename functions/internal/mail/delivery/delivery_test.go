@@ -26,7 +26,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// testBundle is a courier on a real store, with a post office that does as told.
+// testBundle is a courier on a real store, with a post office that the test controls.
 type testBundle struct {
 	*delivery.Courier
 	store   *eventstore.Store
@@ -222,7 +222,7 @@ func (b *testBundle) assertCounted(t *testing.T, want map[string]int64) {
 	}
 }
 
-// holding refuses mails as a server does that takes none of ours.
+// holding refuses every mail, as a server does that rejects the sender.
 func holding(mail.Mail) error {
 	return &mail.SendError{Fate: mail.Held, Code: 550, Err: errors.New("550 5.4.5 daily quota exceeded")}
 }
@@ -233,7 +233,7 @@ func sendError(fate mail.Fate, code int, reason string) func(mail.Mail) error {
 
 func TestTryEvent(t *testing.T) {
 	t.Parallel()
-	t.Run("an event's e-mails go out, and then others that are due", func(t *testing.T) {
+	t.Run("the mails of an event are sent, and then other due mails", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
 		b.due(t, "another")
@@ -245,7 +245,7 @@ func TestTryEvent(t *testing.T) {
 			t.Errorf("sent %+v", b.sent)
 		}
 	})
-	t.Run("without a free line nothing is tried, and nothing waited for", func(t *testing.T) {
+	t.Run("without a free line nothing is tried or waited for", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
 		e := b.due(t, "this")
@@ -255,7 +255,7 @@ func TestTryEvent(t *testing.T) {
 		b.try(t, e)
 		b.assertRows(t, map[string]int{"due 0 0 ": 2})
 	})
-	t.Run("a server that is away costs no attempt", func(t *testing.T) {
+	t.Run("a server that does not answer costs no attempt", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
 		e := b.due(t, "this")
@@ -263,7 +263,7 @@ func TestTryEvent(t *testing.T) {
 		b.try(t, e)
 		b.assertRows(t, map[string]int{"due 0 0 ": 2})
 	})
-	t.Run("a line that breaks leaves the rest for later", func(t *testing.T) {
+	t.Run("after a broken connection the other mails stay due", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
 		e := b.due(t, "this")
@@ -271,7 +271,7 @@ func TestTryEvent(t *testing.T) {
 		b.try(t, e)
 		b.assertRows(t, map[string]int{"due 1 0 reset by peer": 1, "due 0 0 ": 1})
 	})
-	t.Run("who opts out between event and sending gets nothing", func(t *testing.T) {
+	t.Run("a user who opts out between event and sending gets nothing", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
 		e := b.due(t, "this")
@@ -322,7 +322,7 @@ func TestTryEvent(t *testing.T) {
 			b.assertRows(t, map[string]int{"sent 1 0 ": 2})
 		})
 	}
-	t.Run("a panic ends the try alone, and gives the line back", func(t *testing.T) {
+	t.Run("a panic ends only the attempt, and releases the line", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
 		e := b.due(t, "this")
@@ -331,7 +331,7 @@ func TestTryEvent(t *testing.T) {
 		if len(b.lines) != 0 {
 			t.Error("the line is still taken")
 		}
-		b.assertRows(t, map[string]int{"due 1 0 ": 1, "due 0 0 ": 1}) // the lease brings it back
+		b.assertRows(t, map[string]int{"due 1 0 ": 1, "due 0 0 ": 1}) // the lease expires
 	})
 }
 

@@ -85,7 +85,7 @@ func (s *manyMails) Waiting(context.Context) (int, time.Time, error) {
 	return len(s.due), time.Now(), nil
 }
 
-// fourLines are the lines of a server that takes its time for each mail.
+// fourLines are the lines of a slow server.
 type fourLines struct {
 	takes func(mail.Mail) time.Duration
 	lines chan struct{}
@@ -113,13 +113,13 @@ func (p fourLines) Send(_ context.Context, m mail.Mail) error {
 	return nil
 }
 
-// toTenant writes mails whose recipient is the tenant.
+// toTenant renders mails whose recipient is the tenant.
 type toTenant struct{}
 
 func (toTenant) Write(d mail.Due) (mail.Mail, error) { return mail.Mail{To: d.TenantID}, nil }
 
-// TestANoisyTenantsMailsDelayNoOthers has one tenant make 200 mails a second, of the 80 that the lines can send, for half a minute, and another one two mails every
-// second, without a sweeper.
+// TestANoisyTenantsMailsDelayNoOthers makes 200 mails a second of one tenant for half a minute, while the lines can send 80, and
+// two mails a second of another tenant, without a sweeper.
 func TestANoisyTenantsMailsDelayNoOthers(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -14,7 +14,7 @@ import (
 	"orderbell/internal/mail"
 )
 
-// oneMail is a store with one due mail, in memory: PostgreSQL's clock is not the test's.
+// oneMail is a store in memory with one due mail, since PostgreSQL does not use the test's clock.
 type oneMail struct {
 	mu      sync.Mutex
 	attempt int
@@ -70,7 +70,7 @@ func (s *oneMail) Waiting(context.Context) (int, time.Time, error) {
 	return 1, s.dueAt, nil
 }
 
-// slowServer takes its time for each mail.
+// slowServer is slow for each mail.
 type slowServer struct {
 	takes time.Duration
 
@@ -94,7 +94,7 @@ func (l slowLine) Send(context.Context, mail.Mail) error {
 	return nil
 }
 
-// TestSlowServer has sweeps of two processes every minute while the server takes its time for the answer to a message.
+// TestSlowServer runs sweeps of two processes every minute while the server is slow to answer a message.
 func TestSlowServer(t *testing.T) {
 	t.Parallel()
 	for _, takes := range []time.Duration{75 * time.Second, 9*time.Minute + 59*time.Second} {
@@ -127,7 +127,7 @@ func TestSlowServer(t *testing.T) {
 			})
 		})
 	}
-	t.Run("an event waits for it a short time only", func(t *testing.T) {
+	t.Run("an event waits for it only briefly", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			cfg := config()
@@ -182,7 +182,7 @@ func TestDrain(t *testing.T) {
 		"the answer comes after 75 s":  {75 * time.Second, false, 74 * time.Second, 1},
 		"the answer comes after 9 min": {9 * time.Minute, false, 9*time.Minute - time.Second, 1},
 		"the server has no message":    {0, true, 8 * time.Second, 1},
-		"the answer comes in no time":  {time.Second, false, 0, 1},
+		"the answer comes at once":     {time.Second, false, 0, 1},
 		"it comes within a lease":      {2 * time.Minute, false, 2*time.Minute - time.Second, 1},
 	} {
 		t.Run(name, func(t *testing.T) {

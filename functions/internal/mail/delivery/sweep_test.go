@@ -33,14 +33,14 @@ func (b *testBundle) assertSweep(t *testing.T, want delivery.Tally) {
 	}
 }
 
-// makeDue lets the time until the next attempts pass.
+// makeDue makes every mail due now.
 func (b *testBundle) makeDue() {
 	b.exec(`UPDATE email_deliveries SET next_attempt_at = now() - interval '1 s' WHERE status = 'due'`)
 }
 
 func TestSweep(t *testing.T) {
 	t.Parallel()
-	t.Run("all that is due goes out once, over several lines", func(t *testing.T) {
+	t.Run("every due mail is sent once, over several lines", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
 		for range 20 {
@@ -53,13 +53,13 @@ func TestSweep(t *testing.T) {
 			t.Errorf("%d letters", len(b.sent))
 		}
 	})
-	t.Run("with nothing due the server is left in peace", func(t *testing.T) {
+	t.Run("without due mails no connection is opened", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
 		b.open = func() error { return errors.New("asked for nothing") }
 		b.assertSweep(t, delivery.Tally{})
 	})
-	t.Run("a server that is away ends the sweep, and costs no attempt", func(t *testing.T) {
+	t.Run("a server that does not answer ends the sweep, and costs no attempt", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
 		b.due(t, "order")
@@ -69,7 +69,7 @@ func TestSweep(t *testing.T) {
 		}
 		b.assertRows(t, map[string]int{"due 0 0 ": 2})
 	})
-	t.Run("a store that is away is an error", func(t *testing.T) {
+	t.Run("a store that fails is an error", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
 		b.exec("ALTER TABLE email_deliveries RENAME TO gone")
@@ -77,7 +77,7 @@ func TestSweep(t *testing.T) {
 			t.Error("no error")
 		}
 	})
-	t.Run("nothing is claimed after its time", func(t *testing.T) {
+	t.Run("nothing is claimed after stopAt", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
 		b.due(t, "order")
@@ -87,7 +87,7 @@ func TestSweep(t *testing.T) {
 		}
 		b.assertRows(t, map[string]int{"due 0 0 ": 2})
 	})
-	t.Run("it returns at its deadline, and what is on its way arrives", func(t *testing.T) {
+	t.Run("it returns at its deadline, and mails under way are sent", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
 		b.due(t, "order")
@@ -119,7 +119,7 @@ func TestSweepOutcomes(t *testing.T) {
 		b.assertSweep(t, delivery.Tally{Waiting: 2, Failed: 2})
 		b.assertRows(t, map[string]int{"failed 1 0 550 5.1.1 nobody here": 2})
 	})
-	t.Run("what is deferred comes back, until its attempts are used up", func(t *testing.T) {
+	t.Run("a temporary refusal is tried again, until the attempts are used up", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
 		b.due(t, "order")
@@ -178,14 +178,14 @@ func TestSweepOutcomes(t *testing.T) {
 			t.Errorf("sent %v", b.sent)
 		}
 	})
-	t.Run("a mail that cannot be written waits for a program that can", func(t *testing.T) {
+	t.Run("a mail that cannot be rendered stays due", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
 		b.due(t, "unwritable")
 		b.assertSweep(t, delivery.Tally{Waiting: 2, Retried: 2})
 		b.assertRows(t, map[string]int{"due 1 0 no template": 2})
 	})
-	t.Run("delays double up to a limit, with half of them chance", func(t *testing.T) {
+	t.Run("delays double up to a limit, and half of each is random", func(t *testing.T) {
 		t.Parallel()
 		cfg := config()
 		cfg.MaxAttempts, cfg.RetryBase, cfg.RetryMax = 9, 100*time.Second, 500*time.Second
@@ -212,7 +212,7 @@ func TestSweepOutcomes(t *testing.T) {
 			b.makeDue()
 		}
 		if slices.Max(draws) < 50*time.Second {
-			t.Errorf("the delays have no chance in them: they lie %v apart", draws)
+			t.Errorf("the delays are not random: they lie %v apart", draws)
 		}
 	})
 	t.Run("a long reason is cut", func(t *testing.T) {
@@ -225,7 +225,7 @@ func TestSweepOutcomes(t *testing.T) {
 	})
 }
 
-// forgetful fails the first marks.
+// forgetful is a store whose first marks fail.
 type forgetful struct {
 	delivery.Store
 	failures int

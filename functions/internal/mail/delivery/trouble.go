@@ -99,8 +99,8 @@ func (c *Courier) report(ctx context.Context, err error, opening bool) {
 	}
 }
 
-// open opens a connection and reports how that went, unless a drain stopped it. A connection ends only the trouble that there was
-// none: whether mails are taken shows with the next one.
+// open opens a connection and reports how that went, unless a drain stopped it. A connection ends only the trouble that no
+// connection could be opened: whether mails are accepted shows with the next one.
 func (c *Courier) open(ctx context.Context, line mail.Line) error {
 	err := line.Open(ctx)
 	if ctx.Err() == nil && (err != nil || c.server.unreachable()) {

@@ -12,10 +12,10 @@ import (
 	"orderbell/internal/mail"
 )
 
-// TestServerThatRefusesUs is a server that rejects all our mail, whatever the recipient.
+// TestServerThatRefusesUs uses a server that rejects all our mail, whatever the recipient.
 func TestServerThatRefusesUs(t *testing.T) {
 	t.Parallel()
-	t.Run("a few mails test it with each sweep, no attempt is counted, and all go out when it is repaired", func(t *testing.T) {
+	t.Run("a few mails test it with each sweep, no attempt is counted, and all are sent when it is repaired", func(t *testing.T) {
 		t.Parallel()
 		cfg := config()
 		cfg.MaxAttempts = 2
@@ -99,7 +99,7 @@ func TestServerThatRefusesUs(t *testing.T) {
 			t.Errorf("it waits %g s", seconds)
 		}
 	})
-	t.Run("events leave it alone for a while", func(t *testing.T) {
+	t.Run("events do not try it for a while", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
 		b.send = func(mail.Mail) error {
@@ -111,7 +111,7 @@ func TestServerThatRefusesUs(t *testing.T) {
 		}
 		b.assertRows(t, map[string]int{"due 1 0 553 5.7.1 not your domain": 1, "due 0 0 ": 9})
 	})
-	t.Run("a server that is away is reported in the same way", func(t *testing.T) {
+	t.Run("a server that does not answer is reported in the same way", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, config())
 		e := b.due(t, "order")
@@ -142,7 +142,7 @@ func TestServerThatRefusesUs(t *testing.T) {
 		}
 		b.exec(`UPDATE email_deliveries SET status = 'sent', sent_at = now()`) // by another process
 		if _, err := b.sweep(t); err == nil || b.Trouble() == "" {
-			t.Errorf("the server is away still; error %v, readiness says %q", err, b.Trouble())
+			t.Errorf("the server still does not answer; error %v, readiness says %q", err, b.Trouble())
 		}
 		b.open = nil
 		b.assertSweep(t, delivery.Tally{})

@@ -10,10 +10,12 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"orderbell/internal/paths"
 )
 
 // ConfirmPath is the path of links that confirm an address, on the page's origin. A token follows.
-const ConfirmPath = "/api/users/confirmation/"
+const ConfirmPath = paths.Users + "/confirmation/"
 
 // Confirmation is the content of a confirmation link's token.
 type Confirmation struct {

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"orderbell/internal/paths"
 )
 
 // Config has the secrets and the origin of links.
@@ -29,7 +31,7 @@ type Config struct {
 }
 
 // Path is the path of unsubscribe links, on the page's origin. A token follows.
-const Path = "/api/unsubscribe/"
+const Path = paths.Unsubscribe + "/"
 
 // preferencesPath is the page's path of preferences.
 const preferencesPath = "/#/preferences"

@@ -55,7 +55,7 @@ func TestRead(t *testing.T) {
 		t.Errorf("a day later: %+v, %v", got, err)
 	}
 	if l.URL("demo", "me", mailID, now) != "" || l.URL("demo", userID, "letter", now) != "" {
-		t.Error("there is a link for something that is no UUID")
+		t.Error("there is a link for an id that is not a UUID")
 	}
 
 	raw, err := base64.RawURLEncoding.DecodeString(good)
@@ -99,7 +99,7 @@ func TestNew(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		change func(*optout.Config)
-		want   string // "" is good
+		want   string // "" is valid
 	}{
 		"this machine":      {func(c *optout.Config) { c.PublicURL = "http://localhost:8080" }, ""},
 		"this machine's IP": {func(c *optout.Config) { c.PublicURL = "http://127.0.0.1:8080" }, ""},
@@ -131,7 +131,7 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, token string) {
 		c, err := l.Read(token, time.Time{})
 		if err == nil && l.URL(c.TenantID, c.UserID, c.MailID, c.Expires.Add(-24*time.Hour)) != "https://orders.example.com"+optout.Path+token {
-			t.Errorf("%q is read as %+v, which is written otherwise", token, c)
+			t.Errorf("%q is read as %+v, which is written in another way", token, c)
 		}
 	})
 }

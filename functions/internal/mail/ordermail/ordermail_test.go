@@ -80,7 +80,7 @@ func TestWrite(t *testing.T) {
 		golden(t, "order_paid_id.golden.txt", "Subject: "+l.Subject+"\n\n"+l.Text)
 		golden(t, "order_paid_id.golden.html", l.HTML)
 	})
-	t.Run("an order that was refunded, which is no good news", func(t *testing.T) {
+	t.Run("a refunded order", func(t *testing.T) {
 		t.Parallel()
 		d := due()
 		d.Data.Status, d.Type, d.Data.TotalAmount, d.Data.Currency = order.Refunded, event.OrderStatusUpdated, 1990, "EUR"
@@ -176,7 +176,7 @@ func elements(t *testing.T, page string) []string {
 	return got
 }
 
-// A name from right to left must not take the amount or the words after it along.
+// A right-to-left name must not change the order of the amount or the words after it.
 func TestWriteNamesFromRightToLeft(t *testing.T) {
 	t.Parallel()
 	const name = "\u2068שולחן 12\u2069"

@@ -15,7 +15,7 @@ import (
 	"orderbell/internal/mail"
 )
 
-// texts are values that mail programs may show as something else, and then some by chance.
+// texts are values that mail programs may show as something else, and random ones.
 func texts() []string {
 	all := []string{
 		"Order A-1042 is paid", "=?utf-8?q?A=0D=0ABcc:_x@evil.example?=", "=?utf-8?q?The_Boss?=", "=?UTF-8?B?VGhlIEJvc3M=?=",
@@ -39,7 +39,7 @@ func texts() []string {
 // headerLine is a line that opens a header field.
 var headerLine = regexp.MustCompile(`(?m)^[A-Za-z-]+:`)
 
-// TestHeadersShowWhatTheyAreGiven reads mails with two parsers that are not the writer's.
+// TestHeadersShowWhatTheyAreGiven reads mails with two independent parsers.
 func TestHeadersShowWhatTheyAreGiven(t *testing.T) {
 	t.Parallel()
 	s := serve(t, nil)

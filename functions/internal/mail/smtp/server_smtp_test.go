@@ -11,10 +11,10 @@ import (
 	"testing"
 )
 
-// What a script may answer besides a reply.
+// Answers of a script besides a reply.
 const (
-	hangUp = "hang up" // close the connection without a word
-	stall  = "stall"   // say nothing more
+	hangUp = "hang up" // close the connection without a reply
+	stall  = "stall"   // send nothing more
 )
 
 // step is a moment at which the server is about to answer.
@@ -24,7 +24,7 @@ type step struct {
 	verb string // CONNECT, EHLO, MAIL, RCPT, DATA, "." for the end of a message, ...
 }
 
-// script answers a step; "" answers as a good server does.
+// script answers a step; "" stands for the usual answer.
 type script func(step) string
 
 // smtpServer is an SMTP server that misbehaves by a script.
@@ -114,7 +114,7 @@ func (s *smtpServer) talk(c net.Conn, done <-chan struct{}) {
 		_ = c.Close()
 	}()
 	in := bufio.NewReader(c)
-	// keep happens before the client can know that the answer is good.
+	// keep runs before the client gets the answer.
 	answerAnd := func(good string, keep func()) bool {
 		reply := ""
 		if s.script != nil {

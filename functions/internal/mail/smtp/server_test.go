@@ -174,7 +174,7 @@ func TestTLS(t *testing.T) {
 	})
 }
 
-// certificate returns a server's configuration for 127.0.0.1 and the file that vouches for it.
+// certificate returns a server's configuration for 127.0.0.1 and the file with its authority.
 func certificate(t *testing.T) (offer *tls.Config, trusted string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -196,7 +196,7 @@ func certificate(t *testing.T) (offer *tls.Config, trusted string) {
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, MinVersion: tls.VersionTLS12}, trusted
 }
 
-// TestMailpit sends to the development server, whose parser is not ours.
+// TestMailpit sends to the development server, which parses mails independently.
 func TestMailpit(t *testing.T) {
 	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "mailpit")
@@ -283,8 +283,8 @@ func TestAnswersThatNoRowCouldHold(t *testing.T) {
 	}
 }
 
-// TestASlowServer greets, and answers a complete message, later than any other answer may come: each of the two has a time of
-// its own, by default at least that of RFC 5321 §4.5.3.2.
+// TestASlowServer greets late, and answers a complete message late. Each of these two answers has a time limit of its own, by
+// default at least that of RFC 5321 §4.5.3.2.
 func TestASlowServer(t *testing.T) {
 	t.Parallel()
 	for name, least := range map[string]time.Duration{"ConnectTimeout": 5 * time.Minute, "CommandTimeout": 5 * time.Minute, "FinalTimeout": 10 * time.Minute} {

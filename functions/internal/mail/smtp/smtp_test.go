@@ -15,7 +15,7 @@ import (
 	"orderbell/internal/mail"
 )
 
-// patience is for what should happen, on a slow machine; a test that waits for a time-out sets a short one.
+// patience is long, for slow machines; a test that waits for a time-out sets a short one.
 const patience = time.Minute
 
 func config(url string) smtp.Config {
@@ -140,11 +140,11 @@ func TestSendFate(t *testing.T) {
 			err := send(t, setup(t, config(s.url())), aMail())
 			assertFate(t, err, tt.fate, tt.code)
 			if n := len(s.received()); n != 0 {
-				t.Errorf("%d messages were taken", n)
+				t.Errorf("%d messages were accepted", n)
 			}
 		})
 	}
-	t.Run("a server that is away holds the mail", func(t *testing.T) {
+	t.Run("a server that does not answer holds the mail", func(t *testing.T) {
 		t.Parallel()
 		l := listen(t)
 		if err := l.Close(); err != nil {
@@ -178,7 +178,7 @@ func TestSendFate(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		s := serve(t, func(s step) string {
 			if s.verb == "." {
-				cancel() // and then the good answer
+				cancel() // and then the answer
 			}
 			return ""
 		})
@@ -234,7 +234,7 @@ func TestSendRefusesWhatBreaksHeaders(t *testing.T) {
 
 func TestLines(t *testing.T) {
 	t.Parallel()
-	t.Run("letters go over the connections that are there, never more than the limit", func(t *testing.T) {
+	t.Run("mails use the open connections, never more than the limit", func(t *testing.T) {
 		t.Parallel()
 		s := serve(t, nil)
 		m := setup(t, config(s.url()))
@@ -249,10 +249,10 @@ func TestLines(t *testing.T) {
 		}
 		wg.Wait()
 		if all, most := s.connections(); all > 2 || most > 2 || len(s.received()) != letters {
-			t.Errorf("%d connections, %d at once, %d letters", all, most, len(s.received()))
+			t.Errorf("%d connections, %d at once, %d mails", all, most, len(s.received()))
 		}
 	})
-	t.Run("a refusal does not cost the connection", func(t *testing.T) {
+	t.Run("a refusal keeps the connection", func(t *testing.T) {
 		t.Parallel()
 		s := serve(t, func(s step) string {
 			if s.verb == "RCPT" && s.mail == 1 {
@@ -284,7 +284,7 @@ func TestLines(t *testing.T) {
 				}
 			}
 			if all, _ := s.connections(); all != 2 || len(s.received()) != 3 {
-				t.Errorf("%d connections, %d letters", all, len(s.received()))
+				t.Errorf("%d connections, %d mails", all, len(s.received()))
 			}
 		})
 	}
@@ -312,7 +312,7 @@ func TestLines(t *testing.T) {
 			t.Errorf("it took %s", took)
 		}
 	})
-	t.Run("a free line is given without waiting, a taken one is not", func(t *testing.T) {
+	t.Run("TryLine returns a free line, and does not wait for one", func(t *testing.T) {
 		t.Parallel()
 		m := setup(t, config(serve(t, nil).url()))
 		first, ok := m.TryLine()

@@ -8,7 +8,7 @@ import (
 	"orderbell/internal/mail"
 )
 
-// TestAnswers has a server answer as real ones do. Each answer is in its server's own words.
+// TestAnswers uses answers of real servers, in their own words.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	const (
@@ -19,7 +19,7 @@ func TestAnswers(t *testing.T) {
 		server, verb, reply string
 		want                mail.Fate
 	}{
-		// What the server has against us.
+		// Faults of the sender.
 		{"Postfix", "EHLO", "504 5.5.2 <till-7>: Helo command rejected: need fully-qualified hostname", held},
 		{"Postfix", "RCPT", "504 5.5.2 <till-7>: Helo command rejected: need fully-qualified hostname", held},
 		{"Postfix", "RCPT", "554 5.7.1 <owner@demo.example>: Relay access denied", held},
@@ -63,13 +63,13 @@ func TestAnswers(t *testing.T) {
 		{"any server", "RCPT", "555 parameters not recognized", held},
 		{"any server", "DATA", "554 no valid recipients", held},
 
-		// What the server has against itself.
+		// Faults of the server.
 		{"Postfix", "RCPT", "451 4.3.5 Server configuration error", held},
 		{"Postfix", "RCPT", "452 4.3.1 Insufficient system storage", held},
 		{"Postfix", ".", "451 4.3.0 Error: queue file write error", held},
 		{"Exchange", "DATA", "452 4.3.1 Insufficient system resources", held},
 
-		// What is about the recipient, for now.
+		// Temporary faults of the recipient.
 		{"Postfix", "RCPT", "450 4.2.0 <owner@demo.example>: Recipient address rejected: Greylisted", deferred},
 		{"Postfix", "RCPT", "450 4.1.2 <owner@demo.example>: Recipient address rejected: Domain not found", deferred},
 		{"Postfix", "RCPT", "451 4.7.1 <owner@demo.example>: Recipient address rejected: Greylisting in action", deferred},
@@ -77,7 +77,7 @@ func TestAnswers(t *testing.T) {
 		{"Gmail", "RCPT", "450-4.2.1 The user you are trying to contact is receiving mail at a rate\r\n450 4.2.1 that prevents additional messages", deferred},
 		{"Exim", "RCPT", "451 Temporary local problem - please try later", deferred},
 
-		// What is about the recipient, for good.
+		// Permanent faults of the recipient.
 		{"Postfix", "RCPT", "550 5.1.1 <owner@demo.example>: Recipient address rejected: User unknown in local recipient table", gone},
 		{"Postfix", "RCPT", "550 5.1.2 <owner@demo.example>: Recipient address rejected: Domain not found", gone},
 		{"Postfix", "RCPT", "501 5.1.3 Bad recipient address syntax", gone},

@@ -82,7 +82,7 @@ func One[T any](tb testing.TB, pool *database.Pool, sql string, args ...any) T {
 
 // Config returns the configuration of a program under test that uses the database at address.
 func Config(address string) database.Config {
-	const conns = 8 // more than production's share, since tests press on purpose
+	const conns = 8 // more than production's share, since tests cause high load
 	return database.Config{URL: address, MaxConns: conns, ConnectTimeout: patience, StatementTimeout: patience}
 }
 
@@ -282,7 +282,7 @@ func sweep(ctx context.Context, conn *pgx.Conn) error {
 			continue
 		}
 		_, err = conn.Exec(ctx, "DROP DATABASE IF EXISTS "+pgx.Identifier{name}.Sanitize())
-		if database.Violates(err, "55006") { // in use: not so stale
+		if database.Violates(err, "55006") { // in use, so not stale
 			continue
 		}
 		if err != nil {
