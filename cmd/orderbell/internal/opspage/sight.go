@@ -28,7 +28,7 @@ type sight struct {
 	since    time.Time // by the database's clock; zero: not all streams have opened yet
 	loaded   map[string]time.Time
 	seen     map[string]bool
-	arrivals map[string]time.Time // by trace: when its frame was here
+	arrivals map[string]time.Time // by trace: when its frame arrived
 	order    []string             // traces, the oldest first
 	failed   error
 }
@@ -56,7 +56,7 @@ func (s *sight) saw(tenant string, f watch.Frame) {
 		return
 	}
 	if _, err := uuid.Parse(f.ID); err != nil {
-		return // another publisher's id
+		return // an id of another publisher
 	}
 	s.seen[f.ID] = true
 	var data struct {
