@@ -103,7 +103,7 @@ func setup(t *testing.T, most time.Duration) (*world, *httptest.Server) {
 			return status.Outbox(3, time.Second), nil
 		}}},
 		Verify: func(context.Context, time.Time) ([]verify.Report, error) {
-			return []verify.Report{{Checks: []verify.Check{{Name: "orders", Looked: 5}, {Name: "stream", Skipped: "Redis is away"}}}}, nil
+			return []verify.Report{{Checks: []verify.Check{{Name: "orders", Looked: 5}, {Name: "stream", Skipped: "Redis is down"}}}}, nil
 		},
 		Spike: func(ctx context.Context, payments int, p load.Progress) (load.OrderReport, error) {
 			step, _ := p.Begin("orders", int64(payments))

@@ -63,7 +63,7 @@ func (s *sight) saw(tenant string, f watch.Frame) {
 		TraceParent string `json:"traceparent"`
 	}
 	if err := json.Unmarshal(f.Data, &data); err != nil {
-		return // it is no event of the contract; its id counts
+		return // it is not an event of the contract; its id counts
 	}
 	id := tracing.ID(data.TraceParent)
 	if _, known := s.arrivals[id]; id == "" || known {
