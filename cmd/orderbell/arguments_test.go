@@ -110,8 +110,8 @@ func (c commands) run(limit time.Duration, args ...string) (stdout, stderr strin
 	return string(got.Out), string(got.Err), got.Status
 }
 
-// sampleArguments has for every command what it is run with, before one argument or flag is changed. Those that would start or
-// ask something for long stop early, since no orderbell dev runs.
+// sampleArguments are the arguments of every command before one argument or flag is changed. Commands that would run for long
+// stop early, since no orderbell dev runs.
 func sampleArguments() map[string]string {
 	const id = "01a2b3c4-0000-7000-8000-000000000001"
 	return map[string]string{ //nolint:gosec // no password is among them
@@ -169,17 +169,17 @@ func everyCommand(cmd *cobra.Command, do func(*cobra.Command)) {
 	}
 }
 
-// numbers are values that no flag of a number or of a duration takes.
+// numbers are values that no flag of a number or of a duration accepts.
 func numbers() []string {
 	return []string{"9223372036854775808", "-9223372036854775809", "1e400", "9999999999h", "-1", "-1h", "1,5", "0x", "NaN", "-Inf", "+Inf", "１"}
 }
 
-// noMoments are values that no flag of a time takes: the program could not print them, or would take them for no flag at all.
+// noMoments are values that no flag of a time accepts: the program could not print them, or would read them as an absent flag.
 func noMoments() []string {
 	return []string{"2026-02-30", "0001-01-01", "0000-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59", "2562047h47m16s", "1e9"}
 }
 
-// texts are values that programs are known to stumble over. A command may take one as text.
+// texts are values that are known to break programs. A command may accept one as text.
 func texts() []string {
 	return []string{
 		"null", "-", "--", "'; DROP TABLE users; --", "%00", "%s%n", "../../etc/passwd", "a@localhost", strings.Repeat("a", 70) + "@shop.example", "a@-x", "=", "a=", "=?utf-8?q?A=0D=0A?=",
@@ -199,7 +199,7 @@ func hostileArguments(t *testing.T, c commands, cmd *cobra.Command, path, sample
 		t.Helper()
 		isText := kind == "string" || kind == "stringSlice"
 		values := slices.Concat(refused, numbers(), texts())
-		if path[0] == "plan" { // it has no text, and computes for long with numbers that it takes
+		if path[0] == "plan" { // it has no text flags, and computes for long with accepted numbers
 			values = slices.Concat(refused, numbers())
 		}
 		for _, value := range values {
@@ -213,7 +213,7 @@ func hostileArguments(t *testing.T, c commands, cmd *cobra.Command, path, sample
 			case status < 0 || status > 2 || status > 0 && stderr == "":
 				t.Errorf("%s: exit status %d, %.300s", what, status, stderr)
 			case strings.Contains(stderr, "SQLSTATE") || strings.Contains(stderr, "unable to encode"):
-				t.Errorf("%s: it reaches the store: %.300s", what, stderr)
+				t.Errorf("%s: it is sent to the store: %.300s", what, stderr)
 			case status == 2 && !strings.Contains(stderr, named) && !strings.Contains(stderr, strings.Trim(strconv.Quote(value[:min(len(value), 50)]), `"`)):
 				t.Errorf("%s: exit status 2, %.300s, want it to name %s", what, stderr, named)
 			}
@@ -252,7 +252,7 @@ func limitOf(path []string) time.Duration {
 	return 20 * time.Second
 }
 
-// clean fails the test if what is printed steers a terminal or turns text around.
+// clean fails the test if the output controls a terminal or changes the direction of text.
 func clean(t *testing.T, what, printed string) {
 	t.Helper()
 	for line := range strings.Lines(printed) {

@@ -15,7 +15,7 @@ import (
 	"orderbell/internal/dev/waittest"
 )
 
-// TestCommandsAreInTheAuditTrail has commands change something, on a running stack.
+// TestCommandsAreInTheAuditTrail runs commands that change something, on a running stack.
 func TestCommandsAreInTheAuditTrail(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "dev")

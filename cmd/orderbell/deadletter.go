@@ -174,7 +174,7 @@ func newDeadLetterRedriveCommand(o *deadLetterOptions) *cobra.Command {
 		Short: "Send the events of dead letters to their functions again",
 		Long: `Send the events of dead letters to the topic of events again, unchanged, and record that on the topic of dead letters.
 
-With --auto only letters are sent that failed for a reason that passes: the function did not answer, or with a status that the
+With --auto only letters are sent that failed for a temporary reason: the function did not answer, or with a status that the
 broker tries again. Each waits 30 s after it was written, and twice as long for each letter that its event has had before,
 an hour at most. A function that had a new letter in the last 30 s gets ten letters, and the others when it had none. An event
 whose first letter is older than three days is left to an operator. Run it every minute: nothing else is to be done after an outage.
@@ -230,7 +230,7 @@ of the database (DATABASE_URL). Exit status 1: a named letter was refused, or Ka
 	}
 	o.filters(cmd)
 	cmd.Flags().BoolVar(&all, "all", false, "all letters that are neither redriven nor closed")
-	cmd.Flags().BoolVar(&auto, "auto", false, "all letters that failed for a reason that passes, when they are due")
+	cmd.Flags().BoolVar(&auto, "auto", false, "all letters that failed for a temporary reason, when they are due")
 	cmd.Flags().IntVar(&rate, "rate", 0, "letters sent in a second at most; 0 is no limit")
 	cmd.Flags().StringSliceVar(&groups, "groups", nil, "consumer groups of the Triggers: find also what the broker has dropped")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print what would be sent, and send nothing")

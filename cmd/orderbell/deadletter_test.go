@@ -42,7 +42,7 @@ func payment(t *testing.T, id, orderID string, at time.Time, amount int64) cloud
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
-// letters asks the running stack's command line.
+// letters lists dead letters with the command line of the running stack.
 func letters(t *testing.T, data string, args ...string) []deadletter.Letter {
 	t.Helper()
 	stdout, stderr, status := run(t, nil, append([]string{"deadletter", "list", "--json", "--data", data}, args...)...)
@@ -53,13 +53,13 @@ func letters(t *testing.T, data string, args ...string) []deadletter.Letter {
 	return found
 }
 
-// TestDeadLetters takes bad events through the real broker, functions and stores, and heals what can be healed.
+// TestDeadLetters sends invalid events through the real broker, functions and stores, and redrives what can be redriven.
 func TestDeadLetters(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "dev")
 	d := startDev(t, data)
 	db := d.database(t)
-	// What an event left: its records, notifications and e-mails.
+	// The rows of an event: its records, notifications and mails.
 	trail := func(id string) (n [3]int) {
 		t.Helper()
 		if err := db.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM event_records WHERE event_id = $1),
@@ -128,7 +128,7 @@ func TestDeadLetters(t *testing.T) {
 		t.Fatal(diff)
 	}
 	if got := trail(early.ID()); got != nothing {
-		t.Errorf("the event of the future left %v", got)
+		t.Errorf("the event of the future has %v", got)
 	}
 	stdout, _, status := run(t, nil, "deadletter", "show", "--data", data, early.ID())
 	for _, part := range []string{"is more than an hour ahead of", "status 400 ", " tenantid demo ", `"order_id":"` + orderID} {
@@ -137,7 +137,7 @@ func TestDeadLetters(t *testing.T) {
 		}
 	}
 
-	// Redriven when its time has come, the event runs as a first one would.
+	// The event is redriven after its time has come, and is applied.
 	waittest.Until(t, "its time has come", func() bool { return time.Now().Add(event.MaxSkew).After(early.Time()) })
 	stdout, stderr, status := run(t, nil, "deadletter", "redrive", "--data", data, "--all", "--dry-run")
 	if status != 0 || !strings.Contains(stdout, "3 to be redriven, 2 refused") || trail(early.ID()) != nothing {
@@ -151,7 +151,7 @@ func TestDeadLetters(t *testing.T) {
 	if got := letters(t, data, "--open"); len(got) != 4 {
 		t.Errorf("%d letters are open, want 4", len(got))
 	}
-	// Sent again by its letter, it changes nothing: a marker of the same order after it tells when it is through.
+	// A second redrive of its letter changes nothing. A marker event of the same order shows when it was handled.
 	for _, l := range letters(t, data) {
 		if l.EventID == early.ID() {
 			if _, stderr, status := run(t, nil, "deadletter", "redrive", "--data", data, l.ID); status != 0 {
@@ -163,7 +163,7 @@ func TestDeadLetters(t *testing.T) {
 	publish(marker)
 	waittest.Until(t, "the marker is applied", func() bool { return trail(marker.ID()) == once })
 	if got := trail(early.ID()); got != once {
-		t.Errorf("redriven twice, the event left %v", got)
+		t.Errorf("after two redrives the event has %v", got)
 	}
 
 	// An event of an outage is redriven without a command.
@@ -171,7 +171,7 @@ func TestDeadLetters(t *testing.T) {
 	bury(t, d, deadLetterOf(missed, http.StatusServiceUnavailable), now.Add(-10*time.Minute))
 	waittest.Until(t, "the event of an outage is applied", func() bool { return trail(missed.ID()) == once })
 
-	// What cannot go is refused with its reason, and the others come back as letters of their own.
+	// A letter that cannot be redriven is refused with its reason, and the others become new letters.
 	if _, stderr, status := run(t, nil, "deadletter", "redrive", "--data", data, garbage); status != 1 || !strings.Contains(stderr, "1 of 1 dead letters were refused") {
 		t.Errorf("redrive of garbage: status %d, %s", status, stderr)
 	}
@@ -187,7 +187,7 @@ func TestDeadLetters(t *testing.T) {
 	}
 }
 
-// publishGarbage puts a message that is no event on the topic, with the order's key.
+// publishGarbage puts a message that is not an event on the topic, with the order's key.
 func publishGarbage(t *testing.T, d *dev, key string) {
 	t.Helper()
 	sendRaw(t, d, &sarama.ProducerMessage{Topic: "orders.events", Key: sarama.StringEncoder(key), Value: sarama.StringEncoder("garbage")})
@@ -207,7 +207,7 @@ func sendRaw(t *testing.T, d *dev, message *sarama.ProducerMessage) {
 	}
 }
 
-// bury writes a dead letter that looks as old as at.
+// bury writes a dead letter of the time at.
 func bury(t *testing.T, d *dev, letter cloudevents.Event, at time.Time) {
 	t.Helper()
 	message := &sarama.ProducerMessage{Topic: "orders.dead-letters", Timestamp: at}
@@ -228,15 +228,15 @@ func TestDeadLetterUsage(t *testing.T) {
 		status int
 		want   string
 	}{
-		"no subcommand":                    {[]string{"deadletter"}, 2, "missing subcommand: use one of close, list, redrive, show"},
-		"nothing to redrive":               {[]string{"deadletter", "redrive"}, 2, "give the ids of dead letters, or --all, or --auto"},
-		"ids and all":                      {[]string{"deadletter", "redrive", "1-2", "--all"}, 2, "give the ids of dead letters, or --all, or --auto"},
-		"a filter without all":             {[]string{"deadletter", "redrive", "1-2", "--tenant", "demo"}, 2, "leave them out if you give ids"},
-		"a since that is no time":          {[]string{"deadletter", "list", "--since", "yesterday"}, 2, "must be a duration"},
-		"a since in the future":            {[]string{"deadletter", "list", "--since", "-1h"}, 2, "must be a duration"},
-		"neither a stack nor a Kafka":      {[]string{"deadletter", "list"}, 1, "start it, or set KAFKA_BROKERS"},
-		"no argument to show":              {[]string{"deadletter", "show"}, 2, "an argument is missing: write orderbell deadletter show ID"},
-		"a Kafka that is not there to ask": {[]string{"deadletter", "list"}, 1, "available brokers"},
+		"no subcommand":                  {[]string{"deadletter"}, 2, "missing subcommand: use one of close, list, redrive, show"},
+		"nothing to redrive":             {[]string{"deadletter", "redrive"}, 2, "give the ids of dead letters, or --all, or --auto"},
+		"ids and all":                    {[]string{"deadletter", "redrive", "1-2", "--all"}, 2, "give the ids of dead letters, or --all, or --auto"},
+		"a filter without all":           {[]string{"deadletter", "redrive", "1-2", "--tenant", "demo"}, 2, "leave them out if you give ids"},
+		"a since that is no time":        {[]string{"deadletter", "list", "--since", "yesterday"}, 2, "must be a duration"},
+		"a since in the future":          {[]string{"deadletter", "list", "--since", "-1h"}, 2, "must be a duration"},
+		"no stack and no Kafka":          {[]string{"deadletter", "list"}, 1, "start it, or set KAFKA_BROKERS"},
+		"no argument to show":            {[]string{"deadletter", "show"}, 2, "an argument is missing: write orderbell deadletter show ID"},
+		"a Kafka that cannot be reached": {[]string{"deadletter", "list"}, 1, "available brokers"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -200,12 +200,12 @@ func TestDev(t *testing.T) {
 		t.Errorf("GET /dev/users: %d %s", status, body)
 	}
 
-	// A business is made while it runs, and its owner can begin.
+	// A business is created while the stack runs, and its owner can sign in.
 	call(t, nil, "tenant", "create", "--data", data, "--name", "Corner Shop", "--owner-email", "ana@shop.example")
 	ana := *first
 	ana.token = strings.TrimSpace(call(t, nil, "token", "--data", data, "--tenant", "corner-shop", "--email", "ana@shop.example"))
 	if status, body := ana.call(t, http.MethodGet, "/api/users", ""); status != http.StatusOK || strings.Count(body, "user_id") != 1 {
-		t.Errorf("the new owner's people: %d %s", status, body)
+		t.Errorf("the new owner's users: %d %s", status, body)
 	}
 
 	// A second one is refused, on the same directory and on the same port.
@@ -220,7 +220,7 @@ func TestDev(t *testing.T) {
 		t.Errorf("a second dev on the port: %d %q", status, stderr)
 	}
 
-	// A crashed program comes back, and the state file tells its new process.
+	// A crashed program restarts, and the state file has its new process.
 	old := first.state.Programs["order-api"].PID
 	if err := syscall.Kill(old, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -244,7 +244,7 @@ func TestDev(t *testing.T) {
 		t.Errorf("ReadState after the stop = %v, want %v", err, devstack.ErrNotRunning)
 	}
 
-	// The second start has the data, and its secret knows the old token. Its end is a kill, which leaves nothing either.
+	// The second start has the data, and its secret verifies the old token. It is killed, which leaves no process either.
 	second := startDev(t, data)
 	second.token = first.token
 	if got := second.orders(t); got != 1 {
@@ -254,7 +254,7 @@ func TestDev(t *testing.T) {
 	second.stop(t, syscall.SIGKILL)
 	expectGone(t, family)
 
-	// After the kill everything works on the kept data: an order goes all the way.
+	// After the kill everything works on the kept data.
 	third := startDev(t, data)
 	third.followOrder(t)
 	if got := third.orders(t); got != 2 {

@@ -74,7 +74,7 @@ func printAccounts(out io.Writer, accounts []explain.Account) error {
 		for _, p := range a.Users {
 			who := p.Email
 			if who == "" {
-				who = "user " + p.UserID + ", who is gone"
+				who = "user " + p.UserID + ", who was removed"
 			} else {
 				who += " (" + strings.Join(p.Roles, ", ") + ")"
 			}

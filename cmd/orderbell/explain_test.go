@@ -28,7 +28,7 @@ func TestExplain(t *testing.T) {
 	env := []string{"DATABASE_URL=" + address}
 	stdout, stderr, status := run(t, env, "explain", "--event", id, "--user", "owner@demo.example")
 	for _, want := range []string{
-		"order_paid " + id + " of order ", "It was taken in at ", "owner@demo.example (owner)",
+		"order_paid " + id + " of order ", "It was applied at ", "owner@demo.example (owner)",
 		"e-mail  None: the user had e-mail notifications switched off.",
 	} {
 		if status != 0 || !strings.Contains(stdout, want) {
@@ -36,7 +36,7 @@ func TestExplain(t *testing.T) {
 		}
 	}
 	if strings.Contains(stdout, "\x1b") {
-		t.Errorf("an escape sequence went through: %q", stdout)
+		t.Errorf("an escape sequence is printed: %q", stdout)
 	}
 	stdout, stderr, status = run(t, env, "explain", "--event", id, "--json")
 	var accounts []explain.Account
@@ -70,17 +70,17 @@ func TestExplain(t *testing.T) {
 		status int
 		want   string
 	}{
-		"no event":                    {nil, 2, "give one of --event, --order, --reference and --mail"},
-		"something that is no id":     {[]string{"--event", "paid"}, 2, `not "paid"`},
-		"an unknown event":            {[]string{"--event", strings.ReplaceAll(id, "0193", "0194")}, 1, "there is no event"},
-		"a user of another tenant":    {[]string{"--event", id, "--user", "a@b.example"}, 1, "has no user a@b.example"},
-		"two of them":                 {[]string{"--event", id, "--reference", "A-1"}, 2, "give one of"},
-		"an order that is no id":      {[]string{"--order", "A-1"}, 2, `not "A-1"`},
-		"an unknown order":            {[]string{"--order", id}, 1, "there is no order " + id},
-		"an unknown reference":        {[]string{"--reference", "B-1"}, 1, "no order has the reference B-1"},
-		"an unknown mail":             {[]string{"--mail", id}, 1, "there is no mail " + id},
-		"a tenant of no reference":    {[]string{"--event", id, "--tenant", "demo"}, 2, "needs --reference: leave it out"},
-		"something that is no option": {[]string{"--event", id, "--why"}, 2, "orderbell explain has no flag --why"},
+		"no event":                   {nil, 2, "give one of --event, --order, --reference and --mail"},
+		"a text that is not an id":   {[]string{"--event", "paid"}, 2, `not "paid"`},
+		"an unknown event":           {[]string{"--event", strings.ReplaceAll(id, "0193", "0194")}, 1, "there is no event"},
+		"a user of another tenant":   {[]string{"--event", id, "--user", "a@b.example"}, 1, "has no user a@b.example"},
+		"two of them":                {[]string{"--event", id, "--reference", "A-1"}, 2, "give one of"},
+		"an order that is not an id": {[]string{"--order", "A-1"}, 2, `not "A-1"`},
+		"an unknown order":           {[]string{"--order", id}, 1, "there is no order " + id},
+		"an unknown reference":       {[]string{"--reference", "B-1"}, 1, "no order has the reference B-1"},
+		"an unknown mail":            {[]string{"--mail", id}, 1, "there is no mail " + id},
+		"a tenant of no reference":   {[]string{"--event", id, "--tenant", "demo"}, 2, "needs --reference: leave it out"},
+		"an unknown flag":            {[]string{"--event", id, "--why"}, 2, "orderbell explain has no flag --why"},
 	} {
 		if _, stderr, status := run(t, env, append([]string{"explain"}, test.args...)...); status != test.status || !strings.Contains(stderr, test.want) {
 			t.Errorf("%s: status %d, %q, want %d and %q", name, status, stderr, test.status, test.want)

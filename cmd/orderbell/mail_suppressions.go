@@ -69,7 +69,7 @@ func newSuppressionsRemoveCommand(o *mailOptions) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "remove ADDRESS…",
 		Short: "Take addresses off the list, so that they get mail again",
-		Long: `Take addresses off the list, so that new events make mails to them. Mails of before stay as they are: orderbell mail retry
+		Long: `Take addresses off the list, so that new events make mails to them. Earlier mails do not change: orderbell mail retry
 makes them due.
 
 Exit status 1: an address is not on the list. Then nothing is changed.`,

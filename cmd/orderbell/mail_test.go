@@ -9,7 +9,7 @@ import (
 	"orderbell/internal/store/database/databasetest"
 )
 
-// TestMail takes mails through the ways back that an operator has.
+// TestMail retries mails in every way that an operator has.
 func TestMail(t *testing.T) {
 	t.Parallel()
 	address := databasetest.URL(t)

@@ -65,7 +65,7 @@ func build(bin string) error {
 // limit is generous: the machine may be busy.
 const limit = 90 * time.Second
 
-// orderbell returns the command with an environment that has none of the real servers in it, but env.
+// orderbell returns the command with env and without the variables of real servers.
 func orderbell(t *testing.T, env []string, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*limit)
@@ -83,7 +83,7 @@ func orderbell(t *testing.T, env []string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// run returns what the command says and its exit status.
+// run returns the output of the command and its exit status.
 func run(t *testing.T, env []string, args ...string) (stdout, stderr string, status int) {
 	t.Helper()
 	cmd := orderbell(t, env, args...)

@@ -36,7 +36,7 @@ OpenTelemetry adds ` + "`target_info`" + `.
 
 `
 
-// TestMetricsTable holds docs/metrics.md to what the programs of a running stack export.
+// TestMetricsTable compares docs/metrics.md with the metrics that the programs of a running stack export.
 func TestMetricsTable(t *testing.T) {
 	t.Parallel()
 	d := startDev(t, filepath.Join(t.TempDir(), "dev"))

@@ -34,7 +34,7 @@ func (p *Prefixes) Decode(text string) error {
 		if err != nil {
 			address, single := netip.ParseAddr(part)
 			if single != nil {
-				return fmt.Errorf("%q is no address and no network like 10.0.0.0/8", part)
+				return fmt.Errorf("%q is neither an address nor a network such as 10.0.0.0/8", part)
 			}
 			prefix = netip.PrefixFrom(address, address.BitLen())
 		}

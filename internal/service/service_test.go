@@ -107,7 +107,7 @@ func TestMain(m *testing.M) {
 			content, err := os.ReadFile(os.Getenv("STORE_URL"))
 			switch {
 			case err != nil:
-				return fmt.Errorf("the store is away: %w", err)
+				return fmt.Errorf("the store is down: %w", err)
 			case string(content) == "old":
 				return tooOldError{}
 			}
@@ -190,8 +190,8 @@ func TestService(t *testing.T) {
 	if err := p.Err(); err != nil {
 		t.Errorf("exit: %v", err)
 	}
-	if n := strings.Count(p.Log(), "the store is away"); n != 1 {
-		t.Errorf("the log says %d times that the store is away, want once:\n%s", n, p.Log())
+	if n := strings.Count(p.Log(), "the store is down"); n != 1 {
+		t.Errorf("the log says %d times that the store is down, want once:\n%s", n, p.Log())
 	}
 }
 

@@ -113,7 +113,7 @@ func (p *smtpProxy) coin() bool {
 	return p.random.IntN(2) == 0
 }
 
-// wait returns when the current fault is none of these.
+// wait returns when the current fault is another one.
 func (p *smtpProxy) wait(faults ...mailFault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -36,7 +36,6 @@ export interface DeviceClient {
   revoke(device: PairedDevice): Promise<void>;
 }
 
-
 export function deviceClient(ask: Ask): DeviceClient {
   return {
     async load() {

@@ -13,7 +13,6 @@ export interface InboxClient {
   readAll(): Promise<Reading>;
 }
 
-
 export function inboxClient(ask: Ask): InboxClient {
   return {
     async page(cursor, signal) {
@@ -21,7 +20,9 @@ export function inboxClient(ask: Ask): InboxClient {
         limit: '50',
         ...(cursor === '' ? {} : { cursor }),
       });
-      return parseInboxPage(await readJSON(await ask(`${api.notifications}?${query.toString()}`, { signal })));
+      return parseInboxPage(
+        await readJSON(await ask(`${api.notifications}?${query.toString()}`, { signal })),
+      );
     },
     async read(notificationIds) {
       const request = sending('POST', { notification_ids: notificationIds });

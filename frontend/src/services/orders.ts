@@ -85,8 +85,7 @@ export function ordersClient(ask: Ask): OrdersClient {
       return parseSnapshotPage(await readJSON(await ask(`${api.snapshot}?${query}`, { signal }))).orders;
     },
     history: async (orderId) => parseHistory(await readJSON(await ask(api.history(orderId)))),
-    summary: async (date) =>
-      parseSummary(await readJSON(await ask(`${api.summary}?${given({ date })}`))),
+    summary: async (date) => parseSummary(await readJSON(await ask(`${api.summary}?${given({ date })}`))),
     async counts({ from, to, signal }) {
       return parseCounts(await readJSON(await ask(`${api.counts}?${given({ from, to })}`, { signal })));
     },

@@ -24,7 +24,6 @@ export interface Provider {
   signOut(session: Session): Promise<void>;
 }
 
-
 /** What one tab says to the others of its browser: only one renews at a time, since a refresh token may be good once. */
 const renewalLock = 'orderbell renewal';
 

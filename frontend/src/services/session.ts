@@ -20,7 +20,6 @@ export interface Session {
   readonly stays?: true;
 }
 
-
 /** How the tokens of devices begin: orderbell-device.TENANT.ID.SECRET (docs/adr/0018). */
 const devicePrefix = 'orderbell-device.';
 

@@ -84,7 +84,7 @@ describe('a live stream', () => {
     expect(stream.getSnapshot().kind).toBe('live');
   });
 
-  it('gives up on what is no event stream but an endless line', async () => {
+  it('gives up on an endless line that is not an event stream', async () => {
     const { states, attempts } = setup([() => eventStream(`data: ${'x'.repeat(1 << 21)}`, 'stays open')]);
     await settle();
     expect(attempts[0]?.signal.aborted).toBe(true);

@@ -10,7 +10,6 @@ export interface TenantClient {
   save(settings: TenantSettings, version: number): Promise<Tenant>;
 }
 
-
 /** The address is the same for every business, so a response in this browser's cache may be another business's. */
 const fresh: RequestInit = { cache: 'no-store' };
 

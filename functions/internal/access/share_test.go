@@ -56,7 +56,7 @@ func TestATenantTakesItsShareOfAnInstance(t *testing.T) {
 		if running.Load() != atOnce || refused.Load() != more {
 			t.Errorf("the turn of one that waits did not come: %d run, %d are refused", running.Load(), refused.Load())
 		}
-		time.Sleep(time.Second) // synctest's: nobody waits longer
+		time.Sleep(time.Second) // of the synctest clock: no request waits longer
 		synctest.Wait()
 		if want := int32(more + waiting - 1); refused.Load() != want {
 			t.Errorf("%d are refused after a second, want %d", refused.Load(), want)

@@ -22,7 +22,7 @@ import (
 // away tells no program of a revocation.
 type away struct{}
 
-func (away) Revoke(context.Context, auth.Revocation) error { return errors.New("redis is away") }
+func (away) Revoke(context.Context, auth.Revocation) error { return errors.New("redis is down") }
 
 // TestProblems has one request for each problem of the API. Those that all APIs share are in order-api's file.
 func TestProblems(t *testing.T) {
@@ -60,7 +60,7 @@ func TestProblems(t *testing.T) {
 	whole := b.devices
 	b.devices, _ = deviceapi.New(slog.New(slog.DiscardHandler), authtest.Verifier(t, authtest.Config(authtest.Secret)), b.store, away{}, most)
 	ids = strings.NewReplacer("{id}", device.DeviceID)
-	add(b.asManager, "DELETE /api/devices/{id}", "Redis is away", "")
+	add(b.asManager, "DELETE /api/devices/{id}", "Redis is down", "")
 	b.devices = whole
 	for range 9 {
 		do[struct{}](t, b, b.asManager, "POST", "/api/devices", approval("BCDF-GHJK", "Bar 2", "viewer"), http.StatusNotFound)

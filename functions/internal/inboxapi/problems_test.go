@@ -21,7 +21,7 @@ func TestProblems(t *testing.T) {
 		{"GET /api/notifications?unread=yes", "unread", ""},
 		{"POST /api/notifications/{id}/read", "an unknown notification", ""},
 		{"POST /api/notifications/read", "no ids", `{}`},
-		{"POST /api/notifications/read", "an id that is none", `{"notification_ids":["1"]}`},
+		{"POST /api/notifications/read", "an id that is not a UUID", `{"notification_ids":["1"]}`},
 		{"POST /api/notifications/read", "too many ids", `{"notification_ids":[` + strings.Repeat(`"`+ana+`",`, 100) + `"` + ana + `"]}`},
 	} {
 		method, path, _ := strings.Cut(c.request, " ")

@@ -151,13 +151,13 @@ func TestBadLinks(t *testing.T) {
 	b := setup(t)
 	good := b.link(0)
 	for name, test := range map[string]struct{ link, says string }{
-		"cut off":          {good[:len(good)-2], "This link is incomplete"},
-		"forged":           {strings.Replace(good, "AAAA", "AAAB", 1), "This link is incomplete"},
-		"empty":            {origin + optout.Path, "This link is incomplete"},
-		"too old":          {b.link(25 * time.Hour), "This link has expired"},
-		"nobody's":         {b.links.URL("demo", mailID, mailID, time.Now()), "This user no longer exists"},
-		"another tenant's": {b.links.URL("id", userID, mailID, time.Now()), "This user no longer exists"},
-		"no tenant's":      {b.links.URL("nobody", userID, mailID, time.Now()), "This user no longer exists"},
+		"cut off":           {good[:len(good)-2], "This link is incomplete"},
+		"forged":            {strings.Replace(good, "AAAA", "AAAB", 1), "This link is incomplete"},
+		"empty":             {origin + optout.Path, "This link is incomplete"},
+		"too old":           {b.link(25 * time.Hour), "This link has expired"},
+		"an unknown user's": {b.links.URL("demo", mailID, mailID, time.Now()), "This user no longer exists"},
+		"another tenant's":  {b.links.URL("id", userID, mailID, time.Now()), "This user no longer exists"},
+		"no tenant's":       {b.links.URL("nobody", userID, mailID, time.Now()), "This user no longer exists"},
 	} {
 		for _, method := range []string{"GET", "POST"} {
 			w := do(b.api, method, test.link)

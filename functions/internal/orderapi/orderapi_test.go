@@ -358,7 +358,7 @@ func (f failing) Made(context.Context, string, time.Time, time.Time) (map[order.
 
 type temporary struct{}
 
-func (temporary) Error() string   { return "host db is away, password secret" }
+func (temporary) Error() string   { return "host db is down, password secret" }
 func (temporary) Temporary() bool { return true }
 
 func TestAStoreThatFails(t *testing.T) {

@@ -126,7 +126,7 @@ func TestProblems(t *testing.T) {
 	r := newRequest(t, b, "POST", "/api/orders", "{")
 	r.Body = io.NopCloser(io.MultiReader(strings.NewReader("{"), broken{}))
 	book.Add(t, orders+": a body that breaks off", send(b, r))
-	book.Add(t, snapshot+": a store is away", serve(t, failing{temporary{}}, nil).do(t, call{method: "GET", path: "/api/orders/snapshot"}))
+	book.Add(t, snapshot+": a store is down", serve(t, failing{temporary{}}, nil).do(t, call{method: "GET", path: "/api/orders/snapshot"}))
 	book.Add(t, snapshot+": an unexpected error", serve(t, failing{io.ErrNoProgress}, nil).do(t, call{method: "GET", path: "/api/orders/snapshot"}))
 	b.addLimited(t, &book)
 	book.Compare(t)

@@ -92,7 +92,7 @@ func TestProblems(t *testing.T) {
 		{"a source of another tenant", func(_ context.Context, e event.Event) error { return event.ForeignSource(e.Source, e.Data.TenantID) }},
 		{"an event of another year", func(_ context.Context, e event.Event) error { return e.CheckAge(now.AddDate(1, 0, 0), 45) }},
 		{"an event of the future", func(_ context.Context, e event.Event) error { return e.CheckAge(now.AddDate(-1, 0, 0), 45) }},
-		{"a store that is away", func(context.Context, event.Event) error {
+		{"a store that is down", func(context.Context, event.Event) error {
 			return fmt.Errorf("apply event: %w", temporary{errors.New("connection refused")})
 		}},
 		{"a lock that another delivery holds", func(context.Context, event.Event) error { return conflict{errors.New("locked")} }},

@@ -189,7 +189,7 @@ func TestServeHTTPOutcomes(t *testing.T) {
 	}{
 		"an invalid event":             {fmt.Errorf("apply: %w", &event.InvalidError{Field: "id", Reason: "is odd"}), 400, "invalid event: id is odd"},
 		"another payload":              {event.ErrPayloadConflict, 400, "invalid event: id was used before with another type, time or data: give each event an id of its own"},
-		"a store that is away":         {fmt.Errorf("apply event: %w", temporary{errors.New("refused")}), 503, "apply event: refused"},
+		"a store that is down":         {fmt.Errorf("apply event: %w", temporary{errors.New("refused")}), 503, "apply event: refused"},
 		"a deadline further in":        {fmt.Errorf("publish: %w", context.DeadlineExceeded), 503, "publish: context deadline exceeded"},
 		"a lock held by another":       {fmt.Errorf("apply event: %w", conflict{errors.New("locked")}), 409, "apply event: locked"},
 		"a bug":                        {errors.New("index out of range"), 500, "index out of range"},

@@ -224,7 +224,7 @@ func TestForward(t *testing.T) {
 	t.Run("a dead letter that cannot be written is tried again", func(t *testing.T) {
 		t.Parallel()
 		b, dead, _ := setup(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) })
-		dead.err = func(cloudevents.Event) error { return errors.New("Kafka is away") }
+		dead.err = func(cloudevents.Event) error { return errors.New("Kafka is down") }
 		if err := b.Forward(t.Context(), record.Record{Event: paid(t)}); err == nil {
 			t.Error("no error, want one: the event would be lost")
 		}
@@ -272,7 +272,7 @@ func TestDeadLetters(t *testing.T) {
 	t.Run("a dead letter that Kafka does not take now is answered 503", func(t *testing.T) {
 		t.Parallel()
 		b, dead, _ := setup(t, away)
-		dead.err = func(cloudevents.Event) error { return errors.New("Kafka is away") }
+		dead.err = func(cloudevents.Event) error { return errors.New("Kafka is down") }
 		if got := post(t, b, http.MethodPost, `{"a":1}`, attributes...); got != http.StatusServiceUnavailable {
 			t.Errorf("status %d, want 503", got)
 		}

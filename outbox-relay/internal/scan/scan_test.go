@@ -40,7 +40,7 @@ func TestCheck(t *testing.T) {
 	known.SetType("order_paid")
 	unknown.SetID("partition:3/offset:42") // as the others are called
 	unknown.SetType("order_shipped")
-	away := errors.New("Kafka is away")
+	away := errors.New("Kafka is down")
 	for name, test := range map[string]struct {
 		record record.Record
 		errs   []error

@@ -205,7 +205,7 @@ func TestExamples(t *testing.T) {
 	compare("stream_resumed", open("Last-Event-ID", created.ID).raw(t, 4))
 	compare("resync_unknown_id", strings.SplitAfter(open("Last-Event-ID", "bogus").raw(t, 2), "\n\n")[1])
 	compare("resync_too_old", strings.SplitAfter(open("Last-Event-ID", "01800000-0000-7000-8000-000000000000").raw(t, 2), "\n\n")[1])
-	token = "Bearer " + b.token(t, "u-1") // expires within the notice
+	token = "Bearer " + b.token(t, "u-1") // expires within the time of the announcement
 	compare("token_expiring", strings.SplitAfter(open().raw(t, 2), "\n\n")[1])
 	at, _, err := b.feed.Lookup(t.Context(), "demo", updated.ID)
 	if err != nil {

@@ -41,7 +41,7 @@ type entry struct {
 	content    uint32 // where the frame begins, after the chunk's size
 	id, idLen  uint32 // the event id in data; without a chunk, the audience has it
 	audience   int32  // index in audiences, -1: no user has a frame of its own
-	control    bool   // a resync, degraded or live frame, which is no event
+	control    bool   // a resync, degraded or live frame, which is not an event
 	again      bool   // the event may have been published before, and may be here a second time
 }
 

@@ -84,6 +84,6 @@ func TestWhatIsNoChangeIsNotMeasured(t *testing.T) {
 	read := feedtest.Message("demo", 1)
 	read.Event = "notification_read"
 	if r.Begin("demo", m) != nil || r.Begin("demo", read) != nil {
-		t.Error("a change without a time, or what is none, is measured")
+		t.Error("a change without a time, or with an invalid one, is measured")
 	}
 }

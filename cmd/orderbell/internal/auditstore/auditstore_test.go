@@ -42,7 +42,7 @@ func TestTrail(t *testing.T) {
 	same := cmp.Comparer(time.Time.Equal)
 
 	if diff := cmp.Diff(audit.Trail{Notified: []string{}, Mails: []audit.Delivery{}}, trail(), same); diff != "" {
-		t.Errorf("an event that never was:\n%s", diff)
+		t.Errorf("an event that does not exist:\n%s", diff)
 	}
 	exec(`INSERT INTO tenants (id, name) VALUES ($1, 'Demo')`, tenant)
 	for _, user := range []string{budi, ana} {

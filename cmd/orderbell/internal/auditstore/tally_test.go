@@ -12,7 +12,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// TestTally brings one event forward, hop by hop.
+// TestTally moves one event from hop to hop.
 func TestTally(t *testing.T) {
 	t.Parallel()
 	pool := databasetest.New(t)

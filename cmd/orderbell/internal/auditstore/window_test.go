@@ -12,10 +12,10 @@ import (
 	"orderbell/internal/store/database/databasetest"
 )
 
-// many orders are what the window tests have, each with an event, a notification and an e-mail.
+// many is the number of orders of the window tests, each with an event, a notification and a mail.
 const many = 7
 
-// filled returns a store that may not write, on a database with one order an hour.
+// filled returns a read-only store on a database with one order an hour.
 func filled(t *testing.T, start time.Time) *auditstore.Store {
 	t.Helper()
 	address := databasetest.URL(t)

@@ -16,7 +16,7 @@ import (
 	"orderbell/internal/feed/message"
 )
 
-// TestRun checks the check: a shop that does everything right passes, and each thing that a shop can do wrong is found.
+// TestRun tests the check: a correct shop passes, and each fault of a shop is found.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -79,7 +79,7 @@ func setup(t *testing.T, f fault, said *strings.Builder) check.Config {
 		origin.Close()
 		mailpit.Close()
 	})
-	// What has to come does at once here, what does not come has to be waited for.
+	// Here expected frames arrive at once, so a short patience is enough for missing ones.
 	patience := 20 * time.Second
 	switch f {
 	case relayAsleep, functionDeaf, redeliveryIgnored, mailDue, resumeForgets:

@@ -27,7 +27,7 @@ func (r *run) eligible() []string {
 	return ids
 }
 
-// mailed waits until no e-mail of the paid order is due, and looks into the inboxes.
+// mailed waits until no mail of the paid order is due, and checks the inboxes.
 func (r *run) mailed(ctx context.Context) error {
 	paid := r.changes[1].Event.ID
 	var due audit.Delivery

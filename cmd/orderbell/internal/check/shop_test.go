@@ -20,21 +20,21 @@ import (
 	"orderbell/internal/user"
 )
 
-// fault is one thing that a shop does wrong.
+// fault is one fault of a shop.
 type fault = string
 
 const (
 	none                   fault = "nothing is wrong"
 	relayAsleep            fault = "the relay sleeps"
-	functionDeaf           fault = "a function does not hear"
-	frameTwice             fault = "a frame comes twice"
+	functionDeaf           fault = "a function gets no event"
+	frameTwice             fault = "a frame is repeated"
 	redeliveryShown        fault = "a redelivery is shown"
 	redeliveryIgnored      fault = "a redelivery is not handled"
 	wrongOrder             fault = "a version is skipped"
 	kitchenNotified        fault = "the kitchen is notified"
 	notificationOfAnother  fault = "the notification is of another event"
 	viewerMailed           fault = "a viewer gets an e-mail"
-	mailTwice              fault = "an e-mail comes twice"
+	mailTwice              fault = "a mail is sent twice"
 	mailAgain              fault = "a redelivery sends an e-mail again"
 	mailDue                fault = "an e-mail stays due"
 	mailFailed             fault = "an e-mail fails"
@@ -45,7 +45,7 @@ const (
 	listStale              fault = "the order list is stale"
 	tagIgnored             fault = "the ETag is ignored"
 	resumeForgets          fault = "a returning client gets nothing"
-	resumeRepeats          fault = "a returning client gets what it had"
+	resumeRepeats          fault = "a returning client gets frames again"
 )
 
 const orderID = "11111111-1111-4111-8111-111111111111"
@@ -53,7 +53,7 @@ const orderID = "11111111-1111-4111-8111-111111111111"
 type frame struct {
 	id, event, data string
 	owner           bool // for the owner alone
-	live            bool // not for those who come back
+	live            bool // not for returning clients
 }
 
 // shop stands for everything that the origin serves, in memory.

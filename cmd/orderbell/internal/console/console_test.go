@@ -48,7 +48,7 @@ func TestVoice(t *testing.T) {
 			t.Error(diff)
 		}
 	})
-	t.Run("lines that are held back come when they are released", func(t *testing.T) {
+	t.Run("held lines are written at their release", func(t *testing.T) {
 		t.Parallel()
 		var out bytes.Buffer
 		c := console.New(&out)
@@ -63,7 +63,7 @@ func TestVoice(t *testing.T) {
 			t.Errorf("the console shows %q, want the held line at the end", out.String())
 		}
 	})
-	t.Run("a line without end is not held for ever", func(t *testing.T) {
+	t.Run("a line without an end is written at last", func(t *testing.T) {
 		t.Parallel()
 		var out bytes.Buffer
 		_, _ = console.New(&out).Voice("x").Write(bytes.Repeat([]byte("a"), 1<<20))

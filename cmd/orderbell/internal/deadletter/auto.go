@@ -60,7 +60,7 @@ func due(all, chosen []Letter, now time.Time) []Letter {
 // passing reports whether the failure may be temporary: the function did not answer, or answered with a status that
 // brokers retry. Other refusals need an operator.
 //
-// Knative also gives no status when the answer is below 300 and its body is no CloudEvent. Such a dead letter looks like one
+// Knative also gives no status when the answer is below 300 and its body is not a CloudEvent. Such a dead letter looks like one
 // without an answer; giveUp ends its redrives.
 func (l *Letter) passing() bool {
 	if l.Obstacle != "" || l.Subscriber == "" {

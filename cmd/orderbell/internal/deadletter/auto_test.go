@@ -31,7 +31,7 @@ func (b *testBundle) due(t *testing.T, after time.Duration) []string {
 func TestRedriveByItself(t *testing.T) {
 	t.Parallel()
 
-	t.Run("what may pass goes, a refusal stays", func(t *testing.T) {
+	t.Run("a temporary failure is redriven, a refusal is not", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		var letters []cloudevents.Event

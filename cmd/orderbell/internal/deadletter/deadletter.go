@@ -74,7 +74,7 @@ type Letter struct {
 
 	place    place
 	delivery deadletter.Delivery // where Record is set
-	content  [sha256.Size]byte   // letters with the same are one event that died several times
+	content  [sha256.Size]byte   // letters with the same key are of one event that failed several times
 }
 
 type place struct {
@@ -181,7 +181,7 @@ func length(spans []record.Span) (n int64) {
 func newLetter(r record.Record) Letter {
 	at := place{r.Partition, r.Offset}
 	l := Letter{ID: at.String(), BuriedAt: r.Time.UTC(), place: at}
-	if r.Err != nil { // neither broker nor relay writes such a thing
+	if r.Err != nil { // neither broker nor relay writes such a record
 		l.Reason, l.Obstacle = r.Err.Error(), "it is not a CloudEvent"
 		return l
 	}

@@ -75,7 +75,7 @@ func (b *testBundle) send(t *testing.T, topic string, events ...cloudevents.Even
 	}
 }
 
-// bury puts letters on the topic, and returns them as they are listed.
+// bury adds letters to the topic, and returns them as listed.
 func (b *testBundle) bury(t *testing.T, letters ...cloudevents.Event) []deadletter.Letter {
 	t.Helper()
 	var buried []deadletter.Letter
@@ -234,6 +234,6 @@ func TestShow(t *testing.T) {
 	at := b.bury(t, refused(garbled, "no"))[0]
 	shown, err := b.Show(b.ctx, at.ID)
 	if err != nil || string(shown[0].DataBase64) != "\xff" || shown[0].Data != "" {
-		t.Errorf("data that is no text: %+v, %v", shown, err)
+		t.Errorf("data that is not text: %+v, %v", shown, err)
 	}
 }

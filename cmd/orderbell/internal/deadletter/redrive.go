@@ -19,7 +19,7 @@ import (
 type Choice struct {
 	IDs    []string // places, or events: of these, the letters that are open
 	Filter          // where IDs is empty
-	Auto   bool     // of those only letters that failed for a reason that passes, and whose pause is over
+	Auto   bool     // of those only letters that failed for a temporary reason, and whose pause is over
 }
 
 // Result is the effect of a redrive or, in a dry run, the expected effect.
@@ -185,7 +185,7 @@ func (o *Office) send(ctx context.Context, spans []record.Span, willing map[plac
 // pace holds a sender to a rate.
 type pace struct {
 	perSecond int       // 0: no limit
-	free      time.Time // when all that was sent has had its time
+	free      time.Time // when the rate allows the next one
 }
 
 // wait returns when n more may be sent, or ctx has ended.

@@ -22,7 +22,7 @@ import (
 func TestRedrive(t *testing.T) {
 	t.Parallel()
 
-	t.Run("an event goes as it first came, and its letter is closed", func(t *testing.T) {
+	t.Run("an event is sent unchanged, and its letter is closed", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		e := newEvent(t, "demo")
@@ -51,13 +51,13 @@ func TestRedrive(t *testing.T) {
 		if _, err := b.Redrive(b.ctx, deadletter.Choice{IDs: []string{e.ID()}}, false); err == nil || !strings.Contains(err.Error(), "was redriven at") {
 			t.Errorf("a closed event by its id: %v", err)
 		}
-		b.redrive(t, deadletter.Choice{IDs: []string{at.ID}}) // who names the letter means it
+		b.redrive(t, deadletter.Choice{IDs: []string{at.ID}}) // a letter that is named is sent again
 		if got := len(b.events(t)); got != 2 {
 			t.Errorf("%d events, want 2", got)
 		}
 	})
 
-	t.Run("an amount as programs without integers write it is no obstacle", func(t *testing.T) {
+	t.Run("an amount such as 1250.0 is not an obstacle", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		e := newEvent(t, "demo")
@@ -72,7 +72,7 @@ func TestRedrive(t *testing.T) {
 		}
 	})
 
-	t.Run("what cannot go stays, with its obstacle", func(t *testing.T) {
+	t.Run("a letter that cannot be redriven stays, with its obstacle", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		stranger := newEvent(t, "demo")
@@ -97,7 +97,7 @@ func TestRedrive(t *testing.T) {
 		}
 	})
 
-	t.Run("an event that died twice goes once, and another of its id too", func(t *testing.T) {
+	t.Run("an event with two letters is sent once, and another event of its id too", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		e, other := newEvent(t, "demo"), newEvent(t, "demo")
@@ -129,7 +129,7 @@ func TestRedrive(t *testing.T) {
 		}
 	})
 
-	t.Run("many go in batches, in their order", func(t *testing.T) {
+	t.Run("many letters are sent in batches, in order", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		const many = 1234
@@ -157,11 +157,11 @@ func TestRedrive(t *testing.T) {
 		}
 	})
 
-	t.Run("what Kafka does not take stays open, and goes the next time", func(t *testing.T) {
+	t.Run("a letter that Kafka does not accept stays open, and is sent the next time", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		b.bury(t, refused(newEvent(t, "demo"), "no"), refused(newEvent(t, "demo"), "no"))
-		b.Bus = &moody{Bus: b.producer, fail: map[int]bool{0: true}}
+		b.Bus = &flaky{Bus: b.producer, fail: map[int]bool{0: true}}
 		result, err := b.Redrive(b.ctx, deadletter.Choice{}, false)
 		if !errors.Is(err, errMood) || len(result.Redriven) != 1 {
 			t.Errorf("%+v, %v", result, err)
@@ -177,15 +177,15 @@ func TestRedrive(t *testing.T) {
 	})
 }
 
-var errMood = errors.New("not in the mood")
+var errMood = errors.New("not now")
 
-// moody is a bus that fails for some events of its first batch.
-type moody struct {
+// flaky is a bus that fails for some events of its first batch.
+type flaky struct {
 	deadletter.Bus
 	fail map[int]bool
 }
 
-func (m *moody) Send(ctx context.Context, topic string, events []cloudevents.Event) []error {
+func (m *flaky) Send(ctx context.Context, topic string, events []cloudevents.Event) []error {
 	errs := make([]error, len(events))
 	for i := range events {
 		if m.fail[i] {

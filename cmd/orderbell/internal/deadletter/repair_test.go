@@ -34,14 +34,14 @@ func TestADroppedEventIsDelivered(t *testing.T) {
 		}
 	}
 	if got := s.mend(); len(got) > 0 {
-		t.Errorf("young events were taken for dropped: %v", got)
+		t.Errorf("new events count as dropped: %v", got)
 	}
 	s.age()
 	if dropped, err := s.Repair(s.ctx, s.repair, true); err != nil || len(dropped) != 3 || len(s.list(t, deadletter.Filter{})) != 1 {
 		t.Errorf("a dry run: %v, %v, %d letters", dropped, err, len(s.list(t, deadletter.Filter{})))
 	}
 
-	// It ends in the middle, and the next one goes on.
+	// It is interrupted, and the next one continues.
 	s.lettersLeft.Store(1)
 	if dropped, err := s.Repair(s.ctx, s.repair, false); !errors.Is(err, errMood) || len(dropped) != 1 {
 		t.Errorf("a repair that was cut short: %v, %v", dropped, err)
@@ -111,7 +111,7 @@ func TestARepairWaitsForTheBroker(t *testing.T) {
 	if diff := cmp.Diff([]string{id}, s.mend()); diff != "" {
 		t.Error(diff)
 	}
-	// A letter that was redriven a moment ago is on its way; one that an operator closed stays closed.
+	// An event that was redriven a moment ago is under way; a letter that an operator closed stays closed.
 	s.redrive(t, deadletter.Choice{})
 	s.noLetters.Store(true)
 	s.await("the broker to drop it again", s.brokerIsDone)

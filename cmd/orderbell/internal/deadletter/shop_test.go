@@ -38,7 +38,7 @@ import (
 
 const replay = 15 * time.Minute
 
-// shop is the way of orders on embedded stores: outbox, Kafka, the local broker with Knative's rules, a function, records, Redis.
+// shop is the path of orders on embedded stores: outbox, Kafka, the local broker with Knative's rules, a function, records, Redis.
 type shop struct {
 	*testBundle
 
@@ -179,7 +179,7 @@ func (s *shop) exec(sql string) {
 	}
 }
 
-// sell makes an order and sends its event, and returns the event's id when the broker is done with it.
+// sell creates an order and sends its event, and returns the event's id after the broker has handled it.
 func (s *shop) sell() string {
 	t := s.t
 	t.Helper()
@@ -237,7 +237,7 @@ func (s *shop) age() {
 	s.exec(`UPDATE event_records SET received_at = received_at - interval '10 minutes'`)
 }
 
-// mend runs a repair, and returns the ids of the events it found.
+// mend runs a repair, and returns the ids of the events that it found.
 func (s *shop) mend() (found []string) {
 	s.t.Helper()
 	dropped, err := s.Repair(s.ctx, s.repair, false)

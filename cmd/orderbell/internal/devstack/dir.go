@@ -31,7 +31,7 @@ type Dir struct {
 	lock *os.File
 }
 
-// OpenDir makes the data directory if need be and locks it. The lock ends with the process, however that ends.
+// OpenDir creates the data directory if necessary and locks it. The lock ends with the process, however that ends.
 func OpenDir(path string) (*Dir, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -70,7 +70,7 @@ func writePID(f *os.File) error {
 	return err
 }
 
-// Close takes the state file away and unlocks the directory.
+// Close removes the state file and unlocks the directory.
 func (d *Dir) Close() error {
 	err := os.Remove(d.file(stateName))
 	if errors.Is(err, os.ErrNotExist) {
@@ -90,7 +90,7 @@ func (d *Dir) Reset() error {
 	if err != nil {
 		return fmt.Errorf("reset: %w", err)
 	}
-	// Out of the way first: the server of a stack that was just killed may still be writing.
+	// Rename first: the server of a stack that was just killed may still be writing.
 	for _, name := range []string{postgresName, kafkaName, mailName, mailName + "-shm", mailName + "-wal", secretName, senderName, stateName} {
 		if err := os.Rename(d.file(name), filepath.Join(trash, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("reset: %w", err)

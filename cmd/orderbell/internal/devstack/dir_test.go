@@ -95,7 +95,7 @@ func TestResetTakesOnlyOurs(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(theirs); err != nil {
-		t.Errorf("a reset took somebody else's file: %v", err)
+		t.Errorf("a reset deleted another file: %v", err)
 	}
 	if _, err := os.Stat(old); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a reset left the old data: %v", err)

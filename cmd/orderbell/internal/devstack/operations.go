@@ -131,7 +131,7 @@ func (o *operations) lags(cfg bus.Config) ([]status.Probe, error) {
 			for _, n := range lag {
 				waiting += n
 			}
-			return status.Lag(waiting, 0), err // how long they wait is slow to find out, and is asked each second
+			return status.Lag(waiting, 0), err // the age of messages is slow to read, and is read every second
 		}})
 	}
 	return probes, nil

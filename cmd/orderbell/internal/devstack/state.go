@@ -63,7 +63,7 @@ func ReadState(dir string) (State, error) {
 
 // writeState replaces the file atomically.
 func (d *Dir) writeState(s State) error {
-	content, err := json.MarshalIndent(s, "", "  ") //nolint:gosec // the secret is for this file, which is its owner's alone
+	content, err := json.MarshalIndent(s, "", "  ") //nolint:gosec // only the owner may read this file with the secret
 	if err != nil {
 		return fmt.Errorf("write the state: %w", err)
 	}

@@ -90,14 +90,14 @@ func way(s audit.Story) []string {
 	lines := []string{fmt.Sprintf("The order changed at %s: it is %s, version %d.", stamp(s.OccurredAt), s.Data.Status, s.Data.Version)}
 	switch {
 	case !s.SentAt.IsZero():
-		lines = append(lines, fmt.Sprintf("The event left for Kafka at %s.", stamp(s.SentAt)))
+		lines = append(lines, fmt.Sprintf("The event was sent to Kafka at %s.", stamp(s.SentAt)))
 	case s.ReceivedAt.IsZero():
-		return append(lines, "The event has not left the outbox yet: outbox-relay takes it to Kafka, look at its log.")
+		return append(lines, "The event is still in the outbox: outbox-relay sends it to Kafka, look at its log.")
 	}
 	if s.ReceivedAt.IsZero() {
-		return append(lines, fmt.Sprintf("No function has taken it in yet: if it could not be delivered, `orderbell deadletter show %s` says why.", s.EventID))
+		return append(lines, fmt.Sprintf("No function has applied it yet: if it could not be delivered, `orderbell deadletter show %s` says why.", s.EventID))
 	}
-	return append(lines, fmt.Sprintf("It was taken in at %s, when it was decided who is told.", stamp(s.ReceivedAt)))
+	return append(lines, fmt.Sprintf("It was applied at %s, and the recipients were decided then.", stamp(s.ReceivedAt)))
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

@@ -46,7 +46,7 @@ func (w *world) exec(sql string, args ...any) {
 	}
 }
 
-// happens takes an event in, as its function does, and returns its id.
+// happens applies an event, as its function does, and returns its id.
 func (w *world) happens(status order.Status) string {
 	w.t.Helper()
 	at := time.Now().UTC().Truncate(time.Microsecond)
@@ -90,7 +90,7 @@ func (w *world) explain(eventID, email string) explain.Account {
 	return accounts[0]
 }
 
-// plain puts TIME and ID in place of what is another each time.
+// plain replaces values that differ from run to run by TIME and ID.
 func plain(s string) string {
 	s = regexp.MustCompile(`\d{4}-\d\d-\d\dT[\d:.]+Z( \(\d\d:\d\d \w+\))?`).ReplaceAllString(s, "TIME$1")
 	s = regexp.MustCompile(`\(\d\d:\d\d `).ReplaceAllString(s, "(CLOCK ")
@@ -98,7 +98,7 @@ func plain(s string) string {
 	return regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`).ReplaceAllString(s, "ID")
 }
 
-// TestWhy asks about each way in which a mail and a notification can go.
+// TestWhy explains each outcome of a mail and a notification.
 func TestWhy(t *testing.T) {
 	t.Parallel()
 	quiet := func(w *world) {
@@ -109,7 +109,7 @@ func TestWhy(t *testing.T) {
 	others := func(w *world) {
 		w.exec(`UPDATE users SET notification_email_enabled = false WHERE email NOT LIKE 'owner%'`)
 	}
-	const came = "A notification came at TIME. It is not read."
+	const came = "A notification was created at TIME. It is not read."
 	for name, test := range map[string]struct {
 		before, after func(w *world)
 		status        order.Status
@@ -122,15 +122,15 @@ func TestWhy(t *testing.T) {
 		},
 		"read": {
 			after: func(w *world) { w.exec(`UPDATE notifications SET read_at = now()`) },
-			inApp: "A notification came at TIME and was read at TIME.", mail: "Due since TIME, and not tried yet.",
+			inApp: "A notification was created at TIME and was read at TIME.", mail: "Due since TIME, and not tried yet.",
 		},
-		"tried in vain, with a copy perhaps": {
+		"failed attempts, with a possible copy": {
 			before: others,
 			after: func(w *world) {
 				w.claims(mail.Mark{Status: mail.StatusDue, Reason: "451 busy.", Ambiguous: true, RetryAfter: time.Minute})
 			},
 			inApp: came, mail: "Not sent yet with 1 attempt: 451 busy. The next is due at TIME. " +
-				"Of 1 attempt it is not known whether the server took it, so there may be copies.",
+				"The result of 1 attempt is unknown, so there may be copies.",
 		},
 		"given up": {
 			before: others, after: func(w *world) { w.claims(mail.Mark{Status: mail.StatusFailed, Reason: "550 no such box"}) },
@@ -146,15 +146,15 @@ func TestWhy(t *testing.T) {
 				w.exec(`UPDATE users SET notification_email_enabled = false`)
 				w.claims(mail.Mark{})
 			},
-			inApp: came, mail: "Not sent, since when it was about to be, the user had e-mail notifications switched off.",
+			inApp: came, mail: "Not sent: when it was due, the user had e-mail notifications switched off.",
 		},
 		"quiet hours": {
 			before: quiet,
-			inApp:  came, mail: "Put off to TIME (CLOCK WIB), since it came in the user's quiet hours (now HOURS, Asia/Jakarta).",
+			inApp:  came, mail: "Deferred to TIME (CLOCK WIB) because of the user's quiet hours (now HOURS, Asia/Jakarta).",
 		},
-		"quiet hours that were ended since": {
+		"quiet hours that were switched off since": {
 			before: quiet, after: func(w *world) { w.exec(`UPDATE users SET quiet_hours = '', time_zone = 'UTC'`) },
-			inApp: came, mail: "Put off to TIME, since it came in the user's quiet hours.",
+			inApp: came, mail: "Deferred to TIME because of the user's quiet hours.",
 		},
 		"switched off": {
 			before: func(w *world) {
@@ -175,7 +175,7 @@ func TestWhy(t *testing.T) {
 				w.exec(`INSERT INTO mail_suppressions (address, reason) VALUES ('owner@demo.example', '550 5.1.1')`)
 			},
 			inApp: came, mail: "None: the address was suppressed, since its mail server had said that there is no such mailbox; " +
-				"`orderbell mail suppressions list` shows the answer, and `remove` makes mails go there again.",
+				"`orderbell mail suppressions list` shows the answer, and `orderbell mail suppressions remove` allows mails again.",
 		},
 		"address changed since": {
 			before: others,
@@ -183,20 +183,20 @@ func TestWhy(t *testing.T) {
 				w.exec(`UPDATE users SET email_confirmed_at = NULL`)
 				w.claims(mail.Mark{})
 			},
-			inApp: came, mail: "Not sent, since when it was about to be, the user's address was not confirmed.",
+			inApp: came, mail: "Not sent: when it was due, the user's address was not confirmed.",
 		},
 		"not of this event": {
 			before: func(w *world) {
 				w.exec(`UPDATE users SET notification_email_events = '{}', notification_in_app_events = '{}'`)
 			},
-			inApp: "None: the user took in-app notifications, but not of order_paid.",
-			mail:  "None: the user took e-mail notifications, but not of order_paid.",
+			inApp: "None: the user had in-app notifications switched on, but not for order_paid.",
+			mail:  "None: the user had e-mail notifications switched on, but not for order_paid.",
 		},
 		"another role": {
 			after: func(w *world) { w.exec(`UPDATE users SET roles = '{kitchen,viewer}' WHERE email LIKE 'kitchen%'`) },
 			email: "Kitchen@demo.example",
-			inApp: "None: order_paid is for owner, manager, cashier, and the user was none of them (now: kitchen, viewer).",
-			mail:  "None: order_paid is for owner, manager, cashier, and the user was none of them (now: kitchen, viewer).",
+			inApp: "None: order_paid is for owner, manager, cashier, and the user had no such role (now: kitchen, viewer).",
+			mail:  "None: order_paid is for owner, manager, cashier, and the user had no such role (now: kitchen, viewer).",
 		},
 		"not asked for": {
 			status: order.Ready,
@@ -215,8 +215,8 @@ func TestWhy(t *testing.T) {
 				w.exec(`DELETE FROM notifications`)
 				w.exec(`DELETE FROM email_deliveries`)
 			},
-			inApp: "A notification was decided, but it is not there: `orderbell verify` tells whether more is missing.",
-			mail:  "An e-mail was decided, but it is not there: `orderbell verify` tells whether more is missing.",
+			inApp: "A notification was decided, but does not exist: `orderbell verify` says whether more is missing.",
+			mail:  "A mail was decided, but does not exist: `orderbell verify` says whether more is missing.",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -259,10 +259,10 @@ func TestEverybody(t *testing.T) {
 		t.Fatalf("%+v", a)
 	}
 	if cook := a.Users[0]; cook.Email != "kitchen@demo.example" || !cmp.Equal(cook.Roles, []string{"kitchen"}) ||
-		plain(cook.InApp) != "A notification came at TIME. It is not read." {
+		plain(cook.InApp) != "A notification was created at TIME. It is not read." {
 		t.Errorf("%+v", cook)
 	}
-	if gone := a.Users[1]; gone.UserID != uuid.Nil.String() || gone.Mail != "There was an e-mail. What became of it went with the user." {
+	if gone := a.Users[1]; gone.UserID != uuid.Nil.String() || gone.Mail != "There was a mail. It was deleted with the user." {
 		t.Errorf("%+v", gone)
 	}
 }
@@ -280,16 +280,16 @@ func TestWay(t *testing.T) {
 			t.Error(diff)
 		}
 	}
-	check(changed, "The event has not left the outbox yet: outbox-relay takes it to Kafka, look at its log.")
+	check(changed, "The event is still in the outbox: outbox-relay sends it to Kafka, look at its log.")
 	if mail := w.explain(id, "owner@demo.example").Users[0].Mail; mail != "None: the event has not been applied yet." {
 		t.Error(mail)
 	}
 	w.exec(`UPDATE outbox SET sent_at = now()`)
-	check(changed, "The event left for Kafka at TIME.",
-		"No function has taken it in yet: if it could not be delivered, `orderbell deadletter show ID` says why.")
+	check(changed, "The event was sent to Kafka at TIME.",
+		"No function has applied it yet: if it could not be delivered, `orderbell deadletter show ID` says why.")
 	w.exec(`DELETE FROM outbox`)
 	id = w.happens(order.Paid)
-	check(changed, "It was taken in at TIME, when it was decided who is told.")
+	check(changed, "It was applied at TIME, and the recipients were decided then.")
 
 	store := auditstore.New(w.pool)
 	for want, ask := range map[string][2]string{

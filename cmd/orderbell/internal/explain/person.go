@@ -17,17 +17,17 @@ func inApp(s audit.Story, p audit.Part) string {
 	d, ok := decision(p, user.InApp)
 	switch {
 	case p.Notification != nil && !p.Notification.ReadAt.IsZero():
-		return fmt.Sprintf("A notification came at %s and was read at %s.", stamp(p.Notification.CreatedAt), stamp(p.Notification.ReadAt))
+		return fmt.Sprintf("A notification was created at %s and was read at %s.", stamp(p.Notification.CreatedAt), stamp(p.Notification.ReadAt))
 	case p.Notification != nil:
-		return fmt.Sprintf("A notification came at %s. It is not read.", stamp(p.Notification.CreatedAt))
+		return fmt.Sprintf("A notification was created at %s. It is not read.", stamp(p.Notification.CreatedAt))
 	case !ok:
 		return "None: " + undecided(s, p)
 	case d.Outcome == user.Suppressed:
 		return "None: " + reason(s, p, d.Reason, "in-app notifications")
 	case p.Gone:
-		return "There was a notification. It went with the user."
+		return "There was a notification. It was deleted with the user."
 	}
-	return "A notification was decided, but it is not there: `orderbell verify` tells whether more is missing."
+	return "A notification was decided, but does not exist: `orderbell verify` says whether more is missing."
 }
 
 // mailLine describes the user's mail, with the reason.
@@ -41,9 +41,9 @@ func mailLine(s audit.Story, p audit.Part) string {
 	case d.Outcome == user.Suppressed:
 		return "None: " + reason(s, p, d.Reason, "e-mail notifications")
 	case p.Gone:
-		return "There was an e-mail. What became of it went with the user."
+		return "There was a mail. It was deleted with the user."
 	}
-	return "An e-mail was decided, but it is not there: `orderbell verify` tells whether more is missing."
+	return "A mail was decided, but does not exist: `orderbell verify` says whether more is missing."
 }
 
 func decision(p audit.Part, c user.Channel) (user.Decision, bool) {
@@ -77,16 +77,16 @@ func reason(s audit.Story, p audit.Part, kept, channel string) string {
 		if !p.Gone {
 			now = roles(p.User.Roles)
 		}
-		return fmt.Sprintf("%s is for %s, and the user was none of them (now: %s).", s.Type, roles(pipeline.Audience(s.Type).Roles), now)
+		return fmt.Sprintf("%s is for %s, and the user had no such role (now: %s).", s.Type, roles(pipeline.Audience(s.Type).Roles), now)
 	case user.ByPreference:
 		return fmt.Sprintf("the user had %s switched off.", channel)
 	case user.ByEventPreference:
-		return fmt.Sprintf("the user took %s, but not of %s.", channel, s.Type)
+		return fmt.Sprintf("the user had %s switched on, but not for %s.", channel, s.Type)
 	case user.ByUnconfirmed:
 		return "the user's address was not confirmed."
 	case user.ByAddress:
 		return "the address was suppressed, since its mail server had said that there is no such mailbox; `orderbell mail suppressions list` shows " +
-			"the answer, and `remove` makes mails go there again."
+			"the answer, and `orderbell mail suppressions remove` allows mails again."
 	}
 	return kept + "."
 }
@@ -100,18 +100,18 @@ func fate(s audit.Story, p audit.Part, l audit.Mailing) string {
 	case l.Status == string(mail.StatusFailed):
 		said = fmt.Sprintf("Given up after %s: %s.", attempts(l.Attempt), strings.TrimSuffix(l.Reason, "."))
 	case l.Status == string(mail.StatusSuppressed):
-		said = "Not sent, since when it was about to be, " + reason(s, p, l.Reason, "e-mail notifications")
+		said = "Not sent: when it was due, " + reason(s, p, l.Reason, "e-mail notifications")
 	case l.Claimed:
 		said = fmt.Sprintf("On its way: attempt %d is under way.", l.Attempt)
 	case l.Reason == user.ByQuietHours && l.NextAttemptAt.After(s.Now):
-		said = fmt.Sprintf("Put off to %s, since it came in the user's quiet hours%s.", local(l.NextAttemptAt, p.User.TimeZone), hours(p.User))
+		said = fmt.Sprintf("Deferred to %s because of the user's quiet hours%s.", local(l.NextAttemptAt, p.User.TimeZone), hours(p.User))
 	case l.Attempt == 0:
 		said = fmt.Sprintf("Due since %s, and not tried yet.", stamp(l.NextAttemptAt))
 	default:
 		said = fmt.Sprintf("Not sent yet with %s: %s. The next is due at %s.", attempts(l.Attempt), strings.TrimSuffix(l.Reason, "."), stamp(l.NextAttemptAt))
 	}
 	if l.Ambiguous > 0 {
-		said += fmt.Sprintf(" Of %s it is not known whether the server took it, so there may be copies.", attempts(l.Ambiguous))
+		said += fmt.Sprintf(" The result of %s is unknown, so there may be copies.", attempts(l.Ambiguous))
 	}
 	return said
 }

@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// gateway shows each client ten events once all are there, and does to some of them what faulty says.
+// gateway sends each client ten events once all are connected, and treats some of them as faulty says.
 type gateway struct {
 	clients int32
 	ready   atomic.Int32

@@ -271,7 +271,7 @@ func (r *orderRun) saw(tenant string, f watch.Frame) {
 	r.settle()
 }
 
-// reload takes the tenant's accepted events as seen: the snapshot that its screen loads now has them.
+// reload counts the tenant's accepted events as seen: the snapshot that its screen loads now has them.
 func (r *orderRun) reload(tenant string, at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -321,7 +321,7 @@ func (r *orderRun) second() *Second {
 	return &r.report.Seconds[at]
 }
 
-// await waits for the events that are on their way.
+// await waits for the events under way.
 func (r *orderRun) await(ctx context.Context) {
 	_, end := r.Progress.Begin("waiting for events", -1)
 	defer end()
@@ -332,7 +332,7 @@ func (r *orderRun) await(ctx context.Context) {
 	}
 }
 
-// sample looks at the queues every second.
+// sample reads the queues every second.
 func (r *orderRun) sample(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()

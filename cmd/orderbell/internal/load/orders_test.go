@@ -191,10 +191,10 @@ func TestWhatTheSnapshotHasIsNotMissing(t *testing.T) {
 		frame             string
 		reloaded, missing int
 	}{
-		"resync":            {"id: x\nevent: resync\ndata: {}\n\n", 2, 1},
-		"ready, no resume":  {"id: x\nevent: ready\ndata: {\"resumed\":false}\n\n", 2, 1},
-		"ready, resumed":    {"id: x\nevent: ready\ndata: {\"resumed\":true}\n\n", 0, 3},
-		"nothing of a kind": {": heartbeat\n", 0, 3},
+		"resync":           {"id: x\nevent: resync\ndata: {}\n\n", 2, 1},
+		"ready, no resume": {"id: x\nevent: ready\ndata: {\"resumed\":false}\n\n", 2, 1},
+		"ready, resumed":   {"id: x\nevent: ready\ndata: {\"resumed\":true}\n\n", 0, 3},
+		"no reload":        {": heartbeat\n", 0, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -76,7 +76,7 @@ func (b *Broker) reply(ctx context.Context, header http.Header, body []byte) *fa
 	case err != nil && len(body) == 0:
 		return nil // an answer without an event, as functions send it
 	case err != nil:
-		return &failure{err: fmt.Errorf("the subscriber answered with %d bytes that are no CloudEvent: %w", len(body), err)}
+		return &failure{err: fmt.Errorf("the subscriber answered with %d bytes that are not a CloudEvent: %w", len(body), err)}
 	}
 	if err := b.publish(ctx, b.topics.Events, *e); err != nil {
 		return &failure{err: fmt.Errorf("publish the subscriber's answer: %w", err)}

@@ -16,7 +16,7 @@ import (
 	"orderbell/internal/bus/record"
 )
 
-// records is a source that hands each group the same records, once. Real ones cannot be made undecodable from here.
+// records is a source that hands each group the same records, once. A real source cannot have undecodable records.
 type records []record.Record
 
 func (s records) Consume(ctx context.Context, _ string, _ int, handle func(context.Context, record.Record) error) error {
@@ -28,7 +28,7 @@ func (s records) Consume(ctx context.Context, _ string, _ int, handle func(conte
 	return nil
 }
 
-// refusing is a bus that fails a few times before it takes events.
+// refusing is a bus that fails a few times before it accepts events.
 type refusing struct {
 	mu       sync.Mutex
 	failures int
@@ -74,7 +74,7 @@ func TestMessagesThatAreNoEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"orders.dead-letters"}, bus.topics); diff != "" {
-		t.Fatalf("one trigger takes care of it, and retries: %s", diff)
+		t.Fatalf("one trigger handles it, and retries: %s", diff)
 	}
 	got := bus.sent[0]
 	if err := got.Validate(); err != nil {
@@ -158,8 +158,8 @@ func TestNew(t *testing.T) {
 		"no name":       {change(func(t *localbroker.Trigger) { t.Name = "" }), "no name"},
 		"same name":     {append(change(func(*localbroker.Trigger) {}), paid("http://127.0.0.1:2/")), `"order-paid": the name is taken`},
 		"unknown type":  {change(func(t *localbroker.Trigger) { t.Type = "x" }), `type "x" is unknown`},
-		"no URL":        {change(func(t *localbroker.Trigger) { t.Subscriber = "order-paid" }), `subscriber "order-paid" is no http URL`},
-		"no host":       {change(func(t *localbroker.Trigger) { t.Subscriber = "http:///x" }), "is no http URL"},
+		"no URL":        {change(func(t *localbroker.Trigger) { t.Subscriber = "order-paid" }), `subscriber "order-paid" is not an http URL`},
+		"no host":       {change(func(t *localbroker.Trigger) { t.Subscriber = "http:///x" }), "is not an http URL"},
 		"none at once":  {change(func(t *localbroker.Trigger) { t.InFlight = 0 }), "0 events in flight"},
 		"negative":      {change(func(t *localbroker.Trigger) { t.Delivery.Retry = -1 }), "may not be negative"},
 		"never patient": {change(func(t *localbroker.Trigger) { t.Delivery.Timeout = 0 }), "more than 0"},

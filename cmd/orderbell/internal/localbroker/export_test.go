@@ -2,5 +2,5 @@ package localbroker
 
 import "net/http"
 
-// Through has b call its subscribers through t, in place of the network.
+// Through makes b call its subscribers through t instead of the network.
 func (b *Broker) Through(t http.RoundTripper) { b.client.Transport = t }

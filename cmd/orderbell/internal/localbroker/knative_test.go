@@ -17,7 +17,7 @@ import (
 	"orderbell/internal/event"
 )
 
-// TestAsTheRealBroker has what was seen on Knative's Kafka Broker 0.48.1 with the settings of k8s/kafka-broker/settings. The other
+// TestAsTheRealBroker repeats what was observed on Knative's Kafka Broker 0.48.1 with the settings of k8s/kafka-broker/settings. The other
 // rules are in TestDelivery, TestRetry and TestDeadLetters.
 func TestAsTheRealBroker(t *testing.T) {
 	t.Parallel()
@@ -29,11 +29,11 @@ func TestAsTheRealBroker(t *testing.T) {
 		address, requests := subscriber(t, accept)
 		s.broker(t, paid(address))
 		if got := next(t, s, requests).id; got != "1" {
-			t.Errorf("event %s came, want 1", got)
+			t.Errorf("got event %s, want 1", got)
 		}
 	})
 
-	t.Run("a Trigger that is made again goes on at its place", func(t *testing.T) {
+	t.Run("a Trigger that is created again continues at its offset", func(t *testing.T) {
 		t.Parallel()
 		s := setup(t)
 		address, requests := subscriber(t, accept)
@@ -78,7 +78,7 @@ type partitions []record.Record
 func (p partitions) Consume(ctx context.Context, _ string, _ int, handle func(context.Context, record.Record) error) error {
 	var handlers sync.WaitGroup
 	for _, r := range p {
-		handlers.Go(func() { _ = handle(ctx, r) }) // its only error is the end
+		handlers.Go(func() { _ = handle(ctx, r) }) // its only error is the end of ctx
 	}
 	handlers.Wait()
 	return nil

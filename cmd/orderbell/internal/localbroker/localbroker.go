@@ -10,14 +10,14 @@
 //     attempts. Others are not retried. Retry-After is ignored.
 //   - Before the n-th retry it waits backoffDelay × 2^n: with PT0.2S that is 0.4 s, 0.8 s, and so on.
 //   - An answer below 300 without a body is success. One that is a CloudEvent goes to the topic as a new event. One with
-//     a body that is no CloudEvent is a failure without a retry.
+//     a body that is not a CloudEvent is a failure without a retry.
 //   - A delivery, and its dead letter, has the extensions knativekafkapartition and knativekafkaoffset: the record's place.
 //   - A failed event goes to the dead letters with the extension knativeerrordest, the subscriber's address; if the
 //     subscriber had answered, knativeerrorcode, its status, and knativeerrordata, base64 of the first 1024 bytes of the
 //     body if it has one, and each header kne-NAME as the extension NAME.
 //   - A dead letter that is not taken is retried by the same schedule, and then dropped with its event.
 //
-// It differs in one point: a record that is no CloudEvent, or whose type no function takes, becomes a dead letter, where Knative
+// It differs in one point: a record that is not a CloudEvent, or whose type no function takes, becomes a dead letter, where Knative
 // skips it.
 package localbroker
 
@@ -121,11 +121,11 @@ func (t Trigger) check() error {
 	case !t.Type.Valid():
 		return fmt.Errorf("type %q is unknown: use one of %s", t.Type, text.List(event.Types()))
 	case err != nil || (subscriber.Scheme != "http" && subscriber.Scheme != "https") || subscriber.Host == "":
-		return fmt.Errorf("subscriber %q is no http URL", t.Subscriber)
+		return fmt.Errorf("subscriber %q is not an http URL", t.Subscriber)
 	case t.InFlight < 1:
 		return fmt.Errorf("%d events in flight, want 1 or more", t.InFlight)
 	case t.Delivery.Retry < 0 || t.Delivery.BackoffDelay < 0 || t.Delivery.Timeout <= 0:
-		return fmt.Errorf("delivery %+v: retry and backoff may not be negative, and the timeout has to be more than 0", t.Delivery)
+		return fmt.Errorf("delivery %+v: retry and backoff may not be negative, and the timeout must be more than 0", t.Delivery)
 	}
 	return nil
 }

@@ -126,7 +126,7 @@ func TestDelivery(t *testing.T) {
 		}
 	})
 
-	t.Run("an event that the broker is stopped with comes again", func(t *testing.T) {
+	t.Run("an event under way at a stop is delivered again", func(t *testing.T) {
 		t.Parallel()
 		s := setup(t)
 		blocked := make(chan struct{})
@@ -233,7 +233,7 @@ func TestRetry(t *testing.T) {
 func TestDeadLetters(t *testing.T) {
 	t.Parallel()
 
-	t.Run("one carries the event and what the subscriber said", func(t *testing.T) {
+	t.Run("a dead letter has the event and the answer of the subscriber", func(t *testing.T) {
 		t.Parallel()
 		s := setup(t)
 		said := "too bad: " + strings.Repeat("x", 2000)
@@ -267,7 +267,7 @@ func TestDeadLetters(t *testing.T) {
 		}
 	})
 
-	t.Run("a success with a body that is no event is one, without retries", func(t *testing.T) {
+	t.Run("a success with a body that is not an event becomes a dead letter, without retries", func(t *testing.T) {
 		t.Parallel()
 		s := setup(t)
 		address, requests := subscriber(t, func(w http.ResponseWriter, _ string, _ int) { _, _ = io.WriteString(w, "ok") })

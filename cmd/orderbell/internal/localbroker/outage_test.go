@@ -137,7 +137,7 @@ func (f *function) count() int {
 	return len(f.applied)
 }
 
-// outage is a time in which a function fails, and what is around it.
+// outage is a time in which a function fails, with the load and the settings.
 type outage struct {
 	delivery localbroker.Delivery
 	inFlight int
@@ -145,18 +145,18 @@ type outage struct {
 	rate     int // events a second, before, during and after it
 }
 
-// aftermath is what an outage did.
+// aftermath is the result of an outage.
 type aftermath struct {
 	sent, missing int           // events; those that never were applied
-	fresh         time.Duration // the longest way of an event that was sent in the minute after the outage
+	fresh         time.Duration // the longest time of an event that was sent in the minute after the outage
 	all           time.Duration // from the end of the outage until the last event of it was applied
 	letters       int           // in the topic of dead letters, without notes
 }
 
-// watch is how long is looked at what follows an outage.
+// watch is how long the time after an outage is observed.
 const watch = 3 * time.Hour
 
-// run lets the outage happen in a bubble of testing/synctest, where hours pass at once.
+// run simulates the outage in a bubble of testing/synctest, where hours pass at once.
 func (o outage) run(t *testing.T) aftermath {
 	t.Helper()
 	k := newKafka()
@@ -241,7 +241,7 @@ func schedule(retry int, delay time.Duration) localbroker.Delivery {
 	return localbroker.Delivery{Retry: retry, BackoffDelay: delay, Timeout: 30 * time.Second}
 }
 
-// TestOutages holds the delivery of k8s/components/trigger to what docs/adr/0021 promises, and shows that others do not keep it.
+// TestOutages checks that the delivery of k8s/components/trigger keeps the promise of docs/adr/0021, and that others do not.
 func TestOutages(t *testing.T) {
 	t.Parallel()
 	old, chosen := schedule(10, 500*time.Millisecond), schedule(6, 200*time.Millisecond)
@@ -263,7 +263,7 @@ func TestOutages(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				a := test.run(t)
-				t.Logf("%d events; the longest way of a fresh one %s, all after %s, %d dead letters", a.sent, a.fresh, a.all, a.letters)
+				t.Logf("%d events; the longest time of a fresh one %s, all after %s, %d dead letters", a.sent, a.fresh, a.all, a.letters)
 				if a.missing > 0 {
 					t.Errorf("%d of %d events were never applied", a.missing, a.sent)
 				}

@@ -7,7 +7,7 @@ import (
 	"orderbell/internal/bus/record"
 )
 
-// place is a consumer group over kafka that goes on where all before is done.
+// place is a consumer group over kafka that continues at the first message that is not handled.
 type place struct {
 	*kafka
 

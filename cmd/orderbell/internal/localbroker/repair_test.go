@@ -51,7 +51,7 @@ func (h *history) Sent(_ context.Context, from, to time.Time, after audit.Sent, 
 	return events, nil
 }
 
-// Presence is Redis, which remembers everything.
+// Presence is Redis, which keeps everything.
 func (h *history) Presence(_ context.Context, events []audit.Key) ([]audit.Presence, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -77,7 +77,7 @@ func (p *place) oldest(context.Context, string) (time.Time, error) {
 	return p.topics[eventTopic][p.next].Time, nil
 }
 
-// TestTheRepairHeals has the repair make up for mistakes of relay and broker that lose events.
+// TestTheRepairHeals checks that the repair corrects faults of relay and broker that lose events.
 func TestTheRepairHeals(t *testing.T) {
 	t.Parallel()
 	for _, p := range healed() {

@@ -34,7 +34,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// plant is a mistake that a simulation has to find.
+// plant is a fault that a simulation must find.
 type plant string
 
 const (
@@ -57,7 +57,7 @@ func plants() []plant {
 	return []plant{markBeforeSend, applyTwice, publishTwice, commitFirst, loseLetters, loseRedriven, keepLastChange, answerTooEarly, dropForever}
 }
 
-// healed are mistakes that the repair makes up for, so they are found without it.
+// healed are faults that the repair corrects, so they are found only without it.
 func healed() []plant { return []plant{markBeforeSend, commitFirst, answerTooEarly} }
 
 // history is one run of the event path: a relay, the local broker, the pipeline of a function and the redrive, over stores in memory
@@ -84,7 +84,7 @@ type history struct {
 
 var errSimulated = errors.New("simulated")
 
-// fails says whether it goes wrong at this place, one time in n.
+// fails reports whether this place fails, one time in n.
 func (h *history) fails(place string, n int) bool {
 	h.mu.Lock()
 	h.visits[place]++
@@ -155,7 +155,7 @@ func (h *history) Publish(_ context.Context, _ string, m message.Message) error 
 	return nil
 }
 
-// Send is Kafka, as the broker and the redrive reach it: it may refuse, or take an event and not say so.
+// Send is Kafka for the broker and the redrive: it may refuse an event, or accept it and report an error.
 func (h *history) Send(ctx context.Context, topic string, events []cloudevents.Event) []error {
 	errs := make([]error, len(events))
 	for i, e := range events {
@@ -217,7 +217,7 @@ func (h *history) serve(r *http.Request) int {
 	return http.StatusAccepted
 }
 
-// run lets the history happen, and returns what is wrong at its end.
+// run runs the history, and returns what is wrong at its end.
 func (h *history) run(t *testing.T) []string {
 	t.Helper()
 	h.topic, h.visits = newKafka(), map[string]int{}
@@ -267,7 +267,7 @@ func (h *history) relay(ctx context.Context, running *sync.WaitGroup) []string {
 			ID: h.id(fmt.Sprint("event ", i)), Source: event.Source, Type: event.OrderStatusUpdated, Time: data.Timestamp, Data: data,
 		})
 		if err != nil {
-			panic(err) // the test's own mistake
+			panic(err) // a fault of the test itself
 		}
 		events, ids = append(events, e), append(ids, e.ID())
 		h.versions[data.OrderID] = data.Version
@@ -297,7 +297,7 @@ func (h *history) id(name string) string {
 	return id.String()
 }
 
-// broker runs the local broker, which dies now and then. It goes on at the first event that is not delivered.
+// broker runs the local broker, which dies now and then. It continues at the first event that is not delivered.
 func (h *history) broker(ctx context.Context, t *testing.T) {
 	t.Helper()
 	for life := 0; ctx.Err() == nil; life++ {
@@ -319,7 +319,7 @@ func (h *history) broker(ctx context.Context, t *testing.T) {
 	}
 }
 
-// wrong compares everything with everything.
+// wrong compares all stores.
 func (h *history) wrong(events []string, open int) (found []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -360,7 +360,7 @@ func TestAnyHistory(t *testing.T) {
 			t.Parallel()
 			for seed := part; seed < all; seed += parts {
 				if wrong := simulate(t, seed, none); len(wrong) > 0 {
-					t.Fatalf("seed %d: %v; the same again: %v", seed, wrong, simulate(t, seed, none))
+					t.Fatalf("seed %d: %v; repeated: %v", seed, wrong, simulate(t, seed, none))
 				}
 			}
 		})
@@ -376,7 +376,7 @@ func simulate(t *testing.T, seed uint64, p plant) (wrong []string) {
 	return wrong
 }
 
-// TestPlantedMistakesAreFound has each mistake found within a hundred histories, and again by its seed.
+// TestPlantedMistakesAreFound checks that each fault is found within a hundred histories, and again by its seed.
 func TestPlantedMistakesAreFound(t *testing.T) {
 	t.Parallel()
 	for _, p := range plants() {

@@ -112,7 +112,7 @@ func (s *stack) broker(t *testing.T, triggers ...localbroker.Trigger) (stop func
 	return run(t, b.Run)
 }
 
-// paid is a trigger for order_paid to subscriber, ordered, with retries as fast as can be told apart.
+// paid is a trigger for order_paid to subscriber, ordered, with short pauses between retries.
 func paid(subscriber string) localbroker.Trigger {
 	return localbroker.Trigger{
 		Name: "order-paid", Type: event.OrderPaid, Subscriber: subscriber, Ordered: true, InFlight: 50,
@@ -162,7 +162,7 @@ type seen struct {
 	at     time.Time
 }
 
-// subscriber answers with answer, and tells of each request.
+// subscriber answers with answer, and passes on each request.
 func subscriber(t *testing.T, answer func(w http.ResponseWriter, id string, attempt int)) (address string, requests chan seen) {
 	t.Helper()
 	requests = make(chan seen, 1000)

@@ -93,7 +93,7 @@ func (f *faults) find(name, want string) (*breakable, error) {
 			return p, nil
 		}
 	}
-	return nil, problem.Field("part", "%q is no part that can be broken", name)
+	return nil, problem.Field("part", "%q is not a part that can be broken", name)
 }
 
 // breakPart breaks a part that is up.

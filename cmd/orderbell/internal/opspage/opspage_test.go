@@ -25,7 +25,7 @@ import (
 	"orderbell/internal/tracing"
 )
 
-// world is what a page under test shows and acts on.
+// world is the environment of a page under test.
 type world struct {
 	mu       sync.Mutex
 	tally    audit.Tally
@@ -103,7 +103,7 @@ func setup(t *testing.T, most time.Duration) (*world, *httptest.Server) {
 			return status.Outbox(3, time.Second), nil
 		}}},
 		Verify: func(context.Context, time.Time) ([]verify.Report, error) {
-			return []verify.Report{{Checks: []verify.Check{{Name: "orders", Looked: 5}, {Name: "stream", Skipped: "Redis is away"}}}}, nil
+			return []verify.Report{{Checks: []verify.Check{{Name: "orders", Looked: 5}, {Name: "stream", Skipped: "Redis is down"}}}}, nil
 		},
 		Spike: func(ctx context.Context, payments int, p load.Progress) (load.OrderReport, error) {
 			step, _ := p.Begin("orders", int64(payments))
@@ -208,9 +208,9 @@ func TestOnlyItsOwnPageOfThisMachineMayAct(t *testing.T) {
 		options            []func(*http.Request)
 		want               int
 	}{
-		{"the state by another name", http.MethodGet, "/state", []func(*http.Request){rebound}, http.StatusForbidden},
-		{"the page by another name", http.MethodGet, "/", []func(*http.Request){rebound}, http.StatusForbidden},
-		{"an action by another name", http.MethodPost, "/break", []func(*http.Request){rebound, header("Origin", "http://evil.example")}, http.StatusForbidden},
+		{"the state at another host name", http.MethodGet, "/state", []func(*http.Request){rebound}, http.StatusForbidden},
+		{"the page at another host name", http.MethodGet, "/", []func(*http.Request){rebound}, http.StatusForbidden},
+		{"an action at another host name", http.MethodPost, "/break", []func(*http.Request){rebound, header("Origin", "http://evil.example")}, http.StatusForbidden},
 		{"an action of another site", http.MethodPost, "/break", []func(*http.Request){header("Origin", "http://evil.example")}, http.StatusForbidden},
 		{"an action of another port", http.MethodPost, "/break", []func(*http.Request){header("Origin", "http://127.0.0.1:8080")}, http.StatusForbidden},
 		{"an action without Origin", http.MethodPost, "/break", []func(*http.Request){func(r *http.Request) { r.Header.Del("Origin") }}, http.StatusForbidden},

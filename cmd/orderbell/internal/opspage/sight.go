@@ -28,7 +28,7 @@ type sight struct {
 	since    time.Time // by the database's clock; zero: not all streams have opened yet
 	loaded   map[string]time.Time
 	seen     map[string]bool
-	arrivals map[string]time.Time // by trace: when its frame was here
+	arrivals map[string]time.Time // by trace: when its frame arrived
 	order    []string             // traces, the oldest first
 	failed   error
 }
@@ -56,14 +56,14 @@ func (s *sight) saw(tenant string, f watch.Frame) {
 		return
 	}
 	if _, err := uuid.Parse(f.ID); err != nil {
-		return // another publisher's id
+		return // an id of another publisher
 	}
 	s.seen[f.ID] = true
 	var data struct {
 		TraceParent string `json:"traceparent"`
 	}
 	if err := json.Unmarshal(f.Data, &data); err != nil {
-		return // it is no event of the contract; its id counts
+		return // it is not an event of the contract; its id counts
 	}
 	id := tracing.ID(data.TraceParent)
 	if _, known := s.arrivals[id]; id == "" || known {

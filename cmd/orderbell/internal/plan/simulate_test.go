@@ -13,7 +13,7 @@ import (
 	"orderbell/cmd/orderbell/internal/plan"
 )
 
-// cell has the default's inputs and a small load: 200 payments a second for 20 s.
+// cell has the default inputs and a small load: 200 payments a second for 20 s.
 func cell() plan.Cell {
 	in := plan.Default()
 	in.Payments, in.Clients, in.Tenants, in.Cells = 200, 1000, 100, 1

@@ -19,7 +19,7 @@ import (
 )
 
 // errUnknown is an unknown or expired request, code or token.
-var errUnknown = errors.New("this sign-in is not known, or it has ended: begin again from the page")
+var errUnknown = errors.New("this sign-in is unknown or has expired: begin again on the page")
 
 // maxKept bounds each map. A full map is cleared.
 const maxKept = 10_000

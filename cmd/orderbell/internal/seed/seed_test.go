@@ -40,7 +40,7 @@ func TestSeedsTwiceAreSeedsOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(people) != len(user.Roles()) {
-			t.Errorf("tenant %s has %d people, want one of each of %v", b.Tenant.ID, len(people), user.Roles())
+			t.Errorf("tenant %s has %d users, want one of each of %v", b.Tenant.ID, len(people), user.Roles())
 		}
 	}
 }
@@ -77,7 +77,7 @@ func TestUsers(t *testing.T) {
 		h.ServeHTTP(w, r)
 		return w
 	}
-	t.Run("every token is good for its person", func(t *testing.T) {
+	t.Run("every token is valid for its user", func(t *testing.T) {
 		t.Parallel()
 		verifier := authtest.Verifier(t, cfg)
 		var users []struct {
@@ -111,7 +111,7 @@ func TestUsers(t *testing.T) {
 			}
 		}
 	})
-	t.Run("a foreign name for this machine gets nothing", func(t *testing.T) {
+	t.Run("a request with a foreign host name is refused", func(t *testing.T) {
 		t.Parallel()
 		if w := ask("attacker.example"); w.Code != http.StatusForbidden || strings.Contains(w.Body.String(), "token\"") {
 			t.Errorf("GET at attacker.example: %d %s, want 403", w.Code, w.Body)

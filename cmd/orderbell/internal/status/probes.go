@@ -108,7 +108,7 @@ func Lag(n int64, oldest time.Duration) Finding {
 
 // Mails judges mails that are due.
 func Mails(n int64, oldest time.Duration) Finding {
-	return queue(n, oldest, mailLimit, "delivery-sweeper does not get rid of them")
+	return queue(n, oldest, mailLimit, "delivery-sweeper does not send them")
 }
 
 func queue(n int64, oldest, limit time.Duration, why string) Finding {

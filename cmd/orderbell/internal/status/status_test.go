@@ -106,7 +106,7 @@ func TestGreets(t *testing.T) {
 		}
 	}
 	if _, err := status.Greets(t.Context(), "smtp://"); err == nil {
-		t.Error("an address without a host is taken")
+		t.Error("an address without a host is accepted")
 	}
 }
 
@@ -131,6 +131,6 @@ func TestVerdict(t *testing.T) {
 		t.Errorf("a lag of a minute is late: %q", got.Late)
 	}
 	if status.DeadLetters(1, 0).Late == "" || status.DeadLetters(0, 0).Late != "" || status.Mails(1, time.Hour).Late == "" {
-		t.Error("one open dead letter, or a mail due for an hour, wants somebody who looks")
+		t.Error("one open dead letter, or a mail due for an hour, needs an operator")
 	}
 }

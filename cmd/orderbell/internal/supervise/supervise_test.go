@@ -154,7 +154,7 @@ func TestWaitReady(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	t.Run("a program that is missing is given up too", func(t *testing.T) {
+	t.Run("a missing program is given up too", func(t *testing.T) {
 		t.Parallel()
 		p := shell("", &log{})
 		p.Path = filepath.Join(t.TempDir(), "order-api")
@@ -168,7 +168,7 @@ func TestWaitReady(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	t.Run("it gives up with its context", func(t *testing.T) {
+	t.Run("it ends with its context", func(t *testing.T) {
 		t.Parallel()
 		p := shell("exec sleep 1000", &log{})
 		p.Ready = func(context.Context) error { return errors.New("redis: no route") }

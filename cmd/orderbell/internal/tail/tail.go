@@ -101,10 +101,10 @@ func (s *show) frame(f watch.Frame) error {
 		s.current()
 		return nil
 	case "overloaded":
-		s.note("the gateway takes no stream now: %s", f.Data)
+		s.note("the gateway accepts no stream now: %s", f.Data)
 		return nil
 	case "resync":
-		s.note("what came before cannot be shown: %s", f.Data)
+		s.note("earlier events cannot be shown: %s", f.Data)
 		return nil
 	case "token_expiring":
 		return nil // the next attempt has a new one

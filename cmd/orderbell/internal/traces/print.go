@@ -13,7 +13,7 @@ import (
 	"orderbell/internal/text"
 )
 
-// scalar returns a value that is no string.
+// scalar returns a value that is not a string.
 func scalar(v *commonpb.AnyValue) string {
 	switch v := v.GetValue().(type) {
 	case *commonpb.AnyValue_BoolValue:
@@ -82,7 +82,7 @@ type line struct {
 	name string
 }
 
-// bar is never empty.
+// bar returns at least one block.
 func bar(s Span, from, to time.Time) string {
 	whole := max(to.Sub(from), 1)
 	first := min(int(int64(s.Start.Sub(from))*width/int64(whole)), width-1)

@@ -68,7 +68,7 @@ func TestCollector(t *testing.T) {
 	}
 	defer response.Body.Close() //nolint:errcheck // only read
 	if response.StatusCode != http.StatusBadRequest {
-		t.Errorf("something that is no OTLP: %s", response.Status)
+		t.Errorf("a body that is not OTLP: %s", response.Status)
 	}
 }
 

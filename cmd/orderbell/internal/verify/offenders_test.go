@@ -11,7 +11,7 @@ import (
 	"orderbell/cmd/orderbell/internal/verify"
 )
 
-// victim is a paid order of demo: its paid event, the owner who was told, and the entry of the event in Redis.
+// victim is a paid order of demo: its paid event, the notified owner, and the entry of the event in Redis.
 type victim struct{ orderID, eventID, userID, messageID, mark, at string }
 
 func (w *world) victim() (v victim) {
@@ -29,7 +29,7 @@ func (w *world) victim() (v victim) {
 	return v
 }
 
-// TestRunNames breaks one thing by hand and expects it, and nothing else, to be named.
+// TestRunNames makes one fault by hand, and expects that only this fault is named.
 func TestRunNames(t *testing.T) {
 	t.Parallel()
 	type problem struct{ Check, Problem string }
@@ -44,7 +44,7 @@ func TestRunNames(t *testing.T) {
 			want: []problem{{"records", "its order is not there"}, {"records", "its order is not there"}},
 			both: true,
 		},
-		"an order that fell back": {
+		"an order with an earlier version": {
 			harm: func(w *world, v victim) { w.exec(`UPDATE orders SET version = 1 WHERE id = $1`, v.orderID) },
 			want: []problem{{"records", "it is version 2, but its order is at 1"}},
 		},
@@ -123,7 +123,7 @@ func TestRunNames(t *testing.T) {
 			},
 			want: []problem{{"notifications", "the notification that was decided is not there"}},
 		},
-		"a notification for somebody who is not told": {
+		"a notification for a user who is not a recipient": {
 			harm: func(w *world, v victim) {
 				w.exec(`INSERT INTO notifications (id, tenant_id, user_id, event_source, event_id, event_type, order_id, data)
 					SELECT gen_random_uuid(), tenant_id, (SELECT id FROM users WHERE email LIKE 'cook%'), event_source, event_id, event_type, order_id, data
@@ -217,7 +217,7 @@ func TestRunNames(t *testing.T) {
 	}
 }
 
-// plain replaces what is another each time.
+// plain replaces values that differ from run to run.
 func plain(s string, v victim) string {
 	words := strings.Fields(strings.ReplaceAll(s, v.messageID, "MAIL"))
 	for i, word := range words {

@@ -26,7 +26,7 @@ func TestRunSkipsTheChecksWhoseStoreCannotBeRead(t *testing.T) {
 		skipped []string
 		why     string
 	}{
-		"the mailbox is no Mailpit": {
+		"the mailbox is not Mailpit": {
 			verify.Auditor{Store: auditstore.New(w.pool), Mailbox: &verify.Mailbox{URL: server.URL}}, []string{"mailbox"}, "not as Mailpit does",
 		},
 		"the mailbox has no address": {
@@ -72,7 +72,7 @@ func TestRunRefusesAnUnknownTenant(t *testing.T) {
 	}
 }
 
-// slow is a store that answers small pages only.
+// slow is a store that answers only small pages.
 type slow struct {
 	verify.Store
 	verify.Feed
@@ -80,7 +80,7 @@ type slow struct {
 	most int
 }
 
-// slowError is what a store says that ran out of time.
+// slowError is the error of a store that ran out of time.
 type slowError struct{}
 
 func (slowError) Error() string { return "i/o timeout" }

@@ -6,7 +6,7 @@ import (
 	"orderbell/internal/mail"
 )
 
-// post sends all due e-mails; each goes to the mailbox copies times, of which all but one were ambiguous.
+// post sends all due e-mails; each goes to the mailbox copies times, all but one of which were ambiguous.
 func (w *world) post(copies int) {
 	w.t.Helper()
 	terms := mail.Terms{Lease: time.Minute, MailsPerHour: 1000}

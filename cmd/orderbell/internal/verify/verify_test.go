@@ -38,7 +38,7 @@ const (
 	replayTTL = 15 * time.Minute
 )
 
-// world is a database, a Redis and a mailbox, and all that moves events between them but Kafka.
+// world is a database, a Redis and a mailbox, and everything that moves events between them except Kafka.
 type world struct {
 	t      *testing.T
 	pool   *database.Pool
@@ -122,7 +122,7 @@ func (w *world) sell(tenantID string, n int) {
 	}
 }
 
-// relay brings what is in the outbox to the functions.
+// relay brings the events of the outbox to the functions.
 func (w *world) relay() {
 	w.t.Helper()
 	for {
@@ -153,7 +153,7 @@ func (w *world) relay() {
 	}
 }
 
-// sold is a world in which ten orders of two tenants went all the way.
+// sold is a world in which ten orders of two tenants are complete.
 func sold(t *testing.T) *world {
 	t.Helper()
 	w := setup(t)
@@ -238,7 +238,7 @@ func TestRunIsCleanWhereNothingIsLost(t *testing.T) {
 	if one := w.verify(func(a *verify.Auditor) { a.Options.Window.TenantID = "kopi" }); one.Checks[0].Looked != 4 || one.Total != 0 {
 		t.Errorf("of one tenant: %+v", one)
 	}
-	// The outbox forgets, and Redis may lose everything: nothing is wrong with that.
+	// Rows of the outbox are removed, and Redis may lose everything: neither is a fault.
 	w.exec(`DELETE FROM outbox WHERE sent_at IS NOT NULL`)
 	if err := w.redis.FlushAll(t.Context()).Err(); err != nil {
 		t.Fatal(err)
@@ -312,12 +312,12 @@ func TestRunLeavesOutWhatIsOnItsWay(t *testing.T) {
 		a.Options.Window.Since = w.began.Add(-time.Hour)
 	})
 	if report.Total != 0 {
-		t.Errorf("young events are missed: %+v", report.Offenders)
+		t.Errorf("new events count as missing: %+v", report.Offenders)
 	}
 	if report := w.verify(); report.Total != 4 || !strings.HasPrefix(report.Offenders[0].Problem, "not sent since ") {
-		t.Errorf("events that have not left: %+v", report)
+		t.Errorf("events that were not sent: %+v", report)
 	}
-	// Changed long ago, sent and taken in just now.
+	// Changed long ago, sent and applied just now.
 	w.exec(`UPDATE outbox SET occurred_at = occurred_at - interval '10 minutes', sent_at = now()`)
 	w.exec(`UPDATE orders SET created_at = created_at - interval '10 minutes', updated_at = updated_at - interval '10 minutes'`)
 	report = w.verify(func(a *verify.Auditor) {
@@ -325,7 +325,7 @@ func TestRunLeavesOutWhatIsOnItsWay(t *testing.T) {
 		a.Options.Window.Since = w.began.Add(-time.Hour)
 	})
 	if report.Total != 0 || report.Checks[1].OnTheWay != 4 {
-		t.Errorf("events sent just now are missed: %+v", report)
+		t.Errorf("events that were just sent count as missing: %+v", report)
 	}
 }
 

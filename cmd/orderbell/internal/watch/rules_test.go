@@ -84,7 +84,7 @@ func TestWhatNeverEndsIsNoFrame(t *testing.T) {
 	}
 }
 
-// transport answers without a network, so that time can be made up.
+// transport answers without a network, so that the test controls time.
 type transport func(*http.Request) (*http.Response, error)
 
 func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

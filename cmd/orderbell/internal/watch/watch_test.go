@@ -14,7 +14,7 @@ import (
 	"orderbell/cmd/orderbell/internal/watch"
 )
 
-// gateway cuts each stream after one frame, and remembers what its clients asked for.
+// gateway cuts each stream after one frame, and records the requests of its clients.
 type gateway struct {
 	mu    sync.Mutex
 	asked []string

@@ -11,7 +11,7 @@ import (
 // longestSilence is the allowed silence of a stream that does not announce its heartbeat.
 const longestSilence = time.Minute
 
-// errTooLarge is an answer that is no event stream.
+// errTooLarge is the error of an answer that is not an event stream.
 var errTooLarge = errors.New("the stream has a frame of more than 1 MiB")
 
 // whole is the body of a stream up to its last blank line. When a stream is cut in the middle of a frame, the client

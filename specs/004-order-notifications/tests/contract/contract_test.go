@@ -1,4 +1,4 @@
-// Package contract_test holds the code to the written contracts: the AsyncAPI document, the SSE contract and their
+// Package contract_test compares the code with the written contracts: the AsyncAPI document, the SSE contract and their
 // golden examples. `make contract` runs it.
 package contract_test
 

@@ -195,7 +195,7 @@ func TestDeadLetterOfTheOutbox(t *testing.T) {
 	row := event.Outgoing{ID: "not a UUID", Raw: []byte("not JSON")}
 	_, err := cloudevent.FromOutbox(row)
 	if err == nil {
-		t.Fatal("CloudEvent takes a row that is no event")
+		t.Fatal("CloudEvent accepts a row that is not an event")
 	}
 	headers, _ := rawSent(t, deadletter.FromOutbox(row, err))
 	if err := doc.schema(t, doc.Components.Messages["dead_letter"].Headers.Ref).Validate(headers); err != nil {
