@@ -102,7 +102,7 @@ func cannotServe(answer []byte) bool {
 	if bytes.IndexByte(answer, '-') < 0 {
 		return false
 	}
-	for _, err := range [...]string{"READONLY ", "LOADING ", "MASTERDOWN ", "CLUSTERDOWN "} {
+	for _, err := range [...]string{"READONLY ", "NOREPLICAS ", "LOADING ", "MASTERDOWN ", "CLUSTERDOWN ", "NOAUTH "} {
 		e := []byte("-" + err)
 		if bytes.HasPrefix(answer, e) || bytes.Contains(answer, append([]byte("\n"), e...)) ||
 			bytes.HasPrefix(answer, []byte("-ERR ")) && bytes.Contains(answer, e) { // of a script, before Redis 7

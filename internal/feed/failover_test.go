@@ -114,6 +114,8 @@ func TestAServerThatCannotServeLosesItsConnections(t *testing.T) {
 		"a server that starts":    "LOADING Redis is loading the dataset in memory",
 		"a replica cut off":       "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
 		"a cluster without slots": "CLUSTERDOWN The cluster is down",
+		"a master cut off":        "NOREPLICAS Not enough good replicas to write.",
+		"a proxy that forgot who": "NOAUTH Authentication required.",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
