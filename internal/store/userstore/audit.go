@@ -40,7 +40,7 @@ func (s *Store) Records(ctx context.Context, tenantID string, since time.Time, m
 		(SELECT tenant_id, last_at, actor, action, '', address, 'refused', detail, times FROM refusals
 			WHERE ($1 = '' OR tenant_id = $1) AND last_at >= $2 ORDER BY last_at DESC LIMIT $3)
 		ORDER BY 2 DESC LIMIT $3`
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err = database.Transact(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, seeAll); err != nil {
 			return err
 		}
