@@ -150,7 +150,7 @@ func TestChecksOfTheDatabaseAreTheRulesOfThePrograms(t *testing.T) {
 	const checks = `
 		SELECT c.conrelid::regclass::text, a.attname::text, format_type(a.atttypid, a.atttypmod),
 			string_agg('(' || pg_get_expr(c.conbin, c.conrelid) || ')', ' AND '),
-			coalesce((SELECT string_agg(DISTINCT format(', \'\'::text AS %I', o.attname), '') FROM pg_constraint c2
+			coalesce((SELECT string_agg(DISTINCT format(', ''''::text AS %I', o.attname), '') FROM pg_constraint c2
 				JOIN pg_attribute o ON o.attrelid = c2.conrelid AND o.attnum = ANY (c2.conkey) AND o.attnum <> a.attnum
 				WHERE c2.contype = 'c' AND c2.conrelid = c.conrelid AND a.attnum = ANY (c2.conkey)), '')
 		FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)
