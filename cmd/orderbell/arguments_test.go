@@ -22,6 +22,7 @@ import (
 	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/text"
 	"orderbell/internal/text/texttest"
+	"orderbell/internal/user"
 )
 
 // serveVariable makes the test binary run commands, many in one process.
@@ -206,8 +207,11 @@ func hostileArguments(t *testing.T, c commands, cmd *cobra.Command, path, sample
 			stdout, stderr, status := c.run(limitOf(path), place(value)...)
 			what := fmt.Sprintf("orderbell %.200q", place(value))
 			clean(t, what, stdout+stderr)
-			mustRefuse := slices.Contains(refused, value) || !isText && slices.Contains(numbers(), value) || kind == "when" && slices.Contains(noMoments(), value)
+			mustRefuse := slices.Contains(refused, value) || !isText && slices.Contains(numbers(), value) || kind == "when" && slices.Contains(noMoments(), value) ||
+				named == "--tenant" && !namesTenants(path, value)
 			switch {
+			case path[0] == "help" && named == "the argument" && status != 2:
+				t.Errorf("%s: exit status %d, want 2, since there is no such topic", what, status)
 			case mustRefuse && kind != "bool" && (status != 2 || !strings.Contains(stderr, named)):
 				t.Errorf("%s: exit status %d, %.300s, want 2 and %s", what, status, stderr, named)
 			case status < 0 || status > 2 || status > 0 && stderr == "":
@@ -242,6 +246,17 @@ func hostileArguments(t *testing.T, c commands, cmd *cobra.Command, path, sample
 	for name, kind := range flags {
 		try("--"+name, func(value string) []string { return slices.Concat(path, sample, []string{"--" + name + "=" + value}) }, kind)
 	}
+}
+
+// namesTenants reports whether a command may take value as --tenant.
+func namesTenants(path []string, value string) bool {
+	switch strings.Join(path, " ") {
+	case "load orders":
+		return !slices.ContainsFunc(strings.Split(value, ","), func(id string) bool { return !user.IsTenantID(id) })
+	case "audit":
+		return value == user.NoTenant || user.IsTenantID(value)
+	}
+	return user.IsTenantID(value)
 }
 
 // limitOf bounds commands that run until they are stopped.

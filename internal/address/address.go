@@ -136,8 +136,12 @@ func Domain(name string) (string, error) {
 			return "", fmt.Errorf("%q is not a domain", name)
 		}
 	}
-	if top := labels[len(labels)-1]; strings.Trim(top, "0123456789") == "" {
+	top := labels[len(labels)-1]
+	if strings.Trim(top, "0123456789") == "" {
 		return "", fmt.Errorf("the domain %q ends with a number: an IP address cannot be mailed", name)
+	}
+	if top[0] < 'a' { // a digit: there is no such top-level domain, and some programs read 0x7f as an IP address
+		return "", fmt.Errorf("the last part of the domain %q begins with a digit: mail cannot be delivered to it", name)
 	}
 	return domain, nil
 }

@@ -48,17 +48,15 @@ func (c *connections) watch(dial dialer) dialer {
 		if err != nil {
 			return nil, err
 		}
-		w := &watchedConn{Conn: conn, current: current, born: born}
-		if raw, ok := conn.(syscall.Conn); ok {
-			return &rawConn{w, raw}, nil
-		}
-		return w, nil
+		raw, _ := conn.(syscall.Conn)
+		return &watchedConn{Conn: conn, raw: raw, current: current, born: born}, nil
 	}
 }
 
 // watchedConn is a connection that is not used again once its server has said that it cannot serve.
 type watchedConn struct {
 	net.Conn
+	raw     syscall.Conn // nil with TLS
 	current *atomic.Int64
 	born    int64
 }
@@ -83,18 +81,24 @@ func (c *watchedConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// rawConn is a watchedConn over TCP, where go-redis looks before each use whether the peer has closed it.
-type rawConn struct {
-	*watchedConn
-	raw syscall.Conn
-}
-
-func (c *rawConn) SyscallConn() (syscall.RawConn, error) {
+// SyscallConn is where go-redis looks before each use whether the peer has closed the connection. It takes a retired one for
+// closed. With TLS it sees no more than that, since a record that has arrived need not be an answer.
+func (c *watchedConn) SyscallConn() (syscall.RawConn, error) {
 	if c.retired() {
 		return nil, errRetired
 	}
+	if c.raw == nil {
+		return unseen{}, nil
+	}
 	return c.raw.SyscallConn()
 }
+
+// unseen is a connection whose state go-redis does not look at.
+type unseen struct{}
+
+func (unseen) Control(func(uintptr)) error    { return nil }
+func (unseen) Read(func(uintptr) bool) error  { return nil }
+func (unseen) Write(func(uintptr) bool) error { return nil }
 
 // cannotServe reports whether an answer of the server has an error that a new connection may not have. A false match
 // within an order's data only costs a connection.
@@ -102,7 +106,7 @@ func cannotServe(answer []byte) bool {
 	if bytes.IndexByte(answer, '-') < 0 {
 		return false
 	}
-	for _, err := range [...]string{"READONLY ", "LOADING ", "MASTERDOWN ", "CLUSTERDOWN "} {
+	for _, err := range [...]string{"READONLY ", "NOREPLICAS ", "LOADING ", "MASTERDOWN ", "CLUSTERDOWN ", "NOAUTH "} {
 		e := []byte("-" + err)
 		if bytes.HasPrefix(answer, e) || bytes.Contains(answer, append([]byte("\n"), e...)) ||
 			bytes.HasPrefix(answer, []byte("-ERR ")) && bytes.Contains(answer, e) { // of a script, before Redis 7

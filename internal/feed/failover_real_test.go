@@ -22,7 +22,7 @@ func TestASubscriptionLeavesADemotedMaster(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			before, after := feedtest.Start(t), feedtest.Start(t)
-			at := listenAt(t, before.Addr)
+			at := listenAt(t, before.Addr, false)
 			follower, publisher := feedtest.Open(t, feedtest.Config(at.url())), feedtest.Open(t, feedtest.Config(at.url()))
 			tenant := feedtest.Tenant()
 			sink := feedtest.Run(t, follower)
@@ -63,7 +63,7 @@ func TestASubscriptionLeavesADemotedMaster(t *testing.T) {
 func TestAReplicaOfTheNewMasterPassesMessagesOn(t *testing.T) {
 	t.Parallel()
 	before, after := feedtest.Start(t), feedtest.Start(t)
-	at := listenAt(t, before.Addr)
+	at := listenAt(t, before.Addr, false)
 	follower, publisher := feedtest.Open(t, feedtest.Config(at.url())), feedtest.Open(t, feedtest.Config(at.url()))
 	tenant := feedtest.Tenant()
 	sink := feedtest.Run(t, follower)

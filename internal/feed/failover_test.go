@@ -3,8 +3,12 @@ package feed_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,6 +23,7 @@ import (
 // address is a virtual address: a connection reaches the server that the address leads to at that time, and stays there.
 type address struct {
 	listener net.Listener
+	secure   bool         // TLS ends here
 	server   atomic.Value // string
 	answer   atomic.Value // string: what old connections answer from now on, "" to pass on
 
@@ -26,13 +31,18 @@ type address struct {
 	old map[net.Conn]bool
 }
 
-func listenAt(t *testing.T, server string) *address {
+func listenAt(t *testing.T, server string, secure bool) *address {
 	t.Helper()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &address{listener: l, old: map[net.Conn]bool{}}
+	if secure {
+		known := httptest.NewTLSServer(http.NotFoundHandler()) // it has a certificate
+		known.Close()
+		l = tls.NewListener(l, &tls.Config{Certificates: known.TLS.Certificates, MinVersion: tls.VersionTLS12})
+	}
+	a := &address{listener: l, secure: secure, old: map[net.Conn]bool{}}
 	a.server.Store(server)
 	a.answer.Store("")
 	var conns sync.WaitGroup
@@ -60,7 +70,12 @@ func listenAt(t *testing.T, server string) *address {
 	return a
 }
 
-func (a *address) url() string { return "redis://" + a.listener.Addr().String() }
+func (a *address) url() string {
+	if a.secure {
+		return "rediss://" + a.listener.Addr().String() + "?skip_verify=true"
+	}
+	return "redis://" + a.listener.Addr().String() + "?"
+}
 
 // leadTo makes new connections reach another server. The old ones stay, and answer every command with answer if it is not
 // empty.
@@ -114,36 +129,46 @@ func TestAServerThatCannotServeLosesItsConnections(t *testing.T) {
 		"a server that starts":    "LOADING Redis is loading the dataset in memory",
 		"a replica cut off":       "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
 		"a cluster without slots": "CLUSTERDOWN The cluster is down",
+		"a master cut off":        "NOREPLICAS Not enough good replicas to write.",
+		"a proxy that forgot who": "NOAUTH Authentication required.",
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			before, after := miniredis.RunT(t), miniredis.RunT(t)
-			at := listenAt(t, before.Addr())
-			// One retry: a second connection of the same age must not be tried.
-			f, tenant := feedtest.Open(t, feedtest.Config(at.url()+"?max_retries=1&min_idle_conns=4")), feedtest.Tenant()
-			var all sync.WaitGroup
-			for n := range 4 { // several connections are open
-				all.Go(func() {
-					if err := f.Publish(t.Context(), tenant, feedtest.Message(tenant, n+1)); err != nil {
-						t.Error(err)
-					}
-				})
-			}
-			all.Wait()
-			at.leadTo(after.Addr(), answer)
-			_ = f.Ping(t.Context()) // one command may meet the answer
-			for n := range 8 {
-				if err := f.Ping(t.Context()); err != nil {
-					t.Fatalf("ping %d after the failover: %v", n, err)
-				}
-				if err := f.Publish(t.Context(), tenant, feedtest.Message(tenant, n+10)); err != nil {
-					t.Fatalf("publish %d after the failover: %v", n, err)
-				}
-				if _, _, err := f.Lookup(t.Context(), tenant, feedtest.Message(tenant, n).ID); err != nil {
-					t.Fatalf("lookup %d after the failover: %v", n, err)
-				}
+		for _, secure := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, TLS %t", name, secure), func(t *testing.T) {
+				t.Parallel()
+				leavesServer(t, answer, secure)
+			})
+		}
+	}
+}
+
+// leavesServer has the connections of a feed answer with an error, and expects that new ones are used.
+func leavesServer(t *testing.T, answer string, secure bool) {
+	t.Helper()
+	before, after := miniredis.RunT(t), miniredis.RunT(t)
+	at := listenAt(t, before.Addr(), secure)
+	// One retry: a second connection of the same age must not be tried.
+	f, tenant := feedtest.Open(t, feedtest.Config(at.url()+"&max_retries=1&min_idle_conns=4")), feedtest.Tenant()
+	var all sync.WaitGroup
+	for n := range 4 { // several connections are open
+		all.Go(func() {
+			if err := f.Publish(t.Context(), tenant, feedtest.Message(tenant, n+1)); err != nil {
+				t.Error(err)
 			}
 		})
+	}
+	all.Wait()
+	at.leadTo(after.Addr(), answer)
+	_ = f.Ping(t.Context()) // one command may meet the answer
+	for n := range 8 {
+		if err := f.Ping(t.Context()); err != nil {
+			t.Fatalf("ping %d after the failover: %v", n, err)
+		}
+		if err := f.Publish(t.Context(), tenant, feedtest.Message(tenant, n+10)); err != nil {
+			t.Fatalf("publish %d after the failover: %v", n, err)
+		}
+		if _, _, err := f.Lookup(t.Context(), tenant, feedtest.Message(tenant, n).ID); err != nil {
+			t.Fatalf("lookup %d after the failover: %v", n, err)
+		}
 	}
 }
 
@@ -151,7 +176,7 @@ func TestAServerThatCannotServeLosesItsConnections(t *testing.T) {
 func TestHintsLeaveADemotedMaster(t *testing.T) {
 	t.Parallel()
 	before, after := miniredis.RunT(t), miniredis.RunT(t)
-	at := listenAt(t, before.Addr())
+	at := listenAt(t, before.Addr(), false)
 	listener, publisher := feedtest.Open(t, feedtest.Config(at.url())), feedtest.Open(t, feedtest.Config(at.url()))
 	heard := make(chan struct{}, 1)
 	ctx, cancel := context.WithCancel(t.Context())

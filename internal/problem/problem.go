@@ -87,8 +87,11 @@ func (p *Problem) With(name, value string) *Problem {
 	return p
 }
 
-// Write answers with p.
+// Write answers with p. What was set of another answer, such as its length, is removed.
 func (p *Problem) Write(w http.ResponseWriter) {
+	for _, name := range []string{"Content-Length", "Content-Encoding", "Content-Disposition", "Content-Language", "Etag", "Last-Modified"} {
+		w.Header().Del(name)
+	}
 	for name, values := range p.header {
 		w.Header()[name] = values
 	}

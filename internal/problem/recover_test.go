@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"orderbell/internal/problem"
 )
 
@@ -46,6 +48,34 @@ func TestAPanicIsLoggedAndAnswered(t *testing.T) {
 				if !strings.Contains(said.String(), want) {
 					t.Errorf("the log has no %s: %s", want, said.String())
 				}
+			}
+		})
+	}
+}
+
+// TestAProblemHasNoHeaderOfAnotherAnswer: with the length of the answer that was meant, the problem would be cut.
+func TestAProblemHasNoHeaderOfAnotherAnswer(t *testing.T) {
+	t.Parallel()
+	for name, fail := range map[string]func() error{
+		"a panic": func() error { panic("boom") }, "an error": func() error { return errors.New("boom") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := problem.Handler(slog.New(slog.DiscardHandler), func(w http.ResponseWriter, _ *http.Request) error {
+				for _, header := range []string{"Content-Length", "Content-Encoding", "Content-Disposition", "Content-Language", "ETag", "Last-Modified"} {
+					w.Header().Set(header, "2")
+				}
+				w.Header().Set("X-Frame-Options", "DENY")
+				return fail()
+			})
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+			w.Header().Del("X-Request-Id")
+			want := http.Header{
+				"Content-Type": {"application/problem+json"}, "Cache-Control": {"no-store"}, "X-Frame-Options": {"DENY"},
+			}
+			if diff := cmp.Diff(want, w.Header()); diff != "" || w.Code != http.StatusInternalServerError {
+				t.Errorf("status %d: %s", w.Code, diff)
 			}
 		})
 	}

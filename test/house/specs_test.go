@@ -60,6 +60,11 @@ func TestTheSpecificationNamesTestsThatExist(t *testing.T) {
 			t.Errorf("%s%s names %d tests, want at least %d", spec, name, found, least)
 		}
 	}
+	for _, name := range regexp.MustCompile(`\bTest[A-Z]\w+`).FindAllString(read(t, "docs/field-notes.md"), -1) {
+		if !tests[name] {
+			t.Errorf("docs/field-notes.md names %s, which does not exist", name)
+		}
+	}
 	gone := missing(t, "`TestX` test/e2e/none.spec.ts test/e2e/orders.spec.ts \"no such test\" `TestFileLengths` test/e2e/orders.spec.ts", tests)
 	if want := []string{"TestX", "test/e2e/none.spec.ts", `test/e2e/orders.spec.ts "no such test"`}; !slices.Equal(gone, want) {
 		t.Errorf("missing are %q, want %q", gone, want)

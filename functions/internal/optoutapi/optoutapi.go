@@ -3,8 +3,8 @@
 // confirmation link confirms the user's address.
 //
 // GET changes nothing, because mail scanners follow links. A link needs no sign-in. An unsubscribe link works once; a
-// repeated POST succeeds while mails are off. A confirmation link can be used again: the address stays confirmed.
-// Answers are pages in the tenant's language or, if the tenant is not known, in the browser's.
+// repeated POST, or one that is too late, succeeds while mails are off. A confirmation link can be used again: the
+// address stays confirmed. Answers are pages in the tenant's language or, if the tenant is not known, in the browser's.
 package optoutapi
 
 import (
@@ -116,10 +116,10 @@ func (a api) serve(r *http.Request) (outcome, user.Subscription, error) {
 	if late := errors.Is(err, optout.ErrExpired); late || r.Method != http.MethodPost {
 		sub, err := do(r.Context(), link)
 		switch {
+		case (err == nil || errors.Is(err, user.ErrUsed)) && !sub.Enabled: // however old the link is
+			return done, sub, nil
 		case late: // errors are ignored: only the language depends on it
 			return expired, sub, nil
-		case (err == nil || errors.Is(err, user.ErrUsed)) && !sub.Enabled:
-			return done, sub, nil
 		}
 		return result(ask, sub, err)
 	}

@@ -127,6 +127,7 @@ func TestALink(t *testing.T) {
 	}
 	for _, method := range []string{"POST", "GET", "POST"} { // mail programs repeat their requests
 		assertPage(t, do(b.api, method, link), 200, "<h1>You are unsubscribed</h1>", "ayu@demo.example no longer receives")
+		assertPage(t, do(b.api, method, b.link(25*time.Hour)), 200, "<h1>You are unsubscribed</h1>") // of an old mail
 	}
 	if diff := cmp.Diff(off, b.state(t)); diff != "" {
 		t.Error(diff)

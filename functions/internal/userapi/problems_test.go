@@ -39,6 +39,7 @@ func TestProblems(t *testing.T) {
 		{b.asOwner, add, "two dots before the @", `{"email":"a..b@b.example","roles":["viewer"]}`, nil},
 		{b.asOwner, add, "an IP address", `{"email":"a@[192.0.2.1]","roles":["viewer"]}`, nil},
 		{b.asOwner, add, "an IP address without brackets", `{"email":"a@192.0.2.1","roles":["viewer"]}`, nil},
+		{b.asOwner, add, "a top-level domain that begins with a digit", `{"email":"a@b.4you","roles":["viewer"]}`, nil},
 		{b.asOwner, add, "nothing after the @", `{"email":"a@","roles":["viewer"]}`, nil},
 		{b.asOwner, add, "a domain without a dot", `{"email":"a@localhost","roles":["viewer"]}`, nil},
 		{b.asOwner, add, "a domain with an underscore", `{"email":"a@b_c.example","roles":["viewer"]}`, nil},

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"orderbell/internal/store/database"
@@ -170,18 +171,73 @@ func TestAFailoverThatLeavesOldConnectionsOpen(t *testing.T) {
 
 func TestAConnectionThatTheServerEndedIsNotUsedAgain(t *testing.T) {
 	t.Parallel()
-	pool := open(t, databasetest.Config(databasetest.URL(t)))
-	for _, code := range []string{"57P01", "57P02", "57P03", "57P05", "08006", "08P01"} {
-		conn := acquire(t, pool)
-		pid := conn.Conn().PgConn().PID()
+	cfg := databasetest.Config(databasetest.URL(t))
+	cfg.MaxConns = 2
+	pool := open(t, cfg)
+	for _, code := range []string{"57P01", "57P02", "57P03", "57P05", "08006", "08P01", "25006"} {
+		conn, other := acquire(t, pool), acquire(t, pool)
+		old := map[uint32]bool{conn.Conn().PgConn().PID(): true, other.Conn().PgConn().PID(): true}
 		// The server itself sends these with severity FATAL; a pooler may send them as an ERROR.
 		_, err := conn.Exec(t.Context(), fmt.Sprintf("DO $$ BEGIN RAISE EXCEPTION 'ending' USING ERRCODE = '%s'; END $$", code))
 		if closed := conn.Conn().IsClosed(); err == nil || !closed {
 			t.Errorf("SQLSTATE %s: error %v, connection closed: %t, want true", code, err, closed)
 		}
 		conn.Release()
-		if got := databasetest.One[uint32](t, pool, "SELECT pg_backend_pid()"); got == pid {
-			t.Errorf("SQLSTATE %s: the connection is used again", code)
+		other.Release()
+		if got := databasetest.One[uint32](t, pool, "SELECT pg_backend_pid()"); old[got] {
+			t.Errorf("SQLSTATE %s: the connection, or one of its age, is used again", code)
+		}
+	}
+}
+
+// TestAStatementThatNoLongerFitsIsSentOnceMore changes what a prepared statement is about.
+func TestAStatementThatNoLongerFitsIsSentOnceMore(t *testing.T) {
+	t.Parallel()
+	const toText = "ALTER TABLE things ALTER COLUMN n TYPE text"
+	for name, tt := range map[string]struct{ statement, change string }{
+		"a column of another type, written":  {"INSERT INTO things (n) VALUES ($1)", toText},
+		"a column of another type, compared": {"DELETE FROM things WHERE n = $1", toText},
+		"a column of another type, read":     {"UPDATE things SET n = $1 RETURNING n", toText},
+		"a statement that is not known":      {"INSERT INTO things (n) VALUES ($1)", "DEALLOCATE ALL"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := databasetest.Config(databasetest.URL(t))
+			cfg.MaxConns = 1
+			pool := open(t, cfg)
+			exec := func(sql string, args ...any) {
+				t.Helper()
+				if _, err := pool.Exec(t.Context(), sql, args...); err != nil {
+					t.Errorf("%s: %v", sql, err)
+				}
+			}
+			exec("CREATE TABLE things (n integer)", pgx.QueryExecModeSimpleProtocol)
+			for range 2 {
+				exec(tt.statement, "1")
+			}
+			exec(tt.change, pgx.QueryExecModeSimpleProtocol)
+			for range 2 {
+				exec(tt.statement, "1")
+			}
+		})
+	}
+}
+
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		err  *pgconn.PgError
+		want bool
+	}{
+		{&pgconn.PgError{Code: "25006"}, true},
+		{&pgconn.PgError{Code: "0A000", Message: "cached plan must not change result type"}, true},
+		{&pgconn.PgError{Code: "0A000", Message: "im Cache gespeicherter Plan …", Routine: "RevalidateCachedQuery"}, true},
+		{&pgconn.PgError{Code: "0A000", Message: "cannot alter type of a column used by a view or rule"}, false},
+		{&pgconn.PgError{Code: "57P01"}, false}, // it may have been executed
+		{&pgconn.PgError{Code: "23505"}, false},
+	} {
+		if got := database.Refused(fmt.Errorf("write: %w", tt.err)); got != tt.want {
+			t.Errorf("%s %s: %t, want %t", tt.err.Code, tt.err.Message, got, tt.want)
 		}
 	}
 }

@@ -40,7 +40,7 @@ func (s *Store) Records(ctx context.Context, tenantID string, since time.Time, m
 		(SELECT tenant_id, last_at, actor, action, '', address, 'refused', detail, times FROM refusals
 			WHERE ($1 = '' OR tenant_id = $1) AND last_at >= $2 ORDER BY last_at DESC LIMIT $3)
 		ORDER BY 2 DESC LIMIT $3`
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err = database.Transact(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, seeAll); err != nil {
 			return err
 		}
@@ -54,10 +54,10 @@ func (s *Store) Records(ctx context.Context, tenantID string, since time.Time, m
 	return found, database.Wrap("read audit records", err)
 }
 
-// addRecord writes to the audit trail, in the transaction of what it tells of.
+// addRecord writes to the audit trail, in the transaction of what it tells of. What is too long is cut: it must not stop that.
 func addRecord(ctx context.Context, tx pgx.Tx, r user.Record) error {
 	const sql = `INSERT INTO audit_records (tenant_id, actor, action, target, address, outcome, detail, times)
-		VALUES ($1, $2, $3, $4, $5, $6, left($7, 1000), greatest($8, 1))`
+		VALUES ($1, left($2, 300), $3, left($4, 300), left($5, 64), $6, left($7, 1000), greatest($8, 1))`
 	_, err := tx.Exec(ctx, sql, r.TenantID, r.Actor, r.Action, r.Target, r.Address, r.Outcome, r.Detail, r.Times)
 	return err
 }

@@ -72,3 +72,29 @@ func TestRefusalsAreBounded(t *testing.T) {
 		t.Errorf("%+v, %v", none, err)
 	}
 }
+
+// TestRecordsAreCut writes records whose fields are longer than their columns: what they tell of must be done all the same.
+func TestRecordsAreCut(t *testing.T) {
+	t.Parallel()
+	store := userstore.New(databasetest.New(t))
+	long := strings.Repeat("é", 2000)
+	err := store.Record(t.Context(), user.Record{
+		TenantID: "demo", Actor: "operator:" + long, Action: "tokens.revoked", Target: "token:" + long, Address: long, Outcome: user.Done, Detail: long,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := store.Records(t.Context(), "demo", time.Time{}, 10)
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%d records, %v, want 1", len(found), err)
+	}
+	got := found[0]
+	got.At = time.Time{}
+	want := user.Record{
+		TenantID: "demo", Actor: "operator:" + long[:2*291], Action: "tokens.revoked", Target: "token:" + long[:2*294], Address: long[:2*64],
+		Outcome: user.Done, Detail: long[:2*1000], Times: 1,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -54,7 +54,7 @@ func (s *Store) Limits(ctx context.Context, tenantID string) (user.Limits, error
 // AllLimits returns the limits that the operator has set, by tenant. Only the tables' owner may call it.
 func (s *Store) AllLimits(ctx context.Context) (map[string]user.Limits, error) {
 	all := map[string]user.Limits{}
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err := database.Transact(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, seeAll); err != nil {
 			return err
 		}
@@ -76,7 +76,7 @@ func (s *Store) AllLimits(ctx context.Context) (map[string]user.Limits, error) {
 // SetLimits changes limits of the tenant; nil resets one to the default. It returns the limits that are set, and writes
 // an audit record. Only the tables' owner may call it. Errors: [user.ErrNoTenant].
 func (s *Store) SetLimits(ctx context.Context, tenantID, actor string, changes map[user.Limit]*int64) (chosen user.Limits, err error) {
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err = database.Transact(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, seeAll); err != nil {
 			return err
 		}

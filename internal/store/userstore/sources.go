@@ -34,7 +34,7 @@ func (s *Store) RemoveSource(ctx context.Context, source, tenantID, actor string
 }
 
 func (s *Store) changeSource(ctx context.Context, action, source, tenantID, actor, sql string, args ...any) (changed bool, err error) {
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err = database.Transact(ctx, s.pool, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, sql, args...)
 		if changed = tag.RowsAffected() > 0; err != nil || !changed {
 			return err

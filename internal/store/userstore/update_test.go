@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"orderbell/internal/address"
 	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/store/userstore"
 	"orderbell/internal/user"
@@ -206,7 +207,10 @@ func TestAddresses(t *testing.T) {
 	if _, err := s.Update(t.Context(), "demo", other.ID, user.Change{Email: &taken}, terms()); !errors.Is(err, user.ErrEmailTaken) {
 		t.Errorf("changed to a mailbox that is another user's: %v", err)
 	}
-	for _, bad := range []string{"a@localhost", "a@[127.0.0.1]", "a@-x.example", "a@127.0.0.1", "\u00fc@b.example", strings.Repeat("l", 70) + "@b.example", `"a b"@c.example`, "a@b.example\n"} {
+	for _, bad := range []string{"a@localhost", "a@[127.0.0.1]", "a@-x.example", "a@127.0.0.1", "a@b.4you", "\u00fc@b.example", strings.Repeat("l", 70) + "@b.example", `"a b"@c.example`, "a@b.example\n"} {
+		if _, err := address.Parse(bad); err == nil {
+			t.Errorf("%q is an address, but not in the database", bad)
+		}
 		if _, err := pool.Exec(t.Context(), `INSERT INTO users (id, tenant_id, email, roles) VALUES (gen_random_uuid(), 'demo', $1, '{owner}')`, bad); err == nil {
 			t.Errorf("the database takes %q", bad)
 		}

@@ -66,10 +66,10 @@ func judge(at stage, code int, text string) verdict {
 	}
 	status, known := enhanced(text)
 	if code < 500 {
-		return verdict{fate: temporary(at, status, known, text)}
+		return verdict{fate: temporary(at, code, status, known, text)}
 	}
 	if known && status.detail != 0 {
-		return permanent(status)
+		return permanent(status, text)
 	}
 	return unspecific(at, code, text)
 }
@@ -99,7 +99,7 @@ const (
 )
 
 // permanent judges a 5xx with a specific enhanced code, from the IANA registry of them.
-func permanent(s enhancedStatus) verdict {
+func permanent(s enhancedStatus, text string) verdict {
 	switch s.subject {
 	case ofAddress:
 		switch s.detail {
@@ -114,7 +114,9 @@ func permanent(s enhancedStatus) verdict {
 	case ofRoute:
 		switch s.detail {
 		case 1, 4: // Exchange Online's unknown recipient; a domain without a route
-			return verdict{fate: mail.Refused}
+			if !saysOurs.MatchString(text) { // its denied relay has the same code
+				return verdict{fate: mail.Refused}
+			}
 		}
 	case ofPolicy:
 		switch s.detail {
@@ -135,10 +137,12 @@ var (
 		`mailbox unavailable|doesn't have an? .{1,60} account|does not have an? .{1,60} account`)
 	saysOurs = regexp.MustCompile(`(?i)relay|sender|\bhelo\b|\behlo\b|\bspf\b|\bdkim\b|\bdmarc\b|authenti|not authori|log ?in|` +
 		`block(ed| ?list)|black ?list|deny ?list|\brbl\b|dnsbl|spamhaus|spam|reputation|quota|throttl|sending (rate|limit)|` +
-		`rate limit|too many|client host|your (ip|host|server|domain|mail)|policy|prohibit|not verified|verification`)
+		`rate[ -]limit|too many|client host|your (ip|host|server|domain|mail)|policy|prohibit|not verified|verification|` +
+		`unusual rate|invalid dns|resource record`)
 	saysFull     = regexp.MustCompile(`(?i)mailbox|recipient|inbox|user`)
 	saysOurQuota = regexp.MustCompile(`(?i)throttl|sending (quota|rate|limit)|message quota|(sent|messages) per (day|hour)|` +
 		`\bhelo\b|\behlo\b|relay|sender|authenti`)
+	saysGreylisted = regexp.MustCompile(`(?i)gr[ae]y-?list`)
 )
 
 // unspecific judges a 5xx without a usable enhanced code by its step, basic code and text.
@@ -160,15 +164,23 @@ func unspecific(at stage, code int, text string) verdict {
 	return verdict{fate: mail.Held} // 554 and the codes that say the command was wrong
 }
 
-// temporary judges a 4xx. A fault of this recipient uses an attempt. An outage or a limit of the sender does not.
-func temporary(at stage, s enhancedStatus, known bool, text string) mail.Fate {
+// temporary judges a 4xx. A fault of this recipient uses an attempt. An outage, or what the server has against the sender, does
+// not.
+func temporary(at stage, code int, s enhancedStatus, known bool, text string) mail.Fate {
 	switch {
 	case saysOurQuota.MatchString(text):
 		return mail.Held
 	case known && (s.subject == ofAddress || s.subject == ofMailbox):
+		if s.subject == ofAddress && (s.detail == 7 || s.detail == 8) { // the sender's address, as in permanent
+			return mail.Held
+		}
 		return mail.Deferred
-	case at == atRcpt && (!known || s.subject != 3): // greylisting above all; 4.3.x is about the server
+	case at != atRcpt || known && s.subject == 3: // 4.3.x is about the server
+		return mail.Held
+	case saysGreylisted.MatchString(text):
 		return mail.Deferred
+	case code == codeClosing || saysOurs.MatchString(text) || known && s.subject == ofPolicy && s.detail > 1:
+		return mail.Held // such as 4.7.25, a client without a name
 	}
-	return mail.Held
+	return mail.Deferred // greylisting in other words
 }

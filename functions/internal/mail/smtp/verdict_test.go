@@ -51,11 +51,19 @@ func TestAnswers(t *testing.T) {
 		{"Exim", "RCPT", "550 Administrative prohibition", held},
 		{"Exim", "EHLO", "501 Syntactically invalid HELO argument(s)", held},
 		{"Exim", ".", "550 This message was classified as SPAM and may not be delivered", held},
+		{"Dovecot", "MAIL", "550 5.1.1 <bell@orderbell.example>: User does not exist", held},
 		{"SES", "MAIL", "501 Invalid MAIL FROM address provided", held},
 		{"SES", ".", "554 Message rejected: Email address is not verified. The following identities failed the check in region EU-WEST-1: owner@demo.example", held},
 		{"SES", ".", "554 Access denied: User `arn:aws:iam::1:user/till' is not authorized to perform `ses:SendRawEmail'", held},
 		{"SES", ".", "454 Throttling failure: Daily message quota exceeded.", held},
 		{"SES", "RCPT", "454 Throttling failure: Maximum sending rate exceeded.", held},
+		{"Postfix", "RCPT", "450 4.7.25 Client host rejected: cannot find your hostname, [192.0.2.1]", held},
+		{"Postfix", "RCPT", "450 4.1.8 <bell@orderbell.example>: Domain not found", held},
+		{"Exchange", "RCPT", "550 5.4.1 Relay Access Denied", held},
+		{"Exchange", "RCPT", "451 4.7.650 The mail server [192.0.2.1] has been temporarily rate limited due to IP reputation", held},
+		{"Exchange", "RCPT", "451 4.7.500 Server busy. Please try again later from [192.0.2.1]", held},
+		{"Gmail", "RCPT", "421-4.7.28 Our system has detected an unusual rate of unsolicited mail\r\n421 4.7.28 originating from your IP address.", held},
+		{"GMX", "RCPT", "550-Requested action not taken: mailbox unavailable\r\n550 invalid DNS MX or A/AAAA resource record", held},
 		{"sendmail", "RCPT", "550 5.7.1 <owner@demo.example>... Relaying denied", held},
 		{"qmail", "RCPT", "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", held},
 		{"a policy server", "RCPT", "554 delivery refused", held},
@@ -68,6 +76,8 @@ func TestAnswers(t *testing.T) {
 		{"Postfix", "RCPT", "452 4.3.1 Insufficient system storage", held},
 		{"Postfix", ".", "451 4.3.0 Error: queue file write error", held},
 		{"Exchange", "DATA", "452 4.3.1 Insufficient system resources", held},
+		{"Exchange", "RCPT", "421 4.4.2 Connection dropped due to SocketError", held},
+		{"any server", "RCPT", "421 Service not available, closing transmission channel", held},
 
 		// Temporary faults of the recipient.
 		{"Postfix", "RCPT", "450 4.2.0 <owner@demo.example>: Recipient address rejected: Greylisted", deferred},
@@ -76,6 +86,7 @@ func TestAnswers(t *testing.T) {
 		{"Gmail", "RCPT", "452-4.2.2 The recipient's inbox is out of storage space.\r\n452 4.2.2 See support - gsmtp", deferred},
 		{"Gmail", "RCPT", "450-4.2.1 The user you are trying to contact is receiving mail at a rate\r\n450 4.2.1 that prevents additional messages", deferred},
 		{"Exim", "RCPT", "451 Temporary local problem - please try later", deferred},
+		{"postgrey", "RCPT", "421 4.7.0 Greylisted, see https://postgrey.example/help/policy.html", deferred},
 
 		// Permanent faults of the recipient.
 		{"Postfix", "RCPT", "550 5.1.1 <owner@demo.example>: Recipient address rejected: User unknown in local recipient table", gone},
