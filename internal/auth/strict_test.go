@@ -66,6 +66,27 @@ func TestStrictTokens(t *testing.T) {
 
 // TestARevocationOutlivesEveryTokenOfBefore has the longest token of the most lenient configuration, of an issuer whose clock is
 // ahead, and looks at it as long as it is valid.
+// TestAnIDHasOneSpelling has ids that the database would read as those of a row, but that no revocation would name.
+func TestAnIDHasOneSpelling(t *testing.T) {
+	t.Parallel()
+	const id = "6f1f6c1e-3c57-4b4b-9a0e-0d6d2f1f9b10"
+	cfg := authtest.Config(authtest.Secret)
+	verifier := authtest.Verifier(t, cfg)
+	p, err := verifier.Verify(authtest.Token(t, cfg, auth.Principal{UserID: strings.ToUpper(id), TenantID: "demo"}))
+	if err != nil || p.UserID != id {
+		t.Errorf("a provider's capitals are the user %q, %v, want %s", p.UserID, err, id)
+	}
+	secret := strings.Repeat("s", 43)
+	for _, other := range []string{strings.ToUpper(id), "{" + id + "}", "urn:uuid:" + id, strings.ReplaceAll(id, "-", "")} {
+		if p, err := verifier.Verify(auth.DeviceToken("demo", other, secret)); err == nil {
+			t.Errorf("a device calls itself %s and is %q", other, p.UserID)
+		}
+	}
+	if p, err := verifier.Verify(auth.DeviceToken("demo", id, secret)); err != nil || p.UserID != id {
+		t.Errorf("a device is %q, %v", p.UserID, err)
+	}
+}
+
 func TestARevocationOutlivesEveryTokenOfBefore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 
 	"orderbell/functions/internal/route"
 	"orderbell/internal/auth"
+	"orderbell/internal/guard"
 	"orderbell/internal/problem"
 	"orderbell/internal/user"
 )
@@ -89,26 +90,39 @@ type api struct {
 	store Store
 	told  Revoker
 	terms user.InvitationTerms
+
+	ofUser, ofTenant *guard.Guard // changes of users and settings
 }
+
+// What may be changed at once, in hours of the limit: so much by one user, and by all of a tenant. So a user who has used up the own share
+// does not keep an owner from changing that.
+const (
+	hoursOfUser   = 3
+	hoursOfTenant = 10
+)
 
 // New returns the API's handler for the paths /api/users and /api/me and below.
 func New(log *slog.Logger, verifier *auth.Verifier, store Store, told Revoker, terms user.InvitationTerms) route.API {
-	a := api{log, store, told, terms}
+	a := api{log: log, store: store, told: told, terms: terms}
+	if most := int(terms.Limits.UserChanges); most > 0 {
+		a.ofUser = guard.New(hoursOfUser*most, hoursOfUser*time.Hour)
+		a.ofTenant = guard.New(hoursOfTenant*most, hoursOfTenant*time.Hour)
+	}
 	return route.New(log, verifier, map[string]route.Methods{
 		"/api/users": {
 			"GET":  {Roles: user.Leaders(), Handle: a.list},
-			"POST": {Roles: user.Leaders(), Handle: a.add},
+			"POST": {Roles: user.Leaders(), Handle: a.counted(a.add)},
 		},
 		"/api/users/{id}": {
 			"GET":    {Roles: user.Leaders(), Handle: a.get},
-			"PATCH":  {Roles: user.Leaders(), Handle: a.change},
-			"DELETE": {Roles: user.Leaders(), Handle: a.remove},
+			"PATCH":  {Roles: user.Leaders(), Handle: a.counted(a.change)},
+			"DELETE": {Roles: user.Leaders(), Handle: a.counted(a.remove)},
 		},
 		"/api/users/{id}/invitation": {"POST": {Roles: user.Leaders(), Handle: a.inviteAgain}},
 		"/api/me/invitation":         {"POST": {Roles: user.Roles(), Handle: a.askAgain}},
 		"/api/tenant": {
 			"GET":   {Roles: user.Roles(), Handle: a.tenant},
-			"PATCH": {Roles: user.Leaders(), Handle: a.changeTenant},
+			"PATCH": {Roles: user.Leaders(), Handle: a.counted(a.changeTenant)},
 		},
 		"/api/me":             {"GET": {Roles: user.Roles(), Handle: a.me}},
 		"/api/me/preferences": {"PATCH": {Roles: user.Roles(), Handle: a.prefer}},
