@@ -14,15 +14,21 @@ import (
 	"orderbell/internal/user"
 )
 
+// bounded has the tenants' changes of users bounded: three of a user, ten of a tenant.
+func (b *bundle) bounded(t *testing.T) {
+	t.Helper()
+	checker, told := rightstest.New(t, rights.Config{CacheFor: time.Minute}, b.store)
+	b.handler = userapi.New(slog.New(slog.DiscardHandler), authtest.Verifier(t, b.tokens).With(checker), b.store, told, user.InvitationTerms{
+		Limits: user.DefaultLimits{MaxUsers: 50, MaxInvitations: 40, UserChanges: 1}, Life: time.Hour, MailDomain: "orders.example",
+	})
+}
+
 // TestChangesOfUsersAreBounded has an owner and managers who change, add and remove users in a loop. Each change leaves a record, and each
 // removal a revocation in every program.
 func TestChangesOfUsersAreBounded(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	checker, told := rightstest.New(t, rights.Config{CacheFor: time.Minute}, b.store)
-	b.handler = userapi.New(slog.New(slog.DiscardHandler), authtest.Verifier(t, b.tokens).With(checker), b.store, told, user.InvitationTerms{
-		Limits: user.DefaultLimits{MaxUsers: 50, MaxInvitations: 40, UserChanges: 1}, Life: time.Hour, MailDomain: "orders.example",
-	})
+	b.bounded(t)
 	leaders := []string{b.asOwner, b.asManager}
 	for _, name := range []string{"m1", "m2"} {
 		p, err := b.store.Add(t.Context(), user.User{TenantID: "acme", Email: name + "@acme.example", Roles: []user.Role{user.Manager}})

@@ -97,6 +97,24 @@ func TestEveryRoleMayWatch(t *testing.T) {
 	}
 }
 
+// TestTicketsAreBounded has a user who requests tickets in a loop: Redis, which all tenants share, keeps each for 30 seconds.
+func TestTicketsAreBounded(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *gateway.Config) { c.Stream.MaxPerUser = 3 })
+	for n := range 7 {
+		want := http.StatusCreated
+		if n == 6 {
+			want = http.StatusTooManyRequests
+		}
+		if got := b.status(t, http.MethodPost, "/api/sse/tickets", "Authorization", "Bearer "+b.token(t, "ann")).StatusCode; got != want {
+			t.Errorf("ticket %d is %d, want %d", n, got, want)
+		}
+	}
+	if got := b.status(t, http.MethodPost, "/api/sse/tickets", "Authorization", "Bearer "+b.token(t, "bo")).StatusCode; got != http.StatusCreated {
+		t.Errorf("another user's ticket is %d", got)
+	}
+}
+
 func TestATicketOpensOneStream(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
