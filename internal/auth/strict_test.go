@@ -44,6 +44,9 @@ func TestStrictTokens(t *testing.T) {
 		"half of one in an array":  {`{"alg":"HS256"}`, `{"x":[{"y":["\ude00"]}],` + claims + `}`, "x.y contains half of a surrogate pair"},
 		"half of one in a header":  {`{"alg":"HS256","kid":"\ud83d"}`, `{` + claims + `}`, "kid contains half of a surrogate pair"},
 		"claims in Latin-1":        {`{"alg":"HS256"}`, "{\"name\":\"J\xf6rg\"," + claims + `}`, "UTF-8"},
+		"keys of its own":          {`{"alg":"HS256","jku":"https://evil.example/keys","x5u":"https://evil.example/x","jwk":{"kty":"oct","k":"AAAA"}}`, `{` + claims + `}`, ""},
+		"a path as the key's id":   {`{"alg":"HS256","kid":"../../dev/null"}`, `{` + claims + `}`, ""},
+		"claims not encoded":       {`{"alg":"HS256","b64":false,"crit":["b64"]}`, `{` + claims + `}`, "crit"},
 		"an algorithm of RSA":      {`{"alg":"RS256"}`, `{` + claims + `}`, "signature is not valid"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -64,8 +67,6 @@ func TestStrictTokens(t *testing.T) {
 	}
 }
 
-// TestARevocationOutlivesEveryTokenOfBefore has the longest token of the most lenient configuration, of an issuer whose clock is
-// ahead, and looks at it as long as it is valid.
 // TestAnIDHasOneSpelling has ids that the database would read as those of a row, but that no revocation would name.
 func TestAnIDHasOneSpelling(t *testing.T) {
 	t.Parallel()
@@ -87,6 +88,8 @@ func TestAnIDHasOneSpelling(t *testing.T) {
 	}
 }
 
+// TestARevocationOutlivesEveryTokenOfBefore has the longest token of the most lenient configuration, of an issuer whose clock is
+// ahead, and looks at it as long as it is valid.
 func TestARevocationOutlivesEveryTokenOfBefore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
