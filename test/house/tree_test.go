@@ -205,13 +205,13 @@ func TestMetricsHaveOnePrefixAndOneStyle(t *testing.T) {
 // TestServersComeFromOnePackage keeps a server without timeouts out: only internal/server makes one.
 func TestServersComeFromOnePackage(t *testing.T) {
 	t.Parallel()
-	made := regexp.MustCompile(`http\.(?:Server\{|ListenAndServe|Serve\(|ServeTLS\()`)
+	made := regexp.MustCompile(`[^.\w]http\.(?:Server\{|ListenAndServe|Serve\(|ServeTLS\()`)
 	found := false
 	for _, name := range files(t) {
 		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") || strings.HasPrefix(name, "test/") || strings.HasPrefix(name, "tools/") {
 			continue
 		}
-		for _, what := range made.FindAllString(strings.ReplaceAll(read(t, name), "*http.Server", ""), -1) {
+		for _, what := range made.FindAllString(read(t, name), -1) {
 			if path.Dir(name) == "internal/server" {
 				found = true
 			} else {
