@@ -87,6 +87,8 @@ func TestVerify(t *testing.T) {
 		"a token that has expired":                  {token(t, jwt.SigningMethodHS256, []byte(secret), set("exp", 1)), "expired"},
 		"a token without an end":                    {token(t, jwt.SigningMethodHS256, []byte(secret), set("exp", nil)), "no claim exp"},
 		"a token that is not valid before tomorrow": {token(t, jwt.SigningMethodHS256, []byte(secret), set("nbf", time.Now().Add(time.Hour).Unix())), "not valid before"},
+		"a token issued tomorrow":   {token(t, jwt.SigningMethodHS256, []byte(secret), set("iat", time.Now().Add(time.Hour).Unix())), "iat is in the future"},
+		"other audiences":           {token(t, jwt.SigningMethodHS256, []byte(secret), set("aud", []string{"x", "orderbell-admin"})), "audience"},
 		"another issuer":                            {token(t, jwt.SigningMethodHS256, []byte(secret), set("iss", "x")), "issuer"},
 		"another audience":                          {token(t, jwt.SigningMethodHS256, []byte(secret), set("aud", "x")), "audience"},
 		"no subject":                                {token(t, jwt.SigningMethodHS256, []byte(secret), set("sub", "")), "claim sub"},

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"orderbell/internal/user"
 )
 
@@ -35,7 +33,7 @@ func device(token string) (p Principal, is bool, err error) {
 	}
 	head, secret, found := cutLast(rest)
 	tenantID, id, also := cutLast(head)
-	if !found || !also || len(secret) != deviceSecret || uuid.Validate(id) != nil || !user.IsTenantID(tenantID) {
+	if !found || !also || len(secret) != deviceSecret || !user.IsID(id) || !user.IsTenantID(tenantID) {
 		return Principal{}, true, ErrDevice
 	}
 	return Principal{UserID: id, TenantID: tenantID, Device: user.HashSecret(secret), Expires: time.Now().Add(deviceLife)}, true, nil

@@ -12,6 +12,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"orderbell/internal/text"
+	"orderbell/internal/user"
 )
 
 // issuer verifies the tokens of one issuer, only with that issuer's keys and algorithms. A key of another issuer never
@@ -136,10 +137,20 @@ func (i *issuer) verify(token string) (Principal, error) {
 	return p, nil
 }
 
+// Subject returns the user id of a token's subject: a UUID in lower case, as the row and revocations have it, however the provider
+// writes it. Other subjects do not change.
+func Subject(claim string) string {
+	if lower := strings.ToLower(claim); user.IsID(lower) {
+		return lower
+	}
+	return claim
+}
+
 // read returns the principal of the claims and, if they are invalid, the error as well.
 func (i *issuer) read(claims jwt.MapClaims) (Principal, error) {
 	p := Principal{Roles: i.cfg.roles(claims)}
 	p.UserID, _ = find(claims, i.cfg.UserClaim).(string)
+	p.UserID = Subject(p.UserID)
 	p.TokenID, _ = claims["jti"].(string)
 	if verified, _ := claims["email_verified"].(bool); verified { // OpenID Connect Core 1.0, section 5.1
 		p.VerifiedEmail, _ = claims["email"].(string)

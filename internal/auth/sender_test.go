@@ -109,6 +109,8 @@ func TestSendersInACluster(t *testing.T) {
 		"a foreign key under our key's id":        {sent(t, foreign, nil), 401, "signature"},
 		"a foreign pod's service account":         {sent(t, ours, claim("sub", "system:serviceaccount:shop:default")), 403, `"system:serviceaccount:shop:default" may not send`},
 		"a token without an end":                  {sent(t, ours, func(c jwt.MapClaims) { delete(c, "exp") }), 401, ""},
+		"a token that is issued tomorrow":         {sent(t, ours, claim("iat", time.Now().Add(time.Hour).Unix())), 503, "iat is in the future"},
+		"a token that is valid tomorrow":          {sent(t, ours, claim("nbf", time.Now().Add(time.Hour).Unix())), 503, "nbf"},
 		"a token that has just expired":           {sent(t, ours, claim("exp", ago)), 503, "expired"},
 		"an expired token of another audience":    {sent(t, ours, func(c jwt.MapClaims) { c["exp"], c["aud"] = ago, "x" }), 401, ""},
 		"a key that the API server does not know": {sent(t, newKey(t, "tomorrow's"), nil), 503, "the key that signed the token is unknown"},
@@ -120,6 +122,19 @@ func TestSendersInACluster(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a critical extension is 401", func(t *testing.T) {
+		signed := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{
+			"iss": issuer, "aud": cfg.Audience, "sub": subject, "exp": time.Now().Add(time.Hour).Unix(),
+		})
+		signed.Header["kid"], signed.Header["crit"] = ours.id, []string{"exp"}
+		raw, err := signed.SignedString(ours.private)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, detail := senderStatus(t, senders, "Bearer "+raw); status != http.StatusUnauthorized {
+			t.Errorf("status %d %s", status, detail)
+		}
+	})
 	t.Run("an unsigned token is 401", func(t *testing.T) {
 		raw, err := jwt.NewWithClaims(jwt.SigningMethodNone, jwt.MapClaims{
 			"iss": issuer, "aud": cfg.Audience, "sub": subject, "exp": time.Now().Add(time.Hour).Unix(),

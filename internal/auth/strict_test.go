@@ -44,6 +44,9 @@ func TestStrictTokens(t *testing.T) {
 		"half of one in an array":  {`{"alg":"HS256"}`, `{"x":[{"y":["\ude00"]}],` + claims + `}`, "x.y contains half of a surrogate pair"},
 		"half of one in a header":  {`{"alg":"HS256","kid":"\ud83d"}`, `{` + claims + `}`, "kid contains half of a surrogate pair"},
 		"claims in Latin-1":        {`{"alg":"HS256"}`, "{\"name\":\"J\xf6rg\"," + claims + `}`, "UTF-8"},
+		"keys of its own":          {`{"alg":"HS256","jku":"https://evil.example/keys","x5u":"https://evil.example/x","jwk":{"kty":"oct","k":"AAAA"}}`, `{` + claims + `}`, ""},
+		"a path as the key's id":   {`{"alg":"HS256","kid":"../../dev/null"}`, `{` + claims + `}`, ""},
+		"claims not encoded":       {`{"alg":"HS256","b64":false,"crit":["b64"]}`, `{` + claims + `}`, "crit"},
 		"an algorithm of RSA":      {`{"alg":"RS256"}`, `{` + claims + `}`, "signature is not valid"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -61,6 +64,27 @@ func TestStrictTokens(t *testing.T) {
 		if err != nil || len(p.Roles) != want {
 			t.Errorf("%s grants %v, %v, want %d roles", roles, p.Roles, err, want)
 		}
+	}
+}
+
+// TestAnIDHasOneSpelling has ids that the database would read as those of a row, but that no revocation would name.
+func TestAnIDHasOneSpelling(t *testing.T) {
+	t.Parallel()
+	const id = "6f1f6c1e-3c57-4b4b-9a0e-0d6d2f1f9b10"
+	cfg := authtest.Config(authtest.Secret)
+	verifier := authtest.Verifier(t, cfg)
+	p, err := verifier.Verify(authtest.Token(t, cfg, auth.Principal{UserID: strings.ToUpper(id), TenantID: "demo"}))
+	if err != nil || p.UserID != id {
+		t.Errorf("a provider's capitals are the user %q, %v, want %s", p.UserID, err, id)
+	}
+	secret := strings.Repeat("s", 43)
+	for _, other := range []string{strings.ToUpper(id), "{" + id + "}", "urn:uuid:" + id, strings.ReplaceAll(id, "-", "")} {
+		if p, err := verifier.Verify(auth.DeviceToken("demo", other, secret)); err == nil {
+			t.Errorf("a device calls itself %s and is %q", other, p.UserID)
+		}
+	}
+	if p, err := verifier.Verify(auth.DeviceToken("demo", id, secret)); err != nil || p.UserID != id {
+		t.Errorf("a device is %q, %v", p.UserID, err)
 	}
 }
 

@@ -37,7 +37,7 @@ func (a *Accounts) Decode(s string) error {
 				roles = append(roles, role)
 			}
 		}
-		accounts[text[:at]] = roles
+		accounts[tenant+"/"+auth.Subject(subject)] = roles
 	}
 	*a = accounts
 	return nil

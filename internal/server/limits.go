@@ -201,6 +201,24 @@ func ClientAddress(r *http.Request) string {
 	return from.String()
 }
 
+// ClientNetwork returns what one client can choose addresses from: the network of 64 bits of an IPv6 address, else the address.
+func ClientNetwork(r *http.Request) string {
+	address, err := netip.ParseAddr(ClientAddress(r))
+	if err != nil {
+		return ""
+	}
+	return network(address).String()
+}
+
+func network(a netip.Addr) netip.Addr {
+	if a.Is6() {
+		if prefix, err := a.Prefix(64); err == nil {
+			return prefix.Masked().Addr()
+		}
+	}
+	return a
+}
+
 // Address returns the client address of a request, as seen by trusted proxies.
 func (l *Limits) Address(r *http.Request) netip.Addr {
 	address := addressOf(r.RemoteAddr)
@@ -232,10 +250,5 @@ func (l *Limits) counted(a netip.Addr) netip.Addr {
 	if !a.IsValid() || a.IsLoopback() || l.cfg.TrustedProxies.contain(a) {
 		return netip.Addr{}
 	}
-	if a.Is6() {
-		if network, err := a.Prefix(64); err == nil {
-			return network.Masked().Addr()
-		}
-	}
-	return a
+	return network(a)
 }

@@ -52,6 +52,10 @@ type DefaultLimits struct {
 	MaxDevices      int64 `envconfig:"TENANT_MAX_DEVICES" default:"100"`
 	OrdersPerSecond int64 `envconfig:"TENANT_ORDERS_PER_SECOND" default:"50"`
 	MailsPerHour    int64 `envconfig:"TENANT_MAILS_PER_HOUR" default:"2000"`
+
+	// UserChanges bounds what stays of changes of users and settings: audit records, and revocations of removed users, which every
+	// program has in memory for a week. 0: no bound.
+	UserChanges int64 `envconfig:"TENANT_USER_CHANGES_PER_HOUR" default:"100"`
 }
 
 // Check returns an error that names the variables with a too small value.
@@ -66,6 +70,7 @@ func (d DefaultLimits) Check() error {
 		{"TENANT_MAX_DEVICES", d.MaxDevices, MaxDevices.Least()},
 		{"TENANT_ORDERS_PER_SECOND", d.OrdersPerSecond, OrdersPerSecond.Least()},
 		{"TENANT_MAILS_PER_HOUR", d.MailsPerHour, MailsPerHour.Least()},
+		{"TENANT_USER_CHANGES_PER_HOUR", d.UserChanges, 0},
 	} {
 		if v.value < v.least {
 			errs = append(errs, fmt.Errorf("%s is %d, want %d or more", v.name, v.value, v.least))

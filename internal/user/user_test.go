@@ -9,6 +9,19 @@ import (
 	"orderbell/internal/user"
 )
 
+func TestIsID(t *testing.T) {
+	t.Parallel()
+	for s, want := range map[string]bool{
+		"6f1f6c1e-3c57-4b4b-9a0e-0d6d2f1f9b10": true, "6F1F6C1E-3C57-4B4B-9A0E-0D6D2F1F9B10": false,
+		"{6f1f6c1e-3c57-4b4b-9a0e-0d6d2f1f9b10}": false, "urn:uuid:6f1f6c1e-3c57-4b4b-9a0e-0d6d2f1f9b10": false,
+		"6f1f6c1e3c574b4b9a0e0d6d2f1f9b10": false, "6f1f6c1e-3c57-4b4b-9a0e-0d6d2f1f9b10\n": false, "u1": false, "": false,
+	} {
+		if got := user.IsID(s); got != want {
+			t.Errorf("IsID(%q) is %v", s, got)
+		}
+	}
+}
+
 func TestHasAny(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

@@ -31,6 +31,12 @@ func IsTimeZone(s string) bool {
 	return found
 }
 
+var id = regexp.MustCompile(`^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+// IsID reports whether s is the id of a user or a device: a UUID in lower case. The database reads other spellings too, but a
+// revocation and what is counted for a user would not be found by them.
+func IsID(s string) bool { return id.MatchString(s) }
+
 var quietHours = regexp.MustCompile(`^((?:[01][0-9]|2[0-3]):[0-5][0-9])-((?:[01][0-9]|2[0-3]):[0-5][0-9])$`)
 
 // IsQuietHours reports whether s has two different times of the day, such as 22:00-07:00, or is empty for none.

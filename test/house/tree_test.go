@@ -201,3 +201,25 @@ func TestMetricsHaveOnePrefixAndOneStyle(t *testing.T) {
 		t.Errorf("found only %d metrics", found)
 	}
 }
+
+// TestServersComeFromOnePackage keeps a server without timeouts out: only internal/server makes one.
+func TestServersComeFromOnePackage(t *testing.T) {
+	t.Parallel()
+	made := regexp.MustCompile(`[^.\w]http\.(?:Server\{|ListenAndServe|Serve\(|ServeTLS\()`)
+	found := false
+	for _, name := range files(t) {
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") || strings.HasPrefix(name, "test/") || strings.HasPrefix(name, "tools/") {
+			continue
+		}
+		for _, what := range made.FindAllString(read(t, name), -1) {
+			if path.Dir(name) == "internal/server" {
+				found = true
+			} else {
+				t.Errorf("%s has %s: use internal/server, whose servers have all four timeouts and limits", name, what)
+			}
+		}
+	}
+	if !found {
+		t.Error("found no server at all")
+	}
+}

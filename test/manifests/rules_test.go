@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"orderbell/internal/store/eventstore"
 )
 
 var variable = regexp.MustCompile("envconfig:\"([A-Z0-9_]+)\"([^`]*)`")
@@ -215,6 +217,9 @@ func TestFunctions(t *testing.T) {
 			}
 			if w.pod.Concurrency < 1 {
 				t.Errorf("%s has no containerConcurrency", name)
+			}
+			if waiting := 1 + eventstore.MaxWaiting; strings.HasPrefix(name, "order-") && name != "order-api" && w.pod.Concurrency < 2*waiting {
+				t.Errorf("%s has containerConcurrency %d, of which %d may be events of businesses with many recipients, want at most half", name, w.pod.Concurrency, waiting)
 			}
 			if !strings.Contains(string(skaffold), "image: "+name+"\n") {
 				t.Errorf("%s has no artifact in skaffold.yaml", name)

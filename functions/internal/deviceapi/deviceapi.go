@@ -118,7 +118,7 @@ type api struct {
 	told  Revoker
 	most  int64
 
-	begun, asked *guard.Guard // by address
+	begun, asked *guard.Guard // by the client's network
 	guesses      *guard.Guard // by tenant
 }
 
@@ -183,7 +183,7 @@ func normalCode(typed string) (string, bool) {
 }
 
 func (a api) begin(w http.ResponseWriter, r *http.Request) error {
-	if wait := a.begun.Take(server.ClientAddress(r)); wait > 0 {
+	if wait := a.begun.Take(server.ClientNetwork(r)); wait > 0 {
 		return tooMany("too many pairings were begun from this address", wait)
 	}
 	if _, err := problem.OptionalBody(w, r); err != nil {
@@ -207,7 +207,7 @@ func (a api) begin(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a api) state(w http.ResponseWriter, r *http.Request) error {
-	if wait := a.asked.Take(server.ClientAddress(r)); wait > 0 {
+	if wait := a.asked.Take(server.ClientNetwork(r)); wait > 0 {
 		return tooMany("too many requests came from this address", wait)
 	}
 	question, err := body[Question](w, r)

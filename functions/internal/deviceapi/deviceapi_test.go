@@ -241,5 +241,16 @@ func TestPairingIsBounded(t *testing.T) {
 	if !refused {
 		t.Error("an address begins pairings without end")
 	}
+	refused = false
+	for begun := 0; begun < 30 && !refused; begun++ { // each from another address of one IPv6 network, which one client has
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/pairings", nil)
+		r.RemoteAddr = fmt.Sprintf("[2001:db8:0:1::%x]:4711", begun+1)
+		b.pairings.ServeHTTP(w, r)
+		refused = w.Code == http.StatusTooManyRequests
+	}
+	if !refused {
+		t.Error("a client with many addresses begins pairings without end")
+	}
 	do[problem.Problem](t, b, "", "GET", "/api/pairings", "", 405)
 }

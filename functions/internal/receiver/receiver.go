@@ -1,5 +1,5 @@
 // Package receiver takes CloudEvents over HTTP and answers by Knative's delivery rules: 202 with an empty body for a
-// handled event, a 4xx that is not retried for an invalid one, 409 or 5xx for one that should be retried. Every refusal
+// handled event, a 4xx that is not retried for an invalid one, 409, 429 or 5xx for one that should be retried. Every refusal
 // has its reason in the header kne-reason, which the broker copies to the dead letter. A request of an unknown sender
 // is refused before its body is read.
 package receiver
@@ -41,7 +41,7 @@ type Config struct {
 const MaxBody = 2 * event.MaxData
 
 // Handle handles one CloudEvent. Its error decides the answer: an *[event.InvalidError] 400, one that says Conflict()
-// true 409, one that says Temporary() true or a deadline 503, any other 500.
+// true 409, one that says Limited() true 429, one that says Temporary() true or a deadline 503, any other 500.
 type Handle func(context.Context, cloudevents.Event) error
 
 // Only returns the Handle of a function for events of type t: others, and those that break the contract, are refused.
@@ -161,6 +161,7 @@ func refusal(ctx context.Context, err error) *problem.Problem {
 	var (
 		invalid   *event.InvalidError
 		conflict  interface{ Conflict() bool }
+		limited   interface{ Limited() bool }
 		temporary interface{ Temporary() bool }
 	)
 	switch {
@@ -168,6 +169,8 @@ func refusal(ctx context.Context, err error) *problem.Problem {
 		return problem.New(http.StatusBadRequest, "%s", invalid.Error())
 	case errors.As(err, &conflict) && conflict.Conflict():
 		return problem.New(http.StatusConflict, "%v", err)
+	case errors.As(err, &limited) && limited.Limited():
+		return problem.New(http.StatusTooManyRequests, "%v", err).With("Retry-After", "1")
 	case errors.As(err, &temporary) && temporary.Temporary(),
 		errors.Is(err, context.DeadlineExceeded), ctx.Err() != nil:
 		return problem.New(http.StatusServiceUnavailable, "%v", err)

@@ -176,6 +176,10 @@ type temporary struct{ error }
 
 func (temporary) Temporary() bool { return true }
 
+type limited struct{ error }
+
+func (limited) Limited() bool { return true }
+
 type conflict struct{ error }
 
 func (conflict) Conflict() bool { return true }
@@ -191,6 +195,7 @@ func TestServeHTTPOutcomes(t *testing.T) {
 		"another payload":              {event.ErrPayloadConflict, 400, "invalid event: id was used before with another type, time or data: give each event an id of its own"},
 		"a store that is down":         {fmt.Errorf("apply event: %w", temporary{errors.New("refused")}), 503, "apply event: refused"},
 		"a deadline further in":        {fmt.Errorf("publish: %w", context.DeadlineExceeded), 503, "publish: context deadline exceeded"},
+		"a tenant's share is used":     {fmt.Errorf("apply event: %w", limited{errors.New("others wait")}), 429, "apply event: others wait"},
 		"a lock held by another":       {fmt.Errorf("apply event: %w", conflict{errors.New("locked")}), 409, "apply event: locked"},
 		"a bug":                        {errors.New("index out of range"), 500, "index out of range"},
 		"a reason of two lines":        {errors.New("a\r\nX-Evil: b"), 500, "a??X-Evil: b"},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 	"unicode/utf8"
 
 	"orderbell/functions/internal/route"
@@ -41,6 +42,28 @@ type Changes struct {
 	Name  *string     `json:"name,omitempty"`
 	Roles []user.Role `json:"roles,omitempty"`
 	Preferences
+}
+
+// counted returns h for a caller who has not changed too much.
+func (a api) counted(h func(http.ResponseWriter, *http.Request) error) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if a.ofUser == nil {
+			return h(w, r)
+		}
+		who, err := auth.Who(r)
+		if err != nil {
+			return err
+		}
+		wait := a.ofUser.Take(who.TenantID + " " + who.UserID)
+		if wait == 0 {
+			wait = a.ofTenant.Take(who.TenantID)
+		}
+		if wait > 0 {
+			return problem.New(http.StatusTooManyRequests, "too many changes of users and settings were made: try again in %s", wait.Round(time.Second)).
+				With("Retry-After", route.Seconds(wait))
+		}
+		return h(w, r)
+	}
 }
 
 func (a api) add(w http.ResponseWriter, r *http.Request) error {

@@ -74,5 +74,10 @@ func TestProblems(t *testing.T) {
 		}
 	}
 	book.Add(t, add+": one user more than the limit", b.do(t, b.asOwner, "POST", "/api/users", `{"email":"lea@acme.example","roles":["viewer"]}`))
+	b.bounded(t)
+	for range 3 {
+		b.do(t, b.asE, "PATCH", "/api/tenant", `{"locale":"id"}`)
+	}
+	book.Add(t, tenant+": one change more than a user may make", b.do(t, b.asE, "PATCH", "/api/tenant", `{"locale":"id"}`))
 	book.Compare(t)
 }

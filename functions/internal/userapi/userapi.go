@@ -14,6 +14,7 @@ import (
 
 	"orderbell/functions/internal/route"
 	"orderbell/internal/auth"
+	"orderbell/internal/guard"
 	"orderbell/internal/paths"
 	"orderbell/internal/problem"
 	"orderbell/internal/user"
@@ -90,26 +91,39 @@ type api struct {
 	store Store
 	told  Revoker
 	terms user.InvitationTerms
+
+	ofUser, ofTenant *guard.Guard // changes of users and settings
 }
+
+// What may be changed at once, in hours of the limit: so much by one user, and by all of a tenant. So a user who has used up the own share
+// does not keep an owner from changing that.
+const (
+	hoursOfUser   = 3
+	hoursOfTenant = 10
+)
 
 // New returns the API's handler for the paths /api/users and /api/me and below.
 func New(log *slog.Logger, verifier *auth.Verifier, store Store, told Revoker, terms user.InvitationTerms) route.API {
-	a := api{log, store, told, terms}
+	a := api{log: log, store: store, told: told, terms: terms}
+	if most := int(terms.Limits.UserChanges); most > 0 {
+		a.ofUser = guard.New(hoursOfUser*most, hoursOfUser*time.Hour)
+		a.ofTenant = guard.New(hoursOfTenant*most, hoursOfTenant*time.Hour)
+	}
 	return route.New(log, verifier, map[string]route.Methods{
 		paths.Users: {
 			"GET":  {Roles: user.Leaders(), Handle: a.list},
-			"POST": {Roles: user.Leaders(), Handle: a.add},
+			"POST": {Roles: user.Leaders(), Handle: a.counted(a.add)},
 		},
 		paths.Users + "/{id}": {
 			"GET":    {Roles: user.Leaders(), Handle: a.get},
-			"PATCH":  {Roles: user.Leaders(), Handle: a.change},
-			"DELETE": {Roles: user.Leaders(), Handle: a.remove},
+			"PATCH":  {Roles: user.Leaders(), Handle: a.counted(a.change)},
+			"DELETE": {Roles: user.Leaders(), Handle: a.counted(a.remove)},
 		},
 		paths.Users + "/{id}/invitation": {"POST": {Roles: user.Leaders(), Handle: a.inviteAgain}},
 		paths.Me + "/invitation":         {"POST": {Roles: user.Roles(), Handle: a.askAgain}},
 		paths.Tenant: {
 			"GET":   {Roles: user.Roles(), Handle: a.tenant},
-			"PATCH": {Roles: user.Leaders(), Handle: a.changeTenant},
+			"PATCH": {Roles: user.Leaders(), Handle: a.counted(a.changeTenant)},
 		},
 		paths.Me:                  {"GET": {Roles: user.Roles(), Handle: a.me}},
 		paths.Me + "/preferences": {"PATCH": {Roles: user.Roles(), Handle: a.prefer}},

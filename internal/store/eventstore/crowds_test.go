@@ -3,7 +3,9 @@ package eventstore_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 	"orderbell/internal/event"
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/eventstore"
+	"orderbell/internal/user"
 )
 
 // enough is one more recipient than an event may have and share a statement.
@@ -86,7 +89,7 @@ func TestTheFirstEventsOfACrowdShareNoStatement(t *testing.T) {
 	t.Parallel()
 	s, pool := setup(t)
 	addCrowd(t, pool, "demo", enough)
-	events := make([]event.Event, 20)
+	events := make([]event.Event, eventstore.MaxWaiting+1)
 	for i := range events {
 		events[i] = paid(t)
 	}
@@ -143,4 +146,89 @@ func TestCrowdsTakeTurns(t *testing.T) {
 	if all := count(t, pool, "SELECT count(*) FROM event_records"); all != 7 || place > 3 {
 		t.Errorf("of %d events the other tenant's was number %d, want 7 and 2", all, place)
 	}
+}
+
+// TestWaitingCrowdsLeaveRoomForOthers has more events of crowds than may wait: those that are too many are refused at once, so that they
+// take no place among the requests of an instance. A crowd with many does not keep another from waiting.
+func TestWaitingCrowdsLeaveRoomForOthers(t *testing.T) {
+	t.Parallel()
+	s, pool := setup(t)
+	tenants := []string{"demo", "other", "third"}
+	exec(t, pool, `INSERT INTO tenants (id, name) VALUES ('third', 'Third')`)
+	of := func(tenantID string) event.Event {
+		e := paid(t)
+		e.Data.TenantID = tenantID
+		return encode(t, e)
+	}
+	for _, tenantID := range tenants {
+		addCrowd(t, pool, tenantID, enough)
+		apply(t, s, of(tenantID))
+	}
+	var applying sync.WaitGroup
+	refused := map[string]*atomic.Int64{}
+	for _, tenantID := range tenants {
+		refused[tenantID] = &atomic.Int64{}
+	}
+	begin := func(tenantID string, n int) {
+		for range n {
+			e := of(tenantID)
+			applying.Go(func() {
+				var limited interface{ Limited() bool }
+				switch _, err := s.Apply(t.Context(), e, sellers()); {
+				case errors.As(err, &limited) && limited.Limited():
+					refused[tenantID].Add(1)
+				case err != nil:
+					t.Error(err)
+				}
+			})
+		}
+	}
+	whileHeld(t, pool, func() {
+		const most = 1 + eventstore.MaxWaiting
+		want := func(inTurn, demo, other, third int64) {
+			t.Helper()
+			got := func() []int64 {
+				return []int64{int64(s.InTurn()), refused["demo"].Load(), refused["other"].Load(), refused["third"].Load(), int64(held(t, pool))}
+			}
+			wanted := []int64{inTurn, demo, other, third, 1}
+			until(t, func() bool { return cmp.Equal(wanted, got()) }, func() string { return cmp.Diff(wanted, got()) })
+		}
+		begin("demo", 1)
+		want(1, 0, 0, 0)
+		begin("demo", 29)
+		want(most, 30-most, 0, 0)
+		begin("other", 1) // in place of one of the crowd that has most
+		want(most, 31-most, 0, 0)
+		begin("other", 9) // up to as many as the first one has, or one less
+		want(most, 34-most, 6, 0)
+		begin("third", 9)
+		want(most, 36-most, 7, 6)
+	})
+	applying.Wait()
+	if n := s.InTurn(); n != 0 {
+		t.Errorf("%d events are in turn when all are done", n)
+	}
+	apply(t, s, of("demo")) // comes again, and has room
+}
+
+// TestAnEventForNoUserLeavesACrowdACrowd has a crowd whose event is for no user, such as an undo: its next events still go alone.
+func TestAnEventForNoUserLeavesACrowdACrowd(t *testing.T) {
+	t.Parallel()
+	s, pool := setup(t)
+	addCrowd(t, pool, "demo", enough)
+	apply(t, s, paid(t))
+	if _, err := s.Apply(t.Context(), paid(t), user.Audience{}); err != nil {
+		t.Fatal(err)
+	}
+	var applying sync.WaitGroup
+	defer applying.Wait()
+	whileHeld(t, pool, func() {
+		for range 3 {
+			e := paid(t)
+			applying.Go(func() { apply(t, s, e) })
+		}
+		until(t, func() bool { return s.InTurn() == 3 && held(t, pool) == 1 }, func() string {
+			return fmt.Sprintf("%d events of the crowd are in turn, want 3", s.InTurn())
+		})
+	})
 }

@@ -106,7 +106,7 @@ func (s *Store) apply(ctx context.Context, batch []application) ([]appliedRow, e
 	}
 	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[appliedRow])
 	for _, row := range all {
-		if row.Applied {
+		if row.Applied && len(roles) > 0 { // an event for no user says nothing about the tenant's others
 			s.crowds.note(batch[row.N-1].Data.TenantID, max(len(row.UserIDs), row.DueMails))
 		}
 	}

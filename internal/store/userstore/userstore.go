@@ -113,7 +113,7 @@ func (s *Store) Find(ctx context.Context, tenantID, id string) (user.User, error
 
 // Roles returns the roles of a user of the tenant, or [user.ErrNotFound].
 func (s *Store) Roles(ctx context.Context, tenantID, id string) ([]user.Role, error) {
-	if uuid.Validate(id) != nil { // other subjects are not users
+	if !user.IsID(id) { // other subjects are not users
 		return nil, user.ErrNotFound
 	}
 	const byID = `SELECT roles FROM users WHERE tenant_id = $1 AND id = $2`

@@ -97,6 +97,22 @@ func TestEveryRoleMayWatch(t *testing.T) {
 	}
 }
 
+// TestTicketsAreBounded has a user who requests tickets in a loop: Redis, which all tenants share, keeps each for 30 seconds.
+func TestTicketsAreBounded(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *gateway.Config) { c.Stream.MaxPerUser = 3 })
+	status, issued := http.StatusCreated, -1
+	for ; status == http.StatusCreated && issued < 60; issued++ { // a few come back meanwhile
+		status = b.status(t, http.MethodPost, "/api/sse/tickets", "Authorization", "Bearer "+b.token(t, "ann")).StatusCode
+	}
+	if status != http.StatusTooManyRequests || issued < 6 {
+		t.Errorf("after %d tickets the status is %d, want 429 after twice as many as streams", issued, status)
+	}
+	if got := b.status(t, http.MethodPost, "/api/sse/tickets", "Authorization", "Bearer "+b.token(t, "bo")).StatusCode; got != http.StatusCreated {
+		t.Errorf("another user's ticket is %d", got)
+	}
+}
+
 func TestATicketOpensOneStream(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

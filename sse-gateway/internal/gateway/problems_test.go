@@ -66,6 +66,12 @@ func TestProblems(t *testing.T) {
 			break
 		}
 	}
+	for range 10 {
+		if response := ask(tickets, "", as("u-4")...); response.StatusCode != http.StatusCreated {
+			book.Add(t, tickets+": too often", response)
+			break
+		}
+	}
 	for _, who := range []string{"ann", "bo"} {
 		if f := b.openAs(t, who).mustNext(t); f.Event != "ready" {
 			t.Fatalf("the stream of %s begins with %+v", who, f)

@@ -91,6 +91,9 @@ func (h *Handler) ticket(w http.ResponseWriter, r *http.Request) error {
 	if err := h.admissible(r, p); err != nil {
 		return err
 	}
+	if wait := h.ticketsOfUser.Take(p.TenantID + " " + p.UserID); wait > 0 {
+		return problem.New(http.StatusTooManyRequests, "tickets were requested too often: request one for each stream").With("Retry-After", "1")
+	}
 	claims, err := json.Marshal(grant{
 		UserID: p.UserID, TenantID: p.TenantID, Roles: p.Roles, Expires: p.Expires, Issued: p.Issued, TokenID: p.TokenID, Checked: p.Checked,
 		Device: p.Device,

@@ -83,6 +83,8 @@ type Handler struct {
 	routes   []string
 	draining atomic.Bool
 
+	ticketsOfUser *guard.Guard // Redis keeps those that are not used for 30 seconds
+
 	// Receipts are a sample, and each costs Redis two look-ups.
 	receiptsOfUser *guard.Guard
 	receiptsOfAll  *rate.Limiter
@@ -118,6 +120,7 @@ func New(cfg Config, lifetime fanout.Config, logs tenantlog.Config, deps Deps) (
 		cfg: cfg, lifetime: lifetime, deps: deps, snapshot: logs.SnapshotURL, mux: http.NewServeMux(),
 		ledger:         newLedger(Limits{Instance: cfg.MaxClients, Tenant: cfg.MaxPerTenant, User: cfg.MaxPerUser}),
 		chosen:         newChosen(deps.Limits, deps.Log),
+		ticketsOfUser:  guard.New(2*cfg.MaxPerUser, ticketSeconds*time.Second),
 		receiptsOfUser: guard.New(5, 5*time.Second), receiptsOfAll: rate.NewLimiter(50, 100),
 		resyncs: map[tenantlog.Reason]*atomic.Int64{}, refusals: map[Refusal]*atomic.Int64{},
 	}

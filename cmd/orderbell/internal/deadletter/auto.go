@@ -16,6 +16,8 @@ const (
 	longestPause = time.Hour
 	// calm is the time without a new dead letter after which all dead letters of a subscriber are sent.
 	calm = 30 * time.Second // longer than the broker retries
+	// crowded is the status of an event that one business has too many of. It does not tell that the subscriber fails.
+	crowded = "429"
 	// probes is the number of dead letters that are sent to a subscriber that still fails.
 	probes = 10
 	// giveUp is the age of an event's first dead letter after which its dead letters wait for an operator.
@@ -26,7 +28,7 @@ const (
 )
 
 // due returns the chosen dead letters that may be redriven automatically now. Each earlier dead letter of the same
-// event doubles its pause. A subscriber with a new dead letter in the last 30 s still fails: it gets a few as probes, and
+// event doubles its pause. A subscriber with a new dead letter in the last 30 s, other than a 429, still fails: it gets a few as probes, and
 // the rest when no new one comes.
 func due(all, chosen []Letter, now time.Time) []Letter {
 	letters := map[[32]byte]int{}
@@ -39,7 +41,7 @@ func due(all, chosen []Letter, now time.Time) []Letter {
 		if letters[l.content]++; letters[l.content] == 1 {
 			first[l.content] = l.BuriedAt // all are sorted by it
 		}
-		if l.passing() {
+		if l.passing() && l.Status != crowded {
 			last[l.Subscriber] = l.BuriedAt
 		}
 	}

@@ -80,6 +80,10 @@ func TestRedriveByItself(t *testing.T) {
 		if diff := cmp.Diff(map[string]int{orderPaid: probes, "http://order-created/": many}, count); diff != "" {
 			t.Error(diff)
 		}
+		fresh.Status = "429" // of a business with too many events: the subscriber works
+		if got := len(deadletter.Due(append(old, fresh), open, at)); got != 2*many {
+			t.Errorf("%d letters are due after a 429, want %d", got, 2*many)
+		}
 		if got := len(b.due(t, 10*time.Minute)); got != 2*many {
 			t.Errorf("%d letters are due when both are calm, want %d", got, 2*many)
 		}

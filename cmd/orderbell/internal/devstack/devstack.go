@@ -123,7 +123,7 @@ func (s *Stack) start(ctx context.Context, listeners []net.Listener) error {
 	if s.signIn, err = s.startSignIn(ctx); err != nil {
 		return err
 	}
-	if s.spans, err = startSpans(ctx); err != nil {
+	if s.spans, err = startSpans(ctx, slog.New(slog.NewTextHandler(s.opts.Console.Voice("spans"), nil))); err != nil {
 		return err
 	}
 	s.opts.Console.Printf("starting the programs …")

@@ -155,13 +155,14 @@ func environment(origin string) []string {
 		// Service accounts of the commands tail and load.
 		"AUTH_SERVICE_ACCOUNTS": "*/orderbell-tail:viewer,*/orderbell-load:cashier",
 		// No limit: orderbell load measures what the machine can do.
-		"TENANT_ORDERS_PER_SECOND": "100000",
-		"TENANT_MAILS_PER_HOUR":    "100000000",
-		"TENANT_REQUESTS_AT_ONCE":  "1000",
-		"MAIL_FROM":                "Orderbell <orders@orderbell.example>",
-		"PUBLIC_URL":               origin,
-		"RELAY_LAG_GROUPS":         strings.Join(Groups(), ","),
-		"SSE_DRAIN_SECONDS":        "1", // one machine: reconnects need no spread
+		"TENANT_ORDERS_PER_SECOND":     "100000",
+		"TENANT_MAILS_PER_HOUR":        "100000000",
+		"TENANT_USER_CHANGES_PER_HOUR": "0",
+		"TENANT_REQUESTS_AT_ONCE":      "1000",
+		"MAIL_FROM":                    "Orderbell <orders@orderbell.example>",
+		"PUBLIC_URL":                   origin,
+		"RELAY_LAG_GROUPS":             strings.Join(Groups(), ","),
+		"SSE_DRAIN_SECONDS":            "1", // one machine: reconnects need no spread
 	} {
 		if os.Getenv(name) == "" {
 			env = append(env, name+"="+value)

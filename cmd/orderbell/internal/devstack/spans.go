@@ -3,34 +3,31 @@ package devstack
 import (
 	"context"
 	"fmt"
-	"net"
-	"net/http"
+	"log/slog"
 	"os"
-	"time"
 
 	"orderbell/cmd/orderbell/internal/traces"
+	"orderbell/internal/origin"
 )
 
 // spans keeps the recent spans of all programs. A nil one keeps none.
 type spans struct {
 	collector *traces.Collector
-	server    *http.Server
+	server    *origin.Server
 	url       string
 }
 
 // startSpans returns nil if the environment names another place for spans.
-func startSpans(ctx context.Context) (*spans, error) {
+func startSpans(ctx context.Context, log *slog.Logger) (*spans, error) {
 	if os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" {
 		return nil, nil //nolint:nilnil // documented
 	}
-	var lc net.ListenConfig
-	listener, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
+	listeners, err := origin.Listen(ctx, 0)
 	if err != nil {
 		return nil, fmt.Errorf("listen for spans: %w", err)
 	}
-	s := &spans{collector: traces.NewCollector(), url: "http://" + listener.Addr().String()}
-	s.server = &http.Server{Handler: s.collector, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = s.server.Serve(listener) }() // until stop
+	s := &spans{collector: traces.NewCollector(), url: "http://" + listeners[0].Addr().String()}
+	s.server = origin.Serve(s.collector, listeners, log)
 	return s, nil
 }
 
@@ -57,8 +54,7 @@ func (s *spans) stop() error {
 	if s == nil {
 		return nil
 	}
-	if err := s.server.Close(); err != nil {
-		return fmt.Errorf("stop the collector of spans: %w", err)
-	}
-	return nil
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel() // the programs have ended: what they still hold open is idle
+	return s.server.Stop(ctx)
 }
