@@ -42,7 +42,7 @@ func startCollector(t *testing.T, w *world) *collector {
 	endpoint := func(address string) settings { return settings{"endpoint": address} }
 	content, err := json.Marshal(settings{ // JSON is YAML
 		"receivers": settings{"otlp": settings{"protocols": settings{"http": endpoint(c.otlp)}}},
-		"exporters": settings{"prometheus": endpoint(c.metrics), "otlp/traces": endpoint(c.sink.start(t))},
+		"exporters": settings{"prometheus": endpoint(c.metrics), "otlp_grpc/traces": endpoint(c.sink.start(t))},
 		"service":   settings{"telemetry": settings{"metrics": settings{"level": "none"}}}, // the port of its own metrics may be taken
 	})
 	if err != nil {

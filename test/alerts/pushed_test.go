@@ -5,7 +5,9 @@ package alerts_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
+	"net/http"
 	"os"
 	"regexp"
 	"slices"
@@ -57,6 +59,13 @@ func TestCollector(t *testing.T) {
 		}
 		return nil
 	})
+	eventually(t, "an exemplar at the collector", func() error {
+		body, err := w.openMetrics(ctx)
+		if err == nil && !exemplar.MatchString(body) {
+			err = fmt.Errorf("no bucket of an event's duration has one in %d bytes", len(body))
+		}
+		return err
+	})
 	eventually(t, "a trace at the sink", func() error {
 		got := w.collector.sink.programs()
 		for _, want := range []string{"order-api", "outbox-relay", "order-created", "sse-gateway"} {
@@ -75,6 +84,25 @@ func TestCollector(t *testing.T) {
 			t.Errorf("the collector complains: %s", line)
 		}
 	}
+}
+
+// exemplar has the trace of an event.
+var exemplar = regexp.MustCompile(`(?m)^orderbell_event_duration_seconds_bucket{.*} \d+ # {.*trace_id="[0-9a-f]{32}"`)
+
+// openMetrics returns what Prometheus gets from the collector.
+func (w *world) openMetrics(ctx context.Context) (string, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+w.collector.metrics+"/metrics", nil)
+	if err != nil {
+		return "", err
+	}
+	r.Header.Set("Accept", "application/openmetrics-text; version=1.0.0")
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close() //nolint:errcheck // only read
+	body, err := io.ReadAll(response.Body)
+	return string(body), err
 }
 
 // pushed returns the forms of the series that the collector serves, by program.
