@@ -66,6 +66,11 @@ bin/govulncheck: tools/audit/go.mod tools/audit/go.sum
 	CGO_ENABLED=0 go -C tools/audit build -trimpath -ldflags='-s -w' -o ../../$@ golang.org/x/vuln/cmd/govulncheck
 	touch $@
 
+bin/collector: tools/collector/main.go tools/collector/go.mod tools/collector/go.sum
+	$(say) 'building $@'
+	CGO_ENABLED=0 go -C tools/collector build -trimpath -ldflags='-s -w' -o ../../$@ .
+	touch $@
+
 # The servers of the comparison are in their own module, so that the product does not depend on them.
 bin/bench: go.mod go.sum $(shell find test/bench internal -type f -not -name '*_test.go')
 	$(say) 'building $@'
@@ -98,6 +103,7 @@ check-lint: bin/golangci-lint ## Go: linters and formats
 	cd tools/k8s && ../../bin/golangci-lint run ./...
 	cd tools/dashboards && ../../bin/golangci-lint run ./...
 	cd tools/contracts && ../../bin/golangci-lint run ./...
+	cd tools/collector && ../../bin/golangci-lint run ./...
 
 .PHONY: check-shell
 check-shell: ## Shell scripts
@@ -261,6 +267,11 @@ alerts-short: bin/gotestsum bin/mailpit bin/.programs ## The same with shorter w
 	$(say) 'alerts: each fires at its fault and resolves'
 	$(ALERTS_TEST) -short ./test/alerts
 	cat .report/alerts.md
+
+.PHONY: test-collector
+test-collector: bin/gotestsum bin/mailpit bin/.programs bin/collector ## Run an OpenTelemetry Collector with collector.yaml: functions push to it, and every alert fires from what it serves (after its build, five minutes)
+	$(say) 'what the collector serves, and alerts from it'
+	$(ALERTS_TEST) -short -tags alerts,collector ./test/alerts -collector ../../bin/collector
 
 .PHONY: chaos-failover
 chaos-failover: bin/gotestsum bin/.programs bin/mailpit ## Have stores with replicas fail over under load, CHAOS_ROUNDS times (3), and look what was lost (a quarter of an hour)

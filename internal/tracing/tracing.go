@@ -89,8 +89,12 @@ func Add(ctx context.Context, attributes ...attribute.KeyValue) {
 	trace.SpanFromContext(ctx).SetAttributes(attributes...)
 }
 
-// Sampled says whether the spans of the trace of p are kept.
-func (p Parent) Sampled() bool { return strings.HasSuffix(p.TraceParent, "-01") }
+// Sampled says whether the spans of the trace of p are kept. That is the lowest bit of its flags; W3C Trace Context, level 2, has
+// another one, which says that the id of the trace is random.
+func (p Parent) Sampled() bool {
+	flags := len(p.TraceParent) - 1
+	return flags > 0 && strings.IndexByte("13579bdf", p.TraceParent[flags]) >= 0
+}
 
 var parentPattern = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
 

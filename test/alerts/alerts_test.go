@@ -2,7 +2,7 @@
 
 // Package alerts_test causes the fault of every alert in k8s/components/observability, and checks that the alert fires and then
 // resolves. `orderbell dev` runs on stores that the test can cut off, and a real Prometheus scrapes every program. `make alerts`
-// runs it; the table that it prints is also written to .report/alerts.md.
+// runs it; the table that it prints is also written to .report/alerts.md, and the dashboards' panels, plotted, to .report/dashboards.html.
 //
 // The rules wait for minutes and hours. The test shortens every duration in them and changes nothing else: see rules_test.go.
 package alerts_test
@@ -47,7 +47,7 @@ func TestAlerts(t *testing.T) {
 	for _, f := range w.outages() {
 		w.run(t, f)
 	}
-	w.queryDashboards(t)
+	w.plotDashboards(t)
 	cancel()
 	<-ended
 	for _, f := range w.verifyFaults() {

@@ -48,10 +48,17 @@ func startPrometheus(t *testing.T, w *world) *prometheus {
 	for name, address := range w.targets() {
 		targets = append(targets, map[string]any{"targets": []string{address}, "labels": map[string]string{"program": strings.TrimSuffix(name, "-2")}})
 	}
+	jobs := []any{map[string]any{"job_name": "orderbell", "static_configs": targets}}
+	if w.collector != nil {
+		jobs = append(jobs, map[string]any{
+			"job_name": "orderbell-functions", "honor_labels": true,
+			"static_configs": []any{map[string]any{"targets": []string{w.collector.metrics}}},
+		})
+	}
 	content, err := json.Marshal(map[string]any{ // JSON is YAML
 		"global":         map[string]string{"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
 		"rule_files":     files,
-		"scrape_configs": []any{map[string]any{"job_name": "orderbell", "static_configs": targets}},
+		"scrape_configs": jobs,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -63,6 +64,7 @@ type world struct {
 	secondAddress         string
 
 	prometheus *prometheus
+	collector  *collector // nil: functions are scraped
 	mu         sync.Mutex // of seen
 	seen       []sighting
 }
@@ -99,6 +101,9 @@ func newWorld(t *testing.T) *world {
 	}
 	t.Cleanup(func() { _ = w.log.Close() })
 	w.startStores(t)
+	if *collectorProgram != "" {
+		w.collector = startCollector(t, w)
+	}
 	w.startDev(t)
 	w.startSecond(t)
 	return w
@@ -154,6 +159,9 @@ func (w *world) startDev(t *testing.T) {
 	}
 	cmd := exec.Command(filepath.Join(root, "bin", "orderbell"), "dev", "--data", w.data, "--frontend", dist) //nolint:noctx // process.Process ends it
 	cmd.Env = append(w.env, "PORT=0")
+	if w.collector != nil {
+		cmd.Env = append(cmd.Env, w.collector.environment()...)
+	}
 	cmd.Stdout, cmd.Stderr = w.log, w.log
 	running, err := process.Start(cmd)
 	if err != nil {
@@ -221,10 +229,13 @@ func (w *world) runSecond(ctx context.Context) error {
 	})
 }
 
-// targets returns the addresses of the programs that Prometheus scrapes, by name.
+// targets returns the addresses of the programs that Prometheus scrapes, by name. The second order-api is always one of them.
 func (w *world) targets() map[string]string {
 	all := map[string]string{"order-api-2": w.secondAddress}
 	for name, p := range w.state.Programs {
+		if w.collector != nil && !slices.Contains(scraped, name) {
+			continue
+		}
 		all[name] = strings.TrimPrefix(p.URL, "http://")
 	}
 	return all

@@ -35,20 +35,20 @@ func orders() board {
 		{"Outbox to Kafka", []panel{
 			{"Oldest event in the outbox", "Alert OrderbellRelayStuck.", "s", 30, []query{{"max(orderbell_outbox_oldest_unsent_seconds)", "oldest"}}},
 			{"Commit to Kafka", "", "s", 1, quantiles("orderbell_outbox_wait_seconds", "")},
-			{"Events sent", "By type.", "short", 0, []query{rate("orderbell_outbox_sent_events_total", "type")}},
+			{"Events sent", "By type.", "cps", 0, []query{rate("orderbell_outbox_sent_events_total", "type")}},
 		}},
 		{"Functions", []panel{
 			{"Consumer lag", "Alert OrderbellConsumerLag.", "short", 1000, []query{
 				{"sum by (group) (max by (group, partition) (orderbell_consumer_lag))", "{{group}}"},
 			}},
-			{"Deliveries by outcome", "", "short", 0, []query{rate("orderbell_events_total", "outcome")}},
+			{"Deliveries by outcome", "", "cps", 0, []query{rate("orderbell_events_total", "outcome")}},
 			{"Time of an event", "", "s", 0, quantiles("orderbell_event_duration_seconds", "")},
-			{"Redis publishes", "Errors: alert OrderbellRedisErrors.", "short", 0, []query{rate("orderbell_redis_publish_duration_seconds_count", "outcome")}},
+			{"Redis publishes", "Errors: alert OrderbellRedisErrors.", "cps", 0, []query{rate("orderbell_redis_publish_duration_seconds_count", "outcome")}},
 			{"Open dead letters", "By the kind of their reason.", "short", 0, []query{{"max by (reason) (orderbell_dead_letters_open)", "{{reason}}"}}},
 			{"Days with partitions", "Sweeps keep 7. Below 4: alert OrderbellDaysMissing.", "short", 0, []query{{"min(orderbell_event_records_days_ahead)", "days"}}},
 		}},
 		{"Mail", []panel{
-			{"Mails", "By outcome.", "short", 0, []query{rate("orderbell_mail_total", "outcome")}},
+			{"Mails", "By outcome.", "cps", 0, []query{rate("orderbell_mail_total", "outcome")}},
 			{"Oldest due mail", "Alert OrderbellMailsLate.", "s", 900, []query{{"max(orderbell_mails_oldest_waiting_seconds)", "oldest"}}},
 			{"Due mails", "", "short", 0, []query{{"max(orderbell_mails_waiting)", "due"}}},
 		}},
@@ -67,18 +67,18 @@ func gateway() board {
 			{"Places taken", "Of the fullest instance. Alert OrderbellGatewayNearlyFull.", "percentunit", 0.8, []query{
 				{"max(orderbell_sse_connections / orderbell_sse_max_connections)", "fullest"},
 			}},
-			{"Refusals", "By reason.", "short", 0, []query{rate("orderbell_sse_refusals_total", "reason")}},
-			{"Ends", "slow and stalled are evictions.", "short", 0, []query{rate("orderbell_sse_stream_ends_total", "reason")}},
-			{"Frames", "", "short", 0, []query{{"sum(rate(orderbell_sse_deliveries_total[$__rate_interval]))", "frames"}}},
-			{"Resumes and resyncs", "", "short", 0, []query{
+			{"Refusals", "By reason.", "cps", 0, []query{rate("orderbell_sse_refusals_total", "reason")}},
+			{"Ends", "slow and stalled are evictions.", "cps", 0, []query{rate("orderbell_sse_stream_ends_total", "reason")}},
+			{"Frames", "", "cps", 0, []query{{"sum(rate(orderbell_sse_deliveries_total[$__rate_interval]))", "frames"}}},
+			{"Resumes and resyncs", "", "cps", 0, []query{
 				{"sum(rate(orderbell_sse_resumes_total[$__rate_interval]))", "resumed"},
 				{"sum(rate(orderbell_sse_resyncs_total[$__rate_interval]))", "sent to the snapshot"},
 			}},
 		}},
 		{"Feed", []panel{
 			{"Tenants that are not live", "", "short", 1, []query{{"sum(orderbell_sse_degraded_tenants)", "tenants"}}},
-			{"Holes read", "Messages that pub/sub lost, and the stream had.", "short", 0, []query{{"sum(rate(orderbell_sse_holes_read_total[$__rate_interval]))", "holes"}}},
-			{"Streams that Redis lost", "", "short", 0, []query{{"sum(rate(orderbell_sse_streams_lost_total[$__rate_interval]))", "lost"}}},
+			{"Holes read", "Messages that pub/sub lost, and the stream had.", "cps", 0, []query{{"sum(rate(orderbell_sse_holes_read_total[$__rate_interval]))", "holes"}}},
+			{"Streams that Redis lost", "", "cps", 0, []query{{"sum(rate(orderbell_sse_streams_lost_total[$__rate_interval]))", "lost"}}},
 		}},
 		{"Memory", []panel{
 			{"Budget used", "Of the fullest instance.", "percentunit", 0, []query{{
@@ -87,7 +87,7 @@ func gateway() board {
 			{"What takes it", "", "bytes", 0, []query{
 				{"sum(orderbell_sse_tenant_log_bytes)", "logs"}, {"sum(orderbell_sse_stream_bytes)", "streams"}, {"sum(orderbell_sse_unsent_bytes)", "unsent"},
 			}},
-			{"Logs dropped and cut", "", "short", 0, []query{
+			{"Logs dropped and cut", "", "cps", 0, []query{
 				{"sum(rate(orderbell_sse_logs_dropped_total[$__rate_interval]))", "dropped"},
 				{"sum(rate(orderbell_sse_logs_trimmed_total[$__rate_interval]))", "cut"},
 			}},
@@ -104,7 +104,7 @@ func programs() board {
 			}},
 			{"Memory", "", "bytes", 0, []query{{"sum by (program) (orderbell_runtime_memory_bytes)", "{{program}}"}}},
 			{"Goroutines", "", "short", 0, []query{{"sum by (program) (orderbell_runtime_goroutines)", "{{program}}"}}},
-			{"Refused connections", "By a limit of connections.", "short", 0, []query{
+			{"Refused connections", "By a limit of connections.", "cps", 0, []query{
 				{"sum by (program) (rate(orderbell_http_refused_total[$__rate_interval]))", "{{program}}"},
 			}},
 			{"Age of keys", "Of tokens. Alert OrderbellKeysOld.", "s", 900, []query{{"max by (tokens) (orderbell_auth_keys_age_seconds)", "{{tokens}}"}}},

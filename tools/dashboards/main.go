@@ -39,7 +39,7 @@ type row struct {
 // panel shows queries over time. Limit is where an alert of the rules begins; 0: none.
 type panel struct {
 	title, about string
-	unit         string // as Grafana has them: s, bytes, percentunit, reqps, short
+	unit         string // as Grafana has them: s, bytes, percentunit, reqps, cps (per second), short
 	limit        float64
 	queries      []query
 }
@@ -76,7 +76,9 @@ func build(b board) (dashboard.Dashboard, error) { //nolint:staticcheck // the n
 		all = all.WithRow(dashboard.NewRowBuilder(r.title))
 		for _, p := range r.panels {
 			made := timeseries.NewPanelBuilder().Title(p.title).Description(p.about).Unit(p.unit).Min(0).Span(8).Height(7).
-				Datasource(common.DataSourceRef{Type: new("prometheus"), Uid: &source})
+				Datasource(common.DataSourceRef{Type: new("prometheus"), Uid: &source}).
+				Legend(common.NewVizLegendOptionsBuilder().ShowLegend(true).DisplayMode(common.LegendDisplayModeList).Placement(common.LegendPlacementBottom)).
+				Tooltip(common.NewVizTooltipOptionsBuilder().Mode(common.TooltipDisplayModeMulti))
 			if p.limit > 0 {
 				made = made.Thresholds(dashboard.NewThresholdsConfigBuilder().Mode(dashboard.ThresholdsModeAbsolute).
 					Steps([]dashboard.Threshold{{Color: "green"}, {Color: "red", Value: &p.limit}})).
