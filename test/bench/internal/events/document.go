@@ -1,8 +1,11 @@
 package events
 
 import (
+	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -117,10 +120,20 @@ func panels(found []figure) []bench.Panel {
 // plotOf is the name of a document's plot.
 func plotOf(document string) string { return strings.TrimSuffix(document, ".md") + ".svg" }
 
-// write writes a document and its plot.
+// byHand begins the part of a document that is not written by this program.
+const byHand = "<!-- Written by hand from here on. -->"
+
+// write writes a document and its plot. It keeps what was written by hand.
 func write(out string, document []byte, panels []bench.Panel) error {
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil { //nolint:gosec // a report is for all to read
 		return fmt.Errorf("write the document: %w", err)
+	}
+	before, err := os.ReadFile(out) //nolint:gosec // the name is the user's
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read the document: %w", err)
+	}
+	if from := bytes.Index(before, []byte(byHand)); from >= 0 {
+		document = slices.Concat(document, []byte("\n"), before[from:])
 	}
 	if err := os.WriteFile(plotOf(out), bench.SVG(panels), 0o644); err != nil { //nolint:gosec // as above
 		return fmt.Errorf("write the plot: %w", err)

@@ -107,13 +107,13 @@ func producerPerf(ctx context.Context, s servers, like *topic, n int64) ([]figur
 	}
 	defer t.remove()
 	jars := filepath.Join(".cache", "kafka", "*") // of test/services/up
-	out, err := run(ctx, "java", "-cp", jars, "org.apache.kafka.tools.ProducerPerformance", "--bootstrap-server", s.kafka, "--topic", t.name,
+	out, err := run(ctx, "java", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", jars, "org.apache.kafka.tools.ProducerPerformance", "--bootstrap-server", s.kafka, "--topic", t.name,
 		"--num-records", strconv.FormatInt(n, 10), "--warmup-records", strconv.FormatInt(n/10, 10), "--throughput", "-1", "--payload-file", file.Name(),
 		"--command-property", "acks=all", "enable.idempotence=true", "compression.type=lz4", "max.in.flight.requests.per.connection=1", "linger.ms=0",
 		"batch.size="+strconv.Itoa(relayBatch*size/topicPartitions))
 	if err != nil {
 		return nil, err
 	}
-	rate, err := number(out, `([0-9.]+) records/sec`)
+	rate, err := number(out, `steady state records sent, ([0-9.]+) records/sec`)
 	return []figure{{relayed, producerTitle, rate, "/s"}}, err
 }
