@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -43,7 +44,7 @@ func Main(ctx context.Context, args []string, log io.Writer) error {
 	flags.StringVar(&o.Bin, "bin", "bin", "folder of the programs")
 	flags.StringVar(&o.Before, "before", "", "folder of an earlier release's programs, to compare")
 	flags.StringVar(&o.Out, "out", "", "document to write (default .report/bench-events.md)")
-	flags.StringVar(&only, "only", "", "the one subject to measure")
+	flags.StringVar(&only, "only", "", "the subjects to measure, with commas between them")
 	flags.BoolVar(&short, "short", false, "each figure once, small")
 	if err := flags.Parse(args); err != nil {
 		return err //nolint:wrapcheck // the flag is named
@@ -59,11 +60,11 @@ func Main(ctx context.Context, args []string, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	var found []figure
+	var found []figure // a run that is ended keeps its rounds
 	for round := range o.Rounds {
 		_, _ = fmt.Fprintf(log, "round %d of %d\n", round+1, o.Rounds)
 		for _, trial := range trials(o) {
-			if only != "" && trial.name != only {
+			if only != "" && !slices.Contains(strings.Split(only, ","), trial.name) {
 				continue
 			}
 			figures, err := trial.run(ctx, servers, o)
@@ -75,8 +76,11 @@ func Main(ctx context.Context, args []string, log io.Writer) error {
 			}
 			found = append(found, figures...)
 		}
+		if err := write(o.Out, document(found, o), panels(found)); err != nil {
+			return err
+		}
 	}
-	return write(o.Out, document(found, o), panels(found))
+	return nil
 }
 
 // trial is one measurement of one subject.

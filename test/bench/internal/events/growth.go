@@ -67,15 +67,18 @@ func Growth(ctx context.Context, args []string, log io.Writer) error {
 			if err != nil {
 				return err
 			}
+			all := panels(found)
+			for i, p := range all {
+				for j := range p.Bars {
+					all[i].Bars[j].Colour = bench.Ours
+				}
+			}
+			if err := write(o.Out, growthDocument(found, o), all); err != nil { // a run that is ended keeps what it has
+				return err
+			}
 		}
 	}
-	all := panels(found)
-	for i, p := range all {
-		for j := range p.Bars {
-			all[i].Bars[j].Colour = bench.Ours
-		}
-	}
-	return write(o.Out, growthDocument(found, o), all)
+	return nil
 }
 
 // history writes the records number $1 to $2, each with a notification, over the last 45 days and all users in turn. The ids begin
