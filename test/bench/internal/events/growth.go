@@ -21,8 +21,8 @@ type sizes struct {
 	hot           int // tenants, of which one is hot
 }
 
-// Rows of a database in which something else than rows grows.
-const restingRows = 100_000
+// resting is how many rows a database has in which something else than rows grows.
+func (s sizes) resting() int { return min(100_000, slices.Max(s.rows)) }
 
 // Growth measures order-paid with more and more rows in its tables, with more and more tenants, and with one hot tenant among many.
 // It writes the document and its plot.
@@ -73,7 +73,7 @@ func Growth(ctx context.Context, args []string, log io.Writer) error {
 					all[i].Bars[j].Colour = bench.Ours
 				}
 			}
-			if err := write(o.Out, growthDocument(found, o), all); err != nil { // a run that is ended keeps what it has
+			if err := write(o.Out, growthDocument(found, o, of), all); err != nil { // a run that is ended keeps what it has
 				return err
 			}
 		}
@@ -150,7 +150,7 @@ func growRows(ctx context.Context, s servers, o Options, of sizes, found func(..
 			return err
 		}
 		have = rows
-		measured, err := grown(ctx, s, o, address, "rows", count(rows)+" rows", inTurn(tenants))
+		measured, err := grown(ctx, s, o, address, "with more rows", count(rows), inTurn(tenants))
 		if err != nil {
 			return err
 		}
@@ -165,10 +165,10 @@ func growTenants(ctx context.Context, s servers, o Options, of sizes, found func
 		if err != nil {
 			return err
 		}
-		if err := fill(ctx, address, 0, min(restingRows, slices.Max(of.rows))); err != nil {
+		if err := fill(ctx, address, 0, of.resting()); err != nil {
 			return err
 		}
-		measured, err := grown(ctx, s, o, address, "tenants", count(many)+" tenant(s)", scattered(many))
+		measured, err := grown(ctx, s, o, address, "with more tenants", count(many), scattered(many))
 		if err != nil {
 			return err
 		}
@@ -193,18 +193,18 @@ func oneHot(ctx context.Context, s servers, o Options, of sizes, found func(...f
 		if err != nil {
 			return err
 		}
-		if err := fill(ctx, address, 0, min(restingRows, slices.Max(of.rows))); err != nil {
+		if err := fill(ctx, address, 0, of.resting()); err != nil {
 			return err
 		}
 		var measured []figure
 		waits, err := lockWaits(ctx, address, func() (err error) {
-			measured, err = grown(ctx, s, o, address, "a hot tenant", label, tenant)
+			measured, err = grown(ctx, s, o, address, "with a hot tenant", label, tenant)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		found(append(measured, figure{"a hot tenant: connections that wait for a lock", label, waits, "on average"})...)
+		found(append(measured, figure{"with a hot tenant: connections that wait for a lock", label, waits, "on average"})...)
 	}
 	return nil
 }
@@ -259,7 +259,7 @@ func count(n int) string {
 }
 
 // growthDocument returns a table with each figure, and its ratio to that of the smallest size.
-func growthDocument(found []figure, o Options) []byte {
+func growthDocument(found []figure, o Options, of sizes) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# The event path as it grows
 
@@ -273,7 +273,7 @@ round(s) of %s each and, in brackets, the least and the most; the ratio is the m
 
 | | | median (least–most) | ratio |
 |---|---|---:|---:|
-`, o.Command, bench.Machine(), o.InFlight, o.Conns, count(restingRows), o.Rounds, o.For, filepath.Base(plotOf(o.Out)))
+`, o.Command, bench.Machine(), o.InFlight, o.Conns, count(of.resting()), o.Rounds, o.For, filepath.Base(plotOf(o.Out)))
 	first := map[string]float64{}
 	for _, l := range lines(found) {
 		if _, ok := first[l.what]; !ok {
