@@ -125,7 +125,7 @@ func grown(ctx context.Context, s servers, o Options, address, kind, label strin
 		return nil, err
 	}
 	defer pool.Close()
-	if _, err := pool.Exec(ctx, "CHECKPOINT"); err != nil { // the pages of the filling are none of the function's work
+	if _, err := pool.Exec(ctx, "CHECKPOINT"); err != nil { // writing the filled pages is no work of the function
 		return nil, fmt.Errorf("write the pages: %w", err)
 	}
 	measured, err := program{name: "order-paid", bin: o.Bin, label: label}.measure(ctx, s, o, address, tenant)
