@@ -184,6 +184,7 @@ func commits(ctx context.Context, s servers, o Options) ([]figure, error) {
 	tokens := map[string]string{}
 	for i, tenant := range commitTenants {
 		cmd := exec.CommandContext(ctx, filepath.Join(o.Bin, "orderbell"), "token", "--data", data, "--tenant", tenant, "--email", fmt.Sprintf("u1@bench%d.example", i+1)) //nolint:gosec // our own program
+		cmd.Env = env
 		cmd.Stderr = os.Stderr
 		out, err := cmd.Output()
 		if err != nil {
