@@ -61,6 +61,11 @@ bin/actionlint: tools/actionlint/go.mod tools/actionlint/go.sum
 	CGO_ENABLED=0 go -C tools/actionlint build -trimpath -ldflags='-s -w' -o ../../$@ github.com/rhysd/actionlint/cmd/actionlint
 	touch $@
 
+bin/centrifugo: tools/centrifugo/go.mod tools/centrifugo/go.sum
+	$(say) 'building $@'
+	CGO_ENABLED=0 go -C tools/centrifugo build -trimpath -ldflags='-s -w' -o ../../$@ github.com/centrifugal/centrifugo/v6
+	touch $@
+
 bin/govulncheck: tools/audit/go.mod tools/audit/go.sum
 	$(say) 'building $@'
 	CGO_ENABLED=0 go -C tools/audit build -trimpath -ldflags='-s -w' -o ../../$@ golang.org/x/vuln/cmd/govulncheck
@@ -316,12 +321,16 @@ bench-gateway-short: bin/.programs bin/bench ## The same, small: every server an
 	bin/bench -short
 
 .PHONY: bench-events
-bench-events: build bin/bench ## Measure the event path beside pgbench, redis-benchmark and a plain handler, and rewrite docs/bench-events.md (after test/services/up; seven minutes)
+bench-events: build bin/bench bin/centrifugo ## Measure the event path beside its bounds, a plain handler, Watermill and Centrifugo, and rewrite docs/bench-events.md (after test/services/up; a quarter of an hour)
 	. .services/env && bin/bench events -out docs/bench-events.md $(BENCH_ARGS)
 
 .PHONY: bench-events-short
-bench-events-short: bin/.programs bin/bench ## The same, small: each figure once, into .report/ (a minute)
+bench-events-short: bin/.programs bin/bench ## The same, small and without Centrifugo: each figure once, into .report/ (two minutes)
 	. .services/env && bin/bench events -short $(BENCH_ARGS)
+
+.PHONY: bench-growth
+bench-growth: bin/.programs bin/bench ## Measure a function as its tables and tenants grow, and rewrite docs/bench-growth.md (after test/services/up; GROWTH_ARGS="-long" for 5 million rows)
+	. .services/env && bin/bench growth -out docs/bench-growth.md $(GROWTH_ARGS)
 
 SOAK_FOR := 15m
 SOAK_CLIENTS := 10000

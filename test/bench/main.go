@@ -34,8 +34,12 @@ func run(ctx context.Context, args []string) error {
 		return crowd.Run(os.Stdin, os.Stdout)
 	case len(args) == 1 && args[0] == "serial":
 		return events.Serial(ctx)
+	case len(args) == 2 && args[0] == "watermill":
+		return events.Watermill(ctx, args[1])
 	case len(args) > 0 && args[0] == "events":
 		return events.Main(ctx, args[1:], os.Stderr)
+	case len(args) > 0 && args[0] == "growth":
+		return events.Growth(ctx, args[1:], os.Stderr)
 	case len(args) > 0 && args[0] == "memory":
 		return report.Memory(ctx, args[1:], os.Stderr)
 	case len(args) > 0 && args[0] == "soak":

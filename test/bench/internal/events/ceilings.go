@@ -17,6 +17,8 @@ import (
 // applySQL is the statement of a function. pgbench cannot generate UUIDs, so the script builds them from random numbers.
 const applySQL = "internal/store/eventstore/apply.sql"
 
+const pgbenchTitle = "pgbench, the same statement"
+
 // pgbench runs the statement of a function once per transaction, with as many connections as the function.
 func pgbench(ctx context.Context, s servers, o Options) ([]figure, error) {
 	address, err := s.empty(ctx, o.Bin)
@@ -78,10 +80,9 @@ func pgbench(ctx context.Context, s servers, o Options) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	const title = "pgbench, the same statement"
 	return []figure{
-		{perSecond, title, rate, "/s"},
-		{"CPU per event, PostgreSQL", title, cpu["PostgreSQL"].Seconds() * 1000 / done, "ms"},
+		{perSecond, pgbenchTitle, rate, "/s"},
+		{postgresCPU, pgbenchTitle, cpu["PostgreSQL"].Seconds() * 1000 / done, "ms"},
 	}, nil
 }
 
@@ -138,10 +139,11 @@ func run(ctx context.Context, name string, args ...string) ([]byte, error) {
 	return out, nil
 }
 
+// number returns the last number of a program's output that matches.
 func number(out []byte, pattern string) (float64, error) {
-	found := regexp.MustCompile(pattern).FindSubmatch(out)
+	found := regexp.MustCompile(pattern).FindAllSubmatch(out, -1)
 	if found == nil {
 		return 0, fmt.Errorf("no %s in\n%s", pattern, out)
 	}
-	return strconv.ParseFloat(string(found[1]), 64) //nolint:wrapcheck // the pattern has digits alone
+	return strconv.ParseFloat(string(found[len(found)-1][1]), 64) //nolint:wrapcheck // the pattern has digits alone
 }

@@ -1,12 +1,12 @@
 // Package events compares the event path with its upper bounds: a function with pgbench and the same statement, with
-// redis-benchmark and the same script, and with a handler that sends one statement after the other. It also measures all programs
-// together, from the POST of an order to its client.
+// redis-benchmark and the same script, and with a handler that sends one statement after the other; the relay with Kafka's
+// producer-perf; and both with Watermill. It also measures all programs together, from the POST of an order to its client, and from
+// its transaction to its client beside Centrifugo. [Growth] measures a function as its tables grow.
 //
 // It needs the servers of test/services/up, and pgbench and redis-benchmark from their packages.
 package events
 
 import (
-	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -16,8 +16,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	bench "orderbell/test/bench/internal/report"
 )
 
 // Options say what to measure.
@@ -28,7 +26,8 @@ type Options struct {
 	Conns    int           // connections to PostgreSQL
 	Bin      string        // folder of the programs
 	Before   string        // folder of the programs of an earlier release; "" for none
-	Out      string        // the document to write
+	Out      string        // the document to write, and its plot
+	Peers    bool          // with the peers that are programs of their own
 	Command  string        // the command line of this run, for the document
 }
 
@@ -45,11 +44,12 @@ func Main(ctx context.Context, args []string, log io.Writer) error {
 	flags.StringVar(&o.Bin, "bin", "bin", "folder of the programs")
 	flags.StringVar(&o.Before, "before", "", "folder of an earlier release's programs, to compare")
 	flags.StringVar(&o.Out, "out", "", "document to write (default .report/bench-events.md)")
-	flags.StringVar(&only, "only", "", "the one subject to measure")
+	flags.StringVar(&only, "only", "", "the subjects to measure, with commas between them")
 	flags.BoolVar(&short, "short", false, "each figure once, small")
 	if err := flags.Parse(args); err != nil {
 		return err //nolint:wrapcheck // the flag is named
 	}
+	o.Peers = !short
 	if short {
 		o.Rounds, o.For = 1, 2*time.Second
 	}
@@ -60,11 +60,11 @@ func Main(ctx context.Context, args []string, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	var found []figure
+	var found []figure // a run that is ended keeps its rounds
 	for round := range o.Rounds {
 		_, _ = fmt.Fprintf(log, "round %d of %d\n", round+1, o.Rounds)
 		for _, trial := range trials(o) {
-			if only != "" && trial.name != only {
+			if only != "" && !slices.Contains(strings.Split(only, ","), trial.name) {
 				continue
 			}
 			figures, err := trial.run(ctx, servers, o)
@@ -76,11 +76,11 @@ func Main(ctx context.Context, args []string, log io.Writer) error {
 			}
 			found = append(found, figures...)
 		}
+		if err := write(o.Out, document(found, o), panels(found)); err != nil {
+			return err
+		}
 	}
-	if err := os.MkdirAll(filepath.Dir(o.Out), 0o755); err != nil { //nolint:gosec // a report is for all to read
-		return fmt.Errorf("write the document: %w", err)
-	}
-	return os.WriteFile(o.Out, document(found, o), 0o644) //nolint:gosec,wrapcheck // as above; the path is in the error
+	return nil
 }
 
 // trial is one measurement of one subject.
@@ -95,8 +95,14 @@ func trials(o Options) []trial {
 		{"one statement after the other", function(program{name: serialName, bin: o.Bin})},
 		{"pgbench", pgbench},
 		{"redis-benchmark", redisBenchmark},
+		{"Watermill's router", watermillRouter},
+		{"relay", relay},
+		{"Watermill's forwarder", watermillForwarder},
 		{"cold start", coldStart},
 		{"all programs", together},
+	}
+	if o.Peers {
+		all = append(all, trial{"commits", commits}, trial{"Centrifugo", centrifugo})
 	}
 	if o.Before != "" {
 		all = slices.Insert(all, 1, trial{"order-paid before", function(program{name: "order-paid", bin: o.Before, label: "order-paid, " + filepath.Base(o.Before)})})
@@ -120,60 +126,4 @@ func (f figure) show() string {
 		return fmt.Sprintf("%.1f %s", f.value, f.unit)
 	}
 	return fmt.Sprintf("%.2f %s", f.value, f.unit)
-}
-
-// document returns the table of all figures, with the rounds' median and spread.
-func document(found []figure, o Options) []byte {
-	var b strings.Builder
-	fmt.Fprintf(&b, `# The event path, and what bounds it
-
-Written by `+"`%s`"+` on %s.
-
-Real PostgreSQL (fsync on), Redis with its log of writes, and Kafka share two cores with everything else, so ratios between lines
-count and not the numbers. A cell is the median of %d alternating round(s) of %s each and, in brackets, the least and the most.
-A function has %d events in flight over %d connections to PostgreSQL; each event has 4 recipients.
-
-| | | median (least–most) |
-|---|---|---:|
-`, o.Command, bench.Machine(), o.Rounds, o.For, o.InFlight, o.Conns)
-	type line struct{ what, of string }
-	var order []line
-	values := map[line][]figure{}
-	for _, f := range found {
-		l := line{f.what, f.of}
-		if values[l] == nil {
-			order = append(order, l)
-		}
-		values[l] = append(values[l], f)
-	}
-	slices.SortStableFunc(order, func(a, b line) int {
-		return slices.IndexFunc(found, func(f figure) bool { return f.what == a.what }) - slices.IndexFunc(found, func(f figure) bool { return f.what == b.what })
-	})
-	for _, l := range order {
-		fs := values[l]
-		slices.SortFunc(fs, func(a, b figure) int { return cmp.Compare(a.value, b.value) })
-		cell := fs[len(fs)/2].show()
-		if len(fs) > 1 {
-			cell += " (" + fs[0].show() + "–" + fs[len(fs)-1].show() + ")"
-		}
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", l.what, l.of, cell)
-	}
-	ratios(&b, values[line{perSecond, "order-paid"}], map[string][]figure{
-		"pgbench": values[line{perSecond, "pgbench, the same statement"}], "one statement after the other": values[line{perSecond, serialLabel}],
-	})
-	return []byte(b.String())
-}
-
-const perSecond = "events a second"
-
-func ratios(b *strings.Builder, ours []figure, others map[string][]figure) {
-	if len(ours) == 0 {
-		return
-	}
-	b.WriteString("\n| order-paid's events a second | ratio of the medians |\n|---|---:|\n")
-	for _, name := range []string{"pgbench", "one statement after the other"} {
-		if theirs := others[name]; len(theirs) > 0 {
-			fmt.Fprintf(b, "| to %s | %.2f |\n", name, ours[len(ours)/2].value/theirs[len(theirs)/2].value)
-		}
-	}
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+	cloudevents "github.com/cloudevents/sdk-go/v2"
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 	"github.com/google/uuid"
 
@@ -27,7 +28,10 @@ import (
 )
 
 // program is a handler of paid orders: order-paid, or the serial one of this program.
-type program struct{ name, bin, label string }
+type program struct {
+	name, bin, label string
+	env              []string
+}
 
 const (
 	serialName   = "bench-serial"
@@ -69,11 +73,11 @@ func (p program) start(ctx context.Context, s servers, address string, conns int
 		}
 		cmd = exec.CommandContext(context.WithoutCancel(ctx), self, "serial") //nolint:gosec // this program
 	}
-	cmd.Env = []string{
+	cmd.Env = append([]string{
 		"LISTEN_HOST=127.0.0.1", "PORT=" + port, "EVENT_SENDER_SECRET=" + senderSecret, "DATABASE_URL=" + address,
 		"DATABASE_MAX_CONNS=" + strconv.Itoa(conns), "REDIS_URL=" + s.redis, "SMTP_URL=" + s.smtp, "MAIL_FROM=Bench <bell@bench.example>",
 		"PUBLIC_URL=https://bench.example", "UNSUBSCRIBE_SECRET=" + strings.Repeat("s", 32), "LOG_LEVEL=WARN",
-	}
+	}, p.env...)
 	cmd.Stderr = os.Stderr
 	started, err := process.Start(cmd)
 	if err != nil {
@@ -91,18 +95,27 @@ func (p program) start(ctx context.Context, s servers, address string, conns int
 	}
 }
 
-// paid returns the request with which a broker delivers a new event of a tenant.
-func paid(ctx context.Context, url string, n int) (*http.Request, error) {
+// paidEvent returns a new event of a tenant.
+func paidEvent(tenant int) (cloudevents.Event, error) {
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	ce, err := cloudevent.New(event.Event{
 		ID: uuid.Must(uuid.NewV7()).String(), Source: event.Source, Type: event.OrderPaid, Time: now,
 		Data: event.Data{
-			OrderID: uuid.NewString(), TenantID: fmt.Sprintf("bench-%d", n%tenants+1), Status: order.Paid, Reference: "A-1042",
+			OrderID: uuid.NewString(), TenantID: fmt.Sprintf("bench-%d", tenant), Status: order.Paid, Reference: "A-1042",
 			TotalAmount: 125000, Currency: "IDR", Version: 2, Timestamp: now,
 		},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("make an event: %w", err)
+		return cloudevents.Event{}, fmt.Errorf("make an event: %w", err)
+	}
+	return ce, nil
+}
+
+// paid returns the request with which a broker delivers a new event of a tenant.
+func paid(ctx context.Context, url string, tenant int) (*http.Request, error) {
+	ce, err := paidEvent(tenant)
+	if err != nil {
+		return nil, err
 	}
 	r, err := cehttp.NewHTTPRequestFromEvent(ctx, url, ce)
 	if err != nil {
@@ -119,51 +132,56 @@ func function(p program) func(context.Context, servers, Options) ([]figure, erro
 		if err != nil {
 			return nil, err
 		}
-		r, err := p.start(ctx, s, address, o.Conns)
-		if err != nil {
-			return nil, err
-		}
-		defer r.stop()
-		if _, _, err := r.load(ctx, o.InFlight, o.For/2); err != nil { // connects everything
-			return nil, err
-		}
-		if err := analyze(ctx, address); err != nil {
-			return nil, err
-		}
-		var events int
-		var took *hdrhistogram.Histogram
-		name := p.name
-		if name == serialName {
-			name = filepath.Base(os.Args[0])
-		}
-		began := time.Now()
-		cpu, err := busy(map[string][]string{"program": {name}, "PostgreSQL": {"postgres"}, "Redis": {"redis-server"}}, func() (err error) {
-			events, took, err = r.load(ctx, o.InFlight, o.For)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		each := func(t time.Duration) float64 { return t.Seconds() * 1000 / float64(events) }
-		title := p.title()
-		figures := []figure{
-			{perSecond, title, float64(events) / time.Since(began).Seconds(), "/s"},
-			{"an event's answer, p50", title, float64(took.ValueAtQuantile(50)) / 1000, "ms"},
-			{"an event's answer, p99", title, float64(took.ValueAtQuantile(99)) / 1000, "ms"},
-			{"CPU per event, PostgreSQL", title, each(cpu["PostgreSQL"]), "ms"},
-			{"CPU per event, Redis", title, each(cpu["Redis"]), "ms"},
-		}
-		if p.name != serialName { // its process has the same name as the load generator
-			figures = append(figures, figure{"CPU per event, the function", title, each(cpu["program"]), "ms"})
-		}
-		return figures, nil
+		return p.measure(ctx, s, o, address, inTurn(tenants))
 	}
 }
 
+// measure starts the program, warms it up, and measures it with events of tenants.
+func (p program) measure(ctx context.Context, s servers, o Options, address string, tenant func(n int) int) ([]figure, error) {
+	r, err := p.start(ctx, s, address, o.Conns)
+	if err != nil {
+		return nil, err
+	}
+	defer r.stop()
+	if _, _, err := r.load(ctx, o.InFlight, o.For/2, tenant); err != nil { // connects everything
+		return nil, err
+	}
+	if err := analyze(ctx, address); err != nil {
+		return nil, err
+	}
+	var events int
+	var took *hdrhistogram.Histogram
+	name := p.name
+	if name == serialName {
+		name = filepath.Base(os.Args[0])
+	}
+	began := time.Now()
+	cpu, err := busy(map[string][]string{"program": {name}, "PostgreSQL": {"postgres"}, "Redis": {"redis-server"}}, func() (err error) {
+		events, took, err = r.load(ctx, o.InFlight, o.For, tenant)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	each := func(t time.Duration) float64 { return t.Seconds() * 1000 / float64(events) }
+	title := p.title()
+	return []figure{
+		{perSecond, title, float64(events) / time.Since(began).Seconds(), "/s"},
+		{"an event's answer, p50", title, float64(took.ValueAtQuantile(50)) / 1000, "ms"},
+		{answerP99, title, float64(took.ValueAtQuantile(99)) / 1000, "ms"},
+		{postgresCPU, title, each(cpu["PostgreSQL"]), "ms"},
+		{"CPU per event, Redis", title, each(cpu["Redis"]), "ms"},
+		{"CPU per event, the function", title, each(cpu["program"]), "ms"},
+	}, nil
+}
+
+// inTurn gives events to each of many tenants in turn.
+func inTurn(many int) func(n int) int { return func(n int) int { return n%many + 1 } }
+
 func (r *running) stop() { _ = r.Stop(10 * time.Second) }
 
-// load sends events with the given concurrency. It returns how many were accepted, and the response times in microseconds.
-func (r *running) load(ctx context.Context, inFlight int, length time.Duration) (int, *hdrhistogram.Histogram, error) {
+// load sends events of tenants with the given concurrency. It returns how many were accepted, and the response times in microseconds.
+func (r *running) load(ctx context.Context, inFlight int, length time.Duration, tenant func(n int) int) (int, *hdrhistogram.Histogram, error) {
 	transport := &http.Transport{MaxIdleConnsPerHost: inFlight}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport, Timeout: time.Minute}
@@ -179,7 +197,7 @@ func (r *running) load(ctx context.Context, inFlight int, length time.Duration) 
 			var err error
 			for ; time.Now().Before(end) && err == nil && ctx.Err() == nil; n++ {
 				began := time.Now()
-				if err = r.post(ctx, client, w+n*inFlight); err == nil {
+				if err = r.post(ctx, client, tenant(w+n*inFlight)); err == nil {
 					err = mine.RecordValue(time.Since(began).Microseconds())
 				}
 			}
@@ -194,8 +212,8 @@ func (r *running) load(ctx context.Context, inFlight int, length time.Duration) 
 	return events, all, errors.Join(failed, ctx.Err())
 }
 
-func (r *running) post(ctx context.Context, client *http.Client, n int) error {
-	req, err := paid(ctx, r.url, n)
+func (r *running) post(ctx context.Context, client *http.Client, tenant int) error {
+	req, err := paid(ctx, r.url, tenant)
 	if err != nil {
 		return err
 	}

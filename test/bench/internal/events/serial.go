@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	cloudevents "github.com/cloudevents/sdk-go/v2"
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 	"github.com/google/uuid"
 
@@ -59,12 +60,16 @@ func Serial(ctx context.Context) error {
 }
 
 func take(r *http.Request, pool *database.Pool, watchers *feed.Feed) error {
-	ctx := r.Context()
 	ce, err := cehttp.NewEventFromHTTPRequest(r)
 	if err != nil {
 		return fmt.Errorf("read the event: %w", err)
 	}
-	e, err := cloudevent.Parse(*ce)
+	return apply(r.Context(), *ce, pool, watchers)
+}
+
+// apply records an event, inserts its notifications and publishes it.
+func apply(ctx context.Context, ce cloudevents.Event, pool *database.Pool, watchers *feed.Feed) error {
+	e, err := cloudevent.Parse(ce)
 	if err != nil {
 		return fmt.Errorf("read the event: %w", err)
 	}

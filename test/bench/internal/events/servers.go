@@ -8,8 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"orderbell/internal/store/database"
@@ -38,6 +36,11 @@ const (
 
 // empty creates a database with the schema, and tenants with their users, and returns its address.
 func (s servers) empty(ctx context.Context, bin string) (string, error) {
+	return s.with(ctx, bin, tenants)
+}
+
+// with is empty with that many tenants.
+func (s servers) with(ctx context.Context, bin string, tenants int) (string, error) {
 	const name = "orderbell_bench"
 	admin, err := open(ctx, s.database, 1)
 	if err != nil {
@@ -95,58 +98,4 @@ func analyze(ctx context.Context, address string) error {
 
 func open(ctx context.Context, address string, conns int) (*database.Pool, error) {
 	return database.Open(ctx, database.Config{URL: address, MaxConns: int32(conns), ConnectTimeout: time.Minute, StatementTimeout: time.Minute}, "bench") //nolint:gosec,wrapcheck // few; it says what is wrong
-}
-
-// cpuOf returns the CPU time of all processes with one of the names, and of their children that have ended.
-func cpuOf(names ...string) (time.Duration, error) {
-	all, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		return 0, err //nolint:wrapcheck // a pattern that cannot be wrong
-	}
-	var sum time.Duration
-	for _, file := range all {
-		raw, err := os.ReadFile(file) //nolint:gosec // a process of /proc
-		if err != nil {
-			continue // it has ended
-		}
-		text := string(raw)
-		name := text[strings.IndexByte(text, '(')+1 : strings.LastIndexByte(text, ')')]
-		for _, wanted := range names {
-			if name != wanted[:min(len(wanted), 15)] { // the kernel keeps 15 bytes
-				continue
-			}
-			// The fields after the name begin with the third: utime to cstime are 14 to 17 (proc(5)).
-			for _, ticks := range strings.Fields(text[strings.LastIndexByte(text, ')')+1:])[14-3 : 18-3] {
-				n, err := strconv.Atoi(ticks)
-				if err != nil {
-					return 0, fmt.Errorf("read CPU time: %w", err)
-				}
-				sum += time.Duration(n) * time.Second / 100 // USER_HZ is 100 on every Linux that Go runs on
-			}
-		}
-	}
-	return sum, nil
-}
-
-// busy measures the CPU time of processes while do runs.
-func busy(groups map[string][]string, do func() error) (map[string]time.Duration, error) {
-	before := map[string]time.Duration{}
-	for group, names := range groups {
-		t, err := cpuOf(names...)
-		if err != nil {
-			return nil, err
-		}
-		before[group] = t
-	}
-	if err := do(); err != nil {
-		return nil, err
-	}
-	for group, names := range groups {
-		t, err := cpuOf(names...)
-		if err != nil {
-			return nil, err
-		}
-		before[group] = t - before[group]
-	}
-	return before, nil
 }
