@@ -24,6 +24,8 @@ func jumpClock(e *episode) {
 	old := e.w.primary
 	s := e.w.startStandby(e.t, true, "LD_PRELOAD="+all[0], "FAKETIME_TIMESTAMP_FILE="+offset, "FAKETIME_CACHE_DURATION=1",
 		"FAKETIME_DONT_FAKE_MONOTONIC=1")
+	left := strconv.Itoa(s.cmd.Process.Pid) // libfaketime leaves shared memory when its process is killed
+	e.w.t.Cleanup(func() { _, _ = os.Remove("/dev/shm/faketime_shm_"+left), os.Remove("/dev/shm/sem.faketime_sem_"+left) })
 	e.wait(time.Second)
 	e.w.endPrimary(e.t, old)
 	e.w.promote(e.t, s)

@@ -49,6 +49,9 @@ func TestFailover(t *testing.T) {
 	r := &report{target: target, seed: seed, rounds: rounds, started: time.Now()}
 	defer r.write(t)
 	w.runFaults(t, r, all)
+	if !testing.Short() {
+		t.Run("orderbell verify names what an asynchronous standby loses", func(t *testing.T) { w.loseCommits(t, r) })
+	}
 }
 
 // newReplicatedWorld returns a world whose stores have replicas.

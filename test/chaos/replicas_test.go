@@ -27,8 +27,7 @@ type server struct {
 	name    string
 	command []string
 	dir     string
-	env     []string // added to this process's environment
-	disk    *disk    // its data; nil for a sentinel
+	disk    *disk // its data; nil for a sentinel
 	cmd     *exec.Cmd
 	ended   chan struct{}
 }
@@ -42,7 +41,6 @@ func (s *server) start(t *testing.T) {
 	defer log.Close()                                   //nolint:errcheck // the process has its own
 	cmd := exec.Command(s.command[0], s.command[1:]...) //nolint:noctx // ended by signals
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, log, log
-	cmd.Env = append(os.Environ(), s.env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -50,7 +51,7 @@ func (w *world) startStandby(t *testing.T, synchronous bool, env ...string) *sta
 		t.Fatalf("copy the primary: %v\n%s", err, out)
 	}
 	forgetStandbys(t, data)
-	s.server = &server{name: "standby", dir: os.TempDir(), env: env, command: append(append([]string{}, as...), filepath.Join(bin, "postgres"), "-D", data,
+	s.server = &server{name: "standby", dir: os.TempDir(), command: append(slices.Concat(as, []string{"env"}, env), filepath.Join(bin, "postgres"), "-D", data,
 		"-p", port, "-h", "127.0.0.1", "-k", "", "-c", "max_connections=300", "-c", "shared_buffers=256MB", "-c", "cluster_name=standby",
 		"-c", "wal_receiver_timeout=5s")}
 	s.start(w.t)
