@@ -3,7 +3,6 @@
 package chaos_test
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -152,7 +151,7 @@ func poolSessions(e *episode) {
 	}
 	for _, content := range []string{sessions, string(before)} {
 		writeFile(e.t, b.settings, content)
-		b.stop(e.t)
+		b.kill()
 		e.hits++
 		b.start(e.w.t)
 		b.await(e.t)
@@ -217,23 +216,25 @@ func (w *world) twoMailServers(t *testing.T, random *rand.Rand) {
 	t.Cleanup(func() { _ = syscall.Unmount("/etc/hosts", syscall.MNT_DETACH) })
 }
 
-// loseMailServer has the first mail server greylist each mail, and then refuse connections: mails take the second address.
+// loseMailServer has the first mail server greylist, and then takes it away: mails take the second address.
 func loseMailServer(e *episode) {
-	w := e.w
-	w.smtp.set(mailGreylists)
+	first, second := e.w.smtp, e.w.secondSMTP
+	atFirst, atSecond := first.accepted(), second.accepted()
+	first.set(mailGreylists)
 	eventually(e.t, patience, "mails to be greylisted and accepted later", func() error {
-		if first := w.smtp.accepted(); w.smtp.affected() < 5 || first < 5 {
-			return fmt.Errorf("%d were greylisted, %d accepted", w.smtp.affected(), first)
+		if accepted := first.accepted() - atFirst; first.affected() == 0 || accepted < 5 {
+			return fmt.Errorf("%d were greylisted, %d accepted", first.affected(), accepted)
 		}
 		return nil
 	})
-	before := w.secondSMTP.accepted()
-	e.hits += w.smtp.set(mailRefuses)
+	e.hits += first.set(mailHealthy)
+	first.leave()
+	e.hits++
 	eventually(e.t, patience, "the second mail server to get the mails", func() error {
-		if w.secondSMTP.accepted() < before+5 {
-			return errors.New("it has too few yet")
+		if accepted := second.accepted() - atSecond; accepted < 5 {
+			return fmt.Errorf("it has accepted %d", accepted)
 		}
 		return nil
 	})
-	e.hits += w.smtp.set(mailHealthy)
+	first.comeBack(e.t)
 }

@@ -27,7 +27,7 @@ const (
 	mailOurs                // 553 for our sender, or 550 after DATA for our quota: no mail may fail because of these
 	mailHangsUp             // the connection drops after DATA; half of the mails have arrived by then
 	mailForgets             // the mail arrives, its 250 is never sent, and the connection stays open
-	mailGreylists           // 451 to a recipient, until it comes again some seconds later; then to its next mail
+	mailGreylists           // 451 to a recipient, until it comes again some seconds later
 	smtpPatience  = 5 * time.Second
 )
 
@@ -36,15 +36,16 @@ type smtpProxy struct {
 	address string
 	target  string
 
-	mu      sync.Mutex
-	changed *sync.Cond
-	fault   mailFault
-	random  *rand.Rand
-	hits    int                  // mails and connections that the fault affected
-	passed  int                  // mails that the server accepted
-	waiting map[string]time.Time // recipients that were greylisted, and since when
-	conns   map[net.Conn]bool
-	closed  bool
+	mu       sync.Mutex
+	listener net.Listener
+	changed  *sync.Cond
+	fault    mailFault
+	random   *rand.Rand
+	hits     int                  // mails and connections that the fault affected
+	passed   int                  // mails that the server accepted
+	waiting  map[string]time.Time // recipients that were greylisted, and since when
+	conns    map[net.Conn]bool
+	closed   bool
 }
 
 func newSMTPProxy(t *testing.T, random *rand.Rand, address string) *smtpProxy {
@@ -53,25 +54,49 @@ func newSMTPProxy(t *testing.T, random *rand.Rand, address string) *smtpProxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &smtpProxy{address: l.Addr().String(), random: random, conns: map[net.Conn]bool{}, waiting: map[string]time.Time{}}
+	p := &smtpProxy{address: l.Addr().String(), listener: l, random: random, conns: map[net.Conn]bool{}, waiting: map[string]time.Time{}}
 	p.changed = sync.NewCond(&p.mu)
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go p.serve(c)
-		}
-	}()
+	go p.accept(l)
 	t.Cleanup(func() {
-		_ = l.Close()
 		p.mu.Lock()
+		_ = p.listener.Close()
 		p.closed = true
 		p.mu.Unlock()
 		p.set(mailHealthy)
 	})
 	return p
+}
+
+func (p *smtpProxy) accept(l net.Listener) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go p.serve(c)
+	}
+}
+
+// leave closes the listener and the open connections, as a host that is gone. comeBack undoes it.
+func (p *smtpProxy) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_ = p.listener.Close()
+	for c := range p.conns {
+		_ = c.Close()
+	}
+}
+
+func (p *smtpProxy) comeBack(t *testing.T) {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", p.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.mu.Lock()
+	p.listener = l
+	p.mu.Unlock()
+	go p.accept(l)
 }
 
 // set changes the fault and returns how many mails and connections the previous one affected. mailRefuses also closes the
@@ -127,7 +152,6 @@ func (p *smtpProxy) greylists(rcpt string) bool {
 	}
 	since, known := p.waiting[rcpt]
 	if known && time.Since(since) >= least {
-		delete(p.waiting, rcpt)
 		return false
 	}
 	if !known {

@@ -216,7 +216,7 @@ func (w *world) startDev(t *testing.T) {
 		"REDIS_URL="+w.redisURL, "KAFKA_BROKERS="+strings.Join(w.brokers, ","), "SMTP_URL="+w.smtpURL,
 		// With production's values the mails would be retried for hours.
 		"EMAIL_RETRY_BASE=1s", "EMAIL_RETRY_MAX=5s", "EMAIL_MAX_ATTEMPTS=50", "SMTP_CONNECT_TIMEOUT=5s", "SMTP_COMMAND_TIMEOUT=5s", "SMTP_FINAL_TIMEOUT=5s", "TENANT_MAILS_PER_HOUR=1000000",
-		"SSE_HEARTBEAT_SECONDS=2",
+		"SSE_HEARTBEAT_SECONDS=2", "OUTBOX_KEEP_SENT=72h", // the suite compares rows that a clock a day ahead makes a day older
 	)
 	cmd.Stdout, cmd.Stderr = w.log, w.log
 	var err error
