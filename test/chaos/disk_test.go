@@ -3,8 +3,10 @@
 package chaos_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -41,22 +43,37 @@ func ownMounts(t *testing.T) {
 	}
 }
 
-// fill leaves no free page: it makes the file system as small as what is on it.
+// fill leaves no free page: it makes the file system almost as small as what is on it, and writes a file into the rest.
 func (d *disk) fill(t *testing.T) {
 	t.Helper()
-	eventually(t, 10*time.Second, "the disk to be full", func() error {
+	const rest = 1 << 20 // the kernel's count of used pages is not exact
+	eventually(t, 10*time.Second, "the disk to be small", func() error {
 		var s syscall.Statfs_t
 		if err := syscall.Statfs(d.dir, &s); err != nil {
 			return err
 		}
-		size := int64(s.Blocks-s.Bfree) * s.Bsize                                                                      //nolint:gosec // far below 2⁶³
-		return syscall.Mount("orderbell", d.dir, "tmpfs", syscall.MS_REMOUNT, fmt.Sprintf("size=%d", max(size, 4096))) // 0 is no limit
+		size := int64(s.Blocks-s.Bfree)*s.Bsize + rest //nolint:gosec // far below 2⁶³
+		return syscall.Mount("orderbell", d.dir, "tmpfs", syscall.MS_REMOUNT, fmt.Sprintf("size=%d", size))
 	})
+	f, err := os.Create(d.filler())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close() //nolint:errcheck // its content does not matter
+	for page := make([]byte, os.Getpagesize()); err == nil; {
+		_, err = f.Write(page)
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("fill the disk: %v", err)
+	}
 }
+
+func (d *disk) filler() string { return filepath.Join(d.dir, "filler") }
 
 func (d *disk) free(t *testing.T) {
 	t.Helper()
-	if err := syscall.Mount("orderbell", d.dir, "tmpfs", syscall.MS_REMOUNT, roomy); err != nil {
+	err := syscall.Mount("orderbell", d.dir, "tmpfs", syscall.MS_REMOUNT, roomy)
+	if err := errors.Join(err, os.Remove(d.filler())); err != nil {
 		t.Fatalf("free the disk: %v", err)
 	}
 }
