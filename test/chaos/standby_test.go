@@ -25,7 +25,6 @@ type standby struct {
 
 	address string
 	link    *proxy // between it and its primary
-	disk    *disk
 }
 
 // startStandby copies the primary and starts replication. If it is synchronous, the primary acknowledges a commit only when
@@ -33,8 +32,9 @@ type standby struct {
 func (w *world) startStandby(t *testing.T, synchronous bool, env ...string) *standby {
 	t.Helper()
 	bin := postgresBin(t)
-	s := &standby{link: newProxy(w.t, w.own.currentTarget()), disk: newDisk(w.t)}
-	data := s.disk.dir
+	s := &standby{link: newProxy(w.t, w.own.currentTarget())}
+	disk := newDisk(w.t)
+	data := disk.dir
 	port := programtest.Port(t)
 	s.address = "127.0.0.1:" + port
 	var as []string
@@ -51,7 +51,7 @@ func (w *world) startStandby(t *testing.T, synchronous bool, env ...string) *sta
 		t.Fatalf("copy the primary: %v\n%s", err, out)
 	}
 	forgetStandbys(t, data)
-	s.server = &server{name: "standby", dir: os.TempDir(), command: append(slices.Concat(as, []string{"env"}, env), filepath.Join(bin, "postgres"), "-D", data,
+	s.server = &server{name: "standby", dir: os.TempDir(), disk: disk, command: append(slices.Concat(as, []string{"env"}, env), filepath.Join(bin, "postgres"), "-D", data,
 		"-p", port, "-h", "127.0.0.1", "-k", "", "-c", "max_connections=300", "-c", "shared_buffers=256MB", "-c", "cluster_name=standby",
 		"-c", "wal_receiver_timeout=5s")}
 	s.start(w.t)
