@@ -279,10 +279,10 @@ test-collector: bin/gotestsum bin/mailpit bin/.programs bin/collector ## Run an 
 	$(ALERTS_TEST) -short -tags alerts,collector ./test/alerts -collector ../../bin/collector
 
 .PHONY: chaos-failover
-chaos-failover: bin/gotestsum bin/.programs bin/mailpit ## Have stores with replicas fail over under load, CHAOS_ROUNDS times (3), and look what was lost (a quarter of an hour)
-	$(say) 'chaos: failovers of PostgreSQL, Redis and Kafka'
-	$(CHAOS_TEST) -count=1 -tags chaos -timeout 0 -run '^TestFailover$$' ./test/chaos
-	cat .report/chaos-failover.md
+chaos-failover: bin/gotestsum bin/.programs bin/mailpit ## Have stores fail over and fill their disks under load, CHAOS_ROUNDS times (3), and look what was lost (as root, an hour)
+	$(say) 'chaos: failovers of PostgreSQL, Redis and Kafka, full disks, PgBouncer, a Redis Cluster'
+	$(subst bin/gotestsum,CHAOS_MOUNTS=own unshare --mount bin/gotestsum,$(CHAOS_TEST)) -count=1 -tags chaos -timeout 0 -run '^Test(Failover|Pooled)$$' ./test/chaos
+	cat .report/chaos-failover.md .report/chaos-failover-pooled.md
 
 .PHONY: chaos-failover-short
 chaos-failover-short: bin/gotestsum bin/.programs bin/mailpit ## The same, each failover once, without the roll of the Kafka brokers (some minutes)

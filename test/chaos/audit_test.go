@@ -56,7 +56,7 @@ func (a audit) err() error {
 
 // audit runs `orderbell verify` over the events after since, without the proxies. In Redis it expects the events after redisLost.
 func (w *world) audit(ctx context.Context, since, redisLost time.Time) (a audit, err error) {
-	args := []string{"verify", "--json", "--settle", "0s", "--since", since.UTC().Format(time.RFC3339Nano)}
+	args := []string{"verify", "--json", "--settle", "0s", "--limit", "1000000", "--since", since.UTC().Format(time.RFC3339Nano)}
 	if !redisLost.IsZero() {
 		args = append(args, "--feed-since", redisLost.UTC().Format(time.RFC3339Nano))
 	}

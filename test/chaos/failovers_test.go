@@ -26,9 +26,13 @@ func failovers() []fault {
 	}
 }
 
-// allFailovers adds those that take minutes on a busy machine, and a run without a fault.
+// allFailovers adds those that take minutes on a busy machine, those that need root, and a run without a fault.
 func allFailovers() []fault {
 	return append(failovers(),
+		fault{"the disk of PostgreSQL's primary full", fillPostgres, true},
+		fault{"the disk of Redis's master full, its replica promoted by the sentinels", fillRedis, false},
+		fault{"the disk of one of three Kafka brokers full", fillBroker, false},
+		fault{"PostgreSQL's clock jumps: an hour ahead, a day ahead, and back", jumpClock, true},
 		fault{"none, to compare with", func(e *episode) { e.wait(4 * time.Second) }, false},
 		fault{"each Kafka broker stopped and started", rollBrokers, false})
 }
@@ -45,6 +49,9 @@ func TestFailover(t *testing.T) {
 	r := &report{target: target, seed: seed, rounds: rounds, started: time.Now()}
 	defer r.write(t)
 	w.runFaults(t, r, all)
+	if !testing.Short() {
+		t.Run("orderbell verify names what an asynchronous standby loses", func(t *testing.T) { w.loseCommits(t, r) })
+	}
 }
 
 // newReplicatedWorld returns a world whose stores have replicas.

@@ -27,6 +27,7 @@ type server struct {
 	name    string
 	command []string
 	dir     string
+	disk    *disk // its data; nil for a sentinel
 	cmd     *exec.Cmd
 	ended   chan struct{}
 }
@@ -47,6 +48,16 @@ func (s *server) start(t *testing.T) {
 	ended := make(chan struct{})
 	go func() { _ = cmd.Wait(); close(ended) }()
 	s.cmd, s.ended = cmd, ended
+}
+
+// hasEnded says whether the process has ended by itself.
+func (s *server) hasEnded() bool {
+	select {
+	case <-s.ended:
+		return true
+	default:
+		return false
+	}
 }
 
 // kill ends the process with SIGKILL and waits for it.
@@ -121,7 +132,7 @@ func (r *replicas) startKafka(t *testing.T, dir string) {
 	const cluster = "b3JkZXJiZWxsLWNoYW9zCg" // any base64 of 16 bytes
 	for i := range r.brokers {
 		name := fmt.Sprintf("kafka-%d", i+1)
-		config := filepath.Join(dir, name+".properties")
+		config, disk := filepath.Join(dir, name+".properties"), newDisk(t)
 		content := fmt.Sprintf(`process.roles=broker,controller
 node.id=%d
 controller.quorum.voters=%s
@@ -138,7 +149,7 @@ broker.session.timeout.ms=6000
 controller.quorum.fetch.timeout.ms=5000
 initial.broker.registration.timeout.ms=300000
 replica.lag.time.max.ms=5000
-`, i+1, strings.Join(voters, ","), ports[i], controllers[i], filepath.Join(dir, name))
+`, i+1, strings.Join(voters, ","), ports[i], controllers[i], disk.dir)
 		if err := os.WriteFile(config, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -146,7 +157,7 @@ replica.lag.time.max.ms=5000
 		if out, err := exec.CommandContext(t.Context(), java[0], format...).CombinedOutput(); err != nil {
 			t.Fatalf("format the storage of %s: %v\n%s", name, err, out)
 		}
-		r.brokers[i] = &server{name: name, dir: ".", command: append(append([]string{}, java...), "kafka.Kafka", config)}
+		r.brokers[i] = &server{name: name, dir: ".", disk: disk, command: append(append([]string{}, java...), "kafka.Kafka", config)}
 		r.brokers[i].start(t)
 		t.Cleanup(func() { r.brokers[i].kill() })
 	}
@@ -191,7 +202,8 @@ func (r *replicas) startRedis(t *testing.T, dir string) {
 	for i := range 2 {
 		port := programtest.Port(t)
 		address := net.JoinHostPort("127.0.0.1", port)
-		s := &server{name: fmt.Sprintf("redis-%d", i+1), dir: t.TempDir(), command: []string{
+		disk := newDisk(t)
+		s := &server{name: fmt.Sprintf("redis-%d", i+1), dir: disk.dir, disk: disk, command: []string{
 			"redis-server", "--port", port, "--bind", "127.0.0.1", "--dir", ".", "--appendonly", "yes", "--save", "", "--repl-diskless-sync-delay", "0",
 		}}
 		if master == "" {

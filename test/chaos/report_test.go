@@ -13,7 +13,7 @@ import (
 
 // report collects the results of the run.
 type report struct {
-	target       string // of make
+	target, part string // of make, and which of its tests
 	seed, rounds uint64
 	started      time.Time
 	rows         []*row
@@ -85,7 +85,7 @@ func (r *report) write(t *testing.T) {
 	tableLine(&b, &all, r.audit.checked(), r.audit.Total)
 	fmt.Fprintf(&b, "\nDead letters: %d.\n", r.deadLetters)
 	t.Logf("\n%s", b.String())
-	if err := os.WriteFile(filepath.Join(root, ".report", r.target+".md"), []byte(b.String()), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(root, ".report", r.target+r.part+".md"), []byte(b.String()), 0o600); err != nil {
 		t.Error(err)
 	}
 }

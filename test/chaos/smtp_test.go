@@ -19,15 +19,16 @@ import (
 type mailFault int
 
 const (
-	mailHealthy  mailFault = iota
-	mailRefuses            // connections are reset
-	mailStalls             // nothing is answered any more
-	mailLater              // 451 to a recipient, or to DATA
-	mailNever              // 550 to every recipient
-	mailOurs               // 553 for our sender, or 550 after DATA for our quota: no mail may fail because of these
-	mailHangsUp            // the connection drops after DATA; half of the mails have arrived by then
-	mailForgets            // the mail arrives, its 250 is never sent, and the connection stays open
-	smtpPatience = 5 * time.Second
+	mailHealthy   mailFault = iota
+	mailRefuses             // connections are reset
+	mailStalls              // nothing is answered any more
+	mailLater               // 451 to a recipient, or to DATA
+	mailNever               // 550 to every recipient
+	mailOurs                // 553 for our sender, or 550 after DATA for our quota: no mail may fail because of these
+	mailHangsUp             // the connection drops after DATA; half of the mails have arrived by then
+	mailForgets             // the mail arrives, its 250 is never sent, and the connection stays open
+	mailGreylists           // 451 to a recipient, until it comes again some seconds later
+	smtpPatience  = 5 * time.Second
 )
 
 // smtpProxy is a proxy of the mail server that understands SMTP.
@@ -35,40 +36,67 @@ type smtpProxy struct {
 	address string
 	target  string
 
-	mu      sync.Mutex
-	changed *sync.Cond
-	fault   mailFault
-	random  *rand.Rand
-	hits    int // mails and connections that the fault affected
-	conns   map[net.Conn]bool
-	closed  bool
+	mu       sync.Mutex
+	listener net.Listener
+	changed  *sync.Cond
+	fault    mailFault
+	random   *rand.Rand
+	hits     int                  // mails and connections that the fault affected
+	passed   int                  // mails that the server accepted
+	waiting  map[string]time.Time // recipients that were greylisted, and since when
+	conns    map[net.Conn]bool
+	closed   bool
 }
 
-func newSMTPProxy(t *testing.T, random *rand.Rand) *smtpProxy {
+func newSMTPProxy(t *testing.T, random *rand.Rand, address string) *smtpProxy {
 	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &smtpProxy{address: l.Addr().String(), random: random, conns: map[net.Conn]bool{}}
+	p := &smtpProxy{address: l.Addr().String(), listener: l, random: random, conns: map[net.Conn]bool{}, waiting: map[string]time.Time{}}
 	p.changed = sync.NewCond(&p.mu)
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go p.serve(c)
-		}
-	}()
+	go p.accept(l)
 	t.Cleanup(func() {
-		_ = l.Close()
 		p.mu.Lock()
+		_ = p.listener.Close()
 		p.closed = true
 		p.mu.Unlock()
 		p.set(mailHealthy)
 	})
 	return p
+}
+
+func (p *smtpProxy) accept(l net.Listener) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go p.serve(c)
+	}
+}
+
+// leave closes the listener and the open connections, as a host that is gone. comeBack undoes it.
+func (p *smtpProxy) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_ = p.listener.Close()
+	for c := range p.conns {
+		_ = c.Close()
+	}
+}
+
+func (p *smtpProxy) comeBack(t *testing.T) {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", p.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.mu.Lock()
+	p.listener = l
+	p.mu.Unlock()
+	go p.accept(l)
 }
 
 // set changes the fault and returns how many mails and connections the previous one affected. mailRefuses also closes the
@@ -105,6 +133,32 @@ func (p *smtpProxy) affected() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.hits
+}
+
+// accepted returns how many mails have passed so far.
+func (p *smtpProxy) accepted() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.passed
+}
+
+// greylists says whether the recipient of this RCPT has to come again.
+func (p *smtpProxy) greylists(rcpt string) bool {
+	const least = 2 * time.Second
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fault != mailGreylists {
+		return false
+	}
+	since, known := p.waiting[rcpt]
+	if known && time.Since(since) >= least {
+		return false
+	}
+	if !known {
+		p.waiting[rcpt] = time.Now()
+	}
+	p.hits++
+	return true
 }
 
 func (p *smtpProxy) coin() bool {
@@ -199,6 +253,9 @@ func (s *session) command() error {
 	case strings.HasPrefix(verb, "RCPT") && s.p.fails(mailNever):
 		_, err := io.WriteString(s.client, recipientGone+" this mailbox is disabled\r\n")
 		return err
+	case strings.HasPrefix(verb, "RCPT") && s.p.greylists(text):
+		_, err := io.WriteString(s.client, "451 4.7.1 greylisted, try again later\r\n")
+		return err
 	case strings.HasPrefix(verb, "RCPT") && s.p.coin() && s.p.fails(mailLater),
 		strings.HasPrefix(verb, "DATA") && s.p.fails(mailLater):
 		_, err := io.WriteString(s.client, "451 4.3.0 try later\r\n")
@@ -252,6 +309,9 @@ func (s *session) message() error {
 			s.p.wait(mailForgets)
 			return errHangUp
 		}
+		s.p.mu.Lock()
+		s.p.passed++
+		s.p.mu.Unlock()
 		return s.reply()
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -27,16 +28,13 @@ type standby struct {
 }
 
 // startStandby copies the primary and starts replication. If it is synchronous, the primary acknowledges a commit only when
-// the standby has it.
-func (w *world) startStandby(e *episode, synchronous bool) *standby {
-	t := e.t
+// the standby has it. env is added to its environment.
+func (w *world) startStandby(t *testing.T, synchronous bool, env ...string) *standby {
+	t.Helper()
 	bin := postgresBin(t)
 	s := &standby{link: newProxy(w.t, w.own.currentTarget())}
-	data, err := os.MkdirTemp("", "orderbell-standby")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.t.Cleanup(func() { _ = os.RemoveAll(data) })
+	disk := newDisk(w.t)
+	data := disk.dir
 	port := programtest.Port(t)
 	s.address = "127.0.0.1:" + port
 	var as []string
@@ -53,7 +51,7 @@ func (w *world) startStandby(e *episode, synchronous bool) *standby {
 		t.Fatalf("copy the primary: %v\n%s", err, out)
 	}
 	forgetStandbys(t, data)
-	s.server = &server{name: "standby", dir: os.TempDir(), command: append(append([]string{}, as...), filepath.Join(bin, "postgres"), "-D", data,
+	s.server = &server{name: "standby", dir: os.TempDir(), disk: disk, command: append(slices.Concat(as, []string{"env"}, env), filepath.Join(bin, "postgres"), "-D", data,
 		"-p", port, "-h", "127.0.0.1", "-k", "", "-c", "max_connections=300", "-c", "shared_buffers=256MB", "-c", "cluster_name=standby",
 		"-c", "wal_receiver_timeout=5s")}
 	s.start(w.t)
@@ -92,22 +90,23 @@ func forgetStandbys(t *testing.T, data string) {
 }
 
 // promote makes the standby the primary for every new connection.
-func (w *world) promote(e *episode, s *standby) {
-	bin := postgresBin(e.t)
+func (w *world) promote(t *testing.T, s *standby) {
+	t.Helper()
+	bin := postgresBin(t)
 	_, port, _ := strings.Cut(s.address, ":")
 	psql := func(sql string) (string, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(e.t.Context()), 30*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 30*time.Second)
 		defer cancel()
 		out, err := exec.CommandContext(ctx, filepath.Join(bin, "psql"), "-XAtq", "-h", "127.0.0.1", "-p", port, "-U", "orderbell", "-d", "orderbell", "-c", sql).CombinedOutput()
 		return strings.TrimSpace(string(out)), err
 	}
 	if out, err := psql(`SELECT pg_promote(true, 30)`); err != nil || out != "t" {
-		e.t.Fatalf("promote the standby: %v %s", err, out)
+		t.Fatalf("promote the standby: %v %s", err, out)
 	}
 	if out, err := psql(`SELECT pg_is_in_recovery()`); err != nil || out != "f" {
-		e.t.Fatalf("the promoted standby is still in recovery: %v %s", err, out)
+		t.Fatalf("the promoted standby is still in recovery: %v %s", err, out)
 	}
-	for _, p := range []*proxy{w.postgres, w.own} {
+	for _, p := range w.toPrimary {
 		p.setTarget(s.address)
 	}
 	w.own.cut()
@@ -115,35 +114,36 @@ func (w *world) promote(e *episode, s *standby) {
 }
 
 // endPrimary kills the old primary: a promoted standby, or the first server if old is nil.
-func (w *world) endPrimary(e *episode, old *standby) {
+func (w *world) endPrimary(t *testing.T, old *standby) {
+	t.Helper()
 	if old != nil {
 		old.kill()
 		return
 	}
-	w.script(e.t, "down", "--kill", "postgres")
+	w.script(t, "down", "--kill", "postgres")
 }
 
 // promotePostgres kills the primary and promotes its synchronous standby, which has every acknowledged commit.
 func promotePostgres(e *episode) {
 	old := e.w.primary
-	s := e.w.startStandby(e, true)
+	s := e.w.startStandby(e.t, true)
 	e.wait(time.Second)
-	e.w.endPrimary(e, old)
+	e.w.endPrimary(e.t, old)
 	e.hits++
-	e.w.promote(e, s)
+	e.w.promote(e.t, s)
 }
 
 // isolatePostgres cuts the primary off from its synchronous standby and promotes the standby. For ten seconds the programs' open
 // connections stay with the old primary, which acknowledges no commit.
 func isolatePostgres(e *episode) {
 	old := e.w.primary
-	s := e.w.startStandby(e, true)
+	s := e.w.startStandby(e.t, true)
 	e.wait(time.Second)
 	s.link.hold(up, down)
 	e.hits++
-	e.w.promote(e, s)
+	e.w.promote(e.t, s)
 	e.wait(10 * time.Second)
-	e.w.endPrimary(e, old)
+	e.w.endPrimary(e.t, old)
 	s.link.release()
 }
 

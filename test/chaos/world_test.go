@@ -41,21 +41,26 @@ type world struct {
 	port         string // of the origin
 	streamLength int    // the number of events that Redis keeps of a tenant
 
-	postgres, redis, kafka *proxy // between the programs and the servers
-	streams                *proxy // between the watchers and the origin
-	smtp                   *smtpProxy
+	postgres, redis, kafka *proxy     // between the programs and the servers
+	streams                *proxy     // between the watchers and the origin
+	smtp, secondSMTP       *smtpProxy // secondSMTP is nil if the mail server has one address
 
 	// The tests' own connections. No fault touches them.
 	own     *proxy // to PostgreSQL
 	db      *pgxpool.Pool
-	memory  *redis.Client
+	memory  redis.UniversalClient
 	mailpit string
 
 	addresses []string // of the servers, as environment variables
 	brokers   []string // Kafka's, as the programs reach them
 	redisURL  string   // as the programs reach it
+	smtpURL   string   // as the programs reach it
 
-	replicas *replicas  // nil if each store is one server
+	toPrimary []*proxy // those that lead to PostgreSQL's primary
+
+	replicas *replicas  // nil if Kafka is one server and Redis has no sentinels
+	cluster  *cluster   // nil if Redis is no cluster
+	bouncer  *bouncer   // nil if the programs reach PostgreSQL without a pooler
 	primary  *standby   // the promoted standby; nil before the first failover
 	t        *testing.T // of the whole run
 
@@ -98,7 +103,9 @@ func prepareWorld(t *testing.T, random *rand.Rand) *world {
 	w.postgres, w.redis, w.kafka = newProxy(t, ""), newProxy(t, ""), newProxy(t, "")
 	w.own = newProxy(t, "")
 	w.streams = newProxy(t, "127.0.0.1:"+w.port)
-	w.smtp = newSMTPProxy(t, random)
+	w.toPrimary = []*proxy{w.postgres, w.own}
+	w.smtp = newSMTPProxy(t, random, "127.0.0.1:0")
+	w.smtpURL = "smtp://" + w.smtp.address
 	return w
 }
 
@@ -142,13 +149,16 @@ func (w *world) connect(t *testing.T) {
 	w.postgres.target = hostOf.FindString(addresses["DATABASE_URL"])
 	w.own.target = w.postgres.target
 	addresses["DATABASE_URL"] = hostOf.ReplaceAllString(addresses["DATABASE_URL"], w.own.address)
+	w.brokers, w.redisURL = []string{w.kafka.address}, "redis://"+w.redis.address+"/0"
+	w.kafka.target = hostOf.FindString(addresses["KAFKA_BROKERS"])
+	w.redis.target = hostOf.FindString(addresses["REDIS_URL"])
 	if r := w.replicas; r != nil {
 		w.brokers, w.redisURL = r.addresses, r.redisURL()
 		addresses["KAFKA_BROKERS"], addresses["REDIS_URL"] = strings.Join(r.addresses, ","), r.redisURL()
-	} else {
-		w.brokers, w.redisURL = []string{w.kafka.address}, "redis://"+w.redis.address+"/0"
-		w.redis.target = hostOf.FindString(addresses["REDIS_URL"])
-		w.kafka.target = hostOf.FindString(addresses["KAFKA_BROKERS"])
+	}
+	if c := w.cluster; c != nil {
+		w.redisURL = c.redisURL()
+		addresses["REDIS_URL"] = c.redisURL()
 	}
 	for name, value := range addresses {
 		w.addresses = append(w.addresses, name+"="+value)
@@ -166,9 +176,12 @@ func (w *world) connect(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.db.Close)
-	if r := w.replicas; r != nil {
-		w.memory = redis.NewFailoverClient(&redis.FailoverOptions{MasterName: masterName, SentinelAddrs: r.sentinels, Protocol: 2})
-	} else {
+	switch {
+	case w.replicas != nil:
+		w.memory = redis.NewFailoverClient(&redis.FailoverOptions{MasterName: masterName, SentinelAddrs: w.replicas.sentinels, Protocol: 2})
+	case w.cluster != nil:
+		w.memory = w.cluster.client
+	default:
 		options, err := redis.ParseURL(addresses["REDIS_URL"])
 		if err != nil {
 			t.Fatal(err)
@@ -184,6 +197,11 @@ func (w *world) connect(t *testing.T) {
 	t.Cleanup(w.producer.Close)
 }
 
+// databaseURL is DATABASE_URL through the proxy.
+func (w *world) databaseURL(through *proxy) string {
+	return "postgres://orderbell@" + through.address + "/orderbell?sslmode=disable"
+}
+
 const (
 	topic       = "orders.events"
 	deadLetters = "orders.dead-letters"
@@ -194,11 +212,11 @@ func (w *world) startDev(t *testing.T) {
 	t.Helper()
 	cmd := exec.Command(filepath.Join(root, "bin", "orderbell"), "dev", "--data", w.data) //nolint:noctx // process.Process ends it
 	cmd.Env = append(os.Environ(), "PORT="+w.port, "AUTH_DEV_SECRET="+secret, "MAILPIT_URL="+w.mailpit,
-		"DATABASE_URL=postgres://orderbell@"+w.postgres.address+"/orderbell?sslmode=disable",
-		"REDIS_URL="+w.redisURL, "KAFKA_BROKERS="+strings.Join(w.brokers, ","), "SMTP_URL=smtp://"+w.smtp.address,
+		"DATABASE_URL="+w.databaseURL(w.postgres),
+		"REDIS_URL="+w.redisURL, "KAFKA_BROKERS="+strings.Join(w.brokers, ","), "SMTP_URL="+w.smtpURL,
 		// With production's values the mails would be retried for hours.
 		"EMAIL_RETRY_BASE=1s", "EMAIL_RETRY_MAX=5s", "EMAIL_MAX_ATTEMPTS=50", "SMTP_CONNECT_TIMEOUT=5s", "SMTP_COMMAND_TIMEOUT=5s", "SMTP_FINAL_TIMEOUT=5s", "TENANT_MAILS_PER_HOUR=1000000",
-		"SSE_HEARTBEAT_SECONDS=2",
+		"SSE_HEARTBEAT_SECONDS=2", "OUTBOX_KEEP_SENT=72h", // the suite compares rows that a clock a day ahead makes a day older
 	)
 	cmd.Stdout, cmd.Stderr = w.log, w.log
 	var err error
