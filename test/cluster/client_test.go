@@ -61,6 +61,27 @@ func (a *api) post(ctx context.Context, key, path string, body any) (orderView, 
 	return orderView{}, last
 }
 
+// read sends a GET request to path, and expects 200.
+func (a *api) read(ctx context.Context, path string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.origin+path, nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+a.token)
+	resp, err := a.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("GET %s: %d", path, resp.StatusCode)
+	}
+	return nil
+}
+
 func (a *api) once(ctx context.Context, key, path string, body []byte) (o orderView, again bool, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.origin+path, bytes.NewReader(body))
 	if err != nil {

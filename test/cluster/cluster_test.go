@@ -6,7 +6,6 @@ package cluster_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -26,6 +25,7 @@ func TestCluster(t *testing.T) {
 		{"images are small, run without root and list their content", w.testImages},
 		{"a program with a missing dependency names it", w.testBadInput},
 		{"one order reaches a watcher from zero", w.testFirstOrder},
+		{"every function starts from zero, several times", w.testStarts},
 		{"a spike of payments is neither lost nor duplicated", w.testSpike},
 		{"a rollout of the gateway loses no event of its watchers", w.testRollout},
 		{"a bridge and a relay that are killed lose no event", w.testKills},
@@ -71,6 +71,34 @@ func (w *world) testReady(t *testing.T) {
 		})
 	}
 	w.report.figure(t, "every program, Broker, Trigger and source ready after", "%s", seconds(time.Since(began)))
+	w.report.figure(t, "broker", "%s", w.broker(t))
+}
+
+// broker names the broker that the tests run on, as the cluster describes it.
+func (w *world) broker(t *testing.T) string {
+	t.Helper()
+	type labelled struct {
+		Metadata struct{ Labels, Annotations map[string]string }
+		Status   struct{ Annotations map[string]string }
+	}
+	var broker, eventing labelled
+	var version struct{ GitVersion string }
+	for path, out := range map[string]any{
+		"/apis/eventing.knative.dev/v1/namespaces/" + namespace + "/brokers/orders": &broker,
+		"/api/v1/namespaces/knative-eventing":                                       &eventing, "/version": &version,
+	} {
+		if err := w.kube.get(t.Context(), path, out); err != nil {
+			t.Fatal(err)
+		}
+	}
+	class := broker.Metadata.Annotations["eventing.knative.dev/broker.class"]
+	if class == "" {
+		t.Fatal("the Broker names no class")
+	}
+	if kind := broker.Status.Annotations["knative.dev/channelKind"]; kind != "" {
+		class += " on " + kind
+	}
+	return fmt.Sprintf("%s, Knative Eventing %s, Kubernetes %s", class, eventing.Metadata.Labels["app.kubernetes.io/version"], version.GitVersion)
 }
 
 func (w *world) names(t *testing.T, list string) []string {
@@ -89,91 +117,6 @@ func (w *world) names(t *testing.T, list string) []string {
 		t.Fatalf("nothing at %s", list)
 	}
 	return names
-}
-
-func (w *world) testFirstOrder(t *testing.T) {
-	w.report.figure(t, "functions at zero after", "%s", seconds(w.zero(t)))
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	v := w.watch(ctx, t, 0, true)
-	step := func(what, program, event string, act func() (string, error)) string {
-		began := time.Now()
-		id, err := act()
-		if err != nil {
-			t.Fatalf("%s: %v", what, err)
-		}
-		answered := time.Since(began)
-		f := v.find(t, 2*time.Minute, what+" to reach the watcher", func(f frame) bool { return f.event == event && f.order() == id })
-		w.report.figure(t, what+", with "+program+" at zero", "answered in %s, seen by the watcher in %s",
-			seconds(answered), seconds(f.at.Sub(began)))
-		w.reportStart(t, program, began, f.at)
-		return id
-	}
-	first, answered := time.Now(), time.Time{}
-	id := step("order created (order-api from zero too)", "order-created", "order_created", func() (string, error) {
-		o, err := w.till.create(t.Context(), "first")
-		answered = time.Now()
-		return o.ID, err
-	})
-	w.reportStart(t, "order-api", first, answered)
-	step("order paid", "order-paid", "order_paid", func() (string, error) { return id, w.till.pay(t.Context(), id) })
-	step("order status changed", "order-status-updated", "order_status_updated", func() (string, error) {
-		return id, w.till.status(t.Context(), id, "preparing")
-	})
-	warm := time.Now()
-	for _, status := range []string{"ready", "completed"} {
-		if err := w.till.status(t.Context(), id, status); err != nil {
-			t.Fatal(err)
-		}
-	}
-	eventually(t, time.Minute, "all five events", func() error {
-		if n, again, _ := v.has(); n != 5 || again != 0 {
-			return fmt.Errorf("%d events, %d of them again", n, again)
-		}
-		return nil
-	})
-	w.report.figure(t, "two more changes, everything warm", "%s", seconds(time.Since(warm)))
-	f := v.find(t, time.Minute, "the owner's notification", func(f frame) bool { return f.event == "notification" })
-	t.Logf("notification: %s", f.data)
-	w.report.figure(t, "back at zero after", "%s", seconds(w.zero(t)))
-}
-
-// reportStart reports the phases of a start from zero, from the states of the pod and the program's log. The first response
-// may arrive before either shows it.
-func (w *world) reportStart(t *testing.T, program string, began, answered time.Time) {
-	t.Helper()
-	var m milestones
-	var serving time.Time
-	eventually(t, time.Minute, "the start of "+program, func() (err error) {
-		var ok bool
-		if m, ok = w.pods.started(program, began.Add(-time.Second)); !ok {
-			return errors.New("no pod of it is ready")
-		}
-		serving, err = w.servingSince(t.Context(), m)
-		return err
-	})
-	w.report.figure(t, "cold start of "+program,
-		"until a pod was wanted %s, scheduled %s, sandbox, image and process %s, ready %s, first answer %s",
-		seconds(m.created.Sub(began)), seconds(m.scheduled.Sub(m.created)), seconds(serving.Sub(m.scheduled)),
-		seconds(m.ready.Sub(serving)), seconds(answered.Sub(m.ready)))
-}
-
-// servingSince returns the time at which the program in the pod logged that it serves.
-func (w *world) servingSince(ctx context.Context, m milestones) (time.Time, error) {
-	log, err := w.kube.logs(ctx, m.name, m.program)
-	if err != nil {
-		return time.Time{}, err
-	}
-	for line := range strings.Lines(log) {
-		var said struct {
-			Time time.Time
-			Msg  string
-		}
-		if json.Unmarshal([]byte(line), &said) == nil && said.Msg == "serving" {
-			return said.Time, nil
-		}
-	}
-	return time.Time{}, fmt.Errorf("the log of pod %s does not say that it serves", m.name)
 }
 
 func (w *world) testRollout(t *testing.T) {

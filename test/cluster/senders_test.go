@@ -85,6 +85,11 @@ func (w *world) testForeignPod(t *testing.T) {
 			t.Errorf("not in the log: %s", want)
 		}
 	}
+	policies := "enforced: kafka-bridge is unreachable for the pod"
+	if regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(targets[2].address) + ` token=\w+ status `).MatchString(log) {
+		policies = "not enforced: kafka-bridge answered the pod"
+	}
+	w.report.figure(t, "NetworkPolicies", "%s", policies)
 	if n := w.count(t, `SELECT (SELECT count(*) FROM event_records WHERE event_id = $1) + (SELECT count(*) FROM notifications WHERE event_id = $1)`, id); n != 0 {
 		t.Errorf("the forged payment created %d rows", n)
 	}

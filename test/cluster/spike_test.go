@@ -11,22 +11,22 @@ import (
 	"time"
 )
 
-// payments is the size of the spike; CLUSTER_PAYMENTS changes it.
-func payments(t *testing.T) int {
+// number returns the variable name, or standard if it is not set.
+func number(t *testing.T, name string, standard int) int {
 	t.Helper()
-	s := os.Getenv("CLUSTER_PAYMENTS")
+	s := os.Getenv(name)
 	if s == "" {
-		return 5000
+		return standard
 	}
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 1 {
-		t.Fatalf("CLUSTER_PAYMENTS is %q, want a number", s)
+		t.Fatalf("%s is %q, want a number", name, s)
 	}
 	return n
 }
 
 func (w *world) testSpike(t *testing.T) {
-	n := payments(t)
+	n := number(t, "CLUSTER_PAYMENTS", 5000)
 	ids := make([]string, n)
 	began := time.Now()
 	if err := inParallel(n, workers, func(i int) error {
