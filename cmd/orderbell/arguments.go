@@ -113,13 +113,8 @@ func namesTenants(cmd *cobra.Command, value string) bool {
 // topicExists checks the arguments of help: cobra's own check prints them as they are, and exits with 0. What looks like a flag is
 // no topic either.
 func topicExists(cmd *cobra.Command, args []string) error {
-<<<<<<< HEAD
-	if _, _, err := cmd.Root().Find(args); err != nil {
-		return fmt.Errorf("there is no help about %q: name a command", strings.Join(args, " "))
-=======
 	if _, rest, err := cmd.Root().Find(args); err != nil || len(rest) > 0 {
-		return fmt.Errorf("there is no help about %q", strings.Join(args, " "))
->>>>>>> mutants
+		return fmt.Errorf("there is no help about %q: name a command", strings.Join(args, " "))
 	}
 	return nil
 }
