@@ -39,7 +39,7 @@ func TestDevice(t *testing.T) {
 	}{
 		"a tenant that does not exist": {[]string{"list", "--tenant", "nowhere"}, "there is no tenant nowhere", 1},
 		"a device that does not exist": {[]string{"revoke", "Bar", "--tenant", "corner-shop"}, `corner-shop has no device "Bar"`, 1},
-		"no tenant":                    {[]string{"revoke", "Bar 1"}, "--tenant must be the id of a tenant", 2},
+		"no tenant":                    {[]string{"revoke", "Bar 1"}, "--tenant is missing", 2},
 	} {
 		if _, stderr, status := run(t, env, append([]string{"device"}, c.args...)...); status != c.status || !strings.Contains(stderr, c.says) {
 			t.Errorf("%s: exit status %d and %q, want %d and %q", what, status, stderr, c.status, c.says)

@@ -80,7 +80,7 @@ func TestExplain(t *testing.T) {
 		"an unknown reference":       {[]string{"--reference", "B-1"}, 1, "no order has the reference B-1"},
 		"an unknown mail":            {[]string{"--mail", id}, 1, "there is no mail " + id},
 		"a tenant of no reference":   {[]string{"--event", id, "--tenant", "demo"}, 2, "needs --reference: leave it out"},
-		"an unknown flag":            {[]string{"--event", id, "--why"}, 2, "orderbell explain has no flag --why"},
+		"an unknown flag":            {[]string{"--event", id, "--why"}, 2, "--why is not a flag of orderbell explain"},
 	} {
 		if _, stderr, status := run(t, env, append([]string{"explain"}, test.args...)...); status != test.status || !strings.Contains(stderr, test.want) {
 			t.Errorf("%s: status %d, %q, want %d and %q", name, status, stderr, test.status, test.want)

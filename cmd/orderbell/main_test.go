@@ -105,12 +105,12 @@ func TestExitStatus(t *testing.T) {
 		says   string // on stderr
 	}{
 		{[]string{"--help"}, 0, ""},
-		{[]string{"deliver"}, 2, `orderbell has no command "deliver"`},
+		{[]string{"deliver"}, 2, `"deliver" is not a command of orderbell: use one of audit`},
 		{[]string{"migrate"}, 2, "missing subcommand: use one of down, status, up"},
-		{[]string{"migrate", "sideways"}, 2, `orderbell migrate has no command "sideways": use one of down, status, up`},
+		{[]string{"migrate", "sideways"}, 2, `"sideways" is not a command of orderbell migrate: use one of down, status, up`},
 		{[]string{"migrate", "down", "zero"}, 2, `the number of steps must be 1 or more, not "zero"`},
 		{[]string{"migrate", "down", "0"}, 2, `the number of steps must be 1 or more, not "0"`},
-		{[]string{"migrate", "up", "--fast"}, 2, "orderbell migrate up has no flag --fast"},
+		{[]string{"migrate", "up", "--fast"}, 2, "--fast is not a flag of orderbell migrate up"},
 		{[]string{"migrate", "up"}, 1, "DATABASE_URL"},
 		{[]string{"token", "--tenant", "demo"}, 2, "--email is missing"},
 		{[]string{"token", "--tenant", "demo", "--email", "a@b.example", "--ttl", "0s"}, 2, "--ttl must be 1s or more, not 0s"},
@@ -139,7 +139,7 @@ func TestExitStatus(t *testing.T) {
 		{[]string{"tenant", "create", "--name", "Shop", "--owner-email", "a@b.example"}, 1, "no orderbell dev is ready in "},
 		{[]string{"tenant", "list"}, 1, "no orderbell dev is ready in "},
 		{[]string{"dev", "--check", "--reset"}, 2, "leave out --data and --reset"},
-		{[]string{"dev", "now"}, 2, `orderbell dev takes no arguments: leave out "now"`},
+		{[]string{"dev", "now"}, 2, `leave out "now": orderbell dev takes no arguments`},
 	} {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
 			t.Parallel()

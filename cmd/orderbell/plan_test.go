@@ -93,7 +93,7 @@ func TestPlanRefusesBadFlags(t *testing.T) {
 		{"--partitions -1", "--partitions must be from 1 to 10000, not -1"},
 		{"--tenants 5 --clients 4", "--clients must be at least 5, one for each of --tenants, not 4"},
 		{"--cells 1 --spike-for 1h", "a cell has 544500000 payments in --warm, --spike-for and --rest: the most is 5000000"},
-		{"everything", "orderbell plan takes no arguments"},
+		{"everything", `leave out "everything": orderbell plan takes no arguments`},
 	} {
 		stdout, stderr, status := run(t, nil, append([]string{"plan"}, strings.Fields(tt.args)...)...)
 		if status != 2 || stdout != "" || !strings.Contains(stderr, tt.want) || !strings.Contains(stderr, "See orderbell plan --help.") {

@@ -39,7 +39,7 @@ func TestSource(t *testing.T) {
 		"one that is allowed already":          {[]string{"allow", "/corner-shop/tills", "--tenant", "corner-shop"}, "is already allowed for corner-shop", 1},
 		"a tenant that does not exist":         {[]string{"allow", "/a", "--tenant", "nowhere"}, "there is no tenant nowhere", 1},
 		"one that was never allowed":           {[]string{"remove", "/a", "--tenant", "corner-shop"}, "nothing changed", 1},
-		"no tenant":                            {[]string{"allow", "/a"}, `not ""`, 2},
+		"no tenant":                            {[]string{"allow", "/a"}, "--tenant is missing", 2},
 		"Orderbell's own source":               {[]string{"remove", "/orderbell/order-api", "--tenant", "corner-shop"}, "cannot be changed", 2},
 		"a source that is not a URI reference": {[]string{"allow", "%zz", "--tenant", "corner-shop"}, "must be a URI reference", 2},
 		"a source that is longer than a row":   {[]string{"allow", "/" + strings.Repeat("s", 255), "--tenant", "corner-shop"}, "at most 255 bytes", 2},

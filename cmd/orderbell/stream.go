@@ -55,7 +55,7 @@ func (o *streamOptions) tokens() (func(userID string) (string, error), error) {
 			}
 			token := strings.TrimSpace(string(content))
 			if token == "" {
-				return "", fmt.Errorf("--token-file: the file %s is empty: it must hold a token", o.tokenFile)
+				return "", fmt.Errorf("--token-file: the file %q is empty: it must hold a token", o.tokenFile)
 			}
 			return token, nil
 		}, nil

@@ -26,10 +26,9 @@ func flagError(cmd *cobra.Command, err error) error {
 		if letters := unknown.GetSpecifiedShortnames(); letters != "" {
 			name = "-" + letters
 		}
-		return fmt.Errorf("%s has no flag %s", cmd.CommandPath(), name)
+		return fmt.Errorf("%s is not a flag of %s", name, cmd.CommandPath())
 	case errors.As(err, &missing):
-		value, _ := pflag.UnquoteUsage(missing.GetFlag())
-		return fmt.Errorf("--%s has no value: write --%[1]s=%s", missing.GetFlag().Name, strings.ToUpper(value))
+		return fmt.Errorf("--%s has no value: write --%[1]s=VALUE", missing.GetFlag().Name)
 	case errors.As(err, &invalid):
 		return fmt.Errorf("--%s %s, not %q", invalid.GetFlag().Name, wanted(invalid), invalid.GetValue())
 	case errors.As(err, &malformed):
@@ -81,7 +80,7 @@ func noCommand(parent *cobra.Command, name string) error {
 	if similar := parent.SuggestionsFor(name); len(similar) > 0 {
 		next = "did you mean " + strings.Join(similar, " or ") + "?"
 	}
-	return fmt.Errorf("%s has no command %q: %s", parent.CommandPath(), name, next)
+	return fmt.Errorf("%q is not a command of %s: %s", name, parent.CommandPath(), next)
 }
 
 func subcommands(cmd *cobra.Command) (names []string) {
@@ -101,13 +100,13 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	case cmd.HasAvailableSubCommands():
 		return noCommand(cmd, args[0])
 	}
-	return fmt.Errorf("%s takes no arguments: leave out %q", cmd.CommandPath(), strings.Join(args, " "))
+	return fmt.Errorf("leave out %q: %s takes no arguments", strings.Join(args, " "), cmd.CommandPath())
 }
 
 // oneArgument is for commands that take exactly one argument.
 func oneArgument(cmd *cobra.Command, args []string) error {
 	if len(args) > 1 {
-		return fmt.Errorf("%s takes one argument, not %d: leave out %q", cmd.CommandPath(), len(args), strings.Join(args[1:], " "))
+		return fmt.Errorf("leave out %q: %s takes one argument, not %d", strings.Join(args[1:], " "), cmd.CommandPath(), len(args))
 	}
 	return someArguments(cmd, args)
 }
@@ -165,5 +164,5 @@ func fileError(flag, name string, err error) error {
 	if at, ok := errors.AsType[*fs.PathError](err); ok {
 		err = at.Err // the message has the name already
 	}
-	return fmt.Errorf("--%s: the file %s cannot be used: %w", flag, name, err)
+	return fmt.Errorf("--%s: the file %q cannot be used: %w; check the path", flag, name, err)
 }
