@@ -74,7 +74,7 @@ func TestRedriveByItself(t *testing.T) {
 		fresh := old[0]
 		fresh.Subscriber, fresh.BuriedAt, fresh.Status = orderPaid, at.Add(-10*time.Second), "503"
 		count := map[string]int{}
-		for _, l := range deadletter.Due(append(old, fresh), open, at) {
+		for _, l := range deadletter.Due(append(old, fresh), slices.Clone(open), at) {
 			count[l.Subscriber]++
 		}
 		if diff := cmp.Diff(map[string]int{orderPaid: probes, "http://order-created/": many}, count); diff != "" {
