@@ -24,10 +24,12 @@ import (
 
 // collectorProgram is bin/collector. With it the world is as in production: programs push to the collector, and Prometheus scrapes
 // the collector in place of the functions.
-var collectorProgram = flag.String("collector", "", "OpenTelemetry Collector that functions push to; without it they are scraped")
+var collectorProgram = flag.String("collector", "", "OpenTelemetry Collector that functions push to; without it they are scraped") //nolint:gochecknoglobals // a flag
 
-// scraped are the programs that scrape.yaml of the component names. The others are functions.
-var scraped = []string{"sse-gateway", "outbox-relay", "kafka-bridge"}
+// isFunction says whether the program is none of those that scrape.yaml of the component names.
+func isFunction(program string) bool {
+	return !slices.Contains([]string{"sse-gateway", "outbox-relay", "kafka-bridge"}, program)
+}
 
 // collector runs with the component's collector.yaml. Only the addresses are others.
 type collector struct {

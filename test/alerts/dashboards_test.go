@@ -51,8 +51,6 @@ const (
 	tileHeight = 190
 )
 
-var colours = []string{"#2563eb", "#c2410c", "#15803d", "#7e22ce", "#0e7490", "#be123c", "#a16207", "#64748b", "#4d7c0f", "#db2777"}
-
 // plotDashboards runs every query of every dashboard over the time of this test, and writes the panels to .report/dashboards.html,
 // as a Grafana shows them. Each query must have values, and each line a legend of its own.
 func (w *world) plotDashboards(t *testing.T) {
@@ -88,6 +86,7 @@ func (w *world) plotDashboards(t *testing.T) {
 
 func (w *world) tiles(t *testing.T, b board) []tile {
 	t.Helper()
+	colours := []string{"#2563eb", "#c2410c", "#15803d", "#7e22ce", "#0e7490", "#be123c", "#a16207", "#64748b", "#4d7c0f", "#db2777"}
 	var all []tile
 	for _, p := range b.Panels {
 		made := tile{Title: p.Title, About: p.Description, Width: p.GridPos.W, Unit: p.FieldConfig.Defaults.Unit}

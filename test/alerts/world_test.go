@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -233,7 +232,7 @@ func (w *world) runSecond(ctx context.Context) error {
 func (w *world) targets() map[string]string {
 	all := map[string]string{"order-api-2": w.secondAddress}
 	for name, p := range w.state.Programs {
-		if w.collector != nil && !slices.Contains(scraped, name) {
+		if w.collector != nil && isFunction(name) {
 			continue
 		}
 		all[name] = strings.TrimPrefix(p.URL, "http://")
