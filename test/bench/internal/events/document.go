@@ -85,8 +85,8 @@ A function has %d events in flight over %d connections to PostgreSQL; each event
 		find := func(of string) int {
 			return slices.IndexFunc(all, func(l line) bool { return l.what == r.what && l.of == of })
 		}
-		if a, b2 := find(r.ours), find(r.theirs); a >= 0 && b2 >= 0 {
-			fmt.Fprintf(&b, "| %s: %s | %s | %.2f |\n", r.what, r.ours, r.theirs, all[a].median()/all[b2].median())
+		if ours, theirs := find(r.ours), find(r.theirs); ours >= 0 && theirs >= 0 {
+			fmt.Fprintf(&b, "| %s: %s | %s | %.2f |\n", r.what, r.ours, r.theirs, all[ours].median()/all[theirs].median())
 		}
 	}
 	return []byte(b.String())

@@ -229,8 +229,10 @@ func watermillRouter(ctx context.Context, s servers, o Options) ([]figure, error
 	}
 	defer pool.Close()
 	applied := func() (n int, err error) {
-		err = pool.QueryRow(ctx, "SELECT count(*) FROM event_records").Scan(&n)
-		return n, err
+		if err := pool.QueryRow(ctx, "SELECT count(*) FROM event_records").Scan(&n); err != nil {
+			return 0, fmt.Errorf("count the events: %w", err)
+		}
+		return n, nil
 	}
 	pause := func(length time.Duration) error {
 		select {
