@@ -26,7 +26,7 @@ import (
 // the collector in place of the functions.
 var collectorProgram = flag.String("collector", "", "OpenTelemetry Collector that functions push to; without it they are scraped") //nolint:gochecknoglobals // a flag
 
-// isFunction says whether the program is none of those that scrape.yaml of the component names.
+// isFunction reports whether scrape.yaml of the component does not name the program.
 func isFunction(program string) bool {
 	return !slices.Contains([]string{"sse-gateway", "outbox-relay", "kafka-bridge"}, program)
 }
