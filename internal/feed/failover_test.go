@@ -170,6 +170,32 @@ func leavesServer(t *testing.T, answer string, secure bool) {
 			t.Fatalf("lookup %d after the failover: %v", n, err)
 		}
 	}
+	at.mu.Lock()
+	defer at.mu.Unlock()
+	if n := len(at.old); n > 20 {
+		t.Errorf("%d connections were made for 29 commands: they are not kept", n)
+	}
+}
+
+// TestASubscriptionLeavesASilentServer keeps the subscription's connection open to a server to which nothing is published any more.
+func TestASubscriptionLeavesASilentServer(t *testing.T) {
+	t.Parallel()
+	before, after := miniredis.RunT(t), miniredis.RunT(t)
+	at := listenAt(t, before.Addr(), false)
+	follower, publisher, tenant := feedtest.Open(t, feedtest.Config(at.url())), feedtest.Open(t, feedtest.Config(at.url())), feedtest.Tenant()
+	sink := feedtest.Run(t, follower)
+	follower.Follow(tenant)
+	sink.Next(t)
+	at.leadTo(after.Addr(), "READONLY You can't write against a read only replica.")
+	for h := sink.Next(t); !h.Confirmed; h = sink.Next(t) {
+	}
+	m := feedtest.Message(tenant, 1)
+	if err := publisher.Publish(t.Context(), tenant, m); err != nil {
+		t.Fatal(err)
+	}
+	if h := sink.Next(t); h.Published.Message.ID != m.ID {
+		t.Errorf("heard %+v, want the message", h)
+	}
 }
 
 // TestHintsLeaveADemotedMaster keeps the old connections open, as a virtual address does, the subscription's too.

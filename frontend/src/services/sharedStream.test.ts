@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type Feed, openFeed } from '../store/feed';
-import { FakeOrigin } from '../testing/fakeOrigin';
+import { FakeOrigin, frame } from '../testing/fakeOrigin';
 import type { Sharing } from './sharedStream';
 
 beforeEach(() => {
@@ -83,7 +83,7 @@ async function settle(ms = 10): Promise<void> {
   await vi.advanceTimersByTimeAsync(ms);
 }
 
-function setup() {
+function setup(random = 0) {
   const origin = new FakeOrigin({ pageSize: 500 });
   const browser = aBrowser();
   const { token } = origin.user('owner@demo.example');
@@ -93,7 +93,7 @@ function setup() {
       credentials: { token: () => token, renew: async () => false },
       origin: 'https://shop.example',
       sharing: browser,
-      random: () => 0,
+      random: () => random,
     });
     tabs.push(tab);
     return tab;
@@ -169,6 +169,35 @@ it('replaces a leading tab that hangs, and has one stream again when that tab go
   expect(origin.streams.size).toBe(1);
   for (const tab of [first, second, third]) {
     expect(shown(tab)).toEqual(['A-2', 'A-1']);
+    expect(tab.freshness.getSnapshot().kind).toBe('live');
+  }
+});
+
+it('shows that the list is stale while the leading tab hangs', async () => {
+  const { open, hang } = setup(0.9);
+  const [, second] = [open(), open()];
+  await settle();
+  expect(second.freshness.getSnapshot().kind).toBe('live');
+  hang();
+  await settle(5500); // it has been silent for too long, and this tab waits before it takes over
+  expect(second.freshness.getSnapshot().kind).toBe('stale');
+  await settle(3000);
+  expect(second.freshness.getSnapshot().kind).toBe('live');
+});
+
+it('tells a tab that joins that the feed is not guaranteed', async () => {
+  const { origin, open } = setup();
+  const first = open();
+  await settle();
+  origin.write(frame('degraded', { reason: 'unreachable', since: '2026-11-24T11:59:58Z' }, '0'));
+  await settle();
+  const second = open();
+  await settle();
+  for (const tab of [first, second]) expect(tab.freshness.getSnapshot().kind).toBe('stale');
+  origin.write(frame('live', { since: '2026-11-24T12:00:00Z' }, '0'));
+  await settle();
+  for (const tab of [first, second, open()]) {
+    await settle();
     expect(tab.freshness.getSnapshot().kind).toBe('live');
   }
 });

@@ -20,8 +20,13 @@ export interface Sharing {
 type Message =
   /** A tab joins. */
   | { readonly kind: 'hello' }
-  /** To all who join: how the stream is. `ready` is undefined without a stream. */
-  | { readonly kind: 'welcome'; readonly state: ConnectionState; readonly ready: Ready | undefined }
+  /** To all who join: how the stream is. `ready` is undefined without a stream, `degraded` while the feed is guaranteed. */
+  | {
+      readonly kind: 'welcome';
+      readonly state: ConnectionState;
+      readonly ready: Ready | undefined;
+      readonly degraded: Frame | undefined;
+    }
   | { readonly kind: 'state'; readonly state: ConnectionState }
   | { readonly kind: 'frame'; readonly frame: Frame; readonly id: string }
   | { readonly kind: 'bad_frame' }
@@ -52,6 +57,7 @@ function share(options: StreamOptions, { name, locks, channel: open }: Sharing):
   let own: Stream | undefined;
   /** Of the present stream: what a tab that joins has to know. */
   let ready: Ready | undefined;
+  let degraded: Frame | undefined;
   let resign: (() => void) | undefined;
   let taking: ReturnType<typeof setTimeout> | undefined;
 
@@ -138,6 +144,7 @@ function share(options: StreamOptions, { name, locks, channel: open }: Sharing):
         own = undefined;
         resign = undefined;
         ready = undefined;
+        degraded = undefined;
         isWelcome = false;
         release();
       }
@@ -156,10 +163,12 @@ function share(options: StreamOptions, { name, locks, channel: open }: Sharing):
     if (frame.kind === 'ready') ready = frame;
     if (frame.kind === 'live' && ready !== undefined) ready = { ...ready, live: true };
     if (frame.kind === 'degraded' && ready !== undefined) ready = { ...ready, live: false };
+    if (frame.kind === 'degraded') degraded = frame;
+    if (ready?.live === true) degraded = undefined;
   }
 
   function answer(message: Message): void {
-    if (message.kind === 'hello') say({ kind: 'welcome', state, ready });
+    if (message.kind === 'hello') say({ kind: 'welcome', state, ready, degraded });
     if (message.kind === 'retry') own?.retryNow();
   }
 
@@ -167,11 +176,7 @@ function share(options: StreamOptions, { name, locks, channel: open }: Sharing):
     if (message.kind !== 'hello' && message.kind !== 'retry') expectMore(); // those are of tabs that listen, too
     switch (message.kind) {
       case 'welcome':
-        if (isWelcome) return;
-        isWelcome = true;
-        // What was before this tab listened is in the snapshot.
-        if (message.ready !== undefined) options.onFrame({ ...message.ready, resumed: false }, '');
-        become(message.state);
+        if (!isWelcome) join(message);
         return;
       case 'state':
         become(message.state);
@@ -189,6 +194,14 @@ function share(options: StreamOptions, { name, locks, channel: open }: Sharing):
       case 'retry':
         return;
     }
+  }
+
+  function join(welcome: Extract<Message, { kind: 'welcome' }>): void {
+    isWelcome = true;
+    // What was before this tab listened is in the snapshot.
+    if (welcome.ready !== undefined) options.onFrame({ ...welcome.ready, resumed: false }, '');
+    if (welcome.degraded !== undefined) options.onFrame(welcome.degraded, '');
+    become(welcome.state);
   }
 
   /** The leading tab may hang: without messages the stream counts as ended until the next one. */
