@@ -279,7 +279,7 @@ test-collector: bin/gotestsum bin/mailpit bin/.programs bin/collector ## Run an 
 	$(ALERTS_TEST) -short -tags alerts,collector ./test/alerts -collector ../../bin/collector
 
 .PHONY: chaos-failover
-chaos-failover: bin/gotestsum bin/.programs bin/mailpit ## Have stores fail over and fill their disks under load, CHAOS_ROUNDS times (3), and look what was lost (as root, an hour)
+chaos-failover: bin/gotestsum bin/.programs bin/mailpit ## Have stores fail over and fill their disks under load, CHAOS_ROUNDS times (3), and look what was lost (as root; packages pgbouncer and libfaketime)
 	$(say) 'chaos: failovers of PostgreSQL, Redis and Kafka, full disks, PgBouncer, a Redis Cluster'
 	$(subst bin/gotestsum,CHAOS_MOUNTS=own unshare --mount bin/gotestsum,$(CHAOS_TEST)) -count=1 -tags chaos -timeout 0 -run '^Test(Failover|Pooled)$$' ./test/chaos
 	cat .report/chaos-failover.md .report/chaos-failover-pooled.md
