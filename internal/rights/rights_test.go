@@ -301,3 +301,64 @@ func TestADevice(t *testing.T) {
 		}
 	})
 }
+
+// during is users of whom something changes right after a row was read.
+type during struct {
+	*users
+
+	change func()
+}
+
+func (d *during) Roles(ctx context.Context, tenantID, id string) ([]user.Role, error) {
+	roles, err := d.users.Roles(ctx, tenantID, id)
+	d.change()
+	return roles, err
+}
+
+func (d *during) DeviceRole(ctx context.Context, tenantID, id, hash string) (user.Role, error) {
+	role, err := d.users.DeviceRole(ctx, tenantID, id, hash)
+	d.change()
+	return role, err
+}
+
+func TestWhatChangesDuringALookupCounts(t *testing.T) {
+	t.Parallel()
+	for name, p := range map[string]auth.Principal{"a user": owner("u1"), "a device": {TenantID: "demo", UserID: "d1", Device: "its-own"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p.Issued = time.Now().Add(-time.Minute)
+				u := &during{users: &users{roles: []user.Role{user.Owner}}, change: func() {}}
+				c, err := rights.New(rights.Config{CacheFor: 5 * time.Second}, &source{}, u, slog.New(slog.DiscardHandler), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				go c.List().Run(ctx)
+				c.List().RevocationsConfirmed()
+				synctest.Wait()
+				tell := func(changed bool) {
+					c.List().Revoked(auth.Revocation{TenantID: "demo", UserID: p.UserID, Changed: changed, At: time.Now(), Until: time.Now().Add(time.Hour)})
+				}
+				u.change = func() {
+					u.roles = []user.Role{user.Viewer}
+					tell(true)
+				}
+				if _, err := c.Current(ctx, p); err != nil {
+					t.Fatal(err)
+				}
+				u.change = func() {}
+				if got, err := c.Current(ctx, p); err != nil || slices.Contains(got.Roles, user.Owner) || u.asked != 2 {
+					t.Errorf("after a change during the lookup the roles are %v, %v, after %d lookups; want those of a second one", got.Roles, err, u.asked)
+				}
+				time.Sleep(time.Minute)
+				u.change = func() { tell(false) }
+				var refused *problem.Problem
+				if got, err := c.Current(ctx, p); !errors.As(err, &refused) || refused.Status != http.StatusUnauthorized {
+					t.Errorf("a revocation during the lookup is missed: %v, %v", got.Roles, err)
+				}
+			})
+		})
+	}
+}
