@@ -189,6 +189,8 @@ func shown(v float64, unit string) string {
 	switch {
 	case unit == "percentunit":
 		return fmt.Sprintf("%.3g %%", v*100)
+	case unit == "bytes" && v < 1<<20:
+		return fmt.Sprintf("%.3g KiB", v/(1<<10))
 	case unit == "bytes":
 		return fmt.Sprintf("%.3g MiB", v/(1<<20))
 	case unit == "s" && v > 0 && v < 1:

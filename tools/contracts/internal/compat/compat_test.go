@@ -65,7 +65,7 @@ func TestChangesThatBreakUsersAreFound(t *testing.T) {
 		"the type of a request's field narrows":     {openAPI, []string{"new_total: {type: number}", "new_total: {type: integer}"}, "`new_total` request property `type` changed from `number` to `integer`"},
 		"the length of a request's field narrows":   {openAPI, []string{"maxLength: 64", "maxLength: 32"}, "maxLength was decreased to `32`"},
 		"the type of an answer's field widens":      {openAPI, []string{"total_amount: {type: integer, maximum: 1000}", "total_amount: {type: number, maximum: 1000}"}, "was widened from `integer` to `number`"},
-		"the range of an answer's field widens":     {openAPI, []string{"total_amount: {type: integer, maximum: 1000}", "total_amount: {type: integer, maximum: 2000}"}, "`total_amount` response's property `max` was increased from `1000.00` to `2000.00`"},
+		"the range of an answer's field widens":     {openAPI, []string{"total_amount: {type: integer, maximum: 1000}", "total_amount: {type: integer, maximum: 2000}"}, "`total_amount` response property's max was increased from `1000.00` to `2000.00`"},
 		"a good status of an answer is removed":     {openAPI, []string{`"201": {description: The order.`, `"202": {description: The order.`}, "removed the success response with the status `201`"},
 		"a bad status of an answer is removed":      {openAPI, []string{`"409": {description: It is another order.}`, `x-none: 0`}, "removed the non-success response with the status `409`"},
 		"an optional field of an answer is renamed": {openAPI, []string{"reference_of: {type: string}", "same_as: {type: string}"}, "removed the optional property `reference_of`"},
