@@ -14,7 +14,7 @@ func (w *world) testKills(t *testing.T) {
 	const n = 600
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	v := w.watch(ctx, t, 0, false)
+	v := w.watch(ctx, t, false)
 	before := w.recorded(t, "order_created")
 	killing, enough := context.WithCancel(t.Context())
 	defer enough()

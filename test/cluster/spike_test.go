@@ -44,7 +44,7 @@ func (w *world) testSpike(t *testing.T) {
 
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	v := w.watch(ctx, t, 0, false)
+	v := w.watch(ctx, t, false)
 	began = time.Now()
 	follow := w.follow(t, "order_paid")
 	killed := make(chan string, 1)

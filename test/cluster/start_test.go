@@ -17,7 +17,7 @@ func (w *world) testFirstOrder(t *testing.T) {
 	w.report.figure(t, "functions at zero after", "%s", seconds(w.zero(t)))
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	v := w.watch(ctx, t, 0, true)
+	v := w.watch(ctx, t, true)
 	step := func(what, program, event string, act func() (string, error)) string {
 		began := time.Now()
 		id, err := act()
@@ -103,7 +103,7 @@ func (w *world) servingSince(ctx context.Context, m milestones) (time.Time, erro
 func (w *world) testStarts(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	v := w.watch(ctx, t, 0, true)
+	v := w.watch(ctx, t, true)
 	var id string
 	onStream := func(event string, err error) error {
 		if err == nil {

@@ -124,10 +124,10 @@ func (w *world) token(t *testing.T, userID string) string {
 	})
 }
 
-// watch opens a stream of the i-th user and waits until it is ready.
-func (w *world) watch(ctx context.Context, t *testing.T, i int, keep bool) *watcher {
+// watch opens a stream of the owner and waits until it is ready.
+func (w *world) watch(ctx context.Context, t *testing.T, keep bool) *watcher {
 	t.Helper()
-	v := watch(ctx, w.browser, w.gateway, w.token(t, w.users[i%len(w.users)]), keep)
+	v := watch(ctx, w.browser, w.gateway, w.token(t, w.users[0]), keep)
 	t.Cleanup(func() { <-v.ended })
 	select {
 	case <-v.ready:
