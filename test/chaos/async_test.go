@@ -15,6 +15,7 @@ import (
 // asynchronous replication means. They are counted in the report, and `orderbell verify` has to name every order that Redis was
 // told of and that the database has forgotten. Nothing repairs this damage, so it comes after everything else.
 func (w *world) loseCommits(t *testing.T, r *report) {
+	t.Helper()
 	const name = "PostgreSQL's primary killed, its asynchronous standby promoted a second late"
 	e := &episode{w: w, t: t, name: name, random: randomFor(r.seed, name), tenantOf: map[string]string{}, started: time.Now()}
 	e.tenants = w.createTenants(t, "lost")

@@ -19,7 +19,7 @@ const roomy = "size=8g"
 
 func newDisk(t *testing.T) *disk {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "orderbell-disk")
+	dir, err := os.MkdirTemp("", "orderbell-disk") //nolint:usetesting // only root may enter t.TempDir's parent
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -80,7 +80,7 @@ type bouncer struct {
 // startBouncer starts PgBouncer and sends the programs to it.
 func (w *world) startBouncer(t *testing.T) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "orderbell-pgbouncer")
+	dir, err := os.MkdirTemp("", "orderbell-pgbouncer") //nolint:usetesting // only root may enter t.TempDir's parent
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func (w *world) startBouncer(t *testing.T) {
 		command = append([]string{"setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"}, command...)
 		chown(t, dir)
 	}
-	b.server = &server{name: "pgbouncer", dir: os.TempDir(), command: command}
+	b.server = &server{name: "pgbouncer", dir: "/", command: command}
 	w.bouncer = b
 	b.start(t)
 	t.Cleanup(func() { b.kill() })

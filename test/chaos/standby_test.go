@@ -46,12 +46,12 @@ func (w *world) startStandby(t *testing.T, synchronous bool, env ...string) *sta
 	backup := append(append([]string{}, as...), filepath.Join(bin, "pg_basebackup"), "-h", host, "-p", primaryPort, "-U", "orderbell",
 		"-D", data, "-R", "-X", "stream", "-c", "fast")
 	cmd := exec.CommandContext(t.Context(), backup[0], backup[1:]...)
-	cmd.Dir = os.TempDir()
+	cmd.Dir = "/"
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("copy the primary: %v\n%s", err, out)
 	}
 	forgetStandbys(t, data)
-	s.server = &server{name: "standby", dir: os.TempDir(), disk: disk, command: append(slices.Concat(as, []string{"env"}, env), filepath.Join(bin, "postgres"), "-D", data,
+	s.server = &server{name: "standby", dir: "/", disk: disk, command: append(slices.Concat(as, []string{"env"}, env), filepath.Join(bin, "postgres"), "-D", data,
 		"-p", port, "-h", "127.0.0.1", "-k", "", "-c", "max_connections=300", "-c", "shared_buffers=256MB", "-c", "cluster_name=standby",
 		"-c", "wal_receiver_timeout=5s")}
 	s.start(w.t)

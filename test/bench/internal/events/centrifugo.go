@@ -89,7 +89,7 @@ func startCentrifugo(ctx context.Context, o Options, address string) (origin str
 		return "", nil, fmt.Errorf("configure Centrifugo: %w", err)
 	}
 	file := filepath.Join(os.TempDir(), "orderbell-centrifugo.json")
-	if err := os.WriteFile(file, config, 0o600); err != nil { //nolint:gosec // the name is ours
+	if err := os.WriteFile(file, config, 0o600); err != nil {
 		return "", nil, fmt.Errorf("configure Centrifugo: %w", err)
 	}
 	defer os.Remove(file)                                                                                  //nolint:errcheck // a temporary file
@@ -105,7 +105,7 @@ func startCentrifugo(ctx context.Context, o Options, address string) (origin str
 		}
 		if time.Now().After(deadline) || ctx.Err() != nil {
 			server.Kill()
-			return "", nil, errors.New("Centrifugo does not listen")
+			return "", nil, errors.New("centrifugo does not listen")
 		}
 	}
 }

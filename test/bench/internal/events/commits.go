@@ -125,7 +125,7 @@ func (a *arrivals) sum() (took *hdrhistogram.Histogram, missing int, err error) 
 	return took, missing, err
 }
 
-var orderID = regexp.MustCompile(`"order_id": ?"([0-9a-f-]{36})"`) //nolint:gochecknoglobals // a constant; PostgreSQL's jsonb writes a space
+var orderID = regexp.MustCompile(`"order_id": ?"([0-9a-f-]{36})"`) // PostgreSQL's jsonb writes a space
 
 // follow opens the stream of a tenant and returns when it is subscribed. It notes when each order comes for the first time.
 func (p path) follow(ctx context.Context, tenant string, a *arrivals, running *sync.WaitGroup) error {
@@ -133,7 +133,7 @@ func (p path) follow(ctx context.Context, tenant string, a *arrivals, running *s
 	if err != nil {
 		return err
 	}
-	res, err := http.DefaultClient.Do(r) //nolint:bodyclose // it is closed below
+	res, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return fmt.Errorf("open a stream: %w", err)
 	}

@@ -244,7 +244,7 @@ func watermillRouter(ctx context.Context, s servers, o Options) ([]figure, error
 	}
 	for before, end := 0, time.Now().Add(time.Minute); before == 0; { // it has joined its group
 		if before, err = applied(); err == nil && before == 0 && time.Now().After(end) {
-			err = errors.New("Watermill's router takes no event")
+			err = errors.New("the router of Watermill takes no event")
 		}
 		if err := errors.Join(err, pause(100*time.Millisecond)); err != nil {
 			return nil, err
@@ -272,7 +272,7 @@ func watermillRouter(ctx context.Context, s servers, o Options) ([]figure, error
 		return nil, err
 	}
 	if after == before {
-		return nil, errors.New("Watermill's router took no event while it was measured")
+		return nil, errors.New("the router of Watermill took no event while it was measured")
 	}
 	found := []figure{{perSecond, routerTitle, float64(after-before) / took.Seconds(), "/s"}}
 	for name, t := range cpu {
