@@ -239,10 +239,10 @@ func TestStatementsAreNotPreparedBehindAPooler(t *testing.T) {
 		address string
 		want    int // statements that the server keeps for the connection, this one included
 	}{
-		"the server itself":                       {address, 2},
-		"a pooler":                                {pooled, 0},
-		"a pooler that can do it":                 {pooled + "&default_query_exec_mode=cache_statement", 2},
-		"the server, but switched off in the URL": {address + "&default_query_exec_mode=exec", 0},
+		"the server itself":                   {address, 2},
+		"a pooler":                            {pooled, 0},
+		"a pooler that can do it":             {pooled + "&default_query_exec_mode=cache_statement", 2},
+		"the server, switched off in the URL": {address + "&default_query_exec_mode=exec", 0},
 	} {
 		cfg := databasetest.Config(c.address)
 		cfg.MaxConns = 1
