@@ -22,6 +22,7 @@ func pooledFaults() []fault {
 	return []fault{
 		{"PgBouncer killed", killBouncer, true},
 		{"PgBouncer with session pooling", poolSessions, true},
+		{"PostgreSQL switched over, PgBouncer's connections left open", failOverPostgres, true},
 		{"PostgreSQL's primary killed, its synchronous standby promoted, PgBouncer in between", promotePostgres, true},
 		{"PostgreSQL's primary isolated, its synchronous standby promoted, PgBouncer's connections left open", isolatePostgres, true},
 		{"a master of the Redis Cluster killed, its replica promoted", killClusterMaster, false},

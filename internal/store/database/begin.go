@@ -33,7 +33,7 @@ func Begin(ctx context.Context, pool *Pool) (pgx.Tx, error) {
 // Transact runs do in a transaction begun by [Begin]: all of it, or nothing if do returns an error. If the server refused
 // a statement (see [Refused]), the transaction is rolled back and do runs once more, from the start.
 func Transact(ctx context.Context, pool *Pool, do func(pgx.Tx) error) error {
-	return twice(ctx, func() error { return pgx.BeginFunc(ctx, beginner{pool}, do) })
+	return pool.twice(ctx, func() error { return pgx.BeginFunc(ctx, beginner{pool}, do) })
 }
 
 type beginner struct{ pool *Pool }

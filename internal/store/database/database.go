@@ -46,16 +46,14 @@ func Open(ctx context.Context, cfg Config, name string) (*Pool, error) {
 	pc.MaxConnLifetime = 30 * time.Minute
 	pc.MaxConnLifetimeJitter = 5 * time.Minute // many instances that start at once must not reconnect at once
 	pc.MaxConnIdleTime = 5 * time.Minute
-	if !strings.Contains(cfg.URL, "default_query_exec_mode") {
-		watchForPooler(pc)
-	}
+	watch := watchForPooler(pc, !strings.Contains(cfg.URL, "default_query_exec_mode"))
 	kept := &sessions{}
 	kept.watch(pc)
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {
 		return nil, Wrap("open database pool", err)
 	}
-	return &Pool{Pool: pool, sessions: kept}, nil
+	return &Pool{Pool: pool, sessions: kept, watch: watch}, nil
 }
 
 func parse(cfg Config, name string) (*pgxpool.Config, error) {

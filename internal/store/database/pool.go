@@ -18,6 +18,7 @@ import (
 type Pool struct {
 	*pgxpool.Pool
 	sessions *sessions
+	watch    *poolerWatch
 }
 
 // Refused reports whether the server refused a statement without executing it, for a reason that a new connection does
@@ -28,7 +29,7 @@ func Refused(err error) bool {
 		return false
 	}
 	switch pg.Code {
-	case "25006": // read-only: this server has become a standby
+	case readOnlyTransaction: // this server has become a standby
 		return true
 	case "26000": // the prepared statement is unknown to this server process
 		return true
@@ -41,17 +42,47 @@ func Refused(err error) bool {
 }
 
 // twice runs do, and repeats it once if the server refused it.
-func twice(ctx context.Context, do func() error) error {
+func (p *Pool) twice(ctx context.Context, do func() error) error {
 	err := do()
-	if Refused(err) && ctx.Err() == nil {
-		err = do()
+	if !Refused(err) || ctx.Err() != nil {
+		return err
 	}
-	return err
+	if Violates(err, readOnlyTransaction) && p.watch.found.Load() == pooler {
+		p.dropReadOnly(ctx)
+	}
+	return do()
+}
+
+// mostDropped bounds what one statement costs a pooler if no server can write.
+const mostDropped = 8
+
+// dropReadOnly makes a transaction pooler close its connections to a server that has become a standby. The pooler keeps such a
+// connection, and gives it to new clients too, until a client leaves within a transaction. It gives the connection that was used last.
+func (p *Pool) dropReadOnly(ctx context.Context) {
+	for range mostDropped {
+		conn, err := p.Acquire(ctx)
+		if err != nil {
+			return
+		}
+		var readOnly string
+		tx, err := conn.Begin(ctx)
+		if err == nil {
+			err = tx.QueryRow(ctx, "SHOW transaction_read_only").Scan(&readOnly)
+		}
+		if err != nil || readOnly == "off" {
+			if tx != nil {
+				_ = tx.Rollback(ctx)
+			}
+			conn.Release()
+			return
+		}
+		_ = conn.Hijack().Close(ctx)
+	}
 }
 
 // Exec is [pgxpool.Pool.Exec], repeated once if the server refused it.
 func (p *Pool) Exec(ctx context.Context, sql string, args ...any) (tag pgconn.CommandTag, err error) {
-	err = twice(ctx, func() error {
+	err = p.twice(ctx, func() error {
 		tag, err = p.Pool.Exec(ctx, sql, args...)
 		return err
 	})
@@ -60,7 +91,7 @@ func (p *Pool) Exec(ctx context.Context, sql string, args ...any) (tag pgconn.Co
 
 // Query is [pgxpool.Pool.Query], repeated once if the server refused it. It returns after the first row has arrived.
 func (p *Pool) Query(ctx context.Context, sql string, args ...any) (found pgx.Rows, err error) {
-	err = twice(ctx, func() error {
+	err = p.twice(ctx, func() error {
 		rows, err := p.Pool.Query(ctx, sql, args...)
 		if err != nil {
 			found = rows

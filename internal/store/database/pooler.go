@@ -14,7 +14,10 @@ import (
 // different one. A pooler is recognised by its cancel key: its process id is not the server's.
 //
 // The first connection prepares statements; if it reaches a pooler, it is replaced before it is used.
-type poolerWatch struct{ found atomic.Int32 }
+type poolerWatch struct {
+	found  atomic.Int32
+	adapts bool // whether statements are prepared depends on what is found; else the URL decides
+}
 
 // Results of a poolerWatch.
 const (
@@ -26,17 +29,18 @@ const (
 // unsuited marks a connection that would prepare statements through a pooler.
 const unsuited = "orderbell unsuited"
 
-func watchForPooler(pc *pgxpool.Config) {
-	w := &poolerWatch{}
+func watchForPooler(pc *pgxpool.Config, adapts bool) *poolerWatch {
+	w := &poolerWatch{adapts: adapts}
 	pc.BeforeConnect = w.beforeConnect
 	pc.AfterConnect = w.afterConnect
 	pc.PrepareConn = func(_ context.Context, conn *pgx.Conn) (bool, error) {
 		return conn.PgConn().CustomData()[unsuited] == nil, nil
 	}
+	return w
 }
 
 func (w *poolerWatch) beforeConnect(_ context.Context, cc *pgx.ConnConfig) error {
-	if w.found.Load() == pooler {
+	if w.adapts && w.found.Load() == pooler {
 		// The unnamed statement lives for one message sequence, which a pooler sends to one server process.
 		cc.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
@@ -55,7 +59,7 @@ func (w *poolerWatch) afterConnect(ctx context.Context, conn *pgx.Conn) error {
 		}
 		w.found.CompareAndSwap(unknown, found)
 	}
-	if w.found.Load() == pooler && conn.Config().DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
+	if w.adapts && w.found.Load() == pooler && conn.Config().DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
 		conn.PgConn().CustomData()[unsuited] = true
 	}
 	return nil

@@ -14,7 +14,7 @@ const asTenant = `SELECT set_config('role', 'orderbell_api', true), set_config('
 // Collect runs one statement in a transaction of the tenant's and returns its rows. It takes one round trip: both
 // statements are sent together and the server commits after them.
 func Collect[T any](ctx context.Context, pool *Pool, tenantID string, scan pgx.RowToFunc[T], sql string, args ...any) (found []T, err error) {
-	err = twice(ctx, func() error {
+	err = pool.twice(ctx, func() error {
 		found, err = collect(ctx, pool, tenantID, scan, sql, args)
 		return err
 	})

@@ -17,6 +17,8 @@ const (
 	Deadlock       = "40P01"
 	Serialization  = "40001"
 	undefinedTable = "42P01"
+
+	readOnlyTransaction = "25006"
 )
 
 // Violates reports whether PostgreSQL rejected a statement with one of the SQLSTATEs.
