@@ -2,11 +2,13 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"strconv"
 	"sync"
+	"syscall"
 )
 
 // Ports that FreePort hands out. Linux, macOS and Windows take the local ports of outgoing connections from 32768 on, and
@@ -46,9 +48,13 @@ func reserve(port int) error {
 	if err != nil {
 		return err //nolint:wrapcheck // it names the port
 	}
-	listener, err := lc.Listen(ctx, "tcp4", loopback(port))
+	// To listen here and close again would not do: a process that is just being started has copies of all sockets for a moment.
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp4", loopback(port))
 	if err == nil {
-		err = listener.Close()
+		_ = conn.Close()
+		err = fmt.Errorf("a server listens on %s", loopback(port))
+	} else if errors.Is(err, syscall.ECONNREFUSED) {
+		err = nil
 	}
 	if err != nil {
 		_ = socket.Close()
