@@ -116,7 +116,9 @@ func TestEventsShareATransaction(t *testing.T) {
 		events[i] = paid(t)
 	}
 	applyAtOnce(t, s, pool, len(events)-eventstore.Batches, events)
-	if n := count(t, pool, "SELECT count(DISTINCT xmin::text) FROM event_records"); n != 4 {
-		t.Errorf("%d events took %d transactions, want two of one event and two of 16", len(events), n)
+	// Two of one event and two of 16. On a busy machine a batch may end before the leader of the next has run: then there are more, and
+	// smaller ones.
+	if n := count(t, pool, "SELECT count(DISTINCT xmin::text) FROM event_records"); n < 4 || n > 8 {
+		t.Errorf("%d events took %d transactions, want 4 to 8", len(events), n)
 	}
 }
