@@ -79,3 +79,13 @@ func TestWhatWasWrittenByHandIsKept(t *testing.T) {
 		t.Errorf("the document (-want +got):\n%s", diff)
 	}
 }
+
+func TestTheRateOfRedisBenchmarkIsRead(t *testing.T) {
+	t.Parallel()
+	const csv = `"test","rps","avg_latency_ms","min_latency_ms","p50_latency_ms","p95_latency_ms","p99_latency_ms","max_latency_ms"
+"EVALSHA 0b5f 4 orders:{bench}:stream id {"order_id":"A-1"}","12632.10","1.463","0.248","1.335","2.879","4.359","13.007"
+`
+	if rate, err := events.RequestsPerSecond([]byte(csv)); err != nil || rate != 12632.1 {
+		t.Errorf("the rate is %v, %v, want 12632.1", rate, err)
+	}
+}

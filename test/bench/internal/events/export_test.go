@@ -36,3 +36,6 @@ const (
 	Relay    = relayTitle
 	Producer = producerTitle
 )
+
+// RequestsPerSecond is that of redis-benchmark --csv.
+func RequestsPerSecond(csv []byte) (float64, error) { return requestsPerSecond(csv) }
