@@ -60,13 +60,14 @@ func Main(ctx context.Context, args []string, log io.Writer) error {
 	if err != nil {
 		return err
 	}
+	chosen, err := choose(trials(o), only)
+	if err != nil {
+		return err
+	}
 	var found []figure // a run that is ended keeps its rounds
 	for round := range o.Rounds {
 		_, _ = fmt.Fprintf(log, "round %d of %d\n", round+1, o.Rounds)
-		for _, trial := range trials(o) {
-			if only != "" && !slices.Contains(strings.Split(only, ","), trial.name) {
-				continue
-			}
+		for _, trial := range chosen {
 			figures, err := trial.run(ctx, servers, o)
 			if err != nil {
 				return fmt.Errorf("%s: %w", trial.name, err)
@@ -87,6 +88,21 @@ func Main(ctx context.Context, args []string, log io.Writer) error {
 type trial struct {
 	name string
 	run  func(context.Context, servers, Options) ([]figure, error)
+}
+
+// choose returns the trials that only names, with commas between them; all if it is empty. A name that no trial has is an error.
+func choose(all []trial, only string) (chosen []trial, err error) {
+	if only == "" {
+		return all, nil
+	}
+	for _, name := range strings.Split(only, ",") {
+		i := slices.IndexFunc(all, func(t trial) bool { return t.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("-only: this run measures no %q", name)
+		}
+		chosen = append(chosen, all[i])
+	}
+	return chosen, nil
 }
 
 func trials(o Options) []trial {

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strconv"
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
@@ -26,11 +25,7 @@ import (
 // Serial is the simplest handler: a transaction for each event that sends one statement after the other. It records the event,
 // inserts the same notifications and publishes with the same script as order-paid, but has fewer checks.
 func Serial(ctx context.Context) error {
-	conns, err := strconv.Atoi(os.Getenv("DATABASE_MAX_CONNS"))
-	if err != nil {
-		return errors.New("DATABASE_MAX_CONNS is not a number")
-	}
-	pool, err := open(ctx, os.Getenv("DATABASE_URL"), conns)
+	pool, err := openGiven(ctx)
 	if err != nil {
 		return err
 	}

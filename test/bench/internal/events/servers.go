@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"orderbell/internal/store/database"
@@ -98,4 +99,13 @@ func analyze(ctx context.Context, address string) error {
 
 func open(ctx context.Context, address string, conns int) (*database.Pool, error) {
 	return database.Open(ctx, database.Config{URL: address, MaxConns: int32(conns), ConnectTimeout: time.Minute, StatementTimeout: time.Minute}, "bench") //nolint:gosec,wrapcheck // few; it says what is wrong
+}
+
+// openGiven opens the pool that the environment describes, as in a program.
+func openGiven(ctx context.Context) (*database.Pool, error) {
+	conns, err := strconv.Atoi(os.Getenv("DATABASE_MAX_CONNS"))
+	if err != nil {
+		return nil, errors.New("DATABASE_MAX_CONNS is not a number")
+	}
+	return open(ctx, os.Getenv("DATABASE_URL"), conns)
 }

@@ -34,11 +34,7 @@ const (
 // Watermill runs a part of this peer until ctx ends: "forwarder", which takes its outbox to Kafka, or "router", whose handler does
 // the work of order-paid as the serial one does, with as many events in flight as the topic has partitions.
 func Watermill(ctx context.Context, part string) error {
-	conns, err := strconv.Atoi(os.Getenv("DATABASE_MAX_CONNS"))
-	if err != nil {
-		return errors.New("DATABASE_MAX_CONNS is not a number")
-	}
-	pool, err := open(ctx, os.Getenv("DATABASE_URL"), conns)
+	pool, err := openGiven(ctx)
 	if err != nil {
 		return err
 	}
