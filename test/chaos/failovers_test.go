@@ -22,13 +22,14 @@ func failovers() []fault {
 		{"PostgreSQL's primary isolated, its synchronous standby promoted, old connections left open", isolatePostgres, true},
 		{"Redis's master demoted by the sentinels, its subscribers stay", demoteMaster, false},
 		{"Redis's master frozen for six seconds, its replica promoted by the sentinels", freezeMaster, false},
-		{"one of three Kafka brokers frozen for twelve seconds, its leaders moved", freezeBroker, false},
+		{"one of three Kafka brokers cut off until its leaders have moved and five seconds more", isolateBroker, false},
 	}
 }
 
 // allFailovers adds those that take minutes on a busy machine, those that need root, and a run without a fault.
 func allFailovers() []fault {
 	return append(failovers(),
+		fault{"one of three Kafka brokers frozen for twelve seconds, its leaders moved", freezeBroker, false},
 		fault{"the disk of PostgreSQL's primary full", fillPostgres, true},
 		fault{"the disk of Redis's master full, its replica promoted by the sentinels", fillRedis, false},
 		fault{"the disk of one of three Kafka brokers full", fillBroker, false},
@@ -129,6 +130,19 @@ func freezeBroker(e *episode) {
 	e.hits++
 	e.wait(12 * time.Second)
 	b.signal(e.t, syscall.SIGCONT)
+	e.w.replicas.awaitInSync(e.t)
+}
+
+// isolateBroker cuts a broker off from the programs and from the other brokers' controllers. It runs on and takes itself for
+// the leader of its partitions; its connections stay open.
+func isolateBroker(e *episode) {
+	broker := e.random.IntN(3)
+	heal := e.w.replicas.isolate(broker)
+	defer heal()
+	e.hits++
+	e.w.replicas.awaitLeaders(e.t, broker)
+	e.wait(5 * time.Second)
+	heal()
 	e.w.replicas.awaitInSync(e.t)
 }
 
