@@ -223,10 +223,12 @@ test-e2e: build test/e2e/node_modules/.package-lock.json ## Run the page in Chro
 	tools/chromium.sh
 	npm --prefix test/e2e run --silent test
 
-# The packages whose tests use a server: through databasetest, or in files of their own for real servers.
+# The packages that speak to a server themselves, with SQL or Redis commands, and whose tests use one; and those with tests for real
+# servers. The others reach a server through these, and their tests run on embedded stores.
+REAL_ROOTS := ./internal/... ./outbox-relay/... ./sse-gateway/... ./cmd/orderbell/internal/...
 USES_DATABASE := {{$$p := .ForTest}}{{range .Deps}}{{if eq . "orderbell/internal/store/database/databasetest"}}{{$$p}}{{"\n"}}{{end}}{{end}}
-REAL_PACKAGES = { go list -test -f '$(USES_DATABASE)' ./...; \
-	go list $$(grep -rl --include='*_test.go' '^//go:build real$$' $(GO_ROOTS:%=./%) | xargs -n 1 dirname); } | sort -u
+REAL_PACKAGES = { go list -test -f '$(USES_DATABASE)' $(REAL_ROOTS); \
+	go list $$(grep -rl --include='*_test.go' '^//go:build real$$' $(GO_ROOTS:%=./%) ./specs | xargs -n 1 dirname); } | sort -u
 
 # The specs that depend on Redis and Kafka. The others are about the page and PostgreSQL, which is real on embedded stores too.
 REAL_SPECS := lists orders outage owner stream tabs twice
