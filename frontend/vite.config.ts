@@ -51,6 +51,7 @@ function listFiles(): Plugin {
       if (worker.imports.length > 0) this.error(`${serviceWorker} imports ${worker.imports.join(', ')}`);
       const files = [
         '/',
+        '/boot.js',
         ...Object.keys(bundle)
           .filter((name) => name.startsWith('assets/'))
           .map((name) => `/${name}`),

@@ -1,4 +1,4 @@
-import { lazy, Suspense, useCallback, useEffect, useState } from 'react';
+import { lazy, useCallback, useEffect, useState } from 'react';
 import { Route, Router, Switch, useLocation } from 'wouter';
 import { PlaceContext, useHashPath } from '../hooks/usePlace';
 import { useStore } from '../hooks/useStore';
@@ -16,6 +16,7 @@ import type { Observable } from '../store/observable';
 import type { Place } from '../store/place';
 import { shortcutStore } from '../store/shortcuts';
 import type { WakeLock } from '../store/wakeLock';
+import { Later } from './Later';
 import { NewOrder } from './NewOrder';
 import { OrderList } from './OrderList';
 import { Shortcuts } from './Shortcuts';
@@ -102,7 +103,7 @@ function Workspace({ session, feed, demoUsers, clock, device, onSignIn, onSignOu
   const currency = tenant.kind === 'ready' ? tenant.tenant.currency : session.currency;
   const [areKeysShown, setKeysShown] = useState(false);
   const [isLeaving, setLeaving] = useState(false);
-  const [, goTo] = useLocation();
+  const [path, goTo] = useLocation();
   const showKeys = useCallback(() => setKeysShown(true), []);
   const goToOrders = useCallback(() => goTo(routes.orders), [goTo]);
   useEffect(
@@ -127,7 +128,7 @@ function Workspace({ session, feed, demoUsers, clock, device, onSignIn, onSignOu
         onKeys={showKeys}
       />
       {isLeaving && (
-        <Suspense>
+        <Later>
           <ConfirmDialog
             title={t('devices.leaveAsk')}
             keep={t('devices.stay')}
@@ -137,10 +138,10 @@ function Workspace({ session, feed, demoUsers, clock, device, onSignIn, onSignOu
           >
             <p>{t('devices.leaveDetail')}</p>
           </ConfirmDialog>
-        </Suspense>
+        </Later>
       )}
       <Shortcuts store={shortcutsUsed} onOrders={goToOrders} isOpen={areKeysShown} onOpen={setKeysShown} />
-      <Suspense fallback={<p className="page">{t('loading')}</p>}>
+      <Later at={path} fallback={<p className="page">{t('loading')}</p>}>
         <Switch>
           <Route path={routes.preferences}>
             {session.by === 'device' ? (
@@ -186,7 +187,7 @@ function Workspace({ session, feed, demoUsers, clock, device, onSignIn, onSignOu
             </main>
           </Route>
         </Switch>
-      </Suspense>
+      </Later>
     </>
   );
 }

@@ -1,7 +1,8 @@
-import { lazy, Suspense, useState } from 'react';
+import { lazy, useState } from 'react';
 import { isolated, type Key, t } from '../i18n/words';
 import { nextStatuses, type Order, type Role, type Status } from '../model/order';
 import { messageOf } from '../services/problem';
+import { Later } from './Later';
 import { UndoButton, type UndoProps, UndoRoom, useUndo } from './UndoButton';
 
 const FinalDialog = lazy(async () => ({ default: (await import('./FinalDialog')).FinalDialog }));
@@ -88,7 +89,7 @@ export function OrderActions({ order, name, roles, advance, canUndo, undo }: Ord
         </p>
       )}
       {acting.kind === 'confirming' && next.includes(acting.status) && (
-        <Suspense>
+        <Later>
           <FinalDialog
             order={order}
             name={name}
@@ -101,7 +102,7 @@ export function OrderActions({ order, name, roles, advance, canUndo, undo }: Ord
               );
             }}
           />
-        </Suspense>
+        </Later>
       )}
     </div>
   );

@@ -1,6 +1,7 @@
-import { lazy, Suspense, useEffect, useState } from 'react';
+import { lazy, useEffect, useState } from 'react';
 import { useStore } from '../hooks/useStore';
 import { type Shortcut, type ShortcutStore, shortcutOf } from '../store/shortcuts';
+import { Later } from './Later';
 
 const ShortcutDialog = lazy(async () => ({ default: (await import('./ShortcutDialog')).ShortcutDialog }));
 
@@ -43,9 +44,9 @@ export function Shortcuts({ store, onOrders, isOpen, onOpen }: ShortcutsProps) {
   }, [wanted]);
 
   return isOpen ? (
-    <Suspense>
+    <Later>
       <ShortcutDialog store={store} onClose={() => onOpen(false)} />
-    </Suspense>
+    </Later>
   ) : null;
 }
 

@@ -1,4 +1,4 @@
-import { lazy, type SubmitEvent, Suspense, useEffect, useId, useState } from 'react';
+import { lazy, type SubmitEvent, useEffect, useId, useState } from 'react';
 import { useStore } from '../hooks/useStore';
 import { t } from '../i18n/words';
 import { messageOf } from '../services/problem';
@@ -6,6 +6,7 @@ import { pairingKey, type Session, sessionFromToken } from '../services/session'
 import type { Access } from '../store/access';
 import type { DemoUsersStore } from '../store/demoUsers';
 import { BellIcon } from './Icons';
+import { Later } from './Later';
 import { ProviderSignIn, type ProviderSignInProps } from './ProviderSignIn';
 import { rolesText } from './texts';
 
@@ -39,9 +40,9 @@ export function SignIn({ notice, ...ways }: SignInProps) {
         </p>
       )}
       {isPairing ? (
-        <Suspense fallback={<p>{t('loading')}</p>}>
+        <Later fallback={<p>{t('loading')}</p>}>
           <PairTill onPaired={ways.onSignIn} onCancel={() => setPairing(false)} />
-        </Suspense>
+        </Later>
       ) : (
         <Ways {...ways} onPair={() => setPairing(true)} />
       )}

@@ -31,8 +31,13 @@ export const currentLanguage = {
   },
 };
 
+/** Changes the page's language. If its texts cannot be loaded, the page keeps the language that it has. */
 export async function setLanguage(next: Language): Promise<void> {
-  catalogue = await catalogues[next]();
+  try {
+    catalogue = await catalogues[next]();
+  } catch {
+    return;
+  }
   language = next;
   parsed.clear();
   document.documentElement.lang = next;
