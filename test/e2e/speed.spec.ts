@@ -14,7 +14,7 @@ import { expect, test } from './till';
 import { type Figures, scroll } from './trace';
 
 test.describe.configure({ mode: 'serial', timeout: 600_000 });
-test.use({ trace: 'off', screenshot: 'off' }); // Playwright's own pictures of each step would be measured too
+test.use({ screenshot: 'off' }); // Playwright's own pictures of each step would be measured too
 
 const report = join(repository, '.report', 'e2e');
 const open = 10_000;
