@@ -67,10 +67,10 @@ for (const { name, colorScheme, viewport } of [
       .poll(() => first.evaluate((of) => JSON.stringify(localStorage).includes(of), reference))
       .toBe(true);
     const heightOfTop = await first.locator('.top').evaluate((top) => top.clientHeight);
+    const again = new Till(await context.newPage()); // before the other is closed: Chromium may open none once all are
     await first.close();
 
     await context.setOffline(true);
-    const again = new Till(await context.newPage());
     await again.page.goto(`${runningStack().origin}/#/?sort=newest`);
     await expect(again.order(reference)).toBeVisible();
     await expect(again.connection).toHaveText(/Not live since \d/);
@@ -97,9 +97,9 @@ for (const { name, colorScheme, viewport } of [
     await expect(again.page.getByRole('button', { name: 'Sign in', exact: true })).toBeVisible();
     // Signing out redirects to the provider, so the page may still be loading.
     await expect(async () => expect(await keptLists(again.page)).toEqual([])).toPass();
+    const other = await context.newPage();
     await again.page.close();
     await context.setOffline(true);
-    const other = await context.newPage();
     await other.goto(runningStack().origin);
     await expect(other.getByRole('heading', { name: 'Orderbell' })).toBeVisible();
     await expect(other.getByText(reference)).toHaveCount(0);
