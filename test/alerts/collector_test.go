@@ -17,6 +17,7 @@ import (
 
 	traces "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	"google.golang.org/grpc"
+	_ "google.golang.org/grpc/encoding/gzip" // in which the collector sends
 
 	"orderbell/internal/dev/process"
 	"orderbell/internal/dev/programtest"
