@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -105,6 +106,23 @@ func (b bundle) count(tb testing.TB, table string) int {
 		tb.Fatal(err)
 	}
 	return n
+}
+
+// A server whose clock is a day ahead would make events that the functions refuse as those of the future.
+func TestAnEventIsNotOfTheFuture(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := uuid.Must(uuid.NewV7())
+	made := time.Unix(id.Time().UnixTime()).UTC().Truncate(time.Millisecond)
+	query := "SELECT " + strings.ReplaceAll(orderstore.EventTime, "$5", "$1") + " FROM (SELECT $2::timestamptz AS updated_at) o"
+	for _, test := range []struct{ ahead, want time.Duration }{
+		{-24 * time.Hour, -24 * time.Hour}, {0, 0}, {59 * time.Second, 59 * time.Second}, {time.Hour, time.Minute}, {24 * time.Hour, time.Minute},
+	} {
+		got := databasetest.One[time.Time](t, b.pool, query, id.String(), made.Add(test.ahead))
+		if ahead := got.Sub(made); ahead != test.want {
+			t.Errorf("with a server's clock %s ahead, the event is of %s after its id, want %s", test.ahead, ahead, test.want)
+		}
+	}
 }
 
 func TestCreateWritesTheOrderAndItsEvent(t *testing.T) {

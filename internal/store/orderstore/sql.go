@@ -11,6 +11,10 @@ import (
 
 const columns = `id, tenant_id, reference, status, total_amount, currency, version, created_at, updated_at, undo_status`
 
+// eventTime is the time of o's event: the server's, but at most a minute after the event's id, a UUIDv7 with this program's time. If the
+// server's clock jumps ahead, its events are not of the future, which the functions would refuse.
+const eventTime = `least(updated_at, to_timestamp(('x' || translate(left($5::uuid::text, 13), '-', ''))::bit(48)::bigint / 1000.0) + interval '1 minute')`
+
 // eventPart writes o's event and its change. The event's data are the JSON of [event.Data]; a test compares the two.
 // The time is the server's, so that an order's times increase with its version on every instance. Old references and
 // names may have characters that the contract now refuses; the event leaves these out.
@@ -34,7 +38,7 @@ w AS (
 ),
 e AS (
     INSERT INTO outbox (shard, event_id, source, type, tenant_id, order_id, data, occurred_at, traceparent, tracestate)
-    SELECT $4::smallint, $5::uuid, '` + event.Source + `', $6::text, tenant_id, id, event_data, updated_at, $7::text, $10::text
+    SELECT $4::smallint, $5::uuid, '` + event.Source + `', $6::text, tenant_id, id, event_data, ` + eventTime + `, $7::text, $10::text
     FROM o, w
 ),
 h AS (
