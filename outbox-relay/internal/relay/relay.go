@@ -13,11 +13,11 @@ import (
 	"sync"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"go.opentelemetry.io/otel/metric"
 
 	"orderbell/internal/backoff"
 	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
 )
 
 // Config configures the relay.
@@ -49,7 +49,7 @@ type Outbox interface {
 // Bus is the destination of events.
 type Bus interface {
 	// Send returns one error per event: nil if Kafka has it, [record.ErrRefused] if Kafka never accepts it.
-	Send(ctx context.Context, topic string, events []cloudevents.Event) []error
+	Send(ctx context.Context, topic string, events []cloudevent.Event) []error
 }
 
 // Groups reads the lag of consumer groups.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"go.opentelemetry.io/otel/trace"
 
 	"orderbell/internal/bus/record"
@@ -53,7 +52,7 @@ type batch struct {
 // send sends events, each of a different order.
 func (b *batch) send(ctx context.Context, events []event.Outgoing) {
 	var good, dead []event.Outgoing
-	var encoded, letters []cloudevents.Event
+	var encoded, letters []cloudevent.Event
 	bury := func(e event.Outgoing, why error) {
 		if span := b.spans[e.Position]; span != nil {
 			span.SetAttributes(tracing.AttrOutcome.String("dead letter"))

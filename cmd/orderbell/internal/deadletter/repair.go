@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
-
 	"orderbell/internal/audit"
+	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/event/deadletter"
 	"orderbell/internal/feed/message"
 )
@@ -58,7 +57,7 @@ type Dropped struct {
 	SentAt   time.Time `json:"sent_at"`
 	Reason   string    `json:"reason"`
 
-	letter cloudevents.Event
+	letter cloudevent.Event
 }
 
 // Repair writes a dead letter for each event that the broker has dropped, and returns these events. An event of the outbox counts as
@@ -220,7 +219,7 @@ func (o *Office) bury(ctx context.Context, dropped []Dropped) ([]Dropped, error)
 		if err := pace.wait(ctx, n); err != nil {
 			return done, err
 		}
-		letters := make([]cloudevents.Event, n)
+		letters := make([]cloudevent.Event, n)
 		for i := range letters {
 			letters[i] = dropped[i].letter
 		}
