@@ -244,8 +244,8 @@ export class FakeOrigin {
   /** A user has read notifications: sends `read` to all streams of the user. */
   #inbox(user: WireUser, request: Recorded): Response {
     const told = this.#log.filter((e) => e.order.tenant_id === user.tenant_id && isTold(e, user)).reverse();
-    const notices = told.map((entry) => notice(entry, user));
-    const unread = notices.filter((n) => !this.#read.has(n.notification_id)).map((n) => n.notification_id);
+    const notifications = told.map((entry) => notification(entry, user));
+    const unread = notifications.filter((n) => !this.#read.has(n.notification_id)).map((n) => n.notification_id);
     if (request.method === 'POST') {
       const [, , , which = ''] = request.path.split('/');
       const named: string[] =
@@ -263,9 +263,9 @@ export class FakeOrigin {
     const next = from + Number(request.query.get('limit'));
     const read_at = (id: string) => (this.#read.has(id) ? '2026-11-24T12:00:00Z' : null);
     return json(200, {
-      notifications: notices.slice(from, next).map((n) => ({ ...n, read_at: read_at(n.notification_id) })),
+      notifications: notifications.slice(from, next).map((n) => ({ ...n, read_at: read_at(n.notification_id) })),
       unread: unread.length,
-      ...(next < notices.length ? { next_cursor: String(next) } : {}),
+      ...(next < notifications.length ? { next_cursor: String(next) } : {}),
     });
   }
 
@@ -338,7 +338,7 @@ export function eventData(order: WireOrder): Record<string, unknown> {
 
 function framesFor(entry: Entry, user: WireUser): string {
   return (
-    (isTold(entry, user) ? frame('notification', notice(entry, user), `${entry.id}.n`) : '') +
+    (isTold(entry, user) ? frame('notification', notification(entry, user), `${entry.id}.n`) : '') +
     frame(entry.type, eventData(entry.order), entry.id)
   );
 }
@@ -358,7 +358,7 @@ function isTold(entry: Entry, user: WireUser): boolean {
   return entry.type === 'order_paid' && user.roles.some((r) => r !== 'kitchen' && r !== 'viewer');
 }
 
-function notice(entry: Entry, user: WireUser) {
+function notification(entry: Entry, user: WireUser) {
   return {
     notification_id: `notification-${entry.id}-${user.email}`,
     event_id: entry.id,

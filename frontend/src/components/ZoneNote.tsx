@@ -1,7 +1,7 @@
 import { type Key, t } from '../i18n/words';
 import { isKnownZone } from '../model/zone';
 
-export interface ZoneNoticeProps {
+export interface ZoneNoteProps {
   readonly zone: string;
   /** What the page shows in UTC because of it; takes `zone`. */
   readonly text: Key;
@@ -9,10 +9,10 @@ export interface ZoneNoticeProps {
 }
 
 /** Says so where this browser does not know a time zone, and the page takes another. */
-export function ZoneNotice({ zone, text, values = {} }: ZoneNoticeProps) {
+export function ZoneNote({ zone, text, values = {} }: ZoneNoteProps) {
   if (isKnownZone(zone)) return null;
   return (
-    <p className="notice" role="note">
+    <p className="note" role="note">
       {t(text, { ...values, zone })}
     </p>
   );
