@@ -98,7 +98,7 @@ func New(cfg Config, source Source, users Users, log *slog.Logger, told func(aut
 // List returns the revocations that c uses.
 func (c *Checker) List() *List { return c.list }
 
-// Run reads revocations, and writes what was refused, until ctx ends.
+// Run reads revocations, and writes refusals, until ctx ends.
 func (c *Checker) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	running.Go(func() { c.list.Run(ctx) })

@@ -165,12 +165,12 @@ func (a api) zone(ctx context.Context, tenantID string) (*time.Location, error) 
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil {
-		return time.UTC, nil //nolint:nilerr // a zone of a newer database must not hide the orders
+		return time.UTC, nil //nolint:nilerr // a zone that this program does not know must not hide the orders
 	}
 	return zone, nil
 }
 
-// startOfDay returns when the day begins in the zone whose date the time shows.
+// startOfDay returns the start of a date in the zone.
 func startOfDay(date time.Time, zone *time.Location) time.Time {
 	year, month, day := date.Date()
 	return order.StartOfDay(year, month, day, zone)

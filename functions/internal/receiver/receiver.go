@@ -39,8 +39,8 @@ type Config struct {
 // MaxBody bounds a request: [event.MaxData] as base64 in a structured event, and its attributes.
 const MaxBody = 2 * event.MaxData
 
-// Handle handles one CloudEvent. Its error decides the answer: an *[event.InvalidError] 400, one that says Conflict()
-// true 409, one that says Limited() true 429, one that says Temporary() true or a deadline 503, any other 500.
+// Handle handles one CloudEvent. Its error decides the status: 400 for an *[event.InvalidError], 409 if Conflict() is true, 429 if
+// Limited() is true, 503 if Temporary() is true or a deadline has passed, otherwise 500.
 type Handle func(context.Context, cloudevent.Event) error
 
 // Only returns the Handle of a function for events of type t: others, and those that break the contract, are refused.
@@ -218,7 +218,7 @@ func malformed(err error) *problem.Problem {
 	return problem.New(http.StatusBadRequest, "malformed CloudEvent: %s", text.ClipBytes(event.Printable(err.Error()), 400))
 }
 
-// checkOnce refuses an attribute that occurs twice, of which the SDK would take one.
+// checkOnce refuses an attribute that occurs twice: the SDK would use one of its values.
 func checkOnce(header http.Header) error {
 	for name, values := range header {
 		if strings.HasPrefix(name, "Ce-") && len(values) > 1 {

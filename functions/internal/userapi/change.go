@@ -44,7 +44,7 @@ type Changes struct {
 	Preferences
 }
 
-// counted returns h for a caller who has not changed too much.
+// counted limits how often a caller and a tenant may call h.
 func (a api) counted(h func(http.ResponseWriter, *http.Request) error) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if a.ofUser == nil {

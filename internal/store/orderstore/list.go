@@ -13,7 +13,7 @@ import (
 )
 
 // The statements of a list read at most one page of rows for each state, from an index that ends with the position in
-// the list. So their cost does not depend on the age of a shop (bench_test.go).
+// the list. So their cost does not depend on the age of a tenant (bench_test.go).
 
 // place is the part of a condition that bounds a page.
 const place = `(created_at, id) < ($3::timestamptz, $4::uuid) AND created_at < $5::timestamptz`

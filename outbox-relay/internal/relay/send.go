@@ -93,7 +93,7 @@ func (b *batch) send(ctx context.Context, events []event.Outgoing) {
 	}
 }
 
-// begin begins the event's span, in the trace of the request that changed the order, and makes e name it.
+// begin starts the event's span in the trace of the request that changed the order, and writes the span into e as its parent.
 func (b *batch) begin(ctx context.Context, e *event.Outgoing) {
 	since := time.Now()
 	if e.Time.Before(since) {

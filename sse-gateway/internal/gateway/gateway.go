@@ -20,7 +20,7 @@ import (
 	"orderbell/sse-gateway/internal/visible"
 )
 
-// Config is the gateway's.
+// Config configures the gateway.
 type Config struct {
 	Auth   auth.Config
 	Rights rights.Config

@@ -56,7 +56,7 @@ type Config struct {
 	Lags     Lags
 	Groups   []string      // the consumer groups of the topic
 	Patience time.Duration // for each step
-	Mailpit  string        // the mail server's address; "": it is no known Mailpit, and its inbox is not looked at
+	Mailpit  string        // the mail server's address; "": it is not known to be a Mailpit, and its inbox is not checked
 	Printf   func(format string, args ...any)
 }
 

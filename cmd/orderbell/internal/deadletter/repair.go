@@ -29,7 +29,7 @@ type Repair struct {
 	Groups []string // the consumer groups of all Triggers
 	// Oldest returns when the oldest message was written that a group has not committed, or zero without one.
 	Oldest func(ctx context.Context, group string) (time.Time, error)
-	Feed   Feed          // nil: whether events were published is not looked at
+	Feed   Feed          // nil: it is not checked whether events were published
 	Replay time.Duration // how long Feed remembers an event
 	Settle time.Duration // the least age of an event that counts as dropped, such as [Settle]
 }

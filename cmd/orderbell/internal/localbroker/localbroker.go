@@ -196,7 +196,7 @@ func (b *Broker) deliver(ctx context.Context, t Trigger, r record.Record, careta
 	return b.bury(ctx, t, f.answer.DeadLetter(e))
 }
 
-// bury writes letter as often as t allows. Its only error is the end of ctx.
+// bury tries to write letter as often as t allows. Its only error is the end of ctx.
 func (b *Broker) bury(ctx context.Context, t Trigger, letter cloudevent.Event) error {
 	for retry := 1; ; retry++ {
 		err := b.bus.Send(ctx, b.topics.DeadLetters, []cloudevent.Event{letter})[0]

@@ -18,7 +18,7 @@ const (
 	OK       State = "ok"
 	NotReady State = "not ready" // it does not answer, or says that it cannot work
 	Late     State = "late"      // a queue that waits for too long, or a verdict that is too old or bad
-	Unknown  State = "unknown"   // what it needs to be asked does not answer
+	Unknown  State = "unknown"   // a part that is needed to check it does not answer
 	NotAsked State = "not asked" // its address is not configured
 )
 
