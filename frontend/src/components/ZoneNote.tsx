@@ -8,7 +8,7 @@ export interface ZoneNoteProps {
   readonly values?: Readonly<Record<string, string>>;
 }
 
-/** Says so where this browser does not know a time zone, and the page takes another. */
+/** Tells the user that this browser does not know a time zone, and that the page uses another. */
 export function ZoneNote({ zone, text, values = {} }: ZoneNoteProps) {
   if (isKnownZone(zone)) return null;
   return (

@@ -40,7 +40,8 @@ function setup(...pages: (InboxPage | Error)[]) {
     readAll: vi.fn<InboxClient['readAll']>(async () => allRead),
   };
   const inbox = inboxStore(client);
-  const shown = () => inbox.getSnapshot().notifications.map((n) => `${n.notificationId}${n.read ? '' : ' unread'}`);
+  const shown = () =>
+    inbox.getSnapshot().notifications.map((n) => `${n.notificationId}${n.read ? '' : ' unread'}`);
   return { client, inbox, shown };
 }
 
