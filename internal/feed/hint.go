@@ -37,7 +37,7 @@ func (f *Feed) Committed(ctx context.Context, commits map[string][]message.Commi
 		errs = append(errs, err)
 	}
 	if err := errors.Join(errs...); err != nil {
-		return wrap("tell of a commit", err)
+		return wrap("announce a commit", err)
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ const (
 	Unreachable  Cause = "unreachable"  // Redis does not answer, or accepts no messages
 	Unsubscribed Cause = "unsubscribed" // the subscription to the tenant's channel is lost
 	Unread       Cause = "unread"       // messages are missing, and the stream cannot be read
-	Late         Cause = "late"         // an order has changed, and its event does not come
+	Late         Cause = "late"         // an order has changed, and its event does not arrive
 )
 
 // Degraded says since when and why a tenant's feed is not guaranteed. The zero Degraded is a guaranteed feed.
