@@ -12,7 +12,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// maxArgument is the longest argument in bytes, which is that of a path on Linux. Nothing else that a command takes is longer.
+// maxArgument is the longest argument in bytes: a path on Linux. Every other argument is shorter.
 const maxArgument = 4096
 
 // errInArguments returns the fault of the first argument that is not text. It runs before the arguments are parsed, because the

@@ -95,7 +95,7 @@ func (f *Feed) Hints(ctx context.Context, hinted func()) {
 func (f *Feed) hearHints(ctx context.Context, hinted func()) bool {
 	check := hints + ":" + rand.Text()
 	subscription := f.client.Subscribe(ctx, hints, check)
-	defer func() { _ = subscription.Close() }() // nothing is left to lose
+	defer func() { _ = subscription.Close() }() // the subscription is not used any more
 	messages := subscription.Channel()
 	every := time.NewTicker(checkEvery)
 	defer every.Stop()

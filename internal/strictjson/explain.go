@@ -32,7 +32,7 @@ func Explain(err error) *Fault {
 
 // jsonType names the JSON that a Go type is decoded from.
 func jsonType(t reflect.Type) string {
-	switch t.Kind() { //nolint:exhaustive // those of the requests
+	switch t.Kind() { //nolint:exhaustive // the kinds that requests have
 	case reflect.Bool:
 		return "true or false"
 	case reflect.Int, reflect.Int64:

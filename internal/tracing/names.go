@@ -2,7 +2,7 @@ package tracing
 
 import "go.opentelemetry.io/otel/attribute"
 
-// All names of spans and of their attributes are in this file. They are those of OpenTelemetry's semantic conventions (HTTP and
+// All names of spans and of their attributes are in this file. They follow OpenTelemetry's semantic conventions (HTTP and
 // messaging, version 1.26) if these have one. The others begin with orderbell.
 
 // The names of spans, in the order of an order's way. A server span is named METHOD ROUTE, such as POST /api/orders.

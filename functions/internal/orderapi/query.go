@@ -23,7 +23,7 @@ type Counts struct {
 	UpTo   int                  `json:"up_to"`  // a count of this value means this many or more
 }
 
-// current is the state filter of the first page: all open orders, and those of today.
+// current is the state filter of the first page: all open orders, and today's orders.
 const current = "current"
 
 func (a api) counts(w http.ResponseWriter, r *http.Request) error {

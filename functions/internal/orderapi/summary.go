@@ -27,7 +27,7 @@ type Day struct {
 	Takings []Takings            `json:"takings"`
 	Counts  map[order.Status]int `json:"counts"` // of the orders created that day, by their current state
 	Funnel  Funnel               `json:"funnel"`
-	Hours   []Hour               `json:"hours"` // those of the day's clock, from 0 on
+	Hours   []Hour               `json:"hours"` // the hours of the day, from 0 on
 }
 
 // Takings are a day's payments and refunds in one currency, independent of when the orders were created.

@@ -36,7 +36,7 @@ func (p Preferences) change() user.Change {
 	}
 }
 
-// Changes is the body of PATCH /api/users/{id}, and with e-mail and roles that of POST /api/users.
+// Changes is the body of PATCH /api/users/{id}. With e-mail and roles it is also the body of POST /api/users.
 type Changes struct {
 	Email *string     `json:"email,omitempty"`
 	Name  *string     `json:"name,omitempty"`

@@ -8,8 +8,8 @@ import (
 
 // crowds records which tenants' events have many recipients. Such an event costs as much as hundreds of others, so an instance
 // applies it alone and one at a time, which leaves the other connections to the batches. Tenants take turns, so that a tenant with
-// many events delays the event of another by one statement. Few events wait, so that most of an instance's requests are those of
-// others. It is safe for concurrent use.
+// many events delays the event of another by one statement. Few events wait, so that most of an instance's requests are for
+// other tenants. It is safe for concurrent use.
 type crowds struct {
 	mu      sync.Mutex
 	tenants map[string]bool  // whether the last event had more than crowd recipients
@@ -73,7 +73,7 @@ func (c *crowds) note(tenantID string, recipients int) {
 	c.tenants[tenantID] = recipients > crowd
 }
 
-// enter waits for the tenant's turn, which lasts until leave is called. The error is that of ctx, or errCrowded.
+// enter waits for the tenant's turn, which lasts until leave is called. The error is ctx's error, or errCrowded.
 func (c *crowds) enter(ctx context.Context, tenantID string) (leave func(), err error) {
 	c.mu.Lock()
 	t := c.turns[tenantID]

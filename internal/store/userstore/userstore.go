@@ -210,7 +210,7 @@ func (s *Store) Update(ctx context.Context, tenantID, id string, c user.Change, 
 	return changed, outcome("change user", err)
 }
 
-// outcome converts an error of PostgreSQL to that of package user, if there is one.
+// outcome converts an error of PostgreSQL to the error of package user, if there is one.
 func outcome(doing string, err error) error {
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):

@@ -24,7 +24,7 @@ func (r Refused) Named(detail string) bool {
 	return strings.Contains(detail+" ", r.Point+" ") || strings.Contains(detail, r.Point+",")
 }
 
-// JSON returns s as a JSON string, with every character that is not ASCII as it is.
+// JSON returns s as a JSON string, with every character that is not ASCII unescaped.
 func JSON(s string) string {
 	raw, err := json.Marshal(s)
 	if err != nil {

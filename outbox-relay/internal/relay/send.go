@@ -15,7 +15,7 @@ import (
 )
 
 // send sends events and returns the positions of those that Kafka has, including those written as dead letters. Its
-// error is that of an event that was not sent and can be retried.
+// error is the error of an event that was not sent and can be retried.
 //
 // No request has two events of one order: the second is sent after the first is acknowledged. So it cannot arrive
 // first, whatever the client, the brokers and the network do after failures.

@@ -10,7 +10,7 @@ import (
 )
 
 // earlyAfter is how long an event may take before its order is shown without it. It is longer than the usual time through Kafka
-// and a running function, so that clients usually get one frame, that of the event.
+// and a running function, so that clients usually get one frame: the event's frame.
 const earlyAfter = 30 * time.Millisecond
 
 // mostEarly bounds the changes of one log that wait for their events.
@@ -89,7 +89,7 @@ func (l *Log) overtake(commits []message.Commit) (n int) {
 	return n
 }
 
-// committed returns the frame of an order whose event has not arrived. id is that of the last event before it.
+// committed returns the frame of an order whose event has not arrived. id is the id of the last event before it.
 func committed(id string, data []byte) frame.Event {
 	return frame.Event{ID: id, Name: "order_committed", Data: data}
 }

@@ -198,7 +198,7 @@ func (l *Log) wakeLocked() {
 	}
 }
 
-// frame returns the degraded frame. id is that of the last event before it.
+// frame returns the degraded frame. id is the id of the last event before it.
 func (d Degraded) frame(id string) frame.Event {
 	return frame.Event{ID: id, Name: "degraded", Data: encode(map[string]string{
 		"since": d.Since.UTC().Format(time.RFC3339), "reason": string(d.Cause),

@@ -182,7 +182,7 @@ func (r *Repair) unpublished(ctx context.Context, page []audit.Sent, until, now 
 			if err != nil {
 				return nil, err
 			}
-			begins[e.TenantID] = now // a stream without entries: Redis may have lost them, and knows nothing older
+			begins[e.TenantID] = now // a stream without entries: Redis may have lost them, and has nothing older
 			if ok {
 				begins[e.TenantID] = time.UnixMilli(int64(oldest.Millis)) //nolint:gosec // milliseconds of a clock
 			}

@@ -28,7 +28,7 @@ const (
 	startPatience = time.Minute
 )
 
-// Names of the programs, which are also those of their folders, binaries and logs.
+// Names of the programs. Their folders, binaries and logs have the same names.
 const (
 	orderAPI           = "order-api"
 	userAPI            = "user-api"

@@ -108,7 +108,7 @@ func ask(ctx context.Context, limit time.Duration, probe Probe) Part {
 		err error
 	}
 	answered := make(chan answer, 1)
-	go func() { // a client that knows no context is left alone
+	go func() { // if the client ignores its context, this does not wait for it
 		f, err := probe.Ask(ctx)
 		answered <- answer{f, err}
 	}()
