@@ -143,7 +143,7 @@ release-contract: ## Keep the contracts as release VERSION (docs/contract-policy
 	go -C tools/contracts run . release $(CURDIR)/$(CONTRACTS) $(VERSION)
 
 .PHONY: check-specs
-check-specs: ## Specifications: each number once, each required file there
+check-specs: ## Specifications: each number once, each required file present
 	$(say) 'specifications: numbers and files'
 	.specify/scripts/bash/check-prerequisites.sh
 
@@ -153,7 +153,7 @@ check-house: ## House rules: arrows, variables, documents
 	go test -count=1 ./test/house/...
 
 .PHONY: check-alerts
-check-alerts: ## Alert rules: each fires at its fault and resolves (promtool, of Debian's package prometheus)
+check-alerts: ## Alert rules: each fires at its fault, and resolves (promtool, of Debian's package prometheus)
 	$(say) 'alerts: promtool'
 	@command -v promtool >/dev/null || { echo 'promtool is missing: apt-get install prometheus' >&2; exit 1; }
 	promtool check rules k8s/components/observability/rules/orderbell.yaml k8s/components/observability/rules/visible.yaml
@@ -166,7 +166,7 @@ dashboards: ## Write the Grafana dashboards (tools/dashboards)
 	go -C tools/dashboards run . ../../$(DASHBOARDS)
 
 .PHONY: check-dashboards
-check-dashboards: ## Grafana dashboards: as tools/dashboards writes them
+check-dashboards: ## Grafana dashboards: equal to the output of tools/dashboards
 	$(say) 'dashboards'
 	rm -rf .cache/dashboards
 	go -C tools/dashboards run . ../../.cache/dashboards
@@ -196,7 +196,7 @@ race: bin/gotestsum ## Run the tests of the long-lived gateway, its feed and its
 	$(GO_TEST) -count=1 -race ./sse-gateway/... ./internal/feed/... ./cmd/orderbell/internal/watch ./cmd/orderbell/internal/load
 
 .PHONY: contract
-contract: bin/gotestsum check-contract ## Hold the code to the written contracts
+contract: bin/gotestsum check-contract ## Check the code against the written contracts
 	$(say) 'contract: examples, Go types, and what order-api and the gateway emit'
 	$(GO_TEST) -count=1 ./specs/... ./functions
 
@@ -208,7 +208,7 @@ conformance: bin/gotestsum bin/.programs test/e2e/node_modules/.package-lock.jso
 
 # The seed is fixed, so that a run fails only because of a change in the tree. Set another one with API_ARGS.
 .PHONY: test-api
-test-api: bin/.programs bin/mailpit ## Hold the running APIs to the OpenAPI document (API_ARGS="--seed 7 --max-examples 200" for more)
+test-api: bin/.programs bin/mailpit ## Check the running APIs against the OpenAPI document (API_ARGS="--seed 7 --max-examples 200" for more)
 	$(say) 'order-api, user-api and sse-gateway as the OpenAPI document has them: Schemathesis'
 	test/api/run --seed 1 --max-examples 10 $(API_ARGS)
 
@@ -250,7 +250,7 @@ CHAOS_ROUNDS := 5
 CHAOS_TEST = $(subst pkgname,testname,$(GO_TEST)) # a line for each fault
 
 .PHONY: chaos
-chaos: bin/gotestsum build ## Break every server and program under load, CHAOS_ROUNDS times (5), and look what was lost (half an hour)
+chaos: bin/gotestsum build ## Break every server and program under load, CHAOS_ROUNDS times (5), and report what was lost (half an hour)
 	$(say) 'chaos: servers, network and programs broken under load'
 	CHAOS_ROUNDS=$(CHAOS_ROUNDS) $(CHAOS_TEST) -count=1 -tags chaos -timeout 0 -run '^TestChaos$$' ./test/chaos
 	cat .report/chaos.md
@@ -264,7 +264,7 @@ chaos-short: bin/gotestsum build ## The same, each fault once (seven minutes)
 ALERTS_TEST = $(subst pkgname,testname,$(GO_TEST)) -count=1 -tags alerts -timeout 40m -parallel 16 # most of them wait most of the time
 
 .PHONY: alerts
-alerts: bin/gotestsum bin/mailpit bin/.programs ## Bring each alert to firing by its fault, on a running system with a real Prometheus (Debian's package prometheus; a quarter of an hour)
+alerts: bin/gotestsum bin/mailpit bin/.programs ## Cause the fault of each alert on a running system, and check that the alert fires, with a real Prometheus (Debian's package prometheus; a quarter of an hour)
 	$(say) 'alerts: each fires at its fault and resolves'
 	$(ALERTS_TEST) ./test/alerts
 	cat .report/alerts.md
@@ -281,7 +281,7 @@ test-collector: bin/gotestsum bin/mailpit bin/.programs bin/collector ## Run an 
 	$(ALERTS_TEST) -short -tags alerts,collector ./test/alerts -collector ../../bin/collector
 
 .PHONY: chaos-failover
-chaos-failover: bin/gotestsum bin/.programs bin/mailpit ## Have stores fail over and fill their disks under load, CHAOS_ROUNDS times (3), and look what was lost (as root; packages pgbouncer and libfaketime)
+chaos-failover: bin/gotestsum bin/.programs bin/mailpit ## Have stores fail over and fill their disks under load, CHAOS_ROUNDS times (3), and report what was lost (as root; packages pgbouncer and libfaketime)
 	$(say) 'chaos: failovers of PostgreSQL, Redis and Kafka, full disks, PgBouncer, a Redis Cluster'
 	$(subst bin/gotestsum,CHAOS_MOUNTS=own unshare --mount bin/gotestsum,$(CHAOS_TEST)) -count=1 -tags chaos -timeout 0 -run '^Test(Failover|Pooled)$$' ./test/chaos
 	cat .report/chaos-failover.md .report/chaos-failover-pooled.md
@@ -307,7 +307,7 @@ bench: ## Run the Go benchmarks
 	if [ -z "$$packages" ]; then echo 'there are no benchmarks'; else go test -run '^$$' -bench . -benchmem $$packages; fi
 
 .PHONY: bench-tenants
-bench-tenants: build ## Measure what a tenant at its worst does to another tenant (three minutes); fails where the goal of docs/security.md is missed
+bench-tenants: build ## Measure how the heaviest use of one tenant slows another (three minutes); fails where the goal of docs/security.md is missed
 	go test -count=1 -tags tenants -timeout 15m -v -run '^TestNoisyNeighbour$$' ./test/tenants
 
 .PHONY: bench-tenants-short
@@ -346,5 +346,5 @@ bench-memory: bin/.programs bin/bench ## Measure the gateway's memory with 5,000
 	bin/bench memory
 
 .PHONY: clean
-clean: ## Remove what was built and what dev kept (not the npm packages)
+clean: ## Remove built files and the data of dev (not the npm packages)
 	rm -rf bin .cache .dev .report frontend/dist frontend/kodata

@@ -1,5 +1,5 @@
-// Writes a .br and a .gz beside each file of dist/assets that gets smaller by it: the origin sends them as they are. Names in
-// there carry a hash of the content, so that a compressed file never belongs to another build.
+// Writes a .br and a .gz beside each file of dist/assets that they make smaller. The origin sends these files unchanged. Names in that
+// folder have a hash of the content, so that a compressed file never belongs to another build.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 

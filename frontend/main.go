@@ -21,7 +21,7 @@ func run(ctx context.Context, s *service.Service) error {
 		UserAPI  string `envconfig:"USER_API_URL" required:"true"`
 		Gateway  string `envconfig:"SSE_GATEWAY_URL" required:"true"`
 		Files    string `envconfig:"KO_DATA_PATH" required:"true"`     // the built page; ko's images set it
-		Overlay  string `envconfig:"FRONTEND_OVERLAY" default:"/site"` // files in here hide those
+		Overlay  string `envconfig:"FRONTEND_OVERLAY" default:"/site"` // its files replace those of Files
 		Headers  origin.Headers
 		Settings origin.Settings
 	}

@@ -54,7 +54,7 @@ func TestTheAuditTrail(t *testing.T) {
 		p.TenantID = "acme"
 		return authtest.Token(t, w.tokens, p)
 	}
-	viewer, err := w.people.Add(t.Context(), user.User{TenantID: "acme", Email: "vi@acme.example", Roles: []user.Role{user.Manager}})
+	viewer, err := w.users.Add(t.Context(), user.User{TenantID: "acme", Email: "vi@acme.example", Roles: []user.Role{user.Manager}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestTheAuditTrail(t *testing.T) {
 	w.revocations.Flush()
 	var got []string
 	for _, tenant := range []string{"acme", user.NoTenant} {
-		records, err := w.people.Records(t.Context(), tenant, time.Time{}, 100)
+		records, err := w.users.Records(t.Context(), tenant, time.Time{}, 100)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -37,10 +37,10 @@ import (
 func (w world) handler() http.Handler {
 	terms := user.InvitationTerms{Limits: user.DefaultLimits{MaxUsers: 1e6, MaxInvitations: 1e6}, Life: 1e12, MailDomain: "orders.example"}
 	inbox := inboxapi.New(w.log, w.verifier, inboxstore.New(w.pool), nowhere{})
-	devices, pairings := deviceapi.New(w.log, w.verifier, w.people, w.revocations, 1e6)
+	devices, pairings := deviceapi.New(w.log, w.verifier, w.users, w.revocations, 1e6)
 	orders := orderapi.New(w.log, w.verifier, orderstore.New(w.pool))
 	mux := http.NewServeMux()
-	mux.Handle("/", userapi.New(w.log, w.verifier, w.people, w.revocations, terms))
+	mux.Handle("/", userapi.New(w.log, w.verifier, w.users, w.revocations, terms))
 	for path, h := range map[string]http.Handler{"/api/orders": orders, "/api/notifications": inbox, "/api/devices": devices, paths.Pairings: pairings} {
 		mux.Handle(path, h)
 		mux.Handle(path+"/", h)
@@ -89,7 +89,7 @@ func (w world) samples(t *testing.T) map[string]func() sample {
 	pairing := func() (code string) {
 		count++
 		code = "BBBB-" + strings.Map(func(digit rune) rune { return rune("BCDFGHJKLM"[digit-'0']) }, fmt.Sprintf("%04d", count))
-		if err := w.people.BeginPairing(t.Context(), code, user.HashSecret(code)); err != nil {
+		if err := w.users.BeginPairing(t.Context(), code, user.HashSecret(code)); err != nil {
 			t.Fatal(err)
 		}
 		return code
@@ -100,7 +100,7 @@ func (w world) samples(t *testing.T) map[string]func() sample {
 		count++
 		return fmt.Sprintf(`{"email":"u%d@acme.example","name":"U%[1]d","roles":["viewer"],%s}`, count, wishes)
 	}
-	added, err := w.people.Add(t.Context(), user.User{TenantID: "acme", Email: "changed@acme.example", Roles: []user.Role{user.Viewer}})
+	added, err := w.users.Add(t.Context(), user.User{TenantID: "acme", Email: "changed@acme.example", Roles: []user.Role{user.Viewer}})
 	if err != nil {
 		t.Fatal(err)
 	}

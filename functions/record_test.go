@@ -170,7 +170,7 @@ func argsOf(detail string) (args []*string) {
 func (w world) moreWork(t *testing.T) map[string]func(context.Context) error {
 	t.Helper()
 	orders, api := orderstore.New(w.as(t, "orderbell_order_api")), w.as(t, "orderbell_user_api")
-	people, inbox := userstore.New(api), inboxstore.New(api)
+	users, inbox := userstore.New(api), inboxstore.New(api)
 	functions, sweeper, relay, gateway := w.as(t, "orderbell_functions"), w.as(t, "orderbell_delivery_sweeper"), w.as(t, "orderbell_outbox_relay"), w.as(t, "orderbell_sse_gateway")
 	events, mails := eventstore.New(functions, "mail.example"), eventstore.New(sweeper, "mail.example")
 	today := time.Now().UTC().Truncate(24 * time.Hour)
@@ -202,19 +202,19 @@ func (w world) moreWork(t *testing.T) map[string]func(context.Context) error {
 			return err
 		},
 		"tenant": func(ctx context.Context) error {
-			if _, err := people.Tenant(ctx, "acme"); err != nil {
+			if _, err := users.Tenant(ctx, "acme"); err != nil {
 				return err
 			}
 			zone := "Asia/Jakarta"
-			if _, err := people.UpdateTenant(ctx, "acme", user.TenantChange{TimeZone: &zone}); err != nil {
+			if _, err := users.UpdateTenant(ctx, "acme", user.TenantChange{TimeZone: &zone}); err != nil {
 				return err
 			}
-			_, _, err := people.FindWithTenant(ctx, "acme", w.owner.ID)
+			_, _, err := users.FindWithTenant(ctx, "acme", w.owner.ID)
 			return err
 		},
 		"change a user": func(ctx context.Context) error {
 			name := "Ayu"
-			_, err := people.Update(ctx, "acme", w.owner.ID, user.Change{Name: &name}, user.InvitationTerms{
+			_, err := users.Update(ctx, "acme", w.owner.ID, user.Change{Name: &name}, user.InvitationTerms{
 				Limits: user.DefaultLimits{MaxUsers: 50, MaxInvitations: 40}, Life: time.Hour, MailDomain: "x.example",
 			})
 			return err

@@ -25,7 +25,7 @@ func TestRightsAreThoseOfNow(t *testing.T) {
 		forViewers[o.Method+" "+o.Path] = o.EveryRole
 	}
 	someone := func(name string, issued time.Time) (user.User, string) {
-		p, err := w.people.Add(t.Context(), user.User{TenantID: "acme", Email: name + "@acme.example", Roles: []user.Role{user.Owner}})
+		p, err := w.users.Add(t.Context(), user.User{TenantID: "acme", Email: name + "@acme.example", Roles: []user.Role{user.Owner}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,7 +79,7 @@ func TestRightsAreThoseOfNow(t *testing.T) {
 		t.Fatalf("the revocation of the device: %d %s", status, body)
 	}
 	// The row is revoked, too: the announcement is forgotten after a day, the device's token never expires.
-	if role, err := w.people.DeviceRole(t.Context(), "acme", lostDevice, user.HashSecret(secretOf("lost till"))); !errors.Is(err, user.ErrNotFound) {
+	if role, err := w.users.DeviceRole(t.Context(), "acme", lostDevice, user.HashSecret(secretOf("lost till"))); !errors.Is(err, user.ErrNotFound) {
 		t.Errorf("the revoked device has the role %q, %v", role, err)
 	}
 	before := w.rows(t)
@@ -121,7 +121,7 @@ func TestRightsAreThoseOfNow(t *testing.T) {
 	if status, _ := w.askWith(t, "PATCH /api/users/{id}", asked{path: "/api/users/" + demoted.ID, body: `{"roles":["owner"]}`}, withDemoted); status != http.StatusForbidden {
 		t.Errorf("a demoted user promotes himself: %d", status)
 	}
-	records, err := w.people.Records(t.Context(), "acme", time.Time{}, 10)
+	records, err := w.users.Records(t.Context(), "acme", time.Time{}, 10)
 	if err != nil {
 		t.Fatal(err)
 	}

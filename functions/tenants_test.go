@@ -49,7 +49,7 @@ type world struct {
 	tokens                  auth.Config
 	owner, other            user.User
 	revocations             *rightstest.Revocations
-	people                  *userstore.Store
+	users                   *userstore.Store
 	orderID, notificationID string
 	deviceID                string
 	document                *openapitest.Document
@@ -61,24 +61,24 @@ func setup(t *testing.T) world {
 	w.document = openapitest.Read(t, openAPIFile)
 	w.tokens.Leeway = time.Minute // a token that is issued after a removal is made in advance
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	people, orders := userstore.New(w.pool), orderstore.New(w.pool)
-	checker, revocations := rightstest.New(t, rights.Config{CacheFor: time.Minute}, people)
-	w.people, w.revocations = people, revocations
+	users, orders := userstore.New(w.pool), orderstore.New(w.pool)
+	checker, revocations := rightstest.New(t, rights.Config{CacheFor: time.Minute}, users)
+	w.users, w.revocations = users, revocations
 	verifier := authtest.Verifier(t, w.tokens).With(checker)
 	w.log, w.verifier = log, verifier
 	w.apis = []route.API{
-		orderapi.New(log, verifier, orders), userapi.New(log, verifier, people, revocations, user.InvitationTerms{
+		orderapi.New(log, verifier, orders), userapi.New(log, verifier, users, revocations, user.InvitationTerms{
 			Limits: user.DefaultLimits{MaxUsers: 50, MaxInvitations: 40}, Life: time.Hour, MailDomain: "orders.example",
 		}),
 		inboxapi.New(log, verifier, inboxstore.New(w.pool), nowhere{}),
 	}
-	devices, _ := deviceapi.New(log, verifier, people, revocations, 10)
+	devices, _ := deviceapi.New(log, verifier, users, revocations, 10)
 	w.apis = append(w.apis, devices)
-	person := func(tenant, name string) user.User {
-		if err := people.EnsureTenant(t.Context(), user.Tenant{ID: tenant, Name: name, Locale: "en"}); err != nil {
+	addUser := func(tenant, name string) user.User {
+		if err := users.EnsureTenant(t.Context(), user.Tenant{ID: tenant, Name: name, Locale: "en"}); err != nil {
 			t.Fatal(err)
 		}
-		p, err := people.Add(t.Context(), user.User{
+		p, err := users.Add(t.Context(), user.User{
 			TenantID: tenant, Email: tenant + "@owners.example", Name: name, Roles: []user.Role{user.Owner}, EmailEnabled: true,
 		})
 		if err != nil {
@@ -86,7 +86,7 @@ func setup(t *testing.T) world {
 		}
 		return p
 	}
-	w.owner, w.other = person("acme", canary), person("other", "other")
+	w.owner, w.other = addUser("acme", canary), addUser("other", "other")
 	made, err := orders.Create(t.Context(), order.Order{Reference: canary, TotalAmount: 5, Currency: "EUR"}, order.Request{TenantID: "acme", Key: "key"})
 	if err != nil {
 		t.Fatal(err)
@@ -109,10 +109,10 @@ func secretOf(name string) string { return (name + strings.Repeat("x", 43))[:43]
 // pair pairs a device of the first business.
 func (w world) pair(t *testing.T, code, name string) (id string) {
 	t.Helper()
-	err := w.people.BeginPairing(t.Context(), code, user.HashSecret(secretOf(name)))
+	err := w.users.BeginPairing(t.Context(), code, user.HashSecret(secretOf(name)))
 	if err == nil {
 		var d user.Device
-		d, err = w.people.Pair(t.Context(), user.Device{TenantID: "acme", Name: name, Role: user.Kitchen}, code, 10, user.Act{Actor: "user:" + w.owner.ID}, w.owner.ID)
+		d, err = w.users.Pair(t.Context(), user.Device{TenantID: "acme", Name: name, Role: user.Kitchen}, code, 10, user.Act{Actor: "user:" + w.owner.ID}, w.owner.ID)
 		id = d.ID
 	}
 	if err != nil {
@@ -263,15 +263,15 @@ func TestNothingOfAnotherBusinessShowsOrChanges(t *testing.T) {
 	unknown.TenantID = "nowhere"
 	visitors := []struct { // in this order: what the first one makes is there for the second
 		who    string
-		person user.User
+		caller user.User
 	}{
 		{"the other business's owner", w.other}, {"their token with this business's user", theirs}, {"a business that does not exist", unknown},
 	}
 	for _, v := range visitors {
 		for _, routed := range slices.Sorted(maps.Keys(calls)) {
 			for _, a := range calls[routed] {
-				status, body := w.ask(t, routed, a, v.person)
-				if v.person.ID == w.other.ID && status != a.want || status >= http.StatusInternalServerError {
+				status, body := w.ask(t, routed, a, v.caller)
+				if v.caller.ID == w.other.ID && status != a.want || status >= http.StatusInternalServerError {
 					t.Errorf("%s, %s: status %d, want %d: %s", v.who, routed, status, a.want, body)
 				}
 				if strings.Contains(body, canary) {

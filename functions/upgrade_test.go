@@ -120,7 +120,7 @@ func (w world) paid() (event.Event, error) {
 func (w world) work(t *testing.T) map[string]func(context.Context) error {
 	t.Helper()
 	api, functions := w.as(t, "orderbell_user_api"), w.as(t, "orderbell_functions")
-	orders, people, inbox := orderstore.New(w.as(t, "orderbell_order_api")), userstore.New(api), inboxstore.New(api)
+	orders, users, inbox := orderstore.New(w.as(t, "orderbell_order_api")), userstore.New(api), inboxstore.New(api)
 	events, out := eventstore.New(functions, "mail.example"), outbox.New(w.as(t, "orderbell_outbox_relay"))
 	if _, err := events.EnsureDays(t.Context(), time.Now().AddDate(0, 0, -1), time.Now().AddDate(0, 0, 1)); err != nil {
 		t.Fatal(err)
@@ -143,10 +143,10 @@ func (w world) work(t *testing.T) map[string]func(context.Context) error {
 			return err
 		},
 		"users": func(ctx context.Context) error {
-			if _, err := people.Find(ctx, "acme", w.owner.ID); err != nil {
+			if _, err := users.Find(ctx, "acme", w.owner.ID); err != nil {
 				return err
 			}
-			_, _, err := people.Users(ctx, "acme", "", 10)
+			_, _, err := users.Users(ctx, "acme", "", 10)
 			return err
 		},
 		"inbox": func(ctx context.Context) error {

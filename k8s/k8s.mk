@@ -26,7 +26,7 @@ $(SCHEMAS): tools/k8s/modules.txt $(wildcard tools/k8s/schemas/*.go tools/k8s/in
 	touch $@
 
 .PHONY: manifests
-manifests: bin/kustomize bin/kubeconform bin/kind $(SCHEMAS) ## Render every overlay, hold it to the API's schemas and to the tree's own rules
+manifests: bin/kustomize bin/kubeconform bin/kind $(SCHEMAS) ## Render every overlay, and check it with the API's schemas and the rules of test/manifests
 	$(say) 'manifests: render'
 	mkdir -p .cache/manifests
 	for overlay in $(OVERLAYS); do bin/kustomize build k8s/overlays/$$overlay >.cache/manifests/$$overlay.yaml; done
@@ -40,7 +40,7 @@ manifests: bin/kustomize bin/kubeconform bin/kind $(SCHEMAS) ## Render every ove
 	go test -count=1 -tags manifests ./test/manifests/...
 
 .PHONY: frontend-image-files
-frontend-image-files: frontend/dist/index.html ## Put the built front end where ko takes it from
+frontend-image-files: frontend/dist/index.html ## Copy the built front end to the folder from which ko takes it
 	rm -rf frontend/kodata
 	cp -R frontend/dist frontend/kodata
 

@@ -7,7 +7,7 @@ import (
 	"orderbell/internal/feed"
 	"orderbell/internal/service"
 	"orderbell/internal/store/database"
-	"orderbell/outbox-relay/internal/letters"
+	"orderbell/outbox-relay/internal/deadletters"
 	"orderbell/outbox-relay/internal/relay"
 	"orderbell/outbox-relay/internal/scan"
 )
@@ -31,7 +31,7 @@ func startReaders(ctx context.Context, cfg config, producer scan.Producer, s *se
 	if err != nil {
 		return nil, err
 	}
-	counter, err := letters.New(cfg.Bus.DeadLetterTopic, reader, s.Log, s.Meter)
+	counter, err := deadletters.New(cfg.Bus.DeadLetterTopic, reader, s.Log, s.Meter)
 	if err != nil {
 		return nil, err
 	}

@@ -10,12 +10,12 @@ found=0 away=0 broken=0
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
 
-# unreachable: whether the output is about the network or a registry without the service, rather than about a dependency.
+# unreachable: whether the output reports a network error or a registry without the service, rather than a vulnerable dependency.
 unreachable() {
 	grep -qiE 'no such host|dial tcp|connection refused|i/o timeout|TLS handshake|server misbehaving|unexpected status|could not be fetched|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|audit endpoint returned an error|ENOAUDIT|4(04|05) ' "$out"
 }
 
-# verdict NAME DATABASE STATUS FOUND: says what a run means; FOUND is the tool's status for a finding.
+# verdict NAME DATABASE STATUS FOUND: reports the result of a run; FOUND is the tool's exit status for a finding.
 verdict() {
 	if (($3 == 0)); then
 		printf 'ok           %s\n' "$1"

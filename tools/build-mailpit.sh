@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the mail catcher Mailpit into OUT. Its Go module comes without the bundled web pages, so they are bundled here
-# from the sources in the module, with the versions that its own lock file pins.
+# Builds the mail catcher Mailpit into OUT. Its Go module does not contain the bundled web pages, so this script bundles
+# them from the sources in the module, with the versions that its own lock file pins.
 # usage: build-mailpit.sh OUT SCRATCH_FOLDER
 set -euo pipefail
 out=$(realpath -m "$1")

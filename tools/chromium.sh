@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sees to it that there is a Chromium for the end-to-end tests: Debian's package as root, Playwright's build elsewhere.
+# Installs a Chromium for the end-to-end tests unless there is one: Debian's package as root, else Playwright's build.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Builds what a release has, into FOLDER: release.sh VERSION REGISTRY SOURCE FOLDER
+# Builds the files and images of a release, files into FOLDER: release.sh VERSION REGISTRY SOURCE FOLDER
 #
 #   images.txt    the images in REGISTRY, with their digests; each has an SPDX bill of materials and OCI labels
-#   sbom-*.tar.gz those bills
+#   sbom-*.tar.gz these bills of materials
 #   *.tar.gz      the command line for Linux and macOS
-#   SHA256SUMS    of the archives and images.txt
+#   SHA256SUMS    the checksums of the archives and of images.txt
 #   notes.md      the section VERSION of CHANGELOG.md
 #
-# VERSION is such as 1.2.0; SOURCE is the address of the repository. KO and GO name other programs than ko and go, KO_FLAGS
-# more flags for ko, and CHANGELOG another changelog.
+# VERSION is, for example, 1.2.0; SOURCE is the address of the repository. KO and GO name the programs to run in place of ko and
+# go, KO_FLAGS has more flags for ko, and CHANGELOG names another changelog.
 set -euo pipefail
 if (($# != 4)); then
 	echo 'usage: tools/release.sh VERSION REGISTRY SOURCE FOLDER' >&2
@@ -31,12 +31,12 @@ fi
 
 built=$(mktemp -d)
 trap 'rm -rf "$built"' EXIT
-# pack FILE.tar.gz FOLDER NAME: the same bytes from the same commit.
+# pack FILE.tar.gz FOLDER NAME: the archive has the same bytes for the same commit.
 pack() {
 	tar -C "$2" --sort name --owner 0 --group 0 --numeric-owner --mtime "@$(git log -1 --format=%ct)" -c "$3" | gzip -n >"$out/$1"
 }
 
-# The programs: each folder with a main, but for the developers' own.
+# The programs: each folder with a main package, except the developers' tools.
 mapfile -t mains < <(git ls-files '*main.go' | grep -vE '^(test|tools)/' | xargs -n1 dirname | sed 's|^|./|')
 read -ra more <<<"${KO_FLAGS:-}"
 KO_DOCKER_REPO=$registry "${KO:-ko}" build --base-import-paths --tags "$version" --sbom spdx --sbom-dir "$built/sbom" \

@@ -12,11 +12,11 @@ import (
 	"orderbell/internal/user"
 )
 
-// maxArgument is the longest argument in bytes, which is that of a path on Linux. Nothing else that a command takes is longer.
+// maxArgument is the longest argument in bytes: a path on Linux. Every other argument is shorter.
 const maxArgument = 4096
 
-// errInArguments returns what is wrong with the first argument that is not text, before anything reads it: a list with a line
-// break would lose what comes after it. A joiner at the start of a value is left to [checkArguments].
+// errInArguments returns the fault of the first argument that is not text. It runs before the arguments are parsed, because the
+// parser of lists drops everything after a line break. [checkArguments] handles a joiner at the start of a value.
 func errInArguments(args []string) error {
 	for i, arg := range args {
 		if fault := text.Fault("-" + arg); fault != "" {
@@ -30,7 +30,7 @@ func errInArguments(args []string) error {
 	return nil
 }
 
-// checkArguments makes every command below cmd check what it is given, before its own checks.
+// checkArguments makes every command below cmd check its arguments and flags before the command's own checks.
 func checkArguments(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		checkArguments(sub)
@@ -98,7 +98,7 @@ func errInFlags(cmd *cobra.Command) (err error) {
 	return err
 }
 
-// namesTenants reports whether value is what the command takes as --tenant.
+// namesTenants reports whether the command accepts value as --tenant.
 func namesTenants(cmd *cobra.Command, value string) bool {
 	ids := []string{value}
 	switch cmd.CommandPath() {
@@ -110,8 +110,8 @@ func namesTenants(cmd *cobra.Command, value string) bool {
 	return !slices.ContainsFunc(ids, func(id string) bool { return !user.IsTenantID(id) })
 }
 
-// topicExists checks the arguments of help: cobra's own check prints them as they are, and exits with 0. What looks like a flag is
-// no topic either.
+// topicExists checks the arguments of help: cobra's own check prints them unchanged, and exits with 0. An argument that looks like a
+// flag is not a topic either.
 func topicExists(cmd *cobra.Command, args []string) error {
 	if _, rest, err := cmd.Root().Find(args); err != nil || len(rest) > 0 {
 		return fmt.Errorf("there is no help about %q: name a command", strings.Join(args, " "))

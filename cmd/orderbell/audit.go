@@ -34,8 +34,8 @@ func newAuditCommand() *cobra.Command {
 		Short: "Show who changed users, roles, tokens, limits, mails and dead letters, and who was refused",
 		Long: `Show the audit trail: who changed users, roles, tokens, limits, mails and dead letters, and whose tokens and requests were
 refused, from where and with what outcome, the newest first. Records stay when the user or the tenant is removed, for
-AUDIT_RETENTION_DAYS of the sweeper. Equal refusals of a day are one record with their number. --tenant - shows what belongs to no
-tenant: refused tokens whose signature is not good, and addresses that were taken off the list of suppressed ones.
+AUDIT_RETENTION_DAYS of the sweeper. Equal refusals of a day are one record with their number. --tenant - shows the records
+without a tenant: refused tokens without a valid signature, and addresses that were removed from the list of suppressed ones.
 
 ` + whichDatabase,
 		Example: `  orderbell audit --tenant demo

@@ -7,12 +7,12 @@ import (
 	"testing"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/go-cmp/cmp"
 
 	"orderbell/cmd/orderbell/internal/deadletter"
 	"orderbell/internal/bus"
 	"orderbell/internal/dev/waittest"
+	"orderbell/internal/event/cloudevent"
 )
 
 // TestCommandsAreInTheAuditTrail runs commands that change something, on a running stack.
@@ -41,7 +41,7 @@ func TestCommandsAreInTheAuditTrail(t *testing.T) {
 	}
 	defer producer.Close()
 	good, bad := payment(t, newID(), newID(), time.Now().UTC(), 1), payment(t, newID(), newID(), time.Now().UTC(), 1)
-	for _, err := range producer.Send(t.Context(), "orders.events", []cloudevents.Event{good, bad}) {
+	for _, err := range producer.Send(t.Context(), "orders.events", []cloudevent.Event{good, bad}) {
 		if err != nil {
 			t.Fatal(err)
 		}

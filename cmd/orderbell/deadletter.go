@@ -174,19 +174,19 @@ func newDeadLetterRedriveCommand(o *deadLetterOptions) *cobra.Command {
 		Short: "Send the events of dead letters to their functions again",
 		Long: `Send the events of dead letters to the topic of events again, unchanged, and record that on the topic of dead letters.
 
-With --auto only letters are sent that failed for a temporary reason: the function did not answer, or with a status that the
-broker tries again. Each waits 30 s after it was written, and twice as long for each letter that its event has had before,
-an hour at most. A function that had a new letter in the last 30 s gets ten letters, and the others when it had none. An event
-whose first letter is older than three days is left to an operator. Run it every minute: nothing else is to be done after an outage.
+With --auto the command sends only letters that failed for a temporary reason: the function did not answer, or answered with a status
+that the broker retries. Each letter waits 30 s after it was written, and twice as long for each earlier letter of its event, an hour
+at most. A function that had a new letter in the last 30 s gets ten letters, and the others when it has no new one. An event whose
+first letter is older than three days is left to an operator. Run it every minute: then nothing else needs to be done after an outage.
 
-With --groups, the consumer groups of all Triggers, it also finds what the broker has dropped because the topic of dead letters did not
-take it: events of the outbox, sent at least five minutes ago, that all groups have passed, without a record (or, with REDIS_URL, not
-published) and without a dead letter. It writes their dead letters, 1,000 in a run at most, and later runs redrive them. A run looks at
-the last 15 minutes, and one in the first minute of an hour at the whole outbox.
+With --groups, the consumer groups of all Triggers, it also finds events that the broker has dropped because the topic of dead letters
+did not accept them: events of the outbox, sent at least five minutes ago, that all groups have passed, without a record (or, with
+REDIS_URL, not published) and without a dead letter. It writes their dead letters, 1,000 in a run at most, and later runs redrive them.
+A run checks the last 15 minutes of the outbox, and a run in the first minute of an hour checks all of it.
 
-If the event was applied meanwhile, its function drops it as a duplicate. An event that still violates the contract is
-refused, and one whose source may not send events for its tenant (orderbell source). What is done is written to the audit trail
-of the database (DATABASE_URL). Exit status 1: a named letter was refused, or Kafka did not accept every event. Run the command again to continue.`,
+If the event was applied meanwhile, its function drops it as a duplicate. The command refuses an event that still violates the contract,
+or whose source may not send events for its tenant (orderbell source). It writes each action to the audit trail of the database
+(DATABASE_URL). Exit status 1: a named letter was refused, or Kafka did not accept every event. Run the command again to continue.`,
 		Example: `  orderbell deadletter redrive 3-42
   orderbell deadletter redrive --all --reason 'no database' --dry-run
   orderbell deadletter redrive --all
@@ -231,8 +231,8 @@ of the database (DATABASE_URL). Exit status 1: a named letter was refused, or Ka
 	o.filters(cmd)
 	cmd.Flags().BoolVar(&all, "all", false, "all letters that are neither redriven nor closed")
 	cmd.Flags().BoolVar(&auto, "auto", false, "all letters that failed for a temporary reason, when they are due")
-	cmd.Flags().IntVar(&rate, "rate", 0, "letters sent in a second at most; 0 is no limit")
-	cmd.Flags().StringSliceVar(&groups, "groups", nil, "consumer groups of the Triggers: find also what the broker has dropped")
+	cmd.Flags().IntVar(&rate, "rate", 0, "the most letters sent per second; 0: no limit")
+	cmd.Flags().StringSliceVar(&groups, "groups", nil, "consumer groups of the Triggers: also find events that the broker has dropped")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print what would be sent, and send nothing")
 	return cmd
 }

@@ -13,8 +13,8 @@ import (
 	"orderbell/internal/user"
 )
 
-// record writes to the audit trail what was done with dead letters, one record per tenant. Without a database, which the other
-// subcommands do not need, it prints a warning; the notes are still on the topic of dead letters.
+// record writes an action on dead letters to the audit trail, one record per tenant. The other subcommands need no database, so
+// without one it prints a warning; the notes are still on the topic of dead letters.
 func (s *databaseOfLetters) record(ctx context.Context, note io.Writer, action string, outcome user.Outcome, letters []deadletter.Letter) error {
 	byTenant := map[string][]string{}
 	for _, l := range letters {

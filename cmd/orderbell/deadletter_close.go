@@ -18,7 +18,7 @@ func newDeadLetterCloseCommand(o *deadLetterOptions) *cobra.Command {
 		Use:   "close ID… --because TEXT",
 		Short: "Record that dead letters will not be sent again",
 		Long: `Record that dead letters will not be sent again, by whom and why: for events that can never be applied. The letters stay on
-the topic; list --open and redrive --all leave them out. A letter that is named to redrive is sent all the same.`,
+the topic; list --open and redrive --all leave them out. redrive still sends a closed letter if you give its id.`,
 		Example: "  orderbell deadletter close 3-42 --because 'a test event of the till'",
 		Args:    someArguments,
 		PreRunE: func(*cobra.Command, []string) error {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/IBM/sarama"
 	kafka "github.com/cloudevents/sdk-go/protocol/kafka_sarama/v2"
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/cloudevents/sdk-go/v2/binding"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -26,7 +25,7 @@ import (
 )
 
 // payment returns an order_paid of demo for the order.
-func payment(t *testing.T, id, orderID string, at time.Time, amount int64) cloudevents.Event {
+func payment(t *testing.T, id, orderID string, at time.Time, amount int64) cloudevent.Event {
 	t.Helper()
 	ce, err := cloudevent.New(event.Event{
 		ID: id, Source: "/orderbell/test", Type: event.OrderPaid, Time: at,
@@ -87,7 +86,7 @@ func TestDeadLetters(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer producer.Close()
-	publish := func(events ...cloudevents.Event) {
+	publish := func(events ...cloudevent.Event) {
 		t.Helper()
 		for _, err := range producer.Send(t.Context(), "orders.events", events) {
 			if err != nil {
@@ -208,7 +207,7 @@ func sendRaw(t *testing.T, d *dev, message *sarama.ProducerMessage) {
 }
 
 // bury writes a dead letter of the time at.
-func bury(t *testing.T, d *dev, letter cloudevents.Event, at time.Time) {
+func bury(t *testing.T, d *dev, letter cloudevent.Event, at time.Time) {
 	t.Helper()
 	message := &sarama.ProducerMessage{Topic: "orders.dead-letters", Timestamp: at}
 	if err := kafka.WriteProducerMessage(t.Context(), binding.ToMessage(&letter), message); err != nil {
@@ -217,7 +216,7 @@ func bury(t *testing.T, d *dev, letter cloudevents.Event, at time.Time) {
 	sendRaw(t, d, message)
 }
 
-func deadLetterOf(e cloudevents.Event, status int) cloudevents.Event {
+func deadLetterOf(e cloudevent.Event, status int) cloudevent.Event {
 	return contract.Failure{Dest: "http://order-paid/", Status: status}.DeadLetter(e)
 }
 

@@ -59,10 +59,10 @@ queues after it.
 	o.define(cmd)
 	flags := cmd.Flags()
 	flags.Lookup("tenant").Usage = "ids of the tenants, separated by commas"
-	flags.IntVar(&o.newTenants, "new-tenants", 0, "create so many tenants for the load, instead of --tenant")
+	flags.IntVar(&o.newTenants, "new-tenants", 0, "number of tenants to create for the load, instead of --tenant")
 	flags.Float64Var(&o.plan.Rate, "rate", 10, "orders per second over all tenants")
 	flags.DurationVar(&o.duration, "for", 10*time.Second, "how long to create orders at --rate")
-	flags.IntVar(&o.spike, "spike", 0, "create so many orders as fast as they are answered, instead of --rate")
+	flags.IntVar(&o.spike, "spike", 0, "number of orders to create as fast as they are answered, instead of --rate")
 	flags.BoolVar(&o.plan.Pay, "pay", true, "pay each order as soon as it is created")
 	flags.IntVar(&o.plan.InFlight, "in-flight", 64, "the most orders that wait for an answer at the same time")
 	flags.DurationVar(&o.plan.Patience, "patience", time.Minute, "how long to wait for an answer, and for events at the end")

@@ -55,7 +55,7 @@ func (o *mailOptions) filters(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.filter.Reason, "reason", "", "only mails whose reason contains this text; case does not matter")
 	cmd.Flags().StringSliceVar(&o.statuses, "status", nil, "only mails with this status: due, sent, failed or suppressed (may be repeated)")
 	cmd.Flags().Var(o.since, "since", "only mails created since then: a duration, such as 2h, or an RFC 3339 time")
-	cmd.Flags().IntVar(&o.most, "limit", 1000, "at most so many mails")
+	cmd.Flags().IntVar(&o.most, "limit", 1000, "the largest number of mails")
 }
 
 // check validates the filters.
@@ -153,11 +153,11 @@ func newMailRetryCommand(o *mailOptions) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "retry [ID…]",
 		Short: "Make mails due again",
-		Long: `Make mails due now, with all their attempts before them. The sweeper sends them with its next run, with the Message-ID that they
-had. An id is that of a mail, or of an event for all its mails. --all chooses mails that failed, and those that were suppressed
-for an address that has been taken off the list since; --status chooses others.
+		Long: `Make mails due now, with the full number of attempts. The sweeper sends them with its next run, with the same Message-ID. An id is that
+of a mail, or of an event for all its mails. --all chooses mails that failed, and mails that were suppressed for an address that has
+been removed from the list since; --status chooses others.
 
-A mail that was sent is refused, as is one whose address is suppressed or whose user does not want it.
+The command refuses a mail that was sent, whose address is suppressed, or whose user does not want it.
 Exit status 1: no mail matches, a mail was refused, or nothing was changed.`,
 		Example: `  orderbell mail retry 0193b5a2-1c1e-8c3a-9d55-0a1b2c3d4e5f
   orderbell mail retry --all --reason 'given up' --since 24h --dry-run

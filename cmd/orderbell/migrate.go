@@ -38,8 +38,8 @@ func newMigrateUpCommand() *cobra.Command {
 		Short: "Apply all pending steps",
 		Long: `Apply all pending steps. DATABASE_URL connects as the owner of the tables.
 
-The programs' roles get the passwords of DATABASE_ROLES, ROLE:PASSWORD with commas between them. A role without one keeps what
-it has: at first it cannot log in.`,
+The programs' roles get the passwords of DATABASE_ROLES, ROLE:PASSWORD with commas between them. A role that is not
+named keeps its password; a new one cannot log in.`,
 		Example: "  DATABASE_URL=postgres://orderbell@db/orderbell orderbell migrate up",
 		Args:    noArguments,
 		RunE: work(func(cmd *cobra.Command, _ []string) error {

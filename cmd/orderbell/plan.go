@@ -23,7 +23,7 @@ func newPlanCommand() *cobra.Command {
 The load is shared by cells of equal size, each a whole deployment with a database of its own. The command computes what the mean
 load needs, then simulates one cell: from zero pods to the mean load, through a spike, until the spike is drained. It reaches no
 server. Defaults are this repository's manifests and benchmarks; --json has the source of each. docs/capacity.md has the formulas, the
-limits of the model, and how far it is from what was measured.`,
+limits of the model, and its deviation from measurements.`,
 		Example: `  orderbell plan
   orderbell plan --clients 20000 --tenants 2000 --payments 200 --core-price 1 --memory-price 0.1
   orderbell plan --payments 150000 --spike-factor 1      # sized for the peak

@@ -27,11 +27,11 @@ func newRevokeCommand() *cobra.Command {
 		Use:   "revoke --tenant TENANT (--user USER | --subject SUB | --token-id ID)",
 		Short: "Revoke tokens: every API refuses them, and their streams end",
 		Long: `Revoke tokens: every API refuses them within a second, and their streams end. A revocation lasts longer than any token is
-valid, so that none comes back to life.
+valid, so that no revoked token becomes valid again.
 
 --user, the address or the id of a user, revokes all tokens issued to the user until now. A token counts as issued AUTH_LEEWAY
 earlier than it says, since the issuer's clock may be ahead: a user who signs in at once is refused until that has passed.
---subject does the same for a service account, which is no user. --token-id revokes one token by its claim jti.
+--subject does the same for a service account, which is not a user. --token-id revokes one token by its claim jti.
 
 The revocation is kept in the database, with a record of the audit trail, and announced by Redis. If Redis is down the command
 fails, but the revocation takes effect within a minute. Run it again to end streams at once.

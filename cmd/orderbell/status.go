@@ -34,7 +34,7 @@ type statusOptions struct {
 	asJSON   bool
 }
 
-// statusConfig says in a cluster what the flags say elsewhere.
+// statusConfig has the values of the flags in a cluster.
 type statusConfig struct {
 	Programs addresses `envconfig:"STATUS_PROGRAMS"` // NAME=URL with commas between them
 	Groups   []string  `envconfig:"STATUS_GROUPS"`

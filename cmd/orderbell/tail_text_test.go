@@ -10,7 +10,7 @@ import (
 	"orderbell/internal/feed/feedtest"
 )
 
-// A publisher of before there was a rule may have sent anything: what tail prints steers no terminal and turns nothing
+// A publisher may have sent any text before the rule existed: what tail prints steers no terminal and turns nothing
 // around.
 func TestTailOfHostileText(t *testing.T) {
 	t.Parallel()

@@ -50,8 +50,8 @@ func newTenantCreateCommand() *cobra.Command {
 		Long: `Create a business and its owner, and print their ids. The owner adds the other users with POST /api/users.
 
 The name and the id of a business are unique. Without --id, the id is derived from the name. Tokens carry the id in the claim
-AUTH_TENANT_CLAIM; it cannot change later. An order that names no currency is in that of the business, and its days begin by
-its time zone; its owners and managers can change both, and the language, with PATCH /api/tenant. One address may belong to users of several businesses.
+AUTH_TENANT_CLAIM; it cannot change later. The currency is the default of the business's orders, and the time zone defines its days.
+Owners and managers can change both, and the language, with PATCH /api/tenant. One address may belong to users of several businesses.
 
 ` + whichDatabase,
 		Example: `  orderbell tenant create --name "Corner Shop" --owner-email ana@shop.example

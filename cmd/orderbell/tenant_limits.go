@@ -33,8 +33,8 @@ func newTenantLimitsCommand() *cobra.Command {
   max_streams        streams open at once on one gateway
   log_bytes          bytes of events that one gateway keeps in memory for the tenant
 
-A limit that is not set is the default: of TENANT_MAX_USERS and the like, and for the last two of the gateway's
-SSE_MAX_CLIENTS_PER_TENANT and SSE_LOG_MAX_BYTES. Programs see a change within 30 seconds; streams that are open stay. It is
+A limit that is not set has its default: the value of TENANT_MAX_USERS and similar variables, and for the last two of the gateway's
+SSE_MAX_CLIENTS_PER_TENANT and SSE_LOG_MAX_BYTES. Programs see a change within 30 seconds; open streams stay. The change is
 written to the audit trail.
 
 ` + whichDatabase,

@@ -28,8 +28,8 @@ func newTraceCommand() *cobra.Command {
 		Short: "Print the traces of an order: each hop of its changes, with a bar",
 		Long: `Print the traces of an order: each hop of its changes, with a bar.
 
-ORDER is the id of an order, or its reference; of several orders with one reference it is the newest. Each change of an order has a
-trace of its own, from the request to the frames in the browsers.
+ORDER is the id of an order, or its reference. If several orders have the reference, the command uses the newest. Each change of an order
+has a trace of its own, from the request to the frames in the browsers.
 
 orderbell dev keeps the spans of some thousand changes in memory, and this command asks it for them. Elsewhere it prints the ids of
 the traces, which the tracing backend finds. It reads the database of DATABASE_URL or, if that is not set, of the orderbell dev

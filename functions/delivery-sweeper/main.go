@@ -5,11 +5,10 @@ import (
 	"context"
 	"errors"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
-
 	"orderbell/functions/delivery-sweeper/internal/sweep"
 	"orderbell/functions/internal/eventfunction"
 	"orderbell/functions/internal/receiver"
+	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/service"
 	"orderbell/internal/store/database"
 	"orderbell/internal/store/eventstore"
@@ -41,7 +40,7 @@ func run(ctx context.Context, s *service.Service) error {
 	if err = errors.Join(err, err2); err != nil {
 		return err
 	}
-	handler, err := receiver.New(cfg.Sweep.Timeout, senders, s.Log, s.Meter, func(ctx context.Context, _ cloudevents.Event) error { return sweeper.Sweep(ctx) })
+	handler, err := receiver.New(cfg.Sweep.Timeout, senders, s.Log, s.Meter, func(ctx context.Context, _ cloudevent.Event) error { return sweeper.Sweep(ctx) })
 	if err = errors.Join(err, s.Observe(pool)); err != nil {
 		return err
 	}

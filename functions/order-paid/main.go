@@ -1,4 +1,4 @@
-// Command order-paid publishes paid orders to the streams, and notifies the users who sell in the inbox and by e-mail.
+// Command order-paid publishes paid orders to the streams, and notifies owners, managers and cashiers in the inbox and by e-mail.
 package main
 
 import (

@@ -25,7 +25,7 @@ const maxDomain = 253
 // Parse returns s as it is stored and sent: the local part as it is, the domain in lower case and with A-labels, so that
 // `kasse@BÜCHER.example` and `kasse@xn--bcher-kva.example` are one address. Parsing the result again changes nothing.
 //
-// It refuses what no mail server on the Internet delivers to, or what the SMTP server may not take: quoted local parts,
+// It refuses addresses to which no mail server on the Internet delivers, or which the SMTP server may refuse: quoted local parts,
 // local parts that are not ASCII (they need SMTPUTF8 on the whole way), address literals, and names without a dot.
 func Parse(s string) (string, error) {
 	at := strings.LastIndexByte(s, '@')
@@ -47,8 +47,8 @@ func Parse(s string) (string, error) {
 	return whole, nil
 }
 
-// Same says whether a and b are one mailbox: their local parts differ in case at most. Mail servers may tell case apart
-// (RFC 5321 §2.4), but no known one does, and users type either.
+// Same reports whether a and b are one mailbox: their local parts differ in case at most. Mail servers may distinguish case
+// (RFC 5321 §2.4), but no known one does, and users type both.
 func Same(a, b string) bool {
 	return strings.EqualFold(Canonical(a), Canonical(b))
 }
@@ -117,7 +117,7 @@ func Domain(name string) (string, error) {
 	case name == "" || strings.HasSuffix(name, "."):
 		return "", errors.New("an e-mail address must end with a domain, such as example.com")
 	}
-	// Of idna's own profiles none does all: the length of labels, joiners and the Bidi rule are checked too.
+	// None of idna's own profiles has all of these checks: the length of labels, joiners and the Bidi rule.
 	profile := idna.New(idna.MapForLookup(), idna.StrictDomainName(true), idna.BidiRule(), idna.VerifyDNSLength(true),
 		idna.CheckHyphens(false), idna.CheckJoiners(true), idna.Transitional(false))
 	domain, err := profile.ToASCII(name)

@@ -4,14 +4,14 @@ import "time"
 
 // Watched are the tenants whose events are counted, and what a client has seen of them.
 type Watched struct {
-	Since   time.Time   // changes of before are not counted
+	Since   time.Time   // earlier changes are not counted
 	Tenants []string    // ids
 	Loaded  []time.Time // by tenant: when the client last loaded all orders; zero: never
 	Seen    []string    // ids of the events that the client has received
 }
 
-// Tally counts the events of [Watched] by how far they have come. An event that is not both in the inboxes and seen, and a
-// mail that is due, are on the way.
+// Tally counts the events of [Watched] by the steps that they have reached. An event is on the way until it is in the inboxes and
+// seen. A due mail is on the way too.
 type Tally struct {
 	Made          int64 `json:"made"`           // committed with their order
 	InInbox       int64 `json:"in_inbox"`       // applied: their notifications and mails were written in one transaction

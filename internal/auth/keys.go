@@ -189,7 +189,7 @@ func (s *keySet) get(ctx context.Context) ([]jwkset.JWK, error) {
 		return nil, fmt.Errorf("read key set: %w", err)
 	}
 	if set.Keys == nil { // a JSON error page, not an empty key set
-		return nil, errors.New("the answer is no key set: it has no member keys")
+		return nil, errors.New("the answer is not a key set: it has no member keys")
 	}
 	var keys []jwkset.JWK
 	for _, raw := range set.Keys {

@@ -8,7 +8,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// Observe exports how old the keys of users' tokens are. Without a provider, as in development, there is nothing to export.
+// Observe exports the age of the keys of users' tokens. Without a provider, as in development, it exports nothing.
 func (v *Verifier) Observe(meter metric.Meter) error {
 	var sets []*keySet
 	for _, i := range v.issuers {
@@ -19,7 +19,7 @@ func (v *Verifier) Observe(meter metric.Meter) error {
 	return observeKeys(meter, "users", sets)
 }
 
-// Observe exports how old the keys of senders' tokens are. With a secret there is nothing to export.
+// Observe exports the age of the keys of senders' tokens. With a secret it exports nothing.
 func (s *Senders) Observe(meter metric.Meter) error {
 	if s.set == nil {
 		return observeKeys(meter, "senders", nil)
@@ -30,7 +30,7 @@ func (s *Senders) Observe(meter metric.Meter) error {
 func observeKeys(meter metric.Meter, tokens string, sets []*keySet) error {
 	label := metric.WithAttributes(attribute.String("tokens", tokens))
 	_, err := meter.Float64ObservableGauge("orderbell.auth.keys_age", metric.WithUnit("s"),
-		metric.WithDescription("How long ago the keys that tokens are verified with were last fetched; since the start if they never were. "+
+		metric.WithDescription("Age of the keys that verify tokens: the time since the last fetch or, without one, since the start. "+
 			"tokens is users or senders. Labels: tokens."),
 		metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
 			if len(sets) == 0 {

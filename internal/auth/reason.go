@@ -18,7 +18,7 @@ func (f *fault) Error() string { return f.what + ": " + f.next }
 
 func (f *fault) Unwrap() error { return f.cause }
 
-// faults returns all faults. A token may have several: the first one is said.
+// faults returns all faults. If a token has several, the first one is reported.
 func faults() []fault {
 	return []fault{
 		{jwkset.ErrKeyNotFound, "the key that signed the token is unknown", "sign in again"},

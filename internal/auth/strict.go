@@ -28,10 +28,10 @@ const (
 var (
 	// errCritical refuses critical headers (RFC 7515 §4.1.11), of which none is supported.
 	errCritical = errors.New("the token's header has the member crit, but no extension is supported: correct the identity provider")
-	// errNotText refuses what two readers may read differently (RFC 7519 §7.2).
+	// errNotText refuses a token that two parsers may read differently (RFC 7519 §7.2).
 	errNotText = errors.New("the token's header or claims are not UTF-8: correct the identity provider")
-	// errNoIssue refuses a token that no revocation of its user could be compared with, and whose lifetime is not known (RFC 9068
-	// §2.2 wants the claim in access tokens).
+	// errNoIssue refuses a token without a time of issue: it cannot be compared with a revocation of its user, and its lifetime is
+	// unknown (RFC 9068 §2.2 requires the claim in access tokens).
 	errNoIssue = errors.New("the token has no claim iat, the time of its issue: correct the identity provider")
 )
 

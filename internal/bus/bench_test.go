@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/uuid"
 
 	"orderbell/internal/bus"
@@ -35,7 +34,7 @@ func BenchmarkSend(b *testing.B) {
 				b.Fatal(err)
 			}
 			b.Cleanup(producer.Close)
-			batch := make([]cloudevents.Event, size)
+			batch := make([]cloudevent.Event, size)
 			for i := range batch {
 				batch[i] = benchEvent()
 			}
@@ -64,9 +63,9 @@ func benchBrokers(b *testing.B) []string {
 	return []string{kafka.Brokers()}
 }
 
-func benchEvent() cloudevents.Event {
+func benchEvent() cloudevent.Event {
 	order := uuid.NewString()
-	e := cloudevents.NewEvent()
+	e := cloudevent.Empty()
 	e.SetID(uuid.NewString())
 	e.SetSource(event.Source)
 	e.SetType(string(event.OrderCreated))
@@ -76,6 +75,6 @@ func benchEvent() cloudevents.Event {
 	e.SetExtension(cloudevent.ExtSequence, "1")
 	e.DataEncoded = []byte(`{"order_id":"` + order + `","tenant_id":"demo","status":"submitted","reference":"A-1042",` +
 		`"total_amount":125000,"currency":"IDR","version":1,"timestamp":"2026-11-24T10:00:00Z"}`)
-	e.SetDataContentType(cloudevents.ApplicationJSON)
+	e.SetDataContentType(cloudevent.JSON)
 	return e
 }

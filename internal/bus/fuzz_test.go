@@ -7,11 +7,11 @@ import (
 
 	"github.com/IBM/sarama"
 	kafka "github.com/cloudevents/sdk-go/protocol/kafka_sarama/v2"
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/cloudevents/sdk-go/v2/binding"
 
 	"orderbell/internal/bus"
 	"orderbell/internal/bus/record"
+	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/event/deadletter"
 )
 
@@ -29,7 +29,7 @@ func message(key, headers string, value []byte) *sarama.ConsumerMessage {
 }
 
 // onTopic writes e as a producer does, and reads it as a consumer.
-func onTopic(t *testing.T, e cloudevents.Event) record.Record {
+func onTopic(t *testing.T, e cloudevent.Event) record.Record {
 	t.Helper()
 	out := &sarama.ProducerMessage{Topic: "orders.dead-letters"}
 	if err := kafka.WriteProducerMessage(t.Context(), (*binding.EventMessage)(&e), out); err != nil {

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/go-cmp/cmp"
 
 	"orderbell/internal/bus"
@@ -48,12 +47,12 @@ func TestPartitionsAreThoseOfJavaClients(t *testing.T) {
 	want := map[string]int32{}
 	for key, hash := range javaHashes {
 		want[key] = (hash & 0x7fffffff) % partitions
-		e := cloudevents.NewEvent()
+		e := cloudevent.Empty()
 		e.SetID(key)
 		e.SetSource("/test")
 		e.SetType("test")
 		e.SetExtension(cloudevent.ExtPartitionKey, key)
-		if errs := producer.Send(ctx, c.Topic, []cloudevents.Event{e}); errs[0] != nil {
+		if errs := producer.Send(ctx, c.Topic, []cloudevent.Event{e}); errs[0] != nil {
 			t.Fatal(errs[0])
 		}
 	}

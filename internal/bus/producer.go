@@ -8,10 +8,10 @@ import (
 
 	"github.com/IBM/sarama"
 	kafka "github.com/cloudevents/sdk-go/protocol/kafka_sarama/v2"
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/cloudevents/sdk-go/v2/binding"
 
 	"orderbell/internal/bus/record"
+	"orderbell/internal/event/cloudevent"
 )
 
 // Producer sends events. It connects at the first Send, and reconnects after an outage of Kafka. It is safe for
@@ -59,7 +59,7 @@ func NewProducer(c Config) (*Producer, error) {
 //
 // Events with the same key arrive in the given order unless one fails: then a later one may have arrived. A caller that
 // needs the order sends the second event after the first is acknowledged.
-func (p *Producer) Send(ctx context.Context, topic string, events []cloudevents.Event) []error {
+func (p *Producer) Send(ctx context.Context, topic string, events []cloudevent.Event) []error {
 	errs := make([]error, len(events))
 	messages := make([]*sarama.ProducerMessage, 0, len(events))
 	for i := range events {

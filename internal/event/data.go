@@ -99,7 +99,7 @@ func (d Data) check() error {
 		return Invalid("data.currency", "%q is not three capital letters", Clip(d.Currency))
 	case d.Version < 1 || d.Version > 1<<31-1:
 		return Invalid("data.version", "is %d, want 1 to %d", d.Version, 1<<31-1)
-	case d.Timestamp.UTC().Year() < FirstYear || d.Timestamp.UTC().Year() > LastYear: // in no zone may it be a year that RFC 3339 cannot write
+	case d.Timestamp.UTC().Year() < FirstYear || d.Timestamp.UTC().Year() > LastYear: // no time zone may make it a year that RFC 3339 cannot represent
 		return Invalid("data.timestamp", "is %s, want one of the years %d to %d", d.Timestamp.Format(time.RFC3339), FirstYear, LastYear)
 	case d.Undone != "" && !d.Undone.CanBeUndone():
 		return Invalid("data.undone", "%q cannot be undone: use one of %s", Clip(string(d.Undone)), text.List(order.Undoable()))

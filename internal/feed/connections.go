@@ -81,8 +81,8 @@ func (c *watchedConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// SyscallConn is where go-redis looks before each use whether the peer has closed the connection. It takes a retired one for
-// closed. With TLS it sees no more than that, since a record that has arrived need not be an answer.
+// SyscallConn lets go-redis check before each use whether the peer has closed the connection. A retired connection looks closed to
+// it. With TLS the check sees nothing else, since a record that has arrived need not be an answer.
 func (c *watchedConn) SyscallConn() (syscall.RawConn, error) {
 	if c.retired() {
 		return nil, errRetired

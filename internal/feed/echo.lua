@@ -1,4 +1,4 @@
--- Sends a message to the program itself, by a server that takes writes: a replica would publish to those who hear it, too.
+-- Sends a message to the program itself, through a server that accepts writes. A replica would publish to its subscribers too.
 --
 -- KEYS: the channel, which is also the name of a key that is written
 -- ARGV: message, sharded (auto, on or off)

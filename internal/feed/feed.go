@@ -6,7 +6,7 @@
 // marks an event as published and says where, `orders:{tenant}:tail` keeps the last position and event (30 days, longer
 // than the ring, so that a tenant's first order of the morning is linked to the last one of the evening), and
 // `orders:{tenant}` is the channel. One Lua script writes all of them. Revocations of tokens have one channel for all
-// tenants. order-api says on a tenant's channel which event is to come ([Feed.Committed]).
+// tenants. order-api announces on a tenant's channel which event will follow ([Feed.Committed]).
 //
 // Order: messages of a tenant arrive in the order of the stream. Duplicates: an event is published once while its mark
 // lives (SSE_REPLAY_BUFFER_TTL_SECONDS). Loss: pub/sub may lose messages; every message names the one before it, so a
@@ -70,7 +70,7 @@ type Feed struct {
 	publish *redis.Script
 	sharded *redis.Script // answers 1 or 0
 	echo    *redis.Script
-	tell    *redis.Script // publishes a message of which nothing is kept
+	tell    *redis.Script // publishes a message without storing it
 	revoke  *redis.Script
 
 	revocations RevocationSink          // nil: not followed

@@ -20,7 +20,7 @@ import (
 type Sink interface {
 	// Published is called for each message on a followed tenant's channel.
 	Published(tenantID string, p message.Published)
-	// Expected is called when orders of the tenant have changed: the event of the last commit is to be published soon.
+	// Expected is called when orders of the tenant have changed: the event of the last commit must be published soon.
 	Expected(tenantID string, commits []message.Commit)
 	// Confirmed is called when a tenant's subscription begins, also after a reconnect. Earlier messages may have been
 	// missed.

@@ -14,8 +14,8 @@ import (
 // hints is the channel that wakes the relays. No tenant's id begins with "~".
 const hints = "orders:{~outbox}"
 
-// expectPrefix begins a message of a tenant's channel that names events to come: the JSON array of the [message.Commit] that led to
-// them follows. What is published begins with a digit.
+// expectPrefix begins a message of a tenant's channel that announces events. A JSON array of [message.Commit] follows. Published
+// messages begin with a digit.
 const expectPrefix = "expect "
 
 // maxCommitBytes bounds the commits in one message beside [message.MaxCommits].
@@ -24,9 +24,9 @@ const maxCommitBytes = 64 << 10
 // maxEventID is longer than every event id.
 const maxEventID = 64
 
-// Committed tells the relays that changes have been committed, and the watchers of each tenant what its orders are now and
-// which event is to come, that of the tenant's last commit: an event that does not come shows that something on its way is
-// down. Redis keeps nothing of it. The relays are told first, since the events wait for them.
+// Committed tells the relays that changes have been committed. It sends the watchers of each tenant the new state of its orders, and
+// announces the event of the tenant's last commit: if that event does not arrive, something on its way is down. Redis stores
+// none of it. The relays are told first, since the events wait for them.
 func (f *Feed) Committed(ctx context.Context, commits map[string][]message.Commit) error {
 	errs := append(make([]error, 0, len(commits)+1), f.Hint(ctx))
 	for tenantID, those := range commits {
@@ -37,12 +37,12 @@ func (f *Feed) Committed(ctx context.Context, commits map[string][]message.Commi
 		errs = append(errs, err)
 	}
 	if err := errors.Join(errs...); err != nil {
-		return wrap("tell of a commit", err)
+		return wrap("announce a commit", err)
 	}
 	return nil
 }
 
-// expectation returns the message that tells of at least one commit.
+// expectation returns the message that announces at least one commit.
 func expectation(commits []message.Commit) (string, error) {
 	bytes := 0
 	from := len(commits)
@@ -58,8 +58,8 @@ func expectation(commits []message.Commit) (string, error) {
 	return expectPrefix + string(list), nil
 }
 
-// expected returns the commits that a message of a tenant's channel tells of, if it is such a message. The last one's event is
-// to come.
+// expected returns the commits that a message of a tenant's channel announces, and false for any other message. The event of the
+// last commit must follow.
 func expected(payload string) (commits []message.Commit, ok bool) {
 	list, ok := strings.CutPrefix(payload, expectPrefix)
 	if !ok || json.Unmarshal([]byte(list), &commits) != nil || len(commits) == 0 {
@@ -82,24 +82,24 @@ func (f *Feed) Hint(ctx context.Context) error {
 	return nil
 }
 
-// Hints calls hinted for each [Feed.Hint] it hears, until ctx ends. It subscribes again after a lost connection, and when the
-// subscription has stayed with a server that hints do not reach any more. It calls hinted then too, since hints may have been
-// missed. hinted must not block.
+// Hints calls hinted for each [Feed.Hint] that it receives, until ctx ends. It subscribes again after a lost connection, and if the
+// subscription is at a server that hints no longer reach. It calls hinted then too, since hints may have been missed. hinted must not
+// block.
 func (f *Feed) Hints(ctx context.Context, hinted func()) {
 	for f.hearHints(ctx, hinted) {
 		hinted()
 	}
 }
 
-// hearHints hears the hints of one subscription, and returns false when ctx ends. It is checked as those of [Feed.Run] are.
+// hearHints receives the hints of one subscription, and returns false when ctx ends. It checks the subscription as [Feed.Run] does.
 func (f *Feed) hearHints(ctx context.Context, hinted func()) bool {
 	check := hints + ":" + rand.Text()
 	subscription := f.client.Subscribe(ctx, hints, check)
-	defer func() { _ = subscription.Close() }() // nothing is left to lose
+	defer func() { _ = subscription.Close() }() // the subscription is not used any more
 	messages := subscription.Channel()
 	every := time.NewTicker(checkEvery)
 	defer every.Stop()
-	var waits time.Time // when the first message was sent on check that has not come; zero: all came
+	var waits time.Time // when the first message that has not come back was sent on check; zero: all came back
 	for {
 		select {
 		case <-ctx.Done():
@@ -124,7 +124,7 @@ func (f *Feed) hearHints(ctx context.Context, hinted func()) bool {
 	}
 }
 
-// sent says whether a server took a message on the channel.
+// sent reports whether a server accepted a message on the channel.
 func (f *Feed) sent(ctx context.Context, channel string) bool {
 	ctx, cancel := context.WithTimeout(ctx, checkPatience)
 	defer cancel()

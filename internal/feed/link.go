@@ -20,7 +20,7 @@ type link struct {
 	heard      time.Time      // when data were last received
 	pinged     time.Time      // when the first ping since then was sent; zero: none was
 	checkable  bool           // check is subscribed
-	checked    time.Time      // when the first message was sent on check that has not come; 0: all came
+	checked    time.Time      // when the first message that has not come back was sent on check; zero: all came back
 	unfollowed map[string]int // channels with an unsubscribe under way
 }
 

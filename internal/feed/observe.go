@@ -22,7 +22,7 @@ func (f *Feed) Observe(meter metric.Meter) error {
 		metric.WithDescription("Connections to Redis that were closed because they were too old or broken."))
 	errs[2] = err
 	f.published, errs[3] = meter.Float64Histogram("orderbell.redis.publish.duration", metric.WithUnit("s"),
-		metric.WithDescription("The script in Redis that publishes a message. Labels: outcome."),
+		metric.WithDescription("Time of the script in Redis that publishes a message. Labels: outcome."),
 		metric.WithExplicitBucketBoundaries(.0002, .0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2))
 	if err := errors.Join(errs[:]...); err != nil {
 		return err

@@ -26,7 +26,7 @@ local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 if now > ms then ms, seq = now, 0 else seq = seq + 1 end
 local id = string.format('%.0f-%.0f', ms, seq)
 
--- b is how many bytes of payload the stream has had, this entry's included: the difference of two is what lies between.
+-- b is the total size of all payloads of the stream up to this entry, in bytes. The difference of two entries is the size between them.
 local bytes = redis.call('INCRBY', KEYS[4], #ARGV[3])
 redis.call('PEXPIRE', KEYS[4], 2592000000) -- outlives the stream, as the tail does
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[5], id, 'p', tail, 'd', ARGV[3], 'b', bytes)

@@ -1,4 +1,4 @@
--- Takes tokens back: keeps the revocation until it is over, and tells all gateways.
+-- Revokes tokens: stores the revocation until it expires, and announces it to all programs.
 --
 -- KEYS: the list of revocations
 -- ARGV: channel, revocation, when it is over in ms since 1970, sharded (auto, on or off)

@@ -33,8 +33,8 @@ func Statuses() []Status {
 // Valid reports whether s is one of [Statuses].
 func (s Status) Valid() bool { return slices.Contains(Statuses(), s) }
 
-// Next returns the states that may follow s. A paid order may skip steps forward (a shop without a kitchen completes
-// at once), never backward; only an unpaid order is cancelled and only a paid one refunded.
+// Next returns the states that may follow s. A paid order may skip steps forward (a business without a kitchen completes
+// at once), never backward. Only an unpaid order can be cancelled, and only a paid one refunded.
 func (s Status) Next() []Status {
 	switch s {
 	case Submitted:

@@ -20,5 +20,5 @@ func Open() []Status { return []Status{Submitted, Paid, Preparing, Ready} }
 // Done returns the states of finished orders.
 func Done() []Status { return []Status{Completed, Cancelled, Refunded} }
 
-// MostCounted bounds a count of orders, so that the cost does not grow with the age of the shop.
+// MostCounted bounds a count of orders, so that the cost does not grow with the age of the tenant.
 const MostCounted = 1000

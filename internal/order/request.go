@@ -30,7 +30,7 @@ type Answer struct {
 	DuplicateOf string
 }
 
-// DuplicateWithin is the time in which the same reference suggests a duplicate. Shops may restart with A-1 every
+// DuplicateWithin is the time in which the same reference suggests a duplicate. A business may restart with A-1 every
 // morning.
 const DuplicateWithin = 12 * time.Hour
 

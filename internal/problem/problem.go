@@ -87,7 +87,7 @@ func (p *Problem) With(name, value string) *Problem {
 	return p
 }
 
-// Write answers with p. What was set of another answer, such as its length, is removed.
+// Write answers with p. It removes headers of another answer, such as its length.
 func (p *Problem) Write(w http.ResponseWriter) {
 	for _, name := range []string{"Content-Length", "Content-Encoding", "Content-Disposition", "Content-Language", "Etag", "Last-Modified"} {
 		w.Header().Del(name)
@@ -154,8 +154,8 @@ func OptionalBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, Decode(body, &struct{}{})
 }
 
-// CheckEncoding returns 415 for a body that is compressed, or in another character set than UTF-8, and nil for any other: its bytes
-// would be read as what they are not.
+// CheckEncoding returns 415 for a body that is compressed, or in another character set than UTF-8, because its bytes would be
+// misread. It returns nil for any other body.
 func CheckEncoding(h http.Header) *Problem {
 	if coding := strings.Join(h.Values("Content-Encoding"), ", "); coding != "" && !strings.EqualFold(coding, "identity") {
 		return New(http.StatusUnsupportedMediaType, "Content-Encoding must be absent, not %q: send the body uncompressed", text.ClipChars(coding, mostQuoted)).With("Accept-Encoding", "identity")

@@ -13,7 +13,7 @@ func BadParameter(name, detail string) *Problem {
 	return named(http.StatusBadRequest, []FieldError{{Field: name, Detail: detail}})
 }
 
-// CheckQuery returns 400 for a query that cannot be parsed: what it asks for must not be guessed.
+// CheckQuery returns 400 for a query that cannot be parsed, because its meaning must not be guessed.
 func CheckQuery(r *http.Request) error {
 	_, err := parseQuery(r)
 	return err
@@ -47,8 +47,8 @@ func Query(r *http.Request, known ...string) (url.Values, error) {
 	return query, nil
 }
 
-// OnlyQuery is [Query] of a call that chooses what it answers by its parameters: a name that is not known is 400, since
-// the answer would not be what the client believes to have chosen.
+// OnlyQuery is [Query] for a call whose parameters select its answer. An unknown name is 400, since the answer would not be the one
+// that the client wants to select.
 func OnlyQuery(r *http.Request, known ...string) (url.Values, error) {
 	query, err := Query(r, known...)
 	if err != nil {

@@ -49,7 +49,7 @@ func Recover(log *slog.Logger, h http.Handler) http.Handler {
 			log.ErrorContext(r.Context(), "request handler panicked", "request_id", RequestID(r.Context()),
 				"method", r.Method, "path", r.URL.Path, "panic", v, "stack", string(debug.Stack()))
 			switch {
-			case answer.taken != nil: // the server knows the connection no more
+			case answer.taken != nil: // the server no longer has the connection
 				_ = answer.taken.Close()
 				return
 			case answer.begun:

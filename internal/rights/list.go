@@ -139,7 +139,7 @@ func (l *List) Run(ctx context.Context) {
 	}
 }
 
-// read reads every source. The failure of one does not hold back what another has.
+// read reads every source. If one source fails, the entries of the others are used.
 func (l *List) read(ctx context.Context) error {
 	var errs []error
 	for _, s := range l.sources {

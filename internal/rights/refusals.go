@@ -9,7 +9,7 @@ import (
 	"orderbell/internal/user"
 )
 
-// Bounds of the refusals that a program holds until it writes them, so that an attack with ever new tokens costs little.
+// Bounds of the refusals that a program holds until it writes them, so that an attack with many different tokens costs little.
 const (
 	refusalsEvery   = 5 * time.Second
 	maxTenants      = 200
@@ -19,7 +19,7 @@ const (
 	refusalsMessage = "requests refused"
 )
 
-// refusals counts what was refused, for the log and the audit trail. It is safe for concurrent use.
+// refusals counts refused requests, for the log and the audit trail. It is safe for concurrent use.
 type refusals struct {
 	users Users // nil: they are logged alone
 	log   *slog.Logger
@@ -55,7 +55,7 @@ func (r *refusals) Refused(what user.Record) {
 	counted[one]++
 }
 
-// run writes what was counted until ctx ends, and then once more.
+// run writes the counted refusals until ctx ends, and then once more.
 func (r *refusals) run(ctx context.Context) {
 	tick := time.NewTicker(refusalsEvery)
 	defer tick.Stop()
@@ -72,7 +72,7 @@ func (r *refusals) run(ctx context.Context) {
 	}
 }
 
-// Flush logs and writes what was counted. What cannot be written is in the log.
+// Flush logs and writes the counted refusals. Those that cannot be written are in the log.
 func (r *refusals) Flush(ctx context.Context) {
 	r.mu.Lock()
 	byTenant := r.byTenant

@@ -1,7 +1,7 @@
 // Package rights returns the current rights of a token's holder: whether the token was revoked, and the current roles
 // of its user.
 //
-// A token has the roles at its time of issue. The current roles are those of the user's row, cached for a few seconds;
+// A token has the roles at its time of issue. The current roles are in the user's row, cached for a few seconds;
 // a change of the row is announced through Redis and invalidates the cache at once. A user without a row has no roles,
 // except for configured service accounts. Revocations come from Redis and PostgreSQL, see [List].
 //
@@ -98,7 +98,7 @@ func New(cfg Config, source Source, users Users, log *slog.Logger, told func(aut
 // List returns the revocations that c uses.
 func (c *Checker) List() *List { return c.list }
 
-// Run reads revocations, and writes what was refused, until ctx ends.
+// Run reads revocations, and writes refusals, until ctx ends.
 func (c *Checker) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	running.Go(func() { c.list.Run(ctx) })

@@ -16,7 +16,7 @@ import (
 // Config has the connection limits of a server and the trusted proxies.
 type Config struct {
 	MaxConnections int      `envconfig:"HTTP_MAX_CONNECTIONS" default:"20000"`
-	MaxPerAddress  int      `envconfig:"HTTP_MAX_CONNECTIONS_PER_ADDRESS" default:"1000"` // all tills of a shop may share one address
+	MaxPerAddress  int      `envconfig:"HTTP_MAX_CONNECTIONS_PER_ADDRESS" default:"1000"` // all tills of a business may share one address
 	TrustedProxies Prefixes `envconfig:"TRUSTED_PROXIES"`                                 // 10.0.0.0/8,…: their X-Forwarded-For counts
 }
 
@@ -201,7 +201,7 @@ func ClientAddress(r *http.Request) string {
 	return from.String()
 }
 
-// ClientNetwork returns what one client can choose addresses from: the network of 64 bits of an IPv6 address, else the address.
+// ClientNetwork returns the network from which one client can choose addresses: 64 bits of an IPv6 address, otherwise the address.
 func ClientNetwork(r *http.Request) string {
 	address, err := netip.ParseAddr(ClientAddress(r))
 	if err != nil {

@@ -45,7 +45,7 @@ func (h repeated) Enabled(ctx context.Context, level slog.Level) bool {
 	return h.next.Enabled(ctx, level)
 }
 
-// WithAttrs implements [slog.Handler]. All that come from one logger count together.
+// WithAttrs implements [slog.Handler]. All handlers of one logger are counted together.
 func (h repeated) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return repeated{next: h.next.WithAttrs(attrs), seen: h.seen}
 }
@@ -90,7 +90,7 @@ func (s *seen) pass(message string, now time.Time) (left int, pass bool) {
 	if now.Sub(c.began) >= repeatEvery {
 		c.began, c.passed = now, 0
 		if c.left > 0 {
-			c.passed = burst - 1 // it still goes on: one line for the minute
+			c.passed = burst - 1 // the records still repeat: one line for the minute
 		}
 	}
 	if c.passed >= burst {

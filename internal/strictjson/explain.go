@@ -10,8 +10,7 @@ import (
 	"strings"
 )
 
-// Explain returns the fault that an error of encoding/json stands for, in words that name no type of Go. Its Field is "" for the
-// whole value.
+// Explain converts an error of encoding/json to a fault, in words without Go types. Its Field is "" for the whole value.
 func Explain(err error) *Fault {
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
@@ -33,7 +32,7 @@ func Explain(err error) *Fault {
 
 // jsonType names the JSON that a Go type is decoded from.
 func jsonType(t reflect.Type) string {
-	switch t.Kind() { //nolint:exhaustive // those of the requests
+	switch t.Kind() { //nolint:exhaustive // the kinds that requests have
 	case reflect.Bool:
 		return "true or false"
 	case reflect.Int, reflect.Int64:

@@ -140,7 +140,7 @@ func (c *checker) path() string {
 	return strings.Join(names, ".")
 }
 
-// addFields adds the names of a struct's fields in JSON, each with its type. A field hides that of an embedded struct.
+// addFields adds the names of a struct's fields in JSON, each with its type. A field hides a field of an embedded struct.
 func addFields(known map[string]reflect.Type, t reflect.Type) {
 	var embedded []reflect.Type
 	for f := range t.Fields() {

@@ -2,8 +2,8 @@ package tracing
 
 import "go.opentelemetry.io/otel/attribute"
 
-// All names of spans and of their attributes are in this file. Where OpenTelemetry's semantic conventions have a name
-// (HTTP and messaging, version 1.26), it is theirs; the others begin with orderbell.
+// All names of spans and of their attributes are in this file. They follow OpenTelemetry's semantic conventions (HTTP and
+// messaging, version 1.26) if these have one. The others begin with orderbell.
 
 // The names of spans, in the order of an order's way. A server span is named METHOD ROUTE, such as POST /api/orders.
 const (
@@ -12,9 +12,9 @@ const (
 	SpanApply   = "apply event"           // a function: the transaction in PostgreSQL
 	SpanPublish = "publish to stream"     // a function: the script in Redis
 	SpanMail    = "send mail"             // a function or delivery-sweeper: one attempt
-	SpanSweep   = "sweep"                 // delivery-sweeper: what one tick of its clock makes it do
+	SpanSweep   = "sweep"                 // delivery-sweeper: the work of one sweep
 	SpanWrite   = "write frames"          // sse-gateway: from a message's arrival to the frame in the sockets of its tenant
-	SpanPaint   = "show order in browser" // the page, as a receipt tells: from the frame's arrival to the pixels
+	SpanPaint   = "show order in browser" // the page, by its receipt: from the frame's arrival to the pixels
 )
 
 // The attributes of spans.

@@ -1,7 +1,7 @@
 // Package tracing follows an order through the programs: a span for each hop, all of them in the trace of the request that
 // changed the order.
 //
-// A context carries the program's tracer, as [Into] puts it there, so that code which makes spans needs no other argument.
+// [Into] puts the program's tracer into a context, so that code which makes spans needs no other argument.
 // Without a tracer every call does nothing. Between programs the trace travels as W3C traceparent and tracestate: in the outbox,
 // in the event's extensions, in the message of the feed.
 package tracing
@@ -53,8 +53,8 @@ func End(span trace.Span, err error) {
 	span.End()
 }
 
-// MaxState is how many bytes of a tracestate are handed on, as W3C Trace Context (§3.3.1.5) asks for at least. A longer one is
-// left out; the trace goes on without it.
+// MaxState is the longest tracestate that is passed on, in bytes. It is the minimum of W3C Trace Context (§3.3.1.5). A longer one is
+// dropped, and the trace goes on without it.
 const MaxState = 512
 
 // With returns a context whose next span is a child of p. Without a valid p it is ctx.
@@ -89,8 +89,8 @@ func Add(ctx context.Context, attributes ...attribute.KeyValue) {
 	trace.SpanFromContext(ctx).SetAttributes(attributes...)
 }
 
-// Sampled says whether the spans of the trace of p are kept. That is the lowest bit of its flags; W3C Trace Context, level 2, has
-// another one, which says that the id of the trace is random.
+// Sampled reports whether the spans of p's trace are kept. That is the lowest bit of its flags. W3C Trace Context, level 2, has
+// another flag, which means that the id of the trace is random.
 func (p Parent) Sampled() bool {
 	flags := len(p.TraceParent) - 1
 	return flags > 0 && strings.IndexByte("13579bdf", p.TraceParent[flags]) >= 0
@@ -101,7 +101,7 @@ var parentPattern = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[
 // IsParent says whether s has the form of a traceparent.
 func IsParent(s string) bool { return parentPattern.MatchString(s) }
 
-// IsState says whether s may be handed on as a tracestate: a list of W3C Trace Context of at most [MaxState] bytes.
+// IsState reports whether s may be passed on as a tracestate: a list of W3C Trace Context of at most [MaxState] bytes.
 func IsState(s string) bool {
 	if len(s) > MaxState {
 		return false

@@ -45,7 +45,7 @@ const (
 	PairingLife = 10 * time.Minute
 	// MaxPairings bounds the codes that are valid at once, over all tenants.
 	MaxPairings = 1000
-	// DeviceAway is after what time without a sign a device is not connected. Its page gives one each minute.
+	// DeviceAway is the time without a sign of life after which a device is not connected. Its page sends one each minute.
 	DeviceAway = 150 * time.Second
 )
 

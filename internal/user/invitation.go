@@ -33,7 +33,7 @@ const ConfirmationEvery = 24 * time.Hour
 // AddressConfirmation is the type of confirmation mails in email_deliveries, in the place of an event type.
 const AddressConfirmation = "address_confirmation"
 
-// InvitationTerms are those of users whose address is not confirmed.
+// InvitationTerms are the terms for users whose address is not confirmed.
 type InvitationTerms struct {
 	Limits     DefaultLimits
 	Life       time.Duration // of the link that confirms an address

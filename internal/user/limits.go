@@ -53,8 +53,8 @@ type DefaultLimits struct {
 	OrdersPerSecond int64 `envconfig:"TENANT_ORDERS_PER_SECOND" default:"50"`
 	MailsPerHour    int64 `envconfig:"TENANT_MAILS_PER_HOUR" default:"2000"`
 
-	// UserChanges bounds what stays of changes of users and settings: audit records, and revocations of removed users, which every
-	// program has in memory for a week. 0: no bound.
+	// UserChanges bounds changes of users and settings, because each leaves data: an audit record and, for a removed user, a
+	// revocation that every program has in memory for a week. 0: no bound.
 	UserChanges int64 `envconfig:"TENANT_USER_CHANGES_PER_HOUR" default:"100"`
 }
 

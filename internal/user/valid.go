@@ -33,8 +33,8 @@ func IsTimeZone(s string) bool {
 
 var id = regexp.MustCompile(`^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
-// IsID reports whether s is the id of a user or a device: a UUID in lower case. The database reads other spellings too, but a
-// revocation and what is counted for a user would not be found by them.
+// IsID reports whether s is the id of a user or a device: a UUID in lower case. The database reads other spellings too, but
+// revocations and counts of a user are not found by them.
 func IsID(s string) bool { return id.MatchString(s) }
 
 var quietHours = regexp.MustCompile(`^((?:[01][0-9]|2[0-3]):[0-5][0-9])-((?:[01][0-9]|2[0-3]):[0-5][0-9])$`)

@@ -85,7 +85,7 @@ func (c *Catalogues) Languages() []string {
 	return tags
 }
 
-// For returns the words that match a BCP 47 tag best, such as those of id for id-ID.
+// For returns the words that match a BCP 47 tag best, for example the words of id for id-ID.
 func (c *Catalogues) For(locale string) *Words {
 	tag, err := language.Parse(locale)
 	if err != nil {

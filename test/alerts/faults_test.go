@@ -11,12 +11,12 @@ import (
 	"syscall"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/uuid"
 
 	"orderbell/internal/backoff"
 	"orderbell/internal/bus"
 	"orderbell/internal/dev/embedded"
+	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/event/deadletter"
 )
 
@@ -177,7 +177,7 @@ func (w *world) sendDeadLetters(ctx context.Context) error {
 		return err
 	}
 	defer producer.Close()
-	e := cloudevents.NewEvent()
+	e := cloudevent.Empty()
 	e.SetID(uuid.NewString())
 	e.SetType("order_paid")
 	e.SetSource("/orderbell/order-api")
@@ -192,8 +192,8 @@ func (w *world) sendDeadLetters(ctx context.Context) error {
 	letter.SetID(uuid.NewString())
 	letter.SetExtension(deadletter.ExtErrorDest, w.state.Programs["order-paid"].URL)
 	letter.SetExtension(deadletter.ExtErrorCode, "503")
-	return errors.Join(producer.Send(ctx, "orders.events", []cloudevents.Event{e})[0],
-		producer.Send(ctx, "orders.dead-letters", []cloudevents.Event{letter})[0])
+	return errors.Join(producer.Send(ctx, "orders.events", []cloudevent.Event{e})[0],
+		producer.Send(ctx, "orders.dead-letters", []cloudevent.Event{letter})[0])
 }
 
 func (w *world) closeDeadLetters(ctx context.Context) error {

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/cloudevents/sdk-go/v2/binding"
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 	"github.com/jackc/pgx/v5"
@@ -100,12 +99,12 @@ func (e *episode) newEvents(last *int64) []event.Outgoing {
 	return events
 }
 
-func (r *repeater) produce(ctx context.Context, ce cloudevents.Event) {
-	err := r.e.w.producer.Send(ctx, topic, []cloudevents.Event{ce})[0]
+func (r *repeater) produce(ctx context.Context, ce cloudevent.Event) {
+	err := r.e.w.producer.Send(ctx, topic, []cloudevent.Event{ce})[0]
 	r.note(err)
 }
 
-func (r *repeater) post(ctx context.Context, ce cloudevents.Event) {
+func (r *repeater) post(ctx context.Context, ce cloudevent.Event) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.urls[event.Type(ce.Type())]+"/", nil)
 	if err == nil {
 		err = cehttp.WriteRequest(ctx, (*binding.EventMessage)(&ce), req)

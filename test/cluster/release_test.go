@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
@@ -170,7 +169,7 @@ func (w *world) testInvalidEvent(letters *deadLetters) func(*testing.T) {
 		}
 		defer producer.Close()
 		id := w.submittedOrders(t, "invalid", 1)[0]
-		invalid := cloudevents.NewEvent()
+		invalid := cloudevent.Empty()
 		invalid.SetID(uuid.Must(uuid.NewV7()).String())
 		invalid.SetSource("/orderbell/order-api")
 		invalid.SetType("order_paid")
@@ -179,13 +178,13 @@ func (w *world) testInvalidEvent(letters *deadLetters) func(*testing.T) {
 		invalid.SetExtension(cloudevent.ExtPartitionKey, id)
 		invalid.SetExtension(cloudevent.ExtTenantID, "somebody-else")
 		invalid.SetExtension(cloudevent.ExtSequence, "2")
-		if err := invalid.SetData(cloudevents.ApplicationJSON, map[string]any{
+		if err := invalid.SetData(cloudevent.JSON, map[string]any{
 			"order_id": id, "tenant_id": tenant, "status": "paid", "total_amount": 1, "currency": "IDR", "version": 2, "timestamp": time.Now(),
 		}); err != nil {
 			t.Fatal(err)
 		}
 		began := time.Now()
-		if err := errors.Join(producer.Send(t.Context(), cfg.Topic, []cloudevents.Event{invalid})...); err != nil {
+		if err := errors.Join(producer.Send(t.Context(), cfg.Topic, []cloudevent.Event{invalid})...); err != nil {
 			t.Fatal(err)
 		}
 		// The next event of its order follows it in the same partition.
@@ -211,7 +210,7 @@ func (w *world) testInvalidEvent(letters *deadLetters) func(*testing.T) {
 // deadLetters reads the topic of dead letters.
 type deadLetters struct {
 	mu   sync.Mutex
-	seen []cloudevents.Event
+	seen []cloudevent.Event
 }
 
 func readDeadLetters(t *testing.T) *deadLetters {
@@ -262,9 +261,9 @@ func (d *deadLetters) none(t *testing.T) {
 	}
 }
 
-func (d *deadLetters) find(t *testing.T, id string) cloudevents.Event {
+func (d *deadLetters) find(t *testing.T, id string) cloudevent.Event {
 	t.Helper()
-	var found cloudevents.Event
+	var found cloudevent.Event
 	eventually(t, 2*time.Minute, "the dead letter", func() error {
 		d.mu.Lock()
 		defer d.mu.Unlock()

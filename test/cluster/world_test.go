@@ -80,7 +80,7 @@ func (w *world) seed(t *testing.T) {
 			role, mail = "owner", true
 		}
 		w.exec(t, `INSERT INTO users (id, tenant_id, email, roles, notification_email_enabled) VALUES ($1, $2, $3, ARRAY[$4], $5)
-			ON CONFLICT DO NOTHING`, uuid.NewString(), tenant, fmt.Sprintf("person-%d@cluster.example", i), role, mail)
+			ON CONFLICT DO NOTHING`, uuid.NewString(), tenant, fmt.Sprintf("user-%d@cluster.example", i), role, mail)
 	}
 	rows, err := w.db.Query(t.Context(), `SELECT id::text FROM users WHERE tenant_id = $1 ORDER BY roles <> ARRAY['owner'], email`, tenant)
 	if err != nil {

@@ -75,7 +75,7 @@ for (const { name, colorScheme, viewport } of [
     await expect(again.order(reference)).toBeVisible();
     await expect(again.connection).toHaveText(/Not live since \d/);
     await expect(again.page.getByTestId('stale')).toHaveText(
-      /This device is offline\. The orders are of \d+:\d\d.*; none are taken\./,
+      /This device is offline\. The orders are those of \d+:\d\d.*\. New orders are not taken\./,
     );
     const open = again.page.locator('.new-order-toggle');
     if (await open.isVisible()) await open.click();

@@ -13,11 +13,11 @@ test('an order shows who changed it, who was notified, and why a user was not', 
   await expect(changes).toHaveCount(2);
   await expect(changes.first()).toContainText('Paid');
   await expect(changes.first()).toContainText(/by Cashier/);
-  await changes.first().getByText('Who was told').click();
+  await changes.first().getByText('Who was notified').click();
   // The page loads again until the function has decided.
-  await expect(changes.first().getByTestId('told').filter({ hasText: 'inbox: told' }).first()).toBeVisible();
+  await expect(changes.first().getByTestId('told').filter({ hasText: 'inbox: notified' }).first()).toBeVisible();
   await expect(
-    changes.first().getByTestId('told').filter({ hasText: 'not told (not for this role)' }).first(),
+    changes.first().getByTestId('told').filter({ hasText: 'not notified (not for this role)' }).first(),
   ).toBeVisible();
 
   // A change is shown at once, and the address opens the same order.
@@ -37,7 +37,7 @@ test('a viewer does not see the decisions about other users', async ({ openTill 
   const till = await openTill('viewer@demo.example');
   await (await till.find(reference)).getByRole('link', { name: reference }).click();
   const paid = till.page.getByTestId('change').first();
-  await paid.getByText('Who was told').click();
+  await paid.getByText('Who was notified').click();
   await expect(paid.getByTestId('told').first()).toContainText('Viewer');
   await expect(paid.getByTestId('told').filter({ hasNotText: 'Viewer' })).toHaveCount(0);
   await expect(till.page.getByRole('link', { name: 'Today', includeHidden: true })).toHaveCount(0);

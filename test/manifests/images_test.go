@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"gopkg.in/yaml.v3"
 )
 
@@ -19,7 +20,8 @@ import (
 type artifact struct {
 	Image string `yaml:"image"`
 	Ko    struct {
-		Main         string `yaml:"main"`
+		Main         string            `yaml:"main"`
+		Labels       map[string]string `yaml:"labels"`
 		Dependencies struct {
 			Paths []string `yaml:"paths"`
 		} `yaml:"dependencies"`
@@ -82,6 +84,21 @@ func TestImages(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestImageLabels checks that an image that Skaffold builds says its version and its revision. test/house checks the labels of a
+// release's images.
+func TestImageLabels(t *testing.T) {
+	t.Parallel()
+	want := map[string]string{
+		"org.opencontainers.image.version":  `{{cmd "git" "describe" "--tags" "--always" "--dirty"}}`,
+		"org.opencontainers.image.revision": `{{cmd "git" "rev-parse" "HEAD"}}`,
+	}
+	for _, a := range artifacts(t) {
+		if diff := cmp.Diff(want, a.Ko.Labels); diff != "" {
+			t.Errorf("image %s has other labels (-want +got):\n%s", a.Image, diff)
+		}
 	}
 }
 

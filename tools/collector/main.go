@@ -1,5 +1,5 @@
-// Command collector is an OpenTelemetry Collector with the components of k8s/components/observability/collector.yaml and no others,
-// apart from the product's module graph. Its test runs that file.
+// Command collector is an OpenTelemetry Collector that has only the components of k8s/components/observability/collector.yaml. It has
+// a Go module of its own, so that the product does not depend on them. Its test runs that file.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Holds the contracts to the last released ones, and cuts releases of them.
+// Compares the contracts with the last released ones, and cuts releases of them.
 //
 // usage: contracts check DIR           fails on a change that breaks a user of the last released contract
 //

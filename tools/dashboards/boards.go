@@ -77,7 +77,7 @@ func gateway() board {
 		}},
 		{"Feed", []panel{
 			{"Tenants that are not live", "", "short", 1, []query{{"sum(orderbell_sse_degraded_tenants)", "tenants"}}},
-			{"Holes read", "Messages that pub/sub lost, and the stream had.", "cps", 0, []query{{"sum(rate(orderbell_sse_holes_read_total[$__rate_interval]))", "holes"}}},
+			{"Holes read", "Messages that pub/sub lost, read from the stream.", "cps", 0, []query{{"sum(rate(orderbell_sse_holes_read_total[$__rate_interval]))", "holes"}}},
 			{"Streams that Redis lost", "", "cps", 0, []query{{"sum(rate(orderbell_sse_streams_lost_total[$__rate_interval]))", "lost"}}},
 		}},
 		{"Memory", []panel{

@@ -1,5 +1,5 @@
 // Command dashboards writes the Grafana dashboards of k8s/components/observability as JSON into a folder. Each panel is a line
-// of a table: `make alerts` runs every query against a Prometheus that scrapes a running system.
+// of a table. `make alerts` runs every query against a Prometheus that scrapes a running system.
 package main
 
 import (
@@ -36,7 +36,7 @@ type row struct {
 	panels []panel
 }
 
-// panel shows queries over time. Limit is where an alert of the rules begins; 0: none.
+// panel shows queries over time. Limit is the value at which an alert begins, or 0 for no alert.
 type panel struct {
 	title, about string
 	unit         string // as Grafana has them: s, bytes, percentunit, reqps, cps (per second), short
@@ -66,7 +66,7 @@ func write(folder string) error {
 	return nil
 }
 
-// build returns the older form of a dashboard, which every Grafana reads.
+// build returns a dashboard in the older form, which every Grafana reads.
 func build(b board) (dashboard.Dashboard, error) { //nolint:staticcheck // the newer form needs the newest Grafana
 	source := "${datasource}"
 	all := dashboard.NewDashboardBuilder(b.title).Uid("orderbell-"+b.name).Description(b.about).Tags([]string{"orderbell"}). //nolint:staticcheck // the same

@@ -61,7 +61,7 @@ export function App({ client, demoUsers, clock, place, device, access }: AppProp
       <SignIn
         key={language}
         demoUsers={demoUsers}
-        notice={state.notice}
+        reason={state.reason}
         onSignIn={client.signIn}
         {...(access === undefined ? {} : { access: { access, returnTo: place.getSnapshot() } })}
       />

@@ -53,7 +53,7 @@ export function Bars({ title, bars, every }: BarsProps) {
         ))}
         <line x1={0} x2={bars.length * width} y1={height} y2={height} />
       </svg>
-      {/* A table is as wide as its text, whatever it is told: what is around it hides it. */}
+      {/* A table is as wide as its text, whatever its width is set to: the element around it hides it. */}
       <div className="hidden">
         <table>
           <caption>{title}</caption>

@@ -7,7 +7,7 @@ import { messageOf, Problem } from '../services/problem';
 import type { TenantStore } from '../store/tenant';
 import { commonCurrencies, otherCurrencies } from './currencies';
 import { SettingsPage } from './SettingsPage';
-import { ZoneNotice } from './ZoneNotice';
+import { ZoneNote } from './ZoneNote';
 
 /** The page where owners set the currency, language and time zone of the business. */
 export function BusinessPage({ store }: { readonly store: TenantStore }) {
@@ -93,7 +93,7 @@ function Settings({ tenant, store, onOutcome }: SettingsProps) {
         options={withOwn(['UTC', ...zones], tenant.timeZone).map((zone) => [zone, zone])}
         onChange={(timeZone) => setDraft({ ...draft, timeZone })}
       />
-      <ZoneNotice zone={draft.timeZone} text="zone.days" />
+      <ZoneNote zone={draft.timeZone} text="zone.days" />
       <button type="submit" className="button button-primary button-wide" aria-disabled={isSaving}>
         {isSaving ? t('preferences.saving') : t('preferences.save')}
       </button>

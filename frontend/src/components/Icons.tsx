@@ -11,7 +11,7 @@ export function BellIcon() {
   );
 }
 
-export function PersonIcon() {
+export function UserIcon() {
   return (
     <svg className="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
       <circle cx="12" cy="8" r="4" fill="currentColor" />

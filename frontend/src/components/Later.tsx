@@ -21,7 +21,7 @@ export function Later({ children, fallback, at = '' }: LaterProps) {
 
 function Failed() {
   return (
-    <div className="page notice" role="alert">
+    <div className="page note" role="alert">
       <p>{t('part.failed')}</p>
       <p>
         <button type="button" className="button" onClick={() => window.location.reload()}>

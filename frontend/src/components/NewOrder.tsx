@@ -212,7 +212,7 @@ function failure(err: unknown): Sending {
 }
 
 function OfflineNote({ isOnline }: { readonly isOnline: boolean }) {
-  return isOnline ? null : <p className="notice">{t('new.offline')}</p>;
+  return isOnline ? null : <p className="note">{t('new.offline')}</p>;
 }
 
 function faultText(fault: TextFault): string {

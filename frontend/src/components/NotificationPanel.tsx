@@ -2,7 +2,7 @@ import { type RefObject, type ToggleEvent, useEffect, useRef, useState } from 'r
 import { Link } from 'wouter';
 import { useStore } from '../hooks/useStore';
 import { t } from '../i18n/words';
-import type { Notice } from '../model/inbox';
+import type { InboxNotification } from '../model/inbox';
 import { formatMoney } from '../model/money';
 import { orderName } from '../model/order';
 import { relativeTime } from '../model/time';
@@ -20,13 +20,13 @@ export interface NotificationPanelProps {
 
 /** The bell with the number of unread notifications, and their list. Those that were in view are marked as read on closing. */
 export function NotificationPanel({ inbox, clock }: NotificationPanelProps) {
-  const { notices, unread, more, problem } = useStore(inbox);
+  const { notifications, unread, more, problem } = useStore(inbox);
   const now = useStore(clock);
   const [isOpen, setOpen] = useState(false);
   const [unreadOnly, setUnreadOnly] = useState(false);
   const panel = useRef<HTMLElement>(null);
-  const seen = useSeenRows(panel, isOpen, notices.length);
-  const shown = unreadOnly ? notices.filter((notice) => !notice.read) : notices;
+  const seen = useSeenRows(panel, isOpen, notifications.length);
+  const shown = unreadOnly ? notifications.filter((notification) => !notification.read) : notifications;
 
   function toggled(event: ToggleEvent<HTMLElement>): void {
     setOpen(event.newState === 'open');
@@ -91,37 +91,37 @@ export function NotificationPanel({ inbox, clock }: NotificationPanelProps) {
         {shown.length === 0 ? (
           <p className="faint">{unreadOnly ? t('inbox.allRead') : t('inbox.empty')}</p>
         ) : (
-          <ul className="notices">
-            {shown.map((notice) => (
-              <NoticeRow
-                key={notice.notificationId}
-                notice={notice}
+          <ul className="notifications">
+            {shown.map((notification) => (
+              <NotificationRow
+                key={notification.notificationId}
+                notification={notification}
                 now={now}
                 onOpen={() => {
-                  inbox.read([notice.notificationId]);
+                  inbox.read([notification.notificationId]);
                   panel.current?.hidePopover();
                 }}
               />
             ))}
           </ul>
         )}
-        {more && isOpen && <LoadOnSight count={notices.length} onSight={inbox.loadMore} />}
+        {more && isOpen && <LoadOnSight count={notifications.length} onSight={inbox.loadMore} />}
       </section>
     </>
   );
 }
 
-interface NoticeRowProps {
-  readonly notice: Notice;
+interface NotificationRowProps {
+  readonly notification: InboxNotification;
   readonly now: number;
   readonly onOpen: () => void;
 }
 
-function NoticeRow({ notice, now, onOpen }: NoticeRowProps) {
-  const { order, read, notificationId } = notice;
+function NotificationRow({ notification, now, onOpen }: NotificationRowProps) {
+  const { order, read, notificationId } = notification;
   return (
     <li
-      className={read ? 'notice-row' : 'notice-row notice-row-unread'}
+      className={read ? 'notification-row' : 'notification-row notification-row-unread'}
       data-testid="notification"
       data-notification-id={notificationId}
     >
@@ -129,7 +129,7 @@ function NoticeRow({ notice, now, onOpen }: NoticeRowProps) {
         <span>
           {!read && <span className="hidden">{t('inbox.unread')} </span>}
           <Say
-            id={notificationKey(notice)}
+            id={notificationKey(notification)}
             name={<bdi>{orderName(order)}</bdi>}
             amount={formatMoney(order.totalAmount, order.currency)}
           />

@@ -57,7 +57,7 @@ export function OrderActions({ order, name, roles, advance, canUndo, undo }: Ord
       type="button"
       className={buttonClass(status, place)}
       aria-disabled={isWorking}
-      aria-busy={acting.kind === 'working' && acting.status === status} // shown without another text: its width moves the neighbours
+      aria-busy={acting.kind === 'working' && acting.status === status} // shown without another text, whose width would move the neighbours
       onClick={(event) => {
         if (isFinal(status)) setActing({ kind: 'confirming', status });
         else void act(status, around(event.currentTarget));

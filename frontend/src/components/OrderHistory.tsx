@@ -86,7 +86,7 @@ function ChangeOf({ change, now }: { readonly change: Change; readonly now: numb
       <details>
         <summary>{t('history.told')}</summary>
         {!decided && <p className="faint">{t('history.undecided')}</p>}
-        {decided && told.length === 0 && <p className="faint">{t('history.nobody')}</p>}
+        {decided && told.length === 0 && <p className="faint">{t('history.noRecipients')}</p>}
         <ul>
           {told.map((one) => (
             <li key={`${one.userId} ${one.channel}`} data-testid="told">

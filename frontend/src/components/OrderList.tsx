@@ -19,7 +19,7 @@ import { NoOrders } from './NoOrders';
 import { OrderRows } from './OrderRows';
 import { OrderTable } from './OrderTable';
 import { statusText } from './texts';
-import { ZoneNotice } from './ZoneNotice';
+import { ZoneNote } from './ZoneNote';
 
 export interface OrderListProps {
   readonly feed: Feed;
@@ -80,7 +80,7 @@ export function OrderList({ feed, roles, clock }: OrderListProps) {
         counts={isCurrent ? counts : archiveCounts(archive)}
         onChange={change}
       />
-      {period.kind === 'days' && <ZoneNotice zone={timeZone} text="zone.days" />}
+      {period.kind === 'days' && <ZoneNote zone={timeZone} text="zone.days" />}
       <ListBar
         {...{ loading, archive, isCurrent, news }}
         count={ids.length}

@@ -44,7 +44,7 @@ export function OrderPage({ id, feed, roles, clock, tenantName }: OrderPageProps
       </p>
       {order === undefined && problem === '' && <p role="status">{t('loading')}</p>}
       {order === undefined && problem !== '' && (
-        <p className="notice" role="alert">
+        <p className="note" role="alert">
           {problem}
         </p>
       )}

@@ -37,7 +37,7 @@ export function PairTill({ onPaired, onCancel }: PairTillProps) {
         {t('pair.begin')}
       </h2>
       {state.kind === 'over' && (
-        <p className="notice" role="alert">
+        <p className="note" role="alert">
           {state.reason}
         </p>
       )}
@@ -53,7 +53,7 @@ export function PairTill({ onPaired, onCancel }: PairTillProps) {
         </>
       )}
       {state.kind !== 'over' && state.problem !== '' && (
-        <p className="notice" role="alert">
+        <p className="note" role="alert">
           {state.problem} {t('pair.goesOn')}{' '}
           <button type="button" className="button button-quiet" onClick={till.retryNow}>
             {t('retryNow')}

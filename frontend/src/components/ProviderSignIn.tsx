@@ -19,10 +19,10 @@ export function ProviderSignIn({ access, returnTo }: ProviderSignInProps) {
     case 'loading':
       return null;
     case 'none':
-      return state.tokenBox ? null : <p className="notice">{t('signIn.noProvider')}</p>;
+      return state.tokenBox ? null : <p className="note">{t('signIn.noProvider')}</p>;
     case 'failed':
       return (
-        <p className="notice" role="alert">
+        <p className="note" role="alert">
           {state.message}{' '}
           <button type="button" className="button button-quiet" onClick={access.load}>
             {t('tryAgain')}
@@ -33,7 +33,7 @@ export function ProviderSignIn({ access, returnTo }: ProviderSignInProps) {
       return (
         <section className="provider" aria-label={t('signIn.submit')}>
           {state.problem !== '' && (
-            <p className="notice" role="alert">
+            <p className="note" role="alert">
               {t('signIn.failed', { problem: state.problem })}
             </p>
           )}

@@ -16,12 +16,12 @@ const PairTill = lazy(async () => ({ default: (await pairTill()).PairTill }));
 export interface SignInProps {
   readonly demoUsers: DemoUsersStore;
   /** Why the user has to sign in again; may be empty. */
-  readonly notice: string;
+  readonly reason: string;
   readonly onSignIn: (session: Session) => void;
   readonly access?: ProviderSignInProps;
 }
 
-export function SignIn({ notice, ...ways }: SignInProps) {
+export function SignIn({ reason, ...ways }: SignInProps) {
   const [isPairing, setPairing] = useState(() => window.sessionStorage.getItem(pairingKey) !== null);
   useEffect(() => {
     // Load it now, because the server may be down when it is needed.
@@ -34,9 +34,9 @@ export function SignIn({ notice, ...ways }: SignInProps) {
         <BellIcon />
         <h1>Orderbell</h1>
       </header>
-      {notice !== '' && (
-        <p className="notice" role="alert">
-          {notice}
+      {reason !== '' && (
+        <p className="note" role="alert">
+          {reason}
         </p>
       )}
       {isPairing ? (
@@ -50,7 +50,7 @@ export function SignIn({ notice, ...ways }: SignInProps) {
   );
 }
 
-interface WaysProps extends Omit<SignInProps, 'notice'> {
+interface WaysProps extends Omit<SignInProps, 'reason'> {
   readonly onPair: () => void;
 }
 
@@ -70,7 +70,7 @@ function Ways({ demoUsers, onSignIn, access, onPair }: WaysProps) {
       </section>
       {state.kind === 'loading' && <p role="status">{t('signIn.looking')}</p>}
       {state.kind === 'failed' && (
-        <p className="notice" role="alert">
+        <p className="note" role="alert">
           {state.message}{' '}
           <button type="button" className="button button-quiet" onClick={demoUsers.load}>
             {t('tryAgain')}

@@ -2,7 +2,7 @@ import { useId } from 'react';
 import { t } from '../i18n/words';
 import type { Preferences } from '../model/preferences';
 import { deviceZone, knownZones } from '../model/zone';
-import { ZoneNotice } from './ZoneNotice';
+import { ZoneNote } from './ZoneNote';
 
 export interface TimeZoneProps {
   readonly draft: Preferences;
@@ -32,9 +32,9 @@ export function TimeZone({ draft, onEdit }: TimeZoneProps) {
           <option key={zone}>{zone}</option>
         ))}
       </select>
-      <ZoneNotice zone={draft.timeZone} text="zone.mails" values={{ here: here || 'UTC' }} />
+      <ZoneNote zone={draft.timeZone} text="zone.mails" values={{ here: here || 'UTC' }} />
       {here === '' && (
-        <p className="notice" role="note">
+        <p className="note" role="note">
           {t('zone.device')}
         </p>
       )}

@@ -12,7 +12,7 @@ import { messageOf } from '../services/problem';
 import type { Feed } from '../store/feed';
 import { Bars } from './Bars';
 import { statusText } from './texts';
-import { ZoneNotice } from './ZoneNotice';
+import { ZoneNote } from './ZoneNote';
 
 /** A day of the business next to the day before: sales, states, payments by hour. */
 export function TodayPage({ feed }: { readonly feed: Feed }) {
@@ -40,7 +40,7 @@ export function TodayPage({ feed }: { readonly feed: Feed }) {
           />
         </label>
       </div>
-      <ZoneNotice zone={timeZone} text="zone.today" />
+      <ZoneNote zone={timeZone} text="zone.today" />
       {problem !== '' && (
         <p className="field-problem" role="alert">
           {problem}

@@ -9,7 +9,7 @@ import type { DemoUsersStore } from '../store/demoUsers';
 import type { Feed } from '../store/feed';
 import type { Observable } from '../store/observable';
 import { ConnectionBadge } from './ConnectionBadge';
-import { BellIcon, PersonIcon } from './Icons';
+import { BellIcon, UserIcon } from './Icons';
 import { LanguageChoice } from './LanguageChoice';
 import { NewsLine } from './NewsLine';
 import { NotificationPanel } from './NotificationPanel';
@@ -46,7 +46,7 @@ export function TopBar(props: TopBarProps) {
         <ConnectionBadge freshness={feed.freshness} />
         <NotificationPanel inbox={feed.inbox} clock={clock} />
         <button type="button" className="round-button" popoverTarget="account-menu" aria-haspopup="true">
-          <PersonIcon />
+          <UserIcon />
           <span className="hidden">
             <Say id="account.of" name={<bdi>{session.name}</bdi>} />
           </span>

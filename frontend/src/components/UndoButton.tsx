@@ -19,7 +19,7 @@ export interface Undo {
   readonly undoing: Undoing;
   /** Says whether the change was taken back. */
   press(): Promise<boolean>;
-  /** Something else is done with the order: an earlier refusal is no longer shown. */
+  /** Another action on the order begins: an earlier refusal is no longer shown. */
   forget(): void;
 }
 

@@ -19,7 +19,7 @@ function heightObserver(heights: Map<string, number>): ResizeObserver {
   return new ResizeObserver((entries) => {
     for (const { target, borderBoxSize } of entries) {
       const [id, height] = [idOf.get(target), borderBoxSize[0]?.blockSize];
-      // What has left the page has no height; the last one counts.
+      // An element that has left the page has no height; the last height counts.
       if (id !== undefined && height !== undefined && target.isConnected) heights.set(id, height);
     }
   });

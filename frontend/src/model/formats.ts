@@ -1,4 +1,4 @@
-/** Keeps one formatter of Intl for each set of arguments: to make one takes as long as to use it for a list of orders. */
+/** Keeps one formatter of Intl for each set of arguments: making one takes as long as formatting a list of orders with it. */
 export function formats<Arguments extends readonly string[], Format>(
   make: (...of: Arguments) => Format,
 ): (...of: Arguments) => Format {

@@ -32,7 +32,7 @@ export type Frame =
       /** W3C trace context, of a change whose trace is sampled. */
       readonly trace?: string;
     }
-  /** An order whose event has not come yet. */
+  /** An order whose event has not arrived yet. */
   | { readonly kind: 'order_committed'; readonly order: Order }
   | { readonly kind: 'notification'; readonly notification: Notification }
   /** The user has read notifications, in this tab or another. */
@@ -41,7 +41,7 @@ export type Frame =
   | { readonly kind: 'resync'; readonly reason: string; readonly snapshot: string }
   /** What happened after `since` (ms since 1970) may be missing, until a `live` frame. */
   | { readonly kind: 'degraded'; readonly since: number }
-  /** The feed is guaranteed again: all missed events came before this frame. */
+  /** The feed is guaranteed again: all missed events arrived before this frame. */
   | { readonly kind: 'live' }
   /** The gateway is full and closes the stream; `retry:` says when to reconnect. */
   | { readonly kind: 'overloaded' }

@@ -10,7 +10,7 @@ export type Channel = (typeof channels)[number];
 
 export interface Told {
   readonly userId: string;
-  /** "" for a user without one, or who was removed. */
+  /** "" for a user without a name, and for a removed user. */
   readonly name: string;
   readonly channel: Channel;
   readonly outcome: Outcome;

@@ -2,13 +2,13 @@
 import { type Notification, parseNotification } from './frame';
 import { fields, integer, list, optionalText } from './wire';
 
-export interface Notice extends Notification {
+export interface InboxNotification extends Notification {
   readonly read: boolean;
 }
 
 export interface InboxPage {
   /** Newest first. */
-  readonly notices: readonly Notice[];
+  readonly notifications: readonly InboxNotification[];
   /** Of all, on this page or not. */
   readonly unread: number;
   /** "" on the last page. */
@@ -18,13 +18,13 @@ export interface InboxPage {
 export function parseInboxPage(value: unknown): InboxPage {
   const of = fields(value, 'inbox');
   return {
-    notices: list(of['notifications'], 'inbox.notifications', parseNotice),
+    notifications: list(of['notifications'], 'inbox.notifications', parseInboxNotification),
     unread: integer(of, 'unread', 'inbox', 0),
     nextCursor: optionalText(of, 'next_cursor', 'inbox'),
   };
 }
 
-function parseNotice(value: unknown, where: string): Notice {
+function parseInboxNotification(value: unknown, where: string): InboxNotification {
   return {
     ...parseNotification(value, where),
     read: optionalText(fields(value, where), 'read_at', where) !== '',

@@ -39,7 +39,7 @@ export interface Order {
   readonly updatedAt: number;
   /** Until when the latest change can be taken back, in milliseconds since 1970; absent where it cannot. */
   readonly undoUntil?: number;
-  /** Of an event: who made the change. Not every publisher says so. */
+  /** Of an event: who made the change. Not every publisher names the user. */
   readonly actor?: Actor;
   /** Of an event: the state that was taken back. */
   readonly undone?: Status;

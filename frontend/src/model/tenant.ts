@@ -6,7 +6,7 @@ export interface Tenant {
   readonly name: string;
   /** BCP 47: of the mails, and of the page until a user chooses another. */
   readonly locale: string;
-  /** ISO 4217: what an order is in unless somebody says otherwise. */
+  /** ISO 4217: the currency of orders that name no other. */
   readonly currency: string;
   /** Of the IANA database: the clock by which the business's days begin. */
   readonly timeZone: string;

@@ -18,7 +18,7 @@ const anyRefused = new RegExp(`[${refused}\\ud800-\\udfff]`, 'u');
 const loneJoiner = new RegExp(`(?:^|[${blanks}])([${joiners}])`, 'u');
 
 export type TextFault =
-  /** The character, such as U+202E, is invisible or changes the text around it, or has nothing to stand on. */
+  /** The character, such as U+202E, is invisible, changes the text around it, or needs a character before it. */
   { readonly kind: 'character'; readonly point: string } | { readonly kind: 'invisible' };
 
 /** The fault of a name, or undefined. An empty name has none. */

@@ -107,7 +107,7 @@ export function parseEventData(value: unknown, where = 'data'): Order {
   return { ...commonOrder(of, where), ...change(of, where), createdAt: at, updatedAt: at };
 }
 
-/** What only an event says of a change: who made it, and whether it took one back. */
+/** Fields that only an event has: who made the change, and whether it was an undo. */
 function change(of: Fields, where: string): Pick<Order, 'actor' | 'undone'> {
   const found: { actor?: Actor; undone?: Status } = {};
   if (of['actor'] !== undefined) {

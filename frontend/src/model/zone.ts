@@ -6,7 +6,7 @@ export function knownZones(): readonly string[] {
   return 'supportedValuesOf' in Intl ? Intl.supportedValuesOf('timeZone') : [];
 }
 
-/** Whether this browser knows the zone. It takes UTC in place of one that it does not know. */
+/** Whether this browser knows the zone. The page uses UTC instead of an unknown zone. */
 export function isKnownZone(zone: string): boolean {
   return formatIn(zone, {}) !== undefined;
 }
@@ -30,7 +30,7 @@ export function dayOf(at: number, zone: string): string {
   return new Date(Math.floor(at / 1000) * 1000 + offsetAt(at, zone)).toISOString().slice(0, 10);
 }
 
-/** When a day begins, in milliseconds since 1970; NaN if the text is no ISO date. */
+/** When a day begins, in milliseconds since 1970; NaN if the text is not an ISO date. */
 export function startOfDay(day: string, zone: string): number {
   const utc = Date.parse(`${day}T00:00:00Z`);
   if (!/^\d{4}-\d\d-\d\d$/.test(day) || Number.isNaN(utc)) return Number.NaN;

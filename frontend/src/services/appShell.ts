@@ -5,7 +5,7 @@ export async function keepPage(page: Window): Promise<void> {
   try {
     await page.navigator.serviceWorker?.register('/sw.js');
   } catch {
-    // The page works as it did before there was one.
+    // The page works without a service worker too.
   }
 }
 

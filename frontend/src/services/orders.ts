@@ -49,12 +49,12 @@ export interface SnapshotRequest {
   readonly signal: AbortSignal;
 }
 
-/** What the page begins with: the open orders of any age, and those of today. */
+/** The first orders of the page: the open ones of any age, and those of today. */
 export const snapshotAddress = `${api.snapshot}?state=current`;
 
 /** The largest page the API gives: fewer round trips before the list is whole. */
 const pageSize = 500;
-/** A page of older orders is for one who scrolls. */
+/** A page of older orders is loaded while the user scrolls. */
 const archivePageSize = 100;
 const mostFound = 50;
 

@@ -52,7 +52,7 @@ export async function call(fetcher: Fetch, url: string, init: RequestInit): Prom
   throw await problemOf(response);
 }
 
-/** The answer with all of its body, so that the time limit holds for the body too. */
+/** The answer with its whole body, so that the time limit applies to the body too. */
 async function whole(response: Response, signal: AbortSignal): Promise<Response> {
   const { status, statusText, headers } = response;
   if (response.body === null) return response;

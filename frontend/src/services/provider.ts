@@ -24,10 +24,10 @@ export interface Provider {
   signOut(session: Session): Promise<void>;
 }
 
-/** What one tab says to the others of its browser: only one renews at a time, since a refresh token may be good once. */
+/** A tab's message to the others of its browser: only one renews at a time, since a refresh token may be valid only once. */
 const renewalLock = 'orderbell renewal';
 
-/** A token that ends sooner is no fresh one, in seconds. */
+/** A token that ends sooner is not fresh, in seconds. */
 const shortestRest = 5;
 
 export function provider(settings: ProviderSettings, fetcher: Fetch, browser: Window): Provider {

@@ -8,7 +8,7 @@ import { type Ask, sending } from './authorized';
 export interface Receipts {
   /** The stream has opened: the next frames may be replayed, so their times say nothing about latency. */
   opened(): void;
-  /** A frame came that named a trace. */
+  /** A frame with a trace has arrived. */
   came(eventId: string, traceparent: string): void;
   close(): void;
 }
@@ -23,12 +23,12 @@ interface Receipt {
 
 /** Frames of this time after the stream's begin are not reported. */
 const replay = 2000;
-/** Receipts wait for so long, to share a request. */
+/** How long receipts wait, to share a request. */
 const patience = 1000;
-/** The gateway takes no more in a request. */
+/** The largest number of receipts that the gateway takes in a request. */
 const most = 10;
 
-/** `afterPaint` calls back once what the page shows now is painted; in a hidden page it does not. */
+/** `afterPaint` calls back once the current state of the page is painted; it does not in a hidden page. */
 export function openReceipts(ask: Ask, afterPaint: (then: () => void) => void = nextPaint): Receipts {
   let openedAt = Number.POSITIVE_INFINITY;
   let waiting: Receipt[] = [];

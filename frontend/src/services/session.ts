@@ -16,7 +16,7 @@ export interface Session {
   readonly currency: string;
   /** Where a new token comes from: the identity provider, or `orderbell dev`. A paired device's token needs no renewal. */
   readonly by?: 'provider' | 'device';
-  /** Kept for this browser, not for this tab alone. */
+  /** Kept for this browser, not only for this tab. */
   readonly stays?: true;
 }
 
@@ -106,8 +106,8 @@ export function parseSession(value: unknown, where: string): Session {
 }
 
 /**
- * Keeps a session across reloads of this tab only, so that two tabs can be two users; one that stays is kept for the
- * browser, for every tab that has no session of its own.
+ * Keeps a session across reloads of this tab only, so that two tabs can be two users. If the user stays signed in, the session is
+ * kept for the browser, for every tab without a session of its own.
  */
 export interface SessionKeeper {
   load(): Session | undefined;
@@ -130,7 +130,7 @@ export function keepIn(tab: Storage, browser: Storage = tab): SessionKeeper {
       storage.setItem(storageKey, JSON.stringify({ tenant_id, tenant_name, ...same }));
     },
     clear() {
-      // The session that this tab showed: a tab of another user must not sign the till out.
+      // Only the session that this tab showed: a tab of another user must not sign the till out.
       (tab.getItem(storageKey) === null ? browser : tab).removeItem(storageKey);
     },
   };

@@ -55,7 +55,7 @@ function share(options: StreamOptions, { name, locks, channel: open }: Sharing):
   let isWelcome = false;
   let silence: ReturnType<typeof setTimeout> | undefined;
   let own: Stream | undefined;
-  /** Of the present stream: what a tab that joins has to know. */
+  /** The state of the current stream, for a tab that joins. */
   let ready: Ready | undefined;
   let degraded: Frame | undefined;
   let resign: (() => void) | undefined;
@@ -198,7 +198,7 @@ function share(options: StreamOptions, { name, locks, channel: open }: Sharing):
 
   function join(welcome: Extract<Message, { kind: 'welcome' }>): void {
     isWelcome = true;
-    // What was before this tab listened is in the snapshot.
+    // Changes from before this tab listened are in the snapshot.
     if (welcome.ready !== undefined) options.onFrame({ ...welcome.ready, resumed: false }, '');
     if (welcome.degraded !== undefined) options.onFrame(welcome.degraded, '');
     become(welcome.state);
@@ -229,7 +229,7 @@ function share(options: StreamOptions, { name, locks, channel: open }: Sharing):
   }
 }
 
-/** What this browser offers for sharing; undefined on plain http beyond localhost, where there are no Web Locks. */
+/** The means of this browser to share a stream; undefined on plain http beyond localhost, where there are no Web Locks. */
 export function sharingIn(browser: Window, name: string): Sharing | undefined {
   const locks: LockManager | undefined = browser.navigator.locks;
   if (locks === undefined || typeof BroadcastChannel === 'undefined') return undefined;

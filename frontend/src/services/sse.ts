@@ -1,8 +1,8 @@
 /**
  * The connection to GET /api/sse/notifications: one at a time, opened again whenever it ends, with the Last-Event-ID.
  *
- * fetch rather than EventSource, because the token belongs in a header, a status other than 200 must not be the end, and
- * a silent connection must be noticed; eventsource-parser reads the format. It knows nothing of orders beyond parsing.
+ * It uses fetch and not EventSource, because the token belongs in a header, a status other than 200 must not end it for good, and
+ * it must detect a silent connection. eventsource-parser reads the format. This module only parses frames; it has no rules of orders.
  */
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { type Frame, parseFrame } from '../model/frame';
@@ -19,7 +19,7 @@ export type ConnectionState =
   | {
       readonly kind: 'stale';
       readonly reason: StaleReason;
-      /** When the last byte came, or the stream was opened. */
+      /** When the last byte arrived, or the stream was opened. */
       readonly since: number;
       readonly retryAt: number;
       readonly attempt: number;
@@ -27,7 +27,7 @@ export type ConnectionState =
   /** No further attempt is made. */
   | { readonly kind: 'closed'; readonly reason: ClosedReason };
 
-/** ended: the server closed the stream; lost: the network failed; silent: no byte came; overloaded, refused: the server said so. */
+/** ended: the server closed the stream; lost: the network failed; silent: no byte arrived; overloaded, refused: the server said so. */
 export type StaleReason = 'ended' | 'lost' | 'silent' | 'overloaded' | 'refused';
 export type ClosedReason = 'stopped' | 'unauthorized' | 'forbidden' | 'dismissed';
 
@@ -63,7 +63,7 @@ const address = `${api.stream}?heartbeat=2`;
 const defaultRetry = 1000;
 /** The longest backoff, unless the server asks for more: a till should reconnect soon after the network is back. */
 const longestBackoff = 30_000;
-/** Until `ready` says how often a byte comes: older gateways send one every 25 s. */
+/** Until `ready` says how often the gateway sends a byte: older gateways send one every 25 s. */
 const longestSilence = 60_000;
 /** How long a stream with this heartbeat may be silent (sse-contract.md). */
 function allowedSilence(heartbeat: number): number {
@@ -127,7 +127,7 @@ export function openStream(options: StreamOptions): Stream {
     }
   }
 
-  /** How long the next attempt may take. A renewal of the token is no outage: events meanwhile are replayed. */
+  /** How long the next attempt may take. A renewal of the token is not an outage: missed events are replayed. */
   function patience(): number {
     const isQuiet = renews && state.kind === 'live';
     renews = false;
@@ -282,7 +282,7 @@ const silent = new Error('no byte for too long');
 const reopened = new Error('reopened');
 
 interface Watchdog {
-  /** From now on, so many milliseconds may pass until the next call. */
+  /** Sets how many milliseconds may pass until the next call. */
   allow(ms: number): void;
   stop(): void;
 }

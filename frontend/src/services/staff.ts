@@ -5,7 +5,7 @@ import { api } from '../paths';
 import { type Ask, sending } from './authorized';
 import { readJSON } from './problem';
 
-/** Whether the user's address is confirmed: it gets no mails of orders before. */
+/** Whether the user's address is confirmed: before that it gets no mails about orders. */
 export type EmailState = 'confirmed' | 'invited' | 'expired';
 
 export interface StaffUser {
@@ -28,7 +28,7 @@ export interface StaffClient {
   }): Promise<void>;
   /** Changes the roles if the user's version is still the same; 412 if not. */
   changeRoles(user: StaffUser, roles: readonly Role[]): Promise<void>;
-  /** Sends the mail once more that asks for the confirmation of the address. */
+  /** Sends the confirmation mail once more. */
   invite(user: StaffUser): Promise<void>;
   remove(user: StaffUser): Promise<void>;
 }

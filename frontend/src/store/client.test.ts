@@ -44,7 +44,7 @@ async function settle(): Promise<void> {
 
 it('opens a feed for the user, and closes it when another user signs in', async () => {
   const { origin, client: c, saved } = setup();
-  expect(c.getSnapshot()).toEqual({ kind: 'signed_out', notice: '' });
+  expect(c.getSnapshot()).toEqual({ kind: 'signed_out', reason: '' });
   c.signIn(session(origin, 'owner@demo.example'));
   await settle();
   c.signIn(session(origin, 'owner@kopi.example'));
@@ -55,7 +55,7 @@ it('opens a feed for the user, and closes it when another user signs in', async 
   await settle();
   expect(origin.streams.size).toBe(0);
   expect(saved()).toBeUndefined();
-  expect(c.getSnapshot()).toEqual({ kind: 'signed_out', notice: '' });
+  expect(c.getSnapshot()).toEqual({ kind: 'signed_out', reason: '' });
 });
 
 it('goes on with a kept session', async () => {
@@ -81,13 +81,13 @@ it('gets a fresh token for an expired one, with one request for all who ask', as
 it.each([
   [401, 'Your session has ended. Please sign in again.'],
   [403, 'This account may not see the orders.'],
-])('signs out after a %d that stays', async (status, notice) => {
+])('signs out after a %d that stays', async (status, reason) => {
   const { origin, client: c, saved } = setup();
   origin.answerOnce('/dev/users', problem(404, 'not here'));
   origin.answerOnce('/api/sse/notifications', problem(status, 'no'));
   c.signIn(session(origin, 'cashier@demo.example'));
   await settle();
-  expect(c.getSnapshot()).toEqual({ kind: 'signed_out', notice });
+  expect(c.getSnapshot()).toEqual({ kind: 'signed_out', reason });
   expect(saved()).toBeUndefined();
 });
 
@@ -103,12 +103,12 @@ describe('a paired till', () => {
     by: 'device',
     stays: true,
   };
-  const notice = 'This till is no longer paired: an owner or manager has revoked it. Pair it again to go on.';
+  const reason = 'This till is no longer paired: an owner or manager has revoked it. Pair it again to go on.';
 
   it('says why it is signed out, and asks for no other token', async () => {
     const { origin, client: c, saved } = setup(till); // the origin knows no such token: it is revoked
     await settle();
-    expect(c.getSnapshot()).toEqual({ kind: 'signed_out', notice });
+    expect(c.getSnapshot()).toEqual({ kind: 'signed_out', reason });
     expect(saved()).toBeUndefined();
     expect(origin.requests.map((r) => r.path)).not.toContain('/dev/users');
   });
@@ -122,7 +122,7 @@ describe('a paired till', () => {
     await settle();
     expect(c.getSnapshot().kind).toBe('signed_in');
     await vi.advanceTimersByTimeAsync(60_000);
-    expect(c.getSnapshot()).toEqual({ kind: 'signed_out', notice });
+    expect(c.getSnapshot()).toEqual({ kind: 'signed_out', reason });
     await vi.advanceTimersByTimeAsync(600_000);
     expect(origin.requests.filter((r) => r.path === '/api/devices/me/seen')).toHaveLength(2);
   });

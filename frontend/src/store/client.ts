@@ -10,7 +10,7 @@ import { alwaysOnline } from './network';
 import { announcer, type Observable } from './observable';
 
 export type ClientState =
-  | { readonly kind: 'signed_out'; readonly notice: string }
+  | { readonly kind: 'signed_out'; readonly reason: string }
   | { readonly kind: 'signed_in'; readonly session: Session; readonly feed: Feed };
 
 export interface Client extends Observable<ClientState> {
@@ -47,7 +47,7 @@ export function openClient({
   signOuts,
 }: ClientOptions): Client {
   const { subscribe, announce } = announcer();
-  let state: ClientState = { kind: 'signed_out', notice: '' };
+  let state: ClientState = { kind: 'signed_out', reason: '' };
   let list: ListKeeper | undefined;
 
   signOuts?.onHear((name) => {
@@ -122,15 +122,15 @@ export function openClient({
     }
   }
 
-  function endOf(feed: Feed, notice: string): void {
-    if (state.kind === 'signed_in' && state.feed === feed) leave(notice);
+  function endOf(feed: Feed, reason: string): void {
+    if (state.kind === 'signed_in' && state.feed === feed) leave(reason);
   }
 
-  function leave(notice: string): void {
+  function leave(reason: string): void {
     if (state.kind === 'signed_in') state.feed.close();
     list?.clear();
     keeper.clear();
-    state = { kind: 'signed_out', notice };
+    state = { kind: 'signed_out', reason };
     announce();
   }
 }

@@ -89,7 +89,7 @@ it.each([
   [404, 'user_code', 'No till shows this code. It may be mistyped, or expired: look at the till again.'],
   [404, undefined, 'This device was revoked already.'],
   [409, 'name', 'Another device has this name.'],
-  [409, undefined, 'The business has as many devices as it may have. Revoke one first.'],
+  [409, undefined, 'The business has reached its limit of devices. Revoke one first.'],
   [429, undefined, 'Too many wrong codes were typed. Try again in ten minutes.'],
   [422, 'name', 'as the server says it'],
 ])('says what a refusal %d of %s means', async (status, field, said) => {

@@ -205,7 +205,7 @@ export function openFeed(options: FeedOptions): Feed {
     if (!ready.resumed) loadAll(snapshotAddress);
     if (ready.live) fresh.degraded(undefined);
     if (tenant.getSnapshot().kind === 'failed') tenant.load();
-    snapshots.retryNow(); // the network is back, if that is what an earlier load failed of
+    snapshots.retryNow(); // an earlier load may have failed because of the network, which is back
   }
 
   function receive(frame: Frame, id: string): void {
@@ -251,7 +251,7 @@ export function openFeed(options: FeedOptions): Feed {
   /** Alerts, unless the user made the change here. */
   function announce(notification: Notification): void {
     if (!inbox.notify(notification)) return;
-    // The event may be faster than the answer that says which version was made here.
+    // The event may arrive before the answer that has the version of the change made here.
     const underWay = acting.get(notification.order.orderId);
     if (underWay === undefined) tellUnlessOwn(notification);
     else void underWay.finally(() => tellUnlessOwn(notification)).catch(() => undefined);

@@ -26,7 +26,7 @@ export interface CaughtUp {
   readonly orders: number;
 }
 
-/** How long the page says what it caught up on. */
+/** How long the page shows which changes it caught up on. */
 const saysFor = 30_000;
 /** A replay follows `ready` and has no end marker, so changes of the first moments count as replayed. */
 const replayTime = 2000;

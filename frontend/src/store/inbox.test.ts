@@ -20,11 +20,11 @@ function aNotification(n: number): Notification {
 }
 
 function aPage(unread: number, read: number[], unreadOnes: number[], nextCursor = ''): InboxPage {
-  const notices = [
+  const notifications = [
     ...read.map((n) => ({ ...aNotification(n), read: true })),
     ...unreadOnes.map((n) => ({ ...aNotification(n), read: false })),
   ];
-  return { notices, unread, nextCursor };
+  return { notifications, unread, nextCursor };
 }
 
 const allRead = { notificationIds: [], all: true, unread: 0 };
@@ -40,7 +40,8 @@ function setup(...pages: (InboxPage | Error)[]) {
     readAll: vi.fn<InboxClient['readAll']>(async () => allRead),
   };
   const inbox = inboxStore(client);
-  const shown = () => inbox.getSnapshot().notices.map((n) => `${n.notificationId}${n.read ? '' : ' unread'}`);
+  const shown = () =>
+    inbox.getSnapshot().notifications.map((n) => `${n.notificationId}${n.read ? '' : ' unread'}`);
   return { client, inbox, shown };
 }
 

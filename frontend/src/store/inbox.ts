@@ -3,14 +3,14 @@
  * gap in the stream, the newest page is loaded again.
  */
 import type { Notification, Reading } from '../model/frame';
-import type { Notice } from '../model/inbox';
+import type { InboxNotification } from '../model/inbox';
 import type { InboxClient } from '../services/inbox';
 import { messageOf } from '../services/problem';
 import { announcer, type Observable } from './observable';
 
 export interface Inbox {
   /** Newest first. */
-  readonly notices: readonly Notice[];
+  readonly notifications: readonly InboxNotification[];
   /** Of all notifications, including those that are not loaded. */
   readonly unread: number;
   /** Whether there are older ones to load. */
@@ -44,7 +44,7 @@ export function inboxStore(client: InboxClient): InboxStore {
   const { subscribe, announce } = announcer();
   const rung = new Set<string>();
   const ended = new AbortController();
-  let state: Inbox = { notices: [], unread: 0, more: false, problem: '' };
+  let state: Inbox = { notifications: [], unread: 0, more: false, problem: '' };
   let cursor = '';
   let loading: Loading = 'no';
   /** The notifications that arrived on the stream during a load: the page may not have them. */
@@ -62,13 +62,13 @@ export function inboxStore(client: InboxClient): InboxStore {
     },
     notify(notification) {
       const { notificationId } = notification;
-      const known = state.notices.find((n) => n.notificationId === notificationId);
+      const known = state.notifications.find((n) => n.notificationId === notificationId);
       if (known?.read === true || rung.has(notificationId)) return false;
       remember(notificationId);
       if (known === undefined) {
         meanwhile.add(notificationId);
         become({
-          notices: inOrder([{ ...notification, read: false }, ...state.notices]),
+          notifications: inOrder([{ ...notification, read: false }, ...state.notifications]),
           unread: state.unread + 1,
         });
       }
@@ -77,13 +77,13 @@ export function inboxStore(client: InboxClient): InboxStore {
     hear,
     read(notificationIds) {
       const ids = new Set(
-        state.notices
+        state.notifications
           .filter((n) => !n.read && notificationIds.includes(n.notificationId))
           .map((n) => n.notificationId),
       );
       if (ids.size === 0) return;
-      const notices = state.notices.map((n) => (ids.has(n.notificationId) ? asRead(n) : n));
-      become({ notices, unread: Math.max(0, state.unread - ids.size) });
+      const notifications = state.notifications.map((n) => (ids.has(n.notificationId) ? asRead(n) : n));
+      become({ notifications, unread: Math.max(0, state.unread - ids.size) });
       void attempt(async () => {
         const all = [...ids];
         for (let i = 0; i < all.length; i += mostRead) {
@@ -96,7 +96,7 @@ export function inboxStore(client: InboxClient): InboxStore {
     },
     readAll() {
       if (state.unread === 0) return;
-      become({ notices: state.notices.map(asRead), unread: 0 });
+      become({ notifications: state.notifications.map(asRead), unread: 0 });
       void attempt(async () => hear(await client.readAll())).then((ok) => {
         if (!ok) void loadNewest();
       });
@@ -105,11 +105,11 @@ export function inboxStore(client: InboxClient): InboxStore {
   };
 
   function hear({ notificationIds, all, unread }: Reading): void {
-    const notices = state.notices.map((n) =>
+    const notifications = state.notifications.map((n) =>
       all || notificationIds.includes(n.notificationId) ? asRead(n) : n,
     );
-    become({ notices, unread });
-    const counted = notices.filter((n) => !n.read).length;
+    become({ notifications, unread });
+    const counted = notifications.filter((n) => !n.read).length;
     // The loaded unread notifications do not fit the server's count, so load again.
     if (loading !== 'no') loading = 'again';
     else if (counted > unread || (counted < unread && !state.more)) void loadNewest();
@@ -125,12 +125,12 @@ export function inboxStore(client: InboxClient): InboxStore {
   }
 
   function loaded(page: Awaited<ReturnType<InboxClient['page']>>, which: 'newest' | 'older'): void {
-    const ids = new Set(page.notices.map((n) => n.notificationId));
-    const others = state.notices.filter((n) => !ids.has(n.notificationId));
+    const ids = new Set(page.notifications.map((n) => n.notificationId));
+    const others = state.notifications.filter((n) => !ids.has(n.notificationId));
     const early = which === 'newest' ? [...meanwhile].filter((id) => !ids.has(id)).length : 0;
     if (which === 'older' || cursor === '') cursor = page.nextCursor;
     become({
-      notices: inOrder([...page.notices, ...others]),
+      notifications: inOrder([...page.notifications, ...others]),
       unread: page.unread + early,
       more: cursor !== '',
       problem: '',
@@ -162,11 +162,11 @@ export function inboxStore(client: InboxClient): InboxStore {
   }
 }
 
-function asRead(notice: Notice): Notice {
-  return notice.read ? notice : { ...notice, read: true };
+function asRead(notification: InboxNotification): InboxNotification {
+  return notification.read ? notification : { ...notification, read: true };
 }
 
 /** An event's id begins with its time (UUIDv7), so the newest has the highest. */
-function inOrder(notices: readonly Notice[]): Notice[] {
-  return [...notices].sort((a, b) => (a.eventId === b.eventId ? 0 : a.eventId < b.eventId ? 1 : -1));
+function inOrder(notifications: readonly InboxNotification[]): InboxNotification[] {
+  return [...notifications].sort((a, b) => (a.eventId === b.eventId ? 0 : a.eventId < b.eventId ? 1 : -1));
 }

@@ -33,7 +33,7 @@ export function tenantStore(client: TenantClient): TenantStore {
     try {
       show(await client.load());
     } catch (err) {
-      if (state.kind === 'ready') return; // what was known stays true until the server says otherwise
+      if (state.kind === 'ready') return; // the known settings stay until the server sends others
       state = { kind: 'failed', message: messageOf(err) };
       announce();
     }

@@ -7,7 +7,7 @@ export type WakeLockState =
   | { readonly kind: 'off' }
   /** It is on, or will be once the page is shown. */
   | { readonly kind: 'on' }
-  /** The device refuses, as when its battery is low. It is asked again whenever the page is shown. */
+  /** The device refuses, for example because its battery is low. The page asks again whenever it is shown. */
   | { readonly kind: 'refused' };
 
 export interface WakeLock extends Observable<WakeLockState> {

@@ -107,7 +107,7 @@ export class FakeOrigin {
     this.#instead.set(path, answers);
   }
 
-  /** Somebody else sells. */
+  /** Another user creates an order. */
   create(tenant = 'demo', reference = '', total = 1250, currency = 'EUR'): WireOrder {
     this.#count += 1;
     const at = this.#now();
@@ -126,7 +126,7 @@ export class FakeOrigin {
     return order;
   }
 
-  /** Somebody else moves an order along. */
+  /** Another user changes an order. */
   advance(orderId: string, status: Status): WireOrder {
     const order = this.orders.get(orderId);
     if (order === undefined) throw new Error(`no order ${orderId}`);
@@ -244,8 +244,8 @@ export class FakeOrigin {
   /** A user has read notifications: sends `read` to all streams of the user. */
   #inbox(user: WireUser, request: Recorded): Response {
     const told = this.#log.filter((e) => e.order.tenant_id === user.tenant_id && isTold(e, user)).reverse();
-    const notices = told.map((entry) => notice(entry, user));
-    const unread = notices.filter((n) => !this.#read.has(n.notification_id)).map((n) => n.notification_id);
+    const inbox = told.map((entry) => notification(entry, user));
+    const unread = inbox.filter((n) => !this.#read.has(n.notification_id)).map((n) => n.notification_id);
     if (request.method === 'POST') {
       const [, , , which = ''] = request.path.split('/');
       const named: string[] =
@@ -263,9 +263,9 @@ export class FakeOrigin {
     const next = from + Number(request.query.get('limit'));
     const read_at = (id: string) => (this.#read.has(id) ? '2026-11-24T12:00:00Z' : null);
     return json(200, {
-      notifications: notices.slice(from, next).map((n) => ({ ...n, read_at: read_at(n.notification_id) })),
+      notifications: inbox.slice(from, next).map((n) => ({ ...n, read_at: read_at(n.notification_id) })),
       unread: unread.length,
-      ...(next < notices.length ? { next_cursor: String(next) } : {}),
+      ...(next < inbox.length ? { next_cursor: String(next) } : {}),
     });
   }
 
@@ -287,7 +287,7 @@ export class FakeOrigin {
     const at = kept.findIndex((e) => e.id === seen);
     const tail = entries.at(-1)?.id ?? '0';
     const resumed = at >= 0;
-    // Who comes back with 0 gets all there is, but no word that it is all.
+    // A client that reconnects with 0 gets all kept events, but no `resumed`.
     const follows = resumed || (lastId === '0' && kept.length === entries.length);
     const isLost = !follows && lastId !== '';
     const readyId = isLost ? '0' : follows ? lastId : tail;
@@ -338,12 +338,12 @@ export function eventData(order: WireOrder): Record<string, unknown> {
 
 function framesFor(entry: Entry, user: WireUser): string {
   return (
-    (isTold(entry, user) ? frame('notification', notice(entry, user), `${entry.id}.n`) : '') +
+    (isTold(entry, user) ? frame('notification', notification(entry, user), `${entry.id}.n`) : '') +
     frame(entry.type, eventData(entry.order), entry.id)
   );
 }
 
-/** By state, days of UTC and text. All that this origin made, it made today. */
+/** By state, days of UTC and text. All orders of this origin are of today. */
 function isAskedFor(order: WireOrder, query: URLSearchParams): boolean {
   const day = order.created_at.slice(0, 10);
   const [state, q] = [query.get('state') ?? '', query.get('q')];
@@ -358,7 +358,7 @@ function isTold(entry: Entry, user: WireUser): boolean {
   return entry.type === 'order_paid' && user.roles.some((r) => r !== 'kitchen' && r !== 'viewer');
 }
 
-function notice(entry: Entry, user: WireUser) {
+function notification(entry: Entry, user: WireUser) {
   return {
     notification_id: `notification-${entry.id}-${user.email}`,
     event_id: entry.id,

@@ -30,7 +30,7 @@ export function problem(status: number, detail: string, more: Record<string, unk
   return json(status, body, { 'Content-Type': 'application/problem+json' });
 }
 
-/** A stream that has said all of `text` and, unless it is to stay open, ends. */
+/** A stream that sends `text` and then ends, unless it must stay open. */
 export function eventStream(text: string, stay: 'ends' | 'stays open' = 'ends'): Response {
   const body = new ReadableStream<Uint8Array>({
     start(controller) {

@@ -1,6 +1,6 @@
 /**
- * What the service worker does: the page opens without a network, and a page that is open keeps the scripts of its own build
- * after the server has another one. It holds the page's files alone, never an answer of an API.
+ * The work of the service worker: the page opens without a network, and an open page keeps the scripts of its own build
+ * after the server has another one. It stores only the page's files, never an answer of an API.
  */
 
 /** The files of one build of the page: `/` and everything under /assets/, whose names carry a hash of the content. */
@@ -14,7 +14,7 @@ export interface Shell {
   install(): Promise<void>;
   /** Drops the files of builds that no page should be using any more. */
   activate(): Promise<void>;
-  /** The answer to a request of the page, or undefined where the browser is to ask the network as always. */
+  /** The answer to a request of the page, or undefined if the browser must ask the network as usual. */
   answer(request: Asked): Promise<Response> | undefined;
 }
 
@@ -33,7 +33,7 @@ export interface ShellOptions {
 const prefix = 'orderbell.page ';
 /** A till that has been open since the build before the last two reloads (main.tsx); its half-typed order is kept. */
 const builds = 3;
-/** Milliseconds that opening the page waits for the network, which may be there without a way through. */
+/** Milliseconds to wait for the network when the page opens: the device may have a network that reaches no server. */
 const patience = 4000;
 
 export function shell({ build, origin, caches, fetch, wait }: ShellOptions): Shell {
@@ -60,12 +60,12 @@ export function shell({ build, origin, caches, fetch, wait }: ShellOptions): She
     },
   };
 
-  /** A name is one content for ever. */
+  /** A name always has the same content. */
   async function file(request: Asked): Promise<Response> {
     return (await caches.match(request.url, { ignoreVary: true })) ?? fetch(request as Request);
   }
 
-  /** The page of now, else the kept one. */
+  /** The current page, otherwise the stored one. */
   async function page(request: Asked): Promise<Response> {
     const kept = async () => (await caches.open(name)).match(new URL('/', origin), { ignoreVary: true });
     const asked = fetch(request as Request).then(

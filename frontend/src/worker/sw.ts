@@ -43,7 +43,7 @@ const own = shell({
   wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
 });
 
-// It takes over at once: open pages find the scripts of their own build in the caches that are left.
+// It takes over at once: open pages find the scripts of their own build in the remaining caches.
 scope.addEventListener('install', (event) => event.waitUntil(own.install().then(() => scope.skipWaiting())));
 scope.addEventListener('activate', (event) =>
   event.waitUntil(own.activate().then(() => scope.clients.claim())),

@@ -97,7 +97,7 @@ type Question struct {
 	DeviceCode *string `json:"device_code"`
 }
 
-// State is the answer to it.
+// State is the answer to a [Question].
 type State struct {
 	State      string  `json:"state"` // pending or approved
 	Token      string  `json:"token,omitempty"`
@@ -122,8 +122,8 @@ type api struct {
 	guesses      *guard.Guard // by tenant
 }
 
-// New returns the handlers of [paths.Devices] and [paths.Pairings], with the paths below them. Most is how many devices a tenant
-// has unless it has a limit of its own.
+// New returns the handlers of [paths.Devices] and [paths.Pairings], with the paths below them. most is the limit of devices for a
+// tenant without a limit of its own.
 func New(log *slog.Logger, verifier *auth.Verifier, store Store, told Revoker, most int64) (devices route.API, pairings http.Handler) {
 	a := api{
 		log: log, store: store, told: told, most: most,

@@ -42,7 +42,7 @@ func setup(t *testing.T) bundle {
 	tokens := authtest.Config(authtest.Secret)
 	checker, told := rightstest.New(t, rights.Config{CacheFor: time.Minute}, b.store)
 	b.devices, b.pairings = deviceapi.New(slog.New(slog.NewTextHandler(t.Output(), nil)), authtest.Verifier(t, tokens).With(checker), b.store, told, most)
-	person := func(tenant string, role user.Role) (user.User, string) {
+	addUser := func(tenant string, role user.Role) (user.User, string) {
 		if err := b.store.EnsureTenant(t.Context(), user.Tenant{ID: tenant, Name: "The " + tenant, Locale: "en"}); err != nil {
 			t.Fatal(err)
 		}
@@ -52,9 +52,9 @@ func setup(t *testing.T) bundle {
 		}
 		return p, authtest.Token(t, tokens, auth.Principal{UserID: p.ID, TenantID: tenant, Roles: p.Roles})
 	}
-	b.manager, b.asManager = person("corner.shop", user.Manager)
-	_, b.asCash = person("corner.shop", user.Cashier)
-	_, b.asEve = person("other", user.Owner)
+	b.manager, b.asManager = addUser("corner.shop", user.Manager)
+	_, b.asCash = addUser("corner.shop", user.Cashier)
+	_, b.asEve = addUser("other", user.Owner)
 	return b
 }
 

@@ -8,9 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
-
 	"orderbell/internal/dev/waittest"
+	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/order"
 )
 
@@ -44,7 +43,7 @@ func deadEnd(t *testing.T, greeting string) (address string, connected <-chan st
 }
 
 // killAt delivers ce to f and kills f, as the kernel would, once it is there.
-func killAt(t *testing.T, f *function, ce cloudevents.Event, there func()) {
+func killAt(t *testing.T, f *function, ce cloudevent.Event, there func()) {
 	t.Helper()
 	answered := make(chan int)
 	go func() {

@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 	"github.com/google/uuid"
 
@@ -147,7 +146,7 @@ func (b *testBundle) start(tb testing.TB, env ...string) *function {
 	return &function{Program: programtest.Start(tb, b.binary, append(slices.Clip(b.env), env...)...), secret: senderSecret}
 }
 
-func newEvent(tb testing.TB, s order.Status) cloudevents.Event {
+func newEvent(tb testing.TB, s order.Status) cloudevent.Event {
 	tb.Helper()
 	at := time.Now().UTC()
 	ce, err := cloudevent.New(event.Event{
@@ -163,7 +162,7 @@ func newEvent(tb testing.TB, s order.Status) cloudevents.Event {
 }
 
 // post delivers ce as a broker does. Status 0 is a connection that broke.
-func (f *function) post(tb testing.TB, ce cloudevents.Event) (status int, reason string) {
+func (f *function) post(tb testing.TB, ce cloudevent.Event) (status int, reason string) {
 	tb.Helper()
 	r, err := cehttp.NewHTTPRequestFromEvent(tb.Context(), f.URL, ce)
 	if err != nil {
@@ -181,7 +180,7 @@ func (f *function) post(tb testing.TB, ce cloudevents.Event) (status int, reason
 	return resp.StatusCode, resp.Header.Get("kne-reason")
 }
 
-func (f *function) assertPost(tb testing.TB, ce cloudevents.Event, want int) {
+func (f *function) assertPost(tb testing.TB, ce cloudevent.Event, want int) {
 	tb.Helper()
 	if status, reason := f.post(tb, ce); status != want {
 		tb.Errorf("status %d %s, want %d", status, reason, want)

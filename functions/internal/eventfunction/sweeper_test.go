@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/uuid"
 
 	"orderbell/internal/dev/waittest"
+	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/order"
 )
 
@@ -35,7 +35,7 @@ func TestSweeperIsWokenByAnEvent(t *testing.T) {
 	b.binary = filepath.Join(bin, "delivery-sweeper")
 	sweeper := b.start(t)
 	for range 2 {
-		ping := cloudevents.NewEvent()
+		ping := cloudevent.Empty()
 		ping.SetID(uuid.NewString())
 		ping.SetSource("/apis/v1/namespaces/orderbell/pingsources/delivery-sweeper")
 		ping.SetType("dev.knative.sources.ping")

@@ -74,7 +74,7 @@ func (a confirmAPI) serve(r *http.Request) (outcome, user.Invitation, error) {
 func (a confirmAPI) view(r *http.Request, what outcome, about user.Invitation) view {
 	words := a.wordsFor(r, about.Locale)
 	key := "confirm." + string(what)
-	if what == forged || what == trouble { // like every link
+	if what == forged || what == trouble { // the same texts as for unsubscribe links
 		key = "page." + string(what)
 	}
 	tenant := text.Isolate(text.Line(about.TenantName))

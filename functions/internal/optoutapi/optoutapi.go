@@ -3,7 +3,7 @@
 // confirmation link confirms the user's address.
 //
 // GET changes nothing, because mail scanners follow links. A link needs no sign-in. An unsubscribe link works once; a
-// repeated POST, or one that is too late, succeeds while mails are off. A confirmation link can be used again: the
+// repeated or late POST succeeds while mails are off. A confirmation link can be used again: the
 // address stays confirmed. Answers are pages in the tenant's language or, if the tenant is not known, in the browser's.
 package optoutapi
 

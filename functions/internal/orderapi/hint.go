@@ -16,7 +16,7 @@ const (
 	hintTimeout = time.Second
 )
 
-// hinted is a store that wakes the relay after each commit, and tells the gateways what the order is now.
+// hinted is a store that wakes the relay after each commit, and tells the gateways the new state of the order.
 type hinted struct {
 	Store
 
@@ -26,10 +26,9 @@ type hinted struct {
 	latest map[string][]message.Commit // by tenant, since the last hint
 }
 
-// Hinted returns store with a call of publish after each committed change, until ctx ends. publish gets the latest commits of
-// each tenant that has some, at most [message.MaxCommits], which bounds what waits for a slow Redis. Calls run one at a time in
-// the background: they delay no answer, and a burst of changes shares one. An error of publish is dropped, since the relay also
-// looks into the outbox without hints.
+// Hinted returns store, and calls publish after committed changes until ctx ends. publish gets the latest commits of each tenant,
+// at most [message.MaxCommits], so that few of them wait for a slow Redis. Calls run one at a time in the background: they delay no
+// answer, and a burst of changes shares one call. An error of publish is dropped, since the relay also reads the outbox without hints.
 func Hinted(ctx context.Context, store Store, publish func(ctx context.Context, latest map[string][]message.Commit) error) Store {
 	h := &hinted{Store: store, news: make(chan struct{}, 1), latest: map[string][]message.Commit{}}
 	go h.run(ctx, publish)

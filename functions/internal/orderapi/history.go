@@ -43,8 +43,8 @@ type Told struct {
 // mostTold bounds the list of one change: a tenant may have hundreds of users.
 const mostTold = 100
 
-// history answers who changed the order and when. Who was notified, and why others were not, is visible to leaders in
-// full; other users see only their own entries.
+// history answers who changed the order and when. Leaders see for every user whether they were notified, and the reason if not;
+// other users see only their own entries.
 func (a api) history(w http.ResponseWriter, r *http.Request) error {
 	principal, id, err := named(r)
 	if err != nil {

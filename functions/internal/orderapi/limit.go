@@ -49,7 +49,7 @@ type bucket struct {
 	rate   float64
 	left   float64
 	filled time.Time
-	read   time.Time // when the limit was
+	read   time.Time // when the limit was read
 }
 
 // Limited returns store with the limit orders_per_second for each tenant.

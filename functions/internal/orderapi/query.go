@@ -23,7 +23,7 @@ type Counts struct {
 	UpTo   int                  `json:"up_to"`  // a count of this value means this many or more
 }
 
-// current is the state filter of the first page: all open orders, and those of today.
+// current is the state filter of the first page: all open orders, and today's orders.
 const current = "current"
 
 func (a api) counts(w http.ResponseWriter, r *http.Request) error {
@@ -165,12 +165,12 @@ func (a api) zone(ctx context.Context, tenantID string) (*time.Location, error) 
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil {
-		return time.UTC, nil //nolint:nilerr // a zone of a newer database must not hide the orders
+		return time.UTC, nil //nolint:nilerr // a zone that this program does not know must not hide the orders
 	}
 	return zone, nil
 }
 
-// startOfDay returns when the day begins in the zone whose date the time shows.
+// startOfDay returns the start of a date in the zone.
 func startOfDay(date time.Time, zone *time.Location) time.Time {
 	year, month, day := date.Date()
 	return order.StartOfDay(year, month, day, zone)

@@ -15,7 +15,7 @@ import (
 
 // Summary is the answer to GET /api/orders/summary.
 type Summary struct {
-	TimeZone string  `json:"time_zone"` // IANA: the tenant's clock, by which the days begin
+	TimeZone string  `json:"time_zone"` // IANA: the tenant's time zone, which defines its days
 	Day      Day     `json:"day"`
 	Before   Day     `json:"before"` // the day before
 	Recent   *Recent `json:"recent"` // null for a day that is over
@@ -23,11 +23,11 @@ type Summary struct {
 
 // Day is the summary of one day.
 type Day struct {
-	Date    string               `json:"date"` // by the tenant's clock
+	Date    string               `json:"date"` // in the tenant's time zone
 	Takings []Takings            `json:"takings"`
 	Counts  map[order.Status]int `json:"counts"` // of the orders created that day, by their current state
 	Funnel  Funnel               `json:"funnel"`
-	Hours   []Hour               `json:"hours"` // those of the day's clock, from 0 on
+	Hours   []Hour               `json:"hours"` // the hours of the day, from 0 on
 }
 
 // Takings are a day's payments and refunds in one currency, independent of when the orders were created.

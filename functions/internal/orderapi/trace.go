@@ -8,7 +8,7 @@ import (
 	"orderbell/internal/tracing"
 )
 
-// traceOf returns the trace of the order's event: that of the request. If the request has none, it is a new trace that is not
+// traceOf returns the trace of the order's event: the request's trace. If the request has none, it is a new trace that is not
 // sampled, so that the order's path can still be followed in the records.
 func traceOf(r *http.Request) tracing.Parent {
 	if p := tracing.Of(r.Context()); p.TraceParent != "" {

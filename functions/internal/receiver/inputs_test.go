@@ -13,11 +13,11 @@ import (
 	"testing"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"go.opentelemetry.io/otel/metric/noop"
 
 	"orderbell/functions/internal/receiver"
 	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/text"
 	"orderbell/internal/text/texttest"
 	"orderbell/internal/tracing"
@@ -52,7 +52,7 @@ func post(t *testing.T, header http.Header, body string) (handled *event.Event, 
 
 // structured is the header of an event that is JSON as a whole.
 func structured() http.Header {
-	return http.Header{"Content-Type": {cloudevents.ApplicationCloudEventsJSON}}
+	return http.Header{"Content-Type": {cloudevent.StructuredJSON}}
 }
 
 // binary returns the header that has the attributes of whole.

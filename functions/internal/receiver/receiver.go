@@ -17,7 +17,6 @@ import (
 	"strings"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/cloudevents/sdk-go/v2/binding"
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 	"go.opentelemetry.io/otel/attribute"
@@ -40,13 +39,13 @@ type Config struct {
 // MaxBody bounds a request: [event.MaxData] as base64 in a structured event, and its attributes.
 const MaxBody = 2 * event.MaxData
 
-// Handle handles one CloudEvent. Its error decides the answer: an *[event.InvalidError] 400, one that says Conflict()
-// true 409, one that says Limited() true 429, one that says Temporary() true or a deadline 503, any other 500.
-type Handle func(context.Context, cloudevents.Event) error
+// Handle handles one CloudEvent. Its error decides the status: 400 for an *[event.InvalidError], 409 if Conflict() is true, 429 if
+// Limited() is true, 503 if Temporary() is true or a deadline has passed, otherwise 500.
+type Handle func(context.Context, cloudevent.Event) error
 
 // Only returns the Handle of a function for events of type t: others, and those that break the contract, are refused.
 func Only(t event.Type, next func(context.Context, event.Event) error) Handle {
-	return func(ctx context.Context, ce cloudevents.Event) error {
+	return func(ctx context.Context, ce cloudevent.Event) error {
 		e, err := cloudevent.Parse(ce)
 		if err != nil {
 			return err
@@ -134,7 +133,7 @@ func (rc *Receiver) serve(w http.ResponseWriter, r *http.Request) (*problem.Prob
 
 // inTrace returns the context of a request with an event. A structured event names its trace in the body, where the span of the
 // request could not find it; the returned context is in that trace.
-func inTrace(r *http.Request, ce cloudevents.Event) context.Context {
+func inTrace(r *http.Request, ce cloudevent.Event) context.Context {
 	parent, _ := cloudevent.Extension(ce, cloudevent.ExtTraceParent)
 	if parent == "" || r.Header.Get("Ce-Traceparent") != "" {
 		return r.Context()
@@ -144,7 +143,7 @@ func inTrace(r *http.Request, ce cloudevents.Event) context.Context {
 }
 
 // run calls handle. A panic becomes an error of this event.
-func (rc *Receiver) run(ctx context.Context, ce cloudevents.Event) (err error) {
+func (rc *Receiver) run(ctx context.Context, ce cloudevent.Event) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			rc.log.ErrorContext(ctx, "event handler panicked", "event_id", ce.ID(), "panic", v, "stack", string(debug.Stack()))
@@ -179,7 +178,7 @@ func refusal(ctx context.Context, err error) *problem.Problem {
 }
 
 // decode reads the one event of a request, binary or structured.
-func decode(w http.ResponseWriter, r *http.Request) (*cloudevents.Event, *problem.Problem) {
+func decode(w http.ResponseWriter, r *http.Request) (*cloudevent.Event, *problem.Problem) {
 	if p := checkMedia(r.Header); p != nil {
 		return nil, p
 	}
@@ -198,14 +197,14 @@ func decode(w http.ResponseWriter, r *http.Request) (*cloudevents.Event, *proble
 		return nil, malformed(err)
 	}
 	version := r.Header.Get("ce-specversion")
-	if strings.HasPrefix(strings.ToLower(r.Header.Get("Content-Type")), cloudevents.ApplicationCloudEventsJSON) {
+	if strings.HasPrefix(strings.ToLower(r.Header.Get("Content-Type")), cloudevent.StructuredJSON) {
 		var fault *strictjson.Fault
 		if version, fault = checkStructured(body); fault != nil {
 			return nil, malformed(fault)
 		}
 	}
-	if version != cloudevents.VersionV1 {
-		return nil, problem.New(http.StatusBadRequest, "CloudEvents %s is not supported: use %s", event.Clip(version), cloudevents.VersionV1)
+	if version != cloudevent.Version {
+		return nil, problem.New(http.StatusBadRequest, "CloudEvents %s is not supported: use %s", event.Clip(version), cloudevent.Version)
 	}
 	ce, err := toEvent(r.Context(), r.Header, body)
 	if err != nil {
@@ -219,7 +218,7 @@ func malformed(err error) *problem.Problem {
 	return problem.New(http.StatusBadRequest, "malformed CloudEvent: %s", text.ClipBytes(event.Printable(err.Error()), 400))
 }
 
-// checkOnce refuses an attribute that occurs twice, of which the SDK would take one.
+// checkOnce refuses an attribute that occurs twice: the SDK would use one of its values.
 func checkOnce(header http.Header) error {
 	for name, values := range header {
 		if strings.HasPrefix(name, "Ce-") && len(values) > 1 {
@@ -231,7 +230,7 @@ func checkOnce(header http.Header) error {
 
 // toEvent calls the SDK's decoder. The SDK may panic on malformed headers or JSON; such an event is invalid like any
 // other.
-func toEvent(ctx context.Context, header http.Header, body []byte) (ce *cloudevents.Event, err error) {
+func toEvent(ctx context.Context, header http.Header, body []byte) (ce *cloudevent.Event, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			ce, err = nil, errors.New("an attribute has no name or cannot be read")
@@ -245,23 +244,23 @@ func checkMedia(header http.Header) *problem.Problem {
 	given := header.Get("Content-Type")
 	media, _, err := mime.ParseMediaType(given)
 	if given != "" && err != nil {
-		return problem.New(http.StatusUnsupportedMediaType, "Content-Type %q is malformed: use %s", given, cloudevents.ApplicationJSON)
+		return problem.New(http.StatusUnsupportedMediaType, "Content-Type %q is malformed: use %s", given, cloudevent.JSON)
 	}
 	binary := header.Get("ce-specversion") != ""
 	switch {
-	case media == cloudevents.ApplicationCloudEventsJSON:
+	case media == cloudevent.StructuredJSON:
 		return nil
 	case strings.HasPrefix(media, "application/cloudevents"):
-		return unsupported(given, cloudevents.ApplicationCloudEventsJSON)
-	case media == cloudevents.ApplicationJSON && binary:
+		return unsupported(given, cloudevent.StructuredJSON)
+	case media == cloudevent.JSON && binary:
 		return nil
-	case media == cloudevents.ApplicationJSON:
+	case media == cloudevent.JSON:
 		return problem.New(http.StatusBadRequest, "not a CloudEvent: send the header ce-specversion, or Content-Type %s",
-			cloudevents.ApplicationCloudEventsJSON)
+			cloudevent.StructuredJSON)
 	case media == "" && binary:
 		return nil // an event without data has no media type; the handler decides whether that is allowed
 	}
-	return unsupported(given, cloudevents.ApplicationJSON)
+	return unsupported(given, cloudevent.JSON)
 }
 
 func unsupported(given, want string) *problem.Problem {

@@ -12,8 +12,8 @@ import (
 	"orderbell/internal/strictjson"
 )
 
-// checkStructured returns the specversion of an event that is JSON as a whole, or its first fault: what the SDK would accept
-// although others may read it differently, or refuse in words of Go.
+// checkStructured returns the specversion of a structured event, or its first fault. Faults are JSON that other parsers read
+// differently although the SDK accepts it, and values that the SDK refuses with an error about Go types.
 func checkStructured(body []byte) (specversion string, fault *strictjson.Fault) {
 	if fault := strictjson.Check(body, nil); fault != nil {
 		return "", fault

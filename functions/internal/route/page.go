@@ -53,8 +53,8 @@ const (
 	maxLimit     = 500 // some 130 KB of JSON
 )
 
-// PageOf reads limit and cursor of a request: the largest number of entries, and the position after which they start, the zero
-// Position for the first page. Others are the names of the call's other parameters. Its error is 400.
+// PageOf reads limit and cursor of a request: the largest number of entries, and the position after which they start, which is the
+// zero Position for the first page. others are the names of the call's other parameters. Its error is 400.
 func PageOf(r *http.Request, others ...string) (limit int, after Position, err error) {
 	query, err := problem.OnlyQuery(r, append([]string{"limit", "cursor"}, others...)...)
 	if err != nil {

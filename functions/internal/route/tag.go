@@ -36,8 +36,8 @@ func OwnTag(who auth.Principal, version int64, more ...int64) string {
 // VersionTag returns the ETag of a versioned resource.
 func VersionTag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
 
-// Serve answers a GET with v, or with 304 if the client has it. An empty tag is made of the answer's bytes, the tenant and the
-// user.
+// Serve answers a GET with v, or with 304 if the client has it. If tag is empty, the ETag is a hash of the answer's bytes, the tenant
+// and the user.
 func Serve(w http.ResponseWriter, r *http.Request, tag string, v any) error {
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -66,7 +66,7 @@ func Serve(w http.ResponseWriter, r *http.Request, tag string, v any) error {
 	return nil
 }
 
-// Answer answers a change with v as it is now.
+// Answer answers a change with v, the new state of the resource.
 func Answer(w http.ResponseWriter, status int, tag string, v any) error {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("ETag", tag)

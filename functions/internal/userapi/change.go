@@ -36,7 +36,7 @@ func (p Preferences) change() user.Change {
 	}
 }
 
-// Changes is the body of PATCH /api/users/{id}, and with e-mail and roles that of POST /api/users.
+// Changes is the body of PATCH /api/users/{id}. With e-mail and roles it is also the body of POST /api/users.
 type Changes struct {
 	Email *string     `json:"email,omitempty"`
 	Name  *string     `json:"name,omitempty"`
@@ -44,7 +44,7 @@ type Changes struct {
 	Preferences
 }
 
-// counted returns h for a caller who has not changed too much.
+// counted limits how often a caller and a tenant may call h.
 func (a api) counted(h func(http.ResponseWriter, *http.Request) error) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if a.ofUser == nil {

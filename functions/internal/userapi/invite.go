@@ -24,7 +24,7 @@ func (c Config) Check() error {
 	return nil
 }
 
-// inviteAgain sends the mail once more that asks for the confirmation of a user's address.
+// inviteAgain sends a user's confirmation mail once more.
 func (a api) inviteAgain(w http.ResponseWriter, r *http.Request) error {
 	principal, id, err := named(r)
 	if err != nil {
@@ -33,7 +33,7 @@ func (a api) inviteAgain(w http.ResponseWriter, r *http.Request) error {
 	return a.mailAgain(w, r, principal, id, user.Change{SpareOwners: !principal.Has(user.Owner)})
 }
 
-// askAgain sends it once more to the caller.
+// askAgain sends the caller's confirmation mail once more.
 func (a api) askAgain(w http.ResponseWriter, r *http.Request) error {
 	principal, id, err := self(r)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// changeKept is how long a change of roles is kept for programs that missed its announcement: longer than the minute
-	// after which they read all that are kept.
+	// changeKept is how long a change of roles is kept for programs that missed its announcement. It is longer than the minute
+	// after which programs read all kept changes.
 	changeKept = 2 * time.Minute
 	// removalKept is how long the tokens of a removed user are revoked: the longest lifetime of a token. Programs that read the
 	// users' rows refuse a user without a row anyway.

@@ -90,7 +90,7 @@ func (c TenantChanges) change() (user.TenantChange, error) {
 	return user.TenantChange{Locale: c.Locale, Currency: c.Currency, TimeZone: c.TimeZone}, nil
 }
 
-// isInUse reports whether the code is that of a currency.
+// isInUse reports whether code is the code of a currency.
 func isInUse(currency string) bool {
 	_, known := order.MinorDigits(currency)
 	return known

@@ -1,5 +1,4 @@
-// Package userapi is the HTTP API with which a tenant's leaders manage its users, and every user manages the own
-// preferences.
+// Package userapi is the HTTP API with which a tenant's leaders manage its users, and every user manages their own preferences.
 //
 // Every error is a problem (RFC 9457). The token names the tenant; users of another tenant do not exist for it. A
 // user's ETag is their version: a change with If-Match is made only if the version still matches.
@@ -63,7 +62,7 @@ type User struct {
 	CreatedAt time.Time `json:"created_at"` // RFC 3339, UTC
 	UpdatedAt time.Time `json:"updated_at"`
 
-	Tenant *Tenant `json:"tenant,omitempty"` // of GET /api/me alone
+	Tenant *Tenant `json:"tenant,omitempty"` // only in the answer to GET /api/me
 }
 
 // FromUser converts p to the API's JSON.
@@ -95,8 +94,8 @@ type api struct {
 	ofUser, ofTenant *guard.Guard // changes of users and settings
 }
 
-// What may be changed at once, in hours of the limit: so much by one user, and by all of a tenant. So a user who has used up the own share
-// does not keep an owner from changing that.
+// The burst of changes that one user and a whole tenant may make, in hours of the limit. A user who has used up their share does not
+// keep an owner from making changes.
 const (
 	hoursOfUser   = 3
 	hoursOfTenant = 10

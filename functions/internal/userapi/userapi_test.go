@@ -44,7 +44,7 @@ func setup(t *testing.T) bundle {
 	b.handler = userapi.New(slog.New(slog.NewTextHandler(t.Output(), nil)), verifier, store, told, user.InvitationTerms{
 		Limits: user.DefaultLimits{MaxUsers: 50, MaxInvitations: 40}, Life: time.Hour, MailDomain: "orders.example",
 	})
-	person := func(tenant string, role user.Role) (user.User, string) {
+	addUser := func(tenant string, role user.Role) (user.User, string) {
 		if err := store.EnsureTenant(t.Context(), user.Tenant{ID: tenant, Name: tenant, Locale: "en"}); err != nil {
 			t.Fatal(err)
 		}
@@ -56,10 +56,10 @@ func setup(t *testing.T) bundle {
 		}
 		return p, b.token(t, p)
 	}
-	b.owner, b.asOwner = person("acme", user.Owner)
-	b.manager, b.asManager = person("acme", user.Manager)
-	b.cashier, b.asCash = person("acme", user.Cashier)
-	b.eve, b.asE = person("other", user.Owner)
+	b.owner, b.asOwner = addUser("acme", user.Owner)
+	b.manager, b.asManager = addUser("acme", user.Manager)
+	b.cashier, b.asCash = addUser("acme", user.Cashier)
+	b.eve, b.asE = addUser("other", user.Owner)
 	return b
 }
 

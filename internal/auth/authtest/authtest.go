@@ -16,7 +16,7 @@ func Config(secret string) auth.Config {
 	return auth.Config{DevSecret: secret, Issuer: "orderbell", Audience: "orderbell", TenantClaim: "tenant_id", RolesClaim: "roles"}
 }
 
-// Verifier returns what checks the tokens of cfg.
+// Verifier returns a verifier of the tokens of cfg.
 func Verifier(tb testing.TB, cfg auth.Config) *auth.Verifier {
 	tb.Helper()
 	v, err := auth.NewVerifier(tb.Context(), cfg)

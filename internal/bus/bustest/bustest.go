@@ -11,11 +11,11 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/uuid"
 
 	"orderbell/internal/bus"
 	"orderbell/internal/bus/record"
+	"orderbell/internal/event/cloudevent"
 )
 
 // Server is the Kafka under test.
@@ -114,7 +114,7 @@ func newProducer(t *testing.T, c bus.Config) *bus.Producer {
 }
 
 // send sends events and expects no error.
-func send(t *testing.T, p *bus.Producer, topic string, events ...cloudevents.Event) {
+func send(t *testing.T, p *bus.Producer, topic string, events ...cloudevent.Event) {
 	t.Helper()
 	for i, err := range p.Send(deadline(t), topic, events) {
 		if err != nil {
@@ -124,14 +124,14 @@ func send(t *testing.T, p *bus.Producer, topic string, events ...cloudevents.Eve
 }
 
 // newEvent returns an event of an order: its n-th.
-func newEvent(key string, n int) cloudevents.Event {
-	e := cloudevents.NewEvent()
+func newEvent(key string, n int) cloudevent.Event {
+	e := cloudevent.Empty()
 	e.SetID(uuid.NewString())
 	e.SetSource("/bustest")
 	e.SetType("order_created")
 	e.SetExtension("partitionkey", key)
 	e.SetExtension("sequence", strconv.Itoa(n))
-	if err := e.SetData(cloudevents.ApplicationJSON, map[string]any{"key": key, "n": n}); err != nil {
+	if err := e.SetData(cloudevent.JSON, map[string]any{"key": key, "n": n}); err != nil {
 		panic(err) // a map of strings and numbers always encodes
 	}
 	return e

@@ -10,10 +10,9 @@ import (
 	"testing"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
-
 	"orderbell/internal/bus"
 	"orderbell/internal/bus/record"
+	"orderbell/internal/event/cloudevent"
 )
 
 // errOnce is the error of handlers in these tests.
@@ -70,7 +69,7 @@ func testCrash(t *testing.T, server Server) {
 func testInFlight(t *testing.T, server Server) {
 	c := topics(t, server)
 	const many = 30
-	var batch []cloudevents.Event
+	var batch []cloudevent.Event
 	for n := 1; n <= many; n++ {
 		batch = append(batch, newEvent("a", n)) // one key: one partition
 	}
@@ -100,7 +99,7 @@ func testInFlight(t *testing.T, server Server) {
 func testByKey(t *testing.T, server Server) {
 	c := topics(t, server)
 	const orders, many = 12, 8
-	var batch []cloudevents.Event
+	var batch []cloudevent.Event
 	for n := 1; n <= many; n++ {
 		for k := range orders {
 			batch = append(batch, newEvent(fmt.Sprint("order-", k), n))
@@ -151,7 +150,7 @@ func testRebalance(t *testing.T, server Server) {
 	sent := 0
 	publish := func() {
 		sent++
-		var batch []cloudevents.Event
+		var batch []cloudevent.Event
 		for k := range keys {
 			batch = append(batch, newEvent(fmt.Sprint("order-", k), sent))
 		}
@@ -242,7 +241,7 @@ func testLag(t *testing.T, server Server) {
 	c := topics(t, server)
 	producer, admin := newProducer(t, c), newAdmin(t, c)
 	group := "g-" + c.Topic
-	var batch []cloudevents.Event
+	var batch []cloudevent.Event
 	for n := 1; n <= 20; n++ {
 		batch = append(batch, newEvent(fmt.Sprint("order-", n), n))
 	}

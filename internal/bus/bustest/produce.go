@@ -9,11 +9,11 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
 	"orderbell/internal/bus/record"
+	"orderbell/internal/event/cloudevent"
 )
 
 func testRoundTrip(t *testing.T, server Server) {
@@ -61,7 +61,7 @@ func testOrder(t *testing.T, server Server) {
 	producer := newProducer(t, c)
 	const keys, each = 40, 50
 	for n := 1; n <= each; n += 10 {
-		var batch []cloudevents.Event
+		var batch []cloudevent.Event
 		for i := n; i < n+10; i++ {
 			for k := range keys {
 				batch = append(batch, newEvent(fmt.Sprint("order-", k), i))
@@ -90,7 +90,7 @@ func testOrder(t *testing.T, server Server) {
 func testBigBatch(t *testing.T, server Server) {
 	c := topics(t, server)
 	const many = 10_000
-	batch := make([]cloudevents.Event, many)
+	batch := make([]cloudevent.Event, many)
 	for i := range batch {
 		batch[i] = newEvent(uuid.NewString(), i)
 	}
@@ -109,7 +109,7 @@ func testBigBatch(t *testing.T, server Server) {
 
 func testTooLarge(t *testing.T, server Server) {
 	c := topics(t, server)
-	batch := []cloudevents.Event{newEvent("a", 1), newEvent("a", 2), newEvent("a", 3), newEvent("a", 4)}
+	batch := []cloudevent.Event{newEvent("a", 1), newEvent("a", 2), newEvent("a", 3), newEvent("a", 4)}
 	batch[1].DataEncoded = []byte(strings.Repeat("x", 2<<20))
 	batch[3].SetType("")
 	for i, err := range newProducer(t, c).Send(deadline(t), c.Topic, batch) {
@@ -166,7 +166,7 @@ func testContext(t *testing.T, server Server) {
 	c := topics(t, server)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if errs := newProducer(t, c).Send(ctx, c.Topic, []cloudevents.Event{newEvent("a", 1)}); !errors.Is(errs[0], context.Canceled) {
+	if errs := newProducer(t, c).Send(ctx, c.Topic, []cloudevent.Event{newEvent("a", 1)}); !errors.Is(errs[0], context.Canceled) {
 		t.Errorf("Send: %v, want %v", errs[0], context.Canceled)
 	}
 	if err := newAdmin(t, c).Check(ctx); !errors.Is(err, context.Canceled) {
@@ -180,7 +180,7 @@ func testClosed(t *testing.T, server Server) {
 	send(t, producer, c.Topic, newEvent("a", 1))
 	producer.Close()
 	producer.Close()
-	if errs := producer.Send(deadline(t), c.Topic, []cloudevents.Event{newEvent("a", 2)}); errs[0] == nil {
+	if errs := producer.Send(deadline(t), c.Topic, []cloudevent.Event{newEvent("a", 2)}); errs[0] == nil {
 		t.Error("Send after Close succeeds")
 	}
 }
@@ -188,7 +188,7 @@ func testClosed(t *testing.T, server Server) {
 func testMissingTopic(t *testing.T, server Server) {
 	c := config(server)
 	producer, admin := newProducer(t, c), newAdmin(t, c)
-	errs := producer.Send(deadline(t), c.Topic, []cloudevents.Event{newEvent("a", 1)})
+	errs := producer.Send(deadline(t), c.Topic, []cloudevent.Event{newEvent("a", 1)})
 	if errs[0] == nil || errors.Is(errs[0], record.ErrRefused) {
 		t.Errorf("Send: %v, want an error that may pass", errs[0])
 	}
@@ -201,7 +201,7 @@ func testMissingTopic(t *testing.T, server Server) {
 		t.Fatal(err)
 	}
 	eventually(t, func() error {
-		return errors.Join(producer.Send(deadline(t), c.Topic, []cloudevents.Event{newEvent("a", 2)})...)
+		return errors.Join(producer.Send(deadline(t), c.Topic, []cloudevent.Event{newEvent("a", 2)})...)
 	})
 	if _, n := nth(t, next(t, records)); n != 2 {
 		t.Errorf("event %d came, want 2", n)
@@ -249,7 +249,7 @@ func testRestart(t *testing.T, server Server) {
 	server.Restart(t)
 	for n := 21; n <= 40; n++ {
 		eventually(t, func() error {
-			return errors.Join(producer.Send(deadline(t), c.Topic, []cloudevents.Event{newEvent("order-1", n)})...)
+			return errors.Join(producer.Send(deadline(t), c.Topic, []cloudevent.Event{newEvent("order-1", n)})...)
 		})
 	}
 	last := 20 // duplicates are allowed, gaps are not

@@ -6,11 +6,11 @@ import (
 	"testing"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/go-cmp/cmp"
 
 	"orderbell/internal/bus"
 	"orderbell/internal/bus/record"
+	"orderbell/internal/event/cloudevent"
 )
 
 func newReader(t *testing.T, c bus.Config) *bus.Reader {
@@ -53,7 +53,7 @@ func testRead(t *testing.T, server Server) {
 		t.Errorf("an empty topic has %v", got)
 	}
 	want := map[string][]int{}
-	var batch []cloudevents.Event
+	var batch []cloudevent.Event
 	for n := 1; n <= 50; n++ {
 		for k := range 10 {
 			key := fmt.Sprint("order-", k)

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"orderbell/internal/event/cloudevent"
 )
 
 // Record is a message in a Kafka topic.
@@ -17,8 +17,8 @@ type Record struct {
 	Key       []byte
 	Value     []byte
 	Headers   []Header
-	Event     cloudevents.Event // the CloudEvent, if Err is nil
-	Err       error             // why the message is not a CloudEvent
+	Event     cloudevent.Event // the CloudEvent, if Err is nil
+	Err       error            // why the message is not a CloudEvent
 }
 
 // Header is one header of a Kafka message. Keys may repeat.

@@ -5,8 +5,6 @@ import (
 	"mime"
 	"strings"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
-
 	"orderbell/internal/event"
 	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/event/deadletter"
@@ -15,12 +13,12 @@ import (
 
 // DeadLetter returns the dead letter of a record that no function takes: it is not a CloudEvent, or has an unknown type. Source
 // writes the dead letter of a record that has no source. It returns false for any other record.
-func (r Record) DeadLetter(source string) (cloudevents.Event, bool) {
+func (r Record) DeadLetter(source string) (cloudevent.Event, bool) {
 	if r.Err != nil {
 		return r.Wrap(source), true
 	}
 	if event.Type(r.Event.Type()).Valid() {
-		return cloudevents.Event{}, false
+		return cloudevent.Event{}, false
 	}
 	letter := deadletter.AtRecord(r.Event, r.Partition, r.Offset)
 	letter.SetExtension(deadletter.ExtReason, fmt.Sprintf("type %q is unknown: use one of %s", event.Clip(r.Event.Type()), text.List(event.Types())))
@@ -29,8 +27,8 @@ func (r Record) DeadLetter(source string) (cloudevents.Event, bool) {
 
 // Wrap makes an event of source from a message that is not a CloudEvent, in the form that Knative's KafkaSource uses
 // (eventing-kafka-broker, InvalidCloudEventInterceptor), with the reason.
-func (r Record) Wrap(source string) cloudevents.Event {
-	e := cloudevents.NewEvent()
+func (r Record) Wrap(source string) cloudevent.Event {
+	e := cloudevent.Empty()
 	e.SetID(fmt.Sprintf("partition:%d/offset:%d", r.Partition, r.Offset))
 	e.SetType("dev.knative.kafka.event")
 	e.SetSource(source + "#" + r.Topic)

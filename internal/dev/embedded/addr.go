@@ -48,7 +48,7 @@ func reserve(port int) error {
 	if err != nil {
 		return err //nolint:wrapcheck // it names the port
 	}
-	// To listen here and close again would not do: a process that is just being started has copies of all sockets for a moment.
+	// Listening here and closing again is not safe: a process that is just being started has copies of all sockets for a moment.
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp4", loopback(port))
 	if err == nil {
 		_ = conn.Close()

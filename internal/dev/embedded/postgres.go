@@ -61,7 +61,7 @@ const startTries = 5
 // StartPostgres starts a PostgreSQL server on 127.0.0.1 and returns once it takes connections. The first call on a
 // machine downloads the programs; later ones need no network. ctx only bounds the start.
 //
-// The server ends with [Postgres.Stop], or when this process ends in whatever way, SIGKILL included. As root it runs
+// The server ends with [Postgres.Stop], or when this process ends for any reason, SIGKILL included. As root it runs
 // under the account postgres or nobody, since PostgreSQL refuses root. A data directory has one server at a time:
 // a second start waits a moment for the first to go, then fails.
 func StartPostgres(ctx context.Context, opts PostgresOptions) (*Postgres, error) {

@@ -24,8 +24,8 @@ const (
 // runs under.
 const rootCache = "/var/cache/orderbell"
 
-// postgresPrograms returns the folder with bin, lib and share, and fetches it if it is not there. Any number of
-// processes may ask at once: one fetches, the others wait for it.
+// postgresPrograms returns the folder with bin, lib and share, and downloads it if it does not exist. Several processes may call it
+// at once: one downloads, and the others wait.
 func postgresPrograms(ctx context.Context, cache string) (string, error) {
 	if cache == "" {
 		var err error

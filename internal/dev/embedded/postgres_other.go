@@ -4,5 +4,5 @@ package embedded
 
 import "syscall"
 
-// dieWithParent is the guard's work alone where the kernel knows no parent death signal.
+// dieWithParent does nothing: this kernel has no parent death signal, so only the guard ends the server.
 func dieWithParent(*syscall.SysProcAttr, syscall.Signal) {}

@@ -68,7 +68,7 @@ func (r *Redis) Break() { r.server.Close() }
 // Repair serves again after [Redis.Break], at the same address and with its earlier data. It fails if another program has
 // taken the port.
 func (r *Redis) Repair() error {
-	r.server.Ctx, r.server.CtxCancel = context.WithCancel(context.Background()) //nolint:gosec // Close calls it; it has ended the one of before
+	r.server.Ctx, r.server.CtxCancel = context.WithCancel(context.Background()) //nolint:gosec // Close calls it; it has ended the previous one
 	if err := r.server.Restart(); err != nil {
 		return fmt.Errorf("start the embedded Redis again: %w", err)
 	}

@@ -1,4 +1,4 @@
-// Package goldentest compares what a program says with a file that a reviewer can read.
+// Package goldentest compares a program's output with a file that a reviewer can read.
 package goldentest
 
 import (
@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Compare fails the test if got is not what the file has. UPDATE_GOLDEN=1 writes the file.
+// Compare fails the test if got differs from the file. UPDATE_GOLDEN=1 writes the file.
 func Compare(tb testing.TB, path, got string) {
 	tb.Helper()
 	if os.Getenv("UPDATE_GOLDEN") != "" {

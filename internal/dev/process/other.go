@@ -4,5 +4,5 @@ package process
 
 import "syscall"
 
-// dieWithParent does nothing where the kernel has no parent-death signal: there a killed parent leaves its children.
+// dieWithParent does nothing: this kernel has no parent-death signal, so the children of a killed parent go on.
 func dieWithParent(*syscall.SysProcAttr) {}

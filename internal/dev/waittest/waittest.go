@@ -1,4 +1,4 @@
-// Package waittest waits in tests for what another goroutine or program does.
+// Package waittest lets a test wait for an effect of another goroutine or program.
 package waittest
 
 import (
@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Patience is how long a test waits for what must come: machines that run many packages' tests at once are slow.
+// Patience is how long a test waits for an expected effect: machines that run many packages' tests at once are slow.
 const Patience = 2 * time.Minute
 
 // Until returns once holds is true. It fails the test if that takes longer than [Patience].

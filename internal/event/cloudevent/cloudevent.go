@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
+	sdk "github.com/cloudevents/sdk-go/v2/event"
 	"github.com/google/uuid"
 
 	"orderbell/internal/event"
@@ -24,16 +24,28 @@ const (
 	ExtTraceState   = "tracestate"
 )
 
+// Event is a CloudEvent: the SDK's type, under the one name by which the other packages use it.
+type Event = sdk.Event
+
+const (
+	Version        = sdk.CloudEventsVersionV1
+	JSON           = sdk.ApplicationJSON            // the media type of data
+	StructuredJSON = sdk.ApplicationCloudEventsJSON // the media type of a whole event
+)
+
+// Empty returns an event of Version without any other attribute.
+func Empty() Event { return sdk.New(Version) }
+
 // New converts e to a CloudEvent of the topic.
-func New(e event.Event) (cloudevents.Event, error) {
+func New(e event.Event) (Event, error) {
 	data := e.Raw
 	if data == nil {
 		var err error
 		if data, err = json.Marshal(e.Data); err != nil {
-			return cloudevents.Event{}, fmt.Errorf("encode event data: %w", err)
+			return Event{}, fmt.Errorf("encode event data: %w", err)
 		}
 	}
-	ce := cloudevents.NewEvent()
+	ce := Empty()
 	ce.SetID(e.ID)
 	ce.SetSource(e.Source)
 	ce.SetType(string(e.Type))
@@ -48,42 +60,42 @@ func New(e event.Event) (cloudevents.Event, error) {
 			ce.SetExtension(ExtTraceState, e.TraceState)
 		}
 	}
-	if err := ce.SetData(cloudevents.ApplicationJSON, data); err != nil {
-		return cloudevents.Event{}, fmt.Errorf("encode event data: %w", err)
+	if err := ce.SetData(JSON, data); err != nil {
+		return Event{}, fmt.Errorf("encode event data: %w", err)
 	}
 	ce.DataBase64 = false // it is JSON, so it is not base64-encoded in structured mode
 	if err := ce.Validate(); err != nil {
-		return cloudevents.Event{}, fmt.Errorf("encode event: %w", err)
+		return Event{}, fmt.Errorf("encode event: %w", err)
 	}
 	return ce, nil
 }
 
 // FromOutbox converts o to a CloudEvent of the topic. Its error is an *[event.InvalidError]: such an event would reach
 // no function, or reach it out of order.
-func FromOutbox(o event.Outgoing) (cloudevents.Event, error) {
+func FromOutbox(o event.Outgoing) (Event, error) {
 	if !o.Type.Valid() {
-		return cloudevents.Event{}, event.Invalid("type", "%q is unknown: use one of %s", event.Clip(string(o.Type)), text.List(event.Types()))
+		return Event{}, event.Invalid("type", "%q is unknown: use one of %s", event.Clip(string(o.Type)), text.List(event.Types()))
 	}
 	data, err := event.ParseData(o.Raw)
 	switch {
 	case err != nil:
-		return cloudevents.Event{}, err
+		return Event{}, err
 	case data.OrderID != o.OrderID:
-		return cloudevents.Event{}, event.Invalid("data.order_id", "is %s, but the row is of order %s", data.OrderID, o.OrderID)
+		return Event{}, event.Invalid("data.order_id", "is %s, but the row is of order %s", data.OrderID, o.OrderID)
 	case data.TenantID != o.TenantID:
-		return cloudevents.Event{}, event.Invalid("data.tenant_id", "is %s, but the row is of tenant %s", data.TenantID, o.TenantID)
+		return Event{}, event.Invalid("data.tenant_id", "is %s, but the row is of tenant %s", data.TenantID, o.TenantID)
 	}
 	e := event.Event{ID: o.ID, Source: o.Source, Type: o.Type, Time: o.Time, TraceParent: o.TraceParent, TraceState: o.TraceState, Data: data, Raw: o.Raw}
 	ce, err := New(e)
 	if err != nil {
-		return cloudevents.Event{}, event.Invalid("", "%s", err)
+		return Event{}, event.Invalid("", "%s", err)
 	}
 	return ce, nil
 }
 
 // Parse reads an event of the topic and checks the whole contract, extensions included. Its error is always an
 // *[event.InvalidError] that names the field.
-func Parse(ce cloudevents.Event) (event.Event, error) {
+func Parse(ce Event) (event.Event, error) {
 	for _, required := range []struct{ name, value string }{{"id", ce.ID()}, {"source", ce.Source()}, {"type", ce.Type()}} {
 		if required.value == "" {
 			return event.Event{}, event.Invalid(required.name, "is missing")
@@ -105,7 +117,7 @@ func Parse(ce cloudevents.Event) (event.Event, error) {
 		return event.Event{}, event.Invalid("type", "%q is unknown: use one of %s", event.Clip(ce.Type()), text.List(event.Types()))
 	case ce.Time().IsZero():
 		return event.Event{}, event.Invalid("time", "is missing")
-	case ce.DataMediaType() != cloudevents.ApplicationJSON:
+	case ce.DataMediaType() != JSON:
 		return event.Event{}, event.Invalid("datacontenttype", "is %q, want application/json", event.Clip(ce.DataContentType()))
 	}
 	if e.Data, err = event.ParseData(ce.Data()); err != nil {
@@ -129,7 +141,7 @@ func Parse(ce cloudevents.Event) (event.Event, error) {
 	return e, nil
 }
 
-func checkExtensions(ce cloudevents.Event, e event.Event) error {
+func checkExtensions(ce Event, e event.Event) error {
 	for _, want := range []struct{ name, value, field string }{
 		{"subject", e.Data.OrderID, "order_id"},
 		{ExtPartitionKey, e.Data.OrderID, "order_id"},
@@ -150,7 +162,7 @@ func checkExtensions(ce cloudevents.Event, e event.Event) error {
 	return nil
 }
 
-func Extension(ce cloudevents.Event, name string) (string, bool) {
+func Extension(ce Event, name string) (string, bool) {
 	v, ok := ce.Extensions()[name]
 	if !ok {
 		return "", false

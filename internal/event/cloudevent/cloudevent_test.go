@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/go-cmp/cmp"
 
 	"orderbell/internal/event"
@@ -32,7 +31,7 @@ func paid() event.Event {
 	}
 }
 
-func cloudEvent(t *testing.T) cloudevents.Event {
+func cloudEvent(t *testing.T) cloudevent.Event {
 	t.Helper()
 	ce, err := cloudevent.New(paid())
 	if err != nil {
@@ -74,34 +73,34 @@ func TestNew(t *testing.T) {
 
 func TestParse(t *testing.T) {
 	t.Parallel()
-	data := func(change func(map[string]any)) func(*cloudevents.Event) {
-		return func(ce *cloudevents.Event) {
+	data := func(change func(map[string]any)) func(*cloudevent.Event) {
+		return func(ce *cloudevent.Event) {
 			var d map[string]any
 			_ = json.Unmarshal(ce.Data(), &d)
 			change(d)
-			_ = ce.SetData(cloudevents.ApplicationJSON, d)
+			_ = ce.SetData(cloudevent.JSON, d)
 		}
 	}
-	field := func(name string, value any) func(*cloudevents.Event) {
+	field := func(name string, value any) func(*cloudevent.Event) {
 		return data(func(d map[string]any) { d[name] = value })
 	}
 	for name, tt := range map[string]struct {
-		damage func(*cloudevents.Event)
+		damage func(*cloudevent.Event)
 		want   string // in the error
 	}{
-		"an id that is not a UUID":           {func(ce *cloudevents.Event) { ce.SetID("42") }, `id "42"`},
-		"an id of another UUID version":      {func(ce *cloudevents.Event) { ce.SetID("7f1c2f0e-66a4-4b7e-9f7e-3c1d2e4f5a6b") }, "id is a UUID of version 4"},
-		"an id in capitals":                  {func(ce *cloudevents.Event) { ce.SetID(strings.ToUpper(eventID)) }, "lower-case"},
-		"an unknown type":                    {func(ce *cloudevents.Event) { ce.SetType("order_eaten") }, `type "order_eaten"`},
-		"a long source":                      {func(ce *cloudevents.Event) { ce.SetSource("/" + strings.Repeat("s", 255)) }, "source has 256 bytes"},
-		"no time":                            {func(ce *cloudevents.Event) { ce.SetTime(time.Time{}) }, "time is missing"},
-		"another media type":                 {func(ce *cloudevents.Event) { ce.SetDataContentType("text/plain") }, "datacontenttype"},
-		"no subject":                         {func(ce *cloudevents.Event) { ce.SetSubject("") }, "subject is missing"},
-		"another order as subject":           {func(ce *cloudevents.Event) { ce.SetSubject("x") }, `subject is "x", but data.order_id`},
-		"another tenant in tenantid":         {func(ce *cloudevents.Event) { ce.SetExtension("tenantid", "kopi") }, `tenantid is "kopi", but data.tenant_id`},
-		"no tenantid":                        {func(ce *cloudevents.Event) { ce.SetExtension("tenantid", nil) }, "tenantid is missing"},
-		"no partitionkey":                    {func(ce *cloudevents.Event) { ce.SetExtension("partitionkey", nil) }, "partitionkey is missing"},
-		"a sequence that is not the version": {func(ce *cloudevents.Event) { ce.SetExtension("sequence", "1") }, `sequence is "1", but data.version is "2"`},
+		"an id that is not a UUID":           {func(ce *cloudevent.Event) { ce.SetID("42") }, `id "42"`},
+		"an id of another UUID version":      {func(ce *cloudevent.Event) { ce.SetID("7f1c2f0e-66a4-4b7e-9f7e-3c1d2e4f5a6b") }, "id is a UUID of version 4"},
+		"an id in capitals":                  {func(ce *cloudevent.Event) { ce.SetID(strings.ToUpper(eventID)) }, "lower-case"},
+		"an unknown type":                    {func(ce *cloudevent.Event) { ce.SetType("order_eaten") }, `type "order_eaten"`},
+		"a long source":                      {func(ce *cloudevent.Event) { ce.SetSource("/" + strings.Repeat("s", 255)) }, "source has 256 bytes"},
+		"no time":                            {func(ce *cloudevent.Event) { ce.SetTime(time.Time{}) }, "time is missing"},
+		"another media type":                 {func(ce *cloudevent.Event) { ce.SetDataContentType("text/plain") }, "datacontenttype"},
+		"no subject":                         {func(ce *cloudevent.Event) { ce.SetSubject("") }, "subject is missing"},
+		"another order as subject":           {func(ce *cloudevent.Event) { ce.SetSubject("x") }, `subject is "x", but data.order_id`},
+		"another tenant in tenantid":         {func(ce *cloudevent.Event) { ce.SetExtension("tenantid", "kopi") }, `tenantid is "kopi", but data.tenant_id`},
+		"no tenantid":                        {func(ce *cloudevent.Event) { ce.SetExtension("tenantid", nil) }, "tenantid is missing"},
+		"no partitionkey":                    {func(ce *cloudevent.Event) { ce.SetExtension("partitionkey", nil) }, "partitionkey is missing"},
+		"a sequence that is not the version": {func(ce *cloudevent.Event) { ce.SetExtension("sequence", "1") }, `sequence is "1", but data.version is "2"`},
 		"a status of another type":           {field("status", "ready"), "data.status"},
 		"an unknown status":                  {field("status", "eaten"), `data.status "eaten"`},
 		"an amount as text":                  {field("total_amount", "125000"), "data.total_amount must be an integer; it is a JSON string"},
@@ -114,11 +113,11 @@ func TestParse(t *testing.T) {
 		"a reference of two lines":           {field("reference", "A\n1"), "data.reference contains U+000A"},
 		"a reference that is too long":       {field("reference", strings.Repeat("é", 65)), "data.reference is longer"},
 		"an order id that is not a UUID":     {field("order_id", "42"), `data.order_id "42"`},
-		"data that is an array":              {func(ce *cloudevents.Event) { ce.DataEncoded = []byte("[]") }, "data must be a JSON object"},
-		"data with something after it":       {func(ce *cloudevents.Event) { ce.DataEncoded = append(ce.DataEncoded, "{}"...) }, "more than one JSON value"},
-		"data that is not UTF-8":             {func(ce *cloudevents.Event) { ce.DataEncoded = []byte("\"\xff\"") }, "not UTF-8"},
-		"data that is too large":             {func(ce *cloudevents.Event) { ce.DataEncoded = make([]byte, event.MaxData+1) }, "data has 65537 bytes"},
-		"no data":                            {func(ce *cloudevents.Event) { ce.DataEncoded = nil }, "data is empty"},
+		"data that is an array":              {func(ce *cloudevent.Event) { ce.DataEncoded = []byte("[]") }, "data must be a JSON object"},
+		"data with something after it":       {func(ce *cloudevent.Event) { ce.DataEncoded = append(ce.DataEncoded, "{}"...) }, "more than one JSON value"},
+		"data that is not UTF-8":             {func(ce *cloudevent.Event) { ce.DataEncoded = []byte("\"\xff\"") }, "not UTF-8"},
+		"data that is too large":             {func(ce *cloudevent.Event) { ce.DataEncoded = make([]byte, event.MaxData+1) }, "data has 65537 bytes"},
+		"no data":                            {func(ce *cloudevent.Event) { ce.DataEncoded = nil }, "data is empty"},
 	} {
 		t.Run(name+" is refused", func(t *testing.T) {
 			t.Parallel()

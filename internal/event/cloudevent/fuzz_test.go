@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/go-cmp/cmp"
 
 	"orderbell/internal/event"
@@ -39,7 +38,7 @@ func FuzzParse(f *testing.F) {
 		f.Fatalf("%d examples in %s", seeds, examples)
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		var ce cloudevents.Event
+		var ce cloudevent.Event
 		if json.Unmarshal(raw, &ce) != nil {
 			return // no event at all: the SDK says so
 		}

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
-
 	"orderbell/internal/event/cloudevent"
 )
 
@@ -24,17 +22,17 @@ type Closed struct {
 }
 
 // CloudEvent converts c to an event of the topic. key is that of the dead letter, so that both have the same retention.
-func (c Closed) CloudEvent(id string, key []byte) (cloudevents.Event, error) {
+func (c Closed) CloudEvent(id string, key []byte) (cloudevent.Event, error) {
 	ce, err := note(TypeClosed, id, key, c.EventID, c.At, c)
 	if err != nil {
-		return cloudevents.Event{}, fmt.Errorf("encode the note of a closed letter: %w", err)
+		return cloudevent.Event{}, fmt.Errorf("encode the note of a closed letter: %w", err)
 	}
 	return ce, nil
 }
 
 // note returns a note with data about the event of a dead letter with the key.
-func note(typ, id string, key []byte, eventID string, at time.Time, data any) (cloudevents.Event, error) {
-	ce := cloudevents.NewEvent()
+func note(typ, id string, key []byte, eventID string, at time.Time, data any) (cloudevent.Event, error) {
+	ce := cloudevent.Empty()
 	ce.SetID(id)
 	ce.SetSource(noteSource)
 	ce.SetType(typ)
@@ -43,12 +41,12 @@ func note(typ, id string, key []byte, eventID string, at time.Time, data any) (c
 	if len(key) > 0 {
 		ce.SetExtension(cloudevent.ExtPartitionKey, Text(string(key)))
 	}
-	err := ce.SetData(cloudevents.ApplicationJSON, data)
+	err := ce.SetData(cloudevent.JSON, data)
 	return ce, err //nolint:wrapcheck // the type is set by the caller
 }
 
 // ParseClosed returns the note that ce is, or false for any other event, such as a dead letter.
-func ParseClosed(ce cloudevents.Event) (Closed, bool) {
+func ParseClosed(ce cloudevent.Event) (Closed, bool) {
 	var c Closed
 	if ce.Type() != TypeClosed || ce.Source() != noteSource || json.Unmarshal(ce.Data(), &c) != nil {
 		return Closed{}, false

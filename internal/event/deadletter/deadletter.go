@@ -6,8 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
-
 	"orderbell/internal/event"
 	"orderbell/internal/event/cloudevent"
 )
@@ -31,7 +29,7 @@ const ErrorHeaderPrefix = "kne-"
 
 // Reason returns the reason of a dead letter, or "" without one. Some brokers drop the headers of a failing function's
 // answer; then the reason is the detail of the problem (RFC 9457) in the body.
-func Reason(letter cloudevents.Event) string {
+func Reason(letter cloudevent.Event) string {
 	if reason, ok := cloudevent.Extension(letter, ExtReason); ok {
 		return reason
 	}

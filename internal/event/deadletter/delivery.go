@@ -3,8 +3,6 @@ package deadletter
 import (
 	"strconv"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
-
 	"orderbell/internal/event/cloudevent"
 )
 
@@ -17,7 +15,7 @@ type Delivery struct {
 }
 
 // DeliveryOf returns the delivery of the dead letter, or false if it does not name its record.
-func DeliveryOf(letter cloudevents.Event) (Delivery, bool) {
+func DeliveryOf(letter cloudevent.Event) (Delivery, bool) {
 	d := Delivery{EventID: letter.ID()}
 	d.Partition, _ = cloudevent.Extension(letter, ExtPartition)
 	d.Offset, _ = cloudevent.Extension(letter, ExtOffset)
@@ -26,7 +24,7 @@ func DeliveryOf(letter cloudevents.Event) (Delivery, bool) {
 }
 
 // AtRecord returns e with the extensions that name its record in the topic of events, as in a delivery of Knative's Kafka Broker.
-func AtRecord(e cloudevents.Event, partition int32, offset int64) cloudevents.Event {
+func AtRecord(e cloudevent.Event, partition int32, offset int64) cloudevent.Event {
 	at := e.Clone()
 	at.SetExtension(ExtPartition, strconv.FormatInt(int64(partition), 10))
 	at.SetExtension(ExtOffset, strconv.FormatInt(offset, 10))

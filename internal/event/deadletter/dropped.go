@@ -1,8 +1,6 @@
 package deadletter
 
 import (
-	cloudevents "github.com/cloudevents/sdk-go/v2"
-
 	"orderbell/internal/event"
 	"orderbell/internal/event/cloudevent"
 )
@@ -12,10 +10,10 @@ const DestDropped = "/orderbell/dropped"
 
 // Dropped returns the dead letter of o, which the broker could neither deliver nor write as a dead letter. A redrive sends the
 // event as the relay sent it.
-func Dropped(o event.Outgoing, reason string) (cloudevents.Event, error) {
+func Dropped(o event.Outgoing, reason string) (cloudevent.Event, error) {
 	letter, err := cloudevent.FromOutbox(o)
 	if err != nil {
-		return cloudevents.Event{}, err
+		return cloudevent.Event{}, err
 	}
 	letter.SetExtension(ExtErrorDest, DestDropped)
 	letter.SetExtension(ExtReason, Text(reason))

@@ -8,9 +8,8 @@ import (
 	"strconv"
 	"strings"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
-
 	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
 )
 
 // Failure is the reason of a failed delivery in a dead letter.
@@ -25,7 +24,7 @@ type Failure struct {
 const errorDataBytes = 1024
 
 // DeadLetter returns e with its failure, in the format of Knative's Kafka Broker.
-func (f Failure) DeadLetter(e cloudevents.Event) cloudevents.Event {
+func (f Failure) DeadLetter(e cloudevent.Event) cloudevent.Event {
 	letter := e.Clone()
 	letter.SetExtension(ExtErrorDest, f.Dest)
 	if f.Status == 0 {

@@ -4,8 +4,6 @@ import (
 	"net/url"
 	"strings"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
-
 	"orderbell/internal/event"
 	"orderbell/internal/event/cloudevent"
 )
@@ -17,14 +15,14 @@ const (
 )
 
 // FromOutbox converts o, which failed with err, to a dead letter. The topic accepts it, whatever o contains.
-func FromOutbox(o event.Outgoing, err error) cloudevents.Event {
+func FromOutbox(o event.Outgoing, err error) cloudevent.Event {
 	raw := o.Raw
 	reason := err.Error()
 	if len(raw) > deadData {
 		raw = raw[:deadData]
 		reason += " (data cut to its first bytes)"
 	}
-	ce := cloudevents.NewEvent()
+	ce := cloudevent.Empty()
 	ce.SetID(o.ID)
 	ce.SetSource(event.Source)
 	if source := cut(o.Source); isURIReference(source) {
@@ -46,7 +44,7 @@ func FromOutbox(o event.Outgoing, err error) cloudevents.Event {
 	}
 	ce.SetExtension(ExtReason, cut(reason))
 	ce.DataEncoded = raw // unchanged, even if it is not JSON
-	ce.SetDataContentType(cloudevents.ApplicationJSON)
+	ce.SetDataContentType(cloudevent.JSON)
 	return ce
 }
 

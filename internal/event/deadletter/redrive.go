@@ -6,14 +6,14 @@ import (
 	"strings"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"orderbell/internal/event/cloudevent"
 )
 
 // knativePrefix is the prefix of extensions that brokers add, such as knativeerrordest and knativearrivaltime.
 const knativePrefix = "knative"
 
 // Redrive returns the original event of a dead letter, byte for byte, without the extensions of the failure.
-func Redrive(letter cloudevents.Event) cloudevents.Event {
+func Redrive(letter cloudevent.Event) cloudevent.Event {
 	e := letter.Clone()
 	for name := range letter.Extensions() {
 		if name == ExtReason || strings.HasPrefix(name, knativePrefix) {
@@ -39,16 +39,16 @@ type Redriven struct {
 }
 
 // CloudEvent converts r to an event of the topic. key is that of the dead letter, so that both have the same retention.
-func (r Redriven) CloudEvent(id string, key []byte) (cloudevents.Event, error) {
+func (r Redriven) CloudEvent(id string, key []byte) (cloudevent.Event, error) {
 	ce, err := note(TypeRedriven, id, key, r.EventID, r.At, r)
 	if err != nil {
-		return cloudevents.Event{}, fmt.Errorf("encode redrive note: %w", err)
+		return cloudevent.Event{}, fmt.Errorf("encode redrive note: %w", err)
 	}
 	return ce, nil
 }
 
 // ParseRedriven returns the note that ce is, or false for any other event, such as a dead letter.
-func ParseRedriven(ce cloudevents.Event) (Redriven, bool) {
+func ParseRedriven(ce cloudevent.Event) (Redriven, bool) {
 	var r Redriven
 	if ce.Type() != TypeRedriven || ce.Source() != noteSource || json.Unmarshal(ce.Data(), &r) != nil {
 		return Redriven{}, false

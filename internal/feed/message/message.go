@@ -26,13 +26,13 @@ type Message struct {
 	Again bool `json:"again,omitempty"`
 }
 
-// Commit is a change of an order that has been committed, and whose event is to come.
+// Commit is a committed change of an order whose event will follow.
 type Commit struct {
 	EventID string          `json:"id"`
-	Data    json.RawMessage `json:"data,omitempty"` // the event's data, a JSON object; nil: not told
+	Data    json.RawMessage `json:"data,omitempty"` // the event's data, a JSON object; nil: not sent
 }
 
-// MaxCommits is how many commits of a tenant are told of at once. The orders of older ones are shown when their events come.
+// MaxCommits bounds the commits of a tenant in one message. The orders of older commits are shown when their events arrive.
 const MaxCommits = 64
 
 // NotificationRead is the event that tells a user's other tabs which notifications were read. It exists only in the

@@ -23,8 +23,8 @@ var inTime = regexp.MustCompile(`\bin (?:\d+h)?(?:\d+m)?\d+s\b`)
 // Book collects problems in the order in which they are added.
 type Book struct{ text strings.Builder }
 
-// Add writes down the problem that a request gets. The request is named in words: its method, its path and what is wrong with
-// it. The request ID of an unexpected error is left out.
+// Add records the problem that a request gets. request describes it: its method, its path and its fault. The request ID of an
+// unexpected error is left out.
 func (b *Book) Add(t *testing.T, request string, res *http.Response) {
 	t.Helper()
 	defer func() { _ = res.Body.Close() }()
@@ -45,7 +45,7 @@ func (b *Book) Add(t *testing.T, request string, res *http.Response) {
 	b.text.WriteByte('\n')
 }
 
-// AddText writes down an answer in plain text, which is for a browser.
+// AddText records an answer in plain text, which is for a browser.
 func (b *Book) AddText(t *testing.T, request string, res *http.Response) {
 	t.Helper()
 	defer func() { _ = res.Body.Close() }()

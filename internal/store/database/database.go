@@ -33,7 +33,7 @@ type Config struct {
 // background: without the database a program is not ready, but it runs. Each statement and each wait for a connection
 // ends after StatementTimeout; the server is told to cancel.
 //
-// Statements are prepared once per connection, unless a pooler stands between, see [poolerWatch]; they take one round
+// Statements are prepared once per connection, unless the connection goes through a pooler, see [poolerWatch]; they take one round
 // trip either way. default_query_exec_mode in DATABASE_URL overrules that: with PgBouncer 1.21 or later and its
 // max_prepared_statements, cache_statement saves the server the planning, half of a small statement's time.
 func Open(ctx context.Context, cfg Config, name string) (*Pool, error) {

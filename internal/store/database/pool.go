@@ -120,7 +120,7 @@ func (p *Pool) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 // firstRead is a result whose first row has already been read.
 type firstRead struct {
 	pgx.Rows
-	first bool // the first call of Next is still to come
+	first bool // Next has not been called
 }
 
 func (r *firstRead) Next() bool {

@@ -16,7 +16,7 @@ import (
 // The first connection prepares statements; if it reaches a pooler, it is replaced before it is used.
 type poolerWatch struct {
 	found  atomic.Int32
-	adapts bool // whether statements are prepared depends on what is found; else the URL decides
+	adapts bool // the result decides whether statements are prepared; otherwise the URL decides
 }
 
 // Results of a poolerWatch.

@@ -1,7 +1,7 @@
 -- Claims one due mail of a tenant: the one that has been due longest, unless the tenant has used up its mails of the hour.
 -- To claim a mail of one event, New replaces the condition on @tenant_id with one on @source and @event_id.
 -- @mails_per_hour and @max_invitations are for tenants without limits of their own.
--- Mails that ask for the confirmation of an address: an address gets one a day, and a tenant sends max_invitations of them a day.
+-- Confirmation mails are limited: an address gets one a day, and a tenant sends max_invitations a day.
 -- Roles, preferences and the suppression list are read again: a user who may not or does not want to get the mail any more
 -- gets none, and a user in quiet hours gets it later.
 -- An expired lease without a mark may hide a mail that was sent: it counts as ambiguous.
@@ -56,7 +56,7 @@ UPDATE email_deliveries d SET
     status = CASE WHEN o.unwanted IS NULL THEN 'due' ELSE 'suppressed' END,
     reason = CASE WHEN o.unwanted IS NOT NULL THEN o.unwanted WHEN o.later IS NOT NULL THEN o.waits ELSE d.reason END,
     lease_until = CASE WHEN o.granted THEN now() + @lease::interval END,
-    -- After all that is due now, so that the next claim does not look at it again.
+    -- Later than every mail that is due now, so that the next claim does not read it again.
     next_attempt_at = CASE WHEN o.unwanted IS NOT NULL THEN d.next_attempt_at ELSE coalesce(o.later, now() + @lease::interval) END
 FROM outcome o, tenants t
 WHERE d.id = o.id AND t.id = d.tenant_id

@@ -62,7 +62,7 @@ func reasons(t *testing.T, pool *database.Pool) (r []string) {
 
 func TestAnUnconfirmedUserGetsNoMail(t *testing.T) {
 	t.Parallel()
-	s, pool := setup(t, person{id: testUser(1), role: user.Owner}, person{id: testUser(2), role: user.Owner})
+	s, pool := setup(t, account{id: testUser(1), role: user.Owner}, account{id: testUser(2), role: user.Owner})
 	exec(t, pool, `UPDATE users SET email_confirmed_at = NULL WHERE id = $1`, testUser(1))
 	e := paid(t)
 	if r := apply(t, s, e); r.DueMails != 1 || len(r.Recipients) != 2 {

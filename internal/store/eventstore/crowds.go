@@ -8,8 +8,8 @@ import (
 
 // crowds records which tenants' events have many recipients. Such an event costs as much as hundreds of others, so an instance
 // applies it alone and one at a time, which leaves the other connections to the batches. Tenants take turns, so that a tenant with
-// many events delays the event of another by one statement. Few events wait, so that most of an instance's requests are those of
-// others. It is safe for concurrent use.
+// many events delays the event of another by one statement. Few events wait, so that most of an instance's requests are for
+// other tenants. It is safe for concurrent use.
 type crowds struct {
 	mu      sync.Mutex
 	tenants map[string]bool  // whether the last event had more than crowd recipients
@@ -22,11 +22,11 @@ type crowds struct {
 type turn struct {
 	events  int             // that wait or are under way
 	next    chan struct{}   // has room while none of them waits for the statement or has it
-	waiting []chan struct{} // one for each event that waits, the newest last; closed if the event is to come again
+	waiting []chan struct{} // one for each event that waits, the newest last; closed if the event must be delivered again
 }
 
-// MaxWaiting is how many events of crowds wait for their turn on an instance. It is less than half of the events that Knative gives an
-// instance at once (containerConcurrency).
+// MaxWaiting bounds the events of crowds that wait for their turn on an instance. It is less than half of the events that Knative gives
+// an instance at once (containerConcurrency).
 const MaxWaiting = 9
 
 // errCrowded is the refusal of an event that would wait. The broker sends it again.
@@ -38,7 +38,7 @@ func (*crowdedError) Error() string {
 	return "other events of businesses with many recipients wait already: the event is delivered again"
 }
 
-// Limited tells the receiver that the refusal is about the tenant's share, and no fault of the function.
+// Limited tells the receiver that the refusal is about the tenant's share, and not a fault of the function.
 func (*crowdedError) Limited() bool { return true }
 
 const (
@@ -73,7 +73,7 @@ func (c *crowds) note(tenantID string, recipients int) {
 	c.tenants[tenantID] = recipients > crowd
 }
 
-// enter waits for the tenant's turn, which lasts until leave is called. The error is that of ctx, or errCrowded.
+// enter waits for the tenant's turn, which lasts until leave is called. The error is ctx's error, or errCrowded.
 func (c *crowds) enter(ctx context.Context, tenantID string) (leave func(), err error) {
 	c.mu.Lock()
 	t := c.turns[tenantID]
@@ -116,8 +116,8 @@ func (c *crowds) enter(ctx context.Context, tenantID string) (leave func(), err 
 	}, nil
 }
 
-// makeRoom sends an event away of the tenant that has most of the waiting ones, if these are more than those of a tenant with one event
-// in addition to its waiting ones. So no tenant keeps another from waiting. The caller holds the lock.
+// makeRoom refuses the newest waiting event of the tenant with the most waiting events, if that tenant still has more than waiting
+// events afterwards. So no tenant takes all places. The caller holds the lock.
 func (c *crowds) makeRoom(waiting int) bool {
 	var most *turn
 	for _, t := range c.turns {
@@ -134,7 +134,7 @@ func (c *crowds) makeRoom(waiting int) bool {
 	return true
 }
 
-// stopWaiting takes an event off the waiting ones, unless it is off already. The caller holds the lock.
+// stopWaiting removes an event from the waiting ones if it is still one of them. The caller holds the lock.
 func (c *crowds) stopWaiting(t *turn, event chan struct{}) {
 	if i := slices.Index(t.waiting, event); i >= 0 {
 		t.waiting = slices.Delete(t.waiting, i, i+1)

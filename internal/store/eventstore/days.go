@@ -22,7 +22,7 @@ func (s *Store) EnsureDays(ctx context.Context, first, last time.Time) (made int
 	return made, wrap("make partitions of event_records", err)
 }
 
-// DaysAhead returns how many days after today have a partition each, without a gap. -1: today has none.
+// DaysAhead returns the number of consecutive days after today that have a partition. -1: today has none.
 func (s *Store) DaysAhead(ctx context.Context) (int, error) {
 	const sql = `SELECT coalesce(min(day.n), $1) - 1
 		FROM generate_series(0, $1 - 1) AS day (n)

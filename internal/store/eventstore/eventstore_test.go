@@ -23,7 +23,7 @@ import (
 )
 
 // user is a user of the tenant demo.
-type person struct {
+type account struct {
 	id            string
 	role          user.Role
 	noApp, noMail bool
@@ -32,8 +32,8 @@ type person struct {
 func testUser(n int) string { return fmt.Sprintf("0193b5a2-aaaa-7000-8000-%012d", n) }
 
 // staff has one user of each kind that Apply distinguishes.
-func staff() []person {
-	return []person{
+func staff() []account {
+	return []account{
 		{id: testUser(1), role: user.Owner},
 		{id: testUser(2), role: user.Manager, noMail: true},
 		{id: testUser(3), role: user.Cashier, noApp: true},
@@ -42,13 +42,13 @@ func staff() []person {
 	}
 }
 
-func setup(tb testing.TB, people ...person) (*eventstore.Store, *database.Pool) {
+func setup(tb testing.TB, users ...account) (*eventstore.Store, *database.Pool) {
 	tb.Helper()
 	pool := databasetest.New(tb)
 	exec(tb, pool, `INSERT INTO tenants (id, name) VALUES ('demo', 'Kopi & Co'), ('other', 'Other')`)
 	// A user of another tenant who would be notified there.
 	exec(tb, pool, `INSERT INTO users (id, tenant_id, email, roles) VALUES ($1, 'other', 'owner@other.example', '{owner}')`, testUser(99))
-	for _, p := range people {
+	for _, p := range users {
 		exec(tb, pool, `INSERT INTO users (id, tenant_id, email, name, roles, notification_in_app_enabled, notification_email_enabled)
 			VALUES ($1, 'demo', $2, 'Ayu', $3, $4, $5)`, p.id, p.id+"@demo.example", []string{string(p.role)}, !p.noApp, !p.noMail)
 	}

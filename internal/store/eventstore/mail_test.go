@@ -22,7 +22,7 @@ func terms() mail.Terms { return mail.Terms{Lease: time.Minute, MailsPerHour: 10
 // due returns a store with one due e-mail, of e.
 func due(t *testing.T) (s *eventstore.Store, pool *database.Pool, e event.Event) {
 	t.Helper()
-	s, pool = setup(t, person{id: testUser(1), role: user.Owner})
+	s, pool = setup(t, account{id: testUser(1), role: user.Owner})
 	e = paid(t)
 	apply(t, s, e)
 	return s, pool, e
@@ -130,7 +130,7 @@ func TestClaim(t *testing.T) {
 	})
 	t.Run("concurrent claims get different mails", func(t *testing.T) {
 		t.Parallel()
-		s, _ := setup(t, person{id: testUser(1), role: user.Owner})
+		s, _ := setup(t, account{id: testUser(1), role: user.Owner})
 		const mails = 20
 		for range mails {
 			apply(t, s, paid(t))

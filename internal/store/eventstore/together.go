@@ -53,7 +53,7 @@ type applied struct {
 // errNotApplied marks an event that was left out of the batch, or whose batch was refused. It is retried alone.
 var errNotApplied = errors.New("not applied in a batch")
 
-// applyTogether applies events with one statement: all or none. It leaves out duplicates, events whose type or audience
+// applyTogether applies events with one statement: all of them or none of them. It leaves out duplicates, events whose type or audience
 // differs from the first, and all but one of a tenant whose audience is not known yet.
 func (s *Store) applyTogether(ctx context.Context, items []application) []applied {
 	results := make([]applied, len(items))

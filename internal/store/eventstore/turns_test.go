@@ -103,7 +103,7 @@ func TestTurns(t *testing.T) {
 // TestReceiptIsOfItsSource has two publishers use the same event id.
 func TestReceiptIsOfItsSource(t *testing.T) {
 	t.Parallel()
-	s, _ := setup(t, person{id: testUser(1), role: user.Owner})
+	s, _ := setup(t, account{id: testUser(1), role: user.Owner})
 	ours := paid(t)
 	theirs := ours
 	theirs.Source = "/another/shop"

@@ -107,7 +107,7 @@ func TestWishes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, pool := setup(t, person{id: testUser(1), role: tt.role})
+			s, pool := setup(t, account{id: testUser(1), role: tt.role})
 			exec(t, pool, "UPDATE users SET "+tt.wish+" WHERE tenant_id = 'demo'")
 			e := paid(t)
 			if tt.audience.OnRequest {
@@ -159,7 +159,7 @@ func TestQuietUntil(t *testing.T) {
 		"until midnight, its first second":    {"2026-11-25T00:00:00Z", "UTC", "20:00-00:00", ""},
 		"until midnight, before they begin":   {"2026-11-24T19:59:59Z", "UTC", "20:00-00:00", ""},
 		"until midnight":                      {"2026-11-24T23:59:00Z", "UTC", "20:00-00:00", "2026-11-25T00:00:00Z"},
-		"by the person's clock":               {"2026-11-24T16:00:00Z", "Asia/Jakarta", "22:00-07:00", "2026-11-25T00:00:00Z"},
+		"by the user's clock":                 {"2026-11-24T16:00:00Z", "Asia/Jakarta", "22:00-07:00", "2026-11-25T00:00:00Z"},
 		"not by the server's":                 {"2026-11-24T23:00:00Z", "America/Los_Angeles", "22:00-07:00", ""},
 		"the night that has an hour less":     {"2027-03-28T00:30:00Z", "Europe/Berlin", "22:00-07:00", "2027-03-28T05:00:00Z"},
 		"the night that has an hour more":     {"2026-10-25T00:30:00Z", "Europe/Berlin", "22:00-07:00", "2026-10-25T06:00:00Z"},
@@ -199,11 +199,11 @@ func TestTimeZones(t *testing.T) {
 func BenchmarkQuietHours(b *testing.B) {
 	for name, hours := range map[string]string{"none": "", "night": "22:00-07:00"} {
 		b.Run(name, func(b *testing.B) {
-			people := make([]person, 10)
-			for i := range people {
-				people[i] = person{id: testUser(i), role: user.Owner}
+			users := make([]account, 10)
+			for i := range users {
+				users[i] = account{id: testUser(i), role: user.Owner}
 			}
-			s, pool := setup(b, people...)
+			s, pool := setup(b, users...)
 			exec(b, pool, "UPDATE users SET quiet_hours = $1", hours)
 			for b.Loop() {
 				if _, err := s.Apply(context.Background(), paid(b), sellers()); err != nil {

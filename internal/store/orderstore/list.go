@@ -13,7 +13,7 @@ import (
 )
 
 // The statements of a list read at most one page of rows for each state, from an index that ends with the position in
-// the list. So their cost does not depend on the age of a shop (bench_test.go).
+// the list. So their cost does not depend on the age of a tenant (bench_test.go).
 
 // place is the part of a condition that bounds a page.
 const place = `(created_at, id) < ($3::timestamptz, $4::uuid) AND created_at < $5::timestamptz`
@@ -29,7 +29,7 @@ const pageOfStatesSQL = `SELECT o.* FROM unnest($6::text[], $7::timestamptz[]) A
     WHERE tenant_id = $1::text AND status = wanted.state AND ` + place + ` AND created_at >= wanted.since ` + newest + `
 ) AS o ` + newest
 
-// The ORDER BY is that of the index. Without it, the server reads the whole table for a rare state.
+// The ORDER BY has the order of the index. Without it, the server reads the whole table for a rare state.
 const countSQL = `SELECT state, (SELECT count(*) FROM (
     SELECT FROM orders WHERE tenant_id = $1::text AND status = state
         AND created_at >= $3::timestamptz AND created_at < $4::timestamptz
@@ -116,7 +116,7 @@ func (s *Store) Count(ctx context.Context, tenantID string, from, to time.Time) 
 	return counts, database.Wrap("count orders", err)
 }
 
-// clocksApart is how far the clock of an instance, which an id has, and that of the database may differ.
+// clocksApart is the greatest difference between the database's clock and an instance's clock, whose time is in an id.
 const clocksApart = 10 * time.Minute
 
 // Search returns at most limit orders of the tenant whose reference is text, or whose id begins with it, the newest first.

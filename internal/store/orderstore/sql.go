@@ -6,7 +6,7 @@ import (
 )
 
 // The statements. Those that write share common parts: each first creates or changes the row o of orders, then adds the
-// outbox row and the stored answer in the same statement, so either all are written or none. All of them have the same
+// outbox row and the stored answer in the same statement, so either all are written or none. All statements have the same
 // argument numbers, see [arguments].
 
 const columns = `id, tenant_id, reference, status, total_amount, currency, version, created_at, updated_at, undo_status`

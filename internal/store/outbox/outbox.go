@@ -43,11 +43,11 @@ const lockClass = 0x6f757462
 // Otherwise, and also periodically, a batch is shared between tenants, by reads that begin at the first row.
 //
 // Reads of the second kind compare (shard, tenant_id, id) as a row and sort by it, which only the index on unsent rows can
-// serve. With shard = s and ORDER BY id the planner, for as long as its statistics know of unsent rows alone, takes the
-// primary key instead and reads everything that was ever sent.
+// serve. With shard = s and ORDER BY id the planner would use the primary key, and read every row that was ever sent, as long as its
+// statistics have unsent rows only.
 
-// recent are the shards of the unsent rows after @floor, from @first of @shards on and around, with the number of rows, of
-// @most rows at most.
+// recent returns the shards of the first @most unsent rows after @floor, each with its number of rows. The order of the shards begins
+// with @first and wraps around at @shards.
 const recent = `
 SELECT shard, count(*) FROM (
     SELECT shard FROM outbox WHERE id > @floor AND sent_at IS NULL ORDER BY id LIMIT @most
@@ -55,7 +55,7 @@ SELECT shard, count(*) FROM (
 GROUP BY shard
 ORDER BY (shard - @first + @shards) % @shards`
 
-// unsentAfter are up to $1 unsent rows of the locked shards after row $2.
+// unsentAfter returns up to $1 unsent rows of the locked shards after row $2.
 const unsentAfter = `
 SELECT id, event_id::text, source, type, tenant_id, order_id::text, occurred_at, traceparent, tracestate, data
 FROM outbox
@@ -63,7 +63,7 @@ WHERE id > $2 AND sent_at IS NULL AND shard = ANY (string_to_array(current_setti
 ORDER BY id
 LIMIT $1`
 
-// waiting are the shards of @shards with unsent rows, from @first on and around.
+// waiting returns the shards with unsent rows. Their order begins with @first and wraps around at @shards.
 const waiting = `
 SELECT s FROM generate_series(0, @shards - 1) s CROSS JOIN LATERAL (
     SELECT FROM outbox
@@ -73,19 +73,18 @@ SELECT s FROM generate_series(0, @shards - 1) s CROSS JOIN LATERAL (
 ) o
 ORDER BY (s - @first + @shards) % @shards`
 
-// lock takes up to $3 of the free shards of $1, in the order given. The second statement has to see what the
-// holder before has marked, so it needs a snapshot taken after this one; the shards reach it as a setting, which
-// spares a round trip.
+// lock takes up to $3 of the free shards of $1, in the given order. The second statement must see the marks of the previous
+// holder, so it needs a snapshot that is taken after this one. It gets the shards by a setting, which saves a round trip.
 const lock = `
 WITH taken AS (
     SELECT s FROM unnest($1::int[]) s WHERE pg_try_advisory_xact_lock($2, s) LIMIT $3
 )
 SELECT set_config('orderbell.shards', coalesce(string_agg(s::text, ','), ''), true) FROM taken`
 
-// unsent are up to $1 unsent rows of the locked shards, of each tenant in turn: first the oldest row of each, then the
-// second. The recursive part goes from tenant to tenant with one step through the index for each, from tenant $2 on and
-// around. It ends after four times as many tenants as a batch has rows, so that its cost is bounded however many wait. Of
-// one tenant it reads twice the fair share at most, so a batch is full although some have little.
+// unsent returns up to $1 unsent rows of the locked shards, of each tenant in turn: first the oldest row of each, then the
+// second. The recursive part goes from tenant to tenant with one step through the index for each. It begins with tenant $2 and wraps
+// around. It ends after four times as many tenants as a batch has rows, which bounds its cost. It reads at most twice the fair share
+// of a tenant, so that a batch is full even if some tenants have few rows.
 const unsent = `
 WITH RECURSIVE held AS (
     SELECT s::int FROM unnest(string_to_array(current_setting('orderbell.shards'), ',')) s
@@ -136,8 +135,8 @@ const mark = `UPDATE outbox SET sent_at = clock_timestamp() WHERE id = ANY ($1) 
 // first. Events of an order are in order. send returns the positions of the events that Kafka has; these are marked.
 // Until then the shards stay locked.
 //
-// It returns how many events it gave to send. Without unsent events, or if other relays hold all of their shards, send
-// is not called. An error means that some marks may be missing, never that one is wrong.
+// It returns how many events it passed to send. Without unsent events, or if other relays hold all of their shards, send
+// is not called. After an error some marks may be missing, but no mark is wrong.
 func (o *Outbox) Take(ctx context.Context, first, shards, most int, send func(context.Context, []event.Outgoing) []int64) (int, error) {
 	if err := o.raiseFloor(ctx); err != nil {
 		return 0, database.Wrap("look for outbox rows", err)
@@ -160,7 +159,7 @@ type found struct {
 	args   []any   // its arguments
 }
 
-// look looks for shards with unsent rows, from first on and around.
+// look looks for shards with unsent rows, beginning with first.
 func (o *Outbox) look(ctx context.Context, first, most int) (found, error) {
 	args := pgx.NamedArgs{"shards": event.OutboxShards, "first": first % event.OutboxShards, "most": most + 1}
 	if after, ok := o.floor.begin(time.Now()); ok {

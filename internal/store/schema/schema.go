@@ -1,5 +1,5 @@
-// Package schema applies and undoes the steps of the database schema. Programs that only need to know whether the schema suffices
-// use database.Check, and so link no migration library.
+// Package schema applies and undoes the steps of the database schema. Programs that only check the schema's version use
+// database.Check, and so link no migration library.
 package schema
 
 import (
@@ -49,7 +49,7 @@ const (
 type migrator struct {
 	*migrate.Migrate
 	driver    *atomicDriver
-	mayBeDone int // how many of the next steps may be done, since the version was marked dirty
+	mayBeDone int // how many of the next steps may be complete already, because the version was marked dirty
 }
 
 func run(ctx context.Context, cfg database.Config, direction, most int, done func(database.Migration)) (err error) {
@@ -113,7 +113,7 @@ func (m *migrator) settle(direction int) error {
 	if direction < 0 || version > int(database.Latest()) {
 		return &database.SchemaError{Status: database.Status{Version: uint(max(version, 0)), Dirty: true}, Needs: database.Latest()}
 	}
-	m.mayBeDone = 2 // the step to this version, or the one after it, which was to be taken back
+	m.mayBeDone = 2 // the step to this version, or the undo of the one after it
 	m.driver.mends = true
 	return nil
 }

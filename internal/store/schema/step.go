@@ -17,11 +17,11 @@ type atomicDriver struct {
 	migratedb.Driver
 	target int  // the version that the step under way leads to
 	done   bool // the step has run and written target
-	mends  bool // a version that is marked as cut off is taken for the one before it
+	mends  bool // a version that is marked as interrupted counts as the one before it
 }
 
-// Version returns the version that the next step starts from. The mark of a step that was cut off stays in the database until
-// that step is done: a program that is killed while it mends leaves it as it was.
+// Version returns the version that the next step starts from. The mark of an interrupted step stays in the database until that step
+// is complete, so a program that is killed during the repair changes nothing.
 func (d *atomicDriver) Version() (version int, dirty bool, err error) {
 	version, dirty, err = d.Driver.Version()
 	if err == nil && dirty && d.mends {

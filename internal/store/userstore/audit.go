@@ -54,7 +54,8 @@ func (s *Store) Records(ctx context.Context, tenantID string, since time.Time, m
 	return found, database.Wrap("read audit records", err)
 }
 
-// addRecord writes to the audit trail, in the transaction of what it tells of. What is too long is cut: it must not stop that.
+// addRecord writes to the audit trail, in the transaction of the recorded action. Values that are too long are cut, because they must
+// not stop the action.
 func addRecord(ctx context.Context, tx pgx.Tx, r user.Record) error {
 	const sql = `INSERT INTO audit_records (tenant_id, actor, action, target, address, outcome, detail, times)
 		VALUES ($1, left($2, 300), $3, left($4, 300), left($5, 64), $6, left($7, 1000), greatest($8, 1))`
@@ -62,7 +63,7 @@ func addRecord(ctx context.Context, tx pgx.Tx, r user.Record) error {
 	return err
 }
 
-// Record writes to the audit trail what needed no change of the database. It is for operators.
+// Record writes actions to the audit trail that needed no change of the database. It is for operators.
 func (s *Store) Record(ctx context.Context, all ...user.Record) error {
 	err := database.Transact(ctx, s.pool, func(tx pgx.Tx) error {
 		for _, r := range all {

@@ -73,7 +73,7 @@ func TestRefusalsAreBounded(t *testing.T) {
 	}
 }
 
-// TestRecordsAreCut writes records whose fields are longer than their columns: what they tell of must be done all the same.
+// TestRecordsAreCut writes records whose fields are longer than their columns: the recorded action must succeed nevertheless.
 func TestRecordsAreCut(t *testing.T) {
 	t.Parallel()
 	store := userstore.New(databasetest.New(t))

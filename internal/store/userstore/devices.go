@@ -143,7 +143,7 @@ func (s *Store) Devices(ctx context.Context, tenantID string) ([]user.Device, er
 }
 
 // RevokeDevice ends a device's access, and returns it as it was. The error is [user.ErrNotFound] if the device does not exist. Announce the
-// revocation, see [auth.Revocation]: what has been let in goes on until then.
+// revocation, see [auth.Revocation]: the device's open streams go on until then.
 func (s *Store) RevokeDevice(ctx context.Context, tenantID, id string, by user.Act) (was user.Device, err error) {
 	const revoke = `UPDATE devices SET revoked_at = now() WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL`
 	err = database.InTenant(ctx, s.pool, tenantID, func(tx pgx.Tx) error {
@@ -170,7 +170,7 @@ func (s *Store) RefusePairing(ctx context.Context, tenantID string, by user.Act)
 	return s.AddRefusals(ctx, tenantID, []user.Record{r})
 }
 
-// SeeDevice notes that a device's page is open, and returns the device, or [user.ErrNotFound].
+// SeeDevice records that a device's page is open, and returns the device, or [user.ErrNotFound].
 func (s *Store) SeeDevice(ctx context.Context, tenantID, id string) (user.Device, error) {
 	const see = `UPDATE devices SET last_seen_at = now(),
 		connected_since = CASE WHEN last_seen_at > now() - $3::interval THEN coalesce(connected_since, now()) ELSE now() END

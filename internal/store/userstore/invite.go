@@ -133,8 +133,8 @@ func (s *Store) InviteAgain(ctx context.Context, tenantID, id string, c user.Cha
 const invitation = `SELECT u.email, t.name, t.locale, u.email_confirmed_at IS NOT NULL
 	FROM users u JOIN tenants t ON t.id = u.tenant_id WHERE u.tenant_id = $1 AND u.id = $2`
 
-// Invitation returns what the link is about and changes nothing. Errors: [user.ErrNotFound], of a user who has another address
-// too.
+// Invitation returns the invitation of the link and changes nothing. Errors: [user.ErrNotFound], also if the user now has another
+// address.
 func (s *Store) Invitation(ctx context.Context, c user.Confirmation) (user.Invitation, error) {
 	found, err := database.CollectOne(ctx, s.pool, c.TenantID, pgx.RowToStructByPos[user.Invitation], invitation, c.TenantID, c.UserID)
 	if err == nil && !c.IsAddress(found.Email) {
@@ -143,8 +143,8 @@ func (s *Store) Invitation(ctx context.Context, c user.Confirmation) (user.Invit
 	return found, outcome("find invitation", err)
 }
 
-// Confirm confirms the address of the link. A confirmed address does not change. Errors: [user.ErrNotFound], of a user
-// who has another address too.
+// Confirm confirms the address of the link. A confirmed address does not change. Errors: [user.ErrNotFound], also if the user now
+// has another address.
 func (s *Store) Confirm(ctx context.Context, c user.Confirmation, by user.Act) (confirmed user.Invitation, err error) {
 	err = database.InTenant(ctx, s.pool, c.TenantID, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, invitation+` FOR NO KEY UPDATE OF u`, c.TenantID, c.UserID)

@@ -1,5 +1,5 @@
--- Counts refusals of the tenant $1. Of those that have no row of the day, as many get one as $2 leaves room for; the others
--- are counted in one row of their action.
+-- Counts refusals of the tenant $1. Refusals without a row for the day get a new one while the tenant has fewer than $2 rows; the
+-- others are counted in one row per action.
 WITH given AS (
     SELECT action, actor, address, left(detail, 100) AS detail, times
     FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[]) AS g (action, actor, address, detail, times)

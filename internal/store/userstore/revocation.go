@@ -28,7 +28,7 @@ func (s *Store) KeepRevocation(ctx context.Context, r auth.Revocation, by user.R
 	return database.Wrap("keep revocation", err)
 }
 
-// Revocations returns those of all tenants that have not expired. It implements [orderbell/internal/rights.Source].
+// Revocations returns the revocations of all tenants that have not expired. It implements [orderbell/internal/rights.Source].
 func (s *Store) Revocations(ctx context.Context) ([]auth.Revocation, error) {
 	rows, err := s.pool.Query(ctx, `SELECT tenant_id, user_id, token_id, at, until FROM revocations WHERE until > now()`)
 	if err != nil {

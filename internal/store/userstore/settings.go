@@ -40,8 +40,7 @@ func (s *Store) Tenant(ctx context.Context, tenantID string) (user.Tenant, error
 	return t, database.Wrap("read tenant", err)
 }
 
-// UpdateTenant changes a tenant's settings and returns them as they are then. Errors: [user.ErrNoTenant],
-// [user.ErrStale].
+// UpdateTenant changes a tenant's settings and returns the new ones. Errors: [user.ErrNoTenant], [user.ErrStale].
 func (s *Store) UpdateTenant(ctx context.Context, tenantID string, c user.TenantChange) (user.Tenant, error) {
 	const update = `UPDATE tenants t SET
 			locale = coalesce($2, locale), currency = coalesce($3, currency), time_zone = coalesce($4, time_zone),

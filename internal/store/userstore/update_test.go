@@ -60,7 +60,7 @@ func TestAdd(t *testing.T) {
 	})
 }
 
-func TestPeopleComeInPages(t *testing.T) {
+func TestUsersComeInPages(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	var want, got []string

@@ -84,8 +84,8 @@ func insertion(p user.User) ([]any, error) {
 	}, nil
 }
 
-// EnsureUser creates p, with a new id if it has none, unless the tenant has a user of its address already, who stays as
-// they are. It returns the user as stored. Only the tables' owner may call it; the address counts as confirmed.
+// EnsureUser creates p, with a new id if it has none, unless the tenant already has a user with its address, who does not
+// change. It returns the stored user. Only the tables' owner may call it; the address counts as confirmed.
 func (s *Store) EnsureUser(ctx context.Context, p user.User) (user.User, error) {
 	args, err := insertion(p)
 	if err != nil {
@@ -167,9 +167,9 @@ const change = `UPDATE users SET
 	WHERE tenant_id = $1 AND id = $2
 	RETURNING ` + columns
 
-// Update changes a user of the tenant and returns them as they are then. Errors: [user.ErrNotFound],
-// [user.ErrStale], [user.ErrEmailTaken], [user.ErrLastOwner], [user.ErrOwner], and of a new address *[user.LimitError]: it has to
-// be confirmed, and its mail for that becomes due with the change.
+// Update changes a user of the tenant and returns the changed user. A new address must be confirmed: its confirmation mail becomes
+// due with the change. Errors: [user.ErrNotFound], [user.ErrStale], [user.ErrEmailTaken], [user.ErrLastOwner], [user.ErrOwner], and
+// for a new address *[user.LimitError].
 func (s *Store) Update(ctx context.Context, tenantID, id string, c user.Change, terms user.InvitationTerms) (changed user.User, err error) {
 	if c.Email != nil {
 		canonical := address.Canonical(*c.Email)
@@ -210,7 +210,7 @@ func (s *Store) Update(ctx context.Context, tenantID, id string, c user.Change, 
 	return changed, outcome("change user", err)
 }
 
-// outcome converts an error of PostgreSQL to that of package user, if there is one.
+// outcome converts an error of PostgreSQL to the error of package user, if there is one.
 func outcome(doing string, err error) error {
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):

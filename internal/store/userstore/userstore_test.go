@@ -36,7 +36,7 @@ func timeless() cmp.Option {
 	return cmpopts.IgnoreFields(user.User{}, "CreatedAt", "UpdatedAt", "ConfirmedAt")
 }
 
-func TestPeople(t *testing.T) {
+func TestUsers(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	stored, err := s.EnsureUser(t.Context(), ana())
@@ -61,12 +61,12 @@ func TestPeople(t *testing.T) {
 		if _, err := s.FindByEmail(t.Context(), "other", ana().Email); !errors.Is(err, user.ErrNotFound) {
 			t.Errorf("FindByEmail = %v, want %v", err, user.ErrNotFound)
 		}
-		people, _, err := s.Users(t.Context(), "other", "", 10)
+		users, _, err := s.Users(t.Context(), "other", "", 10)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(people) != 0 {
-			t.Errorf("Users = %v, want none", people)
+		if len(users) != 0 {
+			t.Errorf("Users = %v, want none", users)
 		}
 	})
 	t.Run("an existing user does not change", func(t *testing.T) {
@@ -80,11 +80,11 @@ func TestPeople(t *testing.T) {
 		if diff := cmp.Diff(stored, got); diff != "" {
 			t.Error(diff)
 		}
-		people, _, err := s.Users(t.Context(), "demo", "", 10)
+		users, _, err := s.Users(t.Context(), "demo", "", 10)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff([]user.User{stored}, people); diff != "" {
+		if diff := cmp.Diff([]user.User{stored}, users); diff != "" {
 			t.Error(diff)
 		}
 	})

@@ -1,5 +1,5 @@
-// Package texttest has the cases of contracts/text.json and contracts/amounts.json, which test every place that takes a name or
-// an amount to one rule.
+// Package texttest has the cases of contracts/text.json and contracts/amounts.json. They test that every place that takes a name or
+// an amount has the same rule.
 package texttest
 
 import (
@@ -24,7 +24,7 @@ func (r Refused) Named(detail string) bool {
 	return strings.Contains(detail+" ", r.Point+" ") || strings.Contains(detail, r.Point+",")
 }
 
-// JSON returns s as a JSON string, with every character that is not ASCII as it is.
+// JSON returns s as a JSON string, with every character that is not ASCII unescaped.
 func JSON(s string) string {
 	raw, err := json.Marshal(s)
 	if err != nil {
@@ -43,7 +43,7 @@ func Read(tb testing.TB) (c Cases) {
 	return c
 }
 
-// Amounts are JSON values by whether an amount may be so, with what they mean.
+// Amounts are JSON values that are valid amounts, with their meaning, and values that are not.
 type Amounts struct {
 	Accepted map[string]int64
 	Refused  []string

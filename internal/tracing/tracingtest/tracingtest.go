@@ -19,7 +19,7 @@ const (
 	Unsampled  = "00-" + GivenTrace + "-" + GivenSpan + "-00"
 )
 
-// Spans are those that have ended.
+// Spans are the spans that have ended.
 type Spans struct{ recorder *tracetest.SpanRecorder }
 
 // Into returns a context whose spans are kept, if their parent is sampled or they have none.

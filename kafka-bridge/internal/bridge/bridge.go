@@ -18,7 +18,6 @@ import (
 	"strings"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/cloudevents/sdk-go/v2/binding"
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 	"go.opentelemetry.io/otel/attribute"
@@ -26,6 +25,7 @@ import (
 
 	"orderbell/internal/bus/record"
 	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/event/deadletter"
 	"orderbell/internal/problem"
 )
@@ -46,7 +46,7 @@ type Config struct {
 
 // Producer sends events to a topic and returns one error per event.
 type Producer interface {
-	Send(ctx context.Context, topic string, events []cloudevents.Event) []error
+	Send(ctx context.Context, topic string, events []cloudevent.Event) []error
 }
 
 // Senders checks the sender of dead letters. Check returns nil or the refusal.
@@ -113,7 +113,7 @@ func (b *Bridge) Forward(ctx context.Context, r record.Record) error {
 // mostAnswer is the number of bytes that Knative puts into knativeerrordata.
 const mostAnswer = 1024
 
-func (b *Bridge) post(ctx context.Context, e cloudevents.Event) (status int, answer []byte, err error) {
+func (b *Bridge) post(ctx context.Context, e cloudevent.Event) (status int, answer []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, b.cfg.BrokerURL, http.NoBody)
 	if err != nil {
 		return 0, nil, err //nolint:wrapcheck // the caller adds the operation
@@ -147,7 +147,7 @@ func retryable(status int) bool {
 }
 
 // refuse writes e to the topic of dead letters with the reason.
-func (b *Bridge) refuse(ctx context.Context, e cloudevents.Event, reason string) error {
+func (b *Bridge) refuse(ctx context.Context, e cloudevent.Event, reason string) error {
 	e.SetExtension(deadletter.ExtReason, event.Printable(reason))
 	if err := b.bury(ctx, e); err != nil {
 		return err
@@ -158,11 +158,11 @@ func (b *Bridge) refuse(ctx context.Context, e cloudevents.Event, reason string)
 }
 
 // bury writes e to the topic of dead letters. An event that is too large is written without its data.
-func (b *Bridge) bury(ctx context.Context, e cloudevents.Event) error {
-	err := errors.Join(b.producer.Send(ctx, b.deadLetters, []cloudevents.Event{e})...)
+func (b *Bridge) bury(ctx context.Context, e cloudevent.Event) error {
+	err := errors.Join(b.producer.Send(ctx, b.deadLetters, []cloudevent.Event{e})...)
 	if errors.Is(err, record.ErrRefused) && len(e.DataEncoded) > 0 {
 		e.DataEncoded = nil
-		err = errors.Join(b.producer.Send(ctx, b.deadLetters, []cloudevents.Event{e})...)
+		err = errors.Join(b.producer.Send(ctx, b.deadLetters, []cloudevent.Event{e})...)
 	}
 	if err != nil {
 		return fmt.Errorf("write dead letter: %w", err)

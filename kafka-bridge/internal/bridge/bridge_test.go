@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/metric/noop"
 
@@ -28,11 +27,11 @@ import (
 
 // topic keeps what is sent to it.
 type topic struct {
-	sent []cloudevents.Event
-	err  func(cloudevents.Event) error
+	sent []cloudevent.Event
+	err  func(cloudevent.Event) error
 }
 
-func (p *topic) Send(_ context.Context, name string, events []cloudevents.Event) []error {
+func (p *topic) Send(_ context.Context, name string, events []cloudevent.Event) []error {
 	errs := make([]error, len(events))
 	for i, e := range events {
 		if name != "dead" {
@@ -112,9 +111,9 @@ func setup(t *testing.T, broker http.HandlerFunc) (*bridge.Bridge, *topic, strin
 	return b, dead, cfg.BrokerURL
 }
 
-func paid(t *testing.T) cloudevents.Event {
+func paid(t *testing.T) cloudevent.Event {
 	t.Helper()
-	e := cloudevents.NewEvent()
+	e := cloudevent.Empty()
 	e.SetID("0197e7a0-0000-7000-8000-000000000001")
 	e.SetSource("/orderbell/order-api")
 	e.SetType("order_paid")
@@ -122,7 +121,7 @@ func paid(t *testing.T) cloudevents.Event {
 	e.SetTime(time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC))
 	e.SetExtension(cloudevent.ExtPartitionKey, "order-1")
 	e.SetExtension(cloudevent.ExtTenantID, "demo")
-	if err := e.SetData(cloudevents.ApplicationJSON, map[string]any{"order_id": "order-1"}); err != nil {
+	if err := e.SetData(cloudevent.JSON, map[string]any{"order_id": "order-1"}); err != nil {
 		t.Fatal(err)
 	}
 	return e
@@ -190,7 +189,7 @@ func TestForward(t *testing.T) {
 		want.SetExtension(deadletter.ExtErrorCode, "400")
 		want.SetExtension(deadletter.ExtErrorData, base64.StdEncoding.EncodeToString([]byte("no such type\n")))
 		want.SetExtension(deadletter.ExtReason, "the broker answered 400")
-		if diff := cmp.Diff([]cloudevents.Event{want}, dead.sent); diff != "" {
+		if diff := cmp.Diff([]cloudevent.Event{want}, dead.sent); diff != "" {
 			t.Errorf("dead letters (-want +got):\n%s", diff)
 		}
 	})
@@ -224,7 +223,7 @@ func TestForward(t *testing.T) {
 	t.Run("a dead letter that cannot be written is tried again", func(t *testing.T) {
 		t.Parallel()
 		b, dead, _ := setup(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) })
-		dead.err = func(cloudevents.Event) error { return errors.New("Kafka is down") }
+		dead.err = func(cloudevent.Event) error { return errors.New("Kafka is down") }
 		if err := b.Forward(t.Context(), record.Record{Event: paid(t)}); err == nil {
 			t.Error("no error, want one: the event would be lost")
 		}
@@ -272,7 +271,7 @@ func TestDeadLetters(t *testing.T) {
 	t.Run("a dead letter that Kafka does not take now is answered 503", func(t *testing.T) {
 		t.Parallel()
 		b, dead, _ := setup(t, away)
-		dead.err = func(cloudevents.Event) error { return errors.New("Kafka is down") }
+		dead.err = func(cloudevent.Event) error { return errors.New("Kafka is down") }
 		if got := post(t, b, http.MethodPost, `{"a":1}`, attributes...); got != http.StatusServiceUnavailable {
 			t.Errorf("status %d, want 503", got)
 		}
@@ -280,7 +279,7 @@ func TestDeadLetters(t *testing.T) {
 	t.Run("a dead letter that is too large for the topic is written without its data", func(t *testing.T) {
 		t.Parallel()
 		b, dead, _ := setup(t, away)
-		dead.err = func(e cloudevents.Event) error {
+		dead.err = func(e cloudevent.Event) error {
 			if len(e.Data()) > 0 {
 				return record.ErrRefused
 			}

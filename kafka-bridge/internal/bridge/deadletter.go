@@ -3,11 +3,11 @@ package bridge
 import (
 	"net/http"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/cloudevents/sdk-go/v2/binding"
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 
 	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/event/deadletter"
 	"orderbell/internal/problem"
 )
@@ -52,7 +52,7 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // giveReason sets the reason that Knative's Kafka Broker takes from a function's header kne-reason. The channel's broker
 // drops such headers.
-func giveReason(e *cloudevents.Event) {
+func giveReason(e *cloudevent.Event) {
 	if reason := deadletter.Reason(*e); reason != "" {
 		e.SetExtension(deadletter.ExtReason, reason)
 	}

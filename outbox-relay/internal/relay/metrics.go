@@ -84,7 +84,7 @@ const (
 	watchTimeout  = 4 * time.Second
 )
 
-// watch measures backlog and lag until ctx ends. If a measurement fails, no value is reported, rather than an old one.
+// watch measures backlog and lag until ctx ends. After a failed measurement it reports no value instead of an old one.
 func (r *Relay) watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		r.measure(ctx)

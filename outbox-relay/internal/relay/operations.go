@@ -13,13 +13,13 @@ import (
 
 // Mails reads the mails that are due.
 type Mails interface {
-	// Waiting returns how many mails are due, and since when the one that waits longest is (zero if none).
+	// Waiting returns the number of due mails, and since when the oldest one has been due (zero without one).
 	Waiting(ctx context.Context) (int, time.Time, error)
 }
 
 // Days knows the partitions of event_records.
 type Days interface {
-	// DaysAhead returns how many days after today have a partition each, without a gap. -1: today has none.
+	// DaysAhead returns the number of consecutive days after today that have a partition. -1: today has none.
 	DaysAhead(ctx context.Context) (int, error)
 }
 
@@ -39,7 +39,7 @@ func ObserveOperations(mails Mails, days Days, verdicts Verdicts, log *slog.Logg
 	waiting, err := meter.Int64ObservableGauge("orderbell.mails.waiting", metric.WithDescription("Mails that are due."))
 	errs[0] = err
 	oldest, err := meter.Float64ObservableGauge("orderbell.mails.oldest_waiting", metric.WithUnit("s"),
-		metric.WithDescription("How long the mail that waits longest has been due."))
+		metric.WithDescription("How long the oldest due mail has been due."))
 	errs[1] = err
 	last, err := meter.Float64ObservableGauge("orderbell.verify.last_run_timestamp", metric.WithUnit("s"),
 		metric.WithDescription("When the last orderbell verify over all tenants ended."))

@@ -13,11 +13,11 @@ import (
 	"sync"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"go.opentelemetry.io/otel/metric"
 
 	"orderbell/internal/backoff"
 	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
 )
 
 // Config configures the relay.
@@ -39,8 +39,8 @@ type Topics struct{ Events, DeadLetters string }
 
 // Outbox is the source of events.
 type Outbox interface {
-	// Take calls send with up to most unsent events, in order, of up to shards shards that no other relay holds,
-	// preferring those from first on, and marks the positions that send returns. It returns how many send was given.
+	// Take locks up to shards shards that no other relay holds, beginning with first, and calls send with at most most of their
+	// unsent events, in order. It marks the positions that send returns, and returns the number of events that it passed to send.
 	Take(ctx context.Context, first, shards, most int, send func(context.Context, []event.Outgoing) []int64) (int, error)
 	// Backlog returns how many events are unsent and how long the oldest has waited.
 	Backlog(ctx context.Context) (int64, time.Duration, error)
@@ -49,7 +49,7 @@ type Outbox interface {
 // Bus is the destination of events.
 type Bus interface {
 	// Send returns one error per event: nil if Kafka has it, [record.ErrRefused] if Kafka never accepts it.
-	Send(ctx context.Context, topic string, events []cloudevents.Event) []error
+	Send(ctx context.Context, topic string, events []cloudevent.Event) []error
 }
 
 // Groups reads the lag of consumer groups.

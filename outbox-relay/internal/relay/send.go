@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"go.opentelemetry.io/otel/trace"
 
 	"orderbell/internal/bus/record"
@@ -16,7 +15,7 @@ import (
 )
 
 // send sends events and returns the positions of those that Kafka has, including those written as dead letters. Its
-// error is that of an event that was not sent and can be retried.
+// error is the error of an event that was not sent and can be retried.
 //
 // No request has two events of one order: the second is sent after the first is acknowledged. So it cannot arrive
 // first, whatever the client, the brokers and the network do after failures.
@@ -53,7 +52,7 @@ type batch struct {
 // send sends events, each of a different order.
 func (b *batch) send(ctx context.Context, events []event.Outgoing) {
 	var good, dead []event.Outgoing
-	var encoded, letters []cloudevents.Event
+	var encoded, letters []cloudevent.Event
 	bury := func(e event.Outgoing, why error) {
 		if span := b.spans[e.Position]; span != nil {
 			span.SetAttributes(tracing.AttrOutcome.String("dead letter"))
@@ -94,7 +93,7 @@ func (b *batch) send(ctx context.Context, events []event.Outgoing) {
 	}
 }
 
-// begin begins the event's span, in the trace of the request that changed the order, and makes e name it.
+// begin starts the event's span in the trace of the request that changed the order, and writes the span into e as its parent.
 func (b *batch) begin(ctx context.Context, e *event.Outgoing) {
 	since := time.Now()
 	if e.Time.Before(since) {

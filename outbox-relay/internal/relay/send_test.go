@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/attribute"
@@ -66,13 +65,13 @@ func (q *queue) Backlog(context.Context) (int64, time.Duration, error) {
 
 // scripted is a bus that notes its requests and answers as told.
 type scripted struct {
-	answer   func(request int, topic string, e cloudevents.Event) error
+	answer   func(request int, topic string, e cloudevent.Event) error
 	mu       sync.Mutex
 	requests []string // "topic: id id …"
-	letters  []cloudevents.Event
+	letters  []cloudevent.Event
 }
 
-func (b *scripted) Send(_ context.Context, topic string, events []cloudevents.Event) []error {
+func (b *scripted) Send(_ context.Context, topic string, events []cloudevent.Event) []error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	errs := make([]error, len(events))
@@ -153,7 +152,7 @@ func TestBatch(t *testing.T) {
 
 	t.Run("a failure holds back its own order only", func(t *testing.T) {
 		t.Parallel()
-		b := &scripted{answer: func(request int, _ string, e cloudevents.Event) error {
+		b := &scripted{answer: func(request int, _ string, e cloudevent.Event) error {
 			if request == 0 && strings.HasPrefix(e.Subject(), "a") {
 				return errAway
 			}
@@ -167,7 +166,7 @@ func TestBatch(t *testing.T) {
 
 	t.Run("an event that Kafka refuses becomes a dead letter and holds back nothing", func(t *testing.T) {
 		t.Parallel()
-		b := &scripted{answer: func(_ int, topic string, e cloudevents.Event) error {
+		b := &scripted{answer: func(_ int, topic string, e cloudevent.Event) error {
 			if topic == "events" && e.Extensions()["traceparent"] == "1" {
 				return record.ErrRefused
 			}
@@ -183,7 +182,7 @@ func TestBatch(t *testing.T) {
 		t.Parallel()
 		bad := outgoing(t, "a", "1")
 		bad.Raw = []byte("{")
-		b := &scripted{answer: func(request int, _ string, _ cloudevents.Event) error {
+		b := &scripted{answer: func(request int, _ string, _ cloudevent.Event) error {
 			if request == 0 {
 				return errAway
 			}
@@ -251,7 +250,7 @@ func TestMetrics(t *testing.T) {
 	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
 	bad := outgoing(t, "c", "1")
 	bad.Raw = nil
-	b := &scripted{answer: func(request int, _ string, _ cloudevents.Event) error {
+	b := &scripted{answer: func(request int, _ string, _ cloudevent.Event) error {
 		if request == 0 {
 			return errAway
 		}

@@ -4,10 +4,10 @@ import (
 	"errors"
 	"testing"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/metric/noop"
 
+	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/tracing"
 	"orderbell/internal/tracing/tracingtest"
 )
@@ -18,8 +18,8 @@ func TestTheTraceGoesOn(t *testing.T) {
 	first.TraceState = "vendor=1"
 	q := newQueue(first, silent)
 	failed := false
-	sent := map[string]cloudevents.Event{}
-	b := &scripted{answer: func(_ int, _ string, e cloudevents.Event) error {
+	sent := map[string]cloudevent.Event{}
+	b := &scripted{answer: func(_ int, _ string, e cloudevent.Event) error {
 		if e.ID() == first.ID && !failed {
 			failed = true
 			return errors.New("no leader")

@@ -11,10 +11,10 @@ import (
 	"fmt"
 	"log/slog"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"go.opentelemetry.io/otel/metric"
 
 	"orderbell/internal/bus/record"
+	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/event/deadletter"
 )
 
@@ -30,7 +30,7 @@ const InFlight = 256
 // Producer writes dead letters.
 type Producer interface {
 	// Send returns one error per event: nil if Kafka has it, [record.ErrRefused] if Kafka never accepts it.
-	Send(ctx context.Context, topic string, events []cloudevents.Event) []error
+	Send(ctx context.Context, topic string, events []cloudevent.Event) []error
 }
 
 // Scanner is made by [New].
@@ -57,10 +57,10 @@ func (s *Scanner) Check(ctx context.Context, r record.Record) error {
 	if !ok {
 		return nil
 	}
-	err := errors.Join(s.producer.Send(ctx, s.deadLetters, []cloudevents.Event{letter})...)
+	err := errors.Join(s.producer.Send(ctx, s.deadLetters, []cloudevent.Event{letter})...)
 	if errors.Is(err, record.ErrRefused) && len(letter.DataEncoded) > 0 {
 		letter.DataEncoded = nil // too large for the topic: the dead letter names partition and offset of the record
-		err = errors.Join(s.producer.Send(ctx, s.deadLetters, []cloudevents.Event{letter})...)
+		err = errors.Join(s.producer.Send(ctx, s.deadLetters, []cloudevent.Event{letter})...)
 	}
 	if err != nil {
 		return fmt.Errorf("write dead letter: %w", err)

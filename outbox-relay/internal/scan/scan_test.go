@@ -6,22 +6,22 @@ import (
 	"log/slog"
 	"testing"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/metric/noop"
 
 	"orderbell/internal/bus/record"
+	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/event/deadletter"
 	"orderbell/outbox-relay/internal/scan"
 )
 
 // producer keeps what it is sent, and answers with the next of errs.
 type producer struct {
-	sent []cloudevents.Event
+	sent []cloudevent.Event
 	errs []error
 }
 
-func (p *producer) Send(_ context.Context, topic string, events []cloudevents.Event) []error {
+func (p *producer) Send(_ context.Context, topic string, events []cloudevent.Event) []error {
 	if topic != "dead" {
 		return []error{errors.New("the wrong topic")}
 	}
@@ -36,7 +36,7 @@ func (p *producer) Send(_ context.Context, topic string, events []cloudevents.Ev
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	garbage := record.Record{Topic: "events", Partition: 3, Offset: 42, Value: []byte("garbage"), Err: errors.New("no CloudEvent")}
-	known, unknown := cloudevents.NewEvent(), cloudevents.NewEvent()
+	known, unknown := cloudevent.Empty(), cloudevent.Empty()
 	known.SetType("order_paid")
 	unknown.SetID("partition:3/offset:42") // as the others are called
 	unknown.SetType("order_shipped")

@@ -16,7 +16,7 @@ const takenBytes = int64(unsafe.Sizeof(client{})) + 256
 type stall struct {
 	c   *client
 	gen int32
-	at  int64 // the client's full
+	at  int64 // the value of client.full then
 }
 
 // over reports whether the client has read since, or has left.

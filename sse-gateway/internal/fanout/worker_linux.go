@@ -43,10 +43,10 @@ type group struct {
 	clients []*client
 	left    int  // number of clients that the current round has not reached; it runs from the last to the first
 	queued  bool // a round is under way
-	again   bool // and the log has grown since it began
+	again   bool // the log has grown since the round began
 
 	wrote uint64 // the frames before this number are written
-	goal  uint64 // and those before this one, when the round under way is over; 0: it has not begun
+	goal  uint64 // the frames before this number are written when the round under way is over; 0: it has not begun
 }
 
 // worker writes to its clients from one goroutine.
@@ -212,7 +212,7 @@ func (w *worker) takeInbox() {
 			w.enqueue(g)
 		}
 	}
-	for _, r := range revoked { // clients that were added before it are there now
+	for _, r := range revoked { // this includes the clients that were added before the revocation
 		w.revoke(r)
 	}
 }

@@ -24,7 +24,7 @@ type Database interface {
 // changes of roles still end streams.
 func OpenDatabase(ctx context.Context, cfg *database.Config, svc *service.Service) (Database, func(), error) {
 	if cfg == nil {
-		svc.Log.WarnContext(ctx, "DATABASE_URL is not set: the roles of the tokens hold, a user who does not exist is let in, and the limits of single tenants do not count")
+		svc.Log.WarnContext(ctx, "DATABASE_URL is not set: roles are those of the tokens, users who do not exist are admitted, and limits of single tenants do not apply")
 		return nil, func() {}, nil
 	}
 	few := *cfg

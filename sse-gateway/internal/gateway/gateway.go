@@ -20,7 +20,7 @@ import (
 	"orderbell/sse-gateway/internal/visible"
 )
 
-// Config is the gateway's.
+// Config configures the gateway.
 type Config struct {
 	Auth   auth.Config
 	Rights rights.Config
@@ -39,8 +39,8 @@ type Gateway struct {
 	cancel  context.CancelFunc
 }
 
-// Start returns a gateway that follows Redis and reads users' roles and tenants' limits from db. With nil, those of the
-// tokens and the configuration apply. The gateway runs until Close, also after ctx ends, so that it can drain.
+// Start returns a gateway that follows Redis and reads users' roles and tenants' limits from db. If db is nil, the roles
+// of the tokens and the limits of the configuration apply. The gateway runs until Close, also after ctx ends, so that it can drain.
 func Start(ctx context.Context, cfg Config, db Database, log *slog.Logger, meter metric.Meter) (*Gateway, error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	g := &Gateway{cancel: cancel}

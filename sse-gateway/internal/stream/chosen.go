@@ -62,7 +62,7 @@ func (c *chosen) of(ctx context.Context, tenantID string) user.Limits {
 		defer cancel()
 		limits, err := c.source.Limits(ctx, tenantID)
 		if err != nil {
-			c.log.WarnContext(ctx, "limits not read: the last known ones hold", "tenant_id", tenantID, "err", err)
+			c.log.WarnContext(ctx, "limits not read: the last known ones apply", "tenant_id", tenantID, "err", err)
 			limits = last.limits
 		}
 		c.mu.Lock()

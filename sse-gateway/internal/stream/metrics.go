@@ -23,15 +23,15 @@ func (h *Handler) Observe(meter metric.Meter) error {
 	budgetBytes := b.gauge("orderbell.sse.memory_budget_bytes", "Bytes that logs, streams and unsent frames may take together.")
 	dropped := b.counter("orderbell.sse.logs_dropped", "Logs without watchers that were dropped because the memory budget was used up.")
 	trimmed := b.counter("orderbell.sse.logs_trimmed", "Times that a watched tenant's log was cut because the memory budget was used up.")
-	deliveries := b.counter("orderbell.sse.deliveries", "Frames written, each client's counted.")
+	deliveries := b.counter("orderbell.sse.deliveries", "Frames written, counted for each client.")
 	stalls := b.counter("orderbell.sse.write_stalls", "Writes that found a client's socket full.")
 	ends := b.counter("orderbell.sse.stream_ends", "Streams that ended; slow and stalled are evictions. Labels: reason.")
 	resyncs := b.counter("orderbell.sse.resyncs", "Clients that had to load the snapshot when they connected. Labels: reason.")
-	resumes := b.counter("orderbell.sse.resumes", "Clients that came with a Last-Event-ID and were replayed what they had missed.")
+	resumes := b.counter("orderbell.sse.resumes", "Clients that sent a Last-Event-ID and received the frames that they had missed.")
 	refused := b.counter("orderbell.sse.refusals", "Streams refused; instance_full, tenant_full and user_full are quotas. Labels: reason.")
 	holes := b.counter("orderbell.sse.holes_read", "Reads of a tenant's stream that found messages which pub/sub had lost.")
 	lost := b.counter("orderbell.sse.streams_lost", "Parts of a tenant's stream that Redis lost: all of its clients had to load the snapshot.")
-	early := b.counter("orderbell.sse.early_frames", "Orders shown before their event came, because it took longer than 30 ms.")
+	early := b.counter("orderbell.sse.early_frames", "Orders shown before their event arrived, because it took longer than 30 ms.")
 	if b.err != nil {
 		return fmt.Errorf("set up metrics: %w", b.err)
 	}

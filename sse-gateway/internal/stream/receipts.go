@@ -20,13 +20,12 @@ type Messages interface {
 	Find(ctx context.Context, tenantID, eventID string) (message.Message, bool, error)
 }
 
-// Visible notes receipts.
+// Visible records receipts.
 type Visible interface {
 	Painted(tenantID string, m message.Message, receipt visible.Receipt) bool
 }
 
-// receipt is what a page says of a frame that named a trace. Ages are those at the time of the request, so that the page's clock
-// does not matter.
+// receipt is a page's report about a frame with a trace. Ages are relative to the request, so the page's clock does not matter.
 type receipt struct {
 	EventID     string         `json:"event_id"`
 	TraceParent string         `json:"traceparent"`
@@ -39,7 +38,7 @@ const (
 	maxAge      = 30 * time.Second // of a receipt
 )
 
-// receipts takes what pages say of sampled changes. Receipts of changes that are no longer known are dropped.
+// receipts takes the receipts of sampled changes. It drops those of changes that are no longer known.
 func (h *Handler) receipts(w http.ResponseWriter, r *http.Request) error {
 	p, err := h.deps.Verifier.Authenticate(r)
 	if err != nil {

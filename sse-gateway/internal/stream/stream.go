@@ -46,7 +46,7 @@ type Tickets interface {
 // Verifier checks tokens.
 type Verifier interface {
 	Authenticate(r *http.Request) (auth.Principal, error)
-	// Refused has the audit trail take note of a request that err refuses.
+	// Refused records in the audit trail that err refuses a request.
 	Refused(r *http.Request, p auth.Principal, err error)
 }
 
@@ -83,7 +83,7 @@ type Handler struct {
 	routes   []string
 	draining atomic.Bool
 
-	ticketsOfUser *guard.Guard // Redis keeps those that are not used for 30 seconds
+	ticketsOfUser *guard.Guard // Redis keeps unused tickets for 30 seconds
 
 	// Receipts are a sample, and each costs Redis two look-ups.
 	receiptsOfUser *guard.Guard

@@ -36,7 +36,7 @@ func (a *audience) size() int {
 	return n
 }
 
-// audiences has those of a segment. All text is in one slice without pointers, so its size is exactly known and the
+// audiences has the audiences of a segment. All text is in one slice without pointers, so its size is exactly known and the
 // garbage collector does not scan it.
 type audiences struct {
 	places []place

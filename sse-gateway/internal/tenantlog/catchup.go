@@ -12,7 +12,7 @@ type Counts struct {
 	HolesRead   atomic.Int64 // reads of the stream that found missed messages
 	EntriesRead atomic.Int64 // missed messages that they found
 	StreamsLost atomic.Int64 // parts of a stream that Redis lost
-	EarlyFrames atomic.Int64 // frames of orders whose events had not come
+	EarlyFrames atomic.Int64 // frames of orders whose events had not arrived
 }
 
 // Waits before a failed read is repeated.

@@ -9,14 +9,14 @@ import (
 	"orderbell/sse-gateway/internal/frame"
 )
 
-// earlyAfter is how long an event may take before its order is shown without it. It is longer than the usual way through Kafka
-// and a running function: then clients get one frame, that of the event.
+// earlyAfter is how long an event may take before its order is shown without it. It is longer than the usual time through Kafka
+// and a running function, so that clients usually get one frame: the event's frame.
 const earlyAfter = 30 * time.Millisecond
 
 // mostEarly bounds the changes of one log that wait for their events.
 const mostEarly = 256
 
-// showEarly shows the orders of commits whose events have not come by then: they wait for a function that starts, or something
+// showEarly shows the orders of commits whose events have not arrived after earlyAfter: a function is still starting, or something
 // between the outbox and Redis is down.
 func (l *Logs) showEarly(log *Log, commits []message.Commit) {
 	var shown []message.Commit
@@ -37,7 +37,7 @@ func isEarly(c message.Commit) bool {
 	return len(c.Data) > 0 && c.Data[0] == '{' && json.Valid(c.Data)
 }
 
-// awaitEvents notes the commits whose events are not here, and says whether there are any.
+// awaitEvents records the commits whose events have not arrived, and reports whether there are any.
 func (l *Log) awaitEvents(commits []message.Commit) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -54,7 +54,7 @@ func (l *Log) awaitEvents(commits []message.Commit) bool {
 	return waits
 }
 
-// recent is how many of the newest entries are looked through for an event that was faster than the message of its commit.
+// recent is the number of newest entries that are searched for an event that overtook the message of its commit.
 const recent = 64
 
 // isRecent reports whether the event is one of the newest. The caller holds the lock.
@@ -71,7 +71,7 @@ func (l *Log) isRecent(eventID string) bool {
 	return false
 }
 
-// overtake adds a frame for each of the commits whose event has still not come. It returns how many.
+// overtake adds a frame for each commit whose event has still not arrived, and returns the number of frames.
 func (l *Log) overtake(commits []message.Commit) (n int) {
 	l.mu.Lock()
 	for _, c := range commits {
@@ -89,7 +89,7 @@ func (l *Log) overtake(commits []message.Commit) (n int) {
 	return n
 }
 
-// committed returns the frame of an order whose event has not come. id is that of the last event before it.
+// committed returns the frame of an order whose event has not arrived. id is the id of the last event before it.
 func committed(id string, data []byte) frame.Event {
 	return frame.Event{ID: id, Name: "order_committed", Data: data}
 }

@@ -7,30 +7,30 @@ import (
 	"orderbell/internal/feed/message"
 )
 
-// How the events that order-api says are to come are waited for.
+// Times and bounds of the wait for events that order-api has announced.
 const (
 	// lateAfter is less than the 5 s within which a client must be told that its feed is not guaranteed. It is longer than an
 	// event takes through a running function and a relay that was not woken.
 	lateAfter = 4 * time.Second
-	// lookAgain is between two looks for an event that is late.
+	// lookAgain is the interval between two searches for a late event.
 	lookAgain = 10 * time.Second
-	// givenUpAfter is when an event no longer makes the feed late: it may be a dead letter, and clients have loaded the
-	// snapshot since.
+	// givenUpAfter is the age from which a missing event no longer makes the feed late: it may be a dead letter, and clients have
+	// loaded the snapshot since.
 	givenUpAfter = 5 * time.Minute
-	// mostExpected bounds what is waited for in one log. The oldest count.
+	// mostExpected bounds the events that one log waits for. Events that are announced beyond it are ignored.
 	mostExpected = 64
 )
 
-// expectation is an event that is to come.
+// expectation is an event that order-api has announced.
 type expectation struct {
 	eventID string
-	at      time.Time // when it was told of
+	at      time.Time // when it was announced
 	looked  time.Time // when the stream was last asked for it
-	late    bool      // it was not there
+	late    bool      // the stream did not have it
 }
 
-// Expected notes that orders have changed and that the event of the last commit is to come. If it does not come, something
-// between the outbox and Redis is down, which no probe of Redis shows.
+// Expected records that orders have changed, and that the event of the last commit must arrive. If it does not, something between
+// the outbox and Redis is down, which no probe of Redis shows.
 func (l *Logs) Expected(tenantID string, commits []message.Commit) {
 	log := l.find(tenantID)
 	if log == nil || len(commits) == 0 {
@@ -48,7 +48,7 @@ func (l *Log) expectEvent(eventID string) {
 	}
 }
 
-// came notes that an event is here. The caller holds the lock.
+// came records that an event has arrived. The caller holds the lock.
 func (l *Log) came(eventID string) {
 	if i := slices.IndexFunc(l.expected, func(e expectation) bool { return e.eventID == eventID }); i >= 0 {
 		l.expected = slices.Delete(l.expected, i, i+1)
@@ -58,7 +58,7 @@ func (l *Log) came(eventID string) {
 	}
 }
 
-// overdue returns the events that the stream is to be asked for now.
+// overdue returns the events to look for in the stream now.
 func (l *Log) overdue(now time.Time) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -74,8 +74,8 @@ func (l *Log) overdue(now time.Time) []string {
 	return ids
 }
 
-// lookFor asks the stream for events that are overdue, in the background. An event is not late if it came before it was
-// expected, or where this log lost a part of the stream.
+// lookFor looks for overdue events in the stream, in the background. An event is not late if it arrived before its announcement, or
+// in a part of the stream that this log has lost.
 func (l *Logs) lookFor(log *Log, eventIDs []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

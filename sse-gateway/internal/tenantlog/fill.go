@@ -72,7 +72,7 @@ func (l *Log) wake(wakers []Waker) {
 	}
 }
 
-// add appends p after the last entry; change measures it, nil: nothing does. The caller holds the lock.
+// add appends p after the last entry. change measures it and may be nil. The caller holds the lock.
 func (l *Log) add(p message.Published, change *visible.Change) {
 	l.came(p.Message.ID)
 	r, err := rendered{}, p.Err
@@ -84,7 +84,7 @@ func (l *Log) add(p message.Published, change *visible.Change) {
 			change.Dropped()
 		}
 		l.resync(Unreadable)
-		l.last = message.Tail{At: p.At, EventID: p.Message.ID} // "" if not even that could be parsed
+		l.last = message.Tail{At: p.At, EventID: p.Message.ID} // "" if the id could not be parsed
 		return
 	}
 	l.append(message.Tail{At: p.At, EventID: p.Message.ID}, r)
@@ -107,7 +107,7 @@ func (l *Log) heat(entries []message.Published, tail message.Tail) {
 			if p.Prev != l.last.At {
 				l.forget(p)
 			}
-			l.add(p, nil) // it happened before a client was there to see it
+			l.add(p, nil) // it happened before any client was connected
 		}
 	}
 	// The tail names an event that is no longer in the stream: it was lost, or it has expired since.

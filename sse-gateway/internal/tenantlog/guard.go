@@ -22,7 +22,7 @@ const (
 	Unreachable  Cause = "unreachable"  // Redis does not answer, or accepts no messages
 	Unsubscribed Cause = "unsubscribed" // the subscription to the tenant's channel is lost
 	Unread       Cause = "unread"       // messages are missing, and the stream cannot be read
-	Late         Cause = "late"         // an order has changed, and its event does not come
+	Late         Cause = "late"         // an order has changed, and its event does not arrive
 )
 
 // Degraded says since when and why a tenant's feed is not guaranteed. The zero Degraded is a guaranteed feed.
@@ -198,7 +198,7 @@ func (l *Log) wakeLocked() {
 	}
 }
 
-// frame returns the degraded frame. id is that of the last event before it.
+// frame returns the degraded frame. id is the id of the last event before it.
 func (d Degraded) frame(id string) frame.Event {
 	return frame.Event{ID: id, Name: "degraded", Data: encode(map[string]string{
 		"since": d.Since.UTC().Format(time.RFC3339), "reason": string(d.Cause),

@@ -51,7 +51,7 @@ type Log struct {
 	told     Degraded         // what the clients were told last; zero: the feed is guaranteed
 	proving  bool             // the interruption is over, and the missed messages are read
 	wakers   []Waker          // replaced, never changed, so that it can be read without the lock
-	writers  int              // who has called Attend
+	writers  int              // calls of Attend without a Leave yet
 	underway []underway       // by number
 
 	measure *visible.Recorder // nil: changes are not measured

@@ -47,7 +47,7 @@ type Logs struct {
 	Counts   Counts
 	Budget   *budget.Budget // for logs, streams and slow readers together
 	Relieved Relieved
-	Visible  *visible.Recorder // measures changes; nil: none does. Set it before Run
+	Visible  *visible.Recorder // measures changes; nil: they are not measured. Set it before Run
 	total    *ledger
 
 	ctx     context.Context //nolint:containedctx // the context of the readers, which must not end with a caller's
@@ -192,7 +192,7 @@ func (l *Logs) Run(ctx context.Context) {
 	}
 }
 
-// stop ends the readers. Under the lock, no reader is added to those that are waited for.
+// stop ends the readers and waits for them. The cancellation under the lock ensures that no reader starts during the wait.
 func (l *Logs) stop() {
 	l.mu.Lock()
 	l.cancel()

@@ -11,15 +11,15 @@ import (
 // underway is a change whose frame some writers still have to write.
 type underway struct {
 	number  uint64 // of its entry
-	waits   int    // for so many writers
-	written bool   // by one at least
+	waits   int    // writers that still have to write it
+	written bool   // at least one writer has written it
 	change  *visible.Change
 }
 
 // maxUnderway bounds the changes that are measured at once. A log beyond it is not measured until its writers have caught up.
 const maxUnderway = 8192
 
-// Attend says that the caller writes the log's frames to clients from now on, until Leave. It returns the number of the next
+// Attend registers a writer, which writes the log's frames to clients from now on, until Leave. It returns the number of the next
 // frame.
 func (l *Log) Attend() uint64 {
 	l.mu.Lock()
@@ -28,7 +28,7 @@ func (l *Log) Attend() uint64 {
 	return l.next
 }
 
-// Wrote says that the caller has written the frames from one number to before another to all of its clients that have room.
+// Wrote records that the caller has written the frames with numbers in [from, to) to all of its clients that have room.
 func (l *Log) Wrote(from, to uint64) {
 	l.mu.Lock()
 	done := l.wrote(from, to, true)
@@ -45,7 +45,7 @@ func (l *Log) Leave(from uint64) {
 	settle(done)
 }
 
-// wrote returns the changes that no writer has to write any more. The caller holds the lock.
+// wrote returns the changes that every writer has written. The caller holds the lock.
 func (l *Log) wrote(from, to uint64, written bool) (done []underway) {
 	if len(l.underway) == 0 {
 		return nil
@@ -77,7 +77,7 @@ func settle(done []underway) {
 	}
 }
 
-// begin returns what measures the change that p tells of, or nil. The caller holds the lock.
+// begin starts the measurement of p's change. It returns nil if the change is not measured. The caller holds the lock.
 func (l *Log) begin(p message.Published) *visible.Change {
 	if l.measure == nil || l.writers == 0 || p.Err != nil || len(l.underway) >= maxUnderway {
 		return nil
@@ -85,14 +85,14 @@ func (l *Log) begin(p message.Published) *visible.Change {
 	return l.measure.Begin(l.TenantID, p.Message)
 }
 
-// track waits for the writers of the newest entry, which tells of change. The caller holds the lock.
+// track measures change until the writers have written the newest entry, its frame. The caller holds the lock.
 func (l *Log) track(change *visible.Change) {
 	if change != nil {
 		l.underway = append(l.underway, underway{number: l.next - 1, waits: l.writers, change: change})
 	}
 }
 
-// named returns an order's data with the span that brings it to the page, for its receipt.
+// named returns an order's data with the span that the page names in its receipt.
 func named(data []byte, change *visible.Change) []byte {
 	if change == nil {
 		return data

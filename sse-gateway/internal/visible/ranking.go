@@ -9,15 +9,15 @@ import (
 )
 
 const (
-	// labelled is how many tenants have a label of their own, so that the metric's size does not depend on how many there are.
+	// labelled is the number of tenants with a label of their own. It bounds the metric, however many tenants there are.
 	labelled = 20
-	// everLabelled bounds how many have had one since the start: a label's series stay until the program ends.
+	// everLabelled bounds the tenants that have had a label since the start: the series of a label stay until the program ends.
 	everLabelled = 5 * labelled
-	// rankEvery is how soon a tenant that has become busy gets a label.
+	// rankEvery is the time after which a busy tenant gets a label.
 	rankEvery = time.Minute
 	// counted bounds the tenants whose changes are counted.
 	counted = 100_000
-	// other is the label of the rest.
+	// other is the label of all other tenants.
 	other = "other"
 )
 

@@ -15,8 +15,8 @@ type Receipt struct {
 	Arrived, Painted time.Time
 }
 
-// Painted notes a receipt for the change that m tells of. It returns false, and notes nothing, if the receipt is not for that
-// change: its trace is another, or is not sampled.
+// Painted records a receipt for the change in m. It returns false, and records nothing, if the receipt is not for that change: it has
+// another trace, or the trace is not sampled.
 func (r *Recorder) Painted(tenantID string, m message.Message, receipt Receipt) bool {
 	changed, ok := changedAt(m)
 	frame := tracing.Parent{TraceParent: receipt.TraceParent, TraceState: m.TraceState}

@@ -1,9 +1,9 @@
 // Package visible measures how soon an order's change is visible: from the change to the frame in the sockets of its
-// tenant's clients. Where the change's trace is sampled, it makes the span of that hop and names it in the frame, so that the
-// page's receipt ends the trace at the pixels.
+// tenant's clients. If the change's trace is sampled, it makes the span of that hop and names it in the frame, so that the
+// page's receipt completes the trace.
 //
-// The change's time is the event's timestamp: of order-api's events the clock of PostgreSQL when the order was changed, a few
-// milliseconds before its commit. For other publishers it is the time that they give.
+// The time of a change is the event's timestamp. For order-api it is PostgreSQL's clock at the change, a few milliseconds before the
+// commit; for other publishers it is the time that they give.
 package visible
 
 import (
@@ -56,7 +56,7 @@ type Change struct {
 	ctx     context.Context //nolint:containedctx // of the span, for the exemplar
 }
 
-// Begin notes that a change has come from the feed. It returns nil for a message that tells of no change.
+// Begin records that a change has arrived from the feed. It returns nil for a message without a change.
 func (r *Recorder) Begin(tenantID string, m message.Message) *Change {
 	changed, ok := changedAt(m)
 	if !ok {
@@ -89,7 +89,7 @@ func changedAt(m message.Message) (time.Time, bool) {
 	return data.Timestamp, true
 }
 
-// TraceParent is what the frame tells the page: the span of this hop, or "" for a trace that is not sampled.
+// TraceParent returns the span of this hop, for the frame; "" if the trace is not sampled.
 func (c *Change) TraceParent() string {
 	if c.span == nil {
 		return ""
@@ -97,13 +97,13 @@ func (c *Change) TraceParent() string {
 	return tracing.Of(c.ctx).TraceParent
 }
 
-// Written notes that the frame is in the sockets that had room.
+// Written records that the frame is in all sockets that had room.
 func (c *Change) Written() {
 	c.of.observe(c.ctx, c.tenant, c.kind, inFrame, c.cold, time.Since(c.changed))
 	c.Dropped()
 }
 
-// Dropped notes that no client was left to write to.
+// Dropped records that no client was left to write to.
 func (c *Change) Dropped() {
 	if c.span != nil {
 		c.span.End()

@@ -1,6 +1,6 @@
 // Command schemas writes the JSON Schemas that kubeconform checks manifests with, one file per kind: Kubernetes' own
 // from the OpenAPI documents in the module k8s.io/kubernetes, Knative's from the CustomResourceDefinitions in its
-// modules. Versions and checksums are those of modules.txt, so a first run needs the module proxy and later ones nothing.
+// modules. Versions and checksums are those of modules.txt. The first run needs the module proxy; later runs download nothing.
 //
 // Every object that lists its properties is closed, so that a misspelt field is an error, as it is for a server-side
 // apply with strict field validation.
@@ -109,7 +109,7 @@ func convertOpenAPI(content []byte, folder string) (int, error) {
 	return n, nil
 }
 
-// reach adds the schema called name and all that it refers to.
+// reach adds the schema called name and every schema that it refers to.
 func reach(all map[string]object, name string, used map[string]object) {
 	if _, seen := used[name]; seen || all[name] == nil {
 		return
@@ -162,7 +162,7 @@ func convertDefinitions(content []byte, folder string) (int, error) {
 	return n, nil
 }
 
-// closeObjects forbids properties that are not listed, and takes away what Kubernetes means but JSON Schema doesn't say.
+// closeObjects forbids properties that are not listed, and removes keywords that have a meaning only in Kubernetes.
 func closeObjects(schema object) {
 	visit(schema, func(o object) {
 		if o["x-kubernetes-int-or-string"] == true || o["format"] == "int-or-string" {

@@ -48,8 +48,8 @@ ORDER BY coalesce(r.occurred_at, o.occurred_at), event_id`
 	return events, nil
 }
 
-// EventOfMail returns the ids of the event that the mail is about, and of the user who gets it; both are "" for an unknown mail
-// and one that is not about an order.
+// EventOfMail returns the ids of the event that the mail is about, and of the user who gets it. Both are "" if the mail is unknown
+// or not about an order.
 func (s *Store) EventOfMail(ctx context.Context, mailID string) (eventID, userID string, err error) {
 	const query = `SELECT event_id::text, user_id::text FROM email_deliveries WHERE id = $1 AND order_id IS NOT NULL`
 	err = s.pool.QueryRow(ctx, query, mailID).Scan(&eventID, &userID)

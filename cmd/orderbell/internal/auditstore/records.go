@@ -101,8 +101,8 @@ func addFollowers(ctx context.Context, tx pgx.Tx, records []audit.Record) error 
 }
 
 // Orphans returns the rows of a page of table whose event has no record. A row's id begins with its event's time, so the
-// pages are those of w by the event's id. A page begins after the row after, "" at first; next is where the following page
-// begins, "" at the end; looked is how many rows it had.
+// pages of w are by the event's id. A page begins after the row after ("" for the first page). next is the start of the
+// following page ("" at the end), and looked is the number of rows in the page.
 func (s *Store) Orphans(ctx context.Context, w audit.Window, table audit.Table, after string, limit int) (orphans []audit.Orphan, looked int, next string, err error) {
 	query := `
 WITH page AS (

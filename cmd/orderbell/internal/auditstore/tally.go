@@ -9,7 +9,8 @@ import (
 	"orderbell/internal/user"
 )
 
-// Tally counts how far the events of w have come. Events of other publishers are not counted: they have no row in the outbox.
+// Tally counts the events of w by the step that they have reached. Events of other publishers are not counted: they have no row in
+// the outbox.
 func (s *Store) Tally(ctx context.Context, w audit.Watched) (t audit.Tally, err error) {
 	const events = `
 WITH tenants AS (SELECT * FROM unnest($1::text[], $2::timestamptz[]) AS t (id, loaded)),

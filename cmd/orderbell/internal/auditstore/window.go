@@ -13,8 +13,8 @@ import (
 	"orderbell/internal/store/database"
 )
 
-// The pages of a window. Each is one short read-only transaction on one snapshot, which holds back no vacuum, and looks
-// at no more than limit rows of its table, however few of them are in the window.
+// The pages of a window. Each is one short read-only transaction on one snapshot, which does not delay a vacuum, and reads
+// at most limit rows of its table, however few of them are in the window.
 
 // page runs do in a read-only transaction.
 func (s *Store) page(ctx context.Context, what string, do func(pgx.Tx) error) error {

@@ -11,8 +11,6 @@ import (
 	"slices"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
-
 	"orderbell/cmd/orderbell/internal/seed"
 	"orderbell/cmd/orderbell/internal/watch"
 	"orderbell/internal/audit"
@@ -37,7 +35,7 @@ type Stream interface {
 
 // Bus writes events to the topic; one error per event.
 type Bus interface {
-	Send(ctx context.Context, topic string, events []cloudevents.Event) []error
+	Send(ctx context.Context, topic string, events []cloudevent.Event) []error
 }
 
 // Lags returns the number of messages that a consumer group has not yet handled, by partition.
@@ -58,7 +56,7 @@ type Config struct {
 	Lags     Lags
 	Groups   []string      // the consumer groups of the topic
 	Patience time.Duration // for each step
-	Mailpit  string        // the mail server's address; "": it is no known Mailpit, and its inbox is not looked at
+	Mailpit  string        // the mail server's address; "": it is not known to be a Mailpit, and its inbox is not checked
 	Printf   func(format string, args ...any)
 }
 
@@ -218,7 +216,7 @@ func (r *run) redeliver(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(r.Bus.Send(ctx, r.Topic, []cloudevents.Event{ce})...); err != nil {
+	if err := errors.Join(r.Bus.Send(ctx, r.Topic, []cloudevent.Event{ce})...); err != nil {
 		return err
 	}
 	for _, group := range r.Groups {

@@ -8,11 +8,10 @@ import (
 	"testing"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
-
 	"orderbell/cmd/orderbell/internal/check"
 	"orderbell/cmd/orderbell/internal/seed"
 	"orderbell/internal/auth/authtest"
+	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/feed/message"
 )
 
@@ -93,7 +92,7 @@ func setup(t *testing.T, f fault, said *strings.Builder) check.Config {
 }
 
 // Send is the topic: a redelivery.
-func (s *shop) Send(_ context.Context, _ string, events []cloudevents.Event) []error {
+func (s *shop) Send(_ context.Context, _ string, events []cloudevent.Event) []error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.redelivered = true

@@ -84,7 +84,7 @@ func (r *run) received(ctx context.Context, address string) (n int, err error) {
 		Count *int `json:"messages_count"`
 	}
 	if err := json.NewDecoder(resp.Body).Decode(&found); err != nil || found.Count == nil {
-		return 0, fmt.Errorf("MAILPIT_URL: %s answers %s and not as Mailpit does: %w", r.Mailpit, resp.Status, err)
+		return 0, fmt.Errorf("MAILPIT_URL: %s answers %s, which is not Mailpit's answer: %w", r.Mailpit, resp.Status, err)
 	}
 	return *found.Count, nil
 }

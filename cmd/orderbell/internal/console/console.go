@@ -38,7 +38,7 @@ func (c *Console) Hold() {
 	c.hold = true
 }
 
-// Release writes what was held back, at most the last 2000 lines, and holds no more.
+// Release writes the lines that were held back, at most the last 2000, and holds back no further lines.
 func (c *Console) Release() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -16,7 +16,7 @@ const (
 	longestPause = time.Hour
 	// calm is the time without a new dead letter after which all dead letters of a subscriber are sent.
 	calm = 30 * time.Second // longer than the broker retries
-	// crowded is the status of an event that one business has too many of. It does not tell that the subscriber fails.
+	// crowded is the status of an event of a business with too many events at once. It does not mean that the subscriber fails.
 	crowded = "429"
 	// probes is the number of dead letters that are sent to a subscriber that still fails.
 	probes = 10

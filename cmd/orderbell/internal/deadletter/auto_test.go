@@ -7,18 +7,18 @@ import (
 	"testing"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
 	"orderbell/cmd/orderbell/internal/deadletter"
+	"orderbell/internal/event/cloudevent"
 	contract "orderbell/internal/event/deadletter"
 )
 
 const orderPaid = "http://order-paid/"
 
 // failed is the letter of e, which the subscriber answered with status; 0 is no answer.
-func failed(e cloudevents.Event, subscriber string, status int) cloudevents.Event {
+func failed(e cloudevent.Event, subscriber string, status int) cloudevent.Event {
 	return contract.Failure{Dest: subscriber, Status: status}.DeadLetter(e)
 }
 
@@ -34,7 +34,7 @@ func TestRedriveByItself(t *testing.T) {
 	t.Run("a temporary failure is redriven, a refusal is not", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		var letters []cloudevents.Event
+		var letters []cloudevent.Event
 		for _, status := range []int{http.StatusServiceUnavailable, http.StatusBadRequest, http.StatusForbidden, 0, http.StatusTooManyRequests} {
 			letters = append(letters, failed(newEvent(t, "demo"), orderPaid, status))
 		}
@@ -98,7 +98,7 @@ func TestRedriveAtARate(t *testing.T) {
 			b := setup(t)
 			b.PerSecond = test.rate
 			e := newEvent(t, "demo")
-			letters := make([]cloudevents.Event, test.letters)
+			letters := make([]cloudevent.Event, test.letters)
 			for i := range letters {
 				letters[i] = e.Clone()
 				letters[i].SetID(uuid.Must(uuid.NewV7()).String())

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/uuid"
 
 	"orderbell/internal/bus/record"
+	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/event/deadletter"
 )
 
@@ -26,7 +26,7 @@ func (o *Office) Close(ctx context.Context, c Choice, by, reason string) ([]Lett
 	}
 	now := time.Now().UTC()
 	closed := []Letter{}
-	var notes []cloudevents.Event
+	var notes []cloudevent.Event
 	for _, l := range chosen {
 		if l.ClosedAt != nil || l.RedrivenAt != nil {
 			continue

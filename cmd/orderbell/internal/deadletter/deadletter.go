@@ -15,8 +15,6 @@ import (
 	"strings"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
-
 	"orderbell/cmd/orderbell/internal/progress"
 	"orderbell/internal/bus/record"
 	"orderbell/internal/event/cloudevent"
@@ -34,7 +32,7 @@ type Reader interface {
 
 // Bus sends events.
 type Bus interface {
-	Send(ctx context.Context, topic string, events []cloudevents.Event) []error
+	Send(ctx context.Context, topic string, events []cloudevent.Event) []error
 }
 
 // Sources reports whether a source may send events for a tenant.
@@ -200,7 +198,7 @@ func newLetter(r record.Record) Letter {
 	return l
 }
 
-func text(e cloudevents.Event, extension string) string {
+func text(e cloudevent.Event, extension string) string {
 	s, _ := e.Extensions()[extension].(string)
 	return s
 }

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
@@ -66,7 +65,7 @@ func setup(t *testing.T) *testBundle {
 	}
 }
 
-func (b *testBundle) send(t *testing.T, topic string, events ...cloudevents.Event) {
+func (b *testBundle) send(t *testing.T, topic string, events ...cloudevent.Event) {
 	t.Helper()
 	for _, err := range b.producer.Send(b.ctx, topic, events) {
 		if err != nil {
@@ -76,7 +75,7 @@ func (b *testBundle) send(t *testing.T, topic string, events ...cloudevents.Even
 }
 
 // bury adds letters to the topic, and returns them as listed.
-func (b *testBundle) bury(t *testing.T, letters ...cloudevents.Event) []deadletter.Letter {
+func (b *testBundle) bury(t *testing.T, letters ...cloudevent.Event) []deadletter.Letter {
 	t.Helper()
 	var buried []deadletter.Letter
 	known := map[string]bool{}
@@ -130,7 +129,7 @@ func (b *testBundle) events(t *testing.T) []string {
 	return events
 }
 
-func newEvent(t *testing.T, tenant string) cloudevents.Event {
+func newEvent(t *testing.T, tenant string) cloudevent.Event {
 	t.Helper()
 	at := time.Now().UTC()
 	ce, err := cloudevent.New(event.Event{
@@ -146,7 +145,7 @@ func newEvent(t *testing.T, tenant string) cloudevents.Event {
 	return ce
 }
 
-func refused(e cloudevents.Event, reason string) cloudevents.Event {
+func refused(e cloudevent.Event, reason string) cloudevent.Event {
 	return contract.Failure{
 		Dest: "http://order-paid/", Status: 400, Header: map[string][]string{"Kne-Reason": {reason}}, Body: []byte(`{"detail": "x"}`),
 	}.DeadLetter(e)

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/uuid"
 
 	"orderbell/internal/backoff"
 	"orderbell/internal/bus/record"
 	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/event/deadletter"
 )
 
@@ -137,7 +137,7 @@ const (
 type batch struct {
 	letters []Letter
 	keys    [][]byte
-	events  []cloudevents.Event
+	events  []cloudevent.Event
 	bytes   int
 }
 
@@ -220,7 +220,7 @@ func narrow(spans []record.Span, letters map[place]Letter) []record.Span {
 // flush sends a batch: first the events, then the notes of those that Kafka acknowledged. The reverse order could lose
 // an event.
 func (o *Office) flush(ctx context.Context, b *batch, sent map[[32]byte]bool) ([]Letter, error) {
-	var events []cloudevents.Event
+	var events []cloudevent.Event
 	var of []int // by event, the letter
 	for i, l := range b.letters {
 		if !sent[l.content] {
@@ -241,7 +241,7 @@ func (o *Office) flush(ctx context.Context, b *batch, sent map[[32]byte]bool) ([
 		}
 	}
 	var noted []Letter
-	var notes []cloudevents.Event
+	var notes []cloudevent.Event
 	now := time.Now().UTC()
 	for i, l := range b.letters {
 		if lost[l.content] {

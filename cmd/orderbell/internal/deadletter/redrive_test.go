@@ -10,12 +10,12 @@ import (
 	"testing"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
 	"orderbell/cmd/orderbell/internal/deadletter"
 	"orderbell/internal/bus/record"
+	"orderbell/internal/event/cloudevent"
 	contract "orderbell/internal/event/deadletter"
 )
 
@@ -134,7 +134,7 @@ func TestRedrive(t *testing.T) {
 		b := setup(t)
 		const many = 1234
 		order := newEvent(t, "demo")
-		letters := make([]cloudevents.Event, many)
+		letters := make([]cloudevent.Event, many)
 		for i := range letters {
 			letters[i] = order.Clone()
 			letters[i].SetID(uuid.Must(uuid.NewV7()).String())
@@ -185,7 +185,7 @@ type flaky struct {
 	fail map[int]bool
 }
 
-func (m *flaky) Send(ctx context.Context, topic string, events []cloudevents.Event) []error {
+func (m *flaky) Send(ctx context.Context, topic string, events []cloudevent.Event) []error {
 	errs := make([]error, len(events))
 	for i := range events {
 		if m.fail[i] {
@@ -208,7 +208,7 @@ func (sources) SourceAllowed(_ context.Context, source, tenantID string) (bool, 
 func TestRedriveAsksForWhomASourceMaySpeak(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	of := func(source, tenant string) cloudevents.Event {
+	of := func(source, tenant string) cloudevent.Event {
 		e := newEvent(t, tenant)
 		e.SetSource(source)
 		return refused(e, "no")
@@ -257,7 +257,7 @@ func TestOneRecordIsOneLetter(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	e := newEvent(t, "demo")
-	at := func(offset string) cloudevents.Event {
+	at := func(offset string) cloudevent.Event {
 		letter := refused(e, "no")
 		letter.SetExtension(contract.ExtPartition, "3")
 		letter.SetExtension(contract.ExtOffset, offset)

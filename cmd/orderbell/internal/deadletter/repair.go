@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
-
 	"orderbell/internal/audit"
+	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/event/deadletter"
 	"orderbell/internal/feed/message"
 )
@@ -30,7 +29,7 @@ type Repair struct {
 	Groups []string // the consumer groups of all Triggers
 	// Oldest returns when the oldest message was written that a group has not committed, or zero without one.
 	Oldest func(ctx context.Context, group string) (time.Time, error)
-	Feed   Feed          // nil: whether events were published is not looked at
+	Feed   Feed          // nil: it is not checked whether events were published
 	Replay time.Duration // how long Feed remembers an event
 	Settle time.Duration // the least age of an event that counts as dropped, such as [Settle]
 }
@@ -58,7 +57,7 @@ type Dropped struct {
 	SentAt   time.Time `json:"sent_at"`
 	Reason   string    `json:"reason"`
 
-	letter cloudevents.Event
+	letter cloudevent.Event
 }
 
 // Repair writes a dead letter for each event that the broker has dropped, and returns these events. An event of the outbox counts as
@@ -183,7 +182,7 @@ func (r *Repair) unpublished(ctx context.Context, page []audit.Sent, until, now 
 			if err != nil {
 				return nil, err
 			}
-			begins[e.TenantID] = now // a stream without entries: Redis may have lost them, and knows nothing older
+			begins[e.TenantID] = now // a stream without entries: Redis may have lost them, and has nothing older
 			if ok {
 				begins[e.TenantID] = time.UnixMilli(int64(oldest.Millis)) //nolint:gosec // milliseconds of a clock
 			}
@@ -220,7 +219,7 @@ func (o *Office) bury(ctx context.Context, dropped []Dropped) ([]Dropped, error)
 		if err := pace.wait(ctx, n); err != nil {
 			return done, err
 		}
-		letters := make([]cloudevents.Event, n)
+		letters := make([]cloudevent.Event, n)
 		for i := range letters {
 			letters[i] = dropped[i].letter
 		}

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/cloudevents/sdk-go/v2/binding"
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 	"github.com/redis/go-redis/v9"
@@ -157,7 +156,7 @@ func (s *shop) Publish(ctx context.Context, tenantID string, m message.Message) 
 	return s.feed.Publish(ctx, tenantID, m)
 }
 
-func (s *shop) Send(ctx context.Context, topic string, events []cloudevents.Event) []error {
+func (s *shop) Send(ctx context.Context, topic string, events []cloudevent.Event) []error {
 	errs := make([]error, len(events))
 	for i := range events {
 		if topic == s.Topics.DeadLetters && (s.noLetters.Load() || s.lettersLeft.Load() == 0) {

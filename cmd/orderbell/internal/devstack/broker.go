@@ -42,8 +42,8 @@ type broker struct {
 
 // startBroker starts the local broker with one trigger for each function.
 func startBroker(cfg bus.Config, log *slog.Logger, urls map[string]*url.URL, secret string) (*broker, error) {
-	// A new group begins with the oldest message, so that messages are not lost that programs write before the group has
-	// joined. k8s/kafka-broker/settings sets the same for Knative's groups.
+	// A new group begins with the oldest message, so that messages which programs write before the group has joined are not
+	// lost. k8s/kafka-broker/settings sets the same for Knative's groups.
 	consumer, err := bus.NewConsumer(cfg, bus.Earliest, log)
 	if err != nil {
 		return nil, err

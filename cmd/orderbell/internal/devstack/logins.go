@@ -19,7 +19,7 @@ func roles() map[string]string {
 }
 
 // logins lets each program log in with its own role, under a password of this run, and returns the programs' addresses of
-// the database. A server of the environment keeps its roles as they are: there every program takes DATABASE_URL.
+// the database. A server of the environment keeps its roles unchanged: there every program uses DATABASE_URL.
 func (s *stores) logins(ctx context.Context, cfg database.Config) (map[string]string, error) {
 	if !s.ownPostgres {
 		return nil, nil

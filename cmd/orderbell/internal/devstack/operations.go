@@ -29,9 +29,9 @@ import (
 const (
 	// mostBroken is how long the operations page may keep a part broken.
 	mostBroken = time.Minute
-	// spikeAtOnce is how many payments of its spike wait for an answer at the same time.
+	// spikeAtOnce is how many payments of a spike wait for an answer at the same time.
 	spikeAtOnce = 8
-	// spikePatience is how long one of them may wait for its answer.
+	// spikePatience is how long a payment may wait for its answer.
 	spikePatience = 30 * time.Second
 )
 
@@ -131,7 +131,7 @@ func (o *operations) lags(cfg bus.Config) ([]status.Probe, error) {
 			for _, n := range lag {
 				waiting += n
 			}
-			return status.Lag(waiting, 0), err // the age of messages is slow to read, and is read every second
+			return status.Lag(waiting, 0), err // without the age of messages: it is too slow to read every second
 		}})
 	}
 	return probes, nil

@@ -28,7 +28,7 @@ const (
 	startPatience = time.Minute
 )
 
-// Names of the programs, which are also those of their folders, binaries and logs.
+// Names of the programs. Their folders, binaries and logs have the same names.
 const (
 	orderAPI           = "order-api"
 	userAPI            = "user-api"
@@ -150,7 +150,7 @@ func environment(origin string) []string {
 	env := append(os.Environ(), "SHUTDOWN_TIMEOUT="+shutdownTimeout)
 	for name, value := range map[string]string{
 		"LOG_FORMAT": "text",
-		// The origin says where a request comes from.
+		// The origin passes on the client's address.
 		"TRUSTED_PROXIES": "127.0.0.0/8,::1",
 		// Service accounts of the commands tail and load.
 		"AUTH_SERVICE_ACCOUNTS": "*/orderbell-tail:viewer,*/orderbell-load:cashier",

@@ -38,7 +38,7 @@ type stores struct {
 	ownPostgres bool               // started here
 	redis       *embedded.Redis    // nil if the environment names another, as the next
 	mailpit     *supervise.Running //
-	broken      chan error         // receives one error if a server ends that no supervisor starts again
+	broken      chan error         // receives one error if a server without a supervisor ends
 	mu          sync.Mutex
 	stops       []func() error // in the order of their start
 }
@@ -70,7 +70,7 @@ func startStores(ctx context.Context, opts Options, dir *Dir) (*stores, error) {
 		address              *string
 		start                func(context.Context) error
 	}{
-		{"PostgreSQL", "DATABASE_URL", "a first start fetches it and makes the database", &s.DatabaseURL, func(ctx context.Context) error { return s.startPostgres(ctx, dir) }},
+		{"PostgreSQL", "DATABASE_URL", "the first start downloads it and creates the database", &s.DatabaseURL, func(ctx context.Context) error { return s.startPostgres(ctx, dir) }},
 		{"Kafka (kfake)", "KAFKA_BROKERS", "reading its data", &s.Brokers, func(context.Context) error { return s.startKafka(dir) }},
 		{"Redis (miniredis)", "REDIS_URL", "this machine is busy", &s.RedisURL, s.startRedis},
 		{"mail (Mailpit)", "SMTP_URL", "reading its messages", &s.SMTPURL, func(ctx context.Context) error { return s.startMailpit(ctx, opts, dir) }},

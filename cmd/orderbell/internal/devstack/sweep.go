@@ -9,10 +9,11 @@ import (
 	"net/http"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/cloudevents/sdk-go/v2/binding"
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 	"github.com/google/uuid"
+
+	"orderbell/internal/event/cloudevent"
 )
 
 const (
@@ -53,7 +54,7 @@ func startSweeper(subscriber, secret string, log *slog.Logger) *sweeper {
 func ping(ctx context.Context, subscriber, secret string, now time.Time) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
-	e := cloudevents.NewEvent()
+	e := cloudevent.Empty()
 	e.SetID(uuid.NewString())
 	e.SetSource("/orderbell/dev#sweep")
 	e.SetType(pingType)

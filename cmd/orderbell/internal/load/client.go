@@ -10,7 +10,7 @@ import (
 	"orderbell/internal/event"
 )
 
-// client is one stream. Its own goroutine alone touches it until it ends; ready is closed once.
+// client is one stream. Only its own goroutine uses it until it ends; ready is closed once.
 type client struct {
 	run   *run
 	ready chan struct{}

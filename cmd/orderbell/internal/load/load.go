@@ -203,7 +203,7 @@ func (r Report) Problem() string {
 	case r.Connected < r.Clients:
 		return fmt.Sprintf("%d of %d clients did not connect", r.Clients-r.Connected, r.Clients)
 	case r.Gaps > 0:
-		return fmt.Sprintf("%d deliveries to %d clients did not come", r.Gaps, r.GapsOf)
+		return fmt.Sprintf("%d deliveries to %d clients did not arrive", r.Gaps, r.GapsOf)
 	}
 	return ""
 }

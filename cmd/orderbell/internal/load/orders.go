@@ -21,7 +21,7 @@ type OrderPlan struct {
 	Rate     float64  // orders per second over all tenants; 0: a spike, as fast as they are answered
 	Orders   int      // how many orders
 	Pay      bool     // pay each order as soon as it is created
-	Blind    bool     // send alone: no stream is opened and no event awaited, so that a run works while the gateway is down
+	Blind    bool     // only send: open no stream and await no event, so that a run works while the gateway is down
 	InFlight int      // how many requests may be open at the same time
 	Patience time.Duration
 	Token    func(tenant string) (string, error)
@@ -161,7 +161,7 @@ func (r *orderRun) watchAll(ctx context.Context, running *sync.WaitGroup) error 
 	return nil
 }
 
-// send makes all orders, by the plan's clock.
+// send creates all orders at their planned times.
 func (r *orderRun) send(ctx context.Context) {
 	step, end := r.Progress.Begin("orders", int64(r.Orders))
 	defer end()

@@ -36,7 +36,7 @@ func (r *orderRun) post(ctx context.Context, tenant, id, path, body string) (str
 		OrderID string `json:"order_id"`
 		Limit   string `json:"limit"`
 	}
-	_ = json.Unmarshal(answer, &content) // the status says whether it has to be one
+	_ = json.Unmarshal(answer, &content) // the status decides whether it must be one
 	switch {
 	case response.StatusCode/100 != 2:
 		return "", errors.New(strings.TrimSpace(response.Status + " " + content.Limit))

@@ -7,10 +7,10 @@ import (
 	"io"
 	"net/http"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/cloudevents/sdk-go/v2/binding"
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 
+	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/event/deadletter"
 )
 
@@ -25,7 +25,7 @@ type failure struct {
 const maxAnswer = 1 << 20
 
 // attempt POSTs e once. It returns nil on success.
-func (b *Broker) attempt(ctx context.Context, t Trigger, e cloudevents.Event) *failure {
+func (b *Broker) attempt(ctx context.Context, t Trigger, e cloudevent.Event) *failure {
 	f := b.try(ctx, t, e)
 	if f != nil {
 		f.answer.Dest = t.Subscriber
@@ -33,7 +33,7 @@ func (b *Broker) attempt(ctx context.Context, t Trigger, e cloudevents.Event) *f
 	return f
 }
 
-func (b *Broker) try(ctx context.Context, t Trigger, e cloudevents.Event) *failure {
+func (b *Broker) try(ctx context.Context, t Trigger, e cloudevent.Event) *failure {
 	posting, cancel := context.WithTimeout(ctx, t.Delivery.Timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(posting, http.MethodPost, t.Subscriber, nil)

@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/go-cmp/cmp"
 
 	"orderbell/cmd/orderbell/internal/localbroker"
 	"orderbell/internal/bus/record"
+	"orderbell/internal/event/cloudevent"
 )
 
 // records is a source that hands each group the same records, once. A real source cannot have undecodable records.
@@ -33,10 +33,10 @@ type refusing struct {
 	mu       sync.Mutex
 	failures int
 	topics   []string
-	sent     []cloudevents.Event
+	sent     []cloudevent.Event
 }
 
-func (b *refusing) Send(_ context.Context, topic string, events []cloudevents.Event) []error {
+func (b *refusing) Send(_ context.Context, topic string, events []cloudevent.Event) []error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	errs := make([]error, len(events))
@@ -80,7 +80,7 @@ func TestMessagesThatAreNoEvents(t *testing.T) {
 	if err := got.Validate(); err != nil {
 		t.Error(err)
 	}
-	want := cloudevents.NewEvent()
+	want := cloudevent.Empty()
 	want.SetID("partition:3/offset:41")
 	want.SetType("dev.knative.kafka.event")
 	want.SetSource("/orderbell/local-broker#orders.events")

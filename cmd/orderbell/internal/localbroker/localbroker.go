@@ -31,11 +31,10 @@ import (
 	"sync"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
-
 	"orderbell/internal/backoff"
 	"orderbell/internal/bus/record"
 	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/event/deadletter"
 	"orderbell/internal/text"
 )
@@ -76,7 +75,7 @@ type Source interface {
 // Bus takes dead letters and answers.
 type Bus interface {
 	// Send returns one error per event, nil where Kafka has it.
-	Send(ctx context.Context, topic string, events []cloudevents.Event) []error
+	Send(ctx context.Context, topic string, events []cloudevent.Event) []error
 }
 
 // Broker is made by [New].
@@ -197,10 +196,10 @@ func (b *Broker) deliver(ctx context.Context, t Trigger, r record.Record, careta
 	return b.bury(ctx, t, f.answer.DeadLetter(e))
 }
 
-// bury writes letter as often as t allows. Its only error is the end of ctx.
-func (b *Broker) bury(ctx context.Context, t Trigger, letter cloudevents.Event) error {
+// bury tries to write letter as often as t allows. Its only error is the end of ctx.
+func (b *Broker) bury(ctx context.Context, t Trigger, letter cloudevent.Event) error {
 	for retry := 1; ; retry++ {
-		err := b.bus.Send(ctx, b.topics.DeadLetters, []cloudevents.Event{letter})[0]
+		err := b.bus.Send(ctx, b.topics.DeadLetters, []cloudevent.Event{letter})[0]
 		if err == nil {
 			return nil
 		}
@@ -223,10 +222,10 @@ func (d Delivery) pause(retry int) time.Duration {
 }
 
 // publish sends e until Kafka has it.
-func (b *Broker) publish(ctx context.Context, topic string, e cloudevents.Event) error {
+func (b *Broker) publish(ctx context.Context, topic string, e cloudevent.Event) error {
 	again := backoff.New(100*time.Millisecond, 5*time.Second)
 	for {
-		err := b.bus.Send(ctx, topic, []cloudevents.Event{e})[0]
+		err := b.bus.Send(ctx, topic, []cloudevent.Event{e})[0]
 		if err == nil {
 			return nil
 		}

@@ -11,7 +11,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/uuid"
 
 	"orderbell/cmd/orderbell/internal/deadletter"
@@ -41,7 +40,7 @@ func newKafka() *kafka {
 	return k
 }
 
-func (k *kafka) Send(_ context.Context, topic string, events []cloudevents.Event) []error {
+func (k *kafka) Send(_ context.Context, topic string, events []cloudevent.Event) []error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, e := range events {
@@ -195,7 +194,7 @@ func (o outage) run(t *testing.T) aftermath {
 		time.Sleep(time.Until(at))
 		e := payment(t)
 		sent[e.ID()] = at
-		k.Send(ctx, eventTopic, []cloudevents.Event{e})
+		k.Send(ctx, eventTopic, []cloudevent.Event{e})
 	}
 	for end := healed.Add(watch); f.count() < len(sent) && time.Now().Before(end); {
 		time.Sleep(time.Minute)
@@ -224,7 +223,7 @@ func (o outage) run(t *testing.T) aftermath {
 	return a
 }
 
-func payment(t *testing.T) cloudevents.Event {
+func payment(t *testing.T) cloudevent.Event {
 	t.Helper()
 	at := time.Now().UTC()
 	e, err := cloudevent.New(event.Event{

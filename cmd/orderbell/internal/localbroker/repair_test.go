@@ -6,11 +6,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
-
 	"orderbell/cmd/orderbell/internal/deadletter"
 	"orderbell/internal/audit"
 	"orderbell/internal/event"
+	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/feed/message"
 )
 
@@ -28,7 +27,7 @@ func (h *history) refusesLetters() bool {
 }
 
 // mark is the relay's: e counts as sent from now on.
-func (h *history) mark(e cloudevents.Event) {
+func (h *history) mark(e cloudevent.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.outbox = append(h.outbox, audit.Sent{SentAt: time.Now(), Outgoing: event.Outgoing{

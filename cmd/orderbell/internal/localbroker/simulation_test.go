@@ -17,7 +17,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/cloudevents/sdk-go/v2/binding"
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 	"github.com/google/uuid"
@@ -156,7 +155,7 @@ func (h *history) Publish(_ context.Context, _ string, m message.Message) error 
 }
 
 // Send is Kafka for the broker and the redrive: it may refuse an event, or accept it and report an error.
-func (h *history) Send(ctx context.Context, topic string, events []cloudevents.Event) []error {
+func (h *history) Send(ctx context.Context, topic string, events []cloudevent.Event) []error {
 	errs := make([]error, len(events))
 	for i, e := range events {
 		place := topic + " " + e.Type() + " " + e.ID()
@@ -256,7 +255,7 @@ func (h *history) run(t *testing.T) []string {
 
 // relay writes the orders' changes, and sends each at least once: it marks after the send, and may die in between.
 func (h *history) relay(ctx context.Context, running *sync.WaitGroup) []string {
-	var events []cloudevents.Event
+	var events []cloudevent.Event
 	var ids []string
 	for i := range historyEvents {
 		data := event.Data{
@@ -276,7 +275,7 @@ func (h *history) relay(ctx context.Context, running *sync.WaitGroup) []string {
 		for _, e := range events {
 			time.Sleep(time.Duration(h.random("pause "+e.ID(), 0).Int64N(int64(10 * time.Second))))
 			for h.plant != markBeforeSend || !h.fails("died "+e.ID(), 4) {
-				h.topic.Send(ctx, eventTopic, []cloudevents.Event{e})
+				h.topic.Send(ctx, eventTopic, []cloudevent.Event{e})
 				if !h.fails("died "+e.ID(), 4) {
 					break
 				}

@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
-
 	"orderbell/cmd/orderbell/internal/localbroker"
 	"orderbell/internal/bus"
 	"orderbell/internal/bus/record"
@@ -120,8 +118,8 @@ func paid(subscriber string) localbroker.Trigger {
 	}
 }
 
-func newEvent(id string, kind event.Type) cloudevents.Event {
-	e := cloudevents.NewEvent()
+func newEvent(id string, kind event.Type) cloudevent.Event {
+	e := cloudevent.Empty()
 	e.SetID(id)
 	e.SetSource("/test")
 	e.SetType(string(kind))
@@ -130,11 +128,11 @@ func newEvent(id string, kind event.Type) cloudevents.Event {
 	e.SetExtension(cloudevent.ExtPartitionKey, "order-1")
 	e.SetExtension(cloudevent.ExtTenantID, "demo")
 	e.DataEncoded = []byte(`{"a": 1}`)
-	e.SetDataContentType(cloudevents.ApplicationJSON)
+	e.SetDataContentType(cloudevent.JSON)
 	return e
 }
 
-func (s *stack) publish(t *testing.T, events ...cloudevents.Event) {
+func (s *stack) publish(t *testing.T, events ...cloudevent.Event) {
 	t.Helper()
 	for _, err := range s.producer.Send(s.ctx, s.config.Topic, events) {
 		if err != nil {

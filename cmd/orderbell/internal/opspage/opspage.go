@@ -30,7 +30,7 @@ import (
 
 // Config says what the page shows and what its actions do.
 type Config struct {
-	Origin  string // of the shop's page, for a link
+	Origin  string // of the business's page, for a link
 	Mailpit string // "" if the mail server is not known to be a Mailpit
 	Tenants []string
 
@@ -78,7 +78,7 @@ type Page struct {
 	spike   *Spike
 	verdict *Verdict
 	letters []deadletter.Letter
-	read    time.Time // when the letters were
+	read    time.Time // when the letters were read
 }
 
 // New returns a page that is served until [Page.Close].

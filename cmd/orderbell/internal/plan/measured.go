@@ -27,7 +27,7 @@ const seeds = 20
 // machine is the cluster test's: two cores that do everything, from the tills to PostgreSQL. Its values are read from one run, the
 // spike of 5,000 payments of docs/cluster-spike.svg, made before functions applied events in batches:
 //
-//   - 172 events a second while the backlog goes down and no payments come: 2 s ÷ 172 = 11.6 ms for an event.
+//   - 172 events a second while the backlog shrinks and no payments arrive: 2 s ÷ 172 = 11.6 ms for an event.
 //   - 125 events a second beside 295 payments a second: (2 s − 125 × 11.6 ms) ÷ 295 = 1.86 ms for a payment.
 //   - pods were ready 3.1 to 8.4 s after they were wanted.
 func machine() Cell {

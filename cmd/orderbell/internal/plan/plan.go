@@ -80,10 +80,10 @@ const (
 	scales = "docs/knative.md"
 	plans  = "docs/capacity.md"
 	pods   = "k8s/components/event-function/service.yaml"
-	asked  = "chosen" // what the plan is for, neither measured nor assumed
+	asked  = "chosen" // the subject of the plan, neither measured nor assumed
 )
 
-// Fields returns the inputs in the order of the help. Their values are those of in.
+// Fields returns the inputs in the order of the help, with the values of in.
 func (in *Input) Fields() []Field {
 	const second, hour = 1, 3600
 	return []Field{

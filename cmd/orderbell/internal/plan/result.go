@@ -16,7 +16,7 @@ type Result struct {
 	Course   Course        `json:"course"`
 }
 
-// steady is the part of the time before the spike whose payments count as those of the mean load: its last half, since pods
+// steady is the part of the time before the spike whose payments count as mean load: its last half, since pods
 // start in the first.
 const steady = 2
 

@@ -27,7 +27,7 @@ type Cell struct {
 	Target                float64 // requests of a pod that the autoscaler aims at
 	MaxScale              int
 	Window                time.Duration
-	StartLeast, StartMost time.Duration // from the wish for a pod to its first answer
+	StartLeast, StartMost time.Duration // from the request for a pod to its first answer
 
 	Batches, BatchSize int
 	BatchFixed         time.Duration // a batch's round trip and wait for the disk

@@ -35,7 +35,7 @@ type Config struct {
 	Users     func(context.Context) ([]Business, error)
 }
 
-// Business is a tenant with those of its users who can sign in.
+// Business is a tenant with its users who can sign in.
 type Business struct {
 	Name  string
 	Users []user.User

@@ -165,7 +165,7 @@ func (s *store) TokenRequestByRefreshToken(_ context.Context, token string) (op.
 	return nil, op.ErrInvalidRefreshToken
 }
 
-// TerminateSession implements [op.AuthStorage]. There is no session besides the tokens, and the page revokes those. A
+// TerminateSession implements [op.AuthStorage]. There is no session besides the tokens, and the page revokes the tokens. A
 // user may be signed in with several browsers.
 func (s *store) TerminateSession(context.Context, string, string) error { return nil }
 

@@ -23,8 +23,7 @@ func Demo() []Business {
 	}
 }
 
-// Check returns the business of one run of checks. Its id differs from that of other runs, so the database may be in
-// use.
+// Check returns the business of one run of checks. Its id is unique to the run, so the database may be in use.
 func Check(id string) Business {
 	return newBusiness(user.Tenant{ID: id, Name: "Check " + id, Locale: "en", Currency: "EUR", TimeZone: "UTC"}, id+".example")
 }

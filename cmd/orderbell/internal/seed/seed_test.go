@@ -35,12 +35,12 @@ func TestSeedsTwiceAreSeedsOnce(t *testing.T) {
 		t.Errorf("the second time differs:\n%s", diff)
 	}
 	for _, b := range second {
-		people, _, err := store.Users(t.Context(), b.Tenant.ID, "", 100)
+		users, _, err := store.Users(t.Context(), b.Tenant.ID, "", 100)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(people) != len(user.Roles()) {
-			t.Errorf("tenant %s has %d users, want one of each of %v", b.Tenant.ID, len(people), user.Roles())
+		if len(users) != len(user.Roles()) {
+			t.Errorf("tenant %s has %d users, want one of each of %v", b.Tenant.ID, len(users), user.Roles())
 		}
 	}
 }

@@ -18,7 +18,7 @@ const (
 	OK       State = "ok"
 	NotReady State = "not ready" // it does not answer, or says that it cannot work
 	Late     State = "late"      // a queue that waits for too long, or a verdict that is too old or bad
-	Unknown  State = "unknown"   // what it needs to be asked does not answer
+	Unknown  State = "unknown"   // a part that is needed to check it does not answer
 	NotAsked State = "not asked" // its address is not configured
 )
 
@@ -108,7 +108,7 @@ func ask(ctx context.Context, limit time.Duration, probe Probe) Part {
 		err error
 	}
 	answered := make(chan answer, 1)
-	go func() { // a client that knows no context is left alone
+	go func() { // if the client ignores its context, this does not wait for it
 		f, err := probe.Ask(ctx)
 		answered <- answer{f, err}
 	}()

@@ -169,8 +169,7 @@ func (r *Running) Release() {
 	}
 }
 
-// awaitRelease returns true once a program that was held may run again, or ctx has ended. It returns false for one that is not
-// held.
+// awaitRelease returns true once a held program may run again, or ctx has ended. It returns false if the program is not held.
 func (r *Running) awaitRelease(ctx context.Context) bool {
 	r.mu.Lock()
 	held := r.held

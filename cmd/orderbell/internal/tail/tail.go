@@ -62,7 +62,7 @@ type show struct {
 	stale time.Time // since when events may be missing; zero: none are
 }
 
-// outdated prints once that the output may be outdated since then, until [show.current].
+// outdated prints once, until [show.current], that the output may be outdated since then.
 func (s *show) outdated(since time.Time, why string) {
 	if s.stale.IsZero() {
 		s.stale = since

@@ -57,7 +57,7 @@ func NewCollector() *Collector {
 	})
 	c.mux.HandleFunc("GET /traces/{id}", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(c.Trace(r.PathValue("id"))) // a client that has gone needs no answer
+		_ = json.NewEncoder(w).Encode(c.Trace(r.PathValue("id"))) // a client that has disconnected needs no answer
 	})
 	return c
 }

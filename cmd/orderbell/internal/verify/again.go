@@ -23,7 +23,7 @@ const (
 )
 
 // again repeats a failed query a few times, so that a slow or restarting store delays a check but does not skip it.
-// Each further attempt divides *size, which may be nil, also for the pages that follow.
+// Each further attempt divides *size, for later pages too; size may be nil.
 func (r *run) again(ctx context.Context, size *int, ask func() error) error {
 	wait := backoff.New(firstPause, firstPause<<tries)
 	for left := tries - 1; ; left-- {

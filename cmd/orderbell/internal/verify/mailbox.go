@@ -86,7 +86,7 @@ func (m *Mailbox) list(ctx context.Context, start int) (messages []mailpitMessag
 		Messages *[]mailpitMessage `json:"messages"`
 	}
 	if err := json.NewDecoder(resp.Body).Decode(&found); err != nil || found.Messages == nil {
-		return nil, errors.Join(fmt.Errorf("MAILPIT_URL: %s answers %s and not as Mailpit does", m.URL, resp.Status), err)
+		return nil, errors.Join(fmt.Errorf("MAILPIT_URL: %s answers %s, which is not Mailpit's answer", m.URL, resp.Status), err)
 	}
 	return *found.Messages, nil
 }

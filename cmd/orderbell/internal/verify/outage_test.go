@@ -27,7 +27,7 @@ func TestRunSkipsTheChecksWhoseStoreCannotBeRead(t *testing.T) {
 		why     string
 	}{
 		"the mailbox is not Mailpit": {
-			verify.Auditor{Store: auditstore.New(w.pool), Mailbox: &verify.Mailbox{URL: server.URL}}, []string{"mailbox"}, "not as Mailpit does",
+			verify.Auditor{Store: auditstore.New(w.pool), Mailbox: &verify.Mailbox{URL: server.URL}}, []string{"mailbox"}, "which is not Mailpit's answer",
 		},
 		"the mailbox has no address": {
 			verify.Auditor{Store: auditstore.New(w.pool), Mailbox: &verify.Mailbox{URL: "http://%zz"}}, []string{"mailbox"}, "MAILPIT_URL",

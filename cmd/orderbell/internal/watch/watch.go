@@ -108,13 +108,13 @@ func Follow(ctx context.Context, o Options, handle func(Frame)) error {
 const (
 	firstRetry   = time.Second      // until a stream sets another one
 	longestPause = 30 * time.Second // unless a stream sets a longer one
-	largestFrame = 1 << 20          // no frame comes near it
+	largestFrame = 1 << 20          // every frame is much smaller
 )
 
 // follower decides whether and when the client reconnects, and filters the answers that it sees. It is used by one
 // goroutine at a time.
 type follower struct {
-	ctx      context.Context //nolint:containedctx // the client's interface has no other way in
+	ctx      context.Context //nolint:containedctx // the client's interface has no context argument
 	options  Options
 	retry    time.Duration // as the stream says
 	failures int           // since the last frame

@@ -30,7 +30,7 @@ type Config struct {
 	// `orderbell verify` compares with them.
 	NotificationDays int `envconfig:"NOTIFICATIONS_RETENTION_DAYS" default:"90"`
 	MailDays         int `envconfig:"MAIL_RETENTION_DAYS" default:"90"`
-	// AuditDays is how long the audit trail has records of what was done.
+	// AuditDays is how long the audit trail keeps records of actions.
 	AuditDays int `envconfig:"AUDIT_RETENTION_DAYS" default:"400"`
 }
 
@@ -42,8 +42,8 @@ const (
 	spareDays = 1
 	// keepKeys is how long a retried POST gets its first answer again.
 	keepKeys = 24 * time.Hour
-	// refusalDays is how long the audit trail has what was refused: long enough to look at an attack, which may leave a thousand
-	// rows a day.
+	// refusalDays is how long the audit trail keeps refusals: long enough to investigate an attack, which may add a thousand rows
+	// a day.
 	refusalDays = 90
 	// batch keeps each delete short: it holds locks, and its WAL is shipped in one go.
 	batch = 1000
@@ -128,7 +128,7 @@ func New(cfg Config, retention, workers int, days Days, outbox Outbox, keys Keys
 	}, nil
 }
 
-// Sweep does all of it within ctx, which should end in SWEEP_TIMEOUT. One part's failure does not stop the others.
+// Sweep does every part of the work within ctx, which should end in SWEEP_TIMEOUT. One part's failure does not stop the others.
 func (s *Sweeper) Sweep(ctx context.Context) (err error) {
 	ctx, span := tracing.Start(ctx, tracing.SpanSweep)
 	defer func() { tracing.End(span, err) }()

@@ -92,9 +92,9 @@ type Courier struct {
 	turns   *turns
 	sending sync.WaitGroup // goroutines that hold a line
 
-	missed   atomic.Bool     // an event found no line: its mails are for the line that is free next
-	draining atomic.Bool     // events on their way try one mail each, and nothing else is claimed
-	halted   context.Context //nolint:containedctx // of the whole courier: its end stops what the server has not got yet
+	missed   atomic.Bool     // an event found no free line: the next free line sends its mails
+	draining atomic.Bool     // events under way try one mail each, and nothing else is claimed
+	halted   context.Context //nolint:containedctx // of the whole courier: its end stops mails that the server does not have yet
 	halt     context.CancelFunc
 }
 
@@ -116,7 +116,7 @@ func (c *Courier) terms() mail.Terms {
 	return mail.Terms{Lease: lease, MailsPerHour: c.cfg.MailsPerHour, MaxInvitations: c.cfg.MaxInvitations}
 }
 
-// goWith runs work with its own line, and then what is to be done once the line is free. The end of ctx does not stop it.
+// goWith runs work with its own line, and the functions of then once the line is free. The end of ctx does not stop them.
 // The returned channel is closed at the end.
 func (c *Courier) goWith(ctx context.Context, line mail.Line, work func(context.Context), then ...func(context.Context)) <-chan struct{} {
 	done := make(chan struct{})
@@ -225,7 +225,7 @@ func (c *Courier) next(ctx context.Context, line mail.Line, claim func(context.C
 	return goOn
 }
 
-// begin begins the span of an attempt, in the trace of the order's change. A sweep has a trace of its own, and is linked to it.
+// begin starts the span of an attempt in the trace of the order's change. During a sweep the span has a link to the sweep's trace.
 func begin(ctx context.Context, due mail.Due) (context.Context, trace.Span) {
 	options := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)}
 	if now := trace.SpanContextFromContext(ctx); now.IsSampled() && now.TraceID().String() != tracing.ID(due.Trace.TraceParent) {
@@ -266,7 +266,7 @@ func (c *Courier) send(ctx context.Context, line mail.Line, due mail.Due) error 
 	}
 	sending, lost := context.WithCancel(ctx)
 	defer lost()
-	renewing, end := context.WithCancel(context.WithoutCancel(ctx)) // an answer is waited for beyond the end of ctx
+	renewing, end := context.WithCancel(context.WithoutCancel(ctx)) // the wait for an answer outlasts ctx
 	defer end()
 	go c.renew(renewing, lost, due)
 	return line.Send(sending, written)

@@ -53,7 +53,7 @@ func (c *Courier) ofEvent(ctx context.Context, line mail.Line, tenantID string, 
 	if err := c.open(ctx, line); err != nil {
 		return false
 	}
-	state := c.next(ctx, line, claim, nil) // one at least, however long the connection took
+	state := c.next(ctx, line, claim, nil) // at least one, however long the connection took
 	for state == goOn && !c.draining.Load() && time.Since(began) < c.cfg.TryLimit {
 		state = c.next(ctx, line, claim, nil)
 	}
@@ -86,7 +86,7 @@ func (c *Courier) lookAgain(ctx context.Context) {
 	if !c.missed.Swap(false) || c.draining.Load() {
 		return
 	}
-	if line, ok := c.post.TryLine(); ok { // else other lines are in use, and look when they are free
+	if line, ok := c.post.TryLine(); ok { // otherwise all lines are in use, and each looks again when it is free
 		c.goWith(ctx, line, func(ctx context.Context) { c.inTurns(ctx, line) }, c.lookAgain)
 	} else {
 		c.missed.Store(true)

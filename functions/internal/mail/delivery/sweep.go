@@ -21,8 +21,8 @@ const (
 	failed     outcome = "failed"
 	suppressed outcome = "suppressed" // the user or the address no longer gets such mails
 	deferred   outcome = "deferred"   // during the user's quiet hours
-	ambiguous  outcome = "ambiguous"  // beside another outcome: the server may have taken it
-	abandoned  outcome = "abandoned"  // beside another outcome: the attempt before was never marked
+	ambiguous  outcome = "ambiguous"  // in addition to another outcome: the server may have accepted the mail
+	abandoned  outcome = "abandoned"  // in addition to another outcome: the previous attempt was never marked
 )
 
 // Tally has the counts of a sweep.
@@ -83,7 +83,7 @@ func (c *Courier) Sweep(ctx context.Context, workers int, stopAt time.Time) (Tal
 	errs := make(chan error, workers)
 	started := min(workers, waiting)
 	if c.server.unreachable() {
-		started = max(started, 1) // other processes may have sent all mails: that the server is back must show without one
+		started = max(started, 1) // at least one line, which notices a repaired server even if other processes have sent all mails
 	}
 	for range started {
 		go func() { errs <- c.sweepLine(ctx, stopAt, tally) }()
@@ -146,9 +146,9 @@ func (m *meters) init(meter metric.Meter) error {
 		metric.WithDescription("Attempts that the SMTP server may have taken without an answer: each may be a duplicate mail. Labels: outcome."))
 	m.due, errs[2] = meter.Int64Gauge("orderbell.mail.due", metric.WithDescription("Mails that were due at the last sweep."))
 	m.age, errs[3] = meter.Float64Gauge("orderbell.mail.due.age", metric.WithUnit("s"),
-		metric.WithDescription("How long the mail that waits longest had been due at the last sweep."))
+		metric.WithDescription("How long the oldest due mail had been due at the last sweep."))
 	m.blocked, errs[4] = meter.Int64Gauge("orderbell.mail.blocked",
-		metric.WithDescription("1 while the SMTP server takes no mail at all, else 0."))
+		metric.WithDescription("1 while the SMTP server rejects every mail, else 0."))
 	if err := errors.Join(errs[:]...); err != nil {
 		return fmt.Errorf("set up metrics: %w", err)
 	}

@@ -28,7 +28,7 @@ type trouble struct {
 	away    bool      // the last failure was that no connection could be opened
 }
 
-// note records the result of a mail or, if opening, of a connection. It returns whether trouble began or ended with it.
+// note records the result of a mail or, if opening is true, of a connection. It returns whether trouble began or ended.
 func (t *trouble) note(err error, opening bool, now time.Time) (began, ended bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -39,7 +39,7 @@ func (t *trouble) note(err error, opening bool, now time.Time) (began, ended boo
 		return false, ended
 	}
 	if !errors.As(err, &failure) || failure.Fate != mail.Held {
-		return false, false // it is about one mail
+		return false, false // the failure concerns one mail only
 	}
 	if t.held++; t.held < heldLimit && !failure.Sender {
 		return false, false
@@ -59,7 +59,7 @@ func (t *trouble) newSweep() {
 	t.held = 0
 }
 
-// unreachable reports whether there is trouble that a connection ends.
+// unreachable reports whether the trouble is that no connection could be opened. A new connection ends it.
 func (t *trouble) unreachable() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -87,7 +87,8 @@ func (t *trouble) mayTry(now time.Time) bool {
 	return true
 }
 
-// report records the result of a mail or, if opening, of a connection. It logs one line when trouble begins and one when it ends.
+// report records the result of a mail or, if opening is true, of a connection. It logs one line when trouble begins and one when it
+// ends.
 func (c *Courier) report(ctx context.Context, err error, opening bool) {
 	switch began, ended := c.server.note(err, opening, time.Now()); {
 	case began:
@@ -99,8 +100,8 @@ func (c *Courier) report(ctx context.Context, err error, opening bool) {
 	}
 }
 
-// open opens a connection and reports how that went, unless a drain stopped it. A connection ends only the trouble that no
-// connection could be opened: whether mails are accepted shows with the next one.
+// open opens a connection and reports the result, unless a drain stopped it. A new connection ends only the trouble that no
+// connection could be opened: the next mail shows whether the server accepts mails.
 func (c *Courier) open(ctx context.Context, line mail.Line) error {
 	err := line.Open(ctx)
 	if ctx.Err() == nil && (err != nil || c.server.unreachable()) {

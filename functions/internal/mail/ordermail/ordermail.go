@@ -1,5 +1,5 @@
-// Package ordermail writes the mails to users, in the tenant's language: subject, text and HTML. One is about an order,
-// the other asks for the confirmation of an address.
+// Package ordermail writes the mails to users in the tenant's language: subject, text and HTML. A mail is about an order, or asks
+// for the confirmation of an address.
 package ordermail
 
 import (

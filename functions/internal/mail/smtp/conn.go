@@ -130,7 +130,7 @@ func (c *conn) drop() { _ = c.bound.Close() }
 // line without an end would fill the memory.
 const maxAnswer = 256 << 10
 
-// errAnswer is a server that sends too much.
+// errAnswer is the error of a server that sends too much.
 var errAnswer = fmt.Errorf("the server's answer has more than %d bytes", maxAnswer)
 
 // boundConn limits every deadline to that of a context, because go-mail sets its own deadlines and ignores contexts

@@ -21,8 +21,8 @@ type message struct {
 	content  io.WriterTo
 }
 
-// message builds the RFC 5322 message. Nothing in it can open a header of its own: addresses are parsed, what contains a
-// control character is refused, and all text goes through [encodeText].
+// message builds the RFC 5322 message. No value can add a header: addresses are parsed, values with a control character are refused,
+// and all text goes through [encodeText].
 func (m *Mailer) message(l mail.Mail) (*message, error) {
 	for name, value := range map[string]string{
 		"subject": l.Subject, "recipient's name": l.ToName, "Message-ID": l.MessageID, "unsubscribe address": l.Unsubscribe,
@@ -111,8 +111,8 @@ const (
 	wordLength = 75 // of an encoded word (RFC 2047 §2)
 )
 
-// encodedWords returns s as encoded words, in lines of their own: the space between two words is not a part of the text.
-// Only what may stand in a name too is not escaped (§5 (3)), and no character is split between two words.
+// encodedWords returns s as encoded words, one on each line: mail programs drop the space between two encoded words. Characters
+// that a name may not contain are escaped too (§5 (3)), and no character is split between two words.
 func encodedWords(s string) string {
 	var all, word strings.Builder
 	flush := func() {
@@ -122,7 +122,7 @@ func encodedWords(s string) string {
 		all.WriteString(wordStart + word.String() + wordEnd)
 		word.Reset()
 	}
-	for _, r := range s { // what is not UTF-8 becomes U+FFFD
+	for _, r := range s { // invalid UTF-8 becomes U+FFFD
 		escaped := escape(r)
 		if word.Len()+len(escaped) > wordLength-len(wordStart)-len(wordEnd) {
 			flush()

@@ -56,7 +56,7 @@ const (
 
 // judge decides the result of a mail. Only a fault of the recipient is [mail.Refused]. A fault of the sender (name,
 // login, address, relay, quota, policy, content) or of the server is [mail.Held], because an operator has to repair it.
-// In doubt the mail is held: a mail that waits can still be given up, one that was given up is lost.
+// In doubt the mail is held: a held mail can still be given up, but a mail that was given up is lost.
 func judge(at stage, code int, text string) verdict {
 	switch {
 	case code == 0 && at == atMessage:
@@ -164,8 +164,7 @@ func unspecific(at stage, code int, text string) verdict {
 	return verdict{fate: mail.Held} // 554 and the codes that say the command was wrong
 }
 
-// temporary judges a 4xx. A fault of this recipient uses an attempt. An outage, or what the server has against the sender, does
-// not.
+// temporary judges a 4xx. A fault of this recipient uses an attempt. An outage, or a complaint about the sender, does not.
 func temporary(at stage, code int, s enhancedStatus, known bool, text string) mail.Fate {
 	switch {
 	case saysOurQuota.MatchString(text):

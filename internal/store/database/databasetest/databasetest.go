@@ -46,8 +46,8 @@ type server struct {
 	template string
 }
 
-// The one server of this process. It is never stopped here: no code runs when the last test has ended, so it goes when
-// the process goes.
+// The one server of this process. It is never stopped here: no code runs when the last test has ended, so it ends
+// with the process.
 //
 //nolint:gochecknoglobals // a server per test would take seconds each
 var shared = sync.OnceValues(start)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/IBM/sarama"
 	"github.com/cloudevents/sdk-go/protocol/kafka_sarama/v2"
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/cloudevents/sdk-go/v2/binding"
 	"github.com/google/go-cmp/cmp"
 
@@ -31,9 +30,9 @@ type refused struct {
 	Event         json.RawMessage `json:"event"`
 }
 
-func parse(t *testing.T, raw []byte) cloudevents.Event {
+func parse(t *testing.T, raw []byte) cloudevent.Event {
 	t.Helper()
-	var ce cloudevents.Event
+	var ce cloudevent.Event
 	if err := json.Unmarshal(raw, &ce); err != nil {
 		t.Fatal(err)
 	}
@@ -41,14 +40,14 @@ func parse(t *testing.T, raw []byte) cloudevents.Event {
 }
 
 // sent returns a structured event in the form of the topic: the headers and the value of a Kafka record.
-func sent(t *testing.T, ce cloudevents.Event) (headers, data map[string]any) {
+func sent(t *testing.T, ce cloudevent.Event) (headers, data map[string]any) {
 	t.Helper()
 	headers, value := rawSent(t, ce)
 	return headers, generic(t, value)
 }
 
 // rawSent is sent for data that need not be JSON.
-func rawSent(t *testing.T, ce cloudevents.Event) (headers map[string]any, value []byte) {
+func rawSent(t *testing.T, ce cloudevent.Event) (headers map[string]any, value []byte) {
 	t.Helper()
 	var m sarama.ProducerMessage
 	if err := kafka_sarama.WriteProducerMessage(t.Context(), binding.ToMessage(&ce), &m); err != nil {

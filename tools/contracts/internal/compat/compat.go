@@ -19,7 +19,7 @@ const (
 const notice = 180
 
 // Breaking returns the changes from the contracts in the folder old to those in the folder new that break a user of old, one
-// line each. Parts that old marks as deprecated may be gone once their x-sunset has come by today.
+// line each. Parts that old marks as deprecated may be gone once their x-sunset is today or earlier.
 func Breaking(old, new string, today time.Time) ([]string, error) {
 	var broken []string
 	for _, compare := range []func(old, new string, today time.Time) ([]string, error){openAPI, asyncAPI, frames} {
@@ -33,8 +33,8 @@ func Breaking(old, new string, today time.Time) ([]string, error) {
 	return broken, nil
 }
 
-// asyncAPI compares the channels, their messages, and the messages' headers and payloads. Events are published by programs of
-// others and read by programs of others: neither may be broken.
+// asyncAPI compares the channels, their messages, and the messages' headers and payloads. Programs of
+// other teams publish events and read events: a change must break neither.
 func asyncAPI(old, new string, today time.Time) ([]string, error) {
 	c := comparison{today: today, receive: true}
 	from, err := parse(old, asyncAPIFile)
@@ -80,7 +80,7 @@ func asyncAPI(old, new string, today time.Time) ([]string, error) {
 	return c.found, nil
 }
 
-// frames compares the frames that the gateway sends. Clients read them only.
+// frames compares the frames that the gateway sends. Clients only read them.
 func frames(old, new string, today time.Time) ([]string, error) {
 	c := comparison{today: today}
 	from, err := parse(old, framesFile)

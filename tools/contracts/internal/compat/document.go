@@ -13,7 +13,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// document is a parsed document, and those of its folder that it refers to.
+// document is a parsed document, with the documents of its folder that it refers to.
 type document struct {
 	dir, file string
 	tree      map[string]any
@@ -32,13 +32,13 @@ func parse(dir, file string) (*document, error) {
 	return d, nil
 }
 
-// object returns the object that node has under a name; an empty one if it has none.
+// object returns the object that node has under a name, or an empty object.
 func object(node map[string]any, name string) map[string]any {
 	o, _ := node[name].(map[string]any)
 	return o
 }
 
-// annotation says whether a keyword says nothing of what is valid.
+// annotation says whether a keyword does not restrict the valid values.
 func annotation(keyword string) bool {
 	switch keyword {
 	case "description", "title", "summary", "examples", "example", "$comment", "name", "tags":
@@ -125,7 +125,7 @@ func (d *document) follow(ref string, within []string) (any, error) {
 	return target.plain(node, append(slices.Clone(within), ref))
 }
 
-// merged returns the schema of what is valid by both.
+// merged returns the schema of the values that are valid by both.
 func merged(a, b map[string]any) (map[string]any, error) {
 	result := maps.Clone(a)
 	for key, value := range b {

@@ -15,8 +15,8 @@ import (
 // optionalGone is oasdiff's name for the removal of a field that an answer may have.
 const optionalGone = "response-optional-property-removed"
 
-// stricter returns the changes that break by the rules of this project, though oasdiff only mentions them: what an answer may
-// have and what it may say stays.
+// stricter returns the changes that break by the rules of this project, though oasdiff only mentions them: an answer keeps its
+// optional parts and their values.
 func stricter() map[string]checker.Level {
 	return map[string]checker.Level{
 		optionalGone:                            checker.ERR,
@@ -63,8 +63,8 @@ func openAPI(old, new string, today time.Time) ([]string, error) {
 	return broken, nil
 }
 
-// collectRetired collects the names of the fields below node that are deprecated and whose x-sunset has come. oasdiff knows this
-// rule for routes, parameters and fields that are always there, not for the others.
+// collectRetired collects the names of the fields below node that are deprecated and whose x-sunset is today or earlier. oasdiff
+// applies this rule to routes, parameters and required fields, but not to optional fields.
 func collectRetired(node any, today time.Time, retired map[string]bool) {
 	switch node := node.(type) {
 	case []any:

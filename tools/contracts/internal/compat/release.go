@@ -21,7 +21,7 @@ const (
 	sumsFile    = "SHA256SUMS"
 )
 
-// Version is a contract's, by Semantic Versioning without labels.
+// Version is the version of a contract, by Semantic Versioning without labels.
 type Version struct{ Major, Minor, Patch int }
 
 var versionForm = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$`)
@@ -49,13 +49,13 @@ func (v Version) Compare(w Version) int {
 	return cmp.Or(cmp.Compare(v.Major, w.Major), cmp.Compare(v.Minor, w.Minor), cmp.Compare(v.Patch, w.Patch))
 }
 
-// Released is a contract that users have.
+// Released is a released contract.
 type Released struct {
 	Version Version
 	Dir     string
 }
 
-// LastRelease returns the newest release of the contracts in the folder dir. Without a release it is an error.
+// LastRelease returns the newest release of the contracts in the folder dir. If there is no release, it returns an error.
 func LastRelease(dir string) (Released, error) {
 	all, err := releases(dir)
 	if err != nil {
@@ -85,7 +85,7 @@ func releases(dir string) ([]Released, error) {
 	return all, nil
 }
 
-// Sealed fails if a file of a release is not what it was when the release was cut.
+// Sealed fails if a file of a release has changed since the release was cut.
 func Sealed(dir string) error {
 	all, err := releases(dir)
 	if err != nil {
@@ -125,8 +125,8 @@ func sums(dir string) ([]byte, error) {
 	return text.Bytes(), err
 }
 
-// Release keeps the contracts in the folder dir as a release. The version must be newer than the last one, be that of the
-// documents, and the contracts must serve users of the last one by today.
+// Release keeps the contracts in the folder dir as a release. The version must be newer than the last one and equal to
+// the documents' version, and the contracts must not break users of the last release today.
 func Release(dir, version string, today time.Time) error {
 	v, err := ParseVersion(version)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// comparison finds what breaks a user between two schemas. Both are plain: without references, allOf and annotations.
+// comparison finds the differences between two schemas that break a user. Both are plain: without references, allOf and annotations.
 type comparison struct {
 	today   time.Time
 	receive bool // others send it too, so that nothing more may be required of it
@@ -19,14 +19,14 @@ func (c *comparison) breaks(path, format string, args ...any) {
 	c.found = append(c.found, path+": "+fmt.Sprintf(format, args...))
 }
 
-// same reports a value that is no longer what it was.
+// same reports a value that has changed.
 func (c *comparison) same(path string, was, now any) {
 	if !reflect.DeepEqual(was, now) {
 		c.breaks(path, "was %v, is %v", was, now)
 	}
 }
 
-// removed reports a part that is gone, unless it was deprecated and its time has come.
+// removed reports a part that is gone, unless it was deprecated and its x-sunset has passed.
 func (c *comparison) removed(path string, part any) {
 	p, _ := part.(map[string]any)
 	if p["deprecated"] != true {
@@ -38,7 +38,7 @@ func (c *comparison) removed(path string, part any) {
 	}
 }
 
-// day reads an x-sunset, which YAML may have taken for a time.
+// day reads an x-sunset, which YAML may have parsed as a time.
 func day(v any) (time.Time, error) {
 	if t, ok := v.(time.Time); ok {
 		return t, nil
@@ -47,7 +47,7 @@ func day(v any) (time.Time, error) {
 	return time.Parse(time.DateOnly, s)
 }
 
-// deprecated reports a part whose users get too little time.
+// deprecated reports a part that is deprecated for too short a time.
 func (c *comparison) deprecated(path string, was, now map[string]any) {
 	if now["deprecated"] != true || was["deprecated"] == true {
 		return
@@ -98,7 +98,7 @@ func (c *comparison) keyword(path, key string, was, now any) {
 	}
 }
 
-// list compares two sets: what is gone breaks users, and what is new does if it must not be.
+// list compares two sets: a removed value breaks users, and a new value does if the set is closed.
 func (c *comparison) list(path string, was, now any, gone string, closed bool, added string) {
 	before, _ := was.([]any)
 	after, _ := now.([]any)

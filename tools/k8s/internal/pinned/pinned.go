@@ -1,4 +1,4 @@
-// Package pinned fetches Go modules whose files are used as they are, by the versions and checksums of a list.
+// Package pinned fetches Go modules for their files, by the versions and checksums of a list.
 package pinned
 
 import (

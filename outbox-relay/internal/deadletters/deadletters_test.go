@@ -1,4 +1,4 @@
-package letters_test
+package deadletters_test
 
 import (
 	"context"
@@ -8,13 +8,13 @@ import (
 	"testing"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/metric/noop"
 
 	"orderbell/internal/bus/record"
+	"orderbell/internal/event/cloudevent"
 	"orderbell/internal/event/deadletter"
-	"orderbell/outbox-relay/internal/letters"
+	"orderbell/outbox-relay/internal/deadletters"
 )
 
 // topic is one partition of records.
@@ -43,14 +43,14 @@ func (p *topic) Read(_ context.Context, _ string, spans []record.Span, each func
 	return nil
 }
 
-func (p *topic) add(e cloudevents.Event, err error) int64 {
+func (p *topic) add(e cloudevent.Event, err error) int64 {
 	at := int64(len(p.records))
 	p.records = append(p.records, record.Record{Offset: at, Event: e, Err: err})
 	return at
 }
 
-func letter(status int) cloudevents.Event {
-	e := cloudevents.NewEvent()
+func letter(status int) cloudevent.Event {
+	e := cloudevent.Empty()
 	e.SetID("event " + strconv.Itoa(status))
 	e.SetType("order_paid")
 	e.SetSource("/s")
@@ -60,7 +60,7 @@ func letter(status int) cloudevents.Event {
 func TestOpenLettersAreCounted(t *testing.T) {
 	t.Parallel()
 	p := &topic{}
-	c, err := letters.New("dead", p, slog.New(slog.DiscardHandler), noop.NewMeterProvider().Meter(""))
+	c, err := deadletters.New("dead", p, slog.New(slog.DiscardHandler), noop.NewMeterProvider().Meter(""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestOpenLettersAreCounted(t *testing.T) {
 	p.add(lost, nil)
 	p.add(letter(401), nil)
 	p.add(letter(400), nil)
-	p.add(cloudevents.NewEvent(), errors.New("not a CloudEvent"))
+	p.add(cloudevent.Empty(), errors.New("not a CloudEvent"))
 	check("one of each", 2, 1, 1, 1, 1)
 	redriven, err := deadletter.Redriven{Offset: silent, EventID: "x", At: time.Now()}.CloudEvent("1", nil)
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package letters counts the dead letters that are open, by the kind of their reason, for a metric that an operator can be
-// alerted by. It reads the topic of dead letters as it grows, as a member of no group; every relay counts all of them.
-package letters
+// Package deadletters counts open dead letters by the kind of their reason, for the metric of an alert. It follows the topic of dead
+// letters without a consumer group, so every relay counts all of them.
+package deadletters
 
 import (
 	"context"
@@ -13,7 +13,6 @@ import (
 	"sync"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
@@ -35,7 +34,7 @@ type Reader interface {
 // The kinds of reasons: few, since each is a time series.
 const (
 	unavailable   = "unavailable"    // the function did not answer, or 5xx and the like: redrive --auto sends it again
-	dropped       = "dropped"        // the broker could not write the letter, and the repair did: redrive --auto sends it again
+	dropped       = "dropped"        // the broker could not write the dead letter, so the repair wrote it: redrive --auto sends it again
 	unknownSender = "unknown_sender" // 401 or 403: the function did not know the broker
 	refused       = "refused"        // any other refusal
 	notSent       = "not_sent"       // no function was asked: the relay or a scan found that the event is invalid
@@ -52,15 +51,15 @@ type Counter struct {
 	reader Reader
 	log    *slog.Logger
 
-	next map[int32]int64 // by partition, the offset after the last that was read; of Follow alone
+	next map[int32]int64 // by partition, the next offset to read; only Follow uses it
 
 	mu    sync.Mutex
-	open  map[place]string              // by place, the kind of reason
-	first map[deadletter.Delivery]place // by delivery, its first letter: later ones are duplicates
-	whole bool                          // the topic was read to its end once: before, the counts would be too small
+	open  map[place]string              // the kind of reason by place
+	first map[deadletter.Delivery]place // the first dead letter of each delivery: later ones are duplicates
+	whole bool                          // the topic was read to its end once: until then the counts are too small
 }
 
-// New returns a counter of the topic's open letters, whose metric meter exports once [Counter.Follow] has read the topic.
+// New returns a counter of the topic's open dead letters. Its metric has values once [Counter.Follow] has read the topic.
 func New(topic string, reader Reader, log *slog.Logger, meter metric.Meter) (*Counter, error) {
 	c := &Counter{topic: topic, reader: reader, log: log, next: map[int32]int64{}, open: map[place]string{}, first: map[deadletter.Delivery]place{}}
 	_, err := meter.Int64ObservableGauge("orderbell.dead_letters.open",
@@ -77,7 +76,7 @@ func New(topic string, reader Reader, log *slog.Logger, meter metric.Meter) (*Co
 	return c, nil
 }
 
-// Open returns how many letters are open, by the kind of their reason; nil before the topic was read.
+// Open returns the number of open dead letters by the kind of their reason, or nil before the topic was read.
 func (c *Counter) Open() map[string]int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -91,7 +90,7 @@ func (c *Counter) Open() map[string]int {
 	return counts
 }
 
-// Follow reads what is new in the topic until ctx ends.
+// Follow reads new records of the topic until ctx ends.
 func (c *Counter) Follow(ctx context.Context) {
 	for {
 		if err := c.Catch(ctx); err != nil && ctx.Err() == nil {
@@ -103,7 +102,7 @@ func (c *Counter) Follow(ctx context.Context) {
 	}
 }
 
-// Catch reads what came to the topic since it was called last.
+// Catch reads the records that were added to the topic since its last call.
 func (c *Counter) Catch(ctx context.Context) error {
 	spans, err := c.reader.Spans(ctx, c.topic, time.Time{})
 	if err != nil {
@@ -138,7 +137,7 @@ func (c *Counter) Catch(ctx context.Context) error {
 	return nil
 }
 
-// forget removes the letters that the topic no longer keeps.
+// forget removes the dead letters that the topic no longer keeps.
 func (c *Counter) forget(s record.Span) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -175,7 +174,7 @@ func (c *Counter) take(r record.Record) {
 	c.open[at] = kind(r.Event)
 }
 
-func kind(letter cloudevents.Event) string {
+func kind(letter cloudevent.Event) string {
 	switch dest, asked := cloudevent.Extension(letter, deadletter.ExtErrorDest); {
 	case !asked:
 		return notSent
