@@ -32,6 +32,14 @@ func TestRestricted(t *testing.T) {
 			if len(w.pod.Containers) != 1 {
 				t.Errorf("%s has %d containers", name, len(w.pod.Containers))
 			}
+			for _, shares := range []string{
+				"hostNetwork:", "hostPID:", "hostIPC:", "hostPath:", "hostPort:", "hostUsers:", "privileged:", "procMount:", "initContainers:",
+				"shareProcessNamespace:", "Unconfined", "runAsUser: 0", "runAsGroup: 0", "add:",
+			} {
+				if strings.Contains(w.raw, " "+shares) {
+					t.Errorf("%s has %s", name, shares)
+				}
+			}
 			c := w.pod.Containers[0]
 			own, outer := c.SecurityContext, w.pod.SecurityContext
 			if (!own.nonRoot() && !outer.nonRoot()) || own.RunAsUser+outer.RunAsUser == 0 {
