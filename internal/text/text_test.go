@@ -75,6 +75,7 @@ func TestShow(t *testing.T) {
 		"A\u202e1":          {"A<U+202E>1", "A1", `A\u202e1`},
 		"a\x1b[31m":         {"a<U+001B>[31m", "a [31m", `a\u001b[31m`},
 		"a\u009bb":          {"a<U+009B>b", "a b", `a\u009bb`},
+		"a\tb\rc\vd":        {"a<U+0009>b<U+000D>c<U+000B>d", "a b c d", "a\tb\rc\\u000bd"},
 		"a\u2028b\nc":       {"a<U+2028>b<U+000A>c", "a b c", "a\\u2028b\nc"},
 		"A\U000e0041":       {"A<U+E0041>", "A", `A\udb40\udc41`},
 		"שלום":              {"\u2068שלום\u2069", "שלום", "שלום"},
