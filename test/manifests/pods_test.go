@@ -16,6 +16,11 @@ func TestRestricted(t *testing.T) {
 	// Kafka's image writes its configuration when it starts.
 	writesRoot := []string{"kafka", "topics"}
 	each(t, func(t *testing.T, all []object) {
+		for _, o := range all {
+			if o.Kind == "Namespace" && o.Metadata.Labels["pod-security.kubernetes.io/enforce"] != "restricted" {
+				t.Errorf("namespace %s admits pods that do not meet the standard", o.Metadata.Name)
+			}
+		}
 		for _, w := range workloads(t, all) {
 			name := w.Kind + " " + w.Metadata.Name
 			if got := w.labels["app.kubernetes.io/name"]; got != w.Metadata.Name {
