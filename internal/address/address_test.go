@@ -90,7 +90,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// TestFaultsOfAnAddress holds the error to what a user has to change.
+// TestFaultsOfAnAddress checks that the error says what a user has to change.
 func TestFaultsOfAnAddress(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[string]string{

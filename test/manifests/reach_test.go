@@ -165,7 +165,7 @@ func permitted(t *testing.T, all []object, kind string, lets func(networkPolicy)
 	return by, denied
 }
 
-// compare compares two lists by workload, of which an empty one is none.
+// compare returns the difference of two lists by workload. An empty one counts as missing.
 func compare(want, got map[string][]string) string {
 	for _, lines := range []map[string][]string{want, got} {
 		for name, some := range lines {
