@@ -136,7 +136,7 @@ type asked struct {
 func (w world) calls() map[string][]asked {
 	user, one, notification := "/api/users/"+w.owner.ID, "/api/orders/"+w.orderID, "/api/notifications/"+w.notificationID
 	return map[string][]asked{
-		"POST /api/orders":                  {{"/api/orders", `{"total_amount":1,"currency":"EUR"}`, 201}},
+		"POST /api/orders":                  {{"/api/orders", `{"total_amount":1,"currency":"EUR"}`, 201}, {"/api/orders", `{"total_amount":1,"currency":"EUR"}`, 201}}, // the second is answered as the first was
 		"GET /api/orders/snapshot":          {{"/api/orders/snapshot", "", 200}, {"/api/orders/snapshot?cursor=" + cursorAt(w.orderID), "", 200}, {"/api/orders/snapshot?state=current", "", 200}, {"/api/orders/snapshot?q=" + canary, "", 200}, {"/api/orders/snapshot?q=" + w.orderID, "", 200}},
 		"GET /api/orders/counts":            {{"/api/orders/counts", "", 200}},
 		"GET /api/orders/{id}":              {{one, "", 404}},
