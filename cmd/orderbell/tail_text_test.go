@@ -18,7 +18,7 @@ func TestTailOfHostileText(t *testing.T) {
 	feed := feedtest.Open(t, feedtest.Config("redis://"+redis.Addr()))
 	gateway(t, redis, addr)
 	first := feedtest.Message(tenant, 0)
-	for i, m := range []struct{ reference string }{{"A"}, {"A\u202e000,521\u009b31m\u2028"}, {"שולחן 12"}} {
+	for i, m := range []struct{ reference string }{{"A"}, {"A\u202e000,521\u009b31m\u2028"}, {"שולחן 12"}, {"\U00016fe4Z" + strings.Repeat("\u0301", 40)}} {
 		sent := feedtest.Refer(feedtest.Message(tenant, i), m.reference)
 		if i == 0 {
 			first = sent
@@ -28,7 +28,7 @@ func TestTailOfHostileText(t *testing.T) {
 		}
 	}
 	for _, how := range []string{"", "--json"} {
-		args := []string{"tail", "--tenant", tenant, "--url", "http://" + addr, "--from", first.ID, "--count", "2"}
+		args := []string{"tail", "--tenant", tenant, "--url", "http://" + addr, "--from", first.ID, "--count", "3"}
 		if how != "" {
 			args = append(args, how)
 		}
@@ -39,9 +39,9 @@ func TestTailOfHostileText(t *testing.T) {
 		if strings.ContainsAny(stdout+stderr, "\u202e\u009b\u2028") {
 			t.Errorf("tail %s prints %+q", how, stdout)
 		}
-		want := []string{"<U+202E>000,521<U+009B>31m<U+2028>", "\u2068שולחן 12\u2069"}
+		want := []string{"<U+202E>000,521<U+009B>31m<U+2028>", "\u2068שולחן 12\u2069", "<U+16FE4>Z" + strings.Repeat("\u0301", 6) + " "}
 		if how != "" {
-			want = []string{`A\u202e000,521\u009b31m\u2028`, `"שולחן 12"`}
+			want = []string{`A\u202e000,521\u009b31m\u2028`, `"שולחן 12"`, `"\ud81b\udfe4Z` + strings.Repeat("\u0301", 40) + `"`}
 		}
 		for _, w := range want {
 			if !strings.Contains(stdout, w) {

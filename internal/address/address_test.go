@@ -24,6 +24,10 @@ func TestParse(t *testing.T) {
 		"a@喫茶.example":                         "a@xn--71ru37h.example",
 		"o'hara/x=y@a-b.c1.example":            "o'hara/x=y@a-b.c1.example",
 		strings.Repeat("l", 64) + "@b.example": strings.Repeat("l", 64) + "@b.example",
+		"azAZ09!~@b.example":                   "azAZ09!~@b.example",
+		"a@shop.asia":                          "a@shop.asia",
+		"a@" + long + "example":                "a@" + long + "example",
+		strings.Repeat("l", 64) + "@" + long + long + strings.Repeat("a", 61): strings.Repeat("l", 64) + "@" + long + long + strings.Repeat("a", 61), // 254
 
 		"":                                     "",
 		"ayu":                                  "",
@@ -72,7 +76,7 @@ func TestParse(t *testing.T) {
 		strings.Repeat("l", 70) + "@b.example": "",
 		"a@" + strings.Repeat("b", 64) + ".example":                           "",
 		"a@" + long + long + long + long + "example":                          "", // a domain of 263
-		strings.Repeat("l", 64) + "@" + long + long + strings.Repeat("a", 62): "", // 65 + 190 in all
+		strings.Repeat("l", 64) + "@" + long + long + strings.Repeat("a", 62): "", // 255
 	} {
 		got, err := address.Parse(given)
 		if got != want || (err == nil) != (want != "") {
@@ -82,6 +86,28 @@ func TestParse(t *testing.T) {
 			if again, err := address.Parse(got); again != got || err != nil {
 				t.Errorf("Parse(%q), parsed already, = %q, %v", got, again, err)
 			}
+		}
+	}
+}
+
+// TestFaultsOfAnAddress checks that the error says what a user has to change.
+func TestFaultsOfAnAddress(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"ayu": "form name@domain", "@b.example": "needs a name", `"a"@b.example`: "quotation marks", "ü@b.example": "only ASCII", "\u0080@b.example": "only ASCII",
+		"a(b@c.example": `cannot have '('`, "a\x7f@c.example": "cannot have", "a..b@c.example": "two in a row", "a@[127.0.0.1]": "IP address as its domain", "a@": "must end with a domain",
+		"a@b.": "must end with a domain", "a@127.0.0.1": "ends with a number", "a@b.4you": "begins with a digit", "a@localhost": "no dot",
+		"a@b_c.example": "is not a domain", strings.Repeat("l", 65) + "@b.example": "64 characters before the @",
+		"ab@" + strings.Repeat("a.", 126) + "a": "254 characters",
+	} {
+		_, err := address.Parse(given)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error of %q is %v, want one about %s", given, err, want)
+		}
+	}
+	for labels, fits := range map[int]bool{126: true, 127: false} { // 253 and 255 bytes
+		if _, err := address.Domain(strings.Repeat("a.", labels) + "a"); (err == nil) != fits {
+			t.Errorf("a domain of %d labels: %v", labels+1, err)
 		}
 	}
 }

@@ -24,7 +24,7 @@ func TestClaimsOfAProvider(t *testing.T) {
 		"nested claims, roles under other names": {
 			map[string]string{
 				"AUTH_TENANT_CLAIM": "organization", "AUTH_ROLES_CLAIM": "realm_access.roles", "AUTH_USER_CLAIM": "orderbell.user",
-				"AUTH_ROLE_NAMES": "kasir:cashier, urn:shop:boss:owner",
+				"AUTH_ROLE_NAMES": "kasir:cashier, urn:shop:boss:owner,, x:viewer,",
 			},
 			jwt.MapClaims{
 				"organization": []string{"demo"}, "realm_access": map[string]any{"roles": []string{"kasir", "urn:shop:boss", "offline_access"}},

@@ -139,10 +139,16 @@ func TestStrictConfiguration(t *testing.T) {
 		"AUTH_TENANT_CLAIM is empty":       func(c *auth.Config) { c.TenantClaim = "" },
 		"AUTH_ROLES_CLAIM is empty":        func(c *auth.Config) { c.RolesClaim = "" },
 		"AUTH_LEEWAY is 2m1s":              func(c *auth.Config) { c.Leeway = 2*time.Minute + time.Second },
+		"AUTH_JWKS_REFRESH_INTERVAL is 0s": func(c *auth.Config) { c.DevSecret, c.JWKSURL, c.KeysEvery = "", "https://127.0.0.1:1/jwks", 0 },
+		"AUTH_JWKS_MIN_INTERVAL is -1s": func(c *auth.Config) {
+			c.DevSecret, c.JWKSURL, c.KeysApart = "", "https://127.0.0.1:1/jwks", -time.Second
+		},
 		"AUTH_LEEWAY is -1s":               func(c *auth.Config) { c.Leeway = -time.Second },
 		"AUTH_MAX_LIFETIME is 1s":          func(c *auth.Config) { c.MaxLifetime = time.Second },
 		"AUTH_MAX_LIFETIME is 200h":        func(c *auth.Config) { c.MaxLifetime = 200 * time.Hour },
 		"want https: a machine in between": func(c *auth.Config) { c.DevSecret, c.JWKSURL = "", "http://keys.example/jwks" },
+		"is \"http://192.0.2.1/jwks\"":     func(c *auth.Config) { c.DevSecret, c.JWKSURL = "", "http://192.0.2.1/jwks" },
+		"is \"https:///jwks\"":             func(c *auth.Config) { c.DevSecret, c.JWKSURL = "", "https:///jwks" },
 		"want https://":                    func(c *auth.Config) { c.DevSecret, c.JWKSURL = "", "ftp://127.0.0.1/jwks" },
 	} {
 		t.Run(says, func(t *testing.T) {
@@ -154,6 +160,25 @@ func TestStrictConfiguration(t *testing.T) {
 				t.Errorf("error is %v", err)
 			}
 		})
+	}
+}
+
+func TestTheEndsOfAConfiguration(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*auth.Config){
+		"the shortest lifetime": func(c *auth.Config) { c.MaxLifetime = time.Minute },
+		"the longest lifetime":  func(c *auth.Config) { c.MaxLifetime = 7 * 24 * time.Hour },
+		"no leeway":             func(c *auth.Config) { c.Leeway = 0 },
+		"the widest leeway":     func(c *auth.Config) { c.Leeway = 2 * time.Minute },
+		"no claim of a tenant":  func(c *auth.Config) { c.TenantClaim, c.Tenant = "", "demo" },
+		"keys of this machine":  func(c *auth.Config) { c.DevSecret, c.JWKSURL = "", "http://[::1]:1/jwks" },
+	} {
+		cfg := config()
+		cfg.KeysEvery = time.Minute
+		change(&cfg)
+		if _, err := auth.NewVerifier(t.Context(), cfg); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -61,8 +60,8 @@ type watchedConn struct {
 	born    int64
 }
 
-// errRetired closes the connection. go-redis repeats the command on another one.
-var errRetired = errors.Join(errors.New("the connection was retired, since its server cannot serve"), io.EOF)
+// errRetired makes go-redis close the connection and take another one.
+var errRetired = errors.New("the connection was retired, since its server cannot serve")
 
 func (c *watchedConn) retired() bool { return c.born < c.current.Load() }
 
@@ -74,15 +73,9 @@ func (c *watchedConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-func (c *watchedConn) Write(b []byte) (int, error) {
-	if c.retired() {
-		return 0, errRetired
-	}
-	return c.Conn.Write(b)
-}
-
 // SyscallConn lets go-redis check before each use whether the peer has closed the connection. A retired connection looks closed to
-// it. With TLS the check sees nothing else, since a record that has arrived need not be an answer.
+// it. A subscription is not checked this way: [Feed.checkAll] replaces it. With TLS the check sees nothing else, since a record that
+// has arrived need not be an answer.
 func (c *watchedConn) SyscallConn() (syscall.RawConn, error) {
 	if c.retired() {
 		return nil, errRetired

@@ -225,3 +225,32 @@ func get(t *testing.T, h http.Handler) (body string, err error) {
 	read, err := io.ReadAll(resp.Body)
 	return string(read), err
 }
+
+// TestWhatBeginsAnAnswer panics after each kind of status: an answer that has begun is cut, a note before it is not an answer.
+func TestWhatBeginsAnAnswer(t *testing.T) {
+	t.Parallel()
+	for status, begun := range map[int]bool{
+		http.StatusProcessing: false, http.StatusEarlyHints: false, http.StatusOK: true, http.StatusNoContent: true, http.StatusNotFound: true,
+		http.StatusSwitchingProtocols: true,
+	} {
+		for _, fault := range []any{"boom", errors.New("boom")} {
+			answer := httptest.NewRecorder()
+			var said strings.Builder
+			h := problem.Recover(slog.New(slog.NewTextHandler(&said, nil)), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(status)
+				panic(fault)
+			}))
+			cut := func() (v any) {
+				defer func() { v = recover() }()
+				h.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+				return nil
+			}()
+			if (cut != nil) != begun || cut != nil && cut != any(http.ErrAbortHandler) || !strings.Contains(said.String(), "boom") {
+				t.Errorf("a panic after %d: cut with %v, want cut: %t; the log: %s", status, cut, begun, said.String())
+			}
+			if wrote := strings.Contains(answer.Body.String(), "request_id"); wrote == begun {
+				t.Errorf("a panic after %d is answered with %q", status, answer.Body)
+			}
+		}
+	}
+}

@@ -48,6 +48,17 @@ func TestCheck(t *testing.T) {
 		"a null in a map":                   {`{"by_name":{"A":null}}`, "by_name.A must not be null"},
 		"a null in an embedded struct":      {`{"reference":null}`, "reference must not be null"},
 		"a null that is not known":          {`{"other":null,"more":{"reference":null},"list":[null]}`, ""},
+		"a number that no float holds":      {`{"a":1e999,"b":1,"b":2}`, "b occurs more than once"},
+		"a text alone":                      {`"x"`, ""},
+		"half in a text alone":              {`"\ud83d"`, "the value contains half of a surrogate pair, which is not a character"},
+		"halves with a letter between":      {`{"a":"\ud800x\udc00"}`, "a contains half of a surrogate pair, which is not a character"},
+		"the lowest first half":             {`{"a":"\ud800"}`, "a contains half of a surrogate pair, which is not a character"},
+		"the highest first half":            {`{"a":"\udbff"}`, "a contains half of a surrogate pair, which is not a character"},
+		"the lowest second half":            {`{"a":"\udc00"}`, "a contains half of a surrogate pair, which is not a character"},
+		"the highest second half":           {`{"a":"\udfff"}`, "a contains half of a surrogate pair, which is not a character"},
+		"pairs at both ends":                {`{"a":"\ud800\udc00\udbff\udfff"}`, ""},
+		"neighbours of halves":              {`{"a":"\ud7ff\ue000"}`, ""},
+		"an escape before digits":           {`{"a":"\nd800"}`, ""},
 		"half in a name":                    {`{"\ud83d":1}`, "\ufffd is a name with half of a surrogate pair, which is not a character"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -60,5 +71,37 @@ func TestCheck(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestNamesOfAStruct has fields that encoding/json does not decode by a name, and embedded structs with and without one.
+func TestNamesOfAStruct(t *testing.T) {
+	t.Parallel()
+	type Inner struct {
+		Reference string `json:"reference"`
+	}
+	type Other struct {
+		Deep string `json:"deep"`
+	}
+	type request struct {
+		*Inner
+		Other `json:"named"`
+
+		Hidden  Inner `json:"-"`
+		Unnamed Inner
+	}
+	for raw, want := range map[string]string{
+		`{"Reference":"x"}`:                  "Reference must be spelled reference: names are case-sensitive",
+		`{"named":{"Deep":"x"}}`:             "named.Deep must be spelled deep: names are case-sensitive",
+		`{"Deep":"x","deep":"x","DEEP":"x"}`: "",
+		`{"-":null}`:                         "",
+	} {
+		got := ""
+		if fault := strictjson.Check([]byte(raw), &request{}); fault != nil {
+			got = fault.Error()
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", raw, got, want)
+		}
 	}
 }

@@ -16,6 +16,11 @@ func TestRestricted(t *testing.T) {
 	// Kafka's image writes its configuration when it starts.
 	writesRoot := []string{"kafka", "topics"}
 	each(t, func(t *testing.T, all []object) {
+		for _, o := range all {
+			if o.Kind == "Namespace" && o.Metadata.Labels["pod-security.kubernetes.io/enforce"] != "restricted" {
+				t.Errorf("namespace %s admits pods that do not meet the standard", o.Metadata.Name)
+			}
+		}
 		for _, w := range workloads(t, all) {
 			name := w.Kind + " " + w.Metadata.Name
 			if got := w.labels["app.kubernetes.io/name"]; got != w.Metadata.Name {
@@ -31,6 +36,14 @@ func TestRestricted(t *testing.T) {
 			}
 			if len(w.pod.Containers) != 1 {
 				t.Errorf("%s has %d containers", name, len(w.pod.Containers))
+			}
+			for _, shares := range []string{
+				"hostNetwork:", "hostPID:", "hostIPC:", "hostPath:", "hostPort:", "hostUsers:", "privileged:", "procMount:", "initContainers:",
+				"shareProcessNamespace:", "Unconfined", "runAsUser: 0", "runAsGroup: 0", "add:",
+			} {
+				if strings.Contains(w.raw, " "+shares) {
+					t.Errorf("%s has %s", name, shares)
+				}
 			}
 			c := w.pod.Containers[0]
 			own, outer := c.SecurityContext, w.pod.SecurityContext

@@ -55,49 +55,126 @@ func (s labelSelector) String() string {
 	return strings.Join(all, " ")
 }
 
-// networkPolicy is the ingress part of the specification.
+// networkPolicy is the specification of one.
 type networkPolicy struct {
 	PodSelector labelSelector `yaml:"podSelector"`
 	PolicyTypes []string      `yaml:"policyTypes"`
 	Ingress     []struct {
-		From []struct {
-			PodSelector       *labelSelector `yaml:"podSelector"`
-			NamespaceSelector *labelSelector `yaml:"namespaceSelector"`
-			IPBlock           map[string]any `yaml:"ipBlock"`
-		}
-		Ports []struct{ Port string }
+		From  []peer
+		Ports []port
 	}
+	Egress []struct {
+		To    []peer
+		Ports []port
+	}
+}
+
+type peer struct {
+	PodSelector       *labelSelector `yaml:"podSelector"`
+	NamespaceSelector *labelSelector `yaml:"namespaceSelector"`
+	IPBlock           *struct {
+		CIDR   string   `yaml:"cidr"`
+		Except []string `yaml:"except"`
+	} `yaml:"ipBlock"`
+}
+
+type port struct {
+	Port string
+	End  string `yaml:"endPort"`
 }
 
 // lets returns the permitted sources with their ports, such as "8080 from anywhere".
 func (p networkPolicy) lets(t *testing.T) (all []string) {
 	t.Helper()
 	for _, rule := range p.Ingress {
-		ports, from := []string{}, []string{}
-		for _, port := range rule.Ports {
-			ports = append(ports, port.Port)
-		}
-		if len(ports) == 0 {
-			ports = []string{"any port"}
-		}
-		for _, f := range rule.From {
-			switch {
-			case f.IPBlock != nil || f.PodSelector != nil && f.NamespaceSelector != nil:
-				t.Fatalf("this test does not know the peer %+v", f)
-			case f.NamespaceSelector != nil:
-				from = append(from, "namespaces "+f.NamespaceSelector.String())
-			default:
-				from = append(from, strings.TrimSpace("own pods "+f.PodSelector.String()))
-			}
-		}
-		if len(from) == 0 {
-			from = []string{"anywhere"}
-		}
-		for _, f := range from {
-			all = append(all, strings.Join(ports, " ")+" from "+f)
-		}
+		all = append(all, rules(t, rule.Ports, " from ", rule.From)...)
 	}
 	return all
+}
+
+// letsOut returns the permitted destinations with their ports, such as "5432 to anywhere".
+func (p networkPolicy) letsOut(t *testing.T) (all []string) {
+	t.Helper()
+	for _, rule := range p.Egress {
+		all = append(all, rules(t, rule.Ports, " to ", rule.To)...)
+	}
+	return all
+}
+
+func rules(t *testing.T, given []port, direction string, peers []peer) (all []string) {
+	t.Helper()
+	ports, others := []string{}, []string{}
+	for _, port := range given {
+		if port.Port == "" || port.End != "" {
+			t.Fatalf("this test does not know the port %+v", port)
+		}
+		ports = append(ports, port.Port)
+	}
+	if len(ports) == 0 {
+		ports = []string{"any port"}
+	}
+	for _, f := range peers {
+		switch {
+		case f.IPBlock != nil && f.PodSelector == nil && f.NamespaceSelector == nil && len(f.IPBlock.Except) == 0:
+			others = append(others, f.IPBlock.CIDR)
+		case f.IPBlock != nil || f.PodSelector != nil && f.NamespaceSelector != nil:
+			t.Fatalf("this test does not know the peer %+v", f)
+		case f.NamespaceSelector != nil:
+			others = append(others, "namespaces "+f.NamespaceSelector.String())
+		default:
+			others = append(others, strings.TrimSpace("own pods "+f.PodSelector.String()))
+		}
+	}
+	if len(others) == 0 {
+		others = []string{"anywhere"}
+	}
+	for _, f := range others {
+		all = append(all, strings.Join(ports, " ")+direction+f)
+	}
+	return all
+}
+
+// permitted returns what the NetworkPolicies of one type permit each workload, and whether one of them denies all else.
+func permitted(t *testing.T, all []object, kind string, lets func(networkPolicy) []string) (by map[string][]string, denied bool) {
+	t.Helper()
+	by = map[string][]string{}
+	for _, o := range all {
+		if o.Kind != "NetworkPolicy" {
+			continue
+		}
+		var policy networkPolicy
+		o.decode(t, &policy)
+		some := lets(policy)
+		if !slices.Contains(policy.PolicyTypes, kind) {
+			if len(some) > 0 {
+				t.Errorf("NetworkPolicy %s has rules of %s, and does not name it: they count for nothing", o.Metadata.Name, kind)
+			}
+			continue
+		}
+		denied = denied || policy.PodSelector.String() == "" && len(some) == 0
+		for _, w := range workloads(t, all) {
+			labels := maps.Clone(w.labels)
+			if w.group() == "serving.knative.dev" {
+				labels["serving.knative.dev/service"] = w.Metadata.Name // Knative sets it
+			}
+			if policy.PodSelector.selects(t, labels) {
+				by[w.Metadata.Name] = append(by[w.Metadata.Name], some...)
+			}
+		}
+	}
+	return by, denied
+}
+
+// compare returns the difference of two lists by workload. An empty one counts as missing.
+func compare(want, got map[string][]string) string {
+	for _, lines := range []map[string][]string{want, got} {
+		for name, some := range lines {
+			if lines[name] = slices.Sorted(slices.Values(some)); len(some) == 0 {
+				delete(lines, name)
+			}
+		}
+	}
+	return cmp.Diff(want, got)
 }
 
 // TestWhoReachesWhat lists the ingress that the NetworkPolicies of each overlay permit: only what is needed. Other sources cannot
@@ -126,37 +203,56 @@ func TestWhoReachesWhat(t *testing.T) {
 		t.Run(overlay, func(t *testing.T) {
 			t.Parallel()
 			all := load(t, overlay)
-			want, got := maps.Clone(programs), map[string][]string{}
+			want := maps.Clone(programs)
 			maps.Copy(want, more[overlay])
-			denied := false
-			for _, o := range all {
-				if o.Kind != "NetworkPolicy" {
-					continue
-				}
-				var policy networkPolicy
-				o.decode(t, &policy)
-				denied = denied || slices.Contains(policy.PolicyTypes, "Ingress") && policy.PodSelector.String() == "" && len(policy.Ingress) == 0
-				for _, w := range workloads(t, all) {
-					labels := maps.Clone(w.labels)
-					if w.group() == "serving.knative.dev" {
-						labels["serving.knative.dev/service"] = w.Metadata.Name // Knative sets it
-					}
-					if policy.PodSelector.selects(t, labels) {
-						got[w.Metadata.Name] = append(got[w.Metadata.Name], policy.lets(t)...)
-					}
-				}
-			}
+			got, denied := permitted(t, all, "Ingress", func(p networkPolicy) []string { return p.lets(t) })
 			if !denied {
 				t.Error("no NetworkPolicy denies ingress by default")
 			}
-			for _, lines := range []map[string][]string{want, got} {
-				for name, some := range lines {
-					if lines[name] = slices.Sorted(slices.Values(some)); len(some) == 0 {
-						delete(lines, name)
-					}
-				}
+			if diff := compare(want, got); diff != "" {
+				t.Errorf("needed (-) and permitted (+): %s", diff)
 			}
-			if diff := cmp.Diff(want, got); diff != "" {
+		})
+	}
+}
+
+// TestWhatPodsReach lists the egress that the NetworkPolicies of each overlay permit: only what is needed.
+func TestWhatPodsReach(t *testing.T) {
+	t.Parallel()
+	const (
+		postgres, redis, smtp, kafka = "5432 6432 to anywhere", "6379 to anywhere", "25 465 587 1025 to anywhere", "9092 9093 to anywhere"
+		provider, apiServer          = "443 to anywhere", "443 6443 to anywhere"
+		knative                      = "any port to namespaces knative-serving knative-ingress kourier-system istio-system contour-internal contour-external"
+	)
+	every := []string{"53 53 to namespaces kube-system", "53 53 to 169.254.20.10/32", "4318 to anywhere"}
+	programs := map[string][]string{
+		"frontend": {"8080 to own pods sse-gateway", knative}, "sse-gateway": {postgres, redis, provider}, "outbox-relay": {postgres, redis, kafka},
+		"order-api": {postgres, redis, provider}, "user-api": {postgres, redis, provider},
+		"delivery-sweeper": {postgres, smtp, apiServer}, "migrate": {postgres}, "redrive": {postgres, redis, kafka}, "verify": {postgres, redis},
+		"status": {postgres, redis, smtp, kafka, "8080 to own pods sse-gateway outbox-relay frontend kafka-bridge", knative},
+	}
+	for _, name := range []string{"order-created", "order-paid", "order-status-updated"} {
+		programs[name] = []string{postgres, redis, smtp, apiServer}
+	}
+	more := map[string]map[string][]string{
+		"channel":    {"kafka-bridge": {kafka, apiServer, "any port to namespaces knative-eventing"}},
+		"kind":       {"kafka": {kafka}, "topics": {kafka}},
+		"production": {"pgbouncer": {"5432 to anywhere"}},
+	}
+	for _, overlay := range overlays {
+		t.Run(overlay, func(t *testing.T) {
+			t.Parallel()
+			all := load(t, overlay)
+			want := maps.Clone(programs)
+			maps.Copy(want, more[overlay])
+			for _, w := range workloads(t, all) {
+				want[w.Metadata.Name] = append(slices.Clone(want[w.Metadata.Name]), every...)
+			}
+			got, denied := permitted(t, all, "Egress", func(p networkPolicy) []string { return p.letsOut(t) })
+			if !denied {
+				t.Error("no NetworkPolicy denies egress by default")
+			}
+			if diff := compare(want, got); diff != "" {
 				t.Errorf("needed (-) and permitted (+): %s", diff)
 			}
 		})

@@ -8,6 +8,7 @@ import { type DeviceRole, deviceClient, deviceRoles, type PairedDevice } from '.
 import { type DeviceStore, deviceStore } from '../store/devices';
 import type { Observable } from '../store/observable';
 import { ConfirmDialog } from './ConfirmDialog';
+import { Name } from './Name';
 import { nothing, Outcome, type Said } from './Outcome';
 import { Say } from './Say';
 import { SettingsPage } from './SettingsPage';
@@ -124,7 +125,7 @@ function ApprovalForm({ store }: { readonly store: DeviceStore }) {
       {asked !== '' && (
         <ConfirmDialog
           isSafe={true}
-          title={<Say id="devices.ask" name={<bdi>{name.trim()}</bdi>} />}
+          title={<Say id="devices.ask" name={<Name of={name.trim()} />} />}
           keep={t('devices.keepOff')}
           onKeep={() => setAsked('')}
           confirm={t('devices.yes', { name: isolated(name.trim()) })}
@@ -187,7 +188,7 @@ function DeviceRow({ device, store, now, onRevoked }: DeviceRowProps) {
   return (
     <li className="channel staff-user">
       <h4>
-        <bdi>{device.name}</bdi>
+        <Name of={device.name} />
       </h4>
       <p>
         {t(`role.${device.role}`)} · <Presence {...{ device, now }} />
@@ -199,7 +200,7 @@ function DeviceRow({ device, store, now, onRevoked }: DeviceRowProps) {
           <Say
             id="devices.pairedBy"
             time={clockTime(device.pairedAt, now, 'short')}
-            name={<bdi>{device.pairedBy}</bdi>}
+            name={<Name of={device.pairedBy} />}
           />
         )}
       </p>
@@ -218,7 +219,7 @@ function DeviceRow({ device, store, now, onRevoked }: DeviceRowProps) {
       <Outcome said={said} />
       {isAsking && (
         <ConfirmDialog
-          title={<Say id="devices.revokeAsk" name={<bdi>{device.name}</bdi>} />}
+          title={<Say id="devices.revokeAsk" name={<Name of={device.name} />} />}
           keep={t('staff.keep')}
           onKeep={() => setAsking(false)}
           confirm={t('devices.revokeYes', { name: called })}

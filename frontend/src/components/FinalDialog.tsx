@@ -2,6 +2,7 @@ import { isolated, t } from '../i18n/words';
 import { formatMoney } from '../model/money';
 import type { Order } from '../model/order';
 import { ConfirmDialog } from './ConfirmDialog';
+import { Name } from './Name';
 import type { FinalStatus } from './OrderActions';
 import { Say } from './Say';
 
@@ -18,7 +19,7 @@ export function FinalDialog({ order, name, status, onKeep, onConfirm }: FinalDia
   const amount = formatMoney(order.totalAmount, order.currency);
   return (
     <ConfirmDialog
-      title={<Say id={`final.${status}.title`} name={<bdi>{name}</bdi>} />}
+      title={<Say id={`final.${status}.title`} name={<Name of={name} />} />}
       keep={t('final.keep')}
       onKeep={onKeep}
       confirm={t(`final.${status}.confirm`, { name: isolated(name), amount })}

@@ -12,6 +12,7 @@ import { alwaysOnline } from '../store/network';
 import type { Observable } from '../store/observable';
 import { AmountInput } from './AmountInput';
 import { commonCurrencies, otherCurrencies } from './currencies';
+import { Name } from './Name';
 import { Say } from './Say';
 
 export interface NewOrderProps {
@@ -191,7 +192,7 @@ export function NewOrder({ create, businessCurrency, draft: keeper, network = al
         </button>
         <OfflineNote isOnline={isOnline} />
         <p className="form-outcome" role="status">
-          {sending.kind === 'created' && <Say id="new.created" name={<bdi>{sending.name}</bdi>} />}
+          {sending.kind === 'created' && <Say id="new.created" name={<Name of={sending.name} />} />}
         </p>
         {sending.kind === 'failed' && sending.message !== '' && (
           <p className="field-problem form-problem" role="alert">

@@ -7,6 +7,7 @@ import { orderName } from '../model/order';
 import { routes } from '../paths';
 import type { Feed } from '../store/feed';
 import { FreshnessLine } from './ConnectionBadge';
+import { Name } from './Name';
 import { Say } from './Say';
 import { notificationKey } from './texts';
 
@@ -46,7 +47,7 @@ export function NewsLine({ feed }: { readonly feed: Feed }) {
             >
               <Say
                 id={notificationKey(newest)}
-                name={<bdi>{orderName(newest.order)}</bdi>}
+                name={<Name of={orderName(newest.order)} />}
                 amount={formatMoney(newest.order.totalAmount, newest.order.currency)}
               />
             </Link>

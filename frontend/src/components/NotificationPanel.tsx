@@ -10,6 +10,7 @@ import { routes } from '../paths';
 import type { InboxStore } from '../store/inbox';
 import type { Observable } from '../store/observable';
 import { BellIcon } from './Icons';
+import { Name } from './Name';
 import { Say } from './Say';
 import { notificationKey } from './texts';
 
@@ -130,7 +131,7 @@ function NotificationRow({ notification, now, onOpen }: NotificationRowProps) {
           {!read && <span className="hidden">{t('inbox.unread')} </span>}
           <Say
             id={notificationKey(notification)}
-            name={<bdi>{orderName(order)}</bdi>}
+            name={<Name of={orderName(order)} />}
             amount={formatMoney(order.totalAmount, order.currency)}
           />
         </span>

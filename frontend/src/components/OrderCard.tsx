@@ -5,6 +5,7 @@ import { formatMoney } from '../model/money';
 import { type Lateness, latenessOf, type Order, orderName, type Role, type Status } from '../model/order';
 import { dateAndTime, relativeTime } from '../model/time';
 import { routes } from '../paths';
+import { Name } from './Name';
 import { OrderActions } from './OrderActions';
 import { statusText } from './texts';
 import type { UndoProps } from './UndoButton';
@@ -67,7 +68,7 @@ function Card({ order, roles, now, places, advance, canUndo, undo }: OrderCardPr
       <div className="order-head">
         <h3 id={`${id}-name`} className="order-name" data-long={name.length > 24}>
           <Link href={routes.order(order.orderId)}>
-            <bdi>{name}</bdi>
+            <Name of={name} />
           </Link>
         </h3>
         <span className={`status status-${order.status}`}>{statusText(order.status)}</span>

@@ -1,6 +1,7 @@
 import { useRef } from 'react';
 import { type Places, useGapKept } from '../hooks/usePlaceKept';
 import { orderName } from '../model/order';
+import { Name } from './Name';
 import { Say } from './Say';
 import { statusText } from './texts';
 import { UndoButton, type UndoProps, useUndo } from './UndoButton';
@@ -27,7 +28,7 @@ export function GapContent({ order, canUndo, undo }: UndoProps) {
         </p>
       ) : (
         <p>
-          <Say id="list.gap" name={<bdi>{orderName(order)}</bdi>} status={statusText(order.status)} />
+          <Say id="list.gap" name={<Name of={orderName(order)} />} status={statusText(order.status)} />
         </p>
       )}
       {canUndo && (

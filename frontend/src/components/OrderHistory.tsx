@@ -1,9 +1,11 @@
 import { useEffect, useState } from 'react';
 import { type Key, t } from '../i18n/words';
 import type { Change, History, Told } from '../model/history';
+import { shownText } from '../model/text';
 import { clockTime } from '../model/time';
 import { messageOf } from '../services/problem';
 import type { Feed } from '../store/feed';
+import { Name } from './Name';
 import { Say } from './Say';
 import { statusText } from './texts';
 
@@ -78,7 +80,7 @@ function ChangeOf({ change, now }: { readonly change: Change; readonly now: numb
           <span className="faint">{t('history.unknown')}</span>
         ) : (
           <span>
-            <Say id="history.by" name={<bdi>{actor.name || actor.userId}</bdi>} />
+            <Say id="history.by" name={<Name of={shownText(actor.name) || actor.userId} />} />
           </span>
         )}
       </p>
@@ -90,7 +92,7 @@ function ChangeOf({ change, now }: { readonly change: Change; readonly now: numb
         <ul>
           {told.map((one) => (
             <li key={`${one.userId} ${one.channel}`} data-testid="told">
-              <bdi>{one.name || t('history.formerUser')}</bdi>, {t(`channel.${one.channel}`)}:{' '}
+              <Name of={shownText(one.name) || t('history.formerUser')} />, {t(`channel.${one.channel}`)}:{' '}
               {t(`outcome.${one.outcome}`)}
               {reasonText(one)}
             </li>

@@ -10,6 +10,7 @@ import { messageOf } from '../services/problem';
 import type { Feed } from '../store/feed';
 import type { Observable } from '../store/observable';
 import { beforeUndoable } from '../store/undo';
+import { Name } from './Name';
 import { OrderActions } from './OrderActions';
 import { OrderHistory } from './OrderHistory';
 import { Say } from './Say';
@@ -52,7 +53,7 @@ export function OrderPage({ id, feed, roles, clock, tenantName }: OrderPageProps
         <article className="order" aria-labelledby="order-name" data-status={order.status} tabIndex={-1}>
           <div className="order-head">
             <h2 id="order-name" className="order-name">
-              <bdi>{orderName(order)}</bdi>
+              <Name of={orderName(order)} />
             </h2>
             <span className={`status status-${order.status}`}>{statusText(order.status)}</span>
           </div>
@@ -73,7 +74,7 @@ export function OrderPage({ id, feed, roles, clock, tenantName }: OrderPageProps
             <dd className="id">{order.orderId}</dd>
           </dl>
           <p className="printed">
-            <Say id="order.printed" business={<bdi>{tenantName}</bdi>} time={clockTime(now, now)} />
+            <Say id="order.printed" business={<Name of={tenantName} />} time={clockTime(now, now)} />
           </p>
           <button type="button" className="button button-quiet print" onClick={() => window.print()}>
             {t('order.print')}

@@ -8,6 +8,7 @@ import { formatMoney } from '../model/money';
 import { latenessOf, orderName } from '../model/order';
 import { clockTime, relativeTime } from '../model/time';
 import { routes } from '../paths';
+import { Name } from './Name';
 import { OrderActions } from './OrderActions';
 import type { OrderCardProps } from './OrderCard';
 import { GapContent } from './OrderGap';
@@ -130,7 +131,7 @@ function Row(props: RowProps & Pick<OrderCardProps, 'roles' | 'now' | 'advance'>
     >
       <th scope="row" className="order-name">
         <Link href={routes.order(order.orderId)}>
-          <bdi>{orderName(order)}</bdi>
+          <Name of={orderName(order)} />
         </Link>
       </th>
       <td>

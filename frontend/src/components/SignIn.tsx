@@ -7,6 +7,7 @@ import type { Access } from '../store/access';
 import type { DemoUsersStore } from '../store/demoUsers';
 import { BellIcon } from './Icons';
 import { Later } from './Later';
+import { Name } from './Name';
 import { ProviderSignIn, type ProviderSignInProps } from './ProviderSignIn';
 import { rolesText } from './texts';
 
@@ -83,14 +84,14 @@ function Ways({ demoUsers, onSignIn, access, onPair }: WaysProps) {
           {state.tenants.map((tenant) => (
             <section key={tenant.id} className="tenant" aria-labelledby={`tenant-${tenant.id}`}>
               <h2 id={`tenant-${tenant.id}`}>
-                <bdi>{tenant.name}</bdi>
+                <Name of={tenant.name} />
               </h2>
               <ul className="demo-users">
                 {tenant.users.map((user) => (
                   <li key={user.email}>
                     <button type="button" className="demo-user" onClick={() => onSignIn(user)}>
                       <span className="demo-user-name">
-                        <bdi>{user.name}</bdi>
+                        <Name of={user.name} />
                       </span>{' '}
                       <span className="demo-user-roles">{rolesText(user.roles)}</span>{' '}
                       <span className="demo-user-email">{user.email}</span>

@@ -2,10 +2,12 @@ import { type FormEvent, useEffect, useId, useState } from 'react';
 import { useStore } from '../hooks/useStore';
 import { isolated, t } from '../i18n/words';
 import { roles as allRoles, type Role } from '../model/order';
+import { shownText } from '../model/text';
 import type { Ask } from '../services/authorized';
 import type { Session } from '../services/session';
 import { type StaffUser, staffClient } from '../services/staff';
 import { type StaffStore, staffStore } from '../store/staff';
+import { Name } from './Name';
 import { nothing, Outcome, type Said } from './Outcome';
 import { SettingsPage } from './SettingsPage';
 import { rolesText } from './texts';
@@ -146,7 +148,7 @@ function StaffRow({ user, store, grantable, isSelf, isFixed }: StaffRowProps) {
   const [doing, setDoing] = useState<'nothing' | 'roles' | 'removal'>('nothing');
   const [chosen, setChosen] = useState(user.roles);
   const [said, setSaid] = useState<Said>(nothing);
-  const name = user.name || user.email;
+  const name = shownText(user.name) || user.email;
   const called = isolated(name);
 
   async function make(change: Parameters<StaffStore['make']>[0], done: string): Promise<void> {
@@ -164,11 +166,11 @@ function StaffRow({ user, store, grantable, isSelf, isFixed }: StaffRowProps) {
   return (
     <li className="channel staff-user">
       <h3>
-        <bdi>{name}</bdi>
+        <Name of={name} />
         {isSelf && <span className="faint"> {t('staff.you')}</span>}
       </h3>
       <p className="faint staff-email">
-        <bdi>{user.email}</bdi>
+        <Name of={user.email} />
       </p>
       <p>
         {rolesText(user.roles)} · <span data-state={user.emailState}>{t(`staff.${user.emailState}`)}</span>

@@ -11,6 +11,7 @@ import type { Observable } from '../store/observable';
 import { ConnectionBadge } from './ConnectionBadge';
 import { BellIcon, UserIcon } from './Icons';
 import { LanguageChoice } from './LanguageChoice';
+import { Name } from './Name';
 import { NewsLine } from './NewsLine';
 import { NotificationPanel } from './NotificationPanel';
 import { Say } from './Say';
@@ -41,14 +42,14 @@ export function TopBar(props: TopBarProps) {
           <span className="brand-name">Orderbell</span>
         </p>
         <h1 className="tenant-name">
-          <bdi>{tenantName}</bdi>
+          <Name of={tenantName} />
         </h1>
         <ConnectionBadge freshness={feed.freshness} />
         <NotificationPanel inbox={feed.inbox} clock={clock} />
         <button type="button" className="round-button" popoverTarget="account-menu" aria-haspopup="true">
           <UserIcon />
           <span className="hidden">
-            <Say id="account.of" name={<bdi>{session.name}</bdi>} />
+            <Say id="account.of" name={<Name of={session.name} />} />
           </span>
         </button>
         <AccountMenu {...{ session, demoUsers, onSignIn, onSignOut, onKeys }} />
@@ -77,7 +78,7 @@ function AccountMenu({ session, demoUsers, onSignIn, onSignOut, onKeys }: Accoun
     <section id="account-menu" className="panel" popover="auto" aria-label={t('account')}>
       <p className="panel-head">
         <strong>
-          <bdi>{session.name}</bdi>
+          <Name of={session.name} />
         </strong>
         {session.email !== '' && <span className="faint">{session.email}</span>}
         <span className="faint">{rolesText(session.roles)}</span>
@@ -94,7 +95,7 @@ function AccountMenu({ session, demoUsers, onSignIn, onSignOut, onKeys }: Accoun
           {state.tenants.map((tenant) => (
             <section key={tenant.id} aria-label={tenant.name}>
               <h3 className="faint">
-                <bdi>{tenant.name}</bdi>
+                <Name of={tenant.name} />
               </h3>
               <ul className="switch-list">
                 {tenant.users.map((user) => {
@@ -108,7 +109,7 @@ function AccountMenu({ session, demoUsers, onSignIn, onSignOut, onKeys }: Accoun
                         disabled={isSelf}
                         onClick={() => onSignIn(user)}
                       >
-                        <bdi>{user.name}</bdi> <span className="faint">{rolesText(user.roles)}</span>
+                        <Name of={user.name} /> <span className="faint">{rolesText(user.roles)}</span>
                       </button>
                     </li>
                   );

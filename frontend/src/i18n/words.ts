@@ -2,7 +2,9 @@
  * The page's texts, from catalogues of ICU messages. English is built in; other languages are loaded when they are chosen. The
  * whole page has one language and renders again when it changes.
  */
+
 import { IntlMessageFormat } from 'intl-messageformat';
+import { shownText } from '../model/text';
 import en from './en.json';
 
 export type Key = keyof typeof en;
@@ -69,7 +71,10 @@ export function parts<T>(key: Key, values: Readonly<Record<string, string | numb
   return Array.isArray(result) ? result : [result as string | T];
 }
 
-/** Isolates text of unknown direction within a sentence (UAX #9: FSI … PDI), so that an Arabic reference cannot reorder the amount. */
+/**
+ * A name within a sentence that is a string, as it is shown. Text of unknown direction is isolated (UAX #9: FSI … PDI), so that
+ * an Arabic reference cannot reorder the amount.
+ */
 export function isolated(text: string): string {
-  return /^[\x20-\x7e]*$/.test(text) ? text : `\u2068${text}\u2069`;
+  return /^[\x20-\x7e]*$/.test(text) ? text : `\u2068${shownText(text)}\u2069`;
 }

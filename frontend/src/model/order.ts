@@ -1,4 +1,5 @@
 /** The rules of an order's states that the page needs. The server's internal/order decides. */
+import { shownText } from './text';
 
 export const statuses = [
   'submitted',
@@ -101,7 +102,7 @@ export function latenessOf(order: Order, now: number): Lateness {
 
 /** The order's name for users: its reference, or the end of its id, in which UUIDs of the same second differ. */
 export function orderName(order: Pick<Order, 'reference' | 'orderId'>): string {
-  return order.reference === '' ? `#${order.orderId.slice(-6)}` : order.reference;
+  return shownText(order.reference) || `#${order.orderId.slice(-6)}`;
 }
 
 /** Newest first; the id decides between orders of one millisecond, so that the place never depends on arrival. */

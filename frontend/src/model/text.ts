@@ -34,6 +34,19 @@ export function normalText(name: string): string {
   return name.replace(new RegExp(`^[${blanks}]+|[${blanks}]+$`, 'gu'), '').normalize('NFC');
 }
 
+/** Without a shape, but the released contract accepts them. internal/text has the reasons. */
+const unseen = '\u{1d159}\u{16fe4}\u{13441}\u{13442}';
+const anyUnseen = new RegExp(`[${unseen}]`, 'gu');
+const mark = `[\\p{M}${joiners}]`;
+const manyMarks = new RegExp(`(${mark}{6})${mark}+`, 'gu');
+const anyVisible = new RegExp(`[^${refused}${joiners}${blanks}]`, 'u');
+
+/** A name as it is shown: without characters that have no shape, and with few marks on one character. '' if nothing is visible. */
+export function shownText(name: string): string {
+  const shown = name.replace(anyUnseen, '').replace(manyMarks, '$1');
+  return anyVisible.test(shown) ? shown : '';
+}
+
 function pointOf(character: string): string {
   const point = character.codePointAt(0) ?? 0;
   return `U+${point.toString(16).toUpperCase().padStart(4, '0')}`;

@@ -18,6 +18,8 @@ afterEach(() => {
 function aBrowser(): Sharing & {
   /** The first tab says nothing more, until the returned function is called. */
   hang(): () => void;
+  /** What the tabs have open: locks and places in the queue, and channels. */
+  left(): { readonly locks: number; readonly channels: number };
 } {
   const channels = new Set<Channel>();
   class Channel extends EventTarget {
@@ -57,8 +59,12 @@ function aBrowser(): Sharing & {
         });
       };
       if (steal) lose?.(new Error('stolen'));
-      if (steal || lose === undefined) grant();
-      else queue.push(grant);
+      if (steal || lose === undefined) return grant();
+      queue.push(grant);
+      signal?.addEventListener('abort', () => {
+        if (queue.includes(grant)) queue.splice(queue.indexOf(grant), 1);
+        reject(new Error('aborted'));
+      });
     });
   const next = () => {
     lose = undefined;
@@ -73,6 +79,7 @@ function aBrowser(): Sharing & {
   };
   return {
     hang,
+    left: () => ({ locks: queue.length + (lose === undefined ? 0 : 1), channels: channels.size }),
     name: 'demo',
     locks: { request } as unknown as LockManager,
     channel: () => new Channel() as unknown as BroadcastChannel,
@@ -87,18 +94,19 @@ function setup(random = 0) {
   const origin = new FakeOrigin({ pageSize: 500 });
   const browser = aBrowser();
   const { token } = origin.user('owner@demo.example');
-  const open = () => {
+  const openWith = (sharing: Sharing) => {
     const tab = openFeed({
       fetch: origin.fetch,
       credentials: { token: () => token, renew: async () => false },
       origin: 'https://shop.example',
-      sharing: browser,
+      sharing,
       random: () => random,
     });
     tabs.push(tab);
     return tab;
   };
-  return { origin, open, hang: browser.hang };
+  const open = () => openWith(browser);
+  return { origin, open, openWith, hang: browser.hang, left: browser.left };
 }
 
 const shown = (tab: Feed) => tab.store.getSnapshot().orders.map((order) => order.reference);
@@ -137,6 +145,45 @@ it('goes on in another tab when the leading one closes, and misses nothing', asy
       ?.headers.has('Last-Event-ID'),
   ).toBe(true);
   expect(second.freshness.getSnapshot().kind).toBe('live');
+});
+
+it('leaves nothing of a tab that is closed, whether it leads or waits', async () => {
+  const { origin, open, left } = setup();
+  const [first, second, third] = [open(), open(), open()];
+  await settle();
+  expect(left()).toEqual({ locks: 3, channels: 3 });
+  second.close();
+  await settle();
+  expect(left()).toEqual({ locks: 2, channels: 2 });
+  first.close();
+  await settle();
+  expect(left()).toEqual({ locks: 1, channels: 1 });
+  expect(third.freshness.getSnapshot().kind).toBe('live');
+  third.close();
+  await settle();
+  expect(left()).toEqual({ locks: 0, channels: 0 });
+  expect(origin.streams.size).toBe(0);
+  expect(vi.getTimerCount(), 'timers that run').toBe(0);
+});
+
+it('opens no stream for a lock that is granted to a closed tab, and one for a lock that is granted twice', async () => {
+  const { origin, openWith } = setup();
+  const grants: (() => Promise<unknown>)[] = [];
+  const locks = {
+    request: (_name: string, _options: LockOptions, work: () => Promise<unknown>) => {
+      grants.push(work);
+      return new Promise(() => undefined);
+    },
+  } as unknown as LockManager;
+  const tab = openWith({ ...aBrowser(), locks });
+  await settle();
+  for (const grant of [...grants, ...grants]) void grant();
+  await settle();
+  expect(origin.streams.size).toBe(1);
+  tab.close();
+  await settle();
+  for (const grant of grants) await grant();
+  expect(origin.streams.size).toBe(0);
 });
 
 it('tells every tab that the stream is cut', async () => {

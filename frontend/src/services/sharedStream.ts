@@ -129,7 +129,6 @@ function share(options: StreamOptions, { name, locks, channel: open }: Sharing):
       follow();
       const unfollow = stream.subscribe(follow);
       const beat = setInterval(() => say({ kind: 'alive' }), beatEvery);
-      ended.signal.addEventListener('abort', end);
       resign = () => {
         unfollow();
         stream.close();

@@ -194,15 +194,17 @@ func TestAConnectionThatTheServerEndedIsNotUsedAgain(t *testing.T) {
 func TestAStatementThatNoLongerFitsIsSentOnceMore(t *testing.T) {
 	t.Parallel()
 	const toText = "ALTER TABLE things ALTER COLUMN n TYPE text"
-	for name, tt := range map[string]struct{ statement, change string }{
-		"a column of another type, written":  {"INSERT INTO things (n) VALUES ($1)", toText},
-		"a column of another type, compared": {"DELETE FROM things WHERE n = $1", toText},
-		"a column of another type, read":     {"UPDATE things SET n = $1 RETURNING n", toText},
-		"a statement that is not known":      {"INSERT INTO things (n) VALUES ($1)", "DEALLOCATE ALL"},
+	const described = "&default_query_exec_mode=cache_describe"
+	for name, tt := range map[string]struct{ statement, change, mode string }{
+		"a column of another type, written":                  {"INSERT INTO things (n) VALUES ($1)", toText, ""},
+		"a column of another type, compared":                 {"DELETE FROM things WHERE n = $1", toText, ""},
+		"a column of another type, read":                     {"UPDATE things SET n = $1 RETURNING n", toText, ""},
+		"a column of another type, written through a pooler": {"INSERT INTO things (text) VALUES ($1)", "ALTER TABLE things ALTER COLUMN text TYPE integer USING text::integer", described},
+		"a statement that is not known":                      {"INSERT INTO things (n) VALUES ($1)", "DEALLOCATE ALL", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cfg := databasetest.Config(databasetest.URL(t))
+			cfg := databasetest.Config(databasetest.URL(t) + tt.mode)
 			cfg.MaxConns = 1
 			pool := open(t, cfg)
 			exec := func(sql string, args ...any) {
@@ -211,7 +213,7 @@ func TestAStatementThatNoLongerFitsIsSentOnceMore(t *testing.T) {
 					t.Errorf("%s: %v", sql, err)
 				}
 			}
-			exec("CREATE TABLE things (n integer)", pgx.QueryExecModeSimpleProtocol)
+			exec("CREATE TABLE things (n integer, text text)", pgx.QueryExecModeSimpleProtocol)
 			for range 2 {
 				exec(tt.statement, "1")
 			}

@@ -13,6 +13,7 @@ import (
 	"orderbell/internal/feed/message"
 	"orderbell/internal/notification"
 	"orderbell/internal/order"
+	"orderbell/internal/store/database"
 	"orderbell/internal/store/database/databasetest"
 	"orderbell/internal/store/inboxstore"
 )
@@ -30,6 +31,11 @@ func notificationID(user string, n int) string {
 
 // setup gives ana and eve four notifications each; the second and the third have the same time.
 func setup(t *testing.T) *inboxstore.Store {
+	t.Helper()
+	return inboxstore.New(setupPool(t))
+}
+
+func setupPool(t *testing.T) *database.Pool {
 	t.Helper()
 	pool := databasetest.New(t)
 	if _, err := pool.Exec(t.Context(), "INSERT INTO tenants (id, name) VALUES ('demo', 'Demo'), ('other', 'Other')"); err != nil {
@@ -50,7 +56,7 @@ func setup(t *testing.T) *inboxstore.Store {
 			}
 		}
 	}
-	return inboxstore.New(pool)
+	return pool
 }
 
 func eventID(n int) string { return fmt.Sprintf("01a2b3c4-0000-7000-8000-e%011d", n) }

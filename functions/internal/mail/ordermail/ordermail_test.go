@@ -177,6 +177,25 @@ func elements(t *testing.T, page string) []string {
 }
 
 // A right-to-left name must not change the order of the amount or the words after it.
+// TestWriteNamesThatCoverOthers has names of the released contract's pattern that no reader should see as they are.
+func TestWriteNamesThatCoverOthers(t *testing.T) {
+	t.Parallel()
+	const few = "Z\u0301\u0301\u0301\u0301\u0301\u0301"
+	flood := few + strings.Repeat("\u0301", 40) + "\U0001d159"
+	d := due()
+	d.Name, d.TenantName, d.Data.Reference = flood, flood, flood
+	l := write(t, nil, d)
+	for what, body := range map[string]string{"subject": l.Subject, "recipient": l.ToName, "text": l.Text, "HTML": l.HTML} {
+		if !strings.Contains(body, few) || strings.Contains(body, few+"\u0301") || strings.Contains(body, "\U0001d159") {
+			t.Errorf("the %s is %+q", what, body)
+		}
+	}
+	d.Data.Reference = "\U00016fe4\u0301"
+	if l := write(t, nil, d); !strings.Contains(l.Subject, "…"+d.Data.OrderID[len(d.Data.OrderID)-6:]) {
+		t.Errorf("an order whose reference cannot be seen is called %+q", l.Subject)
+	}
+}
+
 func TestWriteNamesFromRightToLeft(t *testing.T) {
 	t.Parallel()
 	const name = "\u2068שולחן 12\u2069"

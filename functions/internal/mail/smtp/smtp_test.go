@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	netmail "net/mail"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -152,15 +153,25 @@ func TestSendFate(t *testing.T) {
 		}
 		assertFate(t, send(t, setup(t, config("smtp://"+l.Addr().String())), aMail()), mail.Held, 0)
 	})
-	for verb, fate := range map[string]mail.Fate{"CONNECT": mail.Held, "EHLO": mail.Held, "RCPT": mail.Held, ".": mail.Unknown} {
-		t.Run("a server that does not answer "+verb+" in time leaves a mail "+string(fate), func(t *testing.T) {
+	const command = "CommandTimeout"
+	for verb, tt := range map[string]struct {
+		fate  mail.Fate
+		limit string // the only one that is short
+	}{
+		"CONNECT": {mail.Held, "ConnectTimeout"}, "EHLO": {mail.Held, "ConnectTimeout"}, "MAIL": {mail.Held, command},
+		"RCPT": {mail.Held, command}, "DATA": {mail.Held, command}, ".": {mail.Unknown, "FinalTimeout"},
+	} {
+		t.Run("a server that does not answer "+verb+" within "+tt.limit+" leaves a mail "+string(tt.fate), func(t *testing.T) {
 			t.Parallel()
-			cfg := config(serve(t, at(verb, stall)).url())
-			cfg.ConnectTimeout, cfg.CommandTimeout, cfg.FinalTimeout = 300*time.Millisecond, 300*time.Millisecond, 300*time.Millisecond
-			assertFate(t, send(t, setup(t, cfg), aMail()), fate, 0)
+			cfg, began := config(serve(t, at(verb, stall)).url()), time.Now()
+			reflect.ValueOf(&cfg).Elem().FieldByName(tt.limit).SetInt(int64(300 * time.Millisecond))
+			assertFate(t, send(t, setup(t, cfg), aMail()), tt.fate, 0)
+			if took := time.Since(began); took > patience/2 {
+				t.Errorf("the wait took %s", took)
+			}
 		})
 	}
-	for _, verb := range []string{"CONNECT", "EHLO", "RCPT"} {
+	for _, verb := range []string{"CONNECT", "EHLO", "MAIL", "RCPT", "DATA"} {
 		t.Run("the caller's deadline ends a wait at "+verb, func(t *testing.T) {
 			t.Parallel()
 			line, err := setup(t, config(serve(t, at(verb, stall)).url())).Line(t.Context())

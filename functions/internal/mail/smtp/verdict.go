@@ -131,12 +131,12 @@ func permanent(s enhancedStatus, text string) verdict {
 
 // Texts of servers that send no enhanced code, or a general one (x.y.0): Exim, Yahoo, Outlook.com and others.
 var (
-	saysNoMailbox = regexp.MustCompile(`(?i)user unknown|unknown user|no such (user|recipient|person|mailbox|address)|` +
+	saysNoMailbox = regexp.MustCompile(`(?i)unknown user|no such (user|recipient|person|mailbox|address)|` +
 		`(user|recipient|mailbox|account|address|person) (is |was )?(not found|unknown|invalid|does(n't| not) exist|not exist)|` +
 		`unknown (recipient|address|local[ -]part|mailbox)|invalid (recipient|mailbox)|unroute?able address|no mailbox here|` +
 		`mailbox unavailable|doesn't have an? .{1,60} account|does not have an? .{1,60} account`)
 	saysOurs = regexp.MustCompile(`(?i)relay|sender|\bhelo\b|\behlo\b|\bspf\b|\bdkim\b|\bdmarc\b|authenti|not authori|log ?in|` +
-		`block(ed| ?list)|black ?list|deny ?list|\brbl\b|dnsbl|spamhaus|spam|reputation|quota|throttl|sending (rate|limit)|` +
+		`block(ed| ?list)|black ?list|deny ?list|\brbl\b|dnsbl|spam|reputation|quota|throttl|sending (rate|limit)|` +
 		`rate[ -]limit|too many|client host|your (ip|host|server|domain|mail)|policy|prohibit|not verified|verification|` +
 		`unusual rate|invalid dns|resource record`)
 	saysFull     = regexp.MustCompile(`(?i)mailbox|recipient|inbox|user`)

@@ -13,7 +13,6 @@ func TestAnswers(t *testing.T) {
 	t.Parallel()
 	const (
 		held, deferred, refused = mail.Held, mail.Deferred, mail.Refused
-		gone                    = mail.Fate("refused, and the address is not mailed again")
 	)
 	for _, tt := range []struct {
 		server, verb, reply string
