@@ -14,6 +14,7 @@ export interface OrderCardProps extends UndoProps {
   /** Milliseconds since 1970. */
   readonly now: number;
   readonly places: Places;
+  readonly isScrolling: () => boolean;
   readonly advance: (orderId: string, status: Status) => Promise<Order>;
 }
 
@@ -41,7 +42,8 @@ function timeOf(order: Order, lateness: Lateness): number {
   return lateness === 'done' ? order.updatedAt : order.createdAt;
 }
 
-function Card({ order, roles, now, places, advance, canUndo, undo }: OrderCardProps) {
+function Card(props: OrderCardProps) {
+  const { order, roles, now, places, isScrolling, advance, canUndo, undo } = props;
   const id = useId();
   const firstVersion = useRef(order.version);
   const name = orderName(order);
@@ -78,7 +80,7 @@ function Card({ order, roles, now, places, advance, canUndo, undo }: OrderCardPr
           {relativeTime(at, now)}
         </time>
       </p>
-      <OrderActions {...{ order, name, roles, advance, canUndo, undo }} />
+      <OrderActions {...{ order, name, roles, advance, isScrolling, canUndo, undo }} />
     </article>
   );
 }

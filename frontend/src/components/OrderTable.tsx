@@ -44,7 +44,7 @@ export function OrderTable(props: OrderTableProps) {
   const { ids, orders, belongs, canUndo, feed, roles, now, settling, places, sort, onSort } = props;
   const body = useRef<HTMLTableSectionElement>(null);
   const byId = useMemo(() => new Map(orders.map((order) => [order.orderId, order])), [orders]);
-  const { rows, above, below, measure } = useVirtualRows({
+  const { rows, above, below, isScrolling, measure } = useVirtualRows({
     list: body,
     ids,
     columnsFor: one,
@@ -112,8 +112,8 @@ interface RowProps extends UndoProps {
 
 const OrderRow = memo(Row);
 
-function Row(props: RowProps & Pick<OrderCardProps, 'roles' | 'now' | 'advance'>) {
-  const { order, index, places, measure, roles, now, advance, canUndo, undo } = props;
+function Row(props: RowProps & Pick<OrderCardProps, 'roles' | 'now' | 'isScrolling' | 'advance'>) {
+  const { order, index, places, measure, roles, now, isScrolling, advance, canUndo, undo } = props;
   const row = useRef<HTMLTableRowElement>(null);
   usePlaceKept(row, order.orderId, places);
   useLayoutEffect(() => measure(row.current), [measure]);
@@ -144,7 +144,7 @@ function Row(props: RowProps & Pick<OrderCardProps, 'roles' | 'now' | 'advance'>
         <Moment at={order.updatedAt} now={now} />
       </td>
       <td>
-        <OrderActions {...{ order, roles, advance, canUndo, undo }} name={orderName(order)} />
+        <OrderActions {...{ order, roles, advance, isScrolling, canUndo, undo }} name={orderName(order)} />
       </td>
     </tr>
   );

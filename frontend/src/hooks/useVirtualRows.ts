@@ -18,6 +18,8 @@ export interface VirtualRows {
   /** The space of the rows before and after those, in pixels. */
   readonly above: number;
   readonly below: number;
+  /** Whether the user scrolls: then rows come into the document outside of the window, not under a pointer. */
+  readonly isScrolling: () => boolean;
   /** The ref of the first element of each row, which has its number as data-index. */
   readonly measure: (element: Element | null) => void;
 }
@@ -57,12 +59,14 @@ export function useVirtualRows({ list, ids, columnsFor, height, gap }: VirtualRo
   // biome-ignore lint/correctness/useExhaustiveDependencies: with these, every row has another height
   useEffect(() => virtualizer.measure(), [virtualizer, columns, height]);
 
+  const isScrolling = useCallback(() => virtualizer.isScrolling, [virtualizer]);
   const rows = virtualizer.getVirtualItems();
   return {
     columns,
     rows: rows.map(({ index }) => index),
     above: (rows[0]?.start ?? offset) - offset,
     below: Math.max(0, virtualizer.getTotalSize() - ((rows.at(-1)?.end ?? offset) - offset)),
+    isScrolling,
     measure: virtualizer.measureElement,
   };
 }
