@@ -59,6 +59,7 @@ export function OrderActions(props: OrderActionsProps) {
       key={`${order.status} ${status}`} // another button after each change: a second tap must not hit the next step
       type="button"
       className={buttonClass(status, place) + (settles ? ' settle' : '')}
+      aria-label={`${t(`action.${status}` as Key)} ${isolated(name)}`}
       aria-disabled={isWorking}
       aria-busy={acting.kind === 'working' && acting.status === status} // shown without another text: its width moves the neighbours
       onClick={(event) => {
@@ -66,7 +67,7 @@ export function OrderActions(props: OrderActionsProps) {
         else void act(status, around(event.currentTarget));
       }}
     >
-      {t(`action.${status}` as Key)} <span className="hidden">{isolated(name)}</span>
+      {t(`action.${status}` as Key)}
     </button>
   );
 

@@ -1,5 +1,5 @@
 import { memo, useId, useRef } from 'react';
-import { Link } from 'wouter';
+import { useHashPath } from '../hooks/usePlace';
 import { type Places, usePlaceKept } from '../hooks/usePlaceKept';
 import { formatMoney } from '../model/money';
 import { type Lateness, latenessOf, type Order, orderName, type Role, type Status } from '../model/order';
@@ -68,9 +68,9 @@ function Card(props: OrderCardProps) {
     >
       <div className="order-head">
         <h3 id={`${id}-name`} className="order-name" data-long={name.length > 24}>
-          <Link href={routes.order(order.orderId)}>
+          <a href={useHashPath.hrefs(routes.order(order.orderId))}>
             <bdi>{name}</bdi>
-          </Link>
+          </a>
         </h3>
         <span className={`status status-${order.status}`}>{statusText(order.status)}</span>
       </div>

@@ -1,5 +1,5 @@
 import { memo, useLayoutEffect, useMemo, useRef } from 'react';
-import { Link } from 'wouter';
+import { useHashPath } from '../hooks/usePlace';
 import { type Places, useGapKept, usePlaceKept } from '../hooks/usePlaceKept';
 import { useVirtualRows } from '../hooks/useVirtualRows';
 import { type Key, t } from '../i18n/words';
@@ -84,7 +84,7 @@ export function OrderTable(props: OrderTableProps) {
           if (order === undefined) return null;
           const row = { order, places, index, measure, canUndo: canUndo(order), undo: feed.undo };
           return belongs(order) ? (
-            <OrderRow key={order.orderId} {...row} {...{ roles, now }} advance={feed.advance} />
+            <OrderRow key={order.orderId} {...row} {...{ roles, now, isScrolling }} advance={feed.advance} />
           ) : (
             <GapRow key={order.orderId} {...row} />
           );
@@ -129,9 +129,9 @@ function Row(props: RowProps & Pick<OrderCardProps, 'roles' | 'now' | 'isScrolli
       data-lateness={latenessOf(order, now)}
     >
       <th scope="row" className="order-name">
-        <Link href={routes.order(order.orderId)}>
+        <a href={useHashPath.hrefs(routes.order(order.orderId))}>
           <bdi>{orderName(order)}</bdi>
-        </Link>
+        </a>
       </th>
       <td>
         <span className={`status status-${order.status}`}>{statusText(order.status)}</span>
