@@ -1,4 +1,4 @@
-import { useWindowVirtualizer } from '@tanstack/react-virtual';
+import { type Range, useWindowVirtualizer } from '@tanstack/react-virtual';
 import { type RefObject, useCallback, useEffect, useLayoutEffect, useState } from 'react';
 
 export interface VirtualRowsOptions {
@@ -24,6 +24,9 @@ export interface VirtualRows {
   readonly measure: (element: Element | null) => void;
 }
 
+/** Rows in the document before and after those in view, so that a fast scroll shows no gap. */
+const overscan = 4;
+
 /** The rows of a long list that are in view, so that ten thousand orders cost no more than one screen. */
 export function useVirtualRows({ list, ids, columnsFor, height, gap }: VirtualRowsOptions): VirtualRows {
   const [columns, setColumns] = useState(1);
@@ -44,12 +47,22 @@ export function useVirtualRows({ list, ids, columnsFor, height, gap }: VirtualRo
     return () => observer.disconnect();
   }, [list, columnsFor]);
 
+  // As many rows wherever the window begins: one comes when another goes, so a row that is scrolled past costs one layout, not two.
+  const rangeExtractor = useCallback(
+    ({ startIndex, endIndex, count }: Range) => {
+      const most = Math.ceil(window.innerHeight / (height + gap));
+      const first = Math.max(0, startIndex - overscan);
+      const last = Math.min(count - 1, Math.max(endIndex, startIndex + most) + overscan);
+      return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+    },
+    [height, gap],
+  );
   // With another function, the virtualizer computes the places of all rows again.
   const keyOf = useCallback((row: number) => ids[row * columns] ?? row, [ids, columns]);
   const virtualizer = useWindowVirtualizer({
     count: Math.ceil(ids.length / columns),
     estimateSize: () => height,
-    overscan: 4,
+    rangeExtractor,
     gap,
     scrollMargin: offset,
     initialRect: { width: window.innerWidth, height: window.innerHeight },
