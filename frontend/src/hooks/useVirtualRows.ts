@@ -1,12 +1,12 @@
 import { type Range, useWindowVirtualizer } from '@tanstack/react-virtual';
-import { type RefObject, useCallback, useEffect, useLayoutEffect, useState } from 'react';
+import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
 
 export interface VirtualRowsOptions {
   readonly list: RefObject<HTMLElement | null>;
   readonly ids: readonly string[];
   /** How many orders fit into a row of this width, in pixels. */
   readonly columnsFor: (width: number) => number;
-  /** Of a row until it is measured, in pixels. */
+  /** Of a row until the first ones are measured, in pixels. */
   readonly height: number;
   readonly gap: number;
 }
@@ -28,15 +28,23 @@ export interface VirtualRows {
 const overscan = 4;
 
 /** The rows of a long list that are in view, so that ten thousand orders cost no more than one screen. */
-export function useVirtualRows({ list, ids, columnsFor, height, gap }: VirtualRowsOptions): VirtualRows {
+export function useVirtualRows(options: VirtualRowsOptions): VirtualRows {
+  const { list, ids, columnsFor, gap } = options;
   const [columns, setColumns] = useState(1);
   const [offset, setOffset] = useState(0);
+  // Most rows have the least height. One that is as high as expected needs no second rendering when it is measured.
+  const [height, setHeight] = useState(options.height);
+  const widthOfHeight = useRef(0);
 
   useLayoutEffect(() => {
     const element = list.current;
     if (element === null) return;
     const measure = () => {
-      setColumns(columnsFor(element.clientWidth));
+      const width = element.clientWidth;
+      setColumns(columnsFor(width));
+      // Only with another width: another height moves every row.
+      if (width !== widthOfHeight.current) setHeight((before) => leastHeight(element) ?? before);
+      widthOfHeight.current = width;
       setOffset(element.getBoundingClientRect().top + window.scrollY);
     };
     measure();
@@ -66,7 +74,8 @@ export function useVirtualRows({ list, ids, columnsFor, height, gap }: VirtualRo
     gap,
     scrollMargin: offset,
     initialRect: { width: window.innerWidth, height: window.innerHeight },
-    measureElement: (element) => element.getBoundingClientRect().height || height,
+    measureElement: (element, entry) =>
+      entry?.borderBoxSize[0]?.blockSize ?? (element.getBoundingClientRect().height || height),
     getItemKey: keyOf,
   });
   // biome-ignore lint/correctness/useExhaustiveDependencies: with these, every row has another height
@@ -82,4 +91,10 @@ export function useVirtualRows({ list, ids, columnsFor, height, gap }: VirtualRo
     isScrolling,
     measure: virtualizer.measureElement,
   };
+}
+
+function leastHeight(list: HTMLElement): number | undefined {
+  const heights = [...list.querySelectorAll('[data-index]')].map((row) => row.getBoundingClientRect().height);
+  const known = heights.filter((height) => height > 0); // jsdom knows none
+  return known.length === 0 ? undefined : Math.min(...known);
 }
