@@ -1,4 +1,4 @@
-import { type RefObject, type ToggleEvent, useEffect, useRef, useState } from 'react';
+import { memo, type RefObject, type ToggleEvent, useCallback, useEffect, useRef, useState } from 'react';
 import { Link } from 'wouter';
 import { useStore } from '../hooks/useStore';
 import { t } from '../i18n/words';
@@ -27,6 +27,13 @@ export function NotificationPanel({ inbox, clock }: NotificationPanelProps) {
   const panel = useRef<HTMLElement>(null);
   const seen = useSeenRows(panel, isOpen, notices.length);
   const shown = unreadOnly ? notices.filter((notice) => !notice.read) : notices;
+  const opened = useCallback(
+    (id: string) => {
+      inbox.read([id]);
+      panel.current?.hidePopover();
+    },
+    [inbox],
+  );
 
   function toggled(event: ToggleEvent<HTMLElement>): void {
     setOpen(event.newState === 'open');
@@ -96,11 +103,8 @@ export function NotificationPanel({ inbox, clock }: NotificationPanelProps) {
               <NoticeRow
                 key={notice.notificationId}
                 notice={notice}
-                now={now}
-                onOpen={() => {
-                  inbox.read([notice.notificationId]);
-                  panel.current?.hidePopover();
-                }}
+                age={relativeTime(notice.order.updatedAt, now)}
+                onOpen={opened}
               />
             ))}
           </ul>
@@ -113,11 +117,15 @@ export function NotificationPanel({ inbox, clock }: NotificationPanelProps) {
 
 interface NoticeRowProps {
   readonly notice: Notice;
-  readonly now: number;
-  readonly onOpen: () => void;
+  /** How long ago it was, as a text. */
+  readonly age: string;
+  readonly onOpen: (notificationId: string) => void;
 }
 
-function NoticeRow({ notice, now, onOpen }: NoticeRowProps) {
+/** One notification. Only those that changed render again when another arrives. */
+const NoticeRow = memo(Row);
+
+function Row({ notice, age, onOpen }: NoticeRowProps) {
   const { order, read, notificationId } = notice;
   return (
     <li
@@ -125,7 +133,7 @@ function NoticeRow({ notice, now, onOpen }: NoticeRowProps) {
       data-testid="notification"
       data-notification-id={notificationId}
     >
-      <Link href={routes.order(order.orderId)} onClick={onOpen}>
+      <Link href={routes.order(order.orderId)} onClick={() => onOpen(notificationId)}>
         <span>
           {!read && <span className="hidden">{t('inbox.unread')} </span>}
           <Say
@@ -135,7 +143,7 @@ function NoticeRow({ notice, now, onOpen }: NoticeRowProps) {
           />
         </span>
         <time className="faint" dateTime={new Date(order.updatedAt).toISOString()}>
-          {relativeTime(order.updatedAt, now)}
+          {age}
         </time>
       </Link>
     </li>
