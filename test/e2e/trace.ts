@@ -10,7 +10,11 @@ interface TraceEvent {
   readonly tdur?: number;
   readonly pid: number;
   readonly tid: number;
-  readonly args?: { readonly name?: string; readonly data?: { readonly jsHeapSizeUsed?: number } };
+  readonly args?: {
+    readonly name?: string;
+    readonly elementCount?: number;
+    readonly data?: { readonly jsHeapSizeUsed?: number };
+  };
 }
 
 export interface Figures {
@@ -26,7 +30,7 @@ export interface Figures {
   readonly cpuMs: Readonly<Record<Thread, number>>;
   /** The most layouts in one task: the page is laid out again each time that it is changed and then measured. */
   readonly layouts: number;
-  /** All layouts, and how often styles were computed. */
+  /** All layouts, and of how many elements the styles were computed; of one that was computed twice, two. */
   readonly allLayouts: number;
   readonly styles: number;
   /** The largest heap of JavaScript in the trace, with garbage, and the heap after it was collected. */
@@ -104,7 +108,10 @@ function figuresOf(events: readonly TraceEvent[]): Omit<Figures, 'heapMb'> {
     cpuMs: cpuOf(events, begin, end, times.length),
     layouts: most(tasks.map(inTask)),
     allLayouts: layouts.length,
-    styles: during.filter(({ name }) => name === 'UpdateLayoutTree').length,
+    styles: during.reduce(
+      (sum, { name, args }) => sum + (name === 'UpdateLayoutTree' ? (args?.elementCount ?? 0) : 0),
+      0,
+    ),
     peakHeapMb: most(heaps) / 1_000_000,
   };
 }
