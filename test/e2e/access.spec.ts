@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import type { Page } from '@playwright/test';
+import type { Locator, Page } from '@playwright/test';
 import type { AxeResults } from 'axe-core';
+import { writeOrders } from './past';
 import { runningStack } from './stack';
 import { expect, test } from './till';
 import { ApiUser, newReference } from './users';
@@ -55,7 +56,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await expect(till.page.getByRole('dialog', { name: 'Keyboard shortcuts' })).toBeVisible();
     expect(await findings(till.page), 'the list of keys').toEqual([]);
     await till.page.keyboard.press('Escape');
-    for (const address of ['/today', '/business', '/staff', `/orders/${paid.order_id}`]) {
+    for (const address of ['/today', '/business', '/staff', '/devices', `/orders/${paid.order_id}`]) {
       await till.page.evaluate((to) => {
         location.hash = `#${to}`;
       }, address);
@@ -79,6 +80,34 @@ for (const colorScheme of ['light', 'dark'] as const) {
     }
   });
 }
+
+test('in forced colours, every state that a colour shows has another mark', async ({ openTill }) => {
+  const prefix = newReference();
+  await writeOrders({ tenant: 'demo', count: 1, daysAgo: 1, prefix, status: 'paid' });
+  const owner = await ApiUser.named('owner@demo.example');
+  const told = await owner.pay(await owner.create(newReference()));
+  const till = await openTill('manager@demo.example', { forcedColors: 'active' });
+  const borderOf = (part: Locator, of: 'border-inline-start' | 'outline', pseudo = '') =>
+    part.evaluate(
+      (element, [name = '', at = '']) => {
+        const style = getComputedStyle(element, at === '' ? null : at);
+        return `${style.getPropertyValue(`${name}-width`)} ${style.getPropertyValue(`${name}-style`)}`;
+      },
+      [of, pseudo],
+    );
+  await till.page.getByRole('searchbox').fill(`${prefix}1`);
+  for (const view of ['cards', 'compact', 'table']) {
+    await till.page.getByLabel('View').selectOption(view);
+    const late = till.page.locator('article[data-lateness="late"], tr[data-lateness="late"] > th');
+    await expect(late).toHaveCount(1);
+    expect(await borderOf(late, 'border-inline-start'), `late, as ${view}`).toBe('6px solid');
+  }
+  expect(await borderOf(till.page.locator('.filter:has(:checked)'), 'outline')).toBe('3px solid');
+  expect(await borderOf(till.connection, 'border-inline-start', '::before')).toBe('5px solid');
+  await till.page.getByRole('button', { name: /^Notifications/ }).click();
+  const unread = till.page.getByTestId('notification').filter({ hasText: told.reference });
+  expect(await borderOf(unread, 'border-inline-start', '::before'), 'unread').toBe('4px solid');
+});
 
 test('an order is created, paid and cancelled without a mouse', async ({ openTill }) => {
   const [sold, dropped] = [newReference(), newReference()];

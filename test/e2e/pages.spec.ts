@@ -37,6 +37,7 @@ test('every page fits a phone and a finger', async ({ openTill }) => {
     '/today',
     '/business',
     '/staff',
+    '/devices',
     `/orders/${order.order_id}`,
   ];
   for (const address of addresses) {

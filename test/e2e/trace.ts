@@ -10,7 +10,11 @@ interface TraceEvent {
   readonly tdur?: number;
   readonly pid: number;
   readonly tid: number;
-  readonly args?: { readonly data?: { readonly jsHeapSizeUsed?: number } };
+  readonly args?: {
+    readonly name?: string;
+    readonly elementCount?: number;
+    readonly data?: { readonly jsHeapSizeUsed?: number };
+  };
 }
 
 export interface Figures {
@@ -22,12 +26,20 @@ export interface Figures {
   readonly lateShare: number;
   /** The longest task of the page's thread, in its own time. */
   readonly worstTaskMs: number;
+  /** What a frame needs of each thread, in its own time. */
+  readonly cpuMs: Readonly<Record<Thread, number>>;
   /** The most layouts in one task: the page is laid out again each time that it is changed and then measured. */
   readonly layouts: number;
+  /** All layouts, and of how many elements the styles were computed; of one that was computed twice, two. */
+  readonly allLayouts: number;
+  readonly styles: number;
   /** The largest heap of JavaScript in the trace, with garbage, and the heap after it was collected. */
   readonly peakHeapMb: number;
   readonly heapMb: number;
 }
+
+/** The page's own; what moves its layers; what draws their parts; what draws the window, for which this Chromium has no GPU. */
+export type Thread = 'page' | 'compositor' | 'raster' | 'display';
 
 const categories = [
   'devtools.timeline',
@@ -93,9 +105,44 @@ function figuresOf(events: readonly TraceEvent[]): Omit<Figures, 'heapMb'> {
     worstMs: most(times),
     lateShare: (100 * times.filter((ms) => ms > 16.7).length) / times.length,
     worstTaskMs: most(tasks.map(({ tdur = 0 }) => tdur / 1000)),
+    cpuMs: cpuOf(events, begin, end, times.length),
     layouts: most(tasks.map(inTask)),
+    allLayouts: layouts.length,
+    styles: during.reduce(
+      (sum, { name, args }) => sum + (name === 'UpdateLayoutTree' ? (args?.elementCount ?? 0) : 0),
+      0,
+    ),
     peakHeapMb: most(heaps) / 1_000_000,
   };
+}
+
+/** The threads that work for the page: its process's, and the one that draws the window. */
+function cpuOf(
+  events: readonly TraceEvent[],
+  begin: TraceEvent,
+  end: TraceEvent,
+  frames: number,
+): Record<Thread, number> {
+  const names = new Map(
+    events.flatMap(({ name, pid, tid, args }) =>
+      name === 'thread_name' ? [[`${String(pid)} ${String(tid)}`, args?.name ?? '']] : [],
+    ),
+  );
+  const cpuMs: Record<Thread, number> = { page: 0, compositor: 0, raster: 0, display: 0 };
+  for (const { name, ts, tdur = 0, pid, tid } of events) {
+    if (ts < begin.ts || ts > end.ts || !['RunTask', 'ThreadPool_RunTask'].includes(name)) continue;
+    const thread = threadOf(names.get(`${String(pid)} ${String(tid)}`) ?? '', pid === begin.pid);
+    if (thread !== undefined) cpuMs[thread] += tdur / 1000 / frames;
+  }
+  return cpuMs;
+}
+
+function threadOf(name: string, isPages: boolean): Thread | undefined {
+  if (name === 'VizCompositorThread') return 'display';
+  if (!isPages) return undefined;
+  if (name === 'CrRendererMain') return 'page';
+  if (name === 'Compositor') return 'compositor';
+  return name.startsWith('ThreadPool') ? 'raster' : undefined;
 }
 
 /** Math.max takes no hundred thousand numbers. */

@@ -1,4 +1,4 @@
-import { type RefObject, type ToggleEvent, useEffect, useRef, useState } from 'react';
+import { memo, type RefObject, type ToggleEvent, useCallback, useEffect, useRef, useState } from 'react';
 import { Link } from 'wouter';
 import { useStore } from '../hooks/useStore';
 import { t } from '../i18n/words';
@@ -28,6 +28,13 @@ export function NotificationPanel({ inbox, clock }: NotificationPanelProps) {
   const panel = useRef<HTMLElement>(null);
   const seen = useSeenRows(panel, isOpen, notifications.length);
   const shown = unreadOnly ? notifications.filter((notification) => !notification.read) : notifications;
+  const opened = useCallback(
+    (id: string) => {
+      inbox.read([id]);
+      panel.current?.hidePopover();
+    },
+    [inbox],
+  );
 
   function toggled(event: ToggleEvent<HTMLElement>): void {
     setOpen(event.newState === 'open');
@@ -97,11 +104,8 @@ export function NotificationPanel({ inbox, clock }: NotificationPanelProps) {
               <NotificationRow
                 key={notification.notificationId}
                 notification={notification}
-                now={now}
-                onOpen={() => {
-                  inbox.read([notification.notificationId]);
-                  panel.current?.hidePopover();
-                }}
+                age={relativeTime(notification.order.updatedAt, now)}
+                onOpen={opened}
               />
             ))}
           </ul>
@@ -114,11 +118,15 @@ export function NotificationPanel({ inbox, clock }: NotificationPanelProps) {
 
 interface NotificationRowProps {
   readonly notification: InboxNotification;
-  readonly now: number;
-  readonly onOpen: () => void;
+  /** How long ago it was, as a text. */
+  readonly age: string;
+  readonly onOpen: (notificationId: string) => void;
 }
 
-function NotificationRow({ notification, now, onOpen }: NotificationRowProps) {
+/** One notification. Only those that changed render again when another arrives. */
+const NotificationRow = memo(Row);
+
+function Row({ notification, age, onOpen }: NotificationRowProps) {
   const { order, read, notificationId } = notification;
   return (
     <li
@@ -126,7 +134,7 @@ function NotificationRow({ notification, now, onOpen }: NotificationRowProps) {
       data-testid="notification"
       data-notification-id={notificationId}
     >
-      <Link href={routes.order(order.orderId)} onClick={onOpen}>
+      <Link href={routes.order(order.orderId)} onClick={() => onOpen(notificationId)}>
         <span>
           {!read && <span className="hidden">{t('inbox.unread')} </span>}
           <Say
@@ -136,7 +144,7 @@ function NotificationRow({ notification, now, onOpen }: NotificationRowProps) {
           />
         </span>
         <time className="faint" dateTime={new Date(order.updatedAt).toISOString()}>
-          {relativeTime(order.updatedAt, now)}
+          {age}
         </time>
       </Link>
     </li>

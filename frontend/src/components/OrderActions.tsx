@@ -11,6 +11,8 @@ export interface OrderActionsProps extends UndoProps {
   readonly name: string;
   readonly roles: readonly Role[];
   readonly advance: (orderId: string, status: Status) => Promise<Order>;
+  /** Whether the order comes into the document because the user scrolls. */
+  readonly isScrolling?: (() => boolean) | undefined;
 }
 
 type Acting =
@@ -23,8 +25,10 @@ type Acting =
 export type FinalStatus = 'cancelled' | 'refunded';
 
 /** The order's next states as buttons, for the user's roles, and Undo of the user's own last step. */
-export function OrderActions({ order, name, roles, advance, canUndo, undo }: OrderActionsProps) {
+export function OrderActions(props: OrderActionsProps) {
+  const { order, name, roles, advance, isScrolling, canUndo, undo } = props;
   const [acting, setActing] = useState<Acting>({ kind: 'idle' });
+  const settles = useSettles(order.status, isScrolling);
   const { undoing, press, forget } = useUndo({ order, undo });
   const [lastUndoable, setLastUndoable] = useState(0);
   if (canUndo && lastUndoable !== order.version) setLastUndoable(order.version);
@@ -55,7 +59,8 @@ export function OrderActions({ order, name, roles, advance, canUndo, undo }: Ord
     <button
       key={`${order.status} ${status}`} // another button after each change: a second tap must not hit the next step
       type="button"
-      className={buttonClass(status, place)}
+      className={buttonClass(status, place) + (settles ? ' settle' : '')}
+      aria-label={`${t(`action.${status}` as Key)} ${isolated(name)}`}
       aria-disabled={isWorking}
       aria-busy={acting.kind === 'working' && acting.status === status} // shown without another text, whose width would move the neighbours
       onClick={(event) => {
@@ -63,7 +68,7 @@ export function OrderActions({ order, name, roles, advance, canUndo, undo }: Ord
         else void act(status, around(event.currentTarget));
       }}
     >
-      {t(`action.${status}` as Key)} <span className="hidden">{isolated(name)}</span>
+      {t(`action.${status}` as Key)}
     </button>
   );
 
@@ -108,6 +113,17 @@ export function OrderActions({ order, name, roles, advance, canUndo, undo }: Ord
   );
 }
 
+/**
+ * Whether buttons take no press for a moment after they have appeared. Each that does so costs the page work in every frame of that
+ * time, and those that are scrolled in do not appear under a pointer.
+ */
+function useSettles(status: Status, isScrolling: OrderActionsProps['isScrolling']): boolean {
+  const [first] = useState(() => ({ status, settles: isScrolling?.() !== true }));
+  const [hasChanged, setChanged] = useState(false);
+  if (!hasChanged && status !== first.status) setChanged(true);
+  return first.settles || hasChanged;
+}
+
 /** The card, row or page that a button belongs to. */
 function around(button: HTMLElement): HTMLElement | null {
   return button.closest<HTMLElement>('article, tr');
@@ -118,6 +134,6 @@ function isFinal(status: Status): status is FinalStatus {
 }
 
 function buttonClass(status: Status, place: number): string {
-  if (place === 0 && !isFinal(status)) return 'button settle button-primary action-main';
-  return isFinal(status) ? 'button settle button-quiet action-final' : 'button settle button-quiet';
+  if (place === 0 && !isFinal(status)) return 'button button-primary action-main';
+  return isFinal(status) ? 'button button-quiet action-final' : 'button button-quiet';
 }

@@ -1,5 +1,5 @@
 import { memo, useId, useRef } from 'react';
-import { Link } from 'wouter';
+import { useHashPath } from '../hooks/usePlace';
 import { type Places, usePlaceKept } from '../hooks/usePlaceKept';
 import { formatMoney } from '../model/money';
 import { type Lateness, latenessOf, type Order, orderName, type Role, type Status } from '../model/order';
@@ -15,6 +15,7 @@ export interface OrderCardProps extends UndoProps {
   /** Milliseconds since 1970. */
   readonly now: number;
   readonly places: Places;
+  readonly isScrolling: () => boolean;
   readonly advance: (orderId: string, status: Status) => Promise<Order>;
 }
 
@@ -42,7 +43,8 @@ function timeOf(order: Order, lateness: Lateness): number {
   return lateness === 'done' ? order.updatedAt : order.createdAt;
 }
 
-function Card({ order, roles, now, places, advance, canUndo, undo }: OrderCardProps) {
+function Card(props: OrderCardProps) {
+  const { order, roles, now, places, isScrolling, advance, canUndo, undo } = props;
   const id = useId();
   const firstVersion = useRef(order.version);
   const name = orderName(order);
@@ -67,9 +69,9 @@ function Card({ order, roles, now, places, advance, canUndo, undo }: OrderCardPr
     >
       <div className="order-head">
         <h3 id={`${id}-name`} className="order-name" data-long={name.length > 24}>
-          <Link href={routes.order(order.orderId)}>
+          <a href={useHashPath.hrefs(routes.order(order.orderId))}>
             <Name of={name} />
-          </Link>
+          </a>
         </h3>
         <span className={`status status-${order.status}`}>{statusText(order.status)}</span>
       </div>
@@ -79,7 +81,7 @@ function Card({ order, roles, now, places, advance, canUndo, undo }: OrderCardPr
           {relativeTime(at, now)}
         </time>
       </p>
-      <OrderActions {...{ order, name, roles, advance, canUndo, undo }} />
+      <OrderActions {...{ order, name, roles, advance, isScrolling, canUndo, undo }} />
     </article>
   );
 }

@@ -40,7 +40,7 @@ export function OrderRows({ view, ...props }: OrderRowsProps & { readonly view: 
   const byId = useMemo(() => new Map(orders.map((order) => [order.orderId, order])), [orders]);
   const isCards = view === 'cards';
   const rowGap = isCards ? gap : 0;
-  const { columns, rows, above, below, measure } = useVirtualRows({
+  const { columns, rows, above, below, isScrolling, measure } = useVirtualRows({
     list,
     ids,
     columnsFor: isCards ? cardsIn : oneARow,
@@ -70,7 +70,7 @@ export function OrderRows({ view, ...props }: OrderRowsProps & { readonly view: 
               {order !== undefined &&
                 (belongs(order) ? (
                   <OrderCard
-                    {...{ order, roles, now, places }}
+                    {...{ order, roles, now, places, isScrolling }}
                     advance={feed.advance}
                     canUndo={canUndo(order)}
                     undo={feed.undo}

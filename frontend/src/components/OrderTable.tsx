@@ -1,5 +1,5 @@
 import { memo, useLayoutEffect, useMemo, useRef } from 'react';
-import { Link } from 'wouter';
+import { useHashPath } from '../hooks/usePlace';
 import { type Places, useGapKept, usePlaceKept } from '../hooks/usePlaceKept';
 import { useVirtualRows } from '../hooks/useVirtualRows';
 import { type Key, t } from '../i18n/words';
@@ -45,7 +45,7 @@ export function OrderTable(props: OrderTableProps) {
   const { ids, orders, belongs, canUndo, feed, roles, now, settling, places, sort, onSort } = props;
   const body = useRef<HTMLTableSectionElement>(null);
   const byId = useMemo(() => new Map(orders.map((order) => [order.orderId, order])), [orders]);
-  const { rows, above, below, measure } = useVirtualRows({
+  const { rows, above, below, isScrolling, measure } = useVirtualRows({
     list: body,
     ids,
     columnsFor: one,
@@ -85,7 +85,7 @@ export function OrderTable(props: OrderTableProps) {
           if (order === undefined) return null;
           const row = { order, places, index, measure, canUndo: canUndo(order), undo: feed.undo };
           return belongs(order) ? (
-            <OrderRow key={order.orderId} {...row} {...{ roles, now }} advance={feed.advance} />
+            <OrderRow key={order.orderId} {...row} {...{ roles, now, isScrolling }} advance={feed.advance} />
           ) : (
             <GapRow key={order.orderId} {...row} />
           );
@@ -113,8 +113,8 @@ interface RowProps extends UndoProps {
 
 const OrderRow = memo(Row);
 
-function Row(props: RowProps & Pick<OrderCardProps, 'roles' | 'now' | 'advance'>) {
-  const { order, index, places, measure, roles, now, advance, canUndo, undo } = props;
+function Row(props: RowProps & Pick<OrderCardProps, 'roles' | 'now' | 'isScrolling' | 'advance'>) {
+  const { order, index, places, measure, roles, now, isScrolling, advance, canUndo, undo } = props;
   const row = useRef<HTMLTableRowElement>(null);
   usePlaceKept(row, order.orderId, places);
   useLayoutEffect(() => measure(row.current), [measure]);
@@ -130,9 +130,9 @@ function Row(props: RowProps & Pick<OrderCardProps, 'roles' | 'now' | 'advance'>
       data-lateness={latenessOf(order, now)}
     >
       <th scope="row" className="order-name">
-        <Link href={routes.order(order.orderId)}>
+        <a href={useHashPath.hrefs(routes.order(order.orderId))}>
           <Name of={orderName(order)} />
-        </Link>
+        </a>
       </th>
       <td>
         <span className={`status status-${order.status}`}>{statusText(order.status)}</span>
@@ -145,7 +145,7 @@ function Row(props: RowProps & Pick<OrderCardProps, 'roles' | 'now' | 'advance'>
         <Moment at={order.updatedAt} now={now} />
       </td>
       <td>
-        <OrderActions {...{ order, roles, advance, canUndo, undo }} name={orderName(order)} />
+        <OrderActions {...{ order, roles, advance, isScrolling, canUndo, undo }} name={orderName(order)} />
       </td>
     </tr>
   );

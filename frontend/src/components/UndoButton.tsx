@@ -53,11 +53,12 @@ export function UndoButton({ order, isWorking, onPress }: UndoButtonProps) {
     <button
       type="button"
       className="button settle"
+      aria-label={`${t('undo')} ${isolated(orderName(order))}`}
       aria-disabled={isWorking}
       aria-busy={isWorking}
       onClick={(event) => onPress(event.currentTarget)}
     >
-      {t('undo')} <span className="hidden">{isolated(orderName(order))}</span>
+      {t('undo')}
     </button>
   );
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { answer, type Filter, matches } from './listing';
-import type { Order, Status } from './order';
+import { type Order, orderName, type Status } from './order';
 
 function orderWith(orderId: string, status: Status): Order {
   return {
@@ -48,5 +48,12 @@ describe('a search', () => {
     ['e-km1fjgm', false],
   ])('for %s finds an order of €12.50: %s', (search, found) => {
     expect(matches(order, search, (status) => status)).toBe(found);
+  });
+
+  it('finds an order without a reference by the name that the page shows', () => {
+    const unnamed = { ...orderWith('0190c5f2-aaaa-7000-8000-00000012ab34', 'ready'), reference: '' };
+    expect(orderName(unnamed)).toBe('#12ab34');
+    expect(matches(unnamed, '#12ab34', (status) => status)).toBe(true);
+    expect(matches(unnamed, '#12ab35', (status) => status)).toBe(false);
   });
 });

@@ -37,10 +37,16 @@ export function passes(order: Order, filter: Filter): boolean {
 /** By reference, id, amount or state; `statusText` is the state in the page's language. */
 export function matches(order: Order, search: string, statusText: (status: Status) => string): boolean {
   if (search === '') return true;
-  if (order.reference.toLowerCase().includes(search) || order.orderId.includes(search)) return true;
+  if (order.reference.toLowerCase().includes(search) || order.orderId.includes(withoutSign(search)))
+    return true;
   if (statusText(order.status).toLowerCase().startsWith(search)) return true;
   const digits = search.replace(/[^\d]/g, '');
   return digits !== '' && isAmount(search) && amountDigits(order).startsWith(digits);
+}
+
+/** Without the sign that orderName puts before the end of an id. */
+function withoutSign(search: string): string {
+  return search.startsWith('#') && search.length > 1 ? search.slice(1) : search;
 }
 
 /** Digits with separators, and perhaps a currency before or after them: 125.000, €12.50. A reference such as E-ET1NGES is not an amount. */

@@ -17,6 +17,7 @@ const opened: Client[] = [];
 afterEach(() => {
   for (const client of opened.splice(0)) client.close();
   vi.useRealTimers();
+  vi.unstubAllGlobals();
 });
 
 class Memory implements Storage {
@@ -121,6 +122,24 @@ describe('the kept list', () => {
     await settle(60_000);
     expect(names(again)).toEqual(['A-2 submitted']);
     expect(feedOf(again).freshness.getSnapshot().kind).toBe('live');
+  });
+
+  it('is not stored while the page draws: to store thousands of orders takes longer than a frame', async () => {
+    const { origin, tab, open } = setup();
+    origin.create('demo', 'A-1');
+    let idle = 10;
+    vi.stubGlobal('requestIdleCallback', (work: (deadline: { timeRemaining: () => number }) => void) =>
+      setTimeout(() => work({ timeRemaining: () => idle }), 16),
+    );
+    vi.stubGlobal('cancelIdleCallback', clearTimeout);
+    const client = open();
+    client.signIn(user(origin, 'cashier@demo.example'));
+    const stored = () => tab.keys().filter((key) => key.startsWith('orderbell.list'));
+    await settle(7000);
+    expect(stored(), 'the user scrolls').toEqual([]);
+    idle = 50;
+    await settle(100);
+    expect(stored()).toHaveLength(2);
   });
 
   it('is not shown where the server answers', async () => {

@@ -85,6 +85,27 @@ const patience = 1500;
 /** Done orders are stored for a day. */
 const day = 24 * 60 * 60 * 1000;
 
+/** More idle milliseconds than a frame has: the browser draws nothing now. */
+const longerThanFrame = 20;
+
+/**
+ * Does work that takes longer than a frame while the page draws nothing, such as a scroll. Returns a function that cancels it. A
+ * browser without idle callbacks does it at once.
+ */
+function whenQuiet(work: () => void): () => void {
+  if (typeof requestIdleCallback === 'undefined') {
+    work();
+    return () => {};
+  }
+  let handle = requestIdleCallback(look);
+  return () => cancelIdleCallback(handle);
+
+  function look(idle: IdleDeadline): void {
+    if (idle.timeRemaining() > longerThanFrame) work();
+    else handle = requestIdleCallback(look);
+  }
+}
+
 export interface KeepingOptions {
   readonly keeper: ListKeeper;
   readonly store: OrderStore;
@@ -100,13 +121,18 @@ export function keepList({ keeper, store, freshness, loading, network }: Keeping
   let worth: readonly Order[] = [];
   const stops = [loading.subscribe(look), network.subscribe(look)];
   const timer = setTimeout(show, patience);
-  const again = setInterval(save, interval);
+  let cancel = () => {};
+  const again = setInterval(() => {
+    cancel();
+    cancel = whenQuiet(save);
+  }, interval);
   look();
 
   return () => {
     isOver = true;
     clearTimeout(timer);
     clearInterval(again);
+    cancel();
     for (const stop of stops) stop();
   };
 
