@@ -3,7 +3,6 @@ package database_test
 import (
 	"context"
 	"net"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -22,27 +21,8 @@ type herald struct {
 
 func startHerald(t *testing.T, address string) *herald {
 	t.Helper()
-	u, err := url.Parse(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	h, server := &herald{}, u.Host
-	go func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go h.pass(client, server)
-		}
-	}()
-	u.Host = l.Addr().String()
-	h.address = u.String()
+	h := &herald{}
+	h.address = inFront(t, address, h.pass)
 	return h
 }
 

@@ -181,6 +181,12 @@ func TestWrap(t *testing.T) {
 // trips: how often the server was ready again.
 func fakePooler(t *testing.T, address string, trips *atomic.Int64) string {
 	t.Helper()
+	return inFront(t, address, func(client net.Conn, server string) { forward(client, server, trips) })
+}
+
+// inFront returns an address of the database that leads through pass.
+func inFront(t *testing.T, address string, pass func(client net.Conn, server string)) string {
+	t.Helper()
 	u, err := url.Parse(address)
 	if err != nil {
 		t.Fatal(err)
@@ -197,7 +203,7 @@ func fakePooler(t *testing.T, address string, trips *atomic.Int64) string {
 			if err != nil {
 				return
 			}
-			go forward(client, server, trips)
+			go pass(client, server)
 		}
 	}()
 	u.Host = l.Addr().String()
