@@ -22,14 +22,14 @@ func failovers() []fault {
 		{"PostgreSQL's primary isolated, its synchronous standby promoted, old connections left open", isolatePostgres, true},
 		{"Redis's master demoted by the sentinels, its subscribers stay", demoteMaster, false},
 		{"Redis's master frozen for six seconds, its replica promoted by the sentinels", freezeMaster, false},
-		{"one of three Kafka brokers cut off until its leaders have moved and five seconds more", isolateBroker, false},
+		{"one of three Kafka brokers frozen for twelve seconds, its leaders moved", freezeBroker, false},
 	}
 }
 
 // allFailovers adds those that take minutes on a busy machine, those that need root, and a run without a fault.
 func allFailovers() []fault {
 	return append(failovers(),
-		fault{"one of three Kafka brokers frozen for twelve seconds, its leaders moved", freezeBroker, false},
+		fault{"one of three Kafka brokers cut off for twelve seconds, the leader of its partitions all the time", isolateBroker, false},
 		fault{"the disk of PostgreSQL's primary full", fillPostgres, true},
 		fault{"the disk of Redis's master full, its replica promoted by the sentinels", fillRedis, false},
 		fault{"the disk of one of three Kafka brokers full", fillBroker, false},
@@ -133,16 +133,14 @@ func freezeBroker(e *episode) {
 	e.w.replicas.awaitInSync(e.t)
 }
 
-// isolateBroker cuts a broker off from the programs and from the other brokers' controllers. It runs on and takes itself for
-// the leader of its partitions; its connections stay open.
+// isolateBroker cuts a broker off from the programs and from its replicas, while its own requests still reach the controller: it stays
+// the leader of its partitions, which take nothing.
 func isolateBroker(e *episode) {
-	broker := e.random.IntN(3)
-	heal := e.w.replicas.isolate(broker)
-	defer heal()
+	p := e.w.replicas.proxies[e.random.IntN(3)]
+	p.hold(up, down)
 	e.hits++
-	e.w.replicas.awaitLeaders(e.t, broker)
-	e.wait(5 * time.Second)
-	heal()
+	e.wait(12 * time.Second)
+	p.release()
 	e.w.replicas.awaitInSync(e.t)
 }
 

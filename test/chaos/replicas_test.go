@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -89,9 +88,8 @@ func (s *server) signal(t *testing.T, sig syscall.Signal) {
 // Redis master with one replica and three sentinels. PostgreSQL gets its standby in the case that fails it over.
 type replicas struct {
 	brokers   [3]*server
-	addresses []string // of the brokers, each that of its proxy
+	addresses []string // of the brokers: each is that of its proxy
 	proxies   [3]*proxy
-	votes     [3][3]*proxy // from a broker's controller to another one's
 
 	redis     map[string]*server // by address
 	sentinels []string           // addresses
@@ -125,9 +123,10 @@ func startReplicas(t *testing.T, dir string) *replicas {
 
 func (r *replicas) startKafka(t *testing.T, dir string) {
 	t.Helper()
-	var ports, controllers []string
+	var ports, controllers, voters []string
 	for i := range r.brokers {
 		ports, controllers = append(ports, programtest.Port(t)), append(controllers, programtest.Port(t))
+		voters = append(voters, fmt.Sprintf("%d@127.0.0.1:%s", i+1, controllers[i]))
 		r.proxies[i] = newProxy(t, "127.0.0.1:"+ports[i])
 		r.addresses = append(r.addresses, r.proxies[i].address)
 	}
@@ -136,15 +135,6 @@ func (r *replicas) startKafka(t *testing.T, dir string) {
 	for i := range r.brokers {
 		name := fmt.Sprintf("kafka-%d", i+1)
 		config, disk := filepath.Join(dir, name+".properties"), newDisk(t)
-		var voters []string
-		for j, port := range controllers {
-			address := "127.0.0.1:" + port
-			if j != i {
-				r.votes[i][j] = newProxy(t, address)
-				address = r.votes[i][j].address
-			}
-			voters = append(voters, fmt.Sprintf("%d@%s", j+1, address))
-		}
 		content := fmt.Sprintf(`process.roles=broker,controller
 node.id=%d
 controller.quorum.voters=%s
@@ -176,56 +166,13 @@ replica.lag.time.max.ms=5000
 	}
 }
 
-// isolate cuts a broker off until the returned function is called: nothing passes to it, from it to the controllers, or back.
-func (r *replicas) isolate(broker int) (heal func()) {
-	cut := []*proxy{r.proxies[broker]}
-	for other := range r.brokers {
-		if other != broker {
-			cut = append(cut, r.votes[broker][other], r.votes[other][broker])
-		}
-	}
-	for _, p := range cut {
-		p.hold(up, down)
-	}
-	return func() {
-		for _, p := range cut {
-			p.release()
-		}
-	}
-}
-
 // awaitInSync returns when every replica of every partition has everything.
 func (r *replicas) awaitInSync(t *testing.T) {
 	t.Helper()
-	r.awaitPartitions(t, "Kafka's replicas to be in sync", r.addresses, func(kafka sarama.Client, topic string, partition int32) error {
-		isr, err := kafka.InSyncReplicas(topic, partition)
-		if err == nil && len(isr) != len(r.brokers) {
-			err = fmt.Errorf("only the replicas %v are in sync", isr)
-		}
-		return err
-	})
-}
-
-// awaitLeaders returns when another broker leads every partition.
-func (r *replicas) awaitLeaders(t *testing.T, isolated int) {
-	t.Helper()
-	others := slices.Delete(slices.Clone(r.addresses), isolated, isolated+1)
-	r.awaitPartitions(t, "other leaders", others, func(kafka sarama.Client, topic string, partition int32) error {
-		leader, err := kafka.Leader(topic, partition)
-		if err == nil && int(leader.ID()) == isolated+1 {
-			err = fmt.Errorf("broker %d still leads", leader.ID())
-		}
-		return err
-	})
-}
-
-// awaitPartitions returns when check passes for every partition.
-func (r *replicas) awaitPartitions(t *testing.T, what string, addresses []string, check func(sarama.Client, string, int32) error) {
-	t.Helper()
-	eventually(t, slow, what, func() error {
+	eventually(t, slow, "Kafka's replicas to be in sync", func() error {
 		settings := sarama.NewConfig()
 		settings.Net.DialTimeout, settings.Net.ReadTimeout, settings.Metadata.Retry.Max = 2*time.Second, 2*time.Second, 0
-		client, err := sarama.NewClient(addresses, settings)
+		client, err := sarama.NewClient(r.addresses, settings)
 		if err != nil {
 			return err
 		}
@@ -239,8 +186,12 @@ func (r *replicas) awaitPartitions(t *testing.T, what string, addresses []string
 				return err
 			}
 			for _, p := range partitions {
-				if err := check(client, name, p); err != nil {
-					return fmt.Errorf("partition %d of %s: %w", p, name, err)
+				isr, err := client.InSyncReplicas(name, p)
+				if err != nil {
+					return err
+				}
+				if len(isr) != len(r.brokers) {
+					return fmt.Errorf("partition %d of %s has the replicas %v in sync", p, name, isr)
 				}
 			}
 		}
