@@ -15,7 +15,9 @@ test('an order shows who changed it, who was notified, and why a user was not', 
   await expect(changes.first()).toContainText(/by Cashier/);
   await changes.first().getByText('Who was notified').click();
   // The page loads again until the function has decided.
-  await expect(changes.first().getByTestId('told').filter({ hasText: 'inbox: notified' }).first()).toBeVisible();
+  await expect(
+    changes.first().getByTestId('told').filter({ hasText: 'inbox: notified' }).first(),
+  ).toBeVisible();
   await expect(
     changes.first().getByTestId('told').filter({ hasText: 'not notified (not for this role)' }).first(),
   ).toBeVisible();
