@@ -2,6 +2,7 @@ package userstore_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"orderbell/internal/store/database/databasetest"
@@ -48,5 +49,36 @@ func TestASourceKeepsItsOtherTenants(t *testing.T) {
 	}
 	if left, err := s.Sources(t.Context()); err != nil || len(left) != 1 || left[0].TenantID != "other" {
 		t.Errorf("left are %+v, %v, want the source's permission for other", left, err)
+	}
+}
+
+func TestDevicesOfAnotherTenantDoNotCount(t *testing.T) {
+	t.Parallel()
+	pool := databasetest.New(t)
+	s := userstore.New(pool)
+	if _, err := pool.Exec(t.Context(), "ALTER TABLE devices DISABLE ROW LEVEL SECURITY"); err != nil {
+		t.Fatal(err)
+	}
+	pair := func(tenant, code string) error {
+		if err := s.BeginPairing(t.Context(), code, strings.Repeat("0", 56)+code); err != nil {
+			t.Fatal(err)
+		}
+		_, err := s.Pair(t.Context(), user.Device{TenantID: tenant, Name: "till " + code, Role: user.Cashier}, code, 1, user.Act{Actor: "operator:x"}, "")
+		return err
+	}
+	for _, tenant := range []string{"demo", "other"} {
+		if err := s.EnsureTenant(t.Context(), user.Tenant{ID: tenant, Name: tenant, Locale: "en"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var limit *user.LimitError
+	if err := pair("demo", "00000001"); err != nil {
+		t.Fatal(err)
+	}
+	if err := pair("other", "00000002"); err != nil {
+		t.Errorf("the first device of the other tenant: %v", err)
+	}
+	if err := pair("demo", "00000003"); !errors.As(err, &limit) {
+		t.Errorf("the second device of a tenant that may have one: %v", err)
 	}
 }
