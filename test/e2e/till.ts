@@ -11,17 +11,36 @@ export interface TillOptions extends BrowserContextOptions {
 export class Till {
   readonly page: Page;
   readonly connection: Locator;
-  readonly toasts: Locator;
 
   constructor(page: Page) {
     this.page = page;
     this.connection = page.getByTestId('connection');
-    this.toasts = page.getByTestId('toast');
   }
 
   /** The cards of an order: exactly one if nothing is duplicated. */
   order(reference: string): Locator {
     return this.page.getByRole('article', { name: reference, exact: true });
+  }
+
+  /** Keeps the texts of the toasts from now on, because the next notification may replace one at once. */
+  async keepToasts(): Promise<void> {
+    await this.page.evaluate(() => {
+      window.toasts = [];
+      new MutationObserver(() => {
+        const text = document.querySelector('[data-testid="toast"]')?.textContent;
+        if (text !== undefined && text !== null && window.toasts.at(-1) !== text) window.toasts.push(text);
+      }).observe(document, { childList: true, characterData: true, subtree: true });
+    });
+  }
+
+  /** The text of the toast about an order, once there was one since keepToasts. */
+  async toastAbout(reference: string): Promise<string> {
+    const found = await this.page.waitForFunction(
+      (of) => window.toasts.find((text) => text.includes(of)),
+      reference,
+      { timeout: 30_000 },
+    );
+    return (await found.jsonValue()) ?? '';
   }
 
   /** Shows only this order. Other tests' orders could move it out of view, and the document has only orders in view. */
@@ -52,6 +71,13 @@ export class Till {
   async showAll(): Promise<void> {
     await this.page.locator('label', { hasText: /^All/ }).click(); // the visible part of the radio button
     await expect(this.page.getByRole('radio', { name: /^All/ })).toBeChecked();
+  }
+}
+
+declare global {
+  interface Window {
+    /** The texts of the toasts since keepToasts. */
+    toasts: string[];
   }
 }
 
