@@ -17,14 +17,18 @@
     const [text, now] = language.startsWith('id')
       ? ['Halaman tidak dapat dimuat sepenuhnya. Dicoba lagi dalam beberapa detik.', 'Coba sekarang']
       : ['The page could not be loaded completely. It tries again in a few seconds.', 'Try now'];
+    const note = document.createElement('div');
+    note.className = 'page note'; // the styles may be there
+    note.setAttribute('role', 'alert');
     const line = document.createElement('p');
-    line.setAttribute('role', 'alert');
     line.textContent = text;
     const button = document.createElement('button');
     button.type = 'button';
+    button.className = 'button';
     button.textContent = now;
     button.addEventListener('click', () => location.reload());
-    place.append(line, button);
+    note.append(line, button);
+    place.append(note);
     const again = () => line.isConnected && location.reload(); // a page that started late has removed the line
     setTimeout(again, 3000 + 5000 * Math.random()); // not all screens at once
   };

@@ -28,9 +28,11 @@ function Failed() {
           {t('part.reload')}
         </button>
       </p>
-      <a href="#/" className="back">
-        {t('back')}
-      </a>
+      <p>
+        <a href="#/" className="back">
+          {t('back')}
+        </a>
+      </p>
     </div>
   );
 }
