@@ -106,7 +106,7 @@ func fill(ctx context.Context, address string, from, to int) error {
 		return err
 	}
 	defer pool.Close()
-	const step = 50_000 // a statement's, below the time limit of one
+	const step = 10_000 // a statement's, far below the time limit of one
 	for ; from < to; from += step {
 		if _, err := pool.Exec(ctx, history, from+1, min(from+step, to)); err != nil {
 			return fmt.Errorf("fill the tables: %w", err)
