@@ -10,17 +10,22 @@ import (
 	"orderbell/internal/user"
 )
 
+func twoTenants(t *testing.T, s *userstore.Store) {
+	t.Helper()
+	for _, tenant := range []string{"demo", "other"} {
+		if err := s.EnsureTenant(t.Context(), user.Tenant{ID: tenant, Name: tenant, Locale: "en"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestRolesAreThoseOfTheTenantsUser asks for the roles of another tenant's user without row-level security, so that the condition of
 // the statement alone decides.
 func TestRolesAreThoseOfTheTenantsUser(t *testing.T) {
 	t.Parallel()
 	pool := databasetest.New(t)
 	s := userstore.New(pool)
-	for _, tenant := range []string{"demo", "other"} {
-		if err := s.EnsureTenant(t.Context(), user.Tenant{ID: tenant, Name: tenant, Locale: "en"}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	twoTenants(t, s)
 	owner := add(t, s, "demo", "owner@demo.example", user.Owner)
 	if _, err := pool.Exec(t.Context(), "ALTER TABLE users DISABLE ROW LEVEL SECURITY"); err != nil {
 		t.Fatal(err)
@@ -36,10 +41,8 @@ func TestRolesAreThoseOfTheTenantsUser(t *testing.T) {
 func TestASourceKeepsItsOtherTenants(t *testing.T) {
 	t.Parallel()
 	s := userstore.New(databasetest.New(t))
+	twoTenants(t, s)
 	for _, tenant := range []string{"demo", "other"} {
-		if err := s.EnsureTenant(t.Context(), user.Tenant{ID: tenant, Name: tenant, Locale: "en"}); err != nil {
-			t.Fatal(err)
-		}
 		if changed, err := s.AllowSource(t.Context(), "/tills", tenant, "operator:x"); err != nil || !changed {
 			t.Fatal(changed, err)
 		}
@@ -66,11 +69,7 @@ func TestDevicesOfAnotherTenantDoNotCount(t *testing.T) {
 		_, err := s.Pair(t.Context(), user.Device{TenantID: tenant, Name: "till " + code, Role: user.Cashier}, code, 1, user.Act{Actor: "operator:x"}, "")
 		return err
 	}
-	for _, tenant := range []string{"demo", "other"} {
-		if err := s.EnsureTenant(t.Context(), user.Tenant{ID: tenant, Name: tenant, Locale: "en"}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	twoTenants(t, s)
 	var limit *user.LimitError
 	if err := pair("demo", "00000001"); err != nil {
 		t.Fatal(err)
