@@ -142,6 +142,18 @@ describe('the kept list', () => {
     expect(stored()).toHaveLength(2);
   });
 
+  it('is stored after some seconds by a page that never stops drawing', async () => {
+    const { origin, tab, open } = setup();
+    origin.create('demo', 'A-1');
+    vi.stubGlobal('requestIdleCallback', (work: (deadline: { timeRemaining: () => number }) => void) =>
+      setTimeout(() => work({ timeRemaining: () => 10 }), 16),
+    );
+    vi.stubGlobal('cancelIdleCallback', clearTimeout);
+    open().signIn(user(origin, 'cashier@demo.example'));
+    await settle(9500);
+    expect(tab.keys().filter((key) => key.startsWith('orderbell.list'))).toHaveLength(2);
+  });
+
   it('is not shown where the server answers', async () => {
     const { origin, open } = setup();
     origin.create('demo', 'A-1');

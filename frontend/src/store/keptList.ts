@@ -87,9 +87,11 @@ const day = 24 * 60 * 60 * 1000;
 
 /** More idle milliseconds than a frame has: the browser draws nothing now. */
 const longerThanFrame = 20;
+/** Milliseconds after which a page that never stops drawing stores the list all the same. */
+const longestWait = 4000;
 
 /**
- * Does work that takes longer than a frame while the page draws nothing, such as a scroll. Returns a function that cancels it. A
+ * Does work that takes longer than a frame while the page draws nothing: not in a scroll. Returns a function that cancels it. A
  * browser without idle callbacks does it at once.
  */
 function whenQuiet(work: () => void): () => void {
@@ -97,11 +99,12 @@ function whenQuiet(work: () => void): () => void {
     work();
     return () => {};
   }
+  const latest = Date.now() + longestWait;
   let handle = requestIdleCallback(look);
   return () => cancelIdleCallback(handle);
 
   function look(idle: IdleDeadline): void {
-    if (idle.timeRemaining() > longerThanFrame) work();
+    if (idle.timeRemaining() > longerThanFrame || Date.now() >= latest) work();
     else handle = requestIdleCallback(look);
   }
 }

@@ -16,7 +16,7 @@ const columns = `id, tenant_id, reference, status, total_amount, currency, versi
 const eventTime = `least(updated_at, to_timestamp(('x' || translate(left($5::uuid::text, 13), '-', ''))::bit(48)::bigint / 1000.0) + interval '1 minute')`
 
 // eventPart writes o's event and its change. The event's data are the JSON of [event.Data]; a test compares the two.
-// The time is the server's, so that an order's times increase with its version on every instance. Old references and
+// Its timestamp is the server's, so that an order's times increase with its version on every instance. Old references and
 // names may have characters that the contract now refuses; the event leaves these out.
 const eventPart = `
 a AS (
